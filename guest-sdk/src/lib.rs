@@ -1,0 +1,1 @@
+//! Write functions over streams of records, to be run by Weir

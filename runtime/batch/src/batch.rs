@@ -1,0 +1,286 @@
+//! The record batch.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::take;
+
+use crate::{BatchError, Schema, Selection, SystemColumns, TraceContext, normalise};
+
+/// Arrow columns of one schema, with a selection, system columns and a trace context. Passed as `Arc<Batch>`;
+/// a clone copies reference counts only.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    schema: Arc<Schema>,
+    // One column a field, of the field's type, each of `physical_rows` rows: checked by `new`.
+    columns: Vec<ArrayRef>,
+    physical_rows: usize,
+    // Where it is set, its rows are below `physical_rows`.
+    selection: Option<Selection>,
+    system: SystemColumns,
+    trace: Option<TraceContext>,
+}
+
+impl Batch {
+    /// A batch of these columns, every row selected.
+    ///
+    /// # Errors
+    ///
+    /// Columns that differ from the schema in number, type or nullability, or from each other in length;
+    /// more than `u32::MAX` rows.
+    pub fn new(schema: Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Batch, BatchError> {
+        let rows = columns.first().map_or(0, |column| column.len());
+        Batch::with_rows(schema, columns, rows)
+    }
+
+    /// As [`Batch::new`], with the number of rows said: a batch without columns can have rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Batch::new`].
+    pub fn with_rows(schema: Arc<Schema>, columns: Vec<ArrayRef>, rows: usize) -> Result<Batch, BatchError> {
+        if columns.len() != schema.len() {
+            return Err(BatchError::ColumnCount { fields: schema.len(), columns: columns.len() });
+        }
+        if u32::try_from(rows).is_err() {
+            return Err(BatchError::RowRange { row: rows, rows: u32::MAX as usize });
+        }
+        for (field, column) in schema.fields().iter().zip(&columns) {
+            let name = || field.name.to_string();
+            if *column.data_type() != field.data_type.to_arrow() {
+                let found = column.data_type().to_string();
+                return Err(BatchError::ColumnType { name: name(), expected: field.data_type, found });
+            }
+            if column.len() != rows {
+                return Err(BatchError::ColumnLength { name: name(), rows: column.len(), expected: rows });
+            }
+            if !field.nullable && column.null_count() > 0 {
+                return Err(BatchError::UnexpectedNulls { name: name(), nulls: column.null_count() });
+            }
+        }
+        Ok(Batch {
+            schema,
+            columns,
+            physical_rows: rows,
+            selection: None,
+            system: SystemColumns::default(),
+            trace: None,
+        })
+    }
+
+    /// A batch of foreign Arrow columns, converted to carried types where they are not already: large and view
+    /// strings to `utf8`, dictionaries to their values, narrower floats and unsigned integers to the next type that
+    /// holds them, dates and timestamps of any unit to microseconds. Columns of carried types are shared.
+    ///
+    /// # Errors
+    ///
+    /// A type that is not carried, or a value that its carried type cannot hold.
+    pub fn from_arrow(schema: &Arc<Schema>, batch: &RecordBatch) -> Result<Batch, BatchError> {
+        if batch.num_columns() != schema.len() {
+            return Err(BatchError::ColumnCount { fields: schema.len(), columns: batch.num_columns() });
+        }
+        let columns = schema
+            .fields()
+            .iter()
+            .zip(batch.columns())
+            .map(|(field, column)| normalise::to_carried(&field.name, column, field.data_type))
+            .collect::<Result<_, _>>()?;
+        Batch::with_rows(Arc::clone(schema), columns, batch.num_rows())
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// How many rows count: the selected ones, or all.
+    pub fn rows(&self) -> usize {
+        self.selection.as_ref().map_or(self.physical_rows, Selection::len)
+    }
+
+    /// How many rows the columns have, selected or not.
+    pub fn physical_rows(&self) -> usize {
+        self.physical_rows
+    }
+
+    /// Whether no row counts.
+    pub fn is_empty(&self) -> bool {
+        self.rows() == 0
+    }
+
+    /// A column at its physical length.
+    ///
+    /// # Panics
+    ///
+    /// Where the schema has no such field.
+    pub fn column(&self, index: usize) -> &ArrayRef {
+        &self.columns[index]
+    }
+
+    /// The columns at their physical length.
+    pub fn columns(&self) -> &[ArrayRef] {
+        &self.columns
+    }
+
+    /// The rows that count, where not all do.
+    pub fn selection(&self) -> Option<&Selection> {
+        self.selection.as_ref()
+    }
+
+    /// The physical row of a row that counts.
+    pub fn physical_row(&self, row: usize) -> Option<usize> {
+        match &self.selection {
+            None => (row < self.physical_rows).then_some(row),
+            Some(selection) => selection.rows().get(row).map(|&row| row as usize),
+        }
+    }
+
+    /// The system columns, at their physical length.
+    pub fn system(&self) -> &SystemColumns {
+        &self.system
+    }
+
+    /// The same batch with these system columns.
+    ///
+    /// # Errors
+    ///
+    /// A system column of another length than the batch.
+    pub fn with_system(mut self, system: SystemColumns) -> Result<Batch, BatchError> {
+        system.check(self.physical_rows)?;
+        self.system = system;
+        Ok(self)
+    }
+
+    /// The trace context, where one was set.
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.trace
+    }
+
+    /// Sets the trace context in place: see [`crate::CopyOnWrite::make_mut`].
+    pub fn set_trace(&mut self, trace: Option<TraceContext>) {
+        self.trace = trace;
+    }
+
+    /// The batch with only those of its rows that have their bit set. No column is copied; where every bit is set the
+    /// batch itself is shared.
+    ///
+    /// # Errors
+    ///
+    /// A bitmap that has not one bit a row.
+    pub fn filter(self: &Arc<Batch>, keep: &BooleanBuffer) -> Result<Arc<Batch>, BatchError> {
+        if keep.len() != self.rows() {
+            return Err(BatchError::RowCount { found: keep.len(), rows: self.rows() });
+        }
+        if keep.count_set_bits() == keep.len() {
+            return Ok(Arc::clone(self));
+        }
+        let selection = match &self.selection {
+            None => Selection::from_bitmap(keep),
+            Some(selection) => selection.filter(keep),
+        };
+        let mut filtered = Batch::clone(self);
+        filtered.selection = Some(selection);
+        Ok(Arc::new(filtered))
+    }
+
+    /// A range of the rows that count; columns and selection are shared.
+    ///
+    /// # Errors
+    ///
+    /// A range that ends beyond the batch.
+    pub fn slice(self: &Arc<Batch>, first: usize, rows: usize) -> Result<Arc<Batch>, BatchError> {
+        let end = first.checked_add(rows).filter(|&end| end <= self.rows());
+        let Some(end) = end else {
+            return Err(BatchError::RowRange { row: first.saturating_add(rows), rows: self.rows() });
+        };
+        if first == 0 && end == self.rows() {
+            return Ok(Arc::clone(self));
+        }
+        let keep = BooleanBuffer::collect_bool(self.rows(), |row| (first..end).contains(&row));
+        self.filter(&keep)
+    }
+
+    /// A batch of new columns that stands in for rows of this one: row `i` comes of row `parents[i]` here, and takes
+    /// that row's carried columns and system columns. `parents: None` says row for row; then carried columns are
+    /// shared unless this batch has a selection.
+    ///
+    /// # Errors
+    ///
+    /// A parent that does not exist, or columns that disagree with `schema`, which names the carried ones first.
+    pub fn derive(
+        &self,
+        schema: Arc<Schema>,
+        carried: &[usize],
+        new: Vec<ArrayRef>,
+        rows: usize,
+        parents: Option<&[u32]>,
+    ) -> Result<Batch, BatchError> {
+        let physical: Option<UInt32Array> = match (parents, &self.selection) {
+            (None, None) => None,
+            (None, Some(selection)) => Some(selection.as_array().clone()),
+            (Some(parents), _) => {
+                let mut physical = Vec::with_capacity(parents.len());
+                for &parent in parents {
+                    let row = self.physical_row(parent as usize);
+                    let row = row.ok_or(BatchError::RowRange { row: parent as usize, rows: self.rows() })?;
+                    physical.push(row as u32); // below `physical_rows`, which `with_rows` keeps below 2^32
+                }
+                Some(UInt32Array::from(physical))
+            }
+        };
+        let available = physical.as_ref().map_or(self.physical_rows, UInt32Array::len);
+        if available != rows {
+            return Err(BatchError::RowCount { found: rows, rows: available });
+        }
+        let mut columns = Vec::with_capacity(carried.len() + new.len());
+        for &index in carried {
+            columns.push(match &physical {
+                None => Arc::clone(&self.columns[index]),
+                Some(physical) => take(&self.columns[index], physical, None)?,
+            });
+        }
+        columns.extend(new);
+        let mut batch = Batch::with_rows(schema, columns, rows)?;
+        batch.system = match &physical {
+            None => self.system.clone(),
+            Some(physical) => self.system.take(physical)?,
+        };
+        batch.trace = self.trace;
+        Ok(batch)
+    }
+
+    /// The rows that count as an Arrow record batch, for encoders. Columns are shared where every row counts, and
+    /// gathered where a selection leaves some out.
+    ///
+    /// # Errors
+    ///
+    /// What Arrow's `take` refuses: a string column that would pass 2 GiB.
+    pub fn to_arrow(&self) -> Result<RecordBatch, BatchError> {
+        let columns = match &self.selection {
+            None => self.columns.clone(),
+            Some(selection) => self
+                .columns
+                .iter()
+                .map(|column| take(column, selection.as_array(), None))
+                .collect::<Result<_, _>>()?,
+        };
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows()));
+        Ok(RecordBatch::try_new_with_options(self.schema.to_arrow(), columns, &options)?)
+    }
+
+    /// Bytes that the columns occupy, selected or not; a buffer shared by several columns counts for each.
+    pub fn memory_bytes(&self) -> usize {
+        self.columns.iter().map(|column| column.get_array_memory_size()).sum()
+    }
+}
+
+/// A small table of the rows that count.
+impl fmt::Display for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let batch = self.to_arrow().map_err(|_| fmt::Error)?;
+        let table = arrow::util::pretty::pretty_format_batches(&[batch]).map_err(|_| fmt::Error)?;
+        write!(f, "{table}")
+    }
+}

@@ -1,0 +1,33 @@
+//! How often a mutation was free.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::Batch;
+
+/// Counts the outcomes of [`CopyOnWrite::make_mut`]. One a query; shared by its threads.
+#[derive(Debug, Default)]
+pub struct CopyOnWrite {
+    free: AtomicU64,
+    copied: AtomicU64,
+}
+
+impl CopyOnWrite {
+    /// The batch, to be written to: itself where nobody else holds it, else a copy of its frame (its columns stay
+    /// shared either way).
+    pub fn make_mut<'a>(&self, batch: &'a mut Arc<Batch>) -> &'a mut Batch {
+        let counter = if Arc::get_mut(batch).is_some() { &self.free } else { &self.copied };
+        counter.fetch_add(1, Ordering::Relaxed);
+        Arc::make_mut(batch)
+    }
+
+    /// Mutations that found the batch unshared.
+    pub fn free(&self) -> u64 {
+        self.free.load(Ordering::Relaxed)
+    }
+
+    /// Mutations that had to copy the frame.
+    pub fn copied(&self) -> u64 {
+        self.copied.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,55 @@
+//! Record batches that are shared, not copied: Arrow columns, a selection, system columns and a trace context,
+//! passed from source to sink as `Arc<Batch>`. No I/O and no WebAssembly here.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use weir_batch::{Batch, CopyOnWrite, DataType, Field, Schema};
+//! use weir_batch::arrow::array::{ArrayRef, Int64Array, StringArray};
+//! use weir_batch::arrow::buffer::BooleanBuffer;
+//!
+//! let schema = Schema::new(vec![Field::new("origin", DataType::Utf8), Field::new("delay", DataType::I64)])?;
+//! let origin: ArrayRef = Arc::new(StringArray::from(vec!["SEA", "LAX", "JFK"]));
+//! let delay: ArrayRef = Arc::new(Int64Array::from(vec![61, 5, 90]));
+//! let batch = Arc::new(Batch::new(Arc::new(schema), vec![origin, delay])?);
+//!
+//! // A filter keeps rows by setting a selection; the columns stay where they are.
+//! let late = batch.filter(&BooleanBuffer::from(vec![true, false, true]))?;
+//! assert_eq!((late.rows(), late.physical_rows()), (2, 3));
+//! assert!(Arc::ptr_eq(late.column(0), batch.column(0)));
+//! # Ok::<(), weir_batch::BatchError>(())
+//! ```
+//!
+//! # The nouns
+//!
+//! **[`Batch`]**: columns of one [`Schema`] and equal length. Made by a source, owned by nobody in particular:
+//! every stage and sink holds an `Arc`. Sharing costs one reference count. Dropped with the last sink.
+//!
+//! **[`Selection`]**: which physical rows of a batch count, as ascending row numbers. A filter makes one (4 bytes a
+//! kept row); a batch of which every row counts has none, and costs nothing.
+//!
+//! **[`SystemColumns`]**: what the source knows of each record beside its fields: `_key`, `_timestamp`, `_partition`,
+//! `_offset`, `_headers`. Each is absent until a source fills it.
+//!
+//! **[`TraceContext`]**: the W3C trace context of the batch, 25 bytes by value.
+//!
+//! **[`CopyOnWrite`]**: how often a mutation found its batch unshared (free) and how often it had to copy the batch's
+//! frame. Columns are shared even then: a copied frame is a few hundred bytes, never the data.
+
+mod batch;
+mod copy_on_write;
+mod error;
+mod normalise;
+mod schema;
+mod selection;
+mod system;
+mod trace;
+
+pub use arrow;
+
+pub use batch::Batch;
+pub use copy_on_write::CopyOnWrite;
+pub use error::BatchError;
+pub use schema::{DataType, Field, Schema};
+pub use selection::Selection;
+pub use system::{SystemColumn, SystemColumns};
+pub use trace::{TraceContext, TraceParseError};

@@ -1,0 +1,240 @@
+//! Names and types of a batch's columns.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arrow::datatypes::{self as arrow_types, TimeUnit};
+
+use crate::BatchError;
+
+/// The types that records carry. Timestamps are microseconds since 1970-01-01T00:00:00Z, without leap seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DataType {
+    /// True or false.
+    Bool,
+    /// 8-bit signed integer.
+    I8,
+    /// 16-bit signed integer.
+    I16,
+    /// 32-bit signed integer.
+    I32,
+    /// 64-bit signed integer.
+    I64,
+    /// IEEE 754 double.
+    F64,
+    /// UTF-8 text, at most 2 GiB a column and batch.
+    Utf8,
+    /// Bytes, at most 2 GiB a column and batch.
+    Binary,
+    /// Microseconds since the Unix epoch, UTC.
+    Timestamp,
+}
+
+impl DataType {
+    /// Every type.
+    pub const ALL: [DataType; 9] = [
+        DataType::Bool,
+        DataType::I8,
+        DataType::I16,
+        DataType::I32,
+        DataType::I64,
+        DataType::F64,
+        DataType::Utf8,
+        DataType::Binary,
+        DataType::Timestamp,
+    ];
+
+    /// The names of all types, for messages.
+    pub const NAMES: &'static str = "bool, i8, i16, i32, i64, f64, utf8, binary, timestamp";
+
+    /// The name in query files and manifests.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DataType::Bool => "bool",
+            DataType::I8 => "i8",
+            DataType::I16 => "i16",
+            DataType::I32 => "i32",
+            DataType::I64 => "i64",
+            DataType::F64 => "f64",
+            DataType::Utf8 => "utf8",
+            DataType::Binary => "binary",
+            DataType::Timestamp => "timestamp",
+        }
+    }
+
+    /// The Arrow type of such a column.
+    pub const fn to_arrow(self) -> arrow_types::DataType {
+        match self {
+            DataType::Bool => arrow_types::DataType::Boolean,
+            DataType::I8 => arrow_types::DataType::Int8,
+            DataType::I16 => arrow_types::DataType::Int16,
+            DataType::I32 => arrow_types::DataType::Int32,
+            DataType::I64 => arrow_types::DataType::Int64,
+            DataType::F64 => arrow_types::DataType::Float64,
+            DataType::Utf8 => arrow_types::DataType::Utf8,
+            DataType::Binary => arrow_types::DataType::Binary,
+            DataType::Timestamp => arrow_types::DataType::Timestamp(TimeUnit::Microsecond, None),
+        }
+    }
+
+    /// Bytes of one value as it crosses the border to a guest; `None` for text and bytes. A bool is one byte there.
+    pub const fn width(self) -> Option<usize> {
+        match self {
+            DataType::Bool | DataType::I8 => Some(1),
+            DataType::I16 => Some(2),
+            DataType::I32 => Some(4),
+            DataType::I64 | DataType::F64 | DataType::Timestamp => Some(8),
+            DataType::Utf8 | DataType::Binary => None,
+        }
+    }
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for DataType {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<DataType, String> {
+        DataType::ALL
+            .into_iter()
+            .find(|data_type| data_type.name() == name)
+            .ok_or_else(|| format!("`{}` is not a type: use one of {}", name.escape_debug(), DataType::NAMES))
+    }
+}
+
+/// One column's name, type, and whether it may hold nulls.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Field {
+    /// The name, unique in its schema. Names that begin with `_` are the system's.
+    pub name: Arc<str>,
+    /// The type.
+    pub data_type: DataType,
+    /// Whether a value may be missing.
+    pub nullable: bool,
+}
+
+impl Field {
+    /// A field whose values are never null.
+    pub fn new(name: impl Into<Arc<str>>, data_type: DataType) -> Field {
+        Field { name: name.into(), data_type, nullable: false }
+    }
+
+    /// A field whose values may be null.
+    pub fn nullable(name: impl Into<Arc<str>>, data_type: DataType) -> Field {
+        Field { name: name.into(), data_type, nullable: true }
+    }
+}
+
+/// `delay i64` or `delay i64?`, the question mark where nulls are admitted.
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.name.escape_debug(), self.data_type, if self.nullable { "?" } else { "" })
+    }
+}
+
+/// The fields of a batch, in order. Made once by a source or stage and shared by its batches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schema {
+    // Names are unique, checked by `new`; nothing changes them afterwards.
+    fields: Vec<Field>,
+}
+
+impl Schema {
+    /// A schema of these fields.
+    ///
+    /// # Errors
+    ///
+    /// Two fields of one name, or a name that is empty, longer than 64 bytes or begins with `_`.
+    pub fn new(fields: Vec<Field>) -> Result<Schema, BatchError> {
+        for (index, field) in fields.iter().enumerate() {
+            let reason = match &*field.name {
+                "" => Some("it is empty"),
+                name if name.len() > 64 => Some("it is longer than 64 bytes"),
+                name if name.starts_with('_') => Some("names that begin with `_` are the system's"),
+                name if name.chars().any(char::is_control) => Some("it holds a control character"),
+                _ => None,
+            };
+            if let Some(reason) = reason {
+                let name = field.name.escape_debug().take(80).collect();
+                return Err(BatchError::FieldName { name, reason });
+            }
+            if fields[..index].iter().any(|other| other.name == field.name) {
+                return Err(BatchError::DuplicateField { name: field.name.to_string() });
+            }
+        }
+        Ok(Schema { fields })
+    }
+
+    /// The fields, in order.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Whether there is no field.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// The position of the field with this name.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| &*field.name == name)
+    }
+
+    /// The field with this name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| &*field.name == name)
+    }
+
+    /// The same as an Arrow schema.
+    pub fn to_arrow(&self) -> arrow_types::SchemaRef {
+        let fields: Vec<_> = self
+            .fields
+            .iter()
+            .map(|field| arrow_types::Field::new(&*field.name, field.data_type.to_arrow(), field.nullable))
+            .collect();
+        Arc::new(arrow_types::Schema::new(fields))
+    }
+
+    /// The Weir schema that columns of this Arrow schema get on their way in: see [`crate::Batch::from_arrow`].
+    ///
+    /// # Errors
+    ///
+    /// A type that is not carried, or names that [`Schema::new`] refuses.
+    pub fn from_arrow(schema: &arrow_types::Schema) -> Result<Schema, BatchError> {
+        let fields = schema
+            .fields()
+            .iter()
+            .map(|field| {
+                Ok(Field {
+                    name: field.name().as_str().into(),
+                    data_type: crate::normalise::carried_as(field.name(), field.data_type())?,
+                    nullable: field.is_nullable(),
+                })
+            })
+            .collect::<Result<_, BatchError>>()?;
+        Schema::new(fields)
+    }
+}
+
+/// `origin utf8, delay i64?`.
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, field) in self.fields.iter().enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            write!(f, "{field}")?;
+        }
+        Ok(())
+    }
+}

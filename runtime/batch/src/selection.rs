@@ -1,0 +1,48 @@
+//! Which rows of a batch count.
+
+use arrow::array::UInt32Array;
+use arrow::buffer::{BooleanBuffer, ScalarBuffer};
+
+/// Ascending numbers of the physical rows that count. Shared by reference count; 4 bytes a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selection {
+    // Strictly ascending, and each below the batch's physical rows: made only from bitmaps of that length.
+    rows: UInt32Array,
+}
+
+impl Selection {
+    /// The rows whose bit is set, of a batch that has no selection yet.
+    pub(crate) fn from_bitmap(bitmap: &BooleanBuffer) -> Selection {
+        let mut rows: Vec<u32> = Vec::with_capacity(bitmap.count_set_bits());
+        rows.extend(bitmap.set_indices_u32());
+        Selection { rows: UInt32Array::new(ScalarBuffer::from(rows), None) }
+    }
+
+    /// Of the rows that this selection keeps, those whose bit is set.
+    pub(crate) fn filter(&self, bitmap: &BooleanBuffer) -> Selection {
+        let all = self.rows.values();
+        let mut rows: Vec<u32> = Vec::with_capacity(bitmap.count_set_bits());
+        rows.extend(bitmap.set_indices().map(|index| all[index]));
+        Selection { rows: UInt32Array::new(ScalarBuffer::from(rows), None) }
+    }
+
+    /// How many rows count.
+    pub fn len(&self) -> usize {
+        self.rows.values().len()
+    }
+
+    /// Whether no row counts.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The physical rows, ascending.
+    pub fn rows(&self) -> &[u32] {
+        self.rows.values()
+    }
+
+    /// The physical rows as an Arrow array, for the `take` kernel.
+    pub fn as_array(&self) -> &UInt32Array {
+        &self.rows
+    }
+}

@@ -1,0 +1,116 @@
+//! What a source knows of each record beside its fields.
+
+use arrow::array::{Array, ArrayRef, BinaryArray, Int32Array, Int64Array, ListArray, TimestampMicrosecondArray};
+use arrow::compute::take;
+
+use crate::{BatchError, DataType};
+
+/// The system columns of a batch, each absent until a source fills it; all of the batch's physical length.
+#[derive(Clone, Debug, Default)]
+pub struct SystemColumns {
+    /// `_key`: the record's key, null where it has none.
+    pub key: Option<BinaryArray>,
+    /// `_timestamp`: event time in microseconds since the Unix epoch.
+    pub timestamp: Option<TimestampMicrosecondArray>,
+    /// `_partition`: the partition, or file, that the record came from.
+    pub partition: Option<Int32Array>,
+    /// `_offset`: the record's position in its partition, from 0.
+    pub offset: Option<Int64Array>,
+    /// `_headers`: a list of (key utf8, value binary) structs.
+    pub headers: Option<ListArray>,
+}
+
+/// A system column that a guest may read as it reads a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SystemColumn {
+    /// `_key`, nullable binary.
+    Key,
+    /// `_timestamp`, nullable timestamp.
+    Timestamp,
+    /// `_partition`, nullable i32.
+    Partition,
+    /// `_offset`, nullable i64.
+    Offset,
+}
+
+impl SystemColumn {
+    /// Every system column that can be read as a field.
+    pub const ALL: [SystemColumn; 4] =
+        [SystemColumn::Key, SystemColumn::Timestamp, SystemColumn::Partition, SystemColumn::Offset];
+
+    /// The name, which begins with an underscore.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SystemColumn::Key => "_key",
+            SystemColumn::Timestamp => "_timestamp",
+            SystemColumn::Partition => "_partition",
+            SystemColumn::Offset => "_offset",
+        }
+    }
+
+    /// The type.
+    pub const fn data_type(self) -> DataType {
+        match self {
+            SystemColumn::Key => DataType::Binary,
+            SystemColumn::Timestamp => DataType::Timestamp,
+            SystemColumn::Partition => DataType::I32,
+            SystemColumn::Offset => DataType::I64,
+        }
+    }
+
+    /// The system column of this name.
+    pub fn from_name(name: &str) -> Option<SystemColumn> {
+        SystemColumn::ALL.into_iter().find(|column| column.name() == name)
+    }
+}
+
+impl SystemColumns {
+    /// The column, where the source filled it.
+    pub fn get(&self, column: SystemColumn) -> Option<ArrayRef> {
+        fn dynamic<A: Array + Clone + 'static>(array: &Option<A>) -> Option<ArrayRef> {
+            array.as_ref().map(|array| std::sync::Arc::new(array.clone()) as ArrayRef)
+        }
+        match column {
+            SystemColumn::Key => dynamic(&self.key),
+            SystemColumn::Timestamp => dynamic(&self.timestamp),
+            SystemColumn::Partition => dynamic(&self.partition),
+            SystemColumn::Offset => dynamic(&self.offset),
+        }
+    }
+
+    /// Fails where a column has not this many rows.
+    pub(crate) fn check(&self, rows: usize) -> Result<(), BatchError> {
+        let lengths = [
+            ("_key", self.key.as_ref().map(Array::len)),
+            ("_timestamp", self.timestamp.as_ref().map(Array::len)),
+            ("_partition", self.partition.as_ref().map(Array::len)),
+            ("_offset", self.offset.as_ref().map(Array::len)),
+            ("_headers", self.headers.as_ref().map(Array::len)),
+        ];
+        for (name, length) in lengths {
+            if let Some(found) = length.filter(|&found| found != rows) {
+                return Err(BatchError::ColumnLength { name: name.to_owned(), rows: found, expected: rows });
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns with these physical rows, in this order. The rows must exist.
+    pub(crate) fn take(&self, rows: &arrow::array::UInt32Array) -> Result<SystemColumns, BatchError> {
+        fn gather<A: Array + Clone + 'static>(
+            array: &Option<A>,
+            rows: &arrow::array::UInt32Array,
+        ) -> Result<Option<A>, BatchError> {
+            let Some(array) = array else { return Ok(None) };
+            let taken = take(array, rows, None)?;
+            Ok(taken.as_any().downcast_ref::<A>().cloned())
+        }
+        Ok(SystemColumns {
+            key: gather(&self.key, rows)?,
+            timestamp: gather(&self.timestamp, rows)?,
+            partition: gather(&self.partition, rows)?,
+            offset: gather(&self.offset, rows)?,
+            headers: gather(&self.headers, rows)?,
+        })
+    }
+}

@@ -1,0 +1,1 @@
+//! Queries: files that say sources, stages and sinks, checked as a whole and then run

@@ -1,0 +1,1 @@
+//! Runs tenants WebAssembly functions over record batches, within limits

@@ -1,0 +1,1 @@
+//! End to end tests of Weir, and what they share

@@ -1,0 +1,2 @@
+//! Set-up and development commands: `cargo xtask help`.
+fn main() {}
