@@ -1,2 +1,79 @@
 //! Set-up and development commands: `cargo xtask help`.
-fn main() {}
+//!
+//! `cargo xtask demo` and `cargo xtask test` do all the set-up that a fresh clone needs, `.ci/run` calls `ci` and `test`, and the others are
+//! their parts. A command takes no arguments: what may differ between machines is read from the environment, and `help` lists it.
+
+mod ci;
+mod demo;
+mod guests;
+mod invariants;
+mod machine_paths;
+mod provision;
+mod shell;
+mod test;
+mod toolchain;
+mod tree;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::shell::Workspace;
+
+/// One command: its name, a line of help, and what it does.
+struct Command {
+    name: &'static str,
+    help: &'static str,
+    run: fn(&Workspace) -> Result<()>,
+}
+
+const COMMANDS: [Command; 7] = [
+    Command { name: "demo", help: "set up, then run the flights query on real data", run: demo::run },
+    Command { name: "test", help: "set up, then run every test", run: test::run },
+    Command { name: "guests", help: "build the example guests for wasm32-unknown-unknown", run: guests::run },
+    Command { name: "toolchain", help: "find or provision the guests' compiler, print its path", run: toolchain::run },
+    Command { name: "ci", help: "every check that is not a test: format, lints, docs, examples, …", run: ci::run },
+    Command { name: "invariants", help: "which crate may depend on which", run: invariants::run },
+    Command { name: "machine-paths", help: "no tracked file names a path of this machine", run: machine_paths::run },
+];
+
+const ENVIRONMENT: &str = "\
+environment:
+  WEIR_GUEST_RUSTC     the compiler of guests; it must have the target wasm32-unknown-unknown
+  WEIR_WASM_TOOLCHAIN  `debian`: provision the compiler from Debian's packages even where rustup could;
+                       `rustup`: only ever ask rustup; unset: whichever works
+  XDG_CACHE_HOME       where a provisioned compiler is kept (in weir/, about 700 MB), default ~/.cache";
+
+fn main() -> ExitCode {
+    match dispatch() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_else(|| "help".to_owned());
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        print_help();
+        return Ok(());
+    }
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        bail!("there is no command `{name}`: `cargo xtask help` lists them");
+    };
+    if let Some(surplus) = arguments.next() {
+        bail!("`cargo xtask {name}` takes no arguments, got `{surplus}`");
+    }
+    (command.run)(&Workspace::here())
+}
+
+fn print_help() {
+    println!("cargo xtask COMMAND\n\ncommands:");
+    for command in &COMMANDS {
+        println!("  {:<14} {}", command.name, command.help);
+    }
+    println!("\n{ENVIRONMENT}");
+}

@@ -1,0 +1,44 @@
+//! `cargo xtask guests`: the example guests, compiled for wasm.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::provision::without_inherited_flags;
+use crate::shell::{self, Workspace};
+use crate::toolchain::{self, TARGET};
+
+/// Where the guests' own target folder is. It does not follow `CARGO_TARGET_DIR`: query files and tests name its modules.
+const TARGET_FOLDER: &str = "target/guests";
+
+/// Builds the guests and lists what came out.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    for module in build(workspace)? {
+        let bytes = module.metadata().with_context(|| format!("could not read {}", module.display()))?.len();
+        println!("{:>8} bytes  {}", bytes, module.display());
+    }
+    Ok(())
+}
+
+/// Builds the guests and returns their modules' paths, in order.
+pub(crate) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    let rustc = toolchain::rustc(workspace)?;
+    eprintln!("building guests with {}", rustc.display());
+    let mut cargo = without_inherited_flags(workspace.cargo());
+    cargo
+        .current_dir(workspace.path("udfs"))
+        .env("RUSTC", &rustc)
+        .env("CARGO_TARGET_DIR", workspace.path(TARGET_FOLDER))
+        .args(["build", "--locked", "--release", "--target", TARGET]);
+    shell::run(&mut cargo)?;
+
+    let folder = workspace.path(TARGET_FOLDER).join(TARGET).join("release");
+    let entries = folder.read_dir().with_context(|| format!("could not list {}", folder.display()))?;
+    let mut modules: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    modules.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+    modules.sort();
+    if modules.is_empty() {
+        bail!("{} holds no module: is a guest in udfs/ a `cdylib`?", folder.display());
+    }
+    Ok(modules)
+}

@@ -1,0 +1,160 @@
+//! `cargo xtask invariants`: which crate may depend on which.
+//!
+//! An invariant is mostly what is absent, and what is absent is also absent when its name is misspelt. So each rule has positive twins:
+//! what the crate must depend on, and every forbidden name must occur somewhere else in the workspace's dependencies.
+
+use anyhow::{Result, bail};
+
+use crate::shell::Workspace;
+use crate::tree::Tree;
+
+/// What one crate must and must not reach through its normal dependencies, direct or not.
+struct Rule {
+    package: &'static str,
+    has: &'static [&'static str],
+    lacks: &'static [&'static str],
+    reason: &'static str,
+}
+
+const RULES: [Rule; 5] = [
+    Rule {
+        package: "weir-batch",
+        has: &["arrow"],
+        lacks: &["wasmtime", "tokio", "weir-abi", "weir-sandbox", "weir-sinks", "weir-query"],
+        reason: "a batch is data: no I/O, no wasm",
+    },
+    Rule {
+        package: "weir-sinks",
+        has: &["weir-batch", "tokio"],
+        lacks: &["wasmtime", "weir-abi", "weir-sandbox", "weir-query"],
+        reason: "a sink can be tested without an engine",
+    },
+    Rule {
+        package: "weir-sandbox",
+        has: &["wasmtime", "weir-abi", "weir-batch"],
+        lacks: &["weir-sinks", "weir-query", "weir-guest"],
+        reason: "what holds hostile code in check has no business with outputs; host and guest share the ABI's constants only",
+    },
+    Rule {
+        package: "weir-query",
+        has: &["weir-batch", "weir-sandbox", "weir-sinks"],
+        lacks: &["weir-guest", "clap", "indicatif"],
+        reason: "a query runs without a terminal; host and guest share the ABI's constants only",
+    },
+    Rule {
+        package: "weir-guest",
+        has: &["weir-abi", "weir-guest-macros"],
+        lacks: &["wasmtime", "arrow", "tokio", "weir-batch", "weir-sandbox", "weir-sinks", "weir-query"],
+        reason: "an author's crate is compiled to wasm and knows nothing of the host",
+    },
+];
+
+/// The programs. Libraries have typed errors.
+const ANYHOW_USERS: [&str; 2] = ["weir-cli", "xtask"];
+
+/// Checks every rule, and prints the ones that hold.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let everything = Tree::of(workspace, &["--workspace"])?;
+    let mut broken = Vec::new();
+    for rule in &RULES {
+        let found = rule.check(&Tree::of(workspace, &["--package", rule.package])?, &everything);
+        if found.is_empty() {
+            println!("{} has {}; lacks {}", rule.package, rule.has.join(", "), rule.lacks.join(", "));
+        }
+        broken.extend(found);
+    }
+    let dependents = Tree::of(workspace, &["--workspace", "--invert", "anyhow", "--depth", "1"])?;
+    match check_anyhow(&dependents) {
+        None => println!("of this repository only {} use anyhow", ANYHOW_USERS.join(" and ")),
+        Some(message) => broken.push(message),
+    }
+    if !broken.is_empty() {
+        bail!("{} invariants are broken\n  {}", broken.len(), broken.join("\n  "));
+    }
+    Ok(())
+}
+
+impl Rule {
+    /// What is wrong with a crate's tree, `everything` being the whole workspace's.
+    fn check(&self, tree: &Tree, everything: &Tree) -> Vec<String> {
+        let Self { package, reason, .. } = self;
+        let mut broken = Vec::new();
+        for name in self.has {
+            if !tree.contains(name) {
+                broken.push(format!("{package} should depend on {name} and does not: is the name right?"));
+            }
+        }
+        for name in self.lacks {
+            if tree.contains(name) {
+                broken.push(format!(
+                    "{package} must not depend on {name} ({reason}): `cargo tree --edges normal --package {package} --invert {name}` shows how it does"
+                ));
+            } else if !everything.contains(name) {
+                broken.push(format!("{package} is said to lack {name}, which nothing depends on: is the name right?"));
+            }
+        }
+        broken
+    }
+}
+
+fn check_anyhow(dependents: &Tree) -> Option<String> {
+    let users: Vec<&str> = dependents.local_names().collect();
+    (users != ANYHOW_USERS).then(|| {
+        format!(
+            "anyhow should be a direct dependency of {} only, and is of {}",
+            ANYHOW_USERS.join(" and "),
+            users.join(", ")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    const RULE: Rule = Rule { package: "sinks", has: &["batch"], lacks: &["engine"], reason: "tests need no engine" };
+
+    fn check(tree: &str, everything: &str, expected: Expect) {
+        let (tree, everything) = (Tree::parse(tree).unwrap(), Tree::parse(everything).unwrap());
+        expected.assert_eq(&RULE.check(&tree, &everything).join("\n"));
+    }
+
+    #[test]
+    fn a_rule_that_holds_says_nothing() {
+        check("sinks v1.0.0\nbatch v1.0.0\nengine-types v1.0.0\n", "batch v1.0.0\nengine v1.0.0\n", expect![""]);
+    }
+
+    #[test]
+    fn a_forbidden_dependency_is_named_with_its_reason() {
+        check(
+            "sinks v1.0.0\nbatch v1.0.0\nengine v1.0.0\n",
+            "engine v1.0.0\n",
+            expect![
+                "sinks must not depend on engine (tests need no engine): `cargo tree --edges normal --package sinks --invert engine` shows how it does"
+            ],
+        );
+    }
+
+    #[test]
+    fn a_misspelt_name_does_not_pass() {
+        check(
+            "sinks v1.0.0\nbatsch v1.0.0\n",
+            "batsch v1.0.0\nengin v1.0.0\n",
+            expect![[r#"
+                sinks should depend on batch and does not: is the name right?
+                sinks is said to lack engine, which nothing depends on: is the name right?"#]],
+        );
+        assert!(Tree::of(&Workspace::here(), &["--package", "weir-no-such-crate"]).is_err());
+    }
+
+    #[test]
+    fn anyhow_is_for_programs() {
+        let programs = "anyhow v1.0.0\nwasmprinter v0.1.0\nweir-cli v0.1.0 (/src/cli)\nxtask v0.1.0 (/src/xtask)\n";
+        assert_eq!(check_anyhow(&Tree::parse(programs).unwrap()), None);
+        for wrong in [format!("{programs}weir-sinks v0.1.0 (/src/sinks)\n"), programs.replace("xtask", "task")] {
+            assert!(check_anyhow(&Tree::parse(&wrong).unwrap()).is_some(), "{wrong}");
+        }
+    }
+}

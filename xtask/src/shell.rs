@@ -1,0 +1,148 @@
+//! Where the workspace is, and how its commands call other programs.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// The checked-out tree that this program was compiled in.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// The tree of this very crate, wherever the command was typed.
+    pub(crate) fn here() -> Self {
+        let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Self { root: crate_folder.parent().unwrap_or(crate_folder).to_owned() }
+    }
+
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// A command that starts in the workspace's root and reads nothing from the terminal.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root).stdin(Stdio::null());
+        command
+    }
+
+    /// The cargo that runs this program, so that a `cargo +toolchain xtask` stays with its toolchain.
+    pub(crate) fn cargo(&self) -> Command {
+        self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    }
+}
+
+/// Runs a command with its output on this terminal. Any ending but success is an error that shows the command.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("could not start {}", Line(command)))?;
+    if !status.success() {
+        bail!("{} ended with {status}", Line(command));
+    }
+    Ok(())
+}
+
+/// Runs a command and returns what it wrote to its standard output. On failure its standard error is part of the message.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("could not start {}", Line(command)))?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!("{} ended with {}: {}", Line(command), output.status, complaint.trim());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("{} did not print UTF-8", Line(command)))
+}
+
+/// Whether a program can be started at all.
+pub(crate) fn exists(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok()
+}
+
+/// A list of steps that all run, whatever becomes of the earlier ones: one run of the checks should name every mistake.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    done: Vec<(&'static str, Duration, bool)>,
+}
+
+impl Steps {
+    /// Runs one step, announces it, and prints how long it took.
+    pub(crate) fn step(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) {
+        println!("\n==== {name}");
+        let start = Instant::now();
+        let result = work();
+        let time = start.elapsed();
+        if let Err(error) = &result {
+            println!("error: {error:#}");
+        }
+        println!("---- {name}: {} in {:.1} s", verdict(result.is_ok()), time.as_secs_f64());
+        self.done.push((name, time, result.is_ok()));
+    }
+
+    /// Prints the table of all steps, and fails if one of them did.
+    pub(crate) fn finish(self) -> Result<()> {
+        println!("\n==== summary");
+        for (name, time, good) in &self.done {
+            println!("{:<6} {:>7.1} s  {name}", verdict(*good), time.as_secs_f64());
+        }
+        let failed: Vec<&str> = self.done.iter().filter(|(_, _, good)| !good).map(|(name, ..)| *name).collect();
+        if !failed.is_empty() {
+            bail!("{} of {} steps failed: {}", failed.len(), self.done.len(), failed.join(", "));
+        }
+        Ok(())
+    }
+}
+
+fn verdict(good: bool) -> &'static str {
+    if good { "ok" } else { "FAILED" }
+}
+
+/// A command as one would type it.
+struct Line<'a>(&'a Command);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let program = Path::new(self.0.get_program());
+        let name = program.file_name().unwrap_or(self.0.get_program());
+        write!(formatter, "`{}", name.to_string_lossy())?;
+        for argument in self.0.get_args() {
+            write!(formatter, " {}", argument.to_string_lossy())?;
+        }
+        write!(formatter, "`")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_steps_run_and_one_failure_fails_them() {
+        let mut steps = Steps::default();
+        let mut later_ran = false;
+        steps.step("first", || bail!("no"));
+        steps.step("second", || {
+            later_ran = true;
+            Ok(())
+        });
+        assert!(later_ran);
+        assert_eq!(steps.finish().unwrap_err().to_string(), "1 of 2 steps failed: first");
+    }
+
+    #[test]
+    fn a_failing_program_is_an_error_that_shows_what_it_said() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo oh >&2; exit 3"]);
+        assert_eq!(
+            output(&mut command).unwrap_err().to_string(),
+            "`sh -c echo oh >&2; exit 3` ended with exit status: 3: oh"
+        );
+        assert!(run(Command::new("sh").args(["-c", "exit 3"])).is_err());
+        assert!(!exists("weir-no-such-program"));
+    }
+}

@@ -1,0 +1,26 @@
+//! `cargo xtask test`: every test there is.
+
+use anyhow::{Context, Result};
+
+use crate::guests;
+use crate::shell::{self, Steps, Workspace};
+
+/// Builds the guests, then runs the guests' own tests natively and the workspace's.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    // The workspace's tests load the modules, so without them there is nothing to go on with.
+    guests::run(workspace).context("the guests could not be built")?;
+    let mut steps = Steps::default();
+    steps.step("tests of the guests, natively", || {
+        shell::run(
+            workspace
+                .cargo()
+                .current_dir(workspace.path("udfs"))
+                .env("CARGO_TARGET_DIR", workspace.path("target/udfs-native"))
+                .args(["test", "--locked", "--workspace"]),
+        )
+    });
+    steps.step("tests of the workspace", || {
+        shell::run(workspace.cargo().args(["test", "--locked", "--workspace", "--no-fail-fast"]))
+    });
+    steps.finish()
+}
