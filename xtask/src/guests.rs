@@ -1,10 +1,10 @@
 //! `cargo xtask guests`: the example guests, compiled for wasm.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::provision::without_inherited_flags;
 use crate::shell::{self, Workspace};
 use crate::toolchain::{self, TARGET};
 
@@ -41,4 +41,13 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
         bail!("{} holds no module: is a guest in udfs/ a `cdylib`?", folder.display());
     }
     Ok(modules)
+}
+
+/// A cargo for another compiler and target: flags that were meant for the host's must not reach it.
+pub(crate) fn without_inherited_flags(mut cargo: Command) -> Command {
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+        cargo.env_remove(name);
+    }
+    cargo.env_remove("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS");
+    cargo
 }

@@ -4,12 +4,14 @@
 //! their parts. A command takes no arguments: what may differ between machines is read from the environment, and `help` lists it.
 
 mod ci;
+mod debian;
 mod demo;
 mod guests;
 mod invariants;
 mod machine_paths;
 mod provision;
 mod shell;
+mod sysroot;
 mod test;
 mod toolchain;
 mod tree;
@@ -42,7 +44,7 @@ environment:
   WEIR_GUEST_RUSTC     the compiler of guests; it must have the target wasm32-unknown-unknown
   WEIR_WASM_TOOLCHAIN  `debian`: provision the compiler from Debian's packages even where rustup could;
                        `rustup`: only ever ask rustup; unset: whichever works
-  XDG_CACHE_HOME       where a provisioned compiler is kept (in weir/, about 700 MB), default ~/.cache";
+  XDG_CACHE_HOME       where a provisioned compiler is kept (in weir/, about 500 MB), default ~/.cache";
 
 fn main() -> ExitCode {
     match dispatch() {

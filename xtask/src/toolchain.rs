@@ -82,7 +82,7 @@ pub(crate) fn rustc(workspace: &Workspace) -> Result<PathBuf> {
     }
 
     let mut refusals = Vec::new();
-    let cached = if way == Way::Any { cache.newest() } else { None };
+    let cached = if way == Way::Any { cache.newest(workspace) } else { None };
     for candidate in [Some(PathBuf::from("rustc")), cached, Some(PathBuf::from("/usr/bin/rustc"))].into_iter().flatten()
     {
         match probe(workspace, &candidate) {
