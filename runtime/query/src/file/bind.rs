@@ -1,0 +1,172 @@
+//! Functions set against the schemas that reach them.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml::de::DeValue;
+use weir_batch::Schema;
+use weir_sandbox::{BindError, Bound, Carry, Function, Kind, Manifest, ParamValue};
+
+use super::problem::{Problems, clip, suggest};
+use super::stage::{CarryDraft, StageDraft};
+use super::table::Item;
+
+/// A stage's function as far as it could be found out. What is `None` was wrong, and has been reported.
+pub(super) struct BoundStage {
+    pub(super) module: Arc<[u8]>,
+    pub(super) function: Arc<Function>,
+    pub(super) bound: Option<Bound>,
+    /// What leaves the stage.
+    pub(super) output: Option<Arc<Schema>>,
+    /// Whether the stage is there for what it records, not for what leaves it.
+    pub(super) observes: bool,
+}
+
+/// The modules of a query, each read once.
+#[derive(Default)]
+pub(super) struct Modules {
+    // By path and largest size; the reason where a module was refused.
+    read: BTreeMap<(PathBuf, usize), Result<Module, String>>,
+}
+
+#[derive(Clone)]
+struct Module {
+    bytes: Arc<[u8]>,
+    manifest: Arc<Manifest>,
+}
+
+impl Modules {
+    /// A module's bytes and manifest, or why there are none.
+    fn get(&mut self, path: &Path, bytes_max: usize) -> Result<Module, String> {
+        self.read.entry((path.to_owned(), bytes_max)).or_insert_with(|| read_module(path, bytes_max)).clone()
+    }
+}
+
+fn read_module(path: &Path, bytes_max: usize) -> Result<Module, String> {
+    let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let mut bytes = Vec::new();
+    let most = (bytes_max as u64).saturating_add(1);
+    file.take(most).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() > bytes_max {
+        return Err(format!("has more than the {bytes_max} bytes that `limits.module_bytes_max` allows"));
+    }
+    let manifest = Manifest::read(&bytes).map_err(|refusal| format!("is refused ({}): {refusal}", refusal.code()))?;
+    Ok(Module { bytes: bytes.into(), manifest: Arc::new(manifest) })
+}
+
+/// Finds the stage's function and binds it to `input`. What can be checked without the input's schema is checked even
+/// where that is not known.
+pub(super) fn bind(
+    draft: &StageDraft<'_>,
+    input: Option<&Arc<Schema>>,
+    modules: &mut Modules,
+    problems: &Problems,
+) -> Option<BoundStage> {
+    let params = params(draft);
+    let (place, written, path) = draft.module.as_ref()?;
+    let module = match modules.get(path, draft.limits.module_bytes_max) {
+        Ok(module) => module,
+        Err(reason) => {
+            problems.error(place, format!("`{}` {reason}", clip(written)), "");
+            return None;
+        }
+    };
+    let (place, name) = draft.function.as_ref()?;
+    let Some(function) = module.manifest.function(name) else {
+        let names = module.manifest.functions.iter().map(|function| function.name.as_str());
+        let message = format!("`{}` has no function `{}`", clip(written), clip(name));
+        problems.error(place, message, suggest(name, names, "it has"));
+        return None;
+    };
+    let carry = match &draft.carry {
+        CarryDraft::All => Carry::All,
+        CarryDraft::Fields(fields) if fields.is_empty() => Carry::None,
+        CarryDraft::Fields(fields) => Carry::Fields(fields.iter().map(|(_, name)| (*name).to_owned()).collect()),
+    };
+    let bound = match input {
+        Some(input) => function.bind(input, &carry, &params),
+        // Of no fields: what is then said of parameters holds for any input, and the rest is left out.
+        None => Schema::new(Vec::new()).map_or(Err(Vec::new()), |none| function.bind(&Arc::new(none), &carry, &params)),
+    };
+    let of_params = |error: &BindError| {
+        matches!(error, BindError::UnknownParam { .. } | BindError::ParamType { .. } | BindError::MissingParam { .. })
+    };
+    let bound = match bound {
+        Ok(bound) => Some(bound).filter(|_| input.is_some()),
+        Err(errors) => {
+            for error in errors.iter().filter(|error| input.is_some() || of_params(error)) {
+                report(error, draft, problems);
+            }
+            None
+        }
+    };
+    Some(BoundStage {
+        module: module.bytes,
+        function: Arc::clone(function),
+        output: bound.as_ref().map(|bound| Arc::clone(bound.output_schema())),
+        bound,
+        observes: function.kind == Kind::Metrics,
+    })
+}
+
+/// The parameters' values; those of which TOML's type is none of a parameter's are reported and left out.
+fn params(draft: &StageDraft<'_>) -> BTreeMap<String, ParamValue> {
+    let values = draft.params.iter().filter_map(|(name, item)| Some(((*name).to_owned(), param(item)?)));
+    values.collect()
+}
+
+fn param(item: &Item<'_>) -> Option<ParamValue> {
+    match item.value() {
+        DeValue::Boolean(value) => Some(ParamValue::Bool(*value)),
+        DeValue::String(text) => Some(ParamValue::Utf8(text.to_string())),
+        DeValue::Float(float) => float.as_str().parse().ok().map(ParamValue::F64),
+        DeValue::Integer(integer) => {
+            let value = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+            if value.is_none() {
+                item.error(
+                    format!("{} is out of range", clip(&integer.to_string())),
+                    "an integer parameter has 64 bits and a sign",
+                );
+            }
+            value.map(ParamValue::I64)
+        }
+        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+            item.wrong_type("true or false, an integer, a float or a string")
+        }
+    }
+}
+
+/// Reports at the key that has to change.
+fn report(error: &BindError, draft: &StageDraft<'_>, problems: &Problems) {
+    let given = |param: &str| draft.params.iter().find(|(name, _)| *name == param).map(|(_, item)| &item.place);
+    let carried = |field: &str| match &draft.carry {
+        // The last one of a name: it is the one to be left out where there are two.
+        CarryDraft::Fields(fields) => fields.iter().rev().find(|(_, name)| *name == field).map(|(place, _)| place),
+        CarryDraft::All => None,
+    };
+    let function = draft.function.as_ref().map_or(&draft.place, |(place, _)| place);
+    let place = match error {
+        BindError::UnknownParam { param, .. } | BindError::ParamType { param, .. } => {
+            given(param).unwrap_or(&draft.params_place)
+        }
+        BindError::MissingParam { param, .. } => {
+            // A parameter that TOML's types have no value for is there, and has been reported.
+            if given(param).is_some() {
+                return;
+            }
+            let missing = draft.params_place.child("params", draft.params_place.offset);
+            let params = if draft.params_place.key == draft.place.key { &missing } else { &draft.params_place };
+            problems.error(&params.child(param, params.offset), error.to_string(), "");
+            return;
+        }
+        BindError::UnknownCarry { field, .. }
+        | BindError::CarryTwice { field }
+        | BindError::CarryClash { field, .. } => carried(field).unwrap_or(&draft.carry_place),
+        BindError::CarryWithoutOutput { .. } => &draft.carry_place,
+        _ => function,
+    };
+    problems.error(place, error.to_string(), "");
+}

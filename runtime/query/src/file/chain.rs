@@ -1,0 +1,214 @@
+//! The chain from sources over stages to sinks: names resolved, schemas compared, loose ends found.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use weir_batch::Schema;
+
+use super::plan::Node;
+use super::problem::{Place, Problems, clip, suggest};
+use super::source::SourceDraft;
+use super::stage::{Input, StageDraft};
+
+/// What is known of every point of the chain while the file is checked.
+pub(super) struct Chain<'d> {
+    nodes: BTreeMap<&'d str, Node>,
+    sinks: Vec<&'d str>,
+    // By index of source and stage: what leaves it, where that is known.
+    source_schemas: Vec<Option<Arc<Schema>>>,
+    stage_schemas: Vec<Option<Arc<Schema>>>,
+    // What each stage and each sink reads from.
+    stage_inputs: Vec<Vec<Node>>,
+    sink_inputs: Vec<Node>,
+    // An input could not be resolved, so that what looks like a loose end may be none.
+    incomplete: bool,
+}
+
+impl<'d> Chain<'d> {
+    pub(super) fn new(sources: &'d [SourceDraft], stages: &'d [StageDraft<'_>], sinks: Vec<&'d str>) -> Chain<'d> {
+        let mut nodes = BTreeMap::new();
+        // A name that is given twice has been reported; the first keeps it.
+        for (index, source) in sources.iter().enumerate() {
+            nodes.entry(&*source.name).or_insert(Node::Source(index));
+        }
+        for (index, stage) in stages.iter().enumerate().filter(|(_, stage)| !stage.name.is_empty()) {
+            nodes.entry(&*stage.name).or_insert(Node::Stage(index));
+        }
+        Chain {
+            nodes,
+            sinks,
+            source_schemas: sources.iter().map(|source| source.schema.clone()).collect(),
+            stage_schemas: Vec::new(),
+            stage_inputs: Vec::new(),
+            sink_inputs: Vec::new(),
+            incomplete: false,
+        }
+    }
+
+    /// The inputs of the next stage, and their schema where it is known.
+    pub(super) fn stage_input(&mut self, stage: &StageDraft<'_>, problems: &Problems) -> (Vec<Node>, Option<Arc<Schema>>) {
+        let index = self.stage_inputs.len();
+        let inputs = self.resolve(&stage.input, Some(index), problems);
+        let schema = self.common_schema(&inputs, &stage.input, &stage.place, problems);
+        self.stage_inputs.push(inputs.clone());
+        (inputs, schema)
+    }
+
+    /// Says what leaves the stage whose inputs were asked for last.
+    pub(super) fn stage_output(&mut self, schema: Option<Arc<Schema>>) {
+        self.stage_schemas.push(schema);
+    }
+
+    /// The inputs of a sink, and their schema where it is known. Every stage has to have been gone through.
+    pub(super) fn sink_input(
+        &mut self,
+        input: &Input<'_>,
+        place: &Place,
+        problems: &Problems,
+    ) -> (Vec<Node>, Option<Arc<Schema>>) {
+        let inputs = self.resolve(input, None, problems);
+        let schema = self.common_schema(&inputs, input, place, problems);
+        self.sink_inputs.extend(&inputs);
+        (inputs, schema)
+    }
+
+    /// Reports sources that feed nothing, and warns of stages whose output goes nowhere. `observes` says of which stages
+    /// the purpose is something else than their output.
+    pub(super) fn loose_ends(
+        &self,
+        sources: &[SourceDraft],
+        stages: &[StageDraft<'_>],
+        observes: &[bool],
+        problems: &Problems,
+    ) {
+        if self.incomplete {
+            return;
+        }
+        for (index, source) in sources.iter().enumerate() {
+            let node = Node::Source(index);
+            if !self.sink_inputs.contains(&node) && !self.stage_inputs.iter().flatten().any(|input| *input == node) {
+                let help = format!("add `{}` to the `input` of a stage or sink, or remove the source", source.name);
+                problems.error(&source.place, "feeds no stage and no sink", help);
+            }
+        }
+        // Stages only read from earlier ones, so that one pass from the last to the first knows all.
+        let mut useful = vec![false; stages.len()];
+        for index in (0..stages.len()).rev() {
+            let node = Node::Stage(index);
+            let read_by_useful = |(reader, inputs): (usize, &Vec<Node>)| inputs.contains(&node) && useful[reader];
+            useful[index] = observes.get(index).copied().unwrap_or(false)
+                || self.sink_inputs.contains(&node)
+                || self.stage_inputs.iter().enumerate().any(read_by_useful);
+        }
+        for (stage, _) in stages.iter().zip(&useful).filter(|(_, useful)| !**useful) {
+            let help = format!("add `{}` to the `input` of a sink, or remove the stage", stage.name);
+            problems.warning(&stage.place, "its output reaches no sink", help);
+        }
+    }
+
+    /// The points that are named, or the default ones. `stage` is the index of the stage that reads; sinks have none.
+    fn resolve(&mut self, input: &Input<'_>, stage: Option<usize>, problems: &Problems) -> Vec<Node> {
+        let names = match input {
+            Input::Named(names) => names,
+            Input::Default => {
+                let before = stage.unwrap_or(self.stage_inputs.len());
+                return match before.checked_sub(1) {
+                    Some(before) => vec![Node::Stage(before)],
+                    None => (0..self.source_schemas.len()).map(Node::Source).collect(),
+                };
+            }
+            Input::Wrong => {
+                self.incomplete = true;
+                return Vec::new();
+            }
+        };
+        let mut inputs = Vec::with_capacity(names.len());
+        for (place, name) in names {
+            match self.node(name, stage) {
+                Ok(node) if inputs.contains(&node) => {
+                    problems.error(place, format!("`{}` is named twice", clip(name)), "name each input once");
+                }
+                Ok(node) => inputs.push(node),
+                Err((message, help)) => {
+                    self.incomplete = true;
+                    problems.error(place, message, help);
+                }
+            }
+        }
+        inputs
+    }
+
+    fn node(&self, name: &str, stage: Option<usize>) -> Result<Node, (String, String)> {
+        let readable = |node: Node| match (node, stage) {
+            (Node::Stage(index), Some(stage)) => index < stage,
+            _ => true,
+        };
+        let node = self.nodes.get(name).copied();
+        if let Some(node) = node.filter(|node| readable(*node)) {
+            return Ok(node);
+        }
+        Err(match node {
+            Some(Node::Stage(index)) if Some(index) == stage => {
+                ("a stage cannot read its own output".to_owned(), "name a source or an earlier stage".to_owned())
+            }
+            Some(_) => {
+                let message = format!("the stage `{}` comes later", clip(name));
+                (message, "a stage reads sources and earlier stages: move it below that one".to_owned())
+            }
+            None if self.sinks.contains(&name) => {
+                let message = format!("`{}` is a sink, from which nothing can be read", clip(name));
+                (message, "name what that sink reads".to_owned())
+            }
+            None => {
+                let candidates = self.nodes.iter().filter(|(_, node)| readable(**node)).map(|(name, _)| *name);
+                let message = format!("there is no source or stage `{}`", clip(name));
+                (message, suggest(name, candidates, "there are"))
+            }
+        })
+    }
+
+    fn schema(&self, node: Node) -> Option<&Arc<Schema>> {
+        match node {
+            Node::Source(index) => self.source_schemas.get(index)?.as_ref(),
+            Node::Stage(index) => self.stage_schemas.get(index)?.as_ref(),
+        }
+    }
+
+    fn name(&self, node: Node) -> &str {
+        self.nodes.iter().find(|(_, other)| **other == node).map_or("", |(name, _)| name)
+    }
+
+    /// The schema that all inputs have. Reports each that differs from the first.
+    fn common_schema(
+        &self,
+        inputs: &[Node],
+        input: &Input<'_>,
+        reader: &Place,
+        problems: &Problems,
+    ) -> Option<Arc<Schema>> {
+        let (&first, others) = inputs.split_first()?;
+        let schema = self.schema(first);
+        let mut alike = schema.is_some();
+        for &other in others {
+            let Some((schema, found)) = schema.zip(self.schema(other)) else {
+                alike = false;
+                continue;
+            };
+            if schema != found {
+                alike = false;
+                let named = match input {
+                    Input::Named(names) => names.iter().find(|(_, name)| self.nodes.get(name) == Some(&other)),
+                    _ => None,
+                };
+                let place = named.map_or_else(|| reader.child("input", reader.offset), |(place, _)| place.clone());
+                let message = format!(
+                    "`{}` gives {schema}, and `{}` gives {found}",
+                    self.name(first),
+                    self.name(other)
+                );
+                problems.error(&place, message, "what is read together needs the same fields in the same order");
+            }
+        }
+        schema.filter(|_| alike).map(Arc::clone)
+    }
+}

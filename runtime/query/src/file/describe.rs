@@ -1,0 +1,124 @@
+//! A plan as text, for people.
+
+use std::fmt;
+use std::path::Path;
+
+use weir_sandbox::{Isolation, Kind, OutputShape};
+
+use super::plan::{ErrorPolicy, Guarantee, Node, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
+use super::sink::SinkKind;
+use super::sink_config::StdoutFormat;
+
+/// What `weir check` prints: each source with its schema, each stage with its function and types, each sink, and what is
+/// promised. Ends with a line end.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "query {} of tenant {}", self.name, self.tenant)?;
+        for source in &self.sources {
+            self.source(source, f)?;
+        }
+        for stage in &self.stages {
+            self.stage(stage, f)?;
+        }
+        for sink in &self.sinks {
+            self.sink(sink, f)?;
+        }
+        match self.delivery.guarantee {
+            Guarantee::AtLeastOnce => f.write_str("delivery at least once, ")?,
+        }
+        match self.delivery.commit_every {
+            None => f.write_str("committed at the end of the stream\n")?,
+            Some(every) => writeln!(f, "committed every {} ms", every.as_millis())?,
+        }
+        let Self { batching, .. } = self;
+        writeln!(f, "batches of up to {} records or {} ms", batching.records_max, batching.delay_max.as_millis())?;
+        if let Some(path) = &self.dead_letters {
+            writeln!(f, "dead letters to {}", path.display())?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    fn source(&self, source: &SourcePlan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "source {}: ", source.name)?;
+        match &source.kind {
+            SourceKind::File { paths, format, declared } => {
+                write!(f, "{format} {}", paths.iter().map(|path| name(path)).collect::<Vec<_>>().join(", "))?;
+                f.write_str(if *declared { ", schema declared" } else { ", schema of the file" })?;
+            }
+            SourceKind::Generator { batches } => write!(f, "generator, {batches} batches")?,
+            SourceKind::Nexmark { stream, events } => write!(f, "nexmark {}, {events} events", stream.name())?,
+        }
+        writeln!(f, "{}", OnError(source.on_error))?;
+        writeln!(f, "  gives {}", source.schema)
+    }
+
+    fn stage(&self, stage: &StagePlan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match stage.function.kind {
+            Kind::Metrics => "metrics",
+            Kind::Transform(OutputShape::Filter) => "filter",
+            Kind::Transform(OutputShape::Map) => "map",
+            Kind::Transform(OutputShape::FilterMap) => "filter-map",
+            Kind::Transform(OutputShape::FlatMap) => "flat-map",
+        };
+        write!(f, "stage {}: {kind} `{}` of {}", stage.name, stage.function.name, name(&stage.module_path))?;
+        if stage.isolation == Isolation::FreshPerBatch {
+            f.write_str(", a fresh instance each batch")?;
+        }
+        writeln!(f, "{}", OnError(stage.on_error))?;
+        for (param, value) in stage.function.params.iter().zip(stage.bound.params()) {
+            writeln!(f, "  with {} = {value}", param.name)?;
+        }
+        for metric in &stage.function.metrics {
+            let labels = if metric.labels.is_empty() { String::new() } else { format!(" by {}", metric.labels.join(", ")) };
+            writeln!(f, "  records {} {}{labels}", metric.kind, metric.name)?;
+        }
+        writeln!(f, "  from  {}: {}", self.nodes(&stage.inputs), stage.bound.input_schema())?;
+        writeln!(f, "  gives {}", stage.schema)
+    }
+
+    fn sink(&self, sink: &SinkPlan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sink {}: ", sink.name)?;
+        match &sink.kind {
+            SinkKind::Stdout(config) => match config.format {
+                StdoutFormat::Table => write!(f, "standard output, a table of up to {} rows", config.rows_max)?,
+                StdoutFormat::JsonLines => f.write_str("standard output as json_lines")?,
+                StdoutFormat::Csv => f.write_str("standard output as csv")?,
+            },
+            SinkKind::File(config) => {
+                write!(f, "{} {}", config.format, config.path.display())?;
+                if let Some(bytes) = config.rotate_bytes_max {
+                    write!(f, ", a new file after {bytes} bytes")?;
+                }
+                if let Some(after) = config.rotate_after {
+                    write!(f, ", a new file after {} ms", after.as_millis())?;
+                }
+            }
+            SinkKind::Count => f.write_str("counts and drops")?,
+        }
+        writeln!(f, ", queue of {} batches", sink.queue_batches_max)?;
+        writeln!(f, "  takes {}: {}", self.nodes(&sink.inputs), sink.schema)
+    }
+
+    fn nodes(&self, nodes: &[Node]) -> String {
+        nodes.iter().map(|node| self.node_name(*node)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+struct OnError(ErrorPolicy);
+
+impl fmt::Display for OnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            ErrorPolicy::Fail => "",
+            ErrorPolicy::Skip => ", bad records are skipped",
+            ErrorPolicy::DeadLetter => ", bad records go to the dead letters",
+        })
+    }
+}
+
+/// The file's own name: folders are the query file's.
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,35 @@
+//! The query file: what a TOML file says of a query, checked as a whole.
+//!
+//! The text becomes a [`Plan`] in one go, or a [`QueryFileError`] that lists every mistake with key, line and mend:
+//!
+//! 1. `table` reads spanned TOML key by key; `source`, `stage`, `sink` and `settings` say which keys there are. What is
+//!    wrong is recorded, and reading goes on.
+//! 2. `chain` resolves names and compares schemas; `bind` checks each function against the schema that reaches it.
+//! 3. Only where nothing was recorded is there a plan.
+//!
+//! Modules are read and their manifests parsed; no code of theirs runs.
+
+mod bind;
+mod chain;
+mod describe;
+mod limits;
+mod load;
+mod names;
+mod paths;
+mod plan;
+mod problem;
+mod schema;
+mod settings;
+mod sink;
+mod sink_config;
+mod source;
+mod stage;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use plan::{
+    Batching, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan,
+};
+pub use problem::{Problem, QueryFileError};
+pub use sink::SinkKind;

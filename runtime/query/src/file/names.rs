@@ -1,0 +1,38 @@
+//! The names of a query, its sources, stages and sinks.
+
+use std::collections::BTreeMap;
+
+use super::problem::{Place, Problems, clip};
+
+/// The longest name, in bytes: as that of functions and fields.
+const NAME_LEN_MAX: usize = 64;
+
+/// Reports a name that is none.
+pub(super) fn check(name: &str, place: &Place, problems: &Problems) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
+    let begins_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if begins_well && name.bytes().all(allowed) && name.len() <= NAME_LEN_MAX {
+        return true;
+    }
+    let message = format!("`{}` cannot be a name", clip(name));
+    let help = format!("use at most {NAME_LEN_MAX} of a-z, 0-9, `_` and `-`, a letter or digit first");
+    problems.error(place, message, help);
+    false
+}
+
+/// Who has which name. Sources, stages and sinks share one space: metrics and messages call them by name alone.
+#[derive(Default)]
+pub(super) struct Names {
+    owners: BTreeMap<String, &'static str>,
+}
+
+impl Names {
+    /// Gives the name to a `what`, or reports that it is taken.
+    pub(super) fn claim(&mut self, name: &str, what: &'static str, place: &Place, problems: &Problems) {
+        if let Some(owner) = self.owners.get(name) {
+            problems.error(place, format!("the name `{}` is taken by a {owner}", clip(name)), "choose another name");
+        } else {
+            self.owners.insert(name.to_owned(), what);
+        }
+    }
+}

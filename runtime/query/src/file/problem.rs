@@ -1,0 +1,180 @@
+//! What is wrong with a query file, and where.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::path::PathBuf;
+
+/// One mistake, or one warning: where it stands, what is wrong, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The key's path, such as `stages.late.params.min_delay`; empty where no key is to blame.
+    pub key: String,
+    /// The line, from 1; 0 where the file as a whole is meant.
+    pub line: usize,
+    /// The column in characters, from 1; 0 where the file as a whole is meant.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right; empty where the message already says so.
+    pub help: String,
+}
+
+/// `stages.late.function: missing; name a function of the module`.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.message)?;
+        if !self.help.is_empty() {
+            write!(f, "; {}", self.help)?;
+        }
+        Ok(())
+    }
+}
+
+/// A query file that cannot be run: every mistake in it, in the order of its lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryFileError {
+    /// The query file.
+    pub path: PathBuf,
+    /// At least one problem, sorted by line and column.
+    pub problems: Vec<Problem>,
+}
+
+/// A line a problem: `late.toml:12: stages.late.function: missing; name a function of the module`.
+impl fmt::Display for QueryFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            match problem.line {
+                0 => write!(f, "{}: {problem}", self.path.display())?,
+                line => write!(f, "{}:{line}: {problem}", self.path.display())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for QueryFileError {}
+
+/// A key's path and where it stands in the text. Kept beside every value that a later check may complain about.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    pub(super) key: String,
+    pub(super) offset: usize,
+}
+
+impl Place {
+    /// The place of a key below this one.
+    pub(super) fn child(&self, name: &str, offset: usize) -> Place {
+        let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        let mut key = self.key.clone();
+        if !key.is_empty() {
+            key.push('.');
+        }
+        if !name.is_empty() && name.len() <= QUOTED_CHARS_MAX && name.bytes().all(bare) {
+            key.push_str(name);
+        } else {
+            key.push_str(&format!("\"{}\"", clip(name)));
+        }
+        Place { key, offset }
+    }
+
+    /// The place of an element of the list at this one.
+    pub(super) fn element(&self, index: usize, offset: usize) -> Place {
+        Place { key: format!("{}[{index}]", self.key), offset }
+    }
+}
+
+/// Collects what is wrong with one text. Shared by all who read it: hence the cells.
+pub(super) struct Problems {
+    // The offset at which each line begins; the first is 0.
+    line_starts: Vec<usize>,
+    text: Box<str>,
+    errors: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<Problem>>,
+}
+
+impl Problems {
+    pub(super) fn new(text: &str) -> Problems {
+        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(offset, _)| offset + 1);
+        Problems {
+            line_starts: std::iter::once(0).chain(starts).collect(),
+            text: text.into(),
+            errors: RefCell::default(),
+            warnings: RefCell::default(),
+        }
+    }
+
+    pub(super) fn error(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+        self.errors.borrow_mut().push(self.problem(place, message.into(), help.into()));
+    }
+
+    pub(super) fn warning(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+        self.warnings.borrow_mut().push(self.problem(place, message.into(), help.into()));
+    }
+
+    /// The warnings where nothing is wrong, else the errors; sorted by line.
+    pub(super) fn finish(self) -> Result<Vec<Problem>, Vec<Problem>> {
+        let sorted = |mut problems: Vec<Problem>| {
+            problems.sort_by_key(|problem| (problem.line, problem.column));
+            problems
+        };
+        match self.errors.into_inner() {
+            errors if errors.is_empty() => Ok(sorted(self.warnings.into_inner())),
+            errors => Err(sorted(errors)),
+        }
+    }
+
+    fn problem(&self, place: &Place, message: String, help: String) -> Problem {
+        let line = self.line_starts.partition_point(|&start| start <= place.offset);
+        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let before = self.text.get(start..place.offset).unwrap_or("");
+        Problem { key: place.key.clone(), line, column: before.chars().count() + 1, message, help }
+    }
+}
+
+/// How much of a value of the file is repeated in a message.
+const QUOTED_CHARS_MAX: usize = 64;
+
+/// A value of the file as it is repeated in a message: escaped, and cut where it is long.
+pub(super) fn clip(text: &str) -> String {
+    let mut clipped: String = text.chars().take(QUOTED_CHARS_MAX).flat_map(char::escape_debug).collect();
+    if text.chars().nth(QUOTED_CHARS_MAX).is_some() {
+        clipped.push_str("...");
+    }
+    clipped
+}
+
+/// The candidate that somebody may have meant by a word.
+pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word: String = word.chars().take(QUOTED_CHARS_MAX).flat_map(char::to_lowercase).collect();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(likeness, _)| *likeness >= 0.8)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, candidate)| candidate)
+}
+
+/// ``did you mean `x`?`` where a candidate is near, else all candidates after `none_near`.
+pub(super) fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>, none_near: &str) -> String {
+    // More candidates than anybody reads are not listed.
+    const LISTED_MAX: usize = 16;
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    if let Some(candidate) = nearest(word, candidates.iter().copied()) {
+        return format!("did you mean `{}`?", clip(candidate));
+    }
+    if candidates.is_empty() {
+        return String::new();
+    }
+    let mut listed: Vec<String> =
+        candidates.iter().take(LISTED_MAX).map(|candidate| format!("`{}`", clip(candidate))).collect();
+    if candidates.len() > LISTED_MAX {
+        listed.push(format!("{} more", candidates.len() - LISTED_MAX));
+    }
+    format!("{none_near} {}", listed.join(", "))
+}

@@ -1,0 +1,180 @@
+//! Reading `[sinks.<name>]`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use weir_batch::format::Format;
+use super::sink_config::{FileSinkConfig, IfExists, StdoutFormat, StdoutSinkConfig};
+
+use super::names::{self, Names};
+use super::paths::Paths;
+use super::problem::{Place, Problems, clip};
+use super::stage::{self, Input};
+use super::table::Table;
+
+/// The kinds of sink, with their settings.
+#[derive(Clone, Debug)]
+pub enum SinkKind {
+    /// The standard output.
+    Stdout(StdoutSinkConfig),
+    /// A file, or several where it rotates.
+    File(FileSinkConfig),
+    /// Counts records and drops them.
+    Count,
+}
+
+/// A sink as far as it could be read. What is `None` was wrong, and has been reported.
+pub(super) struct SinkDraft<'a> {
+    pub(super) place: Place,
+    pub(super) name: Arc<str>,
+    pub(super) kind: Option<SinkKind>,
+    pub(super) input: Input<'a>,
+    pub(super) queue_batches_max: usize,
+}
+
+/// Enough that a sink which pauses for an fsync does not stop the others; few enough that memory stays bounded.
+const QUEUE_BATCHES_DEFAULT: u64 = 4;
+
+const QUEUE_BATCHES_MAX: u64 = 1024;
+
+/// What fits on a screen.
+const TABLE_ROWS_DEFAULT: u64 = 20;
+
+const TABLE_ROWS_MAX: u64 = 1_000_000;
+
+/// The longest time that a file stays open: a day.
+const ROTATE_MS_MAX: u64 = 86_400_000;
+
+const KINDS: [(&str, Kind); 3] = [("stdout", Kind::Stdout), ("file", Kind::File), ("count", Kind::Count)];
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Stdout,
+    File,
+    Count,
+}
+
+/// Reads every sink.
+pub(super) fn read<'a>(
+    root: &mut Table<'a>,
+    names: &mut Names,
+    paths: &mut Paths<'_>,
+    problems: &Problems,
+) -> Vec<SinkDraft<'a>> {
+    let help = "write for example `[sinks.table]` with `kind = \"stdout\"`";
+    let Some(table) = root.required("sinks", help).and_then(|item| item.table()) else { return Vec::new() };
+    let items = table.items();
+    if items.is_empty() {
+        problems.error(&table.place, "a query needs at least one sink", help);
+    }
+    let mut sinks = Vec::with_capacity(items.len());
+    for (name, item) in items {
+        names::check(name, &item.place, problems);
+        names.claim(name, "sink", &item.place, problems);
+        let Some(table) = item.table() else { continue };
+        sinks.push(sink(name, table, paths, problems));
+    }
+    warn_of_tables(&sinks, problems);
+    sinks
+}
+
+/// Two tables on one terminal interleave.
+fn warn_of_tables(sinks: &[SinkDraft<'_>], problems: &Problems) {
+    let is_stdout = |sink: &&SinkDraft<'_>| matches!(sink.kind, Some(SinkKind::Stdout(_)));
+    let mut stdout = sinks.iter().filter(is_stdout);
+    let Some(first) = stdout.next() else { return };
+    for sink in stdout {
+        let message = format!("`{}` writes to the standard output as well: their lines will mix", first.name);
+        problems.warning(&sink.place, message, "send one of them to a file");
+    }
+}
+
+fn sink<'a>(name: &str, mut table: Table<'a>, paths: &mut Paths<'_>, problems: &Problems) -> SinkDraft<'a> {
+    let place = table.place.clone();
+    let kind = table.required("kind", "use one of `stdout`, `file`, `count`");
+    let kind = kind.and_then(|item| item.choice(&KINDS));
+    let input = stage::input(&mut table);
+    let queue_batches_max = table.optional("queue_batches_max").and_then(|item| item.integer(1..=QUEUE_BATCHES_MAX));
+    let settled = match kind {
+        None => None,
+        Some(Kind::Stdout) => stdout(&mut table),
+        Some(Kind::File) => file(&mut table, paths, problems),
+        Some(Kind::Count) => Some(SinkKind::Count),
+    };
+    match kind {
+        // Without its kind nothing is known of the other keys.
+        None => {}
+        Some(Kind::Stdout) => table.finish("a stdout sink"),
+        Some(Kind::File) => table.finish("a file sink"),
+        Some(Kind::Count) => table.finish("a count sink"),
+    }
+    SinkDraft {
+        place,
+        name: name.into(),
+        kind: settled,
+        input,
+        queue_batches_max: size(queue_batches_max.unwrap_or(QUEUE_BATCHES_DEFAULT)),
+    }
+}
+
+fn stdout(table: &mut Table<'_>) -> Option<SinkKind> {
+    let formats = [("table", StdoutFormat::Table), ("json_lines", StdoutFormat::JsonLines), ("csv", StdoutFormat::Csv)];
+    let format = match table.optional("format") {
+        None => Some(StdoutFormat::Table),
+        Some(item) => item.choice(&formats),
+    };
+    // Only a table leaves rows out.
+    let mut rows_max = None;
+    if format.is_none_or(|format| format == StdoutFormat::Table) {
+        rows_max = table.optional("rows_max").and_then(|item| item.integer(1..=TABLE_ROWS_MAX));
+    } else if let Some(item) = table.optional("rows_max") {
+        item.error("only a table leaves rows out", "leave out `rows_max`, or use `format = \"table\"`");
+    }
+    let rows_max = size(rows_max.unwrap_or(TABLE_ROWS_DEFAULT));
+    Some(SinkKind::Stdout(StdoutSinkConfig { format: format?, rows_max }))
+}
+
+fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> Option<SinkKind> {
+    let path_item = table.required("path", "name the file, for example `path = \"out/late.parquet\"`");
+    let format_item = table.optional("format");
+    let formats: Vec<_> = Format::ALL.into_iter().map(|format| (format.name(), format)).collect();
+    let written = path_item.as_ref().and_then(|item| item.text());
+    let format = match (&format_item, &path_item, written) {
+        (Some(item), _, _) => item.choice(&formats),
+        (None, Some(item), Some(written)) => {
+            let format = Format::from_suffix(Path::new(written));
+            if format.is_none() {
+                let names = formats.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                let message = format!("the suffix of `{}` does not tell the format", clip(written));
+                item.error(message, format!("add `format`, one of {names}"));
+            }
+            format
+        }
+        _ => None,
+    };
+    let rotate_bytes_max = table.optional("rotate_bytes_max").and_then(|item| item.integer(1..=u64::MAX >> 1));
+    let rotate_ms_max = table.optional("rotate_ms_max").and_then(|item| item.integer(1..=ROTATE_MS_MAX));
+    let choices = [("fail", IfExists::Fail), ("replace", IfExists::Replace)];
+    let if_exists = match table.optional("if_exists") {
+        None => Some(IfExists::Fail),
+        Some(item) => item.choice(&choices),
+    };
+    let path = path_item.zip(written).map(|(item, written)| {
+        let path = paths.resolve(written);
+        paths.write(&item.place, &path, problems);
+        path
+    });
+    Some(SinkKind::File(FileSinkConfig {
+        path: path?,
+        format: format?,
+        rotate_bytes_max,
+        rotate_after: rotate_ms_max.map(Duration::from_millis),
+        if_exists: if_exists?,
+    }))
+}
+
+/// Both bounds of such numbers lie below what any machine counts to.
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

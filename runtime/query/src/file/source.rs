@@ -1,0 +1,295 @@
+//! Reading `[sources.<name>]`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use weir_batch::Schema;
+use weir_batch::format::{Format, infer_schema};
+
+use super::names::{self, Names};
+use super::paths::Paths;
+use super::plan::{ErrorPolicy, NexmarkStream, SourceKind};
+use super::problem::{Place, Problems, clip, suggest};
+use super::schema;
+use super::table::{Item, Table};
+use crate::source::{nexmark_schema, seed_schema};
+
+/// A source as far as it could be read. What is `None` was wrong, and has been reported.
+pub(super) struct SourceDraft {
+    pub(super) place: Place,
+    pub(super) name: Arc<str>,
+    pub(super) kind: Option<SourceKind>,
+    pub(super) schema: Option<Arc<Schema>>,
+    pub(super) on_error: ErrorPolicy,
+    /// Where `on_error` stands, for the check that dead letters have somewhere to go.
+    pub(super) on_error_place: Place,
+}
+
+/// How many records are looked at to tell a schema.
+const INFER_ROWS_MAX: usize = 1000;
+
+const KINDS: [(&str, Kind); 3] = [("file", Kind::File), ("generator", Kind::Generator), ("nexmark", Kind::Nexmark)];
+
+#[derive(Clone, Copy)]
+enum Kind {
+    File,
+    Generator,
+    Nexmark,
+}
+
+const STREAMS: [(&str, NexmarkStream); 3] =
+    [("bid", NexmarkStream::Bid), ("auction", NexmarkStream::Auction), ("person", NexmarkStream::Person)];
+
+/// The words of `on_error`.
+pub(super) const POLICIES: [(&str, ErrorPolicy); 3] =
+    [("fail", ErrorPolicy::Fail), ("skip", ErrorPolicy::Skip), ("dead_letter", ErrorPolicy::DeadLetter)];
+
+/// More batches or events than any run ends with, and few enough that counting their records cannot overflow.
+const COUNT_MAX: u64 = 1_000_000_000_000;
+
+/// Reads every source.
+pub(super) fn read(
+    root: &mut Table<'_>,
+    names: &mut Names,
+    paths: &mut Paths<'_>,
+    problems: &Problems,
+) -> Vec<SourceDraft> {
+    let help = "write for example `[sources.flights]` with `kind = \"file\"` and `path = \"flights.parquet\"`";
+    let Some(table) = root.required("sources", help).and_then(|item| item.table()) else { return Vec::new() };
+    let items = table.items();
+    if items.is_empty() {
+        problems.error(&table.place, "a query needs at least one source", help);
+    }
+    let mut sources = Vec::with_capacity(items.len());
+    for (name, item) in items {
+        names::check(name, &item.place, problems);
+        names.claim(name, "source", &item.place, problems);
+        let Some(table) = item.table() else { continue };
+        sources.push(source(name, table, paths, problems));
+    }
+    sources
+}
+
+fn source(name: &str, mut table: Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> SourceDraft {
+    let mut draft = SourceDraft {
+        place: table.place.clone(),
+        name: name.into(),
+        kind: None,
+        schema: None,
+        on_error: ErrorPolicy::default(),
+        on_error_place: table.place.clone(),
+    };
+    let kind = table.required("kind", "use one of `file`, `generator`, `nexmark`");
+    let Some(kind) = kind.and_then(|item| item.choice(&KINDS)) else {
+        // Without its kind nothing is known of the other keys.
+        return draft;
+    };
+    match kind {
+        Kind::File => file(&mut draft, &mut table, paths, problems),
+        Kind::Generator => {
+            let batches = table.required("batches", "say how many batches of 1000 records to make");
+            let batches = batches.and_then(|item| item.integer(1..=COUNT_MAX));
+            draft.kind = batches.map(|batches| SourceKind::Generator { batches });
+            draft.schema = seed_schema().ok().map(Arc::new);
+        }
+        Kind::Nexmark => {
+            let stream = table.required("stream", "use one of `bid`, `auction`, `person`");
+            let stream = stream.and_then(|item| item.choice(&STREAMS));
+            let events = table.required("events", "say how many records of the stream to make");
+            let events = events.and_then(|item| item.integer(1..=COUNT_MAX));
+            draft.kind = stream.zip(events).map(|(stream, events)| SourceKind::Nexmark { stream, events });
+            draft.schema = stream.and_then(|stream| nexmark_schema(stream).ok()).map(Arc::new);
+        }
+    }
+    table.finish(match kind {
+        Kind::File => "a file source",
+        Kind::Generator => "a generator source",
+        Kind::Nexmark => "a nexmark source",
+    });
+    draft
+}
+
+/// A path of the source, with the place that names it.
+struct SourceFile<'a> {
+    place: Place,
+    written: &'a str,
+    path: PathBuf,
+}
+
+fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, problems: &Problems) {
+    if let Some(item) = table.optional("on_error") {
+        draft.on_error_place = item.place.clone();
+        draft.on_error = item.choice(&POLICIES).unwrap_or_default();
+    }
+    let declared_item = table.optional("schema");
+    let declared = declared_item.as_ref().and_then(schema::declared);
+    let infer_item = table.optional("infer");
+    let infer = infer_item.as_ref().and_then(Item::boolean).unwrap_or(false);
+    if let (Some(_), Some(item), true) = (&declared_item, &infer_item, infer) {
+        item.error("the schema is declared as well", "leave out `infer` or `schema`");
+    }
+
+    let written = written_paths(table, problems);
+    let format_item = table.optional("format");
+    let Some(written) = written else { return };
+    let format = match &format_item {
+        Some(item) => item.choice(&readable_formats()),
+        None => format_of_suffixes(&written, problems),
+    };
+    let mut files = Vec::with_capacity(written.len());
+    let mut complete = true;
+    for (place, written) in written {
+        let path = paths.resolve(written);
+        match paths.check_file(written, &path) {
+            Ok(()) => {
+                paths.read(&place, &path);
+                files.push(SourceFile { place, written, path });
+            }
+            Err((message, help)) => {
+                complete = false;
+                problems.error(&place, message, help);
+            }
+        }
+    }
+    let Some(format) = format else { return };
+
+    draft.schema = declared.clone();
+    if declared_item.is_none() {
+        if infer || format.carries_schema() {
+            draft.schema = common_schema(&files, format, problems).filter(|_| complete);
+        } else {
+            let help = "declare it, for example `schema = { delay = \"i64\", origin = \"utf8?\" }`, or set `infer = true`";
+            problems.error(
+                &table.place.child("schema", table.place.offset),
+                format!("missing: {format} files carry no schema"),
+                help,
+            );
+        }
+    } else if let (Some(item), Some(declared)) = (&declared_item, &declared) {
+        check_declared(item, declared, &files, format, problems);
+    }
+    let all = files.into_iter().map(|file| file.path).collect();
+    draft.kind = complete.then_some(SourceKind::File { paths: all, format, declared: declared_item.is_some() });
+}
+
+/// `path` or `paths`, whichever stands there.
+fn written_paths<'a>(table: &mut Table<'a>, problems: &Problems) -> Option<Vec<(Place, &'a str)>> {
+    match (table.optional("path"), table.optional("paths")) {
+        (Some(item), None) => Some(vec![(item.place.clone(), item.text()?)]),
+        (None, Some(item)) => item.texts(),
+        (Some(_), Some(item)) => {
+            item.error("`path` is given as well", "leave out one of them");
+            None
+        }
+        (None, None) => {
+            let place = table.place.child("path", table.place.offset);
+            problems.error(&place, "missing", "name the file, or several as `paths = [\"a.csv\", \"b.csv\"]`");
+            None
+        }
+    }
+}
+
+fn format_of_suffixes(written: &[(Place, &str)], problems: &Problems) -> Option<Format> {
+    let mut common: Option<Format> = None;
+    for (place, path) in written {
+        let Some(format) = Format::from_suffix(Path::new(path)) else {
+            let help = format!("add `format`, one of {}", readable_names());
+            problems.error(place, format!("the suffix of `{}` does not tell the format", clip(path)), help);
+            return None;
+        };
+        if !format.can_decode() {
+            let help = format!("use one of {}", readable_names());
+            problems.error(place, format!("{format} files can be written but not read"), help);
+            return None;
+        }
+        if let Some(common) = common.filter(|common| *common != format) {
+            let message = format!("a {format} file among {common} files");
+            problems.error(place, message, "make a source of its own for each format");
+            return None;
+        }
+        common = Some(format);
+    }
+    common
+}
+
+/// The schema that every file has.
+fn common_schema(files: &[SourceFile<'_>], format: Format, problems: &Problems) -> Option<Arc<Schema>> {
+    let mut common: Option<(Arc<Schema>, &str)> = None;
+    for file in files {
+        let schema = match schema_of(file, format) {
+            Ok(schema) => schema,
+            Err(error) => {
+                problems.error(&file.place, unreadable(file, format, &error), "");
+                return None;
+            }
+        };
+        match &common {
+            None => common = Some((Arc::new(schema), file.written)),
+            Some((first, _)) if **first == schema => {}
+            Some((first, first_path)) => {
+                let message = format!("`{}` holds {schema}, `{}` {first}", clip(file.written), clip(first_path));
+                problems.error(&file.place, message, "files of one source need the same fields: declare `schema`");
+                return None;
+            }
+        }
+    }
+    common.map(|(schema, _)| schema)
+}
+
+/// Compares a declared schema with what the files say of themselves. Nulls are not compared: where the schema admits
+/// none, a record that holds one is a record that does not decode.
+fn check_declared(
+    item: &Item<'_>,
+    declared: &Schema,
+    files: &[SourceFile<'_>],
+    format: Format,
+    problems: &Problems,
+) {
+    // Lines of JSON are told record by record only.
+    if format == Format::JsonLines {
+        return;
+    }
+    let Some(table) = item.table() else { return };
+    for file in files {
+        let found = match schema_of(file, format) {
+            Ok(found) => found,
+            Err(error) => {
+                problems.error(&file.place, unreadable(file, format, &error), "");
+                continue;
+            }
+        };
+        for field in declared.fields() {
+            let place = table.get(&field.name).map_or_else(|| item.place.clone(), |item| item.place);
+            match found.field(&field.name) {
+                None => {
+                    let message = format!("`{}` has no such field", clip(file.written));
+                    let names = found.fields().iter().map(|field| &*field.name);
+                    problems.error(&place, message, suggest(&field.name, names, "it has"));
+                }
+                // A CSV file says the names of its fields, but not their types.
+                Some(carried) if format.carries_schema() && carried.data_type != field.data_type => {
+                    let message = format!("`{}` holds {carried}", clip(file.written));
+                    problems.error(&place, message, format!("declare it as {}", carried.data_type));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+fn schema_of(file: &SourceFile<'_>, format: Format) -> Result<Schema, String> {
+    let open = std::fs::File::open(&file.path).map_err(|error| error.to_string())?;
+    infer_schema(format, open, INFER_ROWS_MAX).map_err(|error| error.to_string())
+}
+
+fn unreadable(file: &SourceFile<'_>, format: Format, error: &str) -> String {
+    format!("`{}` cannot be read as {format}: {error}", clip(file.written))
+}
+
+fn readable_formats() -> Vec<(&'static str, Format)> {
+    Format::ALL.into_iter().filter(|format| format.can_decode()).map(|format| (format.name(), format)).collect()
+}
+
+fn readable_names() -> String {
+    readable_formats().iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,204 @@
+//! Reading a TOML table key by key, with every mistake recorded at its place.
+
+use std::ops::RangeInclusive;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Place, Problems, clip, suggest};
+
+/// A table being read. Each key that is asked for becomes a known one; [`Table::finish`] reports the others.
+pub(super) struct Table<'a> {
+    pub(super) place: Place,
+    entries: &'a DeTable<'a>,
+    known: Vec<&'static str>,
+    problems: &'a Problems,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(place: Place, entries: &'a DeTable<'a>, problems: &'a Problems) -> Table<'a> {
+        Table { place, entries, known: Vec::new(), problems }
+    }
+
+    /// The value of a key that may be left out.
+    pub(super) fn optional(&mut self, name: &'static str) -> Option<Item<'a>> {
+        self.known.push(name);
+        self.get(name)
+    }
+
+    /// The value of a key that may not be left out; `help` says what to write.
+    pub(super) fn required(&mut self, name: &'static str, help: &str) -> Option<Item<'a>> {
+        let item = self.optional(name);
+        if item.is_none() {
+            self.problems.error(&self.place.child(name, self.place.offset), "missing", help);
+        }
+        item
+    }
+
+    /// Reads a table below this one whose absence is the same as its being empty.
+    pub(super) fn section<T>(&mut self, name: &'static str, read: impl FnOnce(Table<'a>) -> T) -> Option<T> {
+        let table = self.optional(name)?.table()?;
+        Some(read(table))
+    }
+
+    /// Every key and value, in the order of the text: for tables whose keys are names.
+    pub(super) fn items(&self) -> Vec<(&'a str, Item<'a>)> {
+        let mut entries: Vec<_> = self.entries.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        entries.into_iter().map(|(key, value)| (&**key.get_ref(), self.item(key, value))).collect()
+    }
+
+    /// Reports the keys that nobody asked for; `what` the table describes, for the message.
+    pub(super) fn finish(self, what: &str) {
+        for (name, item) in self.items() {
+            if !self.known.contains(&name) {
+                let help = suggest(name, self.known.iter().copied(), "its keys are");
+                self.problems.error(&item.place, format!("{what} has no such key"), help);
+            }
+        }
+    }
+
+    /// A key's value, without the key's becoming a known one.
+    pub(super) fn get(&self, name: &str) -> Option<Item<'a>> {
+        let (key, value) = self.entries.get_key_value(name)?;
+        Some(self.item(key, value))
+    }
+
+    fn item(&self, key: &'a Spanned<std::borrow::Cow<'a, str>>, value: &'a Spanned<DeValue<'a>>) -> Item<'a> {
+        // A table that is begun twice, `[sources.a]` and `[sources.b]`, keeps the key of its first header: the
+        // element's own span, where there is one, is the header that stands above its keys.
+        let span = match value.get_ref() {
+            DeValue::Table(_) if value.span().start > key.span().start => key.span(),
+            DeValue::Table(_) if !value.span().is_empty() => value.span(),
+            _ => key.span(),
+        };
+        Item { place: self.place.child(key.get_ref(), span.start), value: value.get_ref(), problems: self.problems }
+    }
+}
+
+/// A value and its place. The readers answer `None` after recording what is wrong.
+#[derive(Clone)]
+pub(super) struct Item<'a> {
+    pub(super) place: Place,
+    value: &'a DeValue<'a>,
+    problems: &'a Problems,
+}
+
+impl<'a> Item<'a> {
+    /// The value as it stands.
+    pub(super) fn value(&self) -> &'a DeValue<'a> {
+        self.value
+    }
+
+    /// Records that the value is wrong.
+    pub(super) fn error(&self, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.error(&self.place, message, help);
+    }
+
+    /// Text that is not empty.
+    pub(super) fn text(&self) -> Option<&'a str> {
+        let Some(text) = self.value.as_str() else { return self.wrong_type("a string") };
+        if text.is_empty() {
+            self.error("must not be empty", "");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// One of some words.
+    pub(super) fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
+        let text = self.text()?;
+        let found = choices.iter().find(|(word, _)| *word == text);
+        if found.is_none() {
+            let help = suggest(text, choices.iter().map(|(word, _)| *word), "use one of");
+            self.error(format!("`{}` is not known here", clip(text)), help);
+        }
+        found.map(|(_, choice)| *choice)
+    }
+
+    /// An integer within a range.
+    pub(super) fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
+        let DeValue::Integer(integer) = self.value else { return self.wrong_type("an integer") };
+        let value = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let value = value.and_then(|value| u64::try_from(value).ok()).filter(|value| range.contains(value));
+        if value.is_none() {
+            let help = format!("use a number from {} to {}", range.start(), range.end());
+            self.error(format!("{} is out of range", clip(&integer.to_string())), help);
+        }
+        value
+    }
+
+    /// True or false.
+    pub(super) fn boolean(&self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(value) => Some(*value),
+            _ => self.wrong_type("true or false"),
+        }
+    }
+
+    /// A table.
+    pub(super) fn table(&self) -> Option<Table<'a>> {
+        match self.value {
+            DeValue::Table(entries) => Some(Table::new(self.place.clone(), entries, self.problems)),
+            _ => self.wrong_type("a table"),
+        }
+    }
+
+    /// A list of tables, each named by `name` in the paths of its keys; `name` sees the table and its index.
+    pub(super) fn tables(&self) -> Vec<Table<'a>> {
+        let DeValue::Array(array) = self.value else {
+            return self.wrong_type("a list of tables").unwrap_or_default();
+        };
+        let mut tables = Vec::with_capacity(array.len());
+        for (index, element) in array.iter().enumerate() {
+            let item = self.element(index, element);
+            tables.extend(item.table().map(|mut table| {
+                // A table that has a name is called by it; one that has none, by its position.
+                let name = table.get("name").and_then(|name| name.value.as_str()).filter(|name| !name.is_empty());
+                if let Some(name) = name {
+                    table.place = self.place.child(name, table.place.offset);
+                }
+                table
+            }));
+        }
+        tables
+    }
+
+    /// One text, or a list of at least one.
+    pub(super) fn texts(&self) -> Option<Vec<(Place, &'a str)>> {
+        match self.value {
+            DeValue::String(_) => Some(vec![(self.place.clone(), self.text()?)]),
+            DeValue::Array(array) if array.is_empty() => {
+                self.error("an empty list", "name at least one");
+                None
+            }
+            DeValue::Array(array) => {
+                let items = array.iter().enumerate().map(|(index, element)| self.element(index, element));
+                // Every element is read before the first bad one ends it, so that each bad one is reported.
+                let texts: Vec<_> = items.map(|item| item.text().map(|text| (item.place.clone(), text))).collect();
+                texts.into_iter().collect()
+            }
+            _ => self.wrong_type("a string or a list of strings"),
+        }
+    }
+
+    /// Records that another type was expected.
+    pub(super) fn wrong_type<T>(&self, expected: &str) -> Option<T> {
+        let found = match self.value {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a float",
+            DeValue::Boolean(_) => "a boolean",
+            DeValue::Datetime(_) => "a date or time",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.error(format!("expected {expected}, found {found}"), "");
+        None
+    }
+
+    fn element(&self, index: usize, element: &'a Spanned<DeValue<'a>>) -> Item<'a> {
+        let place = self.place.element(index, element.span().start);
+        Item { place, value: element.get_ref(), problems: self.problems }
+    }
+}
