@@ -260,11 +260,9 @@ impl Batch {
     pub fn to_arrow(&self) -> Result<RecordBatch, BatchError> {
         let columns = match &self.selection {
             None => self.columns.clone(),
-            Some(selection) => self
-                .columns
-                .iter()
-                .map(|column| take(column, selection.as_array(), None))
-                .collect::<Result<_, _>>()?,
+            Some(selection) => {
+                self.columns.iter().map(|column| take(column, selection.as_array(), None)).collect::<Result<_, _>>()?
+            }
         };
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows()));
         Ok(RecordBatch::try_new_with_options(self.schema.to_arrow(), columns, &options)?)

@@ -56,10 +56,7 @@ pub enum BatchError {
         nulls: usize,
     },
     /// An Arrow type that Weir does not carry.
-    #[error(
-        "column `{name}` has type {found}, which is not supported: convert it to one of {}",
-        DataType::NAMES
-    )]
+    #[error("column `{name}` has type {found}, which is not supported: convert it to one of {}", DataType::NAMES)]
     UnsupportedType {
         /// The column.
         name: String,

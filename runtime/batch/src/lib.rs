@@ -38,6 +38,7 @@
 mod batch;
 mod copy_on_write;
 mod error;
+pub mod format;
 mod normalise;
 mod schema;
 mod selection;

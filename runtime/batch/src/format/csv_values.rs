@@ -1,0 +1,156 @@
+//! Single values in CSV.
+
+use std::io::Write;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arrow::array::cast::AsArray;
+use arrow::array::types::{
+    ArrowPrimitiveType, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
+};
+use arrow::array::{ArrayRef, BinaryBuilder, BooleanBuilder, PrimitiveBuilder, StringBuilder};
+use arrow::datatypes::{DataType as ArrowType, TimeUnit};
+
+use super::json_values::write_f64;
+use super::{Format, FormatError, timestamp};
+use crate::DataType;
+
+/// One column as it grows.
+pub(super) enum ColumnBuilder {
+    Bool(BooleanBuilder),
+    I8(PrimitiveBuilder<Int8Type>),
+    I16(PrimitiveBuilder<Int16Type>),
+    I32(PrimitiveBuilder<Int32Type>),
+    I64(PrimitiveBuilder<Int64Type>),
+    F64(PrimitiveBuilder<Float64Type>),
+    Utf8(StringBuilder),
+    Binary(BinaryBuilder),
+    Timestamp(PrimitiveBuilder<TimestampMicrosecondType>),
+}
+
+impl ColumnBuilder {
+    pub(super) fn new(data_type: DataType) -> ColumnBuilder {
+        match data_type {
+            DataType::Bool => ColumnBuilder::Bool(BooleanBuilder::new()),
+            DataType::I8 => ColumnBuilder::I8(PrimitiveBuilder::new()),
+            DataType::I16 => ColumnBuilder::I16(PrimitiveBuilder::new()),
+            DataType::I32 => ColumnBuilder::I32(PrimitiveBuilder::new()),
+            DataType::I64 => ColumnBuilder::I64(PrimitiveBuilder::new()),
+            DataType::F64 => ColumnBuilder::F64(PrimitiveBuilder::new()),
+            DataType::Utf8 => ColumnBuilder::Utf8(StringBuilder::new()),
+            DataType::Binary => ColumnBuilder::Binary(BinaryBuilder::new()),
+            DataType::Timestamp => ColumnBuilder::Timestamp(PrimitiveBuilder::new()),
+        }
+    }
+
+    /// Appends the value, or says why it cannot be and appends nothing.
+    pub(super) fn push(&mut self, value: &[u8], nullable: bool) -> Result<(), String> {
+        if value.is_empty() {
+            if nullable {
+                self.push_null();
+                return Ok(());
+            }
+            if !matches!(self, ColumnBuilder::Utf8(_) | ColumnBuilder::Binary(_)) {
+                return Err("it is empty, and declared without nulls".to_owned());
+            }
+        }
+        let text = std::str::from_utf8(value).map_err(|_| "it is not UTF-8".to_owned())?;
+        match self {
+            ColumnBuilder::Bool(builder) => builder.append_value(match text {
+                _ if text.eq_ignore_ascii_case("true") => true,
+                _ if text.eq_ignore_ascii_case("false") => false,
+                _ => return Err(not(text, "true or false")),
+            }),
+            ColumnBuilder::I8(builder) => push_number(builder, text, "an i8")?,
+            ColumnBuilder::I16(builder) => push_number(builder, text, "an i16")?,
+            ColumnBuilder::I32(builder) => push_number(builder, text, "an i32")?,
+            ColumnBuilder::I64(builder) => push_number(builder, text, "an i64")?,
+            ColumnBuilder::F64(builder) => push_number(builder, text, "an f64")?,
+            ColumnBuilder::Utf8(builder) => builder.append_value(text),
+            ColumnBuilder::Binary(builder) => {
+                builder.append_value(from_hex(text).ok_or_else(|| not(text, "hex digits in pairs"))?);
+            }
+            ColumnBuilder::Timestamp(builder) => {
+                let micros = timestamp::parse(text);
+                builder.append_value(micros.map_err(|_| not(text, "a timestamp such as 2001-01-31T23:59:59Z"))?);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn push_null(&mut self) {
+        match self {
+            ColumnBuilder::Bool(builder) => builder.append_null(),
+            ColumnBuilder::I8(builder) => builder.append_null(),
+            ColumnBuilder::I16(builder) => builder.append_null(),
+            ColumnBuilder::I32(builder) => builder.append_null(),
+            ColumnBuilder::I64(builder) => builder.append_null(),
+            ColumnBuilder::F64(builder) => builder.append_null(),
+            ColumnBuilder::Utf8(builder) => builder.append_null(),
+            ColumnBuilder::Binary(builder) => builder.append_null(),
+            ColumnBuilder::Timestamp(builder) => builder.append_null(),
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> ArrayRef {
+        match self {
+            ColumnBuilder::Bool(builder) => Arc::new(builder.finish()),
+            ColumnBuilder::I8(builder) => Arc::new(builder.finish()),
+            ColumnBuilder::I16(builder) => Arc::new(builder.finish()),
+            ColumnBuilder::I32(builder) => Arc::new(builder.finish()),
+            ColumnBuilder::I64(builder) => Arc::new(builder.finish()),
+            ColumnBuilder::F64(builder) => Arc::new(builder.finish()),
+            ColumnBuilder::Utf8(builder) => Arc::new(builder.finish()),
+            ColumnBuilder::Binary(builder) => Arc::new(builder.finish()),
+            ColumnBuilder::Timestamp(builder) => Arc::new(builder.finish()),
+        }
+    }
+}
+
+fn push_number<P>(builder: &mut PrimitiveBuilder<P>, text: &str, expected: &str) -> Result<(), String>
+where
+    P: ArrowPrimitiveType<Native: FromStr>,
+{
+    builder.append_value(text.parse().map_err(|_| not(text, expected))?);
+    Ok(())
+}
+
+fn not(text: &str, expected: &str) -> String {
+    let found: String = text.escape_debug().take(60).collect();
+    format!("`{found}` is not {expected}")
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
+}
+
+/// Appends a value that is not null, as text without quotes.
+pub(super) fn write_value(column: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Result<(), FormatError> {
+    let number = |out: &mut Vec<u8>, value: i64| write!(out, "{value}");
+    match column.data_type() {
+        ArrowType::Boolean => write!(out, "{}", column.as_boolean().value(row))?,
+        ArrowType::Int8 => number(out, column.as_primitive::<Int8Type>().value(row).into())?,
+        ArrowType::Int16 => number(out, column.as_primitive::<Int16Type>().value(row).into())?,
+        ArrowType::Int32 => number(out, column.as_primitive::<Int32Type>().value(row).into())?,
+        ArrowType::Int64 => number(out, column.as_primitive::<Int64Type>().value(row))?,
+        ArrowType::Float64 => write_f64(column.as_primitive::<Float64Type>().value(row), out),
+        ArrowType::Utf8 => out.extend_from_slice(column.as_string::<i32>().value(row).as_bytes()),
+        ArrowType::Binary => {
+            for byte in column.as_binary::<i32>().value(row) {
+                write!(out, "{byte:02x}")?;
+            }
+        }
+        ArrowType::Timestamp(TimeUnit::Microsecond, None) => {
+            let micros = column.as_primitive::<TimestampMicrosecondType>().value(row);
+            if !timestamp::write_rfc_3339(micros, out) {
+                number(out, micros)?;
+            }
+        }
+        other => {
+            return Err(FormatError::Encode { format: Format::Csv, reason: format!("{other} is not a carried type") });
+        }
+    }
+    Ok(())
+}

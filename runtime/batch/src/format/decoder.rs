@@ -1,0 +1,73 @@
+//! Reading records from a file.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use super::{Format, FormatError, arrow_ipc, bincode, csv, json_lines, parquet};
+use crate::{Batch, Schema};
+
+/// Reads one file from its beginning, a batch at a time. Owned by one source; holds one chunk of the file.
+pub trait Decoder: Send {
+    /// The schema of every batch.
+    fn schema(&self) -> &Arc<Schema>;
+
+    /// The next records, or `None` at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// The file as a whole cannot be read on; nothing is to be read from this decoder afterwards.
+    fn next(&mut self) -> Result<Option<Decoded>, FormatError>;
+}
+
+/// What one call of [`Decoder::next`] took from the file: never nothing, though the batch may be empty.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The good records. `_offset` holds each one's number within the file, counted from 0; a bad record keeps its
+    /// number, so the good ones skip over it.
+    pub batch: Batch,
+    /// The records that could not be read, ascending by offset.
+    pub bad: Vec<BadRecord>,
+    /// Bytes of the file that this call consumed.
+    pub bytes_read: u64,
+}
+
+/// One record that could not be read. The others of its chunk arrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRecord {
+    /// The record's number within the file, counted from 0.
+    pub offset: i64,
+    /// The line that it begins on, counted from 1, in formats of lines.
+    pub line: Option<u64>,
+    /// The record as the file has it, without its line end; the first MiB of an overlong one. In binary formats, the
+    /// record as a line of JSON.
+    pub bytes: Vec<u8>,
+    /// Why it could not be read.
+    pub message: String,
+}
+
+/// A decoder of this file, from its current beginning to its end. At most `records_max` records a batch (and at least
+/// one).
+///
+/// `schema` is the declared one. JSON lines and CSV need it; the formats that carry a schema take it as the choice of
+/// columns, each of which the file must have with the same type, and read all columns without it. Fields that are not
+/// declared are passed over. Where a declared field admits no nulls, a record that holds one is a bad record.
+///
+/// # Errors
+///
+/// A file that is not of this format, that lacks a declared field or has it with another type, or that cannot be read.
+pub fn open_decoder(
+    format: Format,
+    file: File,
+    schema: Option<&Arc<Schema>>,
+    records_max: usize,
+) -> Result<Box<dyn Decoder>, FormatError> {
+    let records_max = records_max.max(1);
+    let declared = || schema.map(Arc::clone).ok_or(FormatError::SchemaRequired { format });
+    Ok(match format {
+        Format::JsonLines => Box::new(json_lines::JsonLinesDecoder::new(file, declared()?, records_max)?),
+        Format::Csv => Box::new(csv::CsvDecoder::new(file, declared()?, records_max)?),
+        Format::Parquet => Box::new(parquet::ParquetDecoder::new(file, schema, records_max)?),
+        Format::ArrowIpc => Box::new(arrow_ipc::IpcDecoder::new(file, schema, records_max)?),
+        Format::Bincode => Box::new(bincode::BincodeDecoder::new(file, schema, records_max)?),
+    })
+}

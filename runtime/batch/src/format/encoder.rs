@@ -1,0 +1,109 @@
+//! Writing records to a file or pipe.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Format, FormatError, arrow_ipc, bincode, csv, json_lines, parquet};
+use crate::{Batch, Schema};
+
+/// Writes batches of one schema to one writer. Owned by one sink. Only rows that count are written, and only fields:
+/// system columns stay behind. After an error nothing more is to be written.
+pub trait Encoder: Send {
+    /// Writes the rows of a batch that count. Some may stay buffered.
+    ///
+    /// # Errors
+    ///
+    /// A batch of another schema, or what the writer answers.
+    fn write(&mut self, batch: &Batch) -> Result<(), FormatError>;
+
+    /// Hands what is buffered to the writer and flushes that. (Parquet closes its row group.)
+    ///
+    /// # Errors
+    ///
+    /// What the writer answers.
+    fn flush(&mut self) -> Result<(), FormatError>;
+
+    /// Bytes written so far, with an estimate of those that are still buffered.
+    fn bytes_written(&self) -> u64;
+
+    /// Writes what the format puts last, flushes the writer and drops it. Without this a file is torn. To sync a
+    /// `File` afterwards, keep a clone of its handle.
+    ///
+    /// # Errors
+    ///
+    /// What the writer answers.
+    fn finish(self: Box<Self>) -> Result<(), FormatError>;
+}
+
+/// An encoder of batches of this schema. Writes are buffered: the writer needs no buffer of its own.
+///
+/// # Errors
+///
+/// What the writer answers to the header, where the format has one.
+pub fn open_encoder<W: Write + Send + 'static>(
+    format: Format,
+    schema: &Arc<Schema>,
+    writer: W,
+) -> Result<Box<dyn Encoder>, FormatError> {
+    let schema = Arc::clone(schema);
+    let writer = CountingWriter::new(writer);
+    Ok(match format {
+        Format::JsonLines => Box::new(json_lines::JsonLinesEncoder::new(schema, writer)),
+        Format::Csv => Box::new(csv::CsvEncoder::new(schema, writer)?),
+        Format::Parquet => Box::new(parquet::ParquetEncoder::new(schema, writer)?),
+        Format::ArrowIpc => Box::new(arrow_ipc::IpcEncoder::new(schema, writer)?),
+        Format::Bincode => Box::new(bincode::BincodeEncoder::new(schema, writer)?),
+    })
+}
+
+/// Buffers in pieces of 64 KiB, and counts the bytes.
+pub(super) struct CountingWriter<W: Write> {
+    inner: io::BufWriter<W>,
+    written: Arc<AtomicU64>,
+}
+
+impl<W: Write> CountingWriter<W> {
+    fn new(writer: W) -> CountingWriter<W> {
+        CountingWriter { inner: io::BufWriter::with_capacity(64 * 1024, writer), written: Arc::default() }
+    }
+
+    /// The count, which stays readable when an encoder owns the writer.
+    pub(super) fn counter(&self) -> ByteCounter {
+        ByteCounter(Arc::clone(&self.written))
+    }
+}
+
+impl<W: Write> Write for CountingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.written.fetch_add(written as u64, Ordering::Relaxed);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Reads the count of a [`CountingWriter`] or counting reader.
+#[derive(Clone, Default)]
+pub(super) struct ByteCounter(pub(super) Arc<AtomicU64>);
+
+impl ByteCounter {
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// Fails unless the batch has the encoder's schema.
+pub(super) fn check_schema(schema: &Arc<Schema>, batch: &Batch) -> Result<(), FormatError> {
+    if Arc::ptr_eq(schema, batch.schema()) || **schema == **batch.schema() {
+        return Ok(());
+    }
+    Err(FormatError::SchemaMismatch { expected: schema.to_string(), found: batch.schema().to_string() })
+}

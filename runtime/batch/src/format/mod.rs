@@ -1,0 +1,61 @@
+//! File formats: bytes become batches, and batches bytes. No path is opened here: a decoder takes a file, an encoder
+//! any writer.
+//!
+//! ```
+//! use std::io::{Seek, Write};
+//! use std::sync::Arc;
+//! use weir_batch::format::{Format, open_decoder, open_encoder};
+//! use weir_batch::{DataType, Field, Schema};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let schema = Arc::new(Schema::new(vec![Field::new("delay", DataType::I64)])?);
+//! let mut file = tempfile::tempfile()?;
+//! file.write_all(b"{\"delay\":61}\n{\"delay\":\"soon\"}\n{\"delay\":5}\n")?;
+//! file.rewind()?;
+//!
+//! let mut decoder = open_decoder(Format::JsonLines, file, Some(&schema), 1000)?;
+//! let decoded = decoder.next()?.expect("three records");
+//! // The good records arrive, and the bad one is kept as it was.
+//! assert_eq!(decoded.batch.rows(), 2);
+//! assert_eq!(decoded.bad[0].line, Some(2));
+//! assert_eq!(decoded.bad[0].bytes, b"{\"delay\":\"soon\"}");
+//!
+//! let mut encoder = open_encoder(Format::Parquet, &schema, tempfile::tempfile()?)?;
+//! encoder.write(&decoded.batch)?;
+//! encoder.finish()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **[`Format`]**: which formats there are, and what each can do.
+//!
+//! **[`Decoder`]**: reads one file, a batch at a time; owned by one source. Memory follows from the batch, never from
+//! the file. A record that cannot be read is a [`BadRecord`], and the others of its chunk arrive; finding it costs a few
+//! more decodings of that chunk.
+//!
+//! **[`Encoder`]**: writes one file; owned by one sink. Only rows that count and only fields are written. A batch with
+//! a selection is gathered first; one without is written from where it stands.
+
+mod arrow_ipc;
+pub mod bincode;
+mod csv;
+mod csv_values;
+mod decoder;
+mod encoder;
+mod error;
+mod guard;
+mod infer;
+mod json_lines;
+mod json_values;
+mod kind;
+mod narrow;
+mod parquet;
+mod projection;
+mod records;
+mod timestamp;
+
+pub use decoder::{BadRecord, Decoded, Decoder, open_decoder};
+pub use encoder::{Encoder, open_encoder};
+pub use error::FormatError;
+pub use infer::infer_schema;
+pub use kind::Format;
