@@ -1,1 +1,40 @@
-//! Runs tenants WebAssembly functions over record batches, within limits
+//! Runs tenants' WebAssembly functions over record batches, within limits.
+
+mod admission;
+mod bind;
+mod call_error;
+mod columns;
+mod digest;
+mod engine;
+mod fault;
+mod function;
+mod host;
+mod instance;
+mod limits;
+mod manifest;
+mod metric_batch;
+mod module;
+mod outcome;
+mod output;
+mod refusal;
+mod series;
+mod state;
+mod tenant;
+mod text;
+mod words;
+
+pub use bind::{BindError, Bound, Carry, Names};
+pub use call_error::{CallContext, CallError, Malformed, Phase, TrapCause};
+pub use digest::ModuleDigest;
+pub use engine::{Engine, EngineConfig, EngineError};
+pub use fault::Fault;
+pub use function::{Function, Kind, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue};
+pub use host::{IMPORTS, Import};
+pub use instance::{Instance, Isolation};
+pub use limits::{LimitExceeded, Limits, LimitsError, Unit};
+pub use manifest::Manifest;
+pub use metric_batch::{MetricBatch, MetricDelta, Series, SeriesDelta};
+pub use module::Module;
+pub use outcome::{LogLevel, LogLine, Outcome, RowCode, RowFailure, Usage};
+pub use refusal::Refusal;
+pub use tenant::{TenantId, TenantIdError};

@@ -1,0 +1,374 @@
+//! A function's types set against a stream's, before anything runs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use weir_batch::{BatchError, DataType, Field, Schema, SystemColumn};
+
+use crate::function::accepts;
+use crate::text::clean;
+use crate::{Function, Kind, OutputShape, ParamType, ParamValue};
+
+/// Which input columns go on beside a transform's own fields.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Carry {
+    /// None.
+    #[default]
+    None,
+    /// Every one, but for those whose name an output field takes.
+    All,
+    /// These.
+    Fields(Vec<String>),
+}
+
+/// A function that was found to fit a stream of records: its columns resolved, its parameters settled, its output
+/// schema known. Pure data, made before anything runs and shared by `Arc`.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    pub(crate) function: Arc<Function>,
+    pub(crate) input: Arc<Schema>,
+    pub(crate) output: Arc<Schema>,
+    // One for each of the function's input fields, in their order.
+    pub(crate) sources: Vec<Source>,
+    // Positions in `input` of the columns that go on, ascending.
+    pub(crate) carried: Vec<usize>,
+    // One for each of the function's parameters, of its type.
+    pub(crate) params: Vec<ParamValue>,
+}
+
+/// Where an input field comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A column of the batch, below the input schema's length.
+    Column(usize),
+    /// What the source knows of each record.
+    System(SystemColumn),
+}
+
+/// One way in which a function does not fit its place in a query.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The stream has no field that the function reads.
+    #[error("`{function}` reads the field `{field}`, and there is none{}: the stream has {has}", Nearest(.nearest))]
+    MissingField {
+        /// The function.
+        function: String,
+        /// The field it reads.
+        field: String,
+        /// A field of a similar name.
+        nearest: Option<String>,
+        /// The stream's fields.
+        has: Names,
+    },
+    /// The field is there, with another type.
+    #[error("`{function}` reads `{field}` as {expected}, and the stream's is {found}{}", Widening(*.expected))]
+    FieldType {
+        /// The function.
+        function: String,
+        /// The field.
+        field: String,
+        /// What the function reads.
+        expected: DataType,
+        /// What the stream has.
+        found: DataType,
+    },
+    /// The query gives a parameter that the function does not have.
+    #[error("`{function}` has no param `{param}`{}: it has {has}", Nearest(.nearest))]
+    UnknownParam {
+        /// The function.
+        function: String,
+        /// The parameter given.
+        param: String,
+        /// A parameter of a similar name.
+        nearest: Option<String>,
+        /// The function's parameters.
+        has: Names,
+    },
+    /// The query gives a parameter of another type.
+    #[error("param `{param}` of `{function}` is {expected}, and {value} is {found}")]
+    ParamType {
+        /// The function.
+        function: String,
+        /// The parameter.
+        param: String,
+        /// Its type.
+        expected: ParamType,
+        /// The type of the value given.
+        found: ParamType,
+        /// The value given.
+        value: String,
+    },
+    /// The query leaves out a parameter that has no default.
+    #[error("`{function}` needs the param `{param}` ({expected}), which has no default")]
+    MissingParam {
+        /// The function.
+        function: String,
+        /// The parameter.
+        param: String,
+        /// Its type.
+        expected: ParamType,
+    },
+    /// A field is to be carried that the stream does not have.
+    #[error("carry names the field `{field}`, and there is none{}: the stream has {has}", Nearest(.nearest))]
+    UnknownCarry {
+        /// The field named.
+        field: String,
+        /// A field of a similar name.
+        nearest: Option<String>,
+        /// The stream's fields.
+        has: Names,
+    },
+    /// A field is to be carried twice.
+    #[error("carry names the field `{field}` twice")]
+    CarryTwice {
+        /// The field.
+        field: String,
+    },
+    /// A carried field has the name of one that the function writes.
+    #[error(
+        "carry names the field `{field}`, and `{function}` writes one of this name: leave it out to take the new one"
+    )]
+    CarryClash {
+        /// The function.
+        function: String,
+        /// The field.
+        field: String,
+    },
+    /// Fields are listed for a function that lets every column through anyway.
+    #[error("`{function}` is a {kind}: every column goes on as it is; leave carry out")]
+    CarryWithoutOutput {
+        /// The function.
+        function: String,
+        /// Its kind.
+        kind: Kind,
+    },
+    /// The fields do not make a schema.
+    #[error("the output of `{function}`: {reason}")]
+    OutputSchema {
+        /// The function.
+        function: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// Names that could have been meant, for a message; shows the first twenty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names(pub Vec<String>);
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 20;
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        for (index, name) in self.0.iter().take(SHOWN).enumerate() {
+            write!(f, "{}`{name}`", if index > 0 { ", " } else { "" })?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+struct Nearest<'a>(&'a Option<String>);
+
+impl fmt::Display for Nearest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(name) => write!(f, " (did you mean `{name}`?)"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Widening(DataType);
+
+impl fmt::Display for Widening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            DataType::I64 => " (i8, i16 and i32 would be widened)",
+            DataType::I32 => " (i8 and i16 would be widened)",
+            DataType::I16 => " (i8 would be widened)",
+            _ => "",
+        })
+    }
+}
+
+impl Function {
+    /// Sets the function against a stream of this schema. Nothing runs.
+    ///
+    /// # Errors
+    ///
+    /// Everything that does not fit, not only the first.
+    pub fn bind(
+        self: &Arc<Function>,
+        input: &Arc<Schema>,
+        carry: &Carry,
+        params: &BTreeMap<String, ParamValue>,
+    ) -> Result<Bound, Vec<BindError>> {
+        let mut errors = Vec::new();
+        let sources = self.bind_input(input, &mut errors);
+        let carried = self.bind_carry(input, carry, &mut errors);
+        let params = self.bind_params(params, &mut errors);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let output = match self.kind {
+            Kind::Metrics | Kind::Transform(OutputShape::Filter) => Arc::clone(input),
+            Kind::Transform(_) => {
+                let kept = carried.iter().filter_map(|&index| input.fields().get(index)).cloned();
+                let fields = kept.chain(self.output.iter().cloned()).collect();
+                let invalid = |error: BatchError| {
+                    vec![BindError::OutputSchema { function: self.name.clone(), reason: error.to_string() }]
+                };
+                Arc::new(Schema::new(fields).map_err(invalid)?)
+            }
+        };
+        Ok(Bound { function: Arc::clone(self), input: Arc::clone(input), output, sources, carried, params })
+    }
+
+    fn bind_input(&self, input: &Schema, errors: &mut Vec<BindError>) -> Vec<Source> {
+        let mut sources = Vec::with_capacity(self.input.len());
+        for field in &self.input {
+            let (source, found) = if let Some(system) = SystemColumn::from_name(&field.name) {
+                (Source::System(system), system.data_type())
+            } else if let Some(index) = input.index_of(&field.name) {
+                (Source::Column(index), input.fields()[index].data_type)
+            } else {
+                errors.push(BindError::MissingField {
+                    function: self.name.clone(),
+                    field: field.name.to_string(),
+                    nearest: nearest(&field.name, names_of(input)),
+                    has: Names(names_of(input).map(clean).collect()),
+                });
+                continue;
+            };
+            if accepts(field.data_type, found) {
+                sources.push(source);
+            } else {
+                errors.push(BindError::FieldType {
+                    function: self.name.clone(),
+                    field: field.name.to_string(),
+                    expected: field.data_type,
+                    found,
+                });
+            }
+        }
+        sources
+    }
+
+    fn bind_carry(&self, input: &Schema, carry: &Carry, errors: &mut Vec<BindError>) -> Vec<usize> {
+        let writes = |name: &str| self.output.iter().any(|field| &*field.name == name);
+        let through = matches!(self.kind, Kind::Metrics | Kind::Transform(OutputShape::Filter));
+        match carry {
+            Carry::Fields(_) if through => {
+                errors.push(BindError::CarryWithoutOutput { function: self.name.clone(), kind: self.kind });
+                Vec::new()
+            }
+            Carry::None => Vec::new(),
+            Carry::All => (0..input.len()).filter(|&index| !writes(&input.fields()[index].name)).collect(),
+            Carry::Fields(names) => {
+                let mut carried = Vec::with_capacity(names.len());
+                for name in names {
+                    match input.index_of(name) {
+                        None => errors.push(BindError::UnknownCarry {
+                            field: clean(name),
+                            nearest: nearest(name, names_of(input)),
+                            has: Names(names_of(input).map(clean).collect()),
+                        }),
+                        Some(index) if carried.contains(&index) => {
+                            errors.push(BindError::CarryTwice { field: clean(name) });
+                        }
+                        Some(_) if writes(name) => {
+                            errors.push(BindError::CarryClash { function: self.name.clone(), field: clean(name) });
+                        }
+                        Some(index) => carried.push(index),
+                    }
+                }
+                carried.sort_unstable();
+                carried
+            }
+        }
+    }
+
+    fn bind_params(&self, given: &BTreeMap<String, ParamValue>, errors: &mut Vec<BindError>) -> Vec<ParamValue> {
+        let known = || self.params.iter().map(|param| param.name.as_str());
+        for name in given.keys().filter(|name| !known().any(|known| known == name.as_str())) {
+            errors.push(BindError::UnknownParam {
+                function: self.name.clone(),
+                param: clean(name),
+                nearest: nearest(name, known()),
+                has: Names(known().map(clean).collect()),
+            });
+        }
+        let mut values = Vec::with_capacity(self.params.len());
+        for param in &self.params {
+            let value = match (given.get(&param.name), &param.default) {
+                (Some(value), _) => param.kind.accept(value).ok_or_else(|| BindError::ParamType {
+                    function: self.name.clone(),
+                    param: param.name.clone(),
+                    expected: param.kind,
+                    found: value.param_type(),
+                    value: clean(&value.to_string()),
+                }),
+                (None, Some(default)) => Ok(default.clone()),
+                (None, None) => Err(BindError::MissingParam {
+                    function: self.name.clone(),
+                    param: param.name.clone(),
+                    expected: param.kind,
+                }),
+            };
+            match value {
+                Ok(value) => values.push(value),
+                Err(error) => errors.push(error),
+            }
+        }
+        values
+    }
+}
+
+impl Bound {
+    /// The function.
+    pub fn function(&self) -> &Arc<Function> {
+        &self.function
+    }
+
+    /// The schema of the batches that it is called with.
+    pub fn input_schema(&self) -> &Arc<Schema> {
+        &self.input
+    }
+
+    /// The schema of what comes out: carried fields in the order of the input, then the function's own; the input's
+    /// for filters and metrics functions.
+    pub fn output_schema(&self) -> &Arc<Schema> {
+        &self.output
+    }
+
+    /// The fields of the stream that go on.
+    pub fn carried(&self) -> impl Iterator<Item = &Field> {
+        self.carried.iter().filter_map(|&index| self.input.fields().get(index))
+    }
+
+    /// The value of each of the function's parameters, in their order.
+    pub fn params(&self) -> &[ParamValue] {
+        &self.params
+    }
+}
+
+fn names_of(schema: &Schema) -> impl Iterator<Item = &str> {
+    schema.fields().iter().map(|field| &*field.name)
+}
+
+/// The name that was probably meant: at most a third of it differs.
+fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+    let most = name.chars().count().div_ceil(3);
+    candidates
+        .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
+        .filter(|&(distance, _)| distance <= most)
+        .min()
+        .map(|(_, candidate)| clean(candidate))
+}

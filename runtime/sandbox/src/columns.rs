@@ -1,0 +1,164 @@
+//! The columns of a batch as a guest reads them: resolved once a batch, so that reading a value is a match and a load.
+
+use std::sync::Arc;
+
+use weir_batch::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
+use weir_batch::arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use weir_batch::arrow::datatypes::{Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use weir_batch::{Batch, DataType};
+
+use crate::bind::Source;
+
+/// The batch that a guest is being shown. Empty outside of a call, so that nothing of a batch is held.
+#[derive(Default)]
+pub(crate) struct View {
+    /// One for each input field, in their order.
+    pub(crate) columns: Vec<Column>,
+    /// The rows that the guest may name: 0 to `rows`.
+    pub(crate) rows: usize,
+    /// Their physical rows, where they are not the same. Of length `rows`; each below every column's length.
+    pub(crate) selection: Option<ScalarBuffer<u32>>,
+}
+
+/// One input field's values at their physical length.
+pub(crate) struct Column {
+    /// What the function declared; `values` are of this type or of one that is widened to it.
+    pub(crate) declared: DataType,
+    pub(crate) values: Values,
+    /// Set only where there is a null.
+    pub(crate) nulls: Option<NullBuffer>,
+}
+
+/// Typed values.
+pub(crate) enum Values {
+    Bool(BooleanBuffer),
+    I8(ScalarBuffer<i8>),
+    I16(ScalarBuffer<i16>),
+    I32(ScalarBuffer<i32>),
+    /// 64-bit integers and timestamps.
+    I64(ScalarBuffer<i64>),
+    F64(ScalarBuffer<f64>),
+    /// Text and bytes.
+    Bytes(OffsetBuffer<i32>, Buffer),
+    /// A system column that the source does not fill: every value is null.
+    Absent,
+}
+
+impl View {
+    /// Takes hold of a batch's columns. The sources must have been resolved against the batch's schema.
+    pub(crate) fn enter(&mut self, batch: &Batch, sources: &[Source], declared: impl Iterator<Item = DataType>) {
+        self.rows = batch.rows();
+        self.selection = batch.selection().map(|selection| selection.as_array().values().clone());
+        self.columns.clear();
+        self.columns.extend(sources.iter().zip(declared).map(|(source, declared)| match source {
+            Source::Column(index) => Column::new(batch.column(*index), declared),
+            Source::System(system) => match batch.system().get(*system) {
+                Some(array) => Column::new(&array, declared),
+                None => Column { declared, values: Values::Absent, nulls: None },
+            },
+        }));
+    }
+
+    /// Lets go of them.
+    pub(crate) fn leave(&mut self) {
+        self.columns.clear();
+        self.rows = 0;
+        self.selection = None;
+    }
+
+    /// The physical row of a row that the guest named.
+    #[inline]
+    pub(crate) fn physical(&self, row: usize) -> Option<usize> {
+        match &self.selection {
+            None => (row < self.rows).then_some(row),
+            Some(selection) => selection.get(row).map(|&row| row as usize),
+        }
+    }
+}
+
+impl Column {
+    fn new(array: &ArrayRef, declared: DataType) -> Column {
+        fn primitive<T: ArrowPrimitiveType>(array: &ArrayRef) -> Option<ScalarBuffer<T::Native>> {
+            array.as_primitive_opt::<T>().map(|array| array.values().clone())
+        }
+        let values = if let Some(values) = primitive::<Int64Type>(array) {
+            Values::I64(values)
+        } else if let Some(values) = primitive::<Float64Type>(array) {
+            Values::F64(values)
+        } else if let Some(strings) = array.as_string_opt::<i32>() {
+            Values::Bytes(strings.offsets().clone(), strings.values().clone())
+        } else if let Some(values) = primitive::<TimestampMicrosecondType>(array) {
+            Values::I64(values)
+        } else if let Some(values) = primitive::<Int32Type>(array) {
+            Values::I32(values)
+        } else if let Some(bools) = array.as_boolean_opt() {
+            Values::Bool(bools.values().clone())
+        } else if let Some(bytes) = array.as_binary_opt::<i32>() {
+            Values::Bytes(bytes.offsets().clone(), bytes.values().clone())
+        } else if let Some(values) = primitive::<Int16Type>(array) {
+            Values::I16(values)
+        } else if let Some(values) = primitive::<Int8Type>(array) {
+            Values::I8(values)
+        } else {
+            // No other type passes `Batch::new`.
+            Values::Absent
+        };
+        Column { declared, values, nulls: array.nulls().filter(|nulls| nulls.null_count() > 0).cloned() }
+    }
+
+    /// Whether the value at a physical row is missing. The row must exist.
+    #[inline]
+    pub(crate) fn is_null(&self, physical: usize) -> bool {
+        match &self.nulls {
+            None => matches!(self.values, Values::Absent),
+            Some(nulls) => nulls.is_null(physical),
+        }
+    }
+
+    /// Whether some value may be missing.
+    pub(crate) fn may_be_null(&self) -> bool {
+        self.nulls.is_some() || matches!(self.values, Values::Absent)
+    }
+}
+
+/// The rows of the batch that a function may be shown: those without a null in a field that takes none. `None` where
+/// these are all.
+pub(crate) fn rows_without_nulls(
+    batch: &Arc<Batch>,
+    sources: &[Source],
+    nullable: impl Iterator<Item = bool>,
+) -> Option<BooleanBuffer> {
+    let mut keep: Option<BooleanBuffer> = None;
+    for (source, nullable) in sources.iter().zip(nullable) {
+        if nullable {
+            continue;
+        }
+        let valid = match source {
+            Source::Column(index) => {
+                let column = batch.column(*index);
+                if column.null_count() == 0 {
+                    continue;
+                }
+                column.nulls().cloned()
+            }
+            Source::System(system) => match batch.system().get(*system) {
+                Some(array) if array.null_count() == 0 => continue,
+                Some(array) => array.nulls().cloned(),
+                None => Some(NullBuffer::new_null(batch.physical_rows())),
+            },
+        };
+        let Some(valid) = valid else { continue };
+        let valid = match batch.selection() {
+            None => valid.into_inner(),
+            Some(selection) => {
+                let rows = selection.rows();
+                BooleanBuffer::collect_bool(rows.len(), |row| valid.is_valid(rows[row] as usize))
+            }
+        };
+        keep = Some(match keep {
+            None => valid,
+            Some(keep) => &keep & &valid,
+        });
+    }
+    keep.filter(|keep| keep.count_set_bits() < keep.len())
+}

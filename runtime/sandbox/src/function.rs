@@ -1,0 +1,265 @@
+//! What a module says of one of its functions.
+
+use std::fmt;
+
+use weir_batch::{DataType, Field};
+
+/// One function of a module, as its manifest declares it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Function {
+    /// The name, unique in its module.
+    pub name: String,
+    /// What it does with a batch.
+    pub kind: Kind,
+    /// Whether it may fail single rows.
+    pub fallible: bool,
+    /// What its author says of it; empty where nothing is said.
+    pub doc: String,
+    /// The fields it reads, in the order of their column indices.
+    pub input: Vec<Field>,
+    /// The fields it writes, in the order of their field indices.
+    pub output: Vec<Field>,
+    /// Its parameters, in the order of their indices.
+    pub params: Vec<Param>,
+    /// The metrics it records, in the order of their indices.
+    pub metrics: Vec<Metric>,
+}
+
+/// What a function does with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// It answers with rows.
+    Transform(OutputShape),
+    /// It records, and the batch goes on as it came.
+    Metrics,
+}
+
+/// How a transform's rows relate to those it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OutputShape {
+    /// Some of the rows, as they are.
+    Filter,
+    /// A row for each.
+    Map,
+    /// A row for each of some.
+    FilterMap,
+    /// Any number of rows for each.
+    FlatMap,
+}
+
+/// A value that the query gives to a function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    /// The name, unique in its function.
+    pub name: String,
+    /// The type.
+    pub kind: ParamType,
+    /// The value where the query gives none; without it the query must.
+    pub default: Option<ParamValue>,
+    /// What it means; empty where nothing is said.
+    pub help: String,
+}
+
+/// The type of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ParamType {
+    /// True or false.
+    Bool,
+    /// 64-bit integer.
+    I64,
+    /// IEEE 754 double; integers are taken too.
+    F64,
+    /// Text.
+    Utf8,
+}
+
+/// A parameter's value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ParamValue {
+    /// True or false.
+    Bool(bool),
+    /// 64-bit integer.
+    I64(i64),
+    /// IEEE 754 double.
+    F64(f64),
+    /// Text.
+    Utf8(String),
+}
+
+/// A metric that a function records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    /// The name, unique in its function.
+    pub name: String,
+    /// How values are put together.
+    pub kind: MetricKind,
+    /// The unit of its values; empty where nothing is said.
+    pub unit: String,
+    /// What it measures; empty where nothing is said.
+    pub help: String,
+    /// The names of its labels, in order.
+    pub labels: Vec<String>,
+    /// Upper bounds of a histogram's buckets, ascending and finite; a last bucket takes what lies above.
+    pub buckets: Vec<f64>,
+}
+
+/// How a metric puts values together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MetricKind {
+    /// Their sum, which never falls.
+    Counter,
+    /// The last one.
+    Gauge,
+    /// How many fell into which bucket, and their sum.
+    Histogram,
+}
+
+impl Function {
+    /// How the function says which rows it answers.
+    pub(crate) fn relation(&self) -> Relation {
+        match self.kind {
+            Kind::Metrics => Relation::None,
+            Kind::Transform(OutputShape::Map) if !self.fallible => Relation::None,
+            Kind::Transform(OutputShape::Filter | OutputShape::Map | OutputShape::FilterMap) => Relation::Bitmap,
+            Kind::Transform(OutputShape::FlatMap) => Relation::Parents,
+        }
+    }
+}
+
+/// How a function says which rows it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relation {
+    /// Not at all: row for row.
+    None,
+    /// A bit for each input row.
+    Bitmap,
+    /// A parent for each output row.
+    Parents,
+}
+
+impl Kind {
+    /// `filter`, `map`, `filter_map`, `flat_map` or `metrics`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Metrics => "metrics",
+            Kind::Transform(shape) => shape.name(),
+        }
+    }
+}
+
+impl OutputShape {
+    /// Every shape.
+    pub const ALL: [OutputShape; 4] =
+        [OutputShape::Filter, OutputShape::Map, OutputShape::FilterMap, OutputShape::FlatMap];
+
+    /// The name in manifests.
+    pub const fn name(self) -> &'static str {
+        match self {
+            OutputShape::Filter => "filter",
+            OutputShape::Map => "map",
+            OutputShape::FilterMap => "filter_map",
+            OutputShape::FlatMap => "flat_map",
+        }
+    }
+}
+
+impl ParamType {
+    /// Every type.
+    pub const ALL: [ParamType; 4] = [ParamType::Bool, ParamType::I64, ParamType::F64, ParamType::Utf8];
+
+    /// The name in manifests.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ParamType::Bool => "bool",
+            ParamType::I64 => "i64",
+            ParamType::F64 => "f64",
+            ParamType::Utf8 => "utf8",
+        }
+    }
+
+    /// The value as this type, where it can be: an integer is also a double while no digit is lost.
+    pub fn accept(self, value: &ParamValue) -> Option<ParamValue> {
+        match (self, value) {
+            (ParamType::F64, &ParamValue::I64(value)) => {
+                const EXACT: i64 = 1 << 53;
+                (-EXACT..=EXACT).contains(&value).then_some(ParamValue::F64(value as f64))
+            }
+            (ParamType::F64, ParamValue::F64(number)) => number.is_finite().then(|| value.clone()),
+            _ => (value.param_type() == self).then(|| value.clone()),
+        }
+    }
+}
+
+impl ParamValue {
+    /// The value's type.
+    pub const fn param_type(&self) -> ParamType {
+        match self {
+            ParamValue::Bool(_) => ParamType::Bool,
+            ParamValue::I64(_) => ParamType::I64,
+            ParamValue::F64(_) => ParamType::F64,
+            ParamValue::Utf8(_) => ParamType::Utf8,
+        }
+    }
+}
+
+impl MetricKind {
+    /// Every kind.
+    pub const ALL: [MetricKind; 3] = [MetricKind::Counter, MetricKind::Gauge, MetricKind::Histogram];
+
+    /// The name in manifests.
+    pub const fn name(self) -> &'static str {
+        match self {
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for OutputShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for ParamType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for MetricKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// As it would stand in a query file.
+impl fmt::Display for ParamValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ParamValue::Bool(value) => write!(f, "{value}"),
+            ParamValue::I64(value) => write!(f, "{value}"),
+            ParamValue::F64(value) => write!(f, "{value:?}"),
+            ParamValue::Utf8(value) => write!(f, "{value:?}"),
+        }
+    }
+}
+
+/// An integer type that a column of `found` is widened to, or the type itself.
+pub(crate) fn accepts(declared: DataType, found: DataType) -> bool {
+    let rank = |data_type| match data_type {
+        DataType::I8 => Some(0),
+        DataType::I16 => Some(1),
+        DataType::I32 => Some(2),
+        DataType::I64 => Some(3),
+        _ => None,
+    };
+    declared == found || matches!((rank(declared), rank(found)), (Some(declared), Some(found)) if found < declared)
+}

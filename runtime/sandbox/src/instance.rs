@@ -1,0 +1,475 @@
+//! A function of a module, ready to be called.
+
+use std::any::Any;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, TypedFunc, UpdateDeadline, WasmBacktrace};
+use weir_abi::{CALL_PREFIX, INIT_PREFIX, MEMORY};
+use weir_batch::Batch;
+
+use crate::columns::rows_without_nulls;
+use crate::output::{Finished, FinishedRelation};
+use crate::state::{Deadline, State};
+use crate::text::clean_to;
+use crate::{
+    Bound, CallContext, CallError, Kind, Limits, Malformed, MetricBatch, Module, Outcome, OutputShape, Phase, RowCode,
+    RowFailure, TrapCause, Usage,
+};
+
+/// Frames of a guest's backtrace that an error keeps, and the length of each.
+const BACKTRACE_FRAMES_MAX: usize = 20;
+const FRAME_CHARS_MAX: usize = 200;
+
+/// What an instance keeps from batch to batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Isolation {
+    /// Memory and globals, until a call ends badly.
+    #[default]
+    Reuse,
+    /// Nothing: each batch gets a new instance.
+    FreshPerBatch,
+}
+
+/// A function of a module, bound to a stream and one tenant's limits. Instantiated at the first call, and anew after a
+/// call that ended badly or was dropped before its end.
+pub struct Instance {
+    module: Arc<Module>,
+    bound: Arc<Bound>,
+    limits: Arc<Limits>,
+    isolation: Isolation,
+    // Taken out for the time of a call, and put back only if that ended well.
+    live: Option<Live>,
+    instantiations: u64,
+}
+
+/// An instance that holds a slot of the pool.
+struct Live {
+    store: Store<State>,
+    call: TypedFunc<i32, i32>,
+}
+
+impl Instance {
+    /// An instance to be. `bound` must be of a function of this module.
+    pub fn new(module: &Arc<Module>, bound: &Arc<Bound>, limits: &Limits) -> Instance {
+        Instance {
+            module: Arc::clone(module),
+            bound: Arc::clone(bound),
+            limits: Arc::new(limits.clone()),
+            isolation: Isolation::Reuse,
+            live: None,
+            instantiations: 0,
+        }
+    }
+
+    /// The same with another isolation.
+    pub fn with_isolation(mut self, isolation: Isolation) -> Instance {
+        self.isolation = isolation;
+        self
+    }
+
+    /// The module.
+    pub fn module(&self) -> &Arc<Module> {
+        &self.module
+    }
+
+    /// The function, bound to its stream.
+    pub fn bound(&self) -> &Arc<Bound> {
+        &self.bound
+    }
+
+    /// How often it was instantiated.
+    pub fn instantiations(&self) -> u64 {
+        self.instantiations
+    }
+
+    /// Calls the function with a batch. Gives way to other tasks at every tick of the engine. A future that is dropped
+    /// before its end costs the instance, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// What ended the call, of which nothing counts then.
+    pub async fn call(&mut self, batch: &Arc<Batch>) -> Result<Outcome, CallError> {
+        let started = Instant::now();
+        if !Arc::ptr_eq(batch.schema(), &self.bound.input) && *batch.schema() != self.bound.input {
+            let (expected, found) = (self.bound.input.to_string(), batch.schema().to_string());
+            return Err(self.error(batch, Phase::Batch, TrapCause::Schema { expected, found }));
+        }
+        let shown = Shown::new(batch, &self.bound).map_err(|cause| self.error(batch, Phase::Batch, cause))?;
+        if shown.batch.is_empty() {
+            return self.unasked(batch, shown, started);
+        }
+
+        let mut live = match self.live.take() {
+            Some(live) => live,
+            None => self.instantiate(batch).await?,
+        };
+        live.begin(&shown.batch, &self.limits);
+        let rows = i32::try_from(shown.batch.rows()).map_err(|_| {
+            let rows = shown.batch.rows();
+            let cause = crate::LimitExceeded::count("rows of a batch", i32::MAX as usize, 0, rows);
+            self.error(batch, Phase::Batch, cause.into())
+        })?;
+        let called = contain(live.call.call_async(&mut live.store, rows)).await;
+        let finished = match called {
+            Ok(0) => settle_all(&mut live.store, self.limits.fuel_batch_max)
+                .and_then(|()| live.store.data_mut().output.finish()),
+            Ok(code) => Err(TrapCause::Failed { code }),
+            Err(ended) => {
+                let (cause, backtrace) = self.explain(ended, live.store.data_mut(), Phase::Batch);
+                return Err(self.context(batch, &shown, cause, backtrace, live.store.data_mut()));
+            }
+        };
+        let composed = finished.and_then(|finished| compose(&self.bound, &shown.batch, finished));
+        let (output, mut failed, filtered) = match composed {
+            Ok(composed) => composed,
+            Err(cause) => return Err(self.context(batch, &shown, cause, Vec::new(), live.store.data_mut())),
+        };
+
+        for failure in &mut failed {
+            failure.row = shown.original(failure.row);
+        }
+        failed.extend(shown.null_failures(batch, &self.bound));
+        failed.sort_by_key(|failure| failure.row);
+        let memory_bytes = live.store.data().memory.map_or(0, |memory| memory.data_size(&live.store));
+        let fuel = live.fuel_used(self.limits.fuel_batch_max);
+        let state = live.store.data_mut();
+        state.view.leave();
+        let metrics = state.recorder.take();
+        let (logs, logs_dropped) = state.words.take_logs();
+        let host_calls = std::mem::take(&mut state.meter.host_calls);
+        let fuel = fuel.saturating_add(std::mem::take(&mut state.meter.init_fuel));
+        if self.isolation == Isolation::Reuse {
+            self.live = Some(live);
+        }
+        let usage = Usage { fuel, time: started.elapsed(), host_calls, memory_bytes };
+        Ok(Outcome { output, failed, filtered, metrics, logs, logs_dropped, usage })
+    }
+
+    /// The outcome of a batch of which the function is shown nothing.
+    fn unasked(&self, batch: &Arc<Batch>, shown: Shown, started: Instant) -> Result<Outcome, CallError> {
+        let output = match self.bound.function.kind {
+            Kind::Metrics | Kind::Transform(OutputShape::Filter) => Ok(Arc::clone(&shown.batch)),
+            Kind::Transform(_) => {
+                let mut nothing = crate::output::Output::new(&self.bound.function);
+                nothing.begin(0);
+                nothing.finish().and_then(|finished| compose(&self.bound, &shown.batch, finished)).map(|done| done.0)
+            }
+        };
+        let output = output.map_err(|cause| self.error(batch, Phase::Batch, cause))?;
+        Ok(Outcome {
+            output,
+            failed: shown.null_failures(batch, &self.bound).collect(),
+            filtered: 0,
+            metrics: MetricBatch::default(),
+            logs: Vec::new(),
+            logs_dropped: 0,
+            usage: Usage { time: started.elapsed(), ..Usage::default() },
+        })
+    }
+
+    async fn instantiate(&mut self, batch: &Arc<Batch>) -> Result<Live, CallError> {
+        self.instantiations = self.instantiations.saturating_add(1);
+        let engine = self.module.engine();
+        let limits = Arc::clone(&self.limits);
+        let deadline = deadline_in(limits.deadline_init_ms_max);
+        let state = State::new(Arc::clone(&self.bound), Arc::clone(&limits), engine.fuel(), deadline);
+        let mut store = Store::new(engine.wasmtime(), state);
+        store.limiter(|state| &mut state.limiter);
+        store.epoch_deadline_callback(|mut context| {
+            let state = context.data_mut();
+            if Instant::now() < state.deadline.at {
+                return Ok(UpdateDeadline::Yield(1));
+            }
+            state.ended = Some(TrapCause::Deadline { limit_ms: state.deadline.limit_ms });
+            Err(crate::host::Ended.into())
+        });
+        store.set_epoch_deadline(1);
+        refuel(&mut store, limits.fuel_init_max);
+
+        let shown = Shown { batch: Arc::clone(batch), kept: None };
+        let instantiated = contain(self.module.pre().instantiate_async(&mut store)).await;
+        let instance = match instantiated {
+            Ok(instance) => instance,
+            Err(ended) => {
+                let (cause, backtrace) = self.explain(ended, store.data_mut(), Phase::Start);
+                return Err(self.context(batch, &shown, cause, backtrace, store.data_mut()));
+            }
+        };
+        store.data_mut().memory = instance.get_memory(&mut store, MEMORY);
+        store.data_mut().phase = Phase::Init;
+        let name = &self.bound.function.name;
+        let call = instance.get_typed_func::<i32, i32>(&mut store, &format!("{CALL_PREFIX}{name}"));
+        let Ok(call) = call else {
+            return Err(self.error(batch, Phase::Init, TrapCause::WrongModule));
+        };
+        if let Ok(init) = instance.get_typed_func::<(), i32>(&mut store, &format!("{INIT_PREFIX}{name}")) {
+            let cause = match contain(init.call_async(&mut store, ())).await {
+                Ok(0) => None,
+                Ok(code) => Some((TrapCause::Failed { code }, Vec::new())),
+                Err(ended) => Some(self.explain(ended, store.data_mut(), Phase::Init)),
+            };
+            if let Some((cause, backtrace)) = cause {
+                return Err(self.context(batch, &shown, cause, backtrace, store.data_mut()));
+            }
+        }
+        if let Err(cause) = settle_all(&mut store, self.limits.fuel_init_max) {
+            return Err(self.context(batch, &shown, cause, Vec::new(), store.data_mut()));
+        }
+        let mut live = Live { store, call };
+        let init_fuel = live.fuel_used(self.limits.fuel_init_max);
+        live.store.data_mut().meter.init_fuel = init_fuel;
+        live.store.data_mut().phase = Phase::Batch;
+        Ok(live)
+    }
+
+    /// What ended a guest, in words of this crate.
+    fn explain(&self, ended: GuestEnd, state: &mut State, phase: Phase) -> (TrapCause, Vec<String>) {
+        let error = match ended {
+            GuestEnd::Panic(message) => return (TrapCause::HostPanic { message }, Vec::new()),
+            GuestEnd::Error(error) => error,
+        };
+        let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
+        if let Some(cause) = state.ended.take() {
+            return (cause, backtrace);
+        }
+        if error.is::<PoolConcurrencyLimitError>() {
+            return (TrapCause::PoolExhausted { limit: self.module.engine().instances_max() }, backtrace);
+        }
+        let fuel = if phase == Phase::Batch { self.limits.fuel_batch_max } else { self.limits.fuel_init_max };
+        // A guest that was refused memory or output gives up, as a rule, by a panic.
+        let refused = state.limiter.refused.take().or_else(|| state.output.exceeded().cloned());
+        let cause = match (error.downcast_ref::<Trap>(), refused) {
+            (Some(Trap::OutOfFuel), _) => TrapCause::OutOfFuel { limit: fuel.unwrap_or(u64::MAX) },
+            (Some(Trap::StackOverflow), _) => TrapCause::StackOverflow,
+            (Some(Trap::UnreachableCodeReached | Trap::MemoryOutOfBounds), Some(limit)) => TrapCause::Limit(limit),
+            (None, Some(limit)) if phase == Phase::Start => TrapCause::Limit(limit),
+            (Some(Trap::UnreachableCodeReached), None) => TrapCause::Unreachable,
+            (Some(Trap::MemoryOutOfBounds | Trap::HeapMisaligned), None) => TrapCause::OutOfBounds,
+            (Some(trap), _) => TrapCause::Trap(trap.to_string()),
+            (None, _) => TrapCause::Engine(clean_to(&format!("{error:#}"), 400)),
+        };
+        (cause, backtrace)
+    }
+
+    /// An error that says what the guest said.
+    fn context(
+        &self,
+        batch: &Batch,
+        shown: &Shown,
+        mut cause: TrapCause,
+        backtrace: Vec<String>,
+        state: &mut State,
+    ) -> CallError {
+        let mut row = match &mut cause {
+            TrapCause::MalformedOutput(Malformed::FailedRow { row } | Malformed::MissingRow { row }) => {
+                *row = shown.original(*row);
+                Some(*row)
+            }
+            _ => None,
+        };
+        // Of a single row there is no doubt.
+        if row.is_none() && shown.batch.rows() == 1 {
+            row = Some(shown.original(0));
+        }
+        let phase = state.phase;
+        let row = row.filter(|_| phase == Phase::Batch);
+        let mut error = self.error(batch, phase, cause);
+        let (logs, logs_dropped) = state.words.take_logs();
+        let last_words = state.words.take_last();
+        *error.context = CallContext { row, backtrace, logs, logs_dropped, last_words, ..*error.context };
+        error
+    }
+
+    fn error(&self, batch: &Batch, phase: Phase, cause: TrapCause) -> CallError {
+        CallError {
+            cause,
+            context: Box::new(CallContext {
+                tenant: self.module.tenant().clone(),
+                module: self.module.digest(),
+                function: self.bound.function.name.clone(),
+                phase,
+                rows: batch.rows(),
+                row: None,
+                backtrace: Vec::new(),
+                logs: Vec::new(),
+                logs_dropped: 0,
+                last_words: None,
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance")
+            .field("module", &self.module)
+            .field("function", &self.bound.function.name)
+            .field("live", &self.live.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Live {
+    fn begin(&mut self, batch: &Batch, limits: &Limits) {
+        refuel(&mut self.store, limits.fuel_batch_max);
+        self.store.set_epoch_deadline(1);
+        let state = self.store.data_mut();
+        let declared = state.bound.function.input.iter().map(|field| field.data_type);
+        state.view.enter(batch, &state.bound.sources, declared);
+        state.output.begin(batch.rows());
+        state.words.begin();
+        state.limiter.refused = None;
+        state.deadline = deadline_in(limits.deadline_ms_max);
+    }
+
+    /// Fuel spent since the store was last refuelled to this limit.
+    fn fuel_used(&self, limit: Option<u64>) -> u64 {
+        self.store.get_fuel().map_or(0, |left| limit.unwrap_or(UNMETERED).saturating_sub(left))
+    }
+}
+
+/// The rows of a batch that a function is shown.
+struct Shown {
+    batch: Arc<Batch>,
+    // For each row shown, its row in the whole batch; `None` where all are shown.
+    kept: Option<Vec<u32>>,
+}
+
+impl Shown {
+    /// All of the batch, but for rows with a null where the function takes none.
+    fn new(batch: &Arc<Batch>, bound: &Bound) -> Result<Shown, TrapCause> {
+        let nullable = bound.function.input.iter().map(|field| field.nullable);
+        match rows_without_nulls(batch, &bound.sources, nullable) {
+            None => Ok(Shown { batch: Arc::clone(batch), kept: None }),
+            Some(keep) => Ok(Shown { batch: batch.filter(&keep)?, kept: Some(keep.set_indices_u32().collect()) }),
+        }
+    }
+
+    fn original(&self, row: usize) -> usize {
+        match &self.kept {
+            None => row,
+            Some(kept) => kept.get(row).map_or(row, |&row| row as usize),
+        }
+    }
+
+    /// A failure for each row that is not shown.
+    fn null_failures(&self, batch: &Arc<Batch>, bound: &Bound) -> impl Iterator<Item = RowFailure> {
+        let mut shown = self.kept.iter().flatten().copied().peekable();
+        let rows = if self.kept.is_some() { batch.rows() } else { 0 };
+        let fields: Vec<&str> =
+            bound.function.input.iter().filter(|field| !field.nullable).map(|field| &*field.name).collect();
+        let message = match fields.as_slice() {
+            [field] => format!("field `{field}` is null, and the function takes no null in it"),
+            _ => "a field is null, and the function takes no null in it".to_owned(),
+        };
+        (0..rows).filter(move |&row| shown.next_if(|&next| next as usize == row).is_none()).map(move |row| RowFailure {
+            row,
+            code: RowCode::NullInput,
+            message: message.clone(),
+        })
+    }
+}
+
+/// The output batch, the failures, and how many rows were filtered.
+fn compose(
+    bound: &Bound,
+    batch: &Arc<Batch>,
+    finished: Finished,
+) -> Result<(Arc<Batch>, Vec<RowFailure>, usize), TrapCause> {
+    let Finished { relation, columns, failed } = finished;
+    let rows = batch.rows();
+    let schema = || Arc::clone(&bound.output);
+    let passes = matches!(bound.function.kind, Kind::Metrics | Kind::Transform(OutputShape::Filter));
+    let (output, answered) = match relation {
+        FinishedRelation::All if passes => (Arc::clone(batch), rows),
+        FinishedRelation::Keep(keep) if passes => (batch.filter(&keep)?, keep.count_set_bits()),
+        FinishedRelation::All => (Arc::new(batch.derive(schema(), &bound.carried, columns, rows, None)?), rows),
+        FinishedRelation::Keep(keep) => {
+            let kept = keep.count_set_bits();
+            let parents: Option<Vec<u32>> = (kept < rows).then(|| keep.set_indices_u32().collect());
+            let derived = batch.derive(schema(), &bound.carried, columns, kept, parents.as_deref())?;
+            (Arc::new(derived), kept)
+        }
+        FinishedRelation::Parents(parents) => {
+            let derived = batch.derive(schema(), &bound.carried, columns, parents.len(), Some(&parents))?;
+            let answered = parents.chunk_by(|left, right| left == right).count();
+            (Arc::new(derived), answered)
+        }
+    };
+    let filtered = rows.saturating_sub(answered).saturating_sub(failed.len());
+    Ok((output, failed, filtered))
+}
+
+/// What stands for no limit: nothing spends as much.
+const UNMETERED: u64 = u64::MAX;
+
+fn refuel(store: &mut Store<State>, limit: Option<u64>) {
+    if store.data().meter.on
+        && let Err(error) = store.set_fuel(limit.unwrap_or(UNMETERED))
+    {
+        tracing::error!("fuel could not be set: {error:#}");
+    }
+}
+
+/// Takes what host calls still owe off the fuel that is left.
+fn settle_all(store: &mut Store<State>, limit: Option<u64>) -> Result<(), TrapCause> {
+    let debt = std::mem::take(&mut store.data_mut().meter.debt);
+    if !store.data().meter.on || debt == 0 {
+        return Ok(());
+    }
+    let engine = |error: wasmtime::Error| TrapCause::Engine(clean_to(&format!("{error:#}"), 400));
+    let left = store.get_fuel().map_err(engine)?;
+    let left = left.checked_sub(debt).ok_or(TrapCause::OutOfFuel { limit: limit.unwrap_or(UNMETERED) })?;
+    store.set_fuel(left).map_err(engine)
+}
+
+fn deadline_in(limit_ms: u64) -> Deadline {
+    // A limit is at most an hour: see `Limits::validate`.
+    let now = Instant::now();
+    Deadline { at: now.checked_add(Duration::from_millis(limit_ms)).unwrap_or(now), limit_ms }
+}
+
+/// How a guest ended without an answer.
+enum GuestEnd {
+    Error(wasmtime::Error),
+    /// A host function panicked.
+    Panic(String),
+}
+
+/// Runs guest code, and keeps a panic of a host function from going further. The store must not be used afterwards.
+async fn contain<T>(guest: impl Future<Output = wasmtime::Result<T>>) -> Result<T, GuestEnd> {
+    let mut guest = pin!(guest);
+    let polled = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => std::task::Poll::Ready(Err(panic)),
+    });
+    match polled.await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(GuestEnd::Error(error)),
+        Err(panic) => Err(GuestEnd::Panic(panic_message(&*panic))),
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|message| (*message).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    clean_to(&message.unwrap_or_else(|| "without a message".to_owned()), 400)
+}
+
+fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
+    let name = |frame: &wasmtime::FrameInfo| {
+        // Symbols are demangled; without them there is the plain name or the index.
+        let symbol = frame.symbols().first().and_then(|symbol| symbol.name().map(str::to_owned));
+        let name = symbol.or_else(|| frame.func_name().map(str::to_owned));
+        let name = name.unwrap_or_else(|| format!("function {}", frame.func_index()));
+        clean_to(&name, FRAME_CHARS_MAX)
+    };
+    backtrace.frames().iter().take(BACKTRACE_FRAMES_MAX).map(name).collect()
+}

@@ -1,0 +1,232 @@
+//! What a tenant's functions may use.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// Everything that a tenant may use, in one value; each field falls back to its default.
+///
+/// The limits of a batch hold for each call of a function, those of a module when it is admitted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The largest module that is looked at. Default 1 MiB: ten times a typical guest written in Rust; compile time
+    /// grows with it.
+    pub module_bytes_max: usize,
+    /// Machine code that a module may compile to. Default 16 MiB: sixteen times the largest module.
+    pub native_bytes_max: usize,
+    /// Linear memory of an instance. Default 64 MiB: a window of 1,024 rows needs kilobytes, and a stateful function
+    /// has room for about a million small entries.
+    pub memory_bytes_max: usize,
+    /// Elements of all tables of an instance. Default 10,000: tables hold indirectly called functions, of which a
+    /// module cannot have more.
+    pub table_elements_max: usize,
+    /// Fuel a batch: one unit an instruction, and for host calls in proportion to rows and bytes. `None` does not
+    /// meter. Default 4 G: about as many instructions as a core runs in the default deadline.
+    pub fuel_batch_max: Option<u64>,
+    /// Fuel of instantiation and init together. `None` does not meter. Default 100 M: some 30 ms of work.
+    pub fuel_init_max: Option<u64>,
+    /// Wall-clock time a batch, waiting for other tasks included. Default 1,000 ms: a batch of a thousand records takes
+    /// well under one; a thousand times that is a fault.
+    pub deadline_ms_max: u64,
+    /// Wall-clock time of instantiation and init together. Default 1,000 ms, as for a batch.
+    pub deadline_init_ms_max: u64,
+    /// Rows that a batch may become. Default 1 M: beyond that a batch does not fit the queues it is handed to.
+    pub output_rows_max: usize,
+    /// Rows that a batch may become, for each of its rows. Default 1,000: more is an amplification, not a flat-map.
+    pub output_rows_per_input_max: usize,
+    /// Bytes of all columns that a function emits for a batch. Default 64 MiB.
+    pub output_bytes_max: usize,
+    /// Text of a row error; longer text is cut. Default 256 bytes: a sentence.
+    pub row_error_bytes_max: usize,
+    /// Text of all row errors of a batch; beyond it they are kept without text. Default 1 MiB.
+    pub row_errors_bytes_max: usize,
+    /// Log lines a batch; further ones are dropped and counted. Default 100.
+    pub log_lines_batch_max: usize,
+    /// A log line; longer ones are cut. Default 1 KiB.
+    pub log_line_bytes_max: usize,
+    /// Series of an instance; beyond it all new label values of a metric share its overflow series. Default 2,000:
+    /// what OpenTelemetry keeps for a metric. A new instance begins anew: what folds several together has to hold the
+    /// limit again.
+    pub series_max: usize,
+    /// The label values of one series together. Default 1 KiB.
+    pub series_label_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            module_bytes_max: 1 << 20,
+            native_bytes_max: 16 << 20,
+            memory_bytes_max: 64 << 20,
+            table_elements_max: 10_000,
+            fuel_batch_max: Some(4_000_000_000),
+            fuel_init_max: Some(100_000_000),
+            deadline_ms_max: 1_000,
+            deadline_init_ms_max: 1_000,
+            output_rows_max: 1_000_000,
+            output_rows_per_input_max: 1_000,
+            output_bytes_max: 64 << 20,
+            row_error_bytes_max: 256,
+            row_errors_bytes_max: 1 << 20,
+            log_lines_batch_max: 100,
+            log_line_bytes_max: 1 << 10,
+            series_max: 2_000,
+            series_label_bytes_max: 1 << 10,
+        }
+    }
+}
+
+/// A limit that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {value} is out of range: use {least} to {most}")]
+pub struct LimitsError {
+    /// The field.
+    pub name: &'static str,
+    /// Its value.
+    pub value: u64,
+    /// The least value that makes sense.
+    pub least: u64,
+    /// The greatest.
+    pub most: u64,
+}
+
+impl Limits {
+    /// Refuses values under which nothing could run, and values that the engine cannot keep.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is out of its range.
+    pub fn validate(&self) -> Result<(), LimitsError> {
+        const PAGE: usize = 64 << 10;
+        const GIB: usize = 1 << 30;
+        let hour_ms = 3_600_000;
+        let ranges = [
+            ("module_bytes_max", self.module_bytes_max as u64, 8, (64 << 20) as u64),
+            ("native_bytes_max", self.native_bytes_max as u64, 4 << 10, GIB as u64),
+            ("memory_bytes_max", self.memory_bytes_max as u64, PAGE as u64, 4 * GIB as u64),
+            ("table_elements_max", self.table_elements_max as u64, 0, 100_000),
+            ("fuel_batch_max", self.fuel_batch_max.unwrap_or(1), 1, u64::MAX / 2),
+            ("fuel_init_max", self.fuel_init_max.unwrap_or(1), 1, u64::MAX / 2),
+            ("deadline_ms_max", self.deadline_ms_max, 1, hour_ms),
+            ("deadline_init_ms_max", self.deadline_init_ms_max, 1, hour_ms),
+            ("output_rows_max", self.output_rows_max as u64, 1, u64::from(u32::MAX)),
+            ("output_rows_per_input_max", self.output_rows_per_input_max as u64, 1, u64::from(u32::MAX)),
+            // Arrow's offsets of text are 31 bits.
+            ("output_bytes_max", self.output_bytes_max as u64, 1, GIB as u64),
+            ("row_error_bytes_max", self.row_error_bytes_max as u64, 0, PAGE as u64),
+            ("row_errors_bytes_max", self.row_errors_bytes_max as u64, 0, GIB as u64),
+            ("log_lines_batch_max", self.log_lines_batch_max as u64, 0, 1_000_000),
+            ("log_line_bytes_max", self.log_line_bytes_max as u64, 0, PAGE as u64),
+            ("series_max", self.series_max as u64, 1, 1_000_000),
+            ("series_label_bytes_max", self.series_label_bytes_max as u64, 0, PAGE as u64),
+        ];
+        match ranges.into_iter().find(|&(_, value, least, most)| value < least || value > most) {
+            Some((name, value, least, most)) => Err(LimitsError { name, value, least, most }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A limit that was reached: `memory limit reached: limit 64 MiB, current 60 MiB, requested 8 MiB`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{name} limit reached: limit {}, current {}, requested {}",
+    Amount(.unit, *.limit),
+    Amount(.unit, *.current),
+    Amount(.unit, *.requested)
+)]
+pub struct LimitExceeded {
+    /// What is limited: `memory`, `output rows`, …
+    pub name: &'static str,
+    /// What the numbers count.
+    pub unit: Unit,
+    /// The most that is allowed.
+    pub limit: u64,
+    /// What was in use before.
+    pub current: u64,
+    /// What was asked for on top of it.
+    pub requested: u64,
+}
+
+/// What the numbers of a [`LimitExceeded`] count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes, shown as KiB or MiB where they are whole.
+    Bytes,
+    /// Things, shown as they are.
+    Count,
+}
+
+struct Amount<'a>(&'a Unit, u64);
+
+impl fmt::Display for Amount<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Amount(unit, value) = *self;
+        let whole = |shift: u32| value > 0 && value.trailing_zeros() >= shift;
+        match unit {
+            Unit::Bytes if whole(20) => write!(f, "{} MiB", value >> 20),
+            Unit::Bytes if whole(10) => write!(f, "{} KiB", value >> 10),
+            Unit::Bytes => write!(f, "{value} B"),
+            Unit::Count => write!(f, "{value}"),
+        }
+    }
+}
+
+impl LimitExceeded {
+    pub(crate) fn bytes(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
+        LimitExceeded {
+            name,
+            unit: Unit::Bytes,
+            limit: limit as u64,
+            current: current as u64,
+            requested: requested as u64,
+        }
+    }
+
+    pub(crate) fn count(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
+        LimitExceeded { unit: Unit::Count, ..LimitExceeded::bytes(name, limit, current, requested) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_nonsense_is_not() {
+        assert_eq!(Limits::default().validate(), Ok(()));
+        let check = |limits: Limits, expect: &str| assert_eq!(limits.validate().unwrap_err().to_string(), expect);
+        check(
+            Limits { deadline_ms_max: 0, ..Limits::default() },
+            "deadline_ms_max: 0 is out of range: use 1 to 3600000",
+        );
+        check(
+            Limits { fuel_batch_max: Some(0), ..Limits::default() },
+            "fuel_batch_max: 0 is out of range: use 1 to 9223372036854775807",
+        );
+        check(
+            Limits { memory_bytes_max: 1, ..Limits::default() },
+            "memory_bytes_max: 1 is out of range: use 65536 to 4294967296",
+        );
+        assert_eq!(Limits { fuel_batch_max: None, ..Limits::default() }.validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_limit_error_carries_its_numbers() {
+        let memory = LimitExceeded::bytes("memory", 64 << 20, 60 << 20, 8 << 20);
+        assert_eq!(memory.to_string(), "memory limit reached: limit 64 MiB, current 60 MiB, requested 8 MiB");
+        let rows = LimitExceeded::count("output rows", 10, 8, 3);
+        assert_eq!(rows.to_string(), "output rows limit reached: limit 10, current 8, requested 3");
+        let odd = LimitExceeded::bytes("log", 1025, 0, 2048);
+        assert_eq!(odd.to_string(), "log limit reached: limit 1025 B, current 0 B, requested 2 KiB");
+    }
+
+    #[test]
+    fn unknown_limits_are_refused() {
+        let error = serde_json::from_str::<Limits>(r#"{"memory_max":1}"#).unwrap_err();
+        assert!(error.to_string().starts_with("unknown field `memory_max`"), "{error}");
+        let limits: Limits = serde_json::from_str(r#"{"fuel_batch_max":null,"deadline_ms_max":5}"#).unwrap();
+        assert_eq!(limits, Limits { fuel_batch_max: None, deadline_ms_max: 5, ..Limits::default() });
+    }
+}

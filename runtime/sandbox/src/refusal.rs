@@ -1,0 +1,150 @@
+//! Why a module is not admitted.
+
+use crate::{Fault, LimitExceeded};
+
+/// A module that is not admitted, with what to change.
+///
+/// Names that came from the module are escaped and cut before they get here.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The module is larger than its tenant may upload, or one of its parts than anybody may.
+    #[error("{0}")]
+    TooLarge(LimitExceeded),
+    /// More memory at the start than the tenant may have.
+    #[error("the module's initial memory: {0}")]
+    InitialMemory(LimitExceeded),
+    /// More table elements at the start than the tenant may have.
+    #[error("the module's tables: {0}")]
+    InitialTable(LimitExceeded),
+    /// The bytes do not begin as a module does.
+    #[error("not a WebAssembly module: it must begin with the bytes 00 61 73 6d 01 00 00 00")]
+    NotWasm,
+    /// WebAssembly text.
+    #[error("WebAssembly text: upload the binary form, as `wat2wasm` makes it")]
+    Text,
+    /// A component.
+    #[error("a WebAssembly component: upload a core module, built for the target wasm32-unknown-unknown")]
+    Component,
+    /// Native code.
+    #[error("native or precompiled code: upload the WebAssembly module it was made from")]
+    Precompiled,
+    /// Not valid WebAssembly under the allowed proposals.
+    #[error("not valid WebAssembly: {message} (at byte {offset})")]
+    Invalid {
+        /// What the validator says.
+        message: String,
+        /// Where.
+        offset: u64,
+    },
+    /// A function is imported that does not exist.
+    #[error("imports `{module}.{name}`, which does not exist: only functions of `weir_v1` can be imported")]
+    UnknownImport {
+        /// The module imported from.
+        module: String,
+        /// The function.
+        name: String,
+    },
+    /// A function of WASI is imported.
+    #[error("imports `{module}.{name}`: there is no WASI here; build for wasm32-unknown-unknown, without I/O")]
+    WasiImport {
+        /// The module imported from.
+        module: String,
+        /// The function.
+        name: String,
+    },
+    /// An import with another type than the contract gives it.
+    #[error("imports `weir_v1.{name}` as {found}: its type is {expected}")]
+    ImportType {
+        /// The function.
+        name: String,
+        /// The contract's type.
+        expected: String,
+        /// The module's type.
+        found: String,
+    },
+    /// A memory, table, global or tag is imported.
+    #[error("imports the {kind} `{module}.{name}`: only functions can be imported")]
+    ImportKind {
+        /// What is imported.
+        kind: &'static str,
+        /// The module imported from.
+        module: String,
+        /// Its name.
+        name: String,
+    },
+    /// No memory of its own.
+    #[error("no export `memory`: define one memory and export it under this name")]
+    NoMemory,
+    /// An export of the contract is absent.
+    #[error("function `{function}` is declared, and `{export}` is not exported")]
+    MissingExport {
+        /// The manifest's function.
+        function: String,
+        /// The export that it needs.
+        export: String,
+    },
+    /// An export of the contract is of another kind or type.
+    #[error("exports `{export}` as {found}: its type is {expected}")]
+    ExportType {
+        /// The export.
+        export: String,
+        /// The contract's type.
+        expected: String,
+        /// What the module exports.
+        found: String,
+    },
+    /// No manifest.
+    #[error("no custom section `weir.manifest`: build the module with the SDK, or see the contract for the section")]
+    NoManifest,
+    /// A manifest that does not hold together.
+    #[error("manifest, line {line}: {reason}")]
+    Manifest {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// The compiler refused a valid module.
+    #[error("the module could not be compiled: {0}")]
+    Compile(String),
+    /// The tenant's limits make no sense.
+    #[error(transparent)]
+    Limits(#[from] crate::LimitsError),
+}
+
+impl Refusal {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::TooLarge(limit) if limit.name == "module size" => "module_too_large",
+            Refusal::TooLarge(_) => "shape_limit",
+            Refusal::InitialMemory(_) => "initial_memory",
+            Refusal::InitialTable(_) => "initial_table",
+            Refusal::NotWasm => "not_wasm",
+            Refusal::Text => "wasm_text",
+            Refusal::Component => "component",
+            Refusal::Precompiled => "precompiled",
+            Refusal::Invalid { .. } => "invalid_wasm",
+            Refusal::UnknownImport { .. } => "unknown_import",
+            Refusal::WasiImport { .. } => "wasi_import",
+            Refusal::ImportType { .. } => "import_type",
+            Refusal::ImportKind { .. } => "import_kind",
+            Refusal::NoMemory => "no_memory",
+            Refusal::MissingExport { .. } => "missing_export",
+            Refusal::ExportType { .. } => "export_type",
+            Refusal::NoManifest => "no_manifest",
+            Refusal::Manifest { .. } => "manifest",
+            Refusal::Compile(_) => "compile",
+            Refusal::Limits(_) => "limits",
+        }
+    }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Refusal::Compile(_) | Refusal::Limits(_) => Fault::Internal,
+            _ => Fault::Tenant,
+        }
+    }
+}

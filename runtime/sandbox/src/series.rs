@@ -1,0 +1,156 @@
+//! The series of an instance, and what the running batch recorded in them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use weir_abi::Status;
+
+use crate::{Limits, Metric, MetricBatch, MetricDelta, MetricKind, Series, SeriesDelta};
+
+/// The series of an instance, and what the running batch recorded in them.
+pub(crate) struct Recorder {
+    metrics: Vec<Declared>,
+    series_max: usize,
+    // Label values, length-prefixed as the guest hands them, after the metric's index.
+    handles: HashMap<Box<[u8]>, u32>,
+    // Handles are indices into this.
+    slots: Vec<Slot>,
+    // Handles of the slots that hold something, in the order in which they came to.
+    touched: Vec<u32>,
+}
+
+struct Declared {
+    kind: MetricKind,
+    labels: usize,
+    buckets: Arc<[f64]>,
+    overflow: Option<u32>,
+}
+
+struct Slot {
+    series: Arc<Series>,
+    kind: MetricKind,
+    touched: bool,
+    // Sum of a counter or histogram, last value of a gauge.
+    value: f64,
+    // Of histograms only; then `counts` is one longer than `bounds`.
+    bounds: Arc<[f64]>,
+    counts: Vec<u64>,
+}
+
+impl Recorder {
+    pub(crate) fn new(metrics: &[Metric], limits: &Limits) -> Recorder {
+        let declared = |metric: &Metric| Declared {
+            kind: metric.kind,
+            labels: metric.labels.len(),
+            buckets: metric.buckets.as_slice().into(),
+            overflow: None,
+        };
+        Recorder {
+            metrics: metrics.iter().map(declared).collect(),
+            series_max: limits.series_max,
+            handles: HashMap::new(),
+            slots: Vec::new(),
+            touched: Vec::new(),
+        }
+    }
+
+    /// How many labels the metric has, where there is such a metric.
+    pub(crate) fn labels(&self, metric: u32) -> Option<usize> {
+        self.metrics.get(metric as usize).map(|metric| metric.labels)
+    }
+
+    /// The handle of the series with these label values, of which there must be as many as the metric has labels.
+    /// `key` is any encoding that is the same for the same values only.
+    pub(crate) fn intern(&mut self, metric: u32, key: &[u8], labels: &[&str]) -> Result<u32, Status> {
+        let mut full_key = Vec::with_capacity(key.len().saturating_add(4));
+        full_key.extend_from_slice(&metric.to_le_bytes());
+        full_key.extend_from_slice(key);
+        if let Some(&handle) = self.handles.get(full_key.as_slice()) {
+            return Ok(handle);
+        }
+        let declared = self.metrics.get(metric as usize).ok_or(Status::BadIndex)?;
+        let overflow = self.handles.len() >= self.series_max;
+        if let (true, Some(handle)) = (overflow, declared.overflow) {
+            return Ok(handle);
+        }
+        let labels = if overflow { Vec::new() } else { labels.iter().map(|&label| label.to_owned()).collect() };
+        let handle = i32::try_from(self.slots.len()).map_err(|_| Status::Limit)?.cast_unsigned();
+        self.slots.push(Slot {
+            series: Arc::new(Series { metric: metric as usize, labels, overflow }),
+            kind: declared.kind,
+            touched: false,
+            value: 0.0,
+            bounds: Arc::clone(&declared.buckets),
+            counts: match declared.kind {
+                MetricKind::Histogram => vec![0; declared.buckets.len().saturating_add(1)],
+                _ => Vec::new(),
+            },
+        });
+        if overflow {
+            if let Some(declared) = self.metrics.get_mut(metric as usize) {
+                declared.overflow = Some(handle);
+            }
+        } else {
+            self.handles.insert(full_key.into_boxed_slice(), handle);
+        }
+        Ok(handle)
+    }
+
+    /// Whether the value may be recorded in the series.
+    #[inline]
+    pub(crate) fn check(&self, handle: u32, value: f64) -> Result<(), Status> {
+        let slot = self.slots.get(handle as usize).ok_or(Status::BadHandle)?;
+        let falls = slot.kind == MetricKind::Counter && value < 0.0;
+        if value.is_finite() && !falls { Ok(()) } else { Err(Status::BadValue) }
+    }
+
+    /// Records a value that [`Recorder::check`] passed.
+    #[inline]
+    pub(crate) fn record(&mut self, handle: u32, value: f64) {
+        let Some(slot) = self.slots.get_mut(handle as usize) else { return };
+        if !slot.touched {
+            slot.touched = true;
+            self.touched.push(handle);
+        }
+        match slot.kind {
+            MetricKind::Gauge => slot.value = value,
+            MetricKind::Counter => slot.add(value),
+            MetricKind::Histogram => {
+                let bucket = slot.bounds.partition_point(|&bound| bound < value);
+                if let Some(count) = slot.counts.get_mut(bucket) {
+                    *count = count.saturating_add(1);
+                }
+                slot.add(value);
+            }
+        }
+    }
+
+    /// What was recorded since it was last asked.
+    pub(crate) fn take(&mut self) -> MetricBatch {
+        let mut series = Vec::with_capacity(self.touched.len());
+        for handle in self.touched.drain(..) {
+            let Some(slot) = self.slots.get_mut(handle as usize) else { continue };
+            slot.touched = false;
+            let value = std::mem::take(&mut slot.value);
+            let value = match slot.kind {
+                MetricKind::Counter => MetricDelta::Counter { sum: value },
+                MetricKind::Gauge => MetricDelta::Gauge { last: value },
+                MetricKind::Histogram => {
+                    let empty = vec![0; slot.counts.len()];
+                    let buckets = std::mem::replace(&mut slot.counts, empty);
+                    let count = buckets.iter().copied().fold(0, u64::saturating_add);
+                    MetricDelta::Histogram { buckets, count, sum: value }
+                }
+            };
+            series.push(SeriesDelta { series: Arc::clone(&slot.series), value });
+        }
+        MetricBatch { series }
+    }
+}
+
+impl Slot {
+    /// Adds, and stays finite: a sum beyond the range of doubles is held at its end.
+    fn add(&mut self, value: f64) {
+        self.value = (self.value + value).clamp(f64::MIN, f64::MAX);
+    }
+}

@@ -1,0 +1,123 @@
+//! What a store holds for its guest.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::{Memory, ResourceLimiter};
+
+use crate::bind::Bound;
+use crate::columns::View;
+use crate::output::Output;
+use crate::series::Recorder;
+use crate::words::Words;
+use crate::{LimitExceeded, Limits, Phase, TrapCause};
+
+/// What a store holds for its guest. One an instance.
+pub(crate) struct State {
+    /// Set when instantiation is over; a start function's memory is looked up.
+    pub(crate) memory: Option<Memory>,
+    pub(crate) phase: Phase,
+    pub(crate) bound: Arc<Bound>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) view: View,
+    pub(crate) output: Output,
+    pub(crate) recorder: Recorder,
+    pub(crate) words: Words,
+    pub(crate) meter: Meter,
+    pub(crate) limiter: Limiter,
+    pub(crate) deadline: Deadline,
+    /// Why a host function ended the guest, where one did.
+    pub(crate) ended: Option<TrapCause>,
+    #[cfg(test)]
+    pub(crate) panic_in_log: bool,
+}
+
+/// When the running call has to be over.
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    pub(crate) limit_ms: u64,
+}
+
+/// What host calls cost. The cost is gathered here and taken off the store's fuel now and then, since that takes
+/// longer than a getter.
+#[derive(Default)]
+pub(crate) struct Meter {
+    /// Whether the engine meters fuel at all.
+    pub(crate) on: bool,
+    /// Not yet taken off.
+    pub(crate) debt: u64,
+    pub(crate) host_calls: u64,
+    /// Fuel of instantiation and init, until the first batch reports it.
+    pub(crate) init_fuel: u64,
+}
+
+/// Holds memory and tables to the tenant's limits, and remembers what was refused.
+pub(crate) struct Limiter {
+    memory_bytes_max: usize,
+    table_elements_max: usize,
+    table_elements: usize,
+    pub(crate) refused: Option<LimitExceeded>,
+}
+
+impl State {
+    pub(crate) fn new(bound: Arc<Bound>, limits: Arc<Limits>, fuel: bool, deadline: Deadline) -> State {
+        State {
+            memory: None,
+            phase: Phase::Start,
+            recorder: Recorder::new(&bound.function().metrics, &limits),
+            output: Output::new(bound.function()),
+            view: View::default(),
+            words: Words::default(),
+            meter: Meter { on: fuel, ..Meter::default() },
+            limiter: Limiter {
+                memory_bytes_max: limits.memory_bytes_max,
+                table_elements_max: limits.table_elements_max,
+                table_elements: 0,
+                refused: None,
+            },
+            deadline,
+            ended: None,
+            bound,
+            limits,
+            #[cfg(test)]
+            panic_in_log: false,
+        }
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > self.memory_bytes_max {
+            let requested = desired.saturating_sub(current);
+            self.refused = Some(LimitExceeded::bytes("memory", self.memory_bytes_max, current, requested));
+            return Ok(false);
+        }
+        Ok(maximum.is_none_or(|maximum| desired <= maximum))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let requested = desired.saturating_sub(current);
+        if requested > self.table_elements_max.saturating_sub(self.table_elements) {
+            let (limit, current) = (self.table_elements_max, self.table_elements);
+            self.refused = Some(LimitExceeded::count("table", limit, current, requested));
+            return Ok(false);
+        }
+        self.table_elements += requested;
+        Ok(true)
+    }
+
+    fn memories(&self) -> usize {
+        1
+    }
+
+    fn tables(&self) -> usize {
+        crate::admission::TABLES_MAX as usize
+    }
+
+    fn instances(&self) -> usize {
+        1
+    }
+}

@@ -1,0 +1,69 @@
+//! Who a module belongs to.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// A tenant's identity: `[a-z0-9][a-z0-9_-]{0,62}`, so that it can stand in paths, topics and metric labels as it is.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TenantId(
+    // Of the form above: made by `from_str` only.
+    Arc<str>,
+);
+
+/// Text that is no tenant's identity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` cannot be a tenant: use 1 to 63 of a-z, 0-9, `_` and `-`, a letter or digit first")]
+pub struct TenantIdError {
+    // Escaped and cut: it came from outside.
+    text: String,
+}
+
+impl TenantId {
+    /// The identity as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TenantId {
+    type Err = TenantIdError;
+
+    fn from_str(text: &str) -> Result<TenantId, TenantIdError> {
+        let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let starts = text.bytes().next().is_some_and(word);
+        let holds = text.bytes().all(|byte| word(byte) || byte == b'_' || byte == b'-');
+        if starts && holds && text.len() <= 63 {
+            Ok(TenantId(text.into()))
+        } else {
+            Err(TenantIdError { text: text.escape_debug().take(80).collect() })
+        }
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TenantId({})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_a_tenant() {
+        for text in ["a", "0", "acme", "acme-2_eu", &"a".repeat(63)] {
+            assert_eq!(text.parse::<TenantId>().map(|id| id.to_string()).as_deref(), Ok(text));
+        }
+        for text in ["", "-a", "_a", "A", "a/b", "..", "a b", "é", "a\n", &"a".repeat(64)] {
+            assert!(text.parse::<TenantId>().is_err(), "{text:?}");
+        }
+    }
+}
