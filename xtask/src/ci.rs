@@ -91,5 +91,5 @@ fn deny(workspace: &Workspace) -> Result<()> {
         println!("advisories skipped: their database could not be fetched: {error:#}");
         return Ok(());
     }
-    shell::run(workspace.cargo().args(["deny", "--locked", "check", "--disable-fetch", "advisories"]))
+    shell::run(workspace.cargo().args(["deny", "--locked", "--offline", "check", "advisories"]))
 }
