@@ -68,10 +68,10 @@ fn update_lists(workspace: &Workspace) -> Result<()> {
     shell::run(workspace.command("apt-get").args(["-q", "update"])).context("apt's lists could not be fetched")
 }
 
-/// Downloads the packages, with what they need that this machine lacks, and unpacks them into `folder/root`.
+/// Downloads the packages, with what they need that this machine lacks, and unpacks them into `folder/unpacked`.
 pub(crate) fn download(workspace: &Workspace, folder: &Path) -> Result<()> {
     let packages = folder.join("packages");
-    let root = folder.join("root");
+    let root = folder.join("unpacked");
     fs::create_dir_all(packages.join("partial"))?;
     fs::create_dir_all(&root)?;
     let user = shell::output(workspace.command("id").arg("-un"))?;

@@ -14,14 +14,14 @@ use crate::toolchain::TARGET;
 /// It finds its own folder, which is renamed once it is whole. Its libraries are not where the dynamic linker looks.
 const WRAPPER: &str = r#"#!/bin/sh
 here=$(dirname "$(dirname "$(readlink -f "$0")")")
-for libraries in "$here"/root/usr/lib/*-linux-gnu*; do break; done
-LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" exec "$here/root/usr/bin/rustc" "$@"
+for libraries in "$here"/unpacked/usr/lib/*-linux-gnu*; do break; done
+LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" exec "$here/unpacked/usr/bin/rustc" "$@"
 "#;
 
 /// An empty crate: building it with `-Zbuild-std` builds the standard library.
 const EMPTY_CRATE: &str = "[package]\nname = \"sysroot\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n";
 
-/// Writes `folder/bin/rustc` for the compiler that was unpacked into `folder/root`.
+/// Writes `folder/bin/rustc` for the compiler that was unpacked into `folder/unpacked`.
 pub(crate) fn write_wrapper(folder: &Path) -> Result<PathBuf> {
     let wrapper = folder.join("bin/rustc");
     fs::create_dir_all(folder.join("bin"))?;
@@ -33,7 +33,7 @@ pub(crate) fn write_wrapper(folder: &Path) -> Result<PathBuf> {
 /// Debian's compiler comes without the linker that it calls for wasm; the one beside this machine's rustc takes its place.
 /// Called again on a compiler that is in use already, it mends a link to a toolchain that was removed since.
 pub(crate) fn link_linker(workspace: &Workspace, folder: &Path) -> Result<()> {
-    for host in folder.join("root/usr/lib/rustlib").read_dir()?.flatten() {
+    for host in folder.join("unpacked/usr/lib/rustlib").read_dir()?.flatten() {
         if !host.file_name().to_string_lossy().contains("-linux-") {
             continue;
         }
@@ -59,7 +59,7 @@ pub(crate) fn link_linker(workspace: &Workspace, folder: &Path) -> Result<()> {
 
 /// Builds the standard library from the packaged source and puts it where the compiler looks. No network: its crates are vendored.
 pub(crate) fn build_std(workspace: &Workspace, folder: &Path, rustc: &Path) -> Result<()> {
-    let usr = folder.join("root/usr");
+    let usr = folder.join("unpacked/usr");
     let vendored = usr
         .join("src")
         .read_dir()?
