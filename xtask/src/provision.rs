@@ -62,8 +62,7 @@ impl Cache {
         let toolchain = self.folder.join(folder_name(&version));
         let rustc = toolchain.join("bin/rustc");
         if toolchain.is_dir() {
-            sysroot::link_linker(workspace, &toolchain)?;
-            match probe(workspace, &rustc) {
+            match sysroot::link_linker(workspace, &toolchain).and_then(|()| probe(workspace, &rustc)) {
                 Ok(()) => return Ok(rustc),
                 Err(refusal) => eprintln!("{} is replaced: {refusal:#}", toolchain.display()),
             }
