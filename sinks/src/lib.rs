@@ -1,1 +1,69 @@
-//! Where record batches go: the Sink contract, its conformance check, stdout, file, memory
+//! Where record batches go.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use weir_batch::arrow::array::{ArrayRef, Int64Array};
+//! use weir_batch::format::Format;
+//! use weir_batch::{Batch, DataType, Field, Schema};
+//! use weir_sinks::{FileSinkConfig, MemoryHandle, Sink, SinkConfig, SinkError};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! let schema = Arc::new(Schema::new(vec![Field::new("delay", DataType::I64)])?);
+//! let delays: ArrayRef = Arc::new(Int64Array::from(vec![61, 5, 90]));
+//! let batch = Arc::new(Batch::new(Arc::clone(&schema), vec![delays])?);
+//!
+//! let path = folder.path().join("late.csv");
+//! let memory = MemoryHandle::new();
+//! for config in [
+//!     SinkConfig::File(FileSinkConfig::new(&path, Format::Csv)),
+//!     SinkConfig::Memory(memory.clone()),
+//! ] {
+//!     let mut sink: Box<dyn Sink> = config.build(&schema).await?;
+//!     // Every sink takes the same batch: sharing it is one reference count.
+//!     sink.write(Arc::clone(&batch)).await?;
+//!     assert!(!path.exists() || std::fs::read(&path)? == b"delay\n61\n5\n90\n", "whole or not at all");
+//!     sink.close().await?;
+//! }
+//! assert!(path.exists());
+//! assert!(Arc::ptr_eq(&memory.batches()[0], &batch));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The nouns
+//!
+//! **[`Sink`]**: takes `Arc<Batch>` and says when it is durable. Owned by one task of a query, lives as long as it. What
+//! an implementation owes stands beside the trait, and [`conformance::check`] executes it.
+//!
+//! **[`SinkConfig`]**: the settings of any sink. `validate` touches nothing; `build` opens the sink.
+//!
+//! **[`FileSink`]**: a file, or a row of numbered ones, each of which appears whole or not at all. Holds one open file
+//! and what its encoder buffers (for Parquet about 16 MiB). A flush costs two syncs.
+//!
+//! **[`StdoutSink`]**: a table, JSON lines or CSV for the standard output.
+//!
+//! **[`MemorySink`]** keeps batches for tests, **[`CountingSink`]** counts and drops them.
+//!
+//! **[`SinkError`]**: says whose fault it is and whether a new sink may succeed. An error lasts.
+
+mod blocking;
+mod config;
+pub mod conformance;
+mod counting;
+mod error;
+mod file;
+mod memory;
+mod phase;
+mod sink;
+mod stdout;
+mod table;
+
+pub use config::SinkConfig;
+pub use counting::CountingSink;
+pub use error::{Fault, SinkError};
+pub use file::{FileSink, FileSinkConfig, IfExists};
+pub use memory::{MemoryHandle, MemorySink};
+pub use sink::{Sink, SinkStats};
+pub use stdout::{StdoutFormat, StdoutSink, StdoutSinkConfig};

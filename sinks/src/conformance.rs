@@ -1,0 +1,275 @@
+//! The contract of [`Sink`], executed.
+//!
+//! Every implementation runs [`check`] over a [`Place`] of its own in its tests, fakes included.
+
+mod batches;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use weir_batch::{Batch, Schema};
+
+use crate::{Sink, SinkError};
+
+/// Where a sink's records go, and how they are read back.
+#[async_trait]
+pub trait Place: Send {
+    /// Opens a sink over a fresh place: what earlier sinks wrote is not to be read back any more.
+    async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError>;
+
+    /// What a reader of the place finds at this moment.
+    async fn read_back(&mut self, schema: &Arc<Schema>) -> ReadBack;
+
+    /// Whether the sink's purpose is to keep the batches it takes.
+    fn keeps_batches(&self) -> bool {
+        false
+    }
+
+    /// Whether the sink takes more after a flush.
+    fn goes_on_after_flush(&self) -> bool {
+        true
+    }
+
+    /// Whether records without fields can be written there.
+    fn takes_records_without_fields(&self) -> bool {
+        true
+    }
+
+    /// What a sink leaves behind that no reader is to find, such as hidden files.
+    fn leftovers(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What a reader finds.
+#[derive(Clone, Debug)]
+pub enum ReadBack {
+    /// The records, in order.
+    Batches(Vec<Arc<Batch>>),
+    /// Their number, where they are written for people.
+    Count(usize),
+    /// Nothing: the place keeps nothing.
+    Unreadable,
+    /// Something torn.
+    Torn(String),
+}
+
+/// A rule that a sink broke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The rule, as [`Sink`] states it.
+    pub rule: &'static str,
+    /// What happened instead.
+    pub detail: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.detail)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+const ALL_ONCE_IN_ORDER: &str = "all, once, in order";
+const FLUSH_IS_DURABLE: &str = "flush is durable";
+const ERRORS_LAST: &str = "errors last";
+const CLOSE_IS_THE_END: &str = "close is the end";
+const DROPPED_IS_GONE: &str = "dropped is gone";
+const BATCHES_ARE_SHARED: &str = "batches are shared";
+const COUNT: &str = "count";
+
+/// Executes the contract over this place.
+///
+/// # Errors
+///
+/// The first rule that the sink broke.
+pub async fn check<P: Place>(place: &mut P) -> Result<(), Violation> {
+    all_once_in_order(place).await?;
+    records_without_fields(place).await?;
+    flush_is_durable(place).await?;
+    errors_last(place).await?;
+    close_is_the_end(place).await?;
+    dropped_is_gone(place).await?;
+    batches_are_shared(place).await
+}
+
+/// An error where the contract promises success.
+fn owed<T>(rule: &'static str, step: &str, result: Result<T, SinkError>) -> Result<T, Violation> {
+    result.map_err(|error| Violation { rule, detail: format!("{step} failed: {error}") })
+}
+
+/// Success where the contract promises an error.
+fn refused<T>(rule: &'static str, step: &str, result: Result<T, SinkError>) -> Result<(), Violation> {
+    match result {
+        Ok(_) => Err(Violation { rule, detail: format!("{step} was accepted") }),
+        Err(_) => Ok(()),
+    }
+}
+
+fn expect(rule: &'static str, holds: bool, detail: impl FnOnce() -> String) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(Violation { rule, detail: detail() }) }
+}
+
+/// The reader finds exactly these rows.
+async fn finds<P: Place>(
+    place: &mut P,
+    rule: &'static str,
+    when: &str,
+    schema: &Arc<Schema>,
+    expected: &[Arc<Batch>],
+) -> Result<(), Violation> {
+    let expected = batches::rows(expected);
+    let detail = match place.read_back(schema).await {
+        ReadBack::Unreadable => return Ok(()),
+        ReadBack::Torn(what) => format!("{when} the reader finds something torn: {what}"),
+        ReadBack::Count(found) if found == expected.len() => return Ok(()),
+        ReadBack::Count(found) => format!("{when} the reader counts {found} records of {}", expected.len()),
+        ReadBack::Batches(found) => {
+            let found = batches::rows(&found);
+            if found == expected {
+                return Ok(());
+            }
+            let row = found.iter().zip(&expected).take_while(|(found, expected)| found == expected).count();
+            let (one, other) = (found.get(row), expected.get(row));
+            let (found, expected) = (found.len(), expected.len());
+            format!(
+                "{when} the reader finds {found} records of {expected}; number {row} is {one:?}, written as {other:?}"
+            )
+        }
+    };
+    Err(Violation { rule, detail })
+}
+
+/// A new sink is given all of these batches and closed.
+async fn written_and_closed<P: Place>(
+    place: &mut P,
+    schema: &Arc<Schema>,
+    written: &[Arc<Batch>],
+) -> Result<(), Violation> {
+    let rule = ALL_ONCE_IN_ORDER;
+    let mut sink = owed(rule, "open", place.open(schema).await)?;
+    for batch in written {
+        owed(rule, "write", sink.write(Arc::clone(batch)).await)?;
+    }
+    let rows: usize = written.iter().map(|batch| batch.rows()).sum();
+    let stats = sink.stats();
+    expect(COUNT, (stats.records, stats.batches) == (rows as u64, written.len() as u64), || {
+        format!("{stats:?} after {rows} records in {} batches", written.len())
+    })?;
+    owed(rule, "close", sink.close().await)?;
+    finds(place, rule, "after close", schema, written).await
+}
+
+async fn all_once_in_order<P: Place>(place: &mut P) -> Result<(), Violation> {
+    let schema = batches::schema();
+    let of = |first, rows| batches::batch(&schema, first, rows);
+    written_and_closed(place, &schema, &[]).await?;
+    written_and_closed(place, &schema, &[of(0, 0)]).await?;
+    written_and_closed(place, &schema, &[of(0, 1)]).await?;
+    let odd = batches::every_second(&of(100, 9));
+    let none = batches::none_of(&of(200, 5));
+    let written = [of(0, 3), of(3, 0), odd, none, of(300, 1), of(301, 20_000), of(0, 3)];
+    written_and_closed(place, &schema, &written).await
+}
+
+async fn records_without_fields<P: Place>(place: &mut P) -> Result<(), Violation> {
+    let schema = Arc::new(batches::no_fields());
+    let batch = Batch::with_rows(Arc::clone(&schema), vec![], 3).map(Arc::new);
+    let batch = owed(ALL_ONCE_IN_ORDER, "making a batch", batch.map_err(|error| SinkError::Encode(error.into())))?;
+    if place.takes_records_without_fields() {
+        return written_and_closed(place, &schema, &[batch]).await;
+    }
+    // Refusing them is fair, losing them is not. Refusing may begin at the opening.
+    if let Ok(mut sink) = place.open(&schema).await {
+        refused(ALL_ONCE_IN_ORDER, "a record without fields", sink.write(batch).await)?;
+    }
+    Ok(())
+}
+
+async fn flush_is_durable<P: Place>(place: &mut P) -> Result<(), Violation> {
+    let rule = FLUSH_IS_DURABLE;
+    let schema = batches::schema();
+    let (one, two, three) =
+        (batches::batch(&schema, 0, 5), batches::batch(&schema, 5, 5), batches::batch(&schema, 10, 5));
+    let mut sink = owed(rule, "open", place.open(&schema).await)?;
+    owed(rule, "a flush without a write", sink.flush().await)?;
+    owed(rule, "write", sink.write(Arc::clone(&one)).await)?;
+    if let ReadBack::Torn(what) = place.read_back(&schema).await {
+        return Err(Violation { rule, detail: format!("before flush the reader finds something torn: {what}") });
+    }
+    owed(rule, "a second write", sink.write(Arc::clone(&two)).await)?;
+    owed(rule, "flush", sink.flush().await)?;
+    finds(place, rule, "after flush", &schema, &[Arc::clone(&one), Arc::clone(&two)]).await?;
+    owed(rule, "a second flush", sink.flush().await)?;
+    finds(place, rule, "after a second flush", &schema, &[Arc::clone(&one), Arc::clone(&two)]).await?;
+    if !place.goes_on_after_flush() {
+        refused(rule, "a write that cannot be published any more", sink.write(three).await)?;
+        return finds(place, rule, "after a refused write", &schema, &[one, two]).await;
+    }
+    owed(rule, "a write after flush", sink.write(Arc::clone(&three)).await)?;
+    owed(rule, "close", sink.close().await)?;
+    finds(place, rule, "after close", &schema, &[one, two, three]).await
+}
+
+async fn errors_last<P: Place>(place: &mut P) -> Result<(), Violation> {
+    let rule = ERRORS_LAST;
+    let schema = batches::schema();
+    let batch = batches::batch(&schema, 0, 5);
+    let foreign = batches::foreign();
+    let mut sink = owed(rule, "open", place.open(&schema).await)?;
+    owed(rule, "write", sink.write(Arc::clone(&batch)).await)?;
+    refused(rule, "a batch of another schema", sink.write(foreign).await)?;
+    refused(rule, "a write after an error", sink.write(batch).await)?;
+    refused(rule, "a flush after an error", sink.flush().await)?;
+    refused(rule, "a close after an error", sink.close().await)?;
+    drop(sink);
+    let left = place.leftovers();
+    expect(rule, left.is_empty(), || format!("after an error it leaves {left:?}"))
+}
+
+async fn close_is_the_end<P: Place>(place: &mut P) -> Result<(), Violation> {
+    let rule = CLOSE_IS_THE_END;
+    let schema = batches::schema();
+    let batch = batches::batch(&schema, 0, 5);
+    let mut sink = owed(rule, "open", place.open(&schema).await)?;
+    owed(rule, "write", sink.write(Arc::clone(&batch)).await)?;
+    owed(rule, "close", sink.close().await)?;
+    finds(place, rule, "after close", &schema, std::slice::from_ref(&batch)).await?;
+    let left = place.leftovers();
+    expect(rule, left.is_empty(), || format!("after close it leaves {left:?}"))?;
+    expect(rule, sink.next_deadline().is_none(), || "a closed sink has a deadline".to_owned())?;
+    owed(rule, "a second close", sink.close().await)?;
+    refused(rule, "a write after close", sink.write(Arc::clone(&batch)).await)?;
+    refused(rule, "a flush after close", sink.flush().await)?;
+    drop(sink);
+    finds(place, rule, "after a refused write", &schema, &[batch]).await
+}
+
+async fn dropped_is_gone<P: Place>(place: &mut P) -> Result<(), Violation> {
+    let rule = DROPPED_IS_GONE;
+    let schema = batches::schema();
+    let mut sink = owed(rule, "open", place.open(&schema).await)?;
+    owed(rule, "write", sink.write(batches::batch(&schema, 0, 5)).await)?;
+    drop(sink);
+    if let ReadBack::Torn(what) = place.read_back(&schema).await {
+        return Err(Violation { rule, detail: format!("the reader finds something torn: {what}") });
+    }
+    let left = place.leftovers();
+    expect(rule, left.is_empty(), || format!("it leaves {left:?}"))
+}
+
+async fn batches_are_shared<P: Place>(place: &mut P) -> Result<(), Violation> {
+    let rule = BATCHES_ARE_SHARED;
+    let schema = batches::schema();
+    let batch = batches::every_second(&batches::batch(&schema, 0, 9));
+    let before = batch.to_string();
+    let mut sink = owed(rule, "open", place.open(&schema).await)?;
+    owed(rule, "write", sink.write(Arc::clone(&batch)).await)?;
+    owed(rule, "flush", sink.flush().await)?;
+    let (held, may_hold) = (Arc::strong_count(&batch) - 1, usize::from(place.keeps_batches()));
+    expect(rule, held <= may_hold, || format!("after flush {held} references to the batch are held"))?;
+    owed(rule, "close", sink.close().await)?;
+    expect(rule, batch.to_string() == before, || "the batch was altered".to_owned())
+}

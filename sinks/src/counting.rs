@@ -1,0 +1,51 @@
+//! Counts and drops.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use weir_batch::{Batch, Schema};
+
+use crate::memory::check_schema;
+use crate::phase::Phase;
+use crate::{Sink, SinkError, SinkStats};
+
+/// Counts batches and drops them: what a query costs without its output.
+pub struct CountingSink {
+    schema: Arc<Schema>,
+    phase: Phase,
+    stats: SinkStats,
+}
+
+impl CountingSink {
+    /// A sink of batches of this schema.
+    pub fn new(schema: &Arc<Schema>) -> CountingSink {
+        CountingSink { schema: Arc::clone(schema), phase: Phase::Open, stats: SinkStats::default() }
+    }
+}
+
+#[async_trait]
+impl Sink for CountingSink {
+    async fn write(&mut self, batch: Arc<Batch>) -> Result<(), SinkError> {
+        self.phase.check()?;
+        self.phase.keep(check_schema(&self.schema, &batch))?;
+        self.stats.count(&batch);
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), SinkError> {
+        self.phase.check()
+    }
+
+    async fn close(&mut self) -> Result<(), SinkError> {
+        if self.phase == Phase::Closed {
+            return Ok(());
+        }
+        self.phase.check()?;
+        self.phase = Phase::Closed;
+        Ok(())
+    }
+
+    fn stats(&self) -> SinkStats {
+        self.stats
+    }
+}

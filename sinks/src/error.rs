@@ -1,0 +1,158 @@
+//! What can go wrong with a sink.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use weir_batch::format::FormatError;
+
+/// A sink that could not be opened, or that takes nothing more.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// Settings that no sink can be made of.
+    #[error("{key}: {reason}")]
+    Config {
+        /// The setting.
+        key: &'static str,
+        /// What would be right.
+        reason: String,
+    },
+    /// The file exists and is not to be replaced.
+    #[error("{} exists: remove it, choose another path, or allow to replace it", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is something else than a file where the file should go.
+    #[error("{} is {found}: a file sink needs the path of a file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The disk, the quota or the largest file size is used up.
+    #[error("no room for {}: {source}", path.display())]
+    Full {
+        /// The file that did not fit.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The standard output refused.
+    #[error("cannot write to the standard output: {0}")]
+    Stdout(#[source] io::Error),
+    /// Whoever read the standard output has closed it: the end of the work, not a failure of it.
+    #[error("the reader of the standard output is gone")]
+    ReaderGone,
+    /// A batch could not be encoded.
+    #[error(transparent)]
+    Encode(FormatError),
+    /// A file without numbers was flushed, which published it, and was then written to.
+    #[error(
+        "{} was published by a flush and takes no more records: number the files to publish them one by one",
+        path.display()
+    )]
+    Published {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The sink failed before.
+    #[error("the sink failed before and takes nothing more")]
+    AfterError,
+    /// The sink was closed.
+    #[error("the sink is closed and takes nothing more")]
+    AfterClose,
+    /// The task that ran the sink ended without an answer.
+    #[error("the sink's task ended without an answer")]
+    Ended,
+}
+
+/// Whose fault an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Of whoever wrote the query.
+    Tenant,
+    /// Of the world around: disks, pipes, other processes.
+    External,
+    /// Of this program.
+    Internal,
+}
+
+impl SinkError {
+    /// The task that ran the sink ended without an answer: it panicked or was stopped.
+    pub fn ended() -> SinkError {
+        SinkError::Ended
+    }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            SinkError::Config { .. } | SinkError::FileExists { .. } | SinkError::NotAFile { .. } => Fault::Tenant,
+            SinkError::Published { .. } => Fault::Tenant,
+            SinkError::Encode(FormatError::RecordTooLarge { .. }) => Fault::Tenant,
+            SinkError::Io { .. } | SinkError::Full { .. } | SinkError::Stdout(_) | SinkError::ReaderGone => {
+                Fault::External
+            }
+            SinkError::Encode(error) if error.io().is_some() => Fault::External,
+            SinkError::Encode(_) | SinkError::AfterError | SinkError::AfterClose | SinkError::Ended => Fault::Internal,
+        }
+    }
+
+    /// Whether a new sink over the same place may succeed with the records since the last flush. This one will not: an
+    /// error lasts.
+    pub fn retryable(&self) -> bool {
+        match self {
+            SinkError::Full { .. } => true,
+            SinkError::Io { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::Interrupted
+                    | io::ErrorKind::TimedOut
+                    | io::ErrorKind::ResourceBusy
+                    | io::ErrorKind::StaleNetworkFileHandle
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether the reader of the standard output went away, which ends a query quietly.
+    pub fn is_reader_gone(&self) -> bool {
+        matches!(self, SinkError::ReaderGone)
+    }
+
+    /// An error of the file system.
+    pub(crate) fn file(action: &'static str, path: &Path, source: io::Error) -> SinkError {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                SinkError::Full { path, source }
+            }
+            _ => SinkError::Io { action, path, source },
+        }
+    }
+
+    /// An encoder's error over a file.
+    pub(crate) fn encode(path: &Path, error: FormatError) -> SinkError {
+        match error {
+            FormatError::Io(source) => SinkError::file("write", path, source),
+            error => SinkError::Encode(error),
+        }
+    }
+
+    /// An error of the standard output.
+    pub(crate) fn stdout(source: io::Error) -> SinkError {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => SinkError::ReaderGone,
+            _ => SinkError::Stdout(source),
+        }
+    }
+}

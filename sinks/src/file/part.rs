@@ -1,0 +1,199 @@
+//! A file that is being written and is not yet visible.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use weir_batch::format::{Encoder, open_encoder};
+use weir_batch::{Batch, Schema};
+
+use super::{FileSinkConfig, IfExists};
+use crate::SinkError;
+
+/// A hidden file beside the final one, locked as long as it is open. It becomes visible by [`Part::publish`] only, and
+/// goes away when it is dropped.
+pub(super) struct Part {
+    // Taken by `publish`. Before `hidden`, so that the encoder lets go of the file first.
+    encoder: Option<Box<dyn Encoder>>,
+    hidden: Hidden,
+    records: u64,
+    opened: Instant,
+}
+
+/// The hidden file itself.
+struct Hidden {
+    path: PathBuf,
+    // Holds the lock, and is synced at the end.
+    file: File,
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // Published or not, the hidden name is of no use any more. If it cannot be removed, the next sink over this
+        // path will try.
+        fs::remove_file(&self.path).unwrap_or_default();
+    }
+}
+
+impl Part {
+    pub(super) fn create(config: &FileSinkConfig, schema: &Arc<Schema>) -> Result<Part, SinkError> {
+        let hidden = Hidden::create(config)?;
+        let writer = hidden.file.try_clone().map_err(|source| SinkError::file("open", &hidden.path, source))?;
+        let encoder =
+            open_encoder(config.format, schema, writer).map_err(|error| SinkError::encode(&config.path, error))?;
+        Ok(Part { encoder: Some(encoder), hidden, records: 0, opened: Instant::now() })
+    }
+
+    /// Writes the rows that count.
+    pub(super) fn write(&mut self, path: &Path, batch: &Batch) -> Result<(), SinkError> {
+        let Some(encoder) = &mut self.encoder else { return Err(SinkError::AfterError) };
+        encoder.write(batch).map_err(|error| SinkError::encode(path, error))?;
+        if self.records == 0 {
+            self.opened = Instant::now();
+        }
+        self.records = self.records.saturating_add(batch.rows() as u64);
+        Ok(())
+    }
+
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// When the first record came.
+    pub(super) fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.encoder.as_ref().map_or(0, |encoder| encoder.bytes_written())
+    }
+
+    /// Finishes the file, syncs it, gives it the first of these names that is free (or may be replaced), and syncs the
+    /// folder. Says which name it got, and the file's size. On an error nothing is visible under any of the names.
+    pub(super) fn publish(
+        mut self,
+        mut names: impl Iterator<Item = PathBuf>,
+        if_exists: IfExists,
+        folder: &Path,
+    ) -> Result<(PathBuf, u64), SinkError> {
+        let Some(encoder) = self.encoder.take() else { return Err(SinkError::AfterError) };
+        let Some(mut path) = names.next() else { return Err(SinkError::AfterError) };
+        encoder.finish().map_err(|error| SinkError::encode(&path, error))?;
+        let file = &self.hidden.file;
+        // A failed sync is final: the kernel may have dropped the pages, and a second one would report success.
+        file.sync_all().map_err(|source| SinkError::file("sync", &path, source))?;
+        let bytes = file.metadata().map_err(|source| SinkError::file("read", &path, source))?.len();
+        loop {
+            match self.hidden.give_name(&path, if_exists) {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match names.next() {
+                    Some(next) => path = next,
+                    None => return Err(SinkError::FileExists { path }),
+                },
+                Err(source) => return Err(SinkError::file("publish", &path, source)),
+            }
+        }
+        drop(self);
+        sync_folder(folder)?;
+        Ok((path, bytes))
+    }
+}
+
+/// Makes names in this folder survive the loss of the machine.
+fn sync_folder(folder: &Path) -> Result<(), SinkError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| SinkError::file("sync", folder, source))
+}
+
+impl Hidden {
+    /// Creates `.late.csv.<unique>.part`.
+    fn create(config: &FileSinkConfig) -> Result<Hidden, SinkError> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.subsec_nanos());
+            let mut name = prefix(config);
+            name.push(format!("{}-{count}-{nanos}{SUFFIX}", process::id()));
+            let path = config.folder().join(name);
+            let file = match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(source) => return Err(SinkError::file("create a file beside", &config.path, source)),
+            };
+            file.lock().map_err(|source| SinkError::file("lock", &path, source))?;
+            // Another sink may have taken the file for a dead one's before it was locked, and removed it.
+            if is_at(&file, &path) {
+                return Ok(Hidden { path, file });
+            }
+        }
+    }
+
+    /// Gives the file this name as well; where it must not replace another, fails with `AlreadyExists`.
+    fn give_name(&self, path: &Path, if_exists: IfExists) -> io::Result<()> {
+        if if_exists == IfExists::Replace {
+            return fs::rename(&self.path, path);
+        }
+        match fs::hard_link(&self.path, path) {
+            Err(error) if !has_links(&error) => {
+                // No hard links here: look first. Another process can slip in between, but only on such systems.
+                match fs::symlink_metadata(path) {
+                    Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(&self.path, path),
+                    Err(error) => Err(error),
+                }
+            }
+            linked => linked,
+        }
+    }
+}
+
+fn has_links(error: &io::Error) -> bool {
+    !matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
+}
+
+const SUFFIX: &str = ".part";
+
+fn prefix(config: &FileSinkConfig) -> OsString {
+    let mut name = OsString::from(".");
+    name.push(config.file_name());
+    name.push(".");
+    name
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(open), Ok(there)) => (open.dev(), open.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
+/// Removes the hidden files that dead sinks over this path left behind. A living one's are locked, and stay.
+pub(super) fn remove_leftovers(config: &FileSinkConfig) -> Result<(), SinkError> {
+    let folder = config.folder();
+    let unreadable = |source| SinkError::file("read", folder, source);
+    let prefix = prefix(config);
+    for entry in folder.read_dir().map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        let unique = name.strip_prefix(prefix.as_encoded_bytes()).and_then(|name| name.strip_suffix(SUFFIX.as_bytes()));
+        // `late.csv` is not to touch what belongs to `late.csv.old`.
+        let ours = unique.is_some_and(|unique| unique.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-'));
+        if !ours || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let path = entry.path();
+        let Ok(file) = OpenOptions::new().write(true).open(&path) else { continue };
+        match file.try_lock() {
+            Ok(()) => fs::remove_file(&path).map_err(|source| SinkError::file("remove", &path, source))?,
+            // Alive, or on a file system without locks, where nothing tells.
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! Where a sink stands between its opening and its end.
+
+use crate::SinkError;
+
+/// Open until an error or `close`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    Failed,
+    Closed,
+}
+
+impl Phase {
+    /// Fails unless the sink is open.
+    pub(crate) fn check(self) -> Result<(), SinkError> {
+        match self {
+            Phase::Open => Ok(()),
+            Phase::Failed => Err(SinkError::AfterError),
+            Phase::Closed => Err(SinkError::AfterClose),
+        }
+    }
+
+    /// Hands the result on, and remembers an error.
+    pub(crate) fn keep<T>(&mut self, result: Result<T, SinkError>) -> Result<T, SinkError> {
+        if result.is_err() {
+            *self = Phase::Failed;
+        }
+        result
+    }
+}

@@ -1,0 +1,72 @@
+//! The contract.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use weir_batch::Batch;
+
+use crate::SinkError;
+
+/// Takes batches of one schema and makes them durable. Owned by one task of one query.
+///
+/// What an implementation owes, and [`crate::conformance::check`] executes:
+///
+/// 1. *All, once, in order.* Every row that counts of every batch arrives once, in the order of the writes. Rows that a
+///    selection leaves out do not. A batch without rows is taken and leaves no trace.
+/// 2. *Flush is durable.* When `flush` returns, all that was written before is where its reader finds it and survives
+///    the loss of the process (for a file: of the machine). Before that, a reader may see some of it or none, but never
+///    something torn. Flushing twice, or without a write, is no error.
+/// 3. *Errors last.* A batch of another schema is refused. After an error every write and flush fails, whatever the
+///    cause: what came before the error may be lost, and must not look as if it were durable.
+/// 4. *Close is the end.* `close` flushes and releases. Closing again does nothing; a write or flush afterwards fails.
+/// 5. *Dropped is gone.* A sink that is dropped without `close` publishes nothing more and leaves nothing behind.
+/// 6. *Batches are shared.* A sink never alters a batch, and lets go of it by the time `flush` returns (one whose
+///    purpose is to keep batches excepted).
+/// 7. *Never block.* Encoding and blocking I/O do not run on the threads of the async runtime.
+/// 8. *Count.* `stats` counts what was taken, without regard to what was flushed.
+#[async_trait]
+pub trait Sink: Send {
+    /// Takes the batch. Returning does not mean that it is durable.
+    async fn write(&mut self, batch: Arc<Batch>) -> Result<(), SinkError>;
+
+    /// Makes all that was written durable and visible.
+    async fn flush(&mut self) -> Result<(), SinkError>;
+
+    /// Flushes, then releases what the sink holds.
+    async fn close(&mut self) -> Result<(), SinkError>;
+
+    /// What the sink has taken so far.
+    fn stats(&self) -> SinkStats;
+
+    /// When [`Sink::tick`] is due though nothing is written; `None` when it is not.
+    fn next_deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Does what is due by time. Before the deadline it does nothing.
+    async fn tick(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+/// What a sink has taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SinkStats {
+    /// Rows that counted.
+    pub records: u64,
+    /// Encoded bytes, those in buffers estimated; 0 where nothing is encoded.
+    pub bytes: u64,
+    /// Batches, those without rows too.
+    pub batches: u64,
+    /// Files published.
+    pub files: u64,
+}
+
+impl SinkStats {
+    /// Counts a batch that was taken.
+    pub(crate) fn count(&mut self, batch: &Batch) {
+        self.records = self.records.saturating_add(batch.rows() as u64);
+        self.batches = self.batches.saturating_add(1);
+    }
+}

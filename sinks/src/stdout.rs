@@ -1,0 +1,170 @@
+//! The standard output.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use weir_batch::format::{Encoder, Format, FormatError, open_encoder};
+use weir_batch::{Batch, Schema};
+
+use crate::blocking::off_thread;
+use crate::phase::Phase;
+use crate::table::Table;
+use crate::{Sink, SinkError, SinkStats};
+
+/// Settings of a [`StdoutSink`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StdoutSinkConfig {
+    /// How rows are written.
+    pub format: StdoutFormat,
+    /// Rows that a table shows; the rest is counted in its last line. The other formats write all rows.
+    pub rows_max: usize,
+}
+
+/// How rows are written to the standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StdoutFormat {
+    /// Aligned columns under one header, for people.
+    Table,
+    /// One JSON object a row.
+    JsonLines,
+    /// RFC 4180 with a header.
+    Csv,
+}
+
+/// Writes rows to the standard output, or to what stands in for it. Every batch is handed on at once. When the reader
+/// closes its end, writes fail with [`SinkError::ReaderGone`].
+pub struct StdoutSink {
+    // `None` while a write is under way, and from the first error on.
+    output: Option<Output>,
+    phase: Phase,
+    stats: SinkStats,
+}
+
+enum Output {
+    Table(Table, Box<dyn Write + Send>),
+    Encoded(Box<dyn Encoder>),
+}
+
+impl StdoutSink {
+    /// A sink over the process's standard output.
+    ///
+    /// # Errors
+    ///
+    /// What the output answers to the header.
+    pub async fn open(config: &StdoutSinkConfig, schema: &Arc<Schema>) -> Result<StdoutSink, SinkError> {
+        StdoutSink::over(config, schema, io::stdout()).await
+    }
+
+    /// A sink over any writer.
+    ///
+    /// # Errors
+    ///
+    /// As [`StdoutSink::open`].
+    pub async fn over<W: Write + Send + 'static>(
+        config: &StdoutSinkConfig,
+        schema: &Arc<Schema>,
+        writer: W,
+    ) -> Result<StdoutSink, SinkError> {
+        let (config, schema) = (config.clone(), Arc::clone(schema));
+        let output = off_thread(move || {
+            let format = match config.format {
+                StdoutFormat::JsonLines => Format::JsonLines,
+                StdoutFormat::Csv => Format::Csv,
+                StdoutFormat::Table => {
+                    return Ok(Output::Table(Table::new(&schema, config.rows_max), Box::new(writer)));
+                }
+            };
+            open_encoder(format, &schema, writer).map(Output::Encoded).map_err(stdout_error)
+        });
+        Ok(StdoutSink { output: Some(output.await?), phase: Phase::Open, stats: SinkStats::default() })
+    }
+
+    /// Runs a step over the output away from the async threads. After an error the output is gone, and dropped
+    /// there too: an encoder's drop may write what it still holds.
+    async fn step(
+        &mut self,
+        step: impl FnOnce(&mut Output) -> Result<(), SinkError> + Send + 'static,
+    ) -> Result<(), SinkError> {
+        self.phase.check()?;
+        let Some(mut output) = self.output.take() else { return Err(SinkError::AfterError) };
+        let done = off_thread(move || step(&mut output).map(|()| output)).await;
+        self.output = Some(self.phase.keep(done)?);
+        Ok(())
+    }
+}
+
+impl Output {
+    fn write(&mut self, batch: &Arc<Batch>) -> Result<(), SinkError> {
+        match self {
+            Output::Table(table, writer) => {
+                let text = table.render(batch)?;
+                writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).map_err(SinkError::stdout)
+            }
+            Output::Encoded(encoder) => encoder.write(batch).and_then(|()| encoder.flush()).map_err(stdout_error),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        match self {
+            Output::Table(_, writer) => writer.flush().map_err(SinkError::stdout),
+            Output::Encoded(encoder) => encoder.flush().map_err(stdout_error),
+        }
+    }
+
+    fn finish(self) -> Result<(), SinkError> {
+        match self {
+            Output::Table(table, mut writer) => {
+                let text = table.footer();
+                writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).map_err(SinkError::stdout)
+            }
+            Output::Encoded(encoder) => encoder.finish().map_err(stdout_error),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        match self {
+            Output::Table(table, _) => table.bytes(),
+            Output::Encoded(encoder) => encoder.bytes_written(),
+        }
+    }
+}
+
+fn stdout_error(error: FormatError) -> SinkError {
+    match error {
+        FormatError::Io(source) => SinkError::stdout(source),
+        error => SinkError::Encode(error),
+    }
+}
+
+#[async_trait]
+impl Sink for StdoutSink {
+    async fn write(&mut self, batch: Arc<Batch>) -> Result<(), SinkError> {
+        let mut stats = self.stats;
+        stats.count(&batch);
+        self.step(move |output| output.write(&batch)).await?;
+        stats.bytes = self.output.as_ref().map_or(stats.bytes, Output::bytes);
+        self.stats = stats;
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), SinkError> {
+        self.step(Output::flush).await
+    }
+
+    async fn close(&mut self) -> Result<(), SinkError> {
+        if self.phase == Phase::Closed {
+            return Ok(());
+        }
+        self.phase.check()?;
+        let Some(output) = self.output.take() else { return Err(SinkError::AfterError) };
+        let finished = off_thread(move || output.finish()).await;
+        self.phase.keep(finished)?;
+        self.phase = Phase::Closed;
+        Ok(())
+    }
+
+    fn stats(&self) -> SinkStats {
+        self.stats
+    }
+}
