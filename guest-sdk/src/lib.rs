@@ -1,1 +1,143 @@
-//! Write functions over streams of records, to be run by Weir
+//! Write functions over streams of records, to be run by Weir.
+//!
+//! A function takes a record's fields and returns what becomes of the record. It stays an ordinary function, to be called and
+//! tested natively; compiled to WebAssembly, it is called by Weir for every record of a stream.
+//!
+//! ```
+//! #![forbid(unsafe_code)]
+//! use weir_guest::prelude::*;
+//!
+//! #[derive(Row)]
+//! struct Flight<'a> { origin: &'a str, destination: &'a str, delay: i64, distance: i64 }
+//!
+//! #[derive(Row)]
+//! struct Late { route: String, minutes: i64 }
+//!
+//! #[derive(Params)]
+//! struct Lateness {
+//!     /// Minutes from which on a flight is late.
+//!     #[param(default = 60)]
+//!     min_delay: i64,
+//! }
+//!
+//! /// Flights that arrived late, with their route.
+//! #[transform]
+//! fn late(flight: Flight<'_>, lateness: &Lateness) -> Option<Late> {
+//!     (flight.delay > lateness.min_delay).then(|| Late {
+//!         route: format!("{}-{}", flight.origin, flight.destination),
+//!         minutes: flight.delay,
+//!     })
+//! }
+//!
+//! #[derive(Default, MetricSet)]
+//! struct Delays {
+//!     /// Flights seen.
+//!     #[metric(unit = "{flight}")]
+//!     flights: Counter,
+//!     /// Delays by origin.
+//!     #[metric(unit = "min", labels("origin"), buckets(0, 15, 60, 240))]
+//!     delay_minutes: Histogram<1>,
+//! }
+//!
+//! #[metrics]
+//! impl Metrics for Delays {
+//!     type Row<'a> = Flight<'a>;
+//!
+//!     fn observe(&mut self, flight: Flight<'_>) {
+//!         self.flights.inc();
+//!         self.delay_minutes.with([flight.origin]).observe(flight.delay);
+//!     }
+//! }
+//!
+//! # fn main() {
+//! let flight = || Flight { origin: "SEA", destination: "SFO", delay: 90, distance: 679 };
+//! let answer = late(flight(), &Lateness { min_delay: 60 });
+//! assert_eq!(answer.map(|late| late.route).as_deref(), Some("SEA-SFO"));
+//!
+//! let mut delays = Delays::default();
+//! delays.observe(flight());
+//! assert_eq!(delays.flights.value(), 1.0);
+//! assert_eq!(delays.delay_minutes.with(["SEA"]).sum(), 90.0);
+//! # }
+//! ```
+//!
+//! A guest is a crate with `crate-type = ["cdylib", "rlib"]`, built for `wasm32-unknown-unknown`. It may hold several functions.
+//! What it imports and exports is fixed in `ABI.md`, beside this crate; nothing of it shows in an author's code.
+//!
+//! **Row**: a struct whose fields are a record's columns, by name; `#[row(name = "type")]` for a name that is no Rust name, or for
+//! a system column such as `_timestamp`. A field is `bool`, `i8` to `i64`, `f64`, [`Timestamp`], text (`&str`, `String`) or
+//! binary (`&[u8]`, `Vec<u8>`); `Option` of these where nulls may be. Only the fields declared are fetched, 1,024 values at
+//! a time: a fixed-width field costs about a nanosecond a record, a text its bytes. A row lives as long as the call.
+//!
+//! **`#[transform]`** exports a function from a row to an answer, and the return type says the kind: `bool` filters, a row maps,
+//! `Option<row>` does both, `Vec<row>`, `[row; N]` and `impl Iterator<Item = row>` give any number of rows, and a `Result` of one of these may fail a
+//! record: it takes the way that the query's policy for errors says. The error is anything that is `Display`; see [`RowError`].
+//! A transform keeps nothing from record to record.
+//!
+//! **`#[derive(Params)]`**: what the query file sets (`bool`, `i64`, `f64`, `String`), read once an instance. A transform takes them as
+//! a second argument, by reference; metrics take them in [`Metrics::start`].
+//!
+//! **`#[metrics]`** exports an `impl` [`Metrics`], called for every record. Its struct holds a [`Counter`], [`Gauge`] or [`Histogram`] for each metric, and
+//! whatever else it needs under `#[metric(skip)]`; it lives as long as the instance. A labelled metric costs a hash of the label values a
+//! record; the host hears of each series once, and of values in chunks. What is recorded counts when the batch is committed.
+//!
+//! **The log**: [`error!`], [`warn!`], [`info!`], [`debug!`]; the tenant's limits cut it. A panic ends the instance, and its message is found in
+//! the record's error.
+//!
+//! **[`raw`]**: the getters underneath, for measurements.
+
+mod answer;
+mod builder;
+mod error;
+mod field;
+mod log;
+mod manifest;
+mod metric;
+mod metrics;
+#[cfg(not(target_arch = "wasm32"))]
+mod native_host;
+mod params;
+pub mod raw;
+mod recorded;
+mod row;
+mod series;
+mod sink;
+mod start;
+#[cfg(target_arch = "wasm32")]
+mod sys;
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "native.rs"]
+mod sys;
+mod timestamp;
+mod transform;
+mod window;
+
+pub use error::RowError;
+pub use log::{Level, log};
+pub use metric::{Counter, CounterSeries, Gauge, GaugeSeries, Histogram, HistogramSeries, Number};
+pub use metrics::Metrics;
+pub use timestamp::Timestamp;
+
+/// All that a function's author needs.
+pub mod prelude {
+    pub use crate::{Counter, Gauge, Histogram, Metrics, RowError, Timestamp};
+    pub use weir_guest_macros::{MetricSet, Params, Row, metrics, transform};
+}
+
+/// What the macros' expansions call. No part of the public interface.
+#[doc(hidden)]
+pub mod rt {
+    pub use crate::answer::{Answer, Coded, Flat, Output};
+    pub use crate::builder::Builder;
+    pub use crate::error::{CodeByDefault, CodeByTrait};
+    pub use crate::field::Field;
+    pub use crate::manifest::{FieldSpec, FieldType, Function, Kind, MetricKind, MetricSpec, ParamSpec, Shape};
+    pub use crate::metric::Metric;
+    pub use crate::metrics::{MetricSet, Metrics};
+    pub use crate::params::{Param, Params};
+    pub use crate::row::{ReadRow, Row};
+    pub use crate::sink::{FilterMapSink, FilterSink, FlatMapSink, MapSink, Sink};
+    pub use crate::start::start;
+    pub use crate::transform::{Observer, Transform};
+    pub use crate::window::Column;
+}

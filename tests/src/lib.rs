@@ -1,1 +1,5 @@
-//! End to end tests of Weir, and what they share
+//! End to end tests of Weir, and what they share.
+
+mod guests;
+
+pub use guests::{GuestMissing, guest_module};

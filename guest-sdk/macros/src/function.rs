@@ -1,0 +1,107 @@
+//! What every exported function's expansion shares: its manifest, its exports, its state.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Error, Lifetime, Result, Type};
+
+use crate::text;
+
+/// A function as it goes into the manifest and the export names.
+pub(crate) struct Export {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    /// An expression of type `weir_guest::rt::Kind`.
+    pub(crate) kind: TokenStream,
+    pub(crate) input: TokenStream,
+    pub(crate) output: TokenStream,
+    pub(crate) params: TokenStream,
+    pub(crate) metrics: TokenStream,
+    /// The type of what is kept from batch to batch, and the expression that makes it.
+    pub(crate) state: TokenStream,
+    pub(crate) new: TokenStream,
+    /// Runs a batch, given `__state: &mut state` and `__rows: u32`.
+    pub(crate) call: TokenStream,
+}
+
+impl Export {
+    /// Manifest, `weir_init_…` and `weir_call_…`. Natively they are compiled too, so that mistakes show in
+    /// `cargo check`, but neither exported nor linked.
+    pub(crate) fn expand(&self) -> TokenStream {
+        let Export { name, doc, kind, input, output, params, metrics, state, new, call } = self;
+        let init_export = format!("weir_init_{name}");
+        let call_export = format!("weir_call_{name}");
+        // The names that show in a trap's backtrace.
+        let init_ident = format_ident!("init_{name}");
+        let call_ident = format_ident!("call_{name}");
+        quote! {
+            const _: () = {
+                const FUNCTION: ::weir_guest::rt::Function = ::weir_guest::rt::Function {
+                    name: #name,
+                    doc: #doc,
+                    kind: #kind,
+                    input: #input,
+                    output: #output,
+                    params: #params,
+                    metrics: #metrics,
+                };
+                #[cfg_attr(target_arch = "wasm32", unsafe(link_section = "weir.manifest"))]
+                #[used]
+                static MANIFEST: [u8; FUNCTION.json_bytes()] = FUNCTION.json();
+
+                ::std::thread_local! {
+                    static STATE: ::core::cell::RefCell<::core::option::Option<::std::boxed::Box<#state>>> =
+                        const { ::core::cell::RefCell::new(::core::option::Option::None) };
+                }
+
+                #[allow(dead_code)]
+                #[cfg_attr(target_arch = "wasm32", unsafe(export_name = #init_export))]
+                extern "C" fn #init_ident() -> i32 {
+                    ::weir_guest::rt::start();
+                    STATE.set(::core::option::Option::Some(::std::boxed::Box::new(#new)));
+                    0
+                }
+
+                #[allow(dead_code)]
+                #[cfg_attr(target_arch = "wasm32", unsafe(export_name = #call_export))]
+                extern "C" fn #call_ident(__rows: u32) -> i32 {
+                    STATE.with_borrow_mut(|__state| {
+                        let __state = __state.as_mut().expect("the host calls the init function first");
+                        #call
+                    });
+                    0
+                }
+            };
+        }
+    }
+}
+
+/// Refuses a name that the contract does not allow.
+pub(crate) fn check_name(name: &str, span: proc_macro2::Span) -> Result<()> {
+    if text::is_name(name) {
+        return Ok(());
+    }
+    Err(Error::new(
+        span,
+        format!(
+            "`{name}` cannot be a function's name: a lower-case letter, then lower-case letters, digits and `_`, at most 64"
+        ),
+    ))
+}
+
+/// `ty` with every lifetime made `'static`: the form in which it can be named outside of the function.
+pub(crate) fn at_static(ty: &Type) -> Type {
+    struct Static;
+    impl VisitMut for Static {
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            *lifetime = Lifetime::new("'static", lifetime.apostrophe);
+        }
+        fn visit_type_reference_mut(&mut self, reference: &mut syn::TypeReference) {
+            reference.lifetime.get_or_insert_with(|| Lifetime::new("'static", reference.and_token.span));
+            visit_mut::visit_type_reference_mut(self, reference);
+        }
+    }
+    let mut ty = ty.clone();
+    Static.visit_type_mut(&mut ty);
+    ty
+}

@@ -1,0 +1,82 @@
+//! `#[metrics]`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::spanned::Spanned;
+use syn::{Error, ImplItem, ItemImpl, LitStr, Result, Type, parse::Parser};
+
+use crate::function::{Export, at_static, check_name};
+use crate::text;
+
+pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let mut item: ItemImpl = syn::parse2(item).map_err(|error| Error::new(error.span(), SHAPE))?;
+    if item.trait_.as_ref().and_then(|(_, path, _)| path.segments.last()).is_none_or(|last| last.ident != "Metrics") {
+        return Err(Error::new(item.impl_token.span, SHAPE));
+    }
+    if !item.generics.params.is_empty() {
+        return Err(Error::new(item.generics.span(), "an exported set of metrics cannot be generic"));
+    }
+    let ty = (*item.self_ty).clone();
+    let Type::Path(path) = &ty else { return Err(Error::new(ty.span(), SHAPE)) };
+    let Some(last) = path.path.segments.last() else { return Err(Error::new(ty.span(), SHAPE)) };
+    let mut name = text::snake_case(&text::plain(&last.ident));
+    let mut span = last.ident.span();
+    syn::meta::parser(|meta| {
+        if !meta.path.is_ident("name") {
+            return Err(meta.error("expected `#[metrics(name = \"…\")]`"));
+        }
+        let literal = meta.value()?.parse::<LitStr>()?;
+        name = literal.value();
+        span = literal.span();
+        Ok(())
+    })
+    .parse2(arguments)?;
+    check_name(&name, span)?;
+
+    let associated = |name: &str| {
+        item.items.iter().find_map(|item| match item {
+            ImplItem::Type(associated) if associated.ident == name => Some(associated.ty.clone()),
+            _ => None,
+        })
+    };
+    let Some(row) = associated("Row") else {
+        return Err(Error::new(item.self_ty.span(), "say which row is observed: `type Row<'a> = …;`"));
+    };
+    let row = at_static(&row);
+    let params = match associated("Params") {
+        Some(params) => quote!(#params),
+        None => {
+            item.items.push(syn::parse_quote!(
+                type Params = ();
+            ));
+            quote!(())
+        }
+    };
+
+    let export = Export {
+        doc: text::doc(&item.attrs),
+        kind: quote!(::weir_guest::rt::Kind::Metrics),
+        input: quote!(<#row as ::weir_guest::rt::Row>::FIELDS),
+        output: quote!(&[]),
+        params: quote!(<#params as ::weir_guest::rt::Params>::SPECS),
+        metrics: quote!(<#ty as ::weir_guest::rt::MetricSet>::SPECS),
+        state: quote!(::weir_guest::rt::Observer<<#row as ::weir_guest::rt::ReadRow<'static>>::Columns, #ty>),
+        new: quote!(::weir_guest::rt::Observer::new(<#row as ::weir_guest::rt::ReadRow<'static>>::columns())),
+        call: quote! {
+            __state.run(
+                __rows,
+                <#row as ::weir_guest::rt::ReadRow>::fill,
+                #[inline(always)]
+                |__columns, __metrics, __slot| {
+                    ::weir_guest::rt::Metrics::observe(__metrics, ::weir_guest::rt::ReadRow::get(__columns, __slot))
+                },
+            )
+        },
+        name,
+    }
+    .expand();
+    Ok(quote!(#item #export))
+}
+
+const SHAPE: &str =
+    "`#[metrics]` goes on `impl Metrics for …`, with `type Row<'a>` and `fn observe(&mut self, row: …)`";

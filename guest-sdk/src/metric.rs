@@ -1,0 +1,484 @@
+//! Counters, gauges and histograms.
+
+use crate::log::{Level, log};
+use crate::manifest::MetricKind;
+use crate::recorded::Recorded;
+use crate::series::Series;
+use crate::sys;
+
+/// How many observations of a histogram are gathered before they are handed over.
+const OBSERVATIONS_MAX: usize = 1024;
+
+/// A type of metric. The list is closed: [`Counter`], [`Gauge`] and [`Histogram`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a metric",
+    label = "not a metric",
+    note = "a metric is a Counter, Gauge or Histogram; put `#[metric(skip)]` on a field that is none"
+)]
+pub trait Metric: Default {
+    /// The kind.
+    const KIND: MetricKind;
+    /// How many labels it has.
+    const LABELS: usize;
+    /// Tells the metric its index and name.
+    fn bind(&mut self, metric: u32, name: &'static str);
+    /// Hands over what was recorded since the last time.
+    fn flush(&mut self);
+}
+
+/// A number that can be recorded.
+pub trait Number: Copy {
+    /// As a metric holds it; integers beyond 2^53 are rounded.
+    fn to_f64(self) -> f64;
+}
+
+macro_rules! numbers {
+    ($($ty:ty)*) => {$(
+        impl Number for $ty {
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+        }
+    )*};
+}
+
+numbers!(i8 i16 i32 i64 isize u8 u16 u32 u64 usize f32 f64);
+
+/// What all metrics have: an index once bound, and a count of what had to be left out.
+#[derive(Default)]
+struct Head {
+    metric: u32,
+    name: &'static str,
+    bound: bool,
+    left_out: u64,
+}
+
+impl Head {
+    fn bind(&mut self, metric: u32, name: &'static str) {
+        (self.metric, self.name, self.bound) = (metric, name, true);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_out(&mut self) {
+        self.left_out += 1;
+    }
+
+    /// Says how many values were left out, once a batch: the host refuses a whole batch of values for one of them.
+    fn report(&mut self, what: &str) {
+        if self.left_out > 0 {
+            log(
+                Level::Warn,
+                format_args!("metric `{}`: {} values left out, as they are {what}", self.name, self.left_out),
+            );
+            self.left_out = 0;
+        }
+    }
+}
+
+/// A sum that only grows, with `L` labels. Summed in the guest and handed over once a batch.
+pub struct Counter<const L: usize = 0> {
+    head: Head,
+    /// The series of a counter without labels.
+    own: Sum,
+    handle: u32,
+    series: Series<Sum, L>,
+    /// The series with something to hand over.
+    touched: Vec<u32>,
+}
+
+/// What was added to a series and is not yet handed over: whole steps and others apart, as the former are cheaper.
+#[derive(Default)]
+struct Sum {
+    steps: u64,
+    sum: f64,
+    recorded: Recorded,
+}
+
+impl Sum {
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.steps == 0 && self.sum == 0.0
+    }
+
+    fn take(&mut self) -> f64 {
+        std::mem::take(&mut self.steps) as f64 + std::mem::take(&mut self.sum)
+    }
+
+    #[inline(always)]
+    fn inc(&mut self) {
+        self.steps += 1;
+        self.recorded.record(1.0);
+    }
+
+    #[inline(always)]
+    fn add(&mut self, head: &mut Head, value: f64) {
+        if value >= 0.0 && value.is_finite() {
+            self.sum += value;
+            self.recorded.record(value);
+        } else {
+            head.leave_out();
+        }
+    }
+}
+
+impl<const L: usize> Default for Counter<L> {
+    fn default() -> Self {
+        Self { head: Head::default(), own: Sum::default(), handle: 0, series: Series::new(), touched: Vec::new() }
+    }
+}
+
+impl<const L: usize> Metric for Counter<L> {
+    const KIND: MetricKind = MetricKind::Counter;
+    const LABELS: usize = L;
+
+    fn bind(&mut self, metric: u32, name: &'static str) {
+        self.head.bind(metric, name);
+        if L == 0 {
+            self.handle = sys::metric_series(metric, &[]);
+        }
+    }
+
+    fn flush(&mut self) {
+        self.head.report("negative, infinite or not a number");
+        if L == 0 {
+            if !self.own.is_empty() {
+                sys::metric_record_column(self.handle, &[self.own.take()]);
+            }
+            return;
+        }
+        let (mut handles, mut values) = (Vec::new(), Vec::new());
+        for index in self.touched.drain(..) {
+            let (handle, sum) = self.series.at(index as usize);
+            handles.push(handle);
+            values.push(sum.take());
+        }
+        if !handles.is_empty() {
+            sys::metric_record_many(&handles, &values);
+        }
+    }
+}
+
+impl Counter<0> {
+    /// Adds one.
+    #[inline(always)]
+    pub fn inc(&mut self) {
+        self.own.inc();
+    }
+
+    /// Adds `value`. What is negative, infinite or not a number is left out and said so in the log.
+    #[inline(always)]
+    pub fn add(&mut self, value: impl Number) {
+        self.own.add(&mut self.head, value.to_f64());
+    }
+
+    /// The sum so far.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn value(&self) -> f64 {
+        self.own.recorded.sum()
+    }
+}
+
+impl<const L: usize> Counter<L> {
+    /// The series with these label values, in the order of `labels(…)`.
+    #[inline]
+    pub fn with(&mut self, labels: [&str; L]) -> CounterSeries<'_> {
+        if self.series.is_full() {
+            self.flush();
+            self.series.clear();
+        }
+        let Self { head, series, touched, .. } = self;
+        let (index, _, sum) = series.with(head.metric, labels);
+        CounterSeries { index: index as u32, sum, head, touched }
+    }
+}
+
+/// One series of a labelled [`Counter`].
+pub struct CounterSeries<'c> {
+    index: u32,
+    sum: &'c mut Sum,
+    head: &'c mut Head,
+    touched: &'c mut Vec<u32>,
+}
+
+impl CounterSeries<'_> {
+    /// Adds one.
+    #[inline(always)]
+    pub fn inc(self) {
+        if self.sum.is_empty() {
+            self.touched.push(self.index);
+        }
+        self.sum.inc();
+    }
+
+    /// Adds `value`. What is negative, infinite or not a number is left out and said so in the log.
+    #[inline(always)]
+    pub fn add(self, value: impl Number) {
+        let was_empty = self.sum.is_empty();
+        self.sum.add(self.head, value.to_f64());
+        if was_empty && !self.sum.is_empty() {
+            self.touched.push(self.index);
+        }
+    }
+
+    /// The sum so far.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn value(&self) -> f64 {
+        self.sum.recorded.sum()
+    }
+}
+
+/// A value that is set, with `L` labels. The last value of a batch is handed over.
+pub struct Gauge<const L: usize = 0> {
+    head: Head,
+    own: Last,
+    handle: u32,
+    series: Series<Last, L>,
+    touched: Vec<u32>,
+}
+
+#[derive(Default)]
+struct Last {
+    value: Option<f64>,
+    recorded: Recorded,
+}
+
+impl Last {
+    /// Whether the value was taken and is the first since the last hand-over.
+    #[inline(always)]
+    fn set(&mut self, head: &mut Head, value: f64) -> bool {
+        if !value.is_finite() {
+            head.leave_out();
+            return false;
+        }
+        self.recorded.record(value);
+        self.value.replace(value).is_none()
+    }
+}
+
+impl<const L: usize> Default for Gauge<L> {
+    fn default() -> Self {
+        Self { head: Head::default(), own: Last::default(), handle: 0, series: Series::new(), touched: Vec::new() }
+    }
+}
+
+impl<const L: usize> Metric for Gauge<L> {
+    const KIND: MetricKind = MetricKind::Gauge;
+    const LABELS: usize = L;
+
+    fn bind(&mut self, metric: u32, name: &'static str) {
+        self.head.bind(metric, name);
+        if L == 0 {
+            self.handle = sys::metric_series(metric, &[]);
+        }
+    }
+
+    fn flush(&mut self) {
+        self.head.report("infinite or not a number");
+        if L == 0 {
+            if let Some(value) = self.own.value.take() {
+                sys::metric_record_column(self.handle, &[value]);
+            }
+            return;
+        }
+        let (mut handles, mut values) = (Vec::new(), Vec::new());
+        for index in self.touched.drain(..) {
+            let (handle, last) = self.series.at(index as usize);
+            if let Some(value) = last.value.take() {
+                handles.push(handle);
+                values.push(value);
+            }
+        }
+        if !handles.is_empty() {
+            sys::metric_record_many(&handles, &values);
+        }
+    }
+}
+
+impl Gauge<0> {
+    /// Sets the value. What is infinite or not a number is left out and said so in the log.
+    #[inline(always)]
+    pub fn set(&mut self, value: impl Number) {
+        self.own.set(&mut self.head, value.to_f64());
+    }
+
+    /// The value last set.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn value(&self) -> Option<f64> {
+        self.own.recorded.last()
+    }
+}
+
+impl<const L: usize> Gauge<L> {
+    /// The series with these label values, in the order of `labels(…)`.
+    #[inline]
+    pub fn with(&mut self, labels: [&str; L]) -> GaugeSeries<'_> {
+        if self.series.is_full() {
+            self.flush();
+            self.series.clear();
+        }
+        let Self { head, series, touched, .. } = self;
+        let (index, _, last) = series.with(head.metric, labels);
+        GaugeSeries { index: index as u32, last, head, touched }
+    }
+}
+
+/// One series of a labelled [`Gauge`].
+pub struct GaugeSeries<'g> {
+    index: u32,
+    last: &'g mut Last,
+    head: &'g mut Head,
+    touched: &'g mut Vec<u32>,
+}
+
+impl GaugeSeries<'_> {
+    /// Sets the value. What is infinite or not a number is left out and said so in the log.
+    #[inline(always)]
+    pub fn set(self, value: impl Number) {
+        if self.last.set(self.head, value.to_f64()) {
+            self.touched.push(self.index);
+        }
+    }
+
+    /// The value last set.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn value(&self) -> Option<f64> {
+        self.last.recorded.last()
+    }
+}
+
+/// How often values fell below each of some bounds, with `L` labels. Observations are handed over in chunks.
+pub struct Histogram<const L: usize = 0> {
+    head: Head,
+    own: Recorded,
+    handle: u32,
+    series: Series<Recorded, L>,
+    handles: Vec<u32>,
+    values: Vec<f64>,
+}
+
+impl<const L: usize> Default for Histogram<L> {
+    fn default() -> Self {
+        Self {
+            head: Head::default(),
+            own: Recorded::default(),
+            handle: 0,
+            series: Series::new(),
+            handles: Vec::with_capacity(if L == 0 { 0 } else { OBSERVATIONS_MAX }),
+            values: Vec::with_capacity(OBSERVATIONS_MAX),
+        }
+    }
+}
+
+impl<const L: usize> Metric for Histogram<L> {
+    const KIND: MetricKind = MetricKind::Histogram;
+    const LABELS: usize = L;
+
+    fn bind(&mut self, metric: u32, name: &'static str) {
+        self.head.bind(metric, name);
+        if L == 0 {
+            self.handle = sys::metric_series(metric, &[]);
+        }
+    }
+
+    fn flush(&mut self) {
+        self.head.report("infinite or not a number");
+        self.hand_over();
+    }
+}
+
+impl<const L: usize> Histogram<L> {
+    #[inline(never)]
+    fn hand_over(&mut self) {
+        if !self.values.is_empty() && self.head.bound {
+            if L == 0 {
+                sys::metric_record_column(self.handle, &self.values);
+            } else {
+                sys::metric_record_many(&self.handles, &self.values);
+            }
+        }
+        self.handles.clear();
+        self.values.clear();
+    }
+
+    #[inline(always)]
+    fn take(&mut self, handle: u32, value: f64) {
+        if L > 0 {
+            self.handles.push(handle);
+        }
+        self.values.push(value);
+        if self.values.len() == OBSERVATIONS_MAX {
+            self.hand_over();
+        }
+    }
+
+    /// The series with these label values, in the order of `labels(…)`.
+    #[inline]
+    pub fn with(&mut self, labels: [&str; L]) -> HistogramSeries<'_, L> {
+        if self.series.is_full() {
+            self.series.clear();
+        }
+        let (index, handle, _) = self.series.with(self.head.metric, labels);
+        HistogramSeries { index, handle, histogram: self }
+    }
+}
+
+impl Histogram<0> {
+    /// Observes `value`. What is infinite or not a number is left out and said so in the log.
+    #[inline(always)]
+    pub fn observe(&mut self, value: impl Number) {
+        let value = value.to_f64();
+        if !value.is_finite() {
+            return self.head.leave_out();
+        }
+        self.own.record(value);
+        self.take(self.handle, value);
+    }
+
+    /// How many values were observed.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn count(&self) -> u64 {
+        self.own.count()
+    }
+
+    /// The sum of the values observed.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn sum(&self) -> f64 {
+        self.own.sum()
+    }
+}
+
+/// One series of a labelled [`Histogram`].
+pub struct HistogramSeries<'h, const L: usize> {
+    index: usize,
+    handle: u32,
+    histogram: &'h mut Histogram<L>,
+}
+
+impl<const L: usize> HistogramSeries<'_, L> {
+    /// Observes `value`. What is infinite or not a number is left out and said so in the log.
+    #[inline(always)]
+    pub fn observe(self, value: impl Number) {
+        let value = value.to_f64();
+        if !value.is_finite() {
+            return self.histogram.head.leave_out();
+        }
+        if cfg!(not(target_arch = "wasm32")) {
+            self.histogram.series.at(self.index).1.record(value);
+        }
+        self.histogram.take(self.handle, value);
+    }
+
+    /// How many values were observed.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn count(&mut self) -> u64 {
+        self.histogram.series.at(self.index).1.count()
+    }
+
+    /// The sum of the values observed.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn sum(&mut self) -> f64 {
+        self.histogram.series.at(self.index).1.sum()
+    }
+}

@@ -1,0 +1,40 @@
+//! Functions that extract metrics.
+
+use crate::manifest::MetricSpec;
+use crate::params::Params;
+use crate::row::ReadRow;
+
+/// A function that looks at every record and records metrics. Exported by `#[metrics]`.
+///
+/// One value lives as long as the guest's instance and sees batch after batch. It is dropped, and a new one made, after
+/// a trap or a failed batch: what must not be lost belongs into metrics.
+pub trait Metrics: MetricSet + 'static {
+    /// The row that is observed: `type Row<'a> = Flight<'a>;`
+    type Row<'a>: ReadRow<'a>;
+
+    /// The parameters. `#[metrics]` writes `type Params = ();` where this is missing.
+    type Params: Params;
+
+    /// Called once before the first batch, with the parameters of the query.
+    #[expect(unused_variables, reason = "most have no parameters")]
+    fn start(&mut self, params: Self::Params) {}
+
+    /// Called for every record.
+    fn observe(&mut self, row: Self::Row<'_>);
+}
+
+/// The metrics that a struct declares. Derived, beside `Default`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` declares no metrics",
+    label = "not a set of metrics",
+    note = "put `#[derive(Default, MetricSet)]` on the struct, with a field for each metric: \
+            Counter, Gauge or Histogram, or `Counter<1>` with one label and so on"
+)]
+pub trait MetricSet: Default {
+    /// The metrics, in the order of their indices.
+    const SPECS: &'static [MetricSpec];
+    /// Tells each metric its index.
+    fn bind(&mut self);
+    /// Hands over what was recorded since the last time.
+    fn flush(&mut self);
+}

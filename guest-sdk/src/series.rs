@@ -1,0 +1,160 @@
+//! The series of one metric: label values, each set of which is interned once.
+
+use crate::sys;
+
+/// How many series of a metric a guest remembers before it starts anew. A host that limits series answers those beyond its
+/// limit with one shared handle; this bound keeps the guest's own memory of their labels from growing.
+const SERIES_MAX: usize = 1 << 16;
+
+/// What is kept for each series of a metric with `L` labels, by label values.
+pub(crate) struct Series<S, const L: usize> {
+    /// Open addressing: 1 + the index of a series, or 0. A power of two long, at most half full.
+    table: Vec<u32>,
+    entries: Vec<Entry<S>>,
+    /// The label values of all series, in the form in which the host takes them: lengths and bytes.
+    labels: Vec<u8>,
+}
+
+struct Entry<S> {
+    hash: u32,
+    /// Where its labels end.
+    labels_end: u32,
+    handle: u32,
+    state: S,
+}
+
+impl<S: Default, const L: usize> Series<S, L> {
+    pub(crate) fn new() -> Self {
+        Self { table: vec![0; 64], entries: Vec::new(), labels: Vec::new() }
+    }
+
+    /// The handle and the state of the series with these label values.
+    #[inline]
+    pub(crate) fn with(&mut self, metric: u32, values: [&str; L]) -> (usize, u32, &mut S) {
+        let hash = hash(values);
+        let mask = self.table.len() - 1;
+        let mut probe = hash as usize & mask;
+        let index = loop {
+            match self.table[probe] {
+                0 => break self.intern(metric, hash, values),
+                found => {
+                    let index = found as usize - 1;
+                    if self.entries[index].hash == hash && self.is(index, values) {
+                        break index;
+                    }
+                }
+            }
+            probe = (probe + 1) & mask;
+        };
+        let entry = &mut self.entries[index];
+        (index, entry.handle, &mut entry.state)
+    }
+
+    /// The handle and the state of a series found before.
+    pub(crate) fn at(&mut self, index: usize) -> (u32, &mut S) {
+        let entry = &mut self.entries[index];
+        (entry.handle, &mut entry.state)
+    }
+
+    /// Whether the next new series would be too many. Natively all are kept, for tests to look at.
+    pub(crate) fn is_full(&self) -> bool {
+        cfg!(target_arch = "wasm32") && self.entries.len() >= SERIES_MAX
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    #[inline]
+    fn is(&self, index: usize, values: [&str; L]) -> bool {
+        let start = if index == 0 { 0 } else { self.entries[index - 1].labels_end as usize };
+        let mut labels = &self.labels[start..self.entries[index].labels_end as usize];
+        for value in values {
+            let Some((length, rest)) = labels.split_at_checked(4) else { return false };
+            if length != (value.len() as u32).to_le_bytes() {
+                return false;
+            }
+            let Some((label, rest)) = rest.split_at_checked(value.len()) else { return false };
+            if label != value.as_bytes() {
+                return false;
+            }
+            labels = rest;
+        }
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn intern(&mut self, metric: u32, hash: u32, values: [&str; L]) -> usize {
+        let index = self.entries.len();
+        let start = self.labels.len();
+        for value in values {
+            self.labels.extend_from_slice(&(value.len() as u32).to_le_bytes());
+            self.labels.extend_from_slice(value.as_bytes());
+        }
+        let handle = sys::metric_series(metric, &self.labels[start..]);
+        self.entries.push(Entry { hash, labels_end: self.labels.len() as u32, handle, state: S::default() });
+        if self.entries.len() * 2 > self.table.len() {
+            self.table = vec![0; self.table.len() * 2];
+            for index in 0..self.entries.len() {
+                self.place(index);
+            }
+        } else {
+            self.place(index);
+        }
+        index
+    }
+
+    fn place(&mut self, index: usize) {
+        let mask = self.table.len() - 1;
+        let mut probe = self.entries[index].hash as usize & mask;
+        while self.table[probe] != 0 {
+            probe = (probe + 1) & mask;
+        }
+        self.table[probe] = index as u32 + 1;
+    }
+}
+
+/// The hash that rustc uses (FxHash), eight bytes at a time: fast on short values. Someone who knows it can make values
+/// collide, and slows down nobody's guest but the one which reads them, within its own limits.
+#[inline]
+fn hash<const L: usize>(values: [&str; L]) -> u32 {
+    const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
+    let mut hash = 0u64;
+    let mut add = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+    for value in values {
+        let mut chunks = value.as_bytes().chunks_exact(8);
+        for chunk in &mut chunks {
+            add(chunk.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        }
+        // The length tells `a` from `a\0`, and the end of one value from the beginning of the next.
+        add(chunks.remainder().iter().rev().fold(value.len() as u64, |word, byte| word << 8 | u64::from(*byte)));
+    }
+    (hash >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_is_found_again_among_many() {
+        let mut series = Series::<u32, 2>::new();
+        for round in 0..2 {
+            for i in 0..1000 {
+                let (a, b) = (format!("{i}"), format!("value number {i}"));
+                let (index, _, state) = series.with(0, [&a, &b]);
+                *state += 1;
+                assert_eq!((index, *state), (i, round + 1));
+            }
+        }
+    }
+
+    #[test]
+    fn values_do_not_run_into_each_other() {
+        let mut series = Series::<u32, 2>::new();
+        let indices = [["a", "bc"], ["ab", "c"], ["", "abc"], ["abc", ""], ["a\0", "bc"], ["a", "bc"]]
+            .map(|values| series.with(0, values).0);
+        assert_eq!(indices, [0, 1, 2, 3, 4, 0]);
+    }
+}

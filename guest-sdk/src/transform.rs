@@ -1,0 +1,83 @@
+//! The loops over a batch: a window is read, the author's function called for each of its rows, the answers emitted.
+
+use weir_abi::WINDOW_ROWS;
+
+use crate::metrics::Metrics;
+use crate::params::Params;
+use crate::sink::Sink;
+
+/// What a transform keeps from batch to batch: buffers and parameters, nothing of the author's.
+pub struct Transform<C, P, S> {
+    columns: C,
+    params: P,
+    sink: S,
+}
+
+impl<C, P: Params, S: Sink> Transform<C, P, S> {
+    /// With empty `columns`, and the parameters of the query.
+    pub fn new(columns: C) -> Self {
+        Self { columns, params: P::load(), sink: S::new() }
+    }
+
+    /// Runs a batch of `rows` rows.
+    #[inline(always)]
+    pub fn run(&mut self, rows: u32, fill: impl Fn(&mut C, u32, usize) -> usize, call: impl Fn(&C, &P, &mut S, usize)) {
+        let Self { columns, params, sink } = self;
+        windows(rows, |row, count| {
+            let count = fill(columns, row, count);
+            sink.begin(row);
+            each(columns, sink, count, |columns, sink, slot| call(columns, params, sink, slot));
+            sink.end(count);
+            count
+        });
+        sink.finish();
+    }
+}
+
+/// What a set of metrics keeps from batch to batch.
+pub struct Observer<C, M> {
+    columns: C,
+    metrics: M,
+}
+
+impl<C, M: Metrics> Observer<C, M> {
+    /// With empty `columns`, and the author's metrics bound and started.
+    pub fn new(columns: C) -> Self {
+        let mut metrics = M::default();
+        metrics.bind();
+        metrics.start(M::Params::load());
+        Self { columns, metrics }
+    }
+
+    /// Runs a batch of `rows` rows.
+    #[inline(always)]
+    pub fn run(&mut self, rows: u32, fill: impl Fn(&mut C, u32, usize) -> usize, call: impl Fn(&C, &mut M, usize)) {
+        let Self { columns, metrics } = self;
+        windows(rows, |row, count| {
+            let count = fill(columns, row, count);
+            each(columns, metrics, count, &call);
+            count
+        });
+        metrics.flush();
+    }
+}
+
+/// Calls `window` with the first row and the number of rows wanted until all are done. It returns how many it did.
+#[inline(always)]
+fn windows(rows: u32, mut window: impl FnMut(u32, usize) -> usize) {
+    let mut row = 0;
+    while row < rows {
+        let done = window(row, WINDOW_ROWS.min((rows - row) as usize));
+        assert!(done > 0, "a window has at least one row");
+        row += done as u32;
+    }
+}
+
+/// The loop over a window's rows, a function of its own: its arguments are known not to overlap, and `count` not
+/// to exceed the buffers, so that it can be vectorised.
+#[inline(never)]
+fn each<C, S>(columns: &C, sink: &mut S, count: usize, call: impl Fn(&C, &mut S, usize)) {
+    for slot in 0..count.min(WINDOW_ROWS) {
+        call(columns, sink, slot);
+    }
+}
