@@ -465,9 +465,8 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
     let name = |frame: &wasmtime::FrameInfo| {
-        // Symbols are demangled; without them there is the plain name or the index.
-        let symbol = frame.symbols().first().and_then(|symbol| symbol.name().map(str::to_owned));
-        let name = symbol.or_else(|| frame.func_name().map(str::to_owned));
+        // The name section's names, or the index where it has none.
+        let name = frame.func_name().map(|name| format!("{:#}", rustc_demangle::demangle(name)));
         let name = name.unwrap_or_else(|| format!("function {}", frame.func_index()));
         clean_to(&name, FRAME_CHARS_MAX)
     };

@@ -8,6 +8,7 @@ mod digest;
 mod engine;
 mod fault;
 mod function;
+mod guest_memory;
 mod host;
 mod instance;
 mod limits;

@@ -96,6 +96,11 @@ impl Recorder {
         Ok(handle)
     }
 
+    /// Whether there is such a series.
+    pub(crate) fn check_handle(&self, handle: u32) -> Result<(), Status> {
+        if (handle as usize) < self.slots.len() { Ok(()) } else { Err(Status::BadHandle) }
+    }
+
     /// Whether the value may be recorded in the series.
     #[inline]
     pub(crate) fn check(&self, handle: u32, value: f64) -> Result<(), Status> {

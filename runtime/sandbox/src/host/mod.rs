@@ -1,5 +1,11 @@
 //! The functions of the contract, as a guest imports them.
 
+mod emit;
+mod meter;
+mod read;
+mod record;
+mod speak;
+
 use std::fmt;
 
 use wasmtime::Linker;
@@ -67,6 +73,10 @@ pub(crate) struct Ended;
 
 /// A linker that offers the functions of the contract and nothing else.
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
-    let linker = Linker::new(engine);
+    let mut linker = Linker::new(engine);
+    read::add(&mut linker)?;
+    emit::add(&mut linker)?;
+    record::add(&mut linker)?;
+    speak::add(&mut linker)?;
     Ok(linker)
 }

@@ -1,0 +1,123 @@
+//! Output: relations, columns, failed rows.
+
+use wasmtime::{Caller, Linker};
+use weir_abi::{IMPORT_MODULE, Status};
+use weir_batch::DataType;
+
+use super::meter::{bytes_cost, with_batch};
+use crate::guest_memory::{Offsets, all_set, bitmap_bytes, bytes_of, index, range, size, text, u32s, validity};
+use crate::state::State;
+
+pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.func_wrap(IMPORT_MODULE, "emit_filter", |mut caller: Caller<'_, State>, pointer: i32, count: i32| {
+        with_batch(&mut caller, |state, memory| emit_filter(state, memory, pointer, count))
+    })?;
+    linker.func_wrap(IMPORT_MODULE, "emit_parents", |mut caller: Caller<'_, State>, pointer: i32, count: i32| {
+        with_batch(&mut caller, |state, memory| emit_parents(state, memory, pointer, count))
+    })?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "emit_column",
+        |mut caller: Caller<'_, State>, field: i32, pointer: i32, count: i32, validity: i32| {
+            with_batch(&mut caller, |state, memory| emit_column(state, memory, [field, pointer, count, validity]))
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "emit_bytes",
+        |mut caller: Caller<'_, State>,
+         field: i32,
+         offsets: i32,
+         count: i32,
+         pointer: i32,
+         length: i32,
+         validity: i32| {
+            with_batch(&mut caller, |state, memory| {
+                emit_bytes(state, memory, [field, offsets, count, pointer, length, validity])
+            })
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "row_error",
+        |mut caller: Caller<'_, State>, row: i32, code: i32, pointer: i32, length: i32| {
+            with_batch(&mut caller, |state, memory| {
+                state.output.check_failure(index(row))?;
+                let message = text(memory, pointer, length)?;
+                state.output.fail(index(row), code, message, &state.limits);
+                Ok((0, bytes_cost(message.len())))
+            })
+        },
+    )?;
+    Ok(())
+}
+
+fn emit_filter(state: &mut State, memory: &[u8], pointer: i32, count: i32) -> Result<(i32, u64), Status> {
+    let count = size(count);
+    if count > state.output.keep_left()? {
+        return Err(Status::BadLength);
+    }
+    let bits = range(memory, pointer, bitmap_bytes(count))?;
+    state.output.append_keep(bits, count);
+    Ok((0, bytes_cost(bits.len())))
+}
+
+fn emit_parents(state: &mut State, memory: &[u8], pointer: i32, count: i32) -> Result<(i32, u64), Status> {
+    let count = size(count);
+    // The memory first: a count that lies is not a limit that was reached.
+    state.output.check_parents(0, &state.limits)?;
+    let parents = range(memory, pointer, bytes_of(count, 4)?)?;
+    state.output.check_parents(count, &state.limits)?;
+    state.output.append_parents(u32s(parents))?;
+    Ok((0, (count as u64).saturating_add(bytes_cost(parents.len()))))
+}
+
+fn emit_column(
+    state: &mut State,
+    memory: &[u8],
+    [field, pointer, count, valid]: [i32; 4],
+) -> Result<(i32, u64), Status> {
+    let (data_type, nullable) = state.output.field(index(field))?;
+    let width = data_type.width().ok_or(Status::BadType)?;
+    let count = size(count);
+    let values = range(memory, pointer, bytes_of(count, width)?)?;
+    let valid = checked_validity(memory, valid, count, nullable)?;
+    state.output.check_values(index(field), count, values.len(), &state.limits)?;
+    state.output.append_fixed(index(field), values, count, valid)?;
+    Ok((0, (count as u64).saturating_add(bytes_cost(values.len()))))
+}
+
+fn emit_bytes(
+    state: &mut State,
+    memory: &[u8],
+    [field, offsets, count, pointer, length, valid]: [i32; 6],
+) -> Result<(i32, u64), Status> {
+    let (data_type, nullable) = state.output.field(index(field))?;
+    if data_type.width().is_some() {
+        return Err(Status::BadType);
+    }
+    let (count, length) = (size(count), size(length));
+    let data = range(memory, pointer, length)?;
+    let offsets = Offsets::read(memory, offsets, count, length)?;
+    let valid = checked_validity(memory, valid, count, nullable)?;
+    let data = data.get(offsets.first..offsets.last).ok_or(Status::BadLength)?;
+    let bytes = data.len().saturating_add(bytes_of(count, 4)?);
+    state.output.check_values(index(field), count, bytes, &state.limits)?;
+    if data_type == DataType::Utf8 {
+        let text = std::str::from_utf8(data).map_err(|_| Status::BadUtf8)?;
+        if !text.is_ascii() && !offsets.ends().all(|end| text.is_char_boundary(end)) {
+            return Err(Status::BadUtf8);
+        }
+    }
+    state.output.append_bytes(index(field), offsets.ends(), count, data, valid)?;
+    Ok((0, (count as u64).saturating_add(bytes_cost(bytes))))
+}
+
+/// The bitmap of the values that are there; `None` where all are.
+fn checked_validity(memory: &[u8], pointer: i32, count: usize, nullable: bool) -> Result<Option<&[u8]>, Status> {
+    let Some(bits) = validity(memory, pointer, count)? else { return Ok(None) };
+    if all_set(bits, count) {
+        return Ok(None);
+    }
+    if nullable { Ok(Some(bits)) } else { Err(Status::BadValue) }
+}

@@ -1,0 +1,96 @@
+//! What a host call costs, and how a guest is ended.
+
+use wasmtime::{AsContext, AsContextMut, Caller, Memory};
+use weir_abi::{MEMORY, Status};
+
+use super::Ended;
+use crate::state::State;
+use crate::{Phase, TrapCause};
+
+/// Fuel of a host call as such: about what its 3 ns are worth in instructions.
+pub(super) const CALL: u64 = 10;
+
+/// The debt at which it is taken off the store's fuel. A flood of host calls ends this much too late at most.
+const DEBT_MAX: u64 = 16_384;
+
+/// Fuel of copying or checking bytes: eight in about the time of an instruction.
+pub(super) fn bytes_cost(bytes: usize) -> u64 {
+    (bytes as u64).div_ceil(8)
+}
+
+/// Adds to what the guest owes; ends it where it has no more.
+#[inline(always)]
+pub(super) fn charge(caller: &mut Caller<'_, State>, cost: u64) -> wasmtime::Result<()> {
+    let meter = &mut caller.data_mut().meter;
+    meter.host_calls = meter.host_calls.wrapping_add(1);
+    meter.debt = meter.debt.saturating_add(cost);
+    if meter.debt < DEBT_MAX { Ok(()) } else { settle(caller) }
+}
+
+#[cold]
+fn settle(caller: &mut Caller<'_, State>) -> wasmtime::Result<()> {
+    let debt = std::mem::take(&mut caller.data_mut().meter.debt);
+    if !caller.data().meter.on {
+        return Ok(());
+    }
+    let mut store = caller.as_context_mut();
+    match store.get_fuel()?.checked_sub(debt) {
+        Some(left) => store.set_fuel(left),
+        None => {
+            store.set_fuel(0)?;
+            let state = caller.data_mut();
+            let limit =
+                if state.phase == Phase::Batch { state.limits.fuel_batch_max } else { state.limits.fuel_init_max };
+            state.ended = Some(TrapCause::OutOfFuel { limit: limit.unwrap_or(u64::MAX) });
+            Err(Ended.into())
+        }
+    }
+}
+
+/// Ends the guest for a call that has no room for a status.
+#[cold]
+pub(super) fn end<T>(caller: &mut Caller<'_, State>, import: &'static str, detail: String) -> wasmtime::Result<T> {
+    caller.data_mut().ended = Some(TrapCause::BadHostCall { import, detail });
+    Err(Ended.into())
+}
+
+/// The guest's memory; also while its start function runs, when it is not yet known.
+fn memory(caller: &mut Caller<'_, State>) -> Option<Memory> {
+    match caller.data().memory {
+        Some(memory) => Some(memory),
+        None => caller.get_export(MEMORY)?.into_memory(),
+    }
+}
+
+/// A host function that answers with a status: runs on the state and the guest's memory, says its answer and what it
+/// cost beside the call, and is charged for it. Allowed at any time.
+#[inline(always)]
+pub(super) fn with_memory(
+    caller: &mut Caller<'_, State>,
+    run: impl FnOnce(&mut State, &mut [u8]) -> Result<(i32, u64), Status>,
+) -> wasmtime::Result<i32> {
+    let Some(memory) = memory(caller) else {
+        charge(caller, CALL)?;
+        return Ok(Status::BadState.code());
+    };
+    let (bytes, state) = memory.data_and_store_mut(caller.as_context_mut());
+    let (answer, cost) = match run(state, bytes) {
+        Ok((answer, cost)) => (answer, cost),
+        Err(status) => (status.code(), 0),
+    };
+    charge(caller, CALL.saturating_add(cost))?;
+    Ok(answer)
+}
+
+/// The same for functions that are allowed within a batch only.
+#[inline(always)]
+pub(super) fn with_batch(
+    caller: &mut Caller<'_, State>,
+    run: impl FnOnce(&mut State, &mut [u8]) -> Result<(i32, u64), Status>,
+) -> wasmtime::Result<i32> {
+    if caller.as_context().data().phase != Phase::Batch {
+        charge(caller, CALL)?;
+        return Ok(Status::BadState.code());
+    }
+    with_memory(caller, run)
+}

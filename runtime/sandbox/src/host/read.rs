@@ -1,0 +1,417 @@
+//! Reading: getters, validity, windows.
+
+use wasmtime::{Caller, Linker};
+use weir_abi::{IMPORT_MODULE, Status};
+use weir_batch::DataType;
+use weir_batch::arrow::buffer::{BooleanBuffer, NullBuffer};
+use weir_batch::arrow::util::bit_chunk_iterator::{BitChunks, UnalignedBitChunk};
+
+use super::meter::{CALL, bytes_cost, charge, end, with_batch};
+use crate::Phase;
+use crate::columns::{Column, Values, View};
+use crate::guest_memory::{answer, bitmap_bytes, bytes_of, index, range_mut, size};
+use crate::state::State;
+
+pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.func_wrap(IMPORT_MODULE, "get_bool", |mut caller: Caller<'_, State>, column: i32, row: i32| {
+        charge(&mut caller, CALL)?;
+        let value = value(&caller.data().view, column, row, |column, row| match &column.values {
+            Values::Bool(values) => (row < values.len()).then(|| i32::from(values.value(row) && !column.is_null(row))),
+            Values::Absent if column.declared == DataType::Bool => Some(0),
+            _ => None,
+        });
+        value.map_or_else(|| refuse_value(&mut caller, "get_bool", column, row), Ok)
+    })?;
+    linker.func_wrap(IMPORT_MODULE, "get_i64", |mut caller: Caller<'_, State>, column: i32, row: i32| {
+        charge(&mut caller, CALL)?;
+        let value = value(&caller.data().view, column, row, integer);
+        value.map_or_else(|| refuse_value(&mut caller, "get_i64", column, row), Ok)
+    })?;
+    linker.func_wrap(IMPORT_MODULE, "get_f64", |mut caller: Caller<'_, State>, column: i32, row: i32| {
+        charge(&mut caller, CALL)?;
+        let value = value(&caller.data().view, column, row, |column, row| match &column.values {
+            Values::F64(values) => values.get(row).map(|&value| if column.is_null(row) { 0.0 } else { value }),
+            _ => None,
+        });
+        value.map_or_else(|| refuse_value(&mut caller, "get_f64", column, row), Ok)
+    })?;
+    linker.func_wrap(IMPORT_MODULE, "is_null", |mut caller: Caller<'_, State>, column: i32, row: i32| {
+        charge(&mut caller, CALL)?;
+        let value = value(&caller.data().view, column, row, |column, row| Some(i32::from(column.is_null(row))));
+        value.map_or_else(|| refuse_value(&mut caller, "is_null", column, row), Ok)
+    })?;
+    linker.func_wrap(IMPORT_MODULE, "validity_word", |mut caller: Caller<'_, State>, column: i32, row: i32| {
+        charge(&mut caller, CALL)?;
+        let word = validity_word(&caller.data().view, column, row);
+        word.map_or_else(|| refuse_value(&mut caller, "validity_word", column, row), Ok)
+    })?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "get_bytes",
+        |mut caller: Caller<'_, State>, column: i32, row: i32, pointer: i32, capacity: i32| {
+            with_batch(&mut caller, |state, memory| get_bytes(&state.view, memory, column, row, pointer, capacity))
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "window",
+        |mut caller: Caller<'_, State>, column: i32, row: i32, count: i32, pointer: i32| {
+            with_batch(&mut caller, |state, memory| window(&state.view, memory, column, row, count, pointer))
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "window_bytes",
+        |mut caller: Caller<'_, State>,
+         column: i32,
+         row: i32,
+         count: i32,
+         offsets: i32,
+         pointer: i32,
+         capacity: i32| {
+            with_batch(&mut caller, |state, memory| {
+                window_bytes(&state.view, memory, [column, row, count, offsets, pointer, capacity])
+            })
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "window_validity",
+        |mut caller: Caller<'_, State>, column: i32, row: i32, count: i32, pointer: i32| {
+            with_batch(&mut caller, |state, memory| window_validity(&state.view, memory, column, row, count, pointer))
+        },
+    )?;
+    Ok(())
+}
+
+/// A value by column and row; `None` where index, row or type is not right.
+#[inline(always)]
+fn value<T>(view: &View, column: i32, row: i32, read: impl FnOnce(&Column, usize) -> Option<T>) -> Option<T> {
+    let column = view.columns.get(size(column))?;
+    read(column, view.physical(size(row))?)
+}
+
+#[inline(always)]
+fn integer(column: &Column, row: usize) -> Option<i64> {
+    let value = match &column.values {
+        Values::I64(values) => *values.get(row)?,
+        Values::I32(values) => i64::from(*values.get(row)?),
+        Values::I16(values) => i64::from(*values.get(row)?),
+        Values::I8(values) => i64::from(*values.get(row)?),
+        Values::Absent if column.declared.is_integer_like() => return Some(0),
+        _ => return None,
+    };
+    Some(if column.is_null(row) { 0 } else { value })
+}
+
+trait IntegerLike {
+    fn is_integer_like(self) -> bool;
+}
+
+impl IntegerLike for DataType {
+    /// Whether `get_i64` reads the type.
+    fn is_integer_like(self) -> bool {
+        matches!(self, DataType::I8 | DataType::I16 | DataType::I32 | DataType::I64 | DataType::Timestamp)
+    }
+}
+
+/// Ends the guest for a call that has no room for a status.
+#[cold]
+fn refuse_value<T>(caller: &mut Caller<'_, State>, import: &'static str, column: i32, row: i32) -> wasmtime::Result<T> {
+    let state = caller.data();
+    let (columns, rows) = (state.view.columns.len(), state.view.rows);
+    let detail = if state.phase != Phase::Batch {
+        "it may be called within a batch only".to_owned()
+    } else if let Some(found) = state.view.columns.get(size(column)) {
+        if size(row) < rows {
+            format!("column {} is {}", index(column), found.declared)
+        } else {
+            format!("row {} of {rows}", index(row))
+        }
+    } else {
+        format!("column {} of {columns}", index(column))
+    };
+    end(caller, import, detail)
+}
+
+/// The column, and the range of rows within the batch.
+fn column_range(view: &View, column: i32, row: i32, count: i32) -> Result<(&Column, usize, usize), Status> {
+    let column = view.columns.get(size(column)).ok_or(Status::BadIndex)?;
+    let (row, count) = (size(row), size(count));
+    match row.checked_add(count) {
+        Some(end) if end <= view.rows => Ok((column, row, count)),
+        _ => Err(Status::BadRow),
+    }
+}
+
+/// The physical rows of a range, where they do not simply follow one another.
+fn selected(view: &View, row: usize, count: usize) -> Option<&[u32]> {
+    view.selection.as_ref()?.get(row..row.saturating_add(count))
+}
+
+fn get_bytes(
+    view: &View,
+    memory: &mut [u8],
+    column: i32,
+    row: i32,
+    pointer: i32,
+    capacity: i32,
+) -> Result<(i32, u64), Status> {
+    let column = view.columns.get(size(column)).ok_or(Status::BadIndex)?;
+    if column.declared.width().is_some() {
+        return Err(Status::BadType);
+    }
+    let row = view.physical(size(row)).ok_or(Status::BadRow)?;
+    let room = range_mut(memory, pointer, size(capacity))?;
+    let value = bytes_at(column, row);
+    if let Some(room) = room.get_mut(..value.len()) {
+        room.copy_from_slice(value);
+        return Ok((answer(value.len())?, bytes_cost(value.len())));
+    }
+    Ok((answer(value.len())?, 0))
+}
+
+/// A value of text or bytes; empty for null. The row must exist.
+fn bytes_at(column: &Column, row: usize) -> &[u8] {
+    match &column.values {
+        Values::Bytes(offsets, data) if !column.is_null(row) => {
+            // Arrow's offsets are 0 or more, ascend, and end within the data.
+            let at = |index: usize| offsets.get(index).map_or(0, |&offset| offset as usize);
+            data.get(at(row)..at(row.saturating_add(1))).unwrap_or_default()
+        }
+        _ => &[],
+    }
+}
+
+fn window(
+    view: &View,
+    memory: &mut [u8],
+    column: i32,
+    row: i32,
+    count: i32,
+    pointer: i32,
+) -> Result<(i32, u64), Status> {
+    let (column, row, count) = column_range(view, column, row, count)?;
+    let width = column.declared.width().ok_or(Status::BadType)?;
+    let target = range_mut(memory, pointer, bytes_of(count, width)?)?;
+    let rows = Rows { first: row, count, selected: selected(view, row, count) };
+    match (&column.values, column.declared) {
+        (Values::I64(values), _) => rows.copy::<i64, i64>(values, target),
+        (Values::F64(values), _) => rows.copy::<f64, f64>(values, target),
+        (Values::I32(values), DataType::I32) => rows.copy::<i32, i32>(values, target),
+        (Values::I32(values), _) => rows.copy::<i32, i64>(values, target),
+        (Values::I16(values), DataType::I16) => rows.copy::<i16, i16>(values, target),
+        (Values::I16(values), DataType::I32) => rows.copy::<i16, i32>(values, target),
+        (Values::I16(values), _) => rows.copy::<i16, i64>(values, target),
+        (Values::I8(values), DataType::I8) => rows.copy::<i8, i8>(values, target),
+        (Values::I8(values), DataType::I16) => rows.copy::<i8, i16>(values, target),
+        (Values::I8(values), DataType::I32) => rows.copy::<i8, i32>(values, target),
+        (Values::I8(values), _) => rows.copy::<i8, i64>(values, target),
+        (Values::Bool(values), _) => rows.copy_bools(values, target),
+        (Values::Absent, _) => target.fill(0),
+        // Text has no width.
+        (Values::Bytes(..), _) => return Err(Status::BadType),
+    }
+    if let Some(nulls) = &column.nulls {
+        rows.zero_nulls(nulls, target, width);
+    }
+    Ok((answer(count)?, (count as u64).saturating_add(bytes_cost(target.len()))))
+}
+
+/// The rows of a window; those of `selected`, where they are given, else from `first` on. All of them exist.
+struct Rows<'a> {
+    first: usize,
+    count: usize,
+    selected: Option<&'a [u32]>,
+}
+
+impl Rows<'_> {
+    /// Copies values, widened from `S` to `D`. The target has room for exactly as many.
+    fn copy<S, D>(&self, values: &[S], target: &mut [u8])
+    where
+        S: bytemuck::Pod,
+        D: bytemuck::Pod + From<S>,
+    {
+        let targets = target.chunks_exact_mut(size_of::<D>());
+        if let Some(selected) = self.selected {
+            for (target, &row) in targets.zip(selected) {
+                if let Some(&value) = values.get(row as usize) {
+                    target.copy_from_slice(bytemuck::bytes_of(&D::from(value)));
+                }
+            }
+            return;
+        }
+        let values = values.get(self.first..self.first.saturating_add(self.count)).unwrap_or_default();
+        if size_of::<S>() == size_of::<D>() {
+            // `S` and `D` are the same type then: no two of the carried integers share a width.
+            let bytes: &[u8] = bytemuck::cast_slice(values);
+            if bytes.len() == target.len() {
+                target.copy_from_slice(bytes);
+            }
+            return;
+        }
+        for (target, &value) in targets.zip(values) {
+            target.copy_from_slice(bytemuck::bytes_of(&D::from(value)));
+        }
+    }
+
+    fn copy_bools(&self, values: &BooleanBuffer, target: &mut [u8]) {
+        if let Some(selected) = self.selected {
+            for (target, &row) in target.iter_mut().zip(selected) {
+                *target = u8::from(values.value(row as usize));
+            }
+            return;
+        }
+        let words = BitChunks::new(values.values(), values.offset().saturating_add(self.first), self.count);
+        for (targets, word) in target.chunks_mut(64).zip(words.iter_padded()) {
+            for (bit, target) in targets.iter_mut().enumerate() {
+                *target = (word >> bit) as u8 & 1;
+            }
+        }
+    }
+
+    /// A word of validity bits for every 64 rows; bits beyond the last row are 0.
+    fn validity(&self, nulls: &NullBuffer) -> impl Iterator<Item = u64> {
+        let contiguous = self.selected.is_none().then(|| {
+            let start = nulls.offset().saturating_add(self.first);
+            let chunks = BitChunks::new(nulls.validity(), start, self.count);
+            chunks.iter().chain(std::iter::once(chunks.remainder_bits()))
+        });
+        let gathered = self.selected.unwrap_or_default().chunks(64).map(|rows| {
+            let bits = rows.iter().enumerate().map(|(bit, &row)| u64::from(nulls.is_valid(row as usize)) << bit);
+            bits.fold(0, |word, bit| word | bit)
+        });
+        // There is an empty word too many where the rows are a multiple of 64.
+        contiguous.into_iter().flatten().chain(gathered).take(self.count.div_ceil(64))
+    }
+
+    /// How many of the values are there.
+    fn count_valid(&self, nulls: &NullBuffer) -> usize {
+        match self.selected {
+            None => {
+                let start = nulls.offset().saturating_add(self.first);
+                UnalignedBitChunk::new(nulls.validity(), start, self.count).count_ones()
+            }
+            Some(_) => self.validity(nulls).map(|word| word.count_ones() as usize).sum(),
+        }
+    }
+
+    fn zero_nulls(&self, nulls: &NullBuffer, target: &mut [u8], width: usize) {
+        if self.count_valid(nulls) == self.count {
+            return;
+        }
+        for (targets, word) in target.chunks_mut(64 * width).zip(self.validity(nulls)) {
+            if word == u64::MAX {
+                continue;
+            }
+            for (bit, target) in targets.chunks_exact_mut(width).enumerate() {
+                if word >> bit & 1 == 0 {
+                    target.fill(0);
+                }
+            }
+        }
+    }
+}
+
+fn window_bytes(
+    view: &View,
+    memory: &mut [u8],
+    [column, row, count, offsets, pointer, capacity]: [i32; 6],
+) -> Result<(i32, u64), Status> {
+    let (column, row, count) = column_range(view, column, row, count)?;
+    if column.declared.width().is_some() {
+        return Err(Status::BadType);
+    }
+    let offset_bytes = bytes_of(count.saturating_add(1), 4)?;
+    // Both ranges are checked before either is written to. Where they overlap, the offsets are written last.
+    range_mut(memory, offsets, offset_bytes)?;
+    let room = range_mut(memory, pointer, size(capacity))?;
+    let selected = selected(view, row, count);
+    if let (Values::Bytes(starts, data), None, None) = (&column.values, selected, &column.nulls) {
+        // Values follow one another as they shall in the guest: one copy.
+        let starts = starts.get(row..row.saturating_add(count).saturating_add(1)).unwrap_or_default();
+        let base = starts.first().map_or(0, |&start| start as usize);
+        let fits = |start: &i32| (*start as usize).saturating_sub(base) <= room.len();
+        let fitting = match starts.last() {
+            Some(last) if fits(last) => starts.len(),
+            _ => starts.partition_point(fits),
+        };
+        let starts = starts.get(..fitting).unwrap_or_default();
+        let end = starts.last().map_or(base, |&end| end as usize);
+        let bytes = data.get(base..end).unwrap_or_default();
+        if let Some(room) = room.get_mut(..bytes.len()) {
+            room.copy_from_slice(bytes);
+        }
+        let copied = bytes.len();
+        let targets = range_mut(memory, offsets, offset_bytes)?;
+        for (target, &start) in targets.as_chunks_mut::<4>().0.iter_mut().zip(starts) {
+            // Arrow's offsets are below 2^31, and none is below the first.
+            *target = (start as u32).wrapping_sub(base as u32).to_le_bytes();
+        }
+        let values = fitting.saturating_sub(1);
+        return Ok((answer(values)?, (values as u64).saturating_add(bytes_cost(copied))));
+    }
+    let mut ends: Vec<u32> = Vec::with_capacity(count);
+    let mut filled = 0_usize;
+    for position in 0..count {
+        let physical = match selected {
+            Some(rows) => rows.get(position).map_or(0, |&row| row as usize),
+            None => row.saturating_add(position),
+        };
+        let value = bytes_at(column, physical);
+        let end = filled.saturating_add(value.len());
+        let Some(target) = room.get_mut(filled..end) else { break };
+        target.copy_from_slice(value);
+        filled = end;
+        ends.push(u32::try_from(end).map_err(|_| Status::BadLength)?);
+    }
+    let targets = range_mut(memory, offsets, offset_bytes)?;
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    for (target, start) in targets.as_chunks_mut::<4>().0.iter_mut().zip(starts) {
+        *target = start.to_le_bytes();
+    }
+    Ok((answer(ends.len())?, (ends.len() as u64).saturating_add(bytes_cost(filled))))
+}
+
+fn window_validity(
+    view: &View,
+    memory: &mut [u8],
+    column: i32,
+    row: i32,
+    count: i32,
+    pointer: i32,
+) -> Result<(i32, u64), Status> {
+    let (column, row, count) = column_range(view, column, row, count)?;
+    let target = range_mut(memory, pointer, bitmap_bytes(count))?;
+    let cost = bytes_cost(target.len());
+    if !column.may_be_null() {
+        return Ok((1, 0));
+    }
+    let Some(nulls) = &column.nulls else {
+        target.fill(0);
+        return Ok((i32::from(count == 0), cost));
+    };
+    let rows = Rows { first: row, count, selected: selected(view, row, count) };
+    if rows.count_valid(nulls) == count {
+        return Ok((1, cost));
+    }
+    for (target, word) in target.chunks_mut(8).zip(rows.validity(nulls)) {
+        let word = word.to_le_bytes();
+        target.copy_from_slice(word.get(..target.len()).unwrap_or_default());
+    }
+    Ok((0, cost))
+}
+
+/// `None` where index or row is not right.
+fn validity_word(view: &View, column: i32, row: i32) -> Option<i64> {
+    let column = view.columns.get(size(column))?;
+    let row = size(row);
+    let left = view.rows.checked_sub(row).filter(|&left| left > 0)?;
+    let count = left.min(64);
+    let word = match &column.nulls {
+        Some(nulls) => Rows { first: row, count, selected: selected(view, row, count) }.validity(nulls).next()?,
+        None if column.may_be_null() => 0,
+        None => u64::MAX >> (64 - count),
+    };
+    Some(word.cast_signed())
+}

@@ -1,0 +1,93 @@
+//! Metrics: series and values.
+
+use wasmtime::{Caller, Linker};
+use weir_abi::{IMPORT_MODULE, Status};
+
+use super::meter::{CALL, bytes_cost, charge, with_batch, with_memory};
+use crate::Phase;
+use crate::guest_memory::{answer, bytes_of, f64s, index, labels, range, size, u32s};
+use crate::state::State;
+
+pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "metric_series",
+        |mut caller: Caller<'_, State>, metric: i32, pointer: i32, length: i32| {
+            with_memory(&mut caller, |state, memory| metric_series(state, memory, metric, pointer, length))
+        },
+    )?;
+    linker.func_wrap(IMPORT_MODULE, "metric_record", |mut caller: Caller<'_, State>, series: i32, value: f64| {
+        charge(&mut caller, CALL)?;
+        let state = caller.data_mut();
+        wasmtime::Result::Ok(match record(state, index(series), value) {
+            Ok(()) => 0,
+            Err(status) => status.code(),
+        })
+    })?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "metric_record_many",
+        |mut caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
+            with_batch(&mut caller, |state, memory| {
+                let count = size(count);
+                let series = u32s(range(memory, series, bytes_of(count, 4)?)?);
+                let values = f64s(range(memory, values, bytes_of(count, 8)?)?);
+                record_all(state, series.zip(values), count)
+            })
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "metric_record_column",
+        |mut caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
+            with_batch(&mut caller, |state, memory| {
+                let count = size(count);
+                let values = f64s(range(memory, values, bytes_of(count, 8)?)?);
+                state.recorder.check_handle(index(series))?;
+                record_all(state, values.map(|value| (index(series), value)), count)
+            })
+        },
+    )?;
+    Ok(())
+}
+
+fn metric_series(
+    state: &mut State,
+    memory: &[u8],
+    metric: i32,
+    pointer: i32,
+    length: i32,
+) -> Result<(i32, u64), Status> {
+    let count = state.recorder.labels(index(metric)).ok_or(Status::BadIndex)?;
+    let bytes = range(memory, pointer, size(length))?;
+    if bytes.len().saturating_sub(bytes_of(count, 4)?) > state.limits.series_label_bytes_max {
+        return Err(Status::Limit);
+    }
+    let labels = labels(bytes, count)?;
+    let handle = state.recorder.intern(index(metric), bytes, &labels)?;
+    Ok((answer(handle as usize)?, bytes_cost(bytes.len()).saturating_mul(8)))
+}
+
+fn record(state: &mut State, series: u32, value: f64) -> Result<(), Status> {
+    if state.phase != Phase::Batch {
+        return Err(Status::BadState);
+    }
+    state.recorder.check(series, value)?;
+    state.recorder.record(series, value);
+    Ok(())
+}
+
+/// Checks all, then records all.
+fn record_all(
+    state: &mut State,
+    values: impl Iterator<Item = (u32, f64)> + Clone,
+    count: usize,
+) -> Result<(i32, u64), Status> {
+    for (series, value) in values.clone() {
+        state.recorder.check(series, value)?;
+    }
+    for (series, value) in values {
+        state.recorder.record(series, value);
+    }
+    Ok((0, (count as u64).saturating_mul(2)))
+}

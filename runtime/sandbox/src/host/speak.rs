@@ -1,0 +1,74 @@
+//! Parameters, log lines, last words.
+
+use wasmtime::{Caller, Linker};
+use weir_abi::{IMPORT_MODULE, Status};
+
+use super::meter::{CALL, bytes_cost, charge, end, with_memory};
+use crate::guest_memory::{answer, index, range_mut, size, text};
+use crate::state::State;
+use crate::{LogLevel, ParamValue};
+
+pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.func_wrap(IMPORT_MODULE, "param_i64", |mut caller: Caller<'_, State>, param: i32| {
+        charge(&mut caller, CALL)?;
+        match caller.data().bound.params.get(size(param)) {
+            Some(&ParamValue::I64(value)) => Ok(value),
+            Some(&ParamValue::Bool(value)) => Ok(i64::from(value)),
+            _ => refuse_param(&mut caller, "param_i64", param),
+        }
+    })?;
+    linker.func_wrap(IMPORT_MODULE, "param_f64", |mut caller: Caller<'_, State>, param: i32| {
+        charge(&mut caller, CALL)?;
+        match caller.data().bound.params.get(size(param)) {
+            Some(&ParamValue::F64(value)) => Ok(value),
+            _ => refuse_param(&mut caller, "param_f64", param),
+        }
+    })?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "param_bytes",
+        |mut caller: Caller<'_, State>, param: i32, pointer: i32, capacity: i32| {
+            with_memory(&mut caller, |state, memory| {
+                let value = state.bound.params.get(size(param)).ok_or(Status::BadIndex)?;
+                let ParamValue::Utf8(value) = value else { return Err(Status::BadType) };
+                let room = range_mut(memory, pointer, size(capacity))?;
+                let length = answer(value.len())?;
+                let Some(room) = room.get_mut(..value.len()) else { return Ok((length, 0)) };
+                room.copy_from_slice(value.as_bytes());
+                Ok((length, bytes_cost(value.len())))
+            })
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "log",
+        |mut caller: Caller<'_, State>, level: i32, pointer: i32, length: i32| {
+            with_memory(&mut caller, |state, memory| {
+                #[cfg(test)]
+                assert!(!state.panic_in_log, "a host function panics");
+                let level = LogLevel::from_code(index(level)).ok_or(Status::BadValue)?;
+                let text = text(memory, pointer, length)?;
+                state.words.log(level, text, &state.limits);
+                Ok((0, bytes_cost(text.len())))
+            })
+        },
+    )?;
+    linker.func_wrap(IMPORT_MODULE, "last_words", |mut caller: Caller<'_, State>, pointer: i32, length: i32| {
+        with_memory(&mut caller, |state, memory| {
+            let text = text(memory, pointer, length)?;
+            state.words.set_last(text);
+            Ok((0, bytes_cost(text.len())))
+        })
+    })?;
+    Ok(())
+}
+
+#[cold]
+fn refuse_param<T>(caller: &mut Caller<'_, State>, import: &'static str, param: i32) -> wasmtime::Result<T> {
+    let params = &caller.data().bound.params;
+    let detail = match params.get(size(param)) {
+        Some(value) => format!("param {} is {}", index(param), value.param_type()),
+        None => format!("param {} of {}", index(param), params.len()),
+    };
+    end(caller, import, detail)
+}
