@@ -1,6 +1,6 @@
 //! The chain from sources over stages to sinks: names resolved, schemas compared, loose ends found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use weir_batch::Schema;
@@ -46,7 +46,11 @@ impl<'d> Chain<'d> {
     }
 
     /// The inputs of the next stage, and their schema where it is known.
-    pub(super) fn stage_input(&mut self, stage: &StageDraft<'_>, problems: &Problems) -> (Vec<Node>, Option<Arc<Schema>>) {
+    pub(super) fn stage_input(
+        &mut self,
+        stage: &StageDraft<'_>,
+        problems: &Problems,
+    ) -> (Vec<Node>, Option<Arc<Schema>>) {
         let index = self.stage_inputs.len();
         let inputs = self.resolve(&stage.input, Some(index), problems);
         let schema = self.common_schema(&inputs, &stage.input, &stage.place, problems);
@@ -84,21 +88,29 @@ impl<'d> Chain<'d> {
         if self.incomplete {
             return;
         }
+        let read: BTreeSet<Node> = self.stage_inputs.iter().flatten().chain(&self.sink_inputs).copied().collect();
         for (index, source) in sources.iter().enumerate() {
-            let node = Node::Source(index);
-            if !self.sink_inputs.contains(&node) && !self.stage_inputs.iter().flatten().any(|input| *input == node) {
+            if !read.contains(&Node::Source(index)) {
                 let help = format!("add `{}` to the `input` of a stage or sink, or remove the source", source.name);
                 problems.error(&source.place, "feeds no stage and no sink", help);
             }
         }
         // Stages only read from earlier ones, so that one pass from the last to the first knows all.
-        let mut useful = vec![false; stages.len()];
-        for index in (0..stages.len()).rev() {
-            let node = Node::Stage(index);
-            let read_by_useful = |(reader, inputs): (usize, &Vec<Node>)| inputs.contains(&node) && useful[reader];
-            useful[index] = observes.get(index).copied().unwrap_or(false)
-                || self.sink_inputs.contains(&node)
-                || self.stage_inputs.iter().enumerate().any(read_by_useful);
+        let mut useful = observes.to_vec();
+        let mark = |useful: &mut Vec<bool>, inputs: &[Node]| {
+            for input in inputs {
+                if let Node::Stage(index) = input
+                    && let Some(useful) = useful.get_mut(*index)
+                {
+                    *useful = true;
+                }
+            }
+        };
+        mark(&mut useful, &self.sink_inputs);
+        for (index, inputs) in self.stage_inputs.iter().enumerate().rev() {
+            if useful.get(index) == Some(&true) {
+                mark(&mut useful, inputs);
+            }
         }
         for (stage, _) in stages.iter().zip(&useful).filter(|(_, useful)| !**useful) {
             let help = format!("add `{}` to the `input` of a sink, or remove the stage", stage.name);
@@ -201,12 +213,13 @@ impl<'d> Chain<'d> {
                     _ => None,
                 };
                 let place = named.map_or_else(|| reader.child("input", reader.offset), |(place, _)| place.clone());
-                let message = format!(
-                    "`{}` gives {schema}, and `{}` gives {found}",
-                    self.name(first),
-                    self.name(other)
-                );
-                problems.error(&place, message, "what is read together needs the same fields in the same order");
+                let message =
+                    format!("`{}` gives ({schema}), and `{}` gives ({found})", self.name(first), self.name(other));
+                let help = match named {
+                    Some(_) => "what is read together needs the same fields in the same order",
+                    None => "both are read where no `input` says which: name one",
+                };
+                problems.error(&place, message, help);
             }
         }
         schema.filter(|_| alike).map(Arc::clone)

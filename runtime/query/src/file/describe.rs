@@ -4,10 +4,9 @@ use std::fmt;
 use std::path::Path;
 
 use weir_sandbox::{Isolation, Kind, OutputShape};
+use weir_sinks::{SinkConfig, StdoutFormat};
 
 use super::plan::{ErrorPolicy, Guarantee, Node, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
-use super::sink::SinkKind;
-use super::sink_config::StdoutFormat;
 
 /// What `weir check` prints: each source with its schema, each stage with its function and types, each sink, and what is
 /// promised. Ends with a line end.
@@ -71,7 +70,8 @@ impl Plan {
             writeln!(f, "  with {} = {value}", param.name)?;
         }
         for metric in &stage.function.metrics {
-            let labels = if metric.labels.is_empty() { String::new() } else { format!(" by {}", metric.labels.join(", ")) };
+            let labels =
+                if metric.labels.is_empty() { String::new() } else { format!(" by {}", metric.labels.join(", ")) };
             writeln!(f, "  records {} {}{labels}", metric.kind, metric.name)?;
         }
         writeln!(f, "  from  {}: {}", self.nodes(&stage.inputs), stage.bound.input_schema())?;
@@ -80,13 +80,13 @@ impl Plan {
 
     fn sink(&self, sink: &SinkPlan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sink {}: ", sink.name)?;
-        match &sink.kind {
-            SinkKind::Stdout(config) => match config.format {
+        match &sink.config {
+            SinkConfig::Stdout(config) => match config.format {
                 StdoutFormat::Table => write!(f, "standard output, a table of up to {} rows", config.rows_max)?,
                 StdoutFormat::JsonLines => f.write_str("standard output as json_lines")?,
                 StdoutFormat::Csv => f.write_str("standard output as csv")?,
             },
-            SinkKind::File(config) => {
+            SinkConfig::File(config) => {
                 write!(f, "{} {}", config.format, config.path.display())?;
                 if let Some(bytes) = config.rotate_bytes_max {
                     write!(f, ", a new file after {bytes} bytes")?;
@@ -94,8 +94,12 @@ impl Plan {
                 if let Some(after) = config.rotate_after {
                     write!(f, ", a new file after {} ms", after.as_millis())?;
                 }
+                if config.is_numbered() {
+                    f.write_str(", numbered")?;
+                }
             }
-            SinkKind::Count => f.write_str("counts and drops")?,
+            SinkConfig::Memory(_) => f.write_str("memory")?,
+            SinkConfig::Count => f.write_str("counts and drops")?,
         }
         writeln!(f, ", queue of {} batches", sink.queue_batches_max)?;
         writeln!(f, "  takes {}: {}", self.nodes(&sink.inputs), sink.schema)

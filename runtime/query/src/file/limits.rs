@@ -1,5 +1,6 @@
 //! Reading `[stages.limits]`.
 
+use toml::de::DeValue;
 use weir_sandbox::Limits;
 
 use super::table::{Item, Table};
@@ -60,7 +61,8 @@ fn size(item: &Item<'_>) -> Option<usize> {
 /// A number, or `"none"`: TOML has no null, and 0 would read as no fuel at all.
 fn fuel(item: &Item<'_>) -> Option<Option<u64>> {
     match item.value() {
-        toml::de::DeValue::String(_) => item.choice(&[("none", None)]),
-        _ => number(item).map(Some),
+        DeValue::String(word) if word == "none" => Some(None),
+        DeValue::Integer(_) => number(item).map(Some),
+        _ => item.wrong_type("an integer or \"none\""),
     }
 }

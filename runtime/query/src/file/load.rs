@@ -11,13 +11,13 @@ use super::bind::{BoundStage, Modules, bind};
 use super::chain::Chain;
 use super::names::{self, Names};
 use super::paths::Paths;
-use super::plan::{Delivery, ErrorPolicy, Guarantee, Plan, SinkPlan, SourcePlan, StagePlan};
+use super::plan::{ErrorPolicy, Plan, SinkPlan, SourcePlan, StagePlan};
 use super::problem::{Place, Problem, Problems, QueryFileError};
+use super::settings;
 use super::sink::{self, SinkDraft};
 use super::source::{self, SourceDraft};
 use super::stage::{self, StageDraft};
 use super::table::Table;
-use super::settings;
 
 /// The largest query file. One of a thousand stages has a tenth of it.
 const QUERY_FILE_BYTES_MAX: u64 = 1 << 20;
@@ -36,7 +36,7 @@ impl Plan {
             QueryFileError { path: path.to_owned(), problems: vec![problem] }
         })?;
         let mut paths = Paths::new(folder);
-        paths.read(&Place { key: "the query".to_owned(), offset: 0 }, path);
+        paths.query(path);
         parse(&text, paths).map_err(|problems| QueryFileError { path: path.to_owned(), problems })
     }
 
@@ -108,8 +108,8 @@ fn check(mut root: Table<'_>, mut paths: Paths<'_>, problems: &Problems) -> Opti
     };
     let sources = source::read(&mut root, &mut names, &mut paths, problems);
     let stages = stage::read(&mut root, &mut names, &mut paths, problems);
-    let sinks = sink::read(&mut root, &mut names, &mut paths, problems);
-    let delivery = root.section("delivery", settings::delivery);
+    let delivery = root.section("delivery", settings::delivery).unwrap_or_default();
+    let sinks = sink::read(&mut root, &mut paths, delivery.commit_every.is_some(), problems);
     let batching = root.section("batching", settings::batching).unwrap_or_default();
     let dead_letters_item = root.optional("dead_letters");
     let has_dead_letters = dead_letters_item.is_some();
@@ -125,8 +125,12 @@ fn check(mut root: Table<'_>, mut paths: Paths<'_>, problems: &Problems) -> Opti
         tenant: tenant?,
         sources: sources.into_iter().map(source_plan).collect::<Option<_>>()?,
         stages: stages.into_iter().zip(bound).map(|(draft, bound)| stage_plan(draft, bound)).collect::<Option<_>>()?,
-        sinks: sinks.into_iter().zip(sink_inputs).map(|(draft, input)| sink_plan(draft, input)).collect::<Option<_>>()?,
-        delivery: delivery.unwrap_or(Delivery { guarantee: Guarantee::AtLeastOnce, commit_every: None }),
+        sinks: sinks
+            .into_iter()
+            .zip(sink_inputs)
+            .map(|(draft, input)| sink_plan(draft, input))
+            .collect::<Option<_>>()?,
+        delivery,
         batching,
         dead_letters,
         warnings: Vec::new(),
@@ -197,7 +201,7 @@ fn sink_plan(draft: SinkDraft<'_>, (inputs, schema): Inputs) -> Option<SinkPlan>
     Some(SinkPlan {
         name: draft.name,
         inputs,
-        kind: draft.kind?,
+        config: draft.config?,
         schema: schema?,
         queue_batches_max: draft.queue_batches_max,
     })

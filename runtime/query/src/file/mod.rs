@@ -21,7 +21,6 @@ mod problem;
 mod schema;
 mod settings;
 mod sink;
-mod sink_config;
 mod source;
 mod stage;
 mod table;
@@ -32,4 +31,3 @@ pub use plan::{
     Batching, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan,
 };
 pub use problem::{Problem, QueryFileError};
-pub use sink::SinkKind;

@@ -8,8 +8,9 @@ use super::problem::{Place, Problems, clip, nearest};
 /// Resolves paths against the query file's folder, and remembers which are read and which are written.
 pub(super) struct Paths<'a> {
     folder: &'a Path,
-    read: Vec<(Place, PathBuf)>,
-    written: Vec<(Place, PathBuf)>,
+    // By what a message says of the file's use.
+    read: Vec<(String, PathBuf)>,
+    written: Vec<(String, PathBuf)>,
 }
 
 /// How many files of a folder are looked at for a name like the one that is not there.
@@ -50,21 +51,24 @@ impl<'a> Paths<'a> {
         (format!("there is no file `{}`", clip(written)), help)
     }
 
+    /// Remembers the query file.
+    pub(super) fn query(&mut self, path: &Path) {
+        self.read.push(("this is the query file itself".to_owned(), identity(path)));
+    }
+
     /// Remembers that a file is read.
     pub(super) fn read(&mut self, place: &Place, path: &Path) {
-        self.read.push((place.clone(), identity(path)));
+        self.read.push((format!("`{}` reads this file", place.key), identity(path)));
     }
 
     /// Remembers that a file is written, or reports that it is written or read already.
     pub(super) fn write(&mut self, place: &Place, path: &Path, problems: &Problems) {
         let identity = identity(path);
-        let is_same = |(_, other): &&(Place, PathBuf)| *other == identity;
-        if let Some((other, _)) = self.read.iter().find(is_same) {
-            problems.error(place, format!("`{}` reads this file", other.key), "write to another file");
-        } else if let Some((other, _)) = self.written.iter().find(is_same) {
-            problems.error(place, format!("`{}` writes this file too", other.key), "write to another file");
+        let mut uses = self.read.iter().chain(&self.written);
+        if let Some((used, _)) = uses.find(|(_, other)| *other == identity) {
+            problems.error(place, used.clone(), "write to another file");
         }
-        self.written.push((place.clone(), identity));
+        self.written.push((format!("`{}` writes this file too", place.key), identity));
     }
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use weir_batch::Schema;
 use weir_batch::format::Format;
 use weir_sandbox::{Bound, Function, Isolation, Limits, TenantId};
+use weir_sinks::SinkConfig;
 
 use super::Problem;
-use super::sink::SinkKind;
 
 /// A query that can be run: every name resolved, every module read, every function bound to the schema it gets.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub enum Node {
 /// Where records come from.
 #[derive(Debug)]
 pub struct SourcePlan {
-    /// The name, unique among sources, stages and sinks.
+    /// The name, unique among sources and stages.
     pub name: Arc<str>,
     /// What it reads.
     pub kind: SourceKind,
@@ -107,7 +107,7 @@ impl NexmarkStream {
 /// One guest function in the query.
 #[derive(Debug)]
 pub struct StagePlan {
-    /// The name, unique among sources, stages and sinks.
+    /// The name, unique among sources and stages.
     pub name: Arc<str>,
     /// What it reads: sources and earlier stages, at least one, all of one schema.
     pub inputs: Vec<Node>,
@@ -132,12 +132,12 @@ pub struct StagePlan {
 /// Where records go.
 #[derive(Debug)]
 pub struct SinkPlan {
-    /// The name, unique among sources, stages and sinks.
+    /// The name, unique among sinks.
     pub name: Arc<str>,
     /// What it takes: at least one point of the chain, all of one schema.
     pub inputs: Vec<Node>,
-    /// What it is.
-    pub kind: SinkKind,
+    /// What it is. Files are numbered where the query commits more than once, since a commit publishes a file.
+    pub config: SinkConfig,
     /// What it is given.
     pub schema: Arc<Schema>,
     /// How many batches wait for it at most, before the query waits.
@@ -168,7 +168,7 @@ impl ErrorPolicy {
 }
 
 /// What is promised, and when it is made good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
     /// The promise.
     pub guarantee: Guarantee,

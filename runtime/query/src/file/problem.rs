@@ -149,15 +149,19 @@ pub(super) fn clip(text: &str) -> String {
     clipped
 }
 
-/// The candidate that somebody may have meant by a word.
+/// The candidate that somebody may have meant by a word: a third of it mistyped, or much of it left out.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: String = word.chars().take(QUOTED_CHARS_MAX).flat_map(char::to_lowercase).collect();
+    let mistyped_max = word.chars().count().div_ceil(3);
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, _)| *likeness >= 0.8)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, candidate)| candidate)
+        .filter_map(|candidate| {
+            let lower = candidate.to_lowercase();
+            let (distance, likeness) = (strsim::osa_distance(&word, &lower), strsim::jaro_winkler(&word, &lower));
+            (distance <= mistyped_max || likeness >= 0.8).then_some((distance, likeness, candidate))
+        })
+        .min_by(|one, other| one.0.cmp(&other.0).then(other.1.total_cmp(&one.1)))
+        .map(|(_, _, candidate)| candidate)
 }
 
 /// ``did you mean `x`?`` where a candidate is near, else all candidates after `none_near`.

@@ -7,12 +7,19 @@ use weir_batch::{DataType, Field, Schema};
 use super::problem::{clip, suggest};
 use super::table::Item;
 
+/// The most fields of a schema: names are compared with each other.
+const FIELDS_MAX: usize = 4096;
+
 /// Reads `schema = { delay = "i64", origin = "utf8?" }`, in the order of the text.
 pub(super) fn declared(item: &Item<'_>) -> Option<Arc<Schema>> {
     let table = item.table()?;
     let items = table.items();
     if items.is_empty() {
         item.error("no field is declared", "write for example `schema = { delay = \"i64\", origin = \"utf8?\" }`");
+        return None;
+    }
+    if items.len() > FIELDS_MAX {
+        item.error(format!("{} fields are declared", items.len()), format!("declare at most {FIELDS_MAX}"));
         return None;
     }
     let mut fields = Vec::with_capacity(items.len());

@@ -5,30 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_batch::format::Format;
-use super::sink_config::{FileSinkConfig, IfExists, StdoutFormat, StdoutSinkConfig};
+use weir_sinks::{FileSinkConfig, IfExists, SinkConfig, SinkError, StdoutFormat, StdoutSinkConfig};
 
-use super::names::{self, Names};
+use super::names;
 use super::paths::Paths;
 use super::problem::{Place, Problems, clip};
 use super::stage::{self, Input};
 use super::table::Table;
 
-/// The kinds of sink, with their settings.
-#[derive(Clone, Debug)]
-pub enum SinkKind {
-    /// The standard output.
-    Stdout(StdoutSinkConfig),
-    /// A file, or several where it rotates.
-    File(FileSinkConfig),
-    /// Counts records and drops them.
-    Count,
-}
-
 /// A sink as far as it could be read. What is `None` was wrong, and has been reported.
 pub(super) struct SinkDraft<'a> {
     pub(super) place: Place,
     pub(super) name: Arc<str>,
-    pub(super) kind: Option<SinkKind>,
+    pub(super) config: Option<SinkConfig>,
     pub(super) input: Input<'a>,
     pub(super) queue_batches_max: usize,
 }
@@ -55,11 +44,12 @@ enum Kind {
     Count,
 }
 
-/// Reads every sink.
+/// Reads every sink. Sinks may be called as a source or stage is: nothing refers to a sink by name. `commits` says
+/// whether the query commits before its end.
 pub(super) fn read<'a>(
     root: &mut Table<'a>,
-    names: &mut Names,
     paths: &mut Paths<'_>,
+    commits: bool,
     problems: &Problems,
 ) -> Vec<SinkDraft<'a>> {
     let help = "write for example `[sinks.table]` with `kind = \"stdout\"`";
@@ -71,9 +61,8 @@ pub(super) fn read<'a>(
     let mut sinks = Vec::with_capacity(items.len());
     for (name, item) in items {
         names::check(name, &item.place, problems);
-        names.claim(name, "sink", &item.place, problems);
         let Some(table) = item.table() else { continue };
-        sinks.push(sink(name, table, paths, problems));
+        sinks.push(sink(name, table, paths, commits, problems));
     }
     warn_of_tables(&sinks, problems);
     sinks
@@ -81,7 +70,7 @@ pub(super) fn read<'a>(
 
 /// Two tables on one terminal interleave.
 fn warn_of_tables(sinks: &[SinkDraft<'_>], problems: &Problems) {
-    let is_stdout = |sink: &&SinkDraft<'_>| matches!(sink.kind, Some(SinkKind::Stdout(_)));
+    let is_stdout = |sink: &&SinkDraft<'_>| matches!(sink.config, Some(SinkConfig::Stdout(_)));
     let mut stdout = sinks.iter().filter(is_stdout);
     let Some(first) = stdout.next() else { return };
     for sink in stdout {
@@ -90,17 +79,23 @@ fn warn_of_tables(sinks: &[SinkDraft<'_>], problems: &Problems) {
     }
 }
 
-fn sink<'a>(name: &str, mut table: Table<'a>, paths: &mut Paths<'_>, problems: &Problems) -> SinkDraft<'a> {
+fn sink<'a>(
+    name: &str,
+    mut table: Table<'a>,
+    paths: &mut Paths<'_>,
+    commits: bool,
+    problems: &Problems,
+) -> SinkDraft<'a> {
     let place = table.place.clone();
     let kind = table.required("kind", "use one of `stdout`, `file`, `count`");
     let kind = kind.and_then(|item| item.choice(&KINDS));
     let input = stage::input(&mut table);
     let queue_batches_max = table.optional("queue_batches_max").and_then(|item| item.integer(1..=QUEUE_BATCHES_MAX));
-    let settled = match kind {
+    let config = match kind {
         None => None,
         Some(Kind::Stdout) => stdout(&mut table),
-        Some(Kind::File) => file(&mut table, paths, problems),
-        Some(Kind::Count) => Some(SinkKind::Count),
+        Some(Kind::File) => file(&mut table, paths, commits, problems),
+        Some(Kind::Count) => Some(SinkConfig::Count),
     };
     match kind {
         // Without its kind nothing is known of the other keys.
@@ -112,13 +107,13 @@ fn sink<'a>(name: &str, mut table: Table<'a>, paths: &mut Paths<'_>, problems: &
     SinkDraft {
         place,
         name: name.into(),
-        kind: settled,
+        config,
         input,
         queue_batches_max: size(queue_batches_max.unwrap_or(QUEUE_BATCHES_DEFAULT)),
     }
 }
 
-fn stdout(table: &mut Table<'_>) -> Option<SinkKind> {
+fn stdout(table: &mut Table<'_>) -> Option<SinkConfig> {
     let formats = [("table", StdoutFormat::Table), ("json_lines", StdoutFormat::JsonLines), ("csv", StdoutFormat::Csv)];
     let format = match table.optional("format") {
         None => Some(StdoutFormat::Table),
@@ -132,10 +127,10 @@ fn stdout(table: &mut Table<'_>) -> Option<SinkKind> {
         item.error("only a table leaves rows out", "leave out `rows_max`, or use `format = \"table\"`");
     }
     let rows_max = size(rows_max.unwrap_or(TABLE_ROWS_DEFAULT));
-    Some(SinkKind::Stdout(StdoutSinkConfig { format: format?, rows_max }))
+    Some(SinkConfig::Stdout(StdoutSinkConfig { format: format?, rows_max }))
 }
 
-fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> Option<SinkKind> {
+fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, commits: bool, problems: &Problems) -> Option<SinkConfig> {
     let path_item = table.required("path", "name the file, for example `path = \"out/late.parquet\"`");
     let format_item = table.optional("format");
     let formats: Vec<_> = Format::ALL.into_iter().map(|format| (format.name(), format)).collect();
@@ -153,25 +148,42 @@ fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> Op
         }
         _ => None,
     };
-    let rotate_bytes_max = table.optional("rotate_bytes_max").and_then(|item| item.integer(1..=u64::MAX >> 1));
+    let rotate_bytes_max = table.optional("rotate_bytes_max").and_then(|item| item.integer(1..=u64::MAX));
     let rotate_ms_max = table.optional("rotate_ms_max").and_then(|item| item.integer(1..=ROTATE_MS_MAX));
+    let if_exists_item = table.optional("if_exists");
     let choices = [("fail", IfExists::Fail), ("replace", IfExists::Replace)];
-    let if_exists = match table.optional("if_exists") {
+    let if_exists = match &if_exists_item {
         None => Some(IfExists::Fail),
         Some(item) => item.choice(&choices),
     };
-    let path = path_item.zip(written).map(|(item, written)| {
-        let path = paths.resolve(written);
-        paths.write(&item.place, &path, problems);
-        path
-    });
-    Some(SinkKind::File(FileSinkConfig {
-        path: path?,
-        format: format?,
+    let (path_item, written) = path_item.zip(written)?;
+    let path = paths.resolve(written);
+    paths.write(&path_item.place, &path, problems);
+    let config = FileSinkConfig {
+        path,
+        // What is missing has been reported; the checks below do not depend on it.
+        format: format.unwrap_or(Format::JsonLines),
         rotate_bytes_max,
         rotate_after: rotate_ms_max.map(Duration::from_millis),
-        if_exists: if_exists?,
-    }))
+        // Each commit publishes a file, and a second one needs another name.
+        numbered: commits,
+        if_exists: if_exists.unwrap_or_default(),
+    };
+    if let Err(SinkError::Config { key, reason }) = config.validate() {
+        problems.error(&table.place.child(key, path_item.place.offset), reason, "");
+        return None;
+    }
+    if config.is_numbered() {
+        if let Some(item) = if_exists_item.filter(|_| if_exists == Some(IfExists::Replace)) {
+            let message =
+                "files are numbered, because they rotate or the query commits before its end: none is replaced";
+            problems.warning(&item.place, message, "new ones go on after the highest number");
+        }
+    } else if if_exists == Some(IfExists::Fail) && config.path.exists() {
+        let message = format!("`{}` exists, so that a run will fail", clip(written));
+        problems.warning(&path_item.place, message, "remove it, or set `if_exists = \"replace\"`");
+    }
+    (format.is_some() && if_exists.is_some()).then_some(SinkConfig::File(config))
 }
 
 /// Both bounds of such numbers lie below what any machine counts to.

@@ -158,7 +158,8 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
         if infer || format.carries_schema() {
             draft.schema = common_schema(&files, format, problems).filter(|_| complete);
         } else {
-            let help = "declare it, for example `schema = { delay = \"i64\", origin = \"utf8?\" }`, or set `infer = true`";
+            let help =
+                "declare it, for example `schema = { delay = \"i64\", origin = \"utf8?\" }`, or set `infer = true`";
             problems.error(
                 &table.place.child("schema", table.place.offset),
                 format!("missing: {format} files carry no schema"),
@@ -227,7 +228,7 @@ fn common_schema(files: &[SourceFile<'_>], format: Format, problems: &Problems) 
             None => common = Some((Arc::new(schema), file.written)),
             Some((first, _)) if **first == schema => {}
             Some((first, first_path)) => {
-                let message = format!("`{}` holds {schema}, `{}` {first}", clip(file.written), clip(first_path));
+                let message = format!("`{}` holds ({schema}), `{}` ({first})", clip(file.written), clip(first_path));
                 problems.error(&file.place, message, "files of one source need the same fields: declare `schema`");
                 return None;
             }
@@ -238,13 +239,7 @@ fn common_schema(files: &[SourceFile<'_>], format: Format, problems: &Problems) 
 
 /// Compares a declared schema with what the files say of themselves. Nulls are not compared: where the schema admits
 /// none, a record that holds one is a record that does not decode.
-fn check_declared(
-    item: &Item<'_>,
-    declared: &Schema,
-    files: &[SourceFile<'_>],
-    format: Format,
-    problems: &Problems,
-) {
+fn check_declared(item: &Item<'_>, declared: &Schema, files: &[SourceFile<'_>], format: Format, problems: &Problems) {
     // Lines of JSON are told record by record only.
     if format == Format::JsonLines {
         return;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use weir_sandbox::{Isolation, Limits};
 
+use super::limits;
 use super::names::{self, Names};
 use super::paths::Paths;
 use super::plan::ErrorPolicy;
 use super::problem::{Place, Problems};
 use super::source::POLICIES;
 use super::table::{Item, Table};
-use super::limits;
 
 /// A stage as far as it could be read. What is `None` was wrong, and has been reported.
 pub(super) struct StageDraft<'a> {

@@ -7,6 +7,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::{Place, Problems, clip, suggest};
 
+/// The longest list that is read, be it of stages, paths or names: checks compare elements with each other.
+const LIST_MAX: usize = 1000;
+
 /// A table being read. Each key that is asked for becomes a known one; [`Table::finish`] reports the others.
 pub(super) struct Table<'a> {
     pub(super) place: Place,
@@ -122,7 +125,10 @@ impl<'a> Item<'a> {
         let value = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
         let value = value.and_then(|value| u64::try_from(value).ok()).filter(|value| range.contains(value));
         if value.is_none() {
-            let help = format!("use a number from {} to {}", range.start(), range.end());
+            let help = match (range.start(), range.end()) {
+                (start, &u64::MAX) => format!("use a number of at least {start}"),
+                (start, end) => format!("use a number from {start} to {end}"),
+            };
             self.error(format!("{} is out of range", clip(&integer.to_string())), help);
         }
         value
@@ -149,6 +155,10 @@ impl<'a> Item<'a> {
         let DeValue::Array(array) = self.value else {
             return self.wrong_type("a list of tables").unwrap_or_default();
         };
+        if array.len() > LIST_MAX {
+            self.error(format!("a list of {}", array.len()), format!("use at most {LIST_MAX}"));
+            return Vec::new();
+        }
         let mut tables = Vec::with_capacity(array.len());
         for (index, element) in array.iter().enumerate() {
             let item = self.element(index, element);
@@ -170,6 +180,10 @@ impl<'a> Item<'a> {
             DeValue::String(_) => Some(vec![(self.place.clone(), self.text()?)]),
             DeValue::Array(array) if array.is_empty() => {
                 self.error("an empty list", "name at least one");
+                None
+            }
+            DeValue::Array(array) if array.len() > LIST_MAX => {
+                self.error(format!("a list of {}", array.len()), format!("name at most {LIST_MAX}"));
                 None
             }
             DeValue::Array(array) => {

@@ -1,0 +1,244 @@
+//! Query files without mistakes, and the plans that they are.
+
+use expect_test::expect;
+
+use super::{GOOD, check_plan, edited};
+
+#[test]
+fn a_file_through_a_stage_into_two_sinks() {
+    check_plan(
+        GOOD,
+        &expect![[r#"
+        query late-flights of tenant demo
+        source flights: csv flights.csv, schema declared
+          gives date timestamp, delay i64, distance i64?, origin utf8, destination utf8
+        stage late: filter-map `late` of flights.wasm, bad records are skipped
+          with min_delay = 60
+          from  flights: date timestamp, delay i64, distance i64?, origin utf8, destination utf8
+          gives date timestamp, route utf8, minutes i64
+        sink table: standard output, a table of up to 10 rows, queue of 4 batches
+          takes late: date timestamp, route utf8, minutes i64
+        sink archive: parquet out/late.parquet, queue of 4 batches
+          takes late: date timestamp, route utf8, minutes i64
+        delivery at least once, committed at the end of the stream
+        batches of up to 8192 records or 100 ms
+    "#]],
+    );
+}
+
+#[test]
+fn everything_that_can_be_said() {
+    check_plan(
+        r#"
+name = "all"
+
+[sources.a]
+kind = "file"
+paths = ["flights.csv", "./flights.csv"]
+format = "csv"
+infer = true
+on_error = "dead_letter"
+
+[sources.b]
+kind = "generator"
+batches = 1_000
+
+[sources.c]
+kind = "nexmark"
+stream = "bid"
+events = 0x10
+
+[[stages]]
+name = "delays"
+module = "flights.wasm"
+function = "delays"
+input = ["a"]
+isolation = "fresh"
+
+[[stages]]
+name = "scaled"
+module = "flights.wasm"
+function = "scaled"
+params = { factor = 2, unit = "mi" }
+carry = "all"
+on_error = "dead_letter"
+limits = { fuel_batch_max = "none", deadline_ms_max = 50 }
+
+[sinks.scaled]
+kind = "file"
+path = "out/scaled"
+format = "bincode"
+rotate_bytes_max = 1000000
+rotate_ms_max = 60000
+if_exists = "replace"
+queue_batches_max = 16
+
+[sinks.generated]
+kind = "count"
+input = "b"
+
+[sinks.bids]
+kind = "stdout"
+format = "json_lines"
+input = "c"
+
+[delivery]
+commit_ms = 5000
+
+[batching]
+records_max = 100
+delay_ms_max = 20
+
+[dead_letters]
+path = "dead/letters.jsonl"
+"#,
+        &expect![[r#"
+            query all of tenant default
+            source a: csv flights.csv, flights.csv, schema of the file, bad records go to the dead letters
+              gives date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
+            source b: generator, 1000 batches
+              gives id i64, name utf8, value f64
+            source c: nexmark bid, 16 events
+              gives auction i64, bidder i64, price i64, channel utf8, url utf8, date_time timestamp, extra utf8
+            stage delays: metrics `delays` of flights.wasm, a fresh instance each batch
+              records counter flights by origin
+              records histogram delay_minutes
+              from  a: date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
+              gives date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
+            stage scaled: map `scaled` of flights.wasm, bad records go to the dead letters
+              with factor = 2.0
+              with unit = "mi"
+              from  delays: date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
+              gives date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?, scaled f64
+            sink scaled: bincode out/scaled, a new file after 1000000 bytes, a new file after 60000 ms, numbered, queue of 16 batches
+              takes scaled: date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?, scaled f64
+            sink generated: counts and drops, queue of 4 batches
+              takes b: id i64, name utf8, value f64
+            sink bids: standard output as json_lines, queue of 4 batches
+              takes c: auction i64, bidder i64, price i64, channel utf8, url utf8, date_time timestamp, extra utf8
+            delivery at least once, committed every 5000 ms
+            batches of up to 100 records or 20 ms
+            dead letters to dead/letters.jsonl
+            warning, line 42: sinks.scaled.if_exists: files are numbered, because they rotate or the query commits before its end: none is replaced; new ones go on after the highest number
+        "#]],
+    );
+}
+
+#[test]
+fn the_smallest_query() {
+    check_plan(
+        r#"
+name = "copy"
+sources.flights = { kind = "file", path = "sample.parquet" }
+sinks.out = { kind = "stdout" }
+"#,
+        &expect![[r#"
+            query copy of tenant default
+            source flights: parquet sample.parquet, schema of the file
+              gives date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
+            sink out: standard output, a table of up to 20 rows, queue of 4 batches
+              takes flights: date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
+            delivery at least once, committed at the end of the stream
+            batches of up to 8192 records or 100 ms
+        "#]],
+    );
+}
+
+#[test]
+fn a_parquet_file_of_which_some_columns_are_declared() {
+    check_plan(
+        r#"
+name = "columns"
+sources.flights = { kind = "file", path = "sample.parquet", schema = { origin = "utf8", delay = "i64" } }
+stages = [{ name = "is-late", module = "flights.wasm", function = "is_late" }]
+sinks.out = { kind = "stdout" }
+"#,
+        &expect![[r#"
+            query columns of tenant default
+            source flights: parquet sample.parquet, schema declared
+              gives origin utf8, delay i64
+            stage is-late: filter `is_late` of flights.wasm
+              from  flights: origin utf8, delay i64
+              gives origin utf8, delay i64
+            sink out: standard output, a table of up to 20 rows, queue of 4 batches
+              takes is-late: origin utf8, delay i64
+            delivery at least once, committed at the end of the stream
+            batches of up to 8192 records or 100 ms
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_odd_is_a_warning() {
+    let more = r#"
+[[stages]]
+name = "unread"
+module = "flights.wasm"
+function = "is_late"
+input = "flights"
+
+[sinks.again]
+kind = "stdout"
+input = "late"
+"#;
+    check_plan(
+        &(edited("rows_max = 10", "input = \"late\"")
+            .replace("[sinks.archive]\n", "[sinks.archive]\ninput = \"late\"\n")
+            + more),
+        &expect![[r#"
+        query late-flights of tenant demo
+        source flights: csv flights.csv, schema declared
+          gives date timestamp, delay i64, distance i64?, origin utf8, destination utf8
+        stage late: filter-map `late` of flights.wasm, bad records are skipped
+          with min_delay = 60
+          from  flights: date timestamp, delay i64, distance i64?, origin utf8, destination utf8
+          gives date timestamp, route utf8, minutes i64
+        stage unread: filter `is_late` of flights.wasm
+          from  flights: date timestamp, delay i64, distance i64?, origin utf8, destination utf8
+          gives date timestamp, delay i64, distance i64?, origin utf8, destination utf8
+        sink table: standard output, a table of up to 20 rows, queue of 4 batches
+          takes late: date timestamp, route utf8, minutes i64
+        sink archive: parquet out/late.parquet, queue of 4 batches
+          takes late: date timestamp, route utf8, minutes i64
+        sink again: standard output, a table of up to 20 rows, queue of 4 batches
+          takes late: date timestamp, route utf8, minutes i64
+        delivery at least once, committed at the end of the stream
+        batches of up to 8192 records or 100 ms
+        warning, line 35: stages.unread: its output reaches no sink; add `unread` to the `input` of a sink, or remove the stage
+        warning, line 41: sinks.again: `table` writes to the standard output as well: their lines will mix; send one of them to a file
+    "#]],
+    );
+}
+
+#[test]
+fn what_will_not_work_as_it_looks_is_a_warning() {
+    check_plan(
+        r#"
+name = "copy"
+sources.flights = { kind = "file", path = "sample.parquet" }
+
+[sinks.there]
+kind = "file"
+path = "flights.jsonl"
+
+[sinks.numbered]
+kind = "file"
+path = "out.csv"
+rotate_ms_max = 1
+if_exists = "replace"
+"#,
+        &expect![[r#"
+            query copy of tenant default
+            source flights: parquet sample.parquet, schema of the file
+              gives date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
+            sink there: json_lines flights.jsonl, queue of 4 batches
+              takes flights: date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
+            sink numbered: csv out.csv, a new file after 1 ms, numbered, queue of 4 batches
+              takes flights: date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
+            delivery at least once, committed at the end of the stream
+            batches of up to 8192 records or 100 ms
+            warning, line 7: sinks.there.path: `flights.jsonl` exists, so that a run will fail; remove it, or set `if_exists = "replace"`
+            warning, line 13: sinks.numbered.if_exists: files are numbered, because they rotate or the query commits before its end: none is replaced; new ones go on after the highest number
+        "#]],
+    );
+}
