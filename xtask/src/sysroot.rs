@@ -33,7 +33,9 @@ pub(crate) fn write_wrapper(folder: &Path) -> Result<PathBuf> {
 /// Debian's compiler comes without the linker that it calls for wasm; the one beside this machine's rustc takes its place.
 /// Called again on a compiler that is in use already, it mends a link to a toolchain that was removed since.
 pub(crate) fn link_linker(workspace: &Workspace, folder: &Path) -> Result<()> {
-    for host in folder.join("unpacked/usr/lib/rustlib").read_dir()?.flatten() {
+    let hosts = folder.join("unpacked/usr/lib/rustlib");
+    let entries = hosts.read_dir().with_context(|| format!("could not list {}", hosts.display()))?;
+    for host in entries.flatten() {
         if !host.file_name().to_string_lossy().contains("-linux-") {
             continue;
         }
