@@ -3,6 +3,9 @@
 mod hostile;
 mod right;
 mod wrong;
+mod wrong_sink;
+mod wrong_source;
+mod wrong_stage;
 
 use std::path::{Path, PathBuf};
 

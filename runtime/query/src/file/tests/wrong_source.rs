@@ -1,0 +1,258 @@
+//! Ways of getting a source wrong.
+
+use expect_test::expect;
+
+use super::{check, check_edit};
+
+#[test]
+fn an_unknown_source_kind() {
+    check_edit(
+        "kind = \"file\"\npath = \"flights.csv\"",
+        "kind = \"flie\"\npath = \"flights.csv\"",
+        &expect!["late.toml:5: sources.flights.kind: `flie` is not known here; did you mean `file`?"],
+    );
+}
+
+#[test]
+fn a_source_file_that_is_not_there() {
+    check_edit(
+        r#"path = "flights.csv""#,
+        r#"path = "flihgts.csv""#,
+        &expect!["late.toml:6: sources.flights.path: there is no file `flihgts.csv`; did you mean `flights.csv`?"],
+    );
+}
+
+#[test]
+fn a_source_that_is_a_folder() {
+    check_edit(
+        r#"path = "flights.csv""#,
+        "path = \".\"\nformat = \"csv\"",
+        &expect!["late.toml:6: sources.flights.path: `.` is not a file; name a file"],
+    );
+}
+
+#[test]
+fn a_source_without_a_path() {
+    check_edit(
+        "path = \"flights.csv\"\n",
+        "",
+        &expect![[
+            r#"late.toml:4: sources.flights.path: missing; name the file, or several as `paths = ["a.csv", "b.csv"]`"#
+        ]],
+    );
+}
+
+#[test]
+fn both_path_and_paths() {
+    check_edit(
+        r#"path = "flights.csv""#,
+        "path = \"flights.csv\"\npaths = [\"flights.csv\"]",
+        &expect!["late.toml:7: sources.flights.paths: `path` is given as well; leave out one of them"],
+    );
+}
+
+#[test]
+fn an_unknown_format() {
+    check_edit(
+        r#"path = "flights.csv""#,
+        "path = \"flights.csv\"\nformat = \"cvs\"",
+        &expect!["late.toml:7: sources.flights.format: `cvs` is not known here; did you mean `csv`?"],
+    );
+}
+
+#[test]
+fn a_format_that_cannot_be_read() {
+    check_edit(
+        r#"path = "flights.csv""#,
+        r#"path = "bids.bincode""#,
+        &expect![
+            "late.toml:6: sources.flights.path: bincode files can be written but not read; use one of `json_lines`, `csv`, `parquet`, `arrow_ipc`"
+        ],
+    );
+}
+
+#[test]
+fn a_suffix_that_tells_no_format() {
+    check_edit(
+        r#"path = "flights.csv""#,
+        r#"path = "flights.wasm""#,
+        &expect![
+            "late.toml:6: sources.flights.path: the suffix of `flights.wasm` does not tell the format; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`"
+        ],
+    );
+}
+
+#[test]
+fn a_schema_that_is_missing() {
+    check_edit(
+        "schema = { date = \"timestamp\", delay = \"i64\", distance = \"i64?\", origin = \"utf8\", destination = \"utf8\" }\n",
+        "",
+        &expect![[
+            r#"late.toml:4: sources.flights.schema: missing: csv files carry no schema; declare it, for example `schema = { delay = "i64", origin = "utf8?" }`, or set `infer = true`"#
+        ]],
+    );
+}
+
+#[test]
+fn schema_types_that_are_none() {
+    check_edit(
+        r#"{ date = "timestamp", delay = "i64", distance = "i64?""#,
+        r#"{ date = "datetime", delay = "i46", distance = 64"#,
+        &expect![[r#"
+        late.toml:7: sources.flights.schema.date: `datetime` is not a type; use `timestamp`
+        late.toml:7: sources.flights.schema.delay: `i46` is not a type; did you mean `i16`?
+        late.toml:7: sources.flights.schema.distance: expected a string, found an integer"#]],
+    );
+}
+
+#[test]
+fn a_field_that_the_file_lacks() {
+    check_edit(
+        r#"distance = "i64?""#,
+        r#"distanse = "i64?""#,
+        &expect![
+            "late.toml:7: sources.flights.schema.distanse: `flights.csv` has no such field; did you mean `distance`?"
+        ],
+    );
+}
+
+#[test]
+fn a_field_of_the_system() {
+    check_edit(
+        r#"distance = "i64?""#,
+        r#"_distance = "i64?""#,
+        &expect![
+            "late.toml:7: sources.flights.schema._distance: `_distance` cannot be a field's name: names that begin with `_` are the system's"
+        ],
+    );
+}
+
+#[test]
+fn infer_beside_a_schema() {
+    check_edit(
+        r#"path = "flights.csv""#,
+        "path = \"flights.csv\"\ninfer = true",
+        &expect!["late.toml:7: sources.flights.infer: the schema is declared as well; leave out `infer` or `schema`"],
+    );
+}
+
+#[test]
+fn a_source_that_feeds_nothing() {
+    check(
+        r#"
+name = "unread"
+
+[sources.seed]
+kind = "generator"
+batches = 1
+
+[sources.more]
+kind = "generator"
+batches = 1
+
+[sinks.count]
+kind = "count"
+input = "seed"
+"#,
+        &expect![
+            "late.toml:8: sources.more: feeds no stage and no sink; add `more` to the `input` of a stage or sink, or remove the source"
+        ],
+    );
+}
+
+#[test]
+fn sources_of_different_schemas_that_nobody_chose_from() {
+    check_edit(
+        "[batching]",
+        "[sources.more]\nkind = \"generator\"\nbatches = 1\n\n[batching]",
+        &expect![
+            "late.toml:9: stages.late.input: `flights` gives (date timestamp, delay i64, distance i64?, origin utf8, destination utf8), and `more` gives (id i64, name utf8, value f64); both are read where no `input` says which: name one"
+        ],
+    );
+}
+
+#[test]
+fn sources_of_other_kinds() {
+    check(
+        r#"
+name = "kinds"
+
+[sources.seed]
+kind = "generator"
+batches = 0
+on_error = "skip"
+
+[sources.bids]
+kind = "nexmark"
+stream = "bids"
+seed = 4
+
+[sources.old-name]
+path = "x.csv"
+
+[sinks.count]
+kind = "count"
+format = "csv"
+input = ["seed", "bids"]
+"#,
+        &expect![[r#"
+            late.toml:6: sources.seed.batches: 0 is out of range; use a number from 1 to 1000000000000
+            late.toml:7: sources.seed.on_error: a generator source has no such key; its keys are `kind`, `batches`
+            late.toml:9: sources.bids.events: missing; say how many records of the stream to make
+            late.toml:11: sources.bids.stream: `bids` is not known here; did you mean `bid`?
+            late.toml:12: sources.bids.seed: a nexmark source has no such key; its keys are `kind`, `stream`, `events`
+            late.toml:14: sources.old-name.kind: missing; use one of `file`, `generator`, `nexmark`
+            late.toml:14: sources.old-name: feeds no stage and no sink; add `old-name` to the `input` of a stage or sink, or remove the source
+            late.toml:19: sinks.count.format: a count sink has no such key; its keys are `kind`, `input`, `queue_batches_max`"#]],
+    );
+}
+
+#[test]
+fn a_declared_schema_that_differs_from_a_parquet_file() {
+    check(
+        r#"
+name = "sample"
+
+[sources.flights]
+kind = "file"
+path = "sample.parquet"
+
+[sources.flights.schema]
+delay = "utf8"
+carrier = "utf8"
+origin = "utf8"
+
+[sinks.count]
+kind = "count"
+"#,
+        &expect![[r#"
+            late.toml:9: sources.flights.schema.delay: `sample.parquet` holds delay i64?; declare it as i64
+            late.toml:10: sources.flights.schema.carrier: `sample.parquet` has no such field; it has `date`, `delay`, `distance`, `origin`, `destination`"#]],
+    );
+}
+
+#[test]
+fn files_that_do_not_belong_together() {
+    check(
+        r#"
+name = "mixed"
+
+[sources.flights]
+kind = "file"
+paths = ["flights.csv", "flights.jsonl"]
+infer = true
+
+[sources.broken]
+kind = "file"
+path = "text.wasm"
+format = "parquet"
+
+[sinks.count]
+kind = "count"
+input = ["flights", "broken"]
+"#,
+        &expect![[r#"
+            late.toml:6: sources.flights.paths[1]: a json_lines file among csv files; make a source of its own for each format
+            late.toml:11: sources.broken.path: `text.wasm` cannot be read as parquet: not a whole parquet file: Parquet error: Invalid Parquet file. Corrupt footer"#]],
+    );
+}
