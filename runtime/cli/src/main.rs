@@ -1,2 +1,49 @@
-//! The `weir` command.
-fn main() {}
+//! The `weir` command: checks, runs and explains queries and modules.
+
+mod args;
+mod command;
+mod exit;
+mod live;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    log_to_stderr(args.json);
+    let done = match args.command {
+        Command::Run(run) => command::run::run(&run, args.json),
+        Command::Check(check) => command::check::check(&check),
+        Command::Schema(schema) => command::schema::schema(&schema, args.json),
+        Command::Inspect(inspect) => command::inspect::inspect(&inspect, args.json),
+        Command::Try(try_out) => command::try_out::try_out(&try_out, args.json),
+        Command::New(new) => command::new::new(&new),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            if exit::is_closed_pipe(&error) {
+                return Exit::Done.into();
+            }
+            exit::report(&error, args.json);
+            Exit::of(&error).into()
+        }
+    }
+}
+
+/// Log lines go to standard error, never to standard output, which is the data's. `WEIR_LOG` chooses what is shown.
+fn log_to_stderr(json: bool) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("warn,guest=info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        builder.json().init();
+    } else {
+        let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        builder.with_ansi(colour).without_time().init();
+    }
+}

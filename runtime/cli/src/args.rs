@@ -1,0 +1,106 @@
+//! What the command line takes.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Runs tenants' WebAssembly functions over streams of records.
+///
+/// Exit codes: 0 done (also when drained after ctrl-C, or when the reader of standard output went away); 1 the query
+/// failed while it ran; 2 the command line, a query file, a module or an input is wrong, and nothing ran; 130 a second ctrl-C ended
+/// it at once.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version)]
+pub(crate) struct Args {
+    /// Answer in JSON, one object a line: results on standard output, progress, summaries and errors on standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a query file until its input ends or ctrl-C.
+    Run(Run),
+    /// Check a query file, and say what it would do.
+    Check(Check),
+    /// Print the schema of a file, as a query file declares it.
+    Schema(Schema),
+    /// Say what a module declares, imports and costs.
+    Inspect(Inspect),
+    /// Run one function of a module over a file, and print rows, metrics, errors, fuel and time.
+    Try(Try),
+    /// Make a guest crate that builds and passes its own test.
+    New(New),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    /// The query file.
+    pub(crate) query: PathBuf,
+    /// Print no progress and no summary.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Check {
+    /// The query file.
+    pub(crate) query: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Schema {
+    /// A JSON lines, CSV, Parquet or Arrow IPC file.
+    pub(crate) file: PathBuf,
+    /// The format, where the file's suffix does not tell.
+    #[arg(long)]
+    pub(crate) format: Option<String>,
+    /// Records to look at where the format carries no schema.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) records_max: usize,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Inspect {
+    /// A WebAssembly module.
+    pub(crate) module: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Try {
+    /// A WebAssembly module.
+    pub(crate) module: PathBuf,
+    /// The records: a JSON lines, CSV, Parquet or Arrow IPC file.
+    #[arg(long, short)]
+    pub(crate) input: PathBuf,
+    /// The input's format, where its suffix does not tell.
+    #[arg(long)]
+    pub(crate) format: Option<String>,
+    /// The function, where the module has more than one.
+    #[arg(long, short)]
+    pub(crate) function: Option<String>,
+    /// A parameter, as name=value; may stand several times.
+    #[arg(long = "param", short = 'p', value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// Carry all input fields into the output.
+    #[arg(long)]
+    pub(crate) carry: bool,
+    /// Records to run over; all without it.
+    #[arg(long, short = 'n')]
+    pub(crate) records_max: Option<usize>,
+    /// Output rows to print.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) rows_max: usize,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct New {
+    /// The crate's name, and the folder's.
+    pub(crate) name: String,
+    /// The folder of the `weir-guest` crate; without it the one that this command was built beside.
+    #[arg(long)]
+    pub(crate) sdk: Option<PathBuf>,
+}

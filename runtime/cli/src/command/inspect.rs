@@ -1,0 +1,130 @@
+//! `weir inspect`.
+
+use std::fs;
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use serde_json::{Value, json};
+use weir_batch::Field;
+use weir_sandbox::{Engine, EngineConfig, Function, Limits, Module, TenantId};
+
+use crate::args;
+use crate::exit::{Exit, wrong};
+use crate::live::grouped;
+
+pub(crate) fn inspect(args: &args::Inspect, json: bool) -> anyhow::Result<Exit> {
+    let engine = Engine::new(&EngineConfig::default())?;
+    let module = admit(&engine, &args.module, &Limits::default())?;
+    let mut stdout = std::io::stdout().lock();
+    if json {
+        writeln!(stdout, "{}", as_json(&module))?;
+    } else {
+        print(&mut stdout, &module)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The module in this file, admitted for a tenant of the command's own.
+pub(crate) fn admit(engine: &Engine, path: &std::path::Path, limits: &Limits) -> anyhow::Result<Arc<Module>> {
+    let bytes = fs::read(path).with_context(|| path.display().to_string()).map_err(|error| wrong(anyhow!("{error:#}")))?;
+    let tenant: TenantId = "local".parse().map_err(|error| anyhow!("{error}"))?;
+    engine
+        .admit(&tenant, &bytes, limits)
+        .map_err(|refusal| wrong(anyhow!("{}: refused ({}): {refusal}", path.display(), refusal.code())))
+}
+
+fn print(out: &mut impl Write, module: &Module) -> std::io::Result<()> {
+    writeln!(out, "module {}", module.digest())?;
+    let native = grouped(module.native_bytes() as u64);
+    let bytes = grouped(module.bytes_len() as u64);
+    writeln!(out, "  {bytes} bytes, {native} of native code, compiled in {:.0} ms", millis(module))?;
+    let maximum = match module.memory_bytes_max() {
+        Some(bytes) => format!("at most {}", grouped(bytes)),
+        None => "at most what its tenant may use".to_owned(),
+    };
+    writeln!(out, "  memory: {} bytes at first, {maximum}", grouped(module.memory_bytes_min()))?;
+    writeln!(out, "  imports: {}", module.imports().join(", "))?;
+    for function in &module.manifest().functions {
+        writeln!(out)?;
+        let fallible = if function.fallible { ", fallible" } else { "" };
+        writeln!(out, "{} ({}{fallible})", function.name, function.kind)?;
+        for line in function.doc.lines() {
+            writeln!(out, "  {}", line.escape_debug())?;
+        }
+        fields(out, "reads", &function.input)?;
+        fields(out, "writes", &function.output)?;
+        for param in &function.params {
+            let default = match &param.default {
+                Some(value) => format!(" = {value}"),
+                None => ", required".to_owned(),
+            };
+            writeln!(out, "  param   {} {}{default}{}", param.name, param.kind, help(&param.help))?;
+        }
+        for metric in &function.metrics {
+            let labels = if metric.labels.is_empty() { String::new() } else { format!(" by {}", metric.labels.join(", ")) };
+            let unit = if metric.unit.is_empty() { String::new() } else { format!(" in {}", metric.unit.escape_debug()) };
+            writeln!(out, "  metric  {} {}{labels}{unit}{}", metric.name, metric.kind, help(&metric.help))?;
+        }
+    }
+    Ok(())
+}
+
+fn fields(out: &mut impl Write, what: &str, fields: &[Field]) -> std::io::Result<()> {
+    for field in fields {
+        writeln!(out, "  {what:<7} {field}")?;
+    }
+    Ok(())
+}
+
+fn help(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {}", text.escape_debug()) }
+}
+
+fn millis(module: &Module) -> f64 {
+    module.compile_time().as_secs_f64() * 1e3
+}
+
+fn as_json(module: &Module) -> Value {
+    json!({
+        "digest": module.digest().to_string(),
+        "bytes": module.bytes_len(),
+        "native_bytes": module.native_bytes(),
+        "compile_ms": millis(module),
+        "memory_bytes_min": module.memory_bytes_min(),
+        "memory_bytes_max": module.memory_bytes_max(),
+        "imports": module.imports(),
+        "functions": module.manifest().functions.iter().map(|function| function_json(function)).collect::<Vec<_>>(),
+    })
+}
+
+fn function_json(function: &Function) -> Value {
+    let fields = |fields: &[Field]| {
+        fields
+            .iter()
+            .map(|field| json!({ "name": &*field.name, "type": field.data_type.name(), "nullable": field.nullable }))
+            .collect::<Vec<_>>()
+    };
+    json!({
+        "name": function.name,
+        "kind": function.kind.name(),
+        "fallible": function.fallible,
+        "doc": function.doc,
+        "input": fields(&function.input),
+        "output": fields(&function.output),
+        "params": function.params.iter().map(|param| json!({
+            "name": param.name,
+            "type": param.kind.name(),
+            "default": param.default.as_ref().map(ToString::to_string),
+            "help": param.help,
+        })).collect::<Vec<_>>(),
+        "metrics": function.metrics.iter().map(|metric| json!({
+            "name": metric.name,
+            "kind": metric.kind.name(),
+            "unit": metric.unit,
+            "help": metric.help,
+            "labels": metric.labels,
+            "buckets": metric.buckets,
+        })).collect::<Vec<_>>(),
+    })
+}

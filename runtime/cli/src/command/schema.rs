@@ -1,0 +1,52 @@
+//! `weir schema`.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use serde_json::json;
+use weir_batch::format::{Format, infer_schema};
+
+use crate::args;
+use crate::exit::{Exit, wrong};
+
+pub(crate) fn schema(args: &args::Schema, json: bool) -> anyhow::Result<Exit> {
+    let format = format_of(&args.file, args.format.as_deref())?;
+    let file = File::open(&args.file).with_context(|| args.file.display().to_string()).map_err(wrong)?;
+    let schema = infer_schema(format, file, args.records_max)
+        .map_err(|error| wrong(anyhow!("{}: {error}", args.file.display())))?;
+    let mut stdout = std::io::stdout().lock();
+    if json {
+        let fields: Vec<_> = schema
+            .fields()
+            .iter()
+            .map(|field| json!({ "name": &*field.name, "type": field.data_type.name(), "nullable": field.nullable }))
+            .collect();
+        writeln!(stdout, "{}", json!({ "format": format.name(), "fields": fields }))?;
+        return Ok(Exit::Done);
+    }
+    writeln!(stdout, "schema = {{")?;
+    for field in schema.fields() {
+        let null = if field.nullable { "?" } else { "" };
+        writeln!(stdout, "  {} = \"{}{null}\",", toml_key(&field.name), field.data_type)?;
+    }
+    writeln!(stdout, "}}")?;
+    Ok(Exit::Done)
+}
+
+/// The format said, or the one that the suffix tells.
+pub(crate) fn format_of(file: &Path, said: Option<&str>) -> anyhow::Result<Format> {
+    match said {
+        Some(name) => name.parse::<Format>().map_err(|error| wrong(anyhow!("--format: {error}"))),
+        None => Format::from_suffix(file).ok_or_else(|| {
+            wrong(anyhow!("{}: the suffix does not tell the format: give --format", file.display()))
+        }),
+    }
+}
+
+/// A TOML key, quoted where it must be.
+fn toml_key(name: &str) -> String {
+    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if bare { name.to_owned() } else { format!("{name:?}") }
+}

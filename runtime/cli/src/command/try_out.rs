@@ -1,0 +1,287 @@
+//! `weir try`.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use serde_json::json;
+use weir_batch::format::{Decoder, Format, infer_schema, open_decoder};
+use weir_batch::{Batch, Field, Schema};
+use weir_query::MetricRegistry;
+use weir_sandbox::{
+    Carry, Engine, EngineConfig, Function, Instance, Kind, Limits, OutputShape, ParamType, ParamValue,
+};
+
+use super::inspect::admit;
+use super::schema::format_of;
+use crate::args;
+use crate::exit::{Exit, report, wrong};
+use crate::live::grouped;
+
+/// Records of one call.
+const BATCH_RECORDS: usize = 8192;
+
+/// Errors printed of all there were.
+const ERRORS_SHOWN: usize = 10;
+
+pub(crate) fn try_out(args: &args::Try, json: bool) -> anyhow::Result<Exit> {
+    let engine = Engine::new(&EngineConfig::default())?;
+    let limits = Limits::default();
+    let module = admit(&engine, &args.module, &limits)?;
+    let function = choose(&module.manifest().functions, args.function.as_deref()).map_err(wrong)?;
+    let params = params(&function, &args.params).map_err(wrong)?;
+    let mut decoder = open(args, &function)?;
+    let transforms_rows = matches!(function.kind, Kind::Transform(shape) if shape != OutputShape::Filter);
+    let carry = if args.carry && transforms_rows { Carry::All } else { Carry::None };
+    let bound = function.bind(decoder.schema(), &carry, &params).map_err(|errors| {
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        wrong(anyhow!("{}", errors.join("; ")))
+    })?;
+    let bound = Arc::new(bound);
+    let mut trial = Trial::new(&function, &limits);
+    let mut instance = Instance::new(&module, &bound, &limits);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut failure = None;
+    while let Some(decoded) = decoder.next().map_err(|error| anyhow!("{}: {error}", args.input.display()))? {
+        for bad in &decoded.bad {
+            trial.error(format!("record {} does not decode: {}", bad.offset, bad.message));
+        }
+        let left = args.records_max.map_or(usize::MAX, |most| most.saturating_sub(trial.records));
+        let batch = Arc::new(decoded.batch);
+        let batch = batch.slice(0, batch.rows().min(left))?;
+        if let Err(error) = trial.run(&runtime, &mut instance, &batch, args.rows_max) {
+            failure = Some(error);
+            break;
+        }
+        if args.records_max.is_some_and(|most| trial.records >= most) {
+            break;
+        }
+    }
+    trial.metrics.commit();
+    if json {
+        trial.print_json()?;
+    } else {
+        trial.print(args.rows_max)?;
+    }
+    match failure {
+        None => Ok(Exit::Done),
+        Some(error) => {
+            report(&error, json);
+            Ok(Exit::Failed)
+        }
+    }
+}
+
+/// What came of running the function.
+struct Trial {
+    name: String,
+    metrics: MetricRegistry,
+    outputs: Vec<Arc<Batch>>,
+    outputs_rows: usize,
+    errors: Vec<String>,
+    errors_total: usize,
+    logs: Vec<String>,
+    records: usize,
+    rows_out: usize,
+    filtered: usize,
+    failed: usize,
+    fuel: u64,
+    host_calls: u64,
+    time: Duration,
+    memory_bytes: usize,
+}
+
+impl Trial {
+    fn new(function: &Arc<Function>, limits: &Limits) -> Trial {
+        let mut metrics = MetricRegistry::default();
+        metrics.add_stage(&Arc::from(function.name.as_str()), function, limits.series_max);
+        Trial {
+            name: function.name.clone(),
+            metrics,
+            outputs: Vec::new(),
+            outputs_rows: 0,
+            errors: Vec::new(),
+            errors_total: 0,
+            logs: Vec::new(),
+            records: 0,
+            rows_out: 0,
+            filtered: 0,
+            failed: 0,
+            fuel: 0,
+            host_calls: 0,
+            time: Duration::ZERO,
+            memory_bytes: 0,
+        }
+    }
+
+    fn error(&mut self, message: String) {
+        self.errors_total += 1;
+        if self.errors.len() < ERRORS_SHOWN {
+            self.errors.push(message);
+        }
+    }
+
+    fn run(
+        &mut self,
+        runtime: &tokio::runtime::Runtime,
+        instance: &mut Instance,
+        batch: &Arc<Batch>,
+        rows_max: usize,
+    ) -> anyhow::Result<()> {
+        let outcome = runtime.block_on(instance.call(batch)).map_err(|error| {
+            let mut text = error.to_string();
+            for line in &error.context.logs {
+                text.push_str(&format!("\n  log {}: {}", line.level, line.text));
+            }
+            for frame in &error.context.backtrace {
+                text.push_str(&format!("\n  at {frame}"));
+            }
+            anyhow!("{text}")
+        })?;
+        for failed in &outcome.failed {
+            let record = self.records + failed.row;
+            let message = format!("record {record}: {}: {}", failed.code, failed.message);
+            self.error(message);
+        }
+        self.logs.extend(outcome.logs.iter().map(|line| format!("{}: {}", line.level, line.text)));
+        self.records += batch.rows();
+        self.rows_out += outcome.output.rows();
+        self.filtered += outcome.filtered;
+        self.failed += outcome.failed.len();
+        self.fuel += outcome.usage.fuel;
+        self.host_calls += outcome.usage.host_calls;
+        self.time += outcome.usage.time;
+        self.memory_bytes = self.memory_bytes.max(outcome.usage.memory_bytes);
+        self.metrics.stage(0, &outcome.metrics);
+        let wanted = rows_max.saturating_sub(self.outputs_rows).min(outcome.output.rows());
+        if wanted > 0 {
+            self.outputs.push(outcome.output.slice(0, wanted)?);
+            self.outputs_rows += wanted;
+        }
+        Ok(())
+    }
+
+    fn print(&self, rows_max: usize) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        let batches = self.outputs.iter().map(|batch| batch.to_arrow()).collect::<Result<Vec<_>, _>>()?;
+        if !batches.is_empty() {
+            writeln!(out, "{}", arrow::util::pretty::pretty_format_batches(&batches)?)?;
+        }
+        if self.rows_out > rows_max {
+            writeln!(out, "… and {} more rows", grouped((self.rows_out - rows_max) as u64))?;
+        }
+        for error in &self.errors {
+            writeln!(out, "error: {error}")?;
+        }
+        if self.errors_total > self.errors.len() {
+            writeln!(out, "… and {} more errors", self.errors_total - self.errors.len())?;
+        }
+        for line in &self.logs {
+            writeln!(out, "log {line}")?;
+        }
+        for series in self.metrics.committed() {
+            writeln!(out, "{series}")?;
+        }
+        let records = self.records.max(1) as f64;
+        writeln!(
+            out,
+            "{}: {} records in, {} rows out, {} filtered, {} failed",
+            self.name,
+            grouped(self.records as u64),
+            grouped(self.rows_out as u64),
+            grouped(self.filtered as u64),
+            grouped(self.failed as u64)
+        )?;
+        writeln!(
+            out,
+            "{:.1} ns, {:.1} fuel and {:.3} host calls a record; {} bytes of memory",
+            self.time.as_nanos() as f64 / records,
+            self.fuel as f64 / records,
+            self.host_calls as f64 / records,
+            grouped(self.memory_bytes as u64)
+        )?;
+        Ok(())
+    }
+
+    fn print_json(&self) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        let batches = self.outputs.iter().map(|batch| batch.to_arrow()).collect::<Result<Vec<_>, _>>()?;
+        let mut writer = arrow::json::LineDelimitedWriter::new(&mut out);
+        for batch in &batches {
+            writer.write(batch)?;
+        }
+        writer.finish()?;
+        let account = json!({
+            "function": self.name,
+            "records": self.records,
+            "rows_out": self.rows_out,
+            "filtered": self.filtered,
+            "failed": self.failed,
+            "errors": self.errors,
+            "logs": self.logs,
+            "metrics": self.metrics.committed(),
+            "fuel": self.fuel,
+            "host_calls": self.host_calls,
+            "nanos": u64::try_from(self.time.as_nanos()).unwrap_or(u64::MAX),
+            "memory_bytes": self.memory_bytes,
+        });
+        eprintln!("{account}");
+        Ok(())
+    }
+}
+
+/// The function named, or the only one there is.
+fn choose(functions: &[Arc<Function>], name: Option<&str>) -> anyhow::Result<Arc<Function>> {
+    let names: Vec<_> = functions.iter().map(|function| function.name.as_str()).collect();
+    let found = match (name, functions) {
+        (None, [only]) => Some(only),
+        (None, _) => bail!("the module has {} functions: choose with --function {}", names.len(), names.join(" | ")),
+        (Some(name), _) => functions.iter().find(|function| function.name == name),
+    };
+    match found {
+        Some(function) => Ok(Arc::clone(function)),
+        None => bail!("--function: the module has no such function: it has {}", names.join(", ")),
+    }
+}
+
+/// `name=value`, each as the type that the function declares.
+fn params(function: &Function, given: &[String]) -> anyhow::Result<BTreeMap<String, ParamValue>> {
+    let mut params = BTreeMap::new();
+    for text in given {
+        let (name, value) = text.split_once('=').ok_or_else(|| anyhow!("--param {text:?}: write it as name=value"))?;
+        let kind = function.params.iter().find(|param| param.name == name).map(|param| param.kind);
+        let parsed = match kind {
+            Some(ParamType::Bool) => value.parse().ok().map(ParamValue::Bool),
+            Some(ParamType::I64) => value.parse().ok().map(ParamValue::I64),
+            Some(ParamType::F64) => value.parse().ok().map(ParamValue::F64),
+            // An unknown name goes on as text: binding says which names there are.
+            Some(ParamType::Utf8) | None => Some(ParamValue::Utf8(value.to_owned())),
+        };
+        let kind = kind.map_or("text", ParamType::name);
+        let parsed = parsed.ok_or_else(|| anyhow!("--param {name}: {value:?} is no {kind}"))?;
+        if params.insert(name.to_owned(), parsed).is_some() {
+            bail!("--param {name} stands twice");
+        }
+    }
+    Ok(params)
+}
+
+/// The input, its fields typed as the function reads them where the format leaves it open.
+fn open(args: &args::Try, function: &Function) -> anyhow::Result<Box<dyn Decoder>> {
+    let format = format_of(&args.input, args.format.as_deref())?;
+    let name = || args.input.display().to_string();
+    let file = || File::open(&args.input).with_context(name).map_err(|error| wrong(anyhow!("{error:#}")));
+    let schema = if format.carries_schema() { None } else { Some(Arc::new(typed(format, file()?, function).with_context(name)?)) };
+    open_decoder(format, file()?, schema.as_ref(), BATCH_RECORDS).map_err(|error| wrong(anyhow!("{}: {error}", name())))
+}
+
+fn typed(format: Format, file: File, function: &Function) -> anyhow::Result<Schema> {
+    const LOOK_AT: usize = 1000;
+    let inferred = infer_schema(format, file, LOOK_AT).map_err(wrong)?;
+    let read = |field: &Field| function.input.iter().find(|input| input.name == field.name).cloned();
+    let fields = inferred.fields().iter().map(|field| read(field).unwrap_or_else(|| field.clone())).collect();
+    Ok(Schema::new(fields)?)
+}

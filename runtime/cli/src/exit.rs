@@ -1,0 +1,67 @@
+//! How the command ends.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+/// An exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done.
+    Done,
+    /// The query failed while it ran.
+    Failed,
+    /// What was given is wrong, and nothing ran.
+    Wrong,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Wrong => 2,
+        })
+    }
+}
+
+/// Marks an error as one of what was given, not of what was done.
+#[derive(Debug)]
+pub(crate) struct GivenWrong;
+
+impl fmt::Display for GivenWrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing was run")
+    }
+}
+
+impl Exit {
+    pub(crate) fn of(error: &anyhow::Error) -> Exit {
+        if error.downcast_ref::<GivenWrong>().is_some() { Exit::Wrong } else { Exit::Failed }
+    }
+}
+
+/// Turns an error into one of what was given.
+pub(crate) fn wrong(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    error.into().context(GivenWrong)
+}
+
+/// Whether the reader of standard output went away, which is no failure.
+pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Prints an error once. Each layer's message names its cause already, so that only the outermost is printed.
+pub(crate) fn report(error: &anyhow::Error, json: bool) {
+    let first = error.chain().find(|cause| cause.to_string() != GivenWrong.to_string());
+    let message = first.map(ToString::to_string).unwrap_or_default();
+    if json {
+        eprintln!("{}", json!({ "error": message, "exit": if Exit::of(error) == Exit::Wrong { 2 } else { 1 } }));
+    } else {
+        eprintln!("error: {message}");
+    }
+}

@@ -1,0 +1,112 @@
+//! `check`, `schema`, `inspect` and `try`.
+
+use std::fs;
+
+use expect_test::{Expect, expect};
+use weir_tests::guest_module;
+
+use crate::common::{root, run};
+
+fn check_schema(file: &str, expected: Expect) {
+    let said = run(&root(), &["schema", file]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    expected.assert_eq(&said.out);
+}
+
+#[test]
+fn schema_prints_what_a_query_file_would_declare() {
+    check_schema("data/flights-sample.parquet", expect![[""]]);
+    check_schema("data/flights-sample.jsonl", expect![[""]]);
+    check_schema("data/flights-sample.csv", expect![[""]]);
+}
+
+#[test]
+fn a_printed_schema_can_be_declared() {
+    let said = run(&root(), &["schema", "data/flights-sample.csv"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = root().join("data/flights-sample.csv");
+    let table = said.out.trim().strip_prefix("schema = ").expect("a table").replace(['\n'], "").replace(",}", " }");
+    let text = format!(
+        "name = \"declared\"\n[sources.flights]\nkind = \"file\"\npath = {data:?}\nschema = {table}\n\
+         [sinks.count]\nkind = \"count\"\n"
+    );
+    fs::write(folder.path().join("q.toml"), text).expect("the query file");
+    let said = run(folder.path(), &["check", "q.toml"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+#[test]
+fn a_suffix_that_tells_nothing_asks_for_the_format() {
+    let said = run(&root(), &["schema", "README.md"]);
+    assert_eq!(said.code, Some(2));
+    expect![[r#"
+        error: README.md: the suffix does not tell the format: give --format
+    "#]]
+    .assert_eq(&said.err);
+}
+
+#[test]
+fn inspect_says_what_a_module_declares() {
+    let module = guest_module("flights").expect("the flights guest");
+    let said = run(&root(), &["--json", "inspect", module.to_str().expect("UTF-8")]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let value: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+    let late = value["functions"]
+        .as_array()
+        .expect("functions")
+        .iter()
+        .find(|function| function["name"] == "late")
+        .expect("the function `late`");
+    assert_eq!(late["kind"], "filter_map");
+    assert_eq!(late["output"][0]["name"], "route");
+    assert!(value["native_bytes"].as_u64().expect("a size") > 0);
+    for import in value["imports"].as_array().expect("imports") {
+        assert!(!import.as_str().expect("a name").is_empty());
+    }
+}
+
+#[test]
+fn what_is_no_module_is_refused_with_its_code() {
+    let said = run(&root(), &["inspect", "README.md"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("refused (not_wasm)"), "{}", said.err);
+}
+
+#[test]
+fn try_runs_one_function_over_a_file() {
+    let module = guest_module("flights").expect("the flights guest");
+    let module = module.to_str().expect("UTF-8");
+    let data = "data/flights-sample.jsonl";
+    let said = run(&root(), &["--json", "try", module, "-i", data, "-f", "late", "-p", "min_delay=100", "--rows-max", "3"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(said.out.lines().count(), 3, "{}", said.out);
+    let account: serde_json::Value = serde_json::from_str(said.err.trim()).expect("JSON");
+    let late = fs::read_to_string(root().join(data))
+        .expect("the sample")
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+        .filter(|flight| flight["delay"].as_i64().expect("a delay") > 100)
+        .count();
+    assert_eq!(account["rows_out"], late);
+    assert!(account["fuel"].as_u64().expect("fuel") > 0);
+}
+
+#[test]
+fn try_names_the_functions_to_choose_from() {
+    let module = guest_module("flights").expect("the flights guest");
+    let said = run(&root(), &["try", module.to_str().expect("UTF-8"), "-i", "data/flights-sample.jsonl"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("choose with --function") && said.err.contains("late"), "{}", said.err);
+}
+
+#[test]
+fn try_refuses_a_parameter_of_another_type() {
+    let module = guest_module("flights").expect("the flights guest");
+    let module = module.to_str().expect("UTF-8");
+    let said = run(&root(), &["try", module, "-i", "data/flights-sample.jsonl", "-f", "late", "-p", "min_delay=soon"]);
+    assert_eq!(said.code, Some(2));
+    expect![[r#"
+        error: --param min_delay: "soon" is no i64
+    "#]]
+    .assert_eq(&said.err);
+}

@@ -1,0 +1,97 @@
+//! What a person reads when a query file or its data is wrong.
+
+use std::fs;
+
+use crate::common::run;
+
+#[test]
+fn every_mistake_is_named_with_its_line_and_nothing_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = r#"name = "wrong"
+[sources.flights]
+kind = "file"
+path = "missing.parquet"
+[[stages]]
+name = "late"
+module = "missing.wasm"
+functoin = "late"
+[sinks.table]
+kind = "stdouT"
+"#;
+    fs::write(folder.path().join("wrong.toml"), text).expect("the query file");
+    for command in ["check", "run"] {
+        let said = run(folder.path(), &[command, "wrong.toml"]);
+        assert_eq!(said.code, Some(2), "{command}");
+        for line in [4, 7, 8, 10] {
+            assert!(said.err.contains(&format!("wrong.toml:{line}")), "no error on line {line}:\n{}", said.err);
+        }
+        assert_eq!(said.out, "");
+    }
+}
+
+fn bad_line_query(policy: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut lines = String::new();
+    for id in 0..1000 {
+        if id == 500 {
+            lines.push_str("{\"id\": \"not a number\"}\n");
+        } else {
+            lines.push_str(&format!("{{\"id\": {id}}}\n"));
+        }
+    }
+    fs::write(folder.path().join("in.jsonl"), lines).expect("the input");
+    let text = format!(
+        r#"name = "bad"
+[sources.ids]
+kind = "file"
+path = "in.jsonl"
+schema = {{ id = "i64" }}
+on_error = "{policy}"
+[sinks.out]
+kind = "file"
+path = "out.jsonl"
+[dead_letters]
+path = "dead.jsonl"
+"#
+    );
+    fs::write(folder.path().join("q.toml"), &text).expect("the query file");
+    (folder, text)
+}
+
+#[test]
+fn one_bad_record_in_a_thousand_fails_the_query_by_default_and_publishes_nothing() {
+    let (folder, _) = bad_line_query("fail");
+    let said = run(folder.path(), &["run", "q.toml"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("record 500 (line 501) does not decode"), "{}", said.err);
+    assert!(!folder.path().join("out.jsonl").exists());
+}
+
+#[test]
+fn one_bad_record_in_a_thousand_is_skipped_and_counted() {
+    let (folder, _) = bad_line_query("skip");
+    let said = run(folder.path(), &["--json", "run", "q.toml"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let out = fs::read_to_string(folder.path().join("out.jsonl")).expect("the output");
+    assert_eq!(out.lines().count(), 999);
+    let summary = crate::common::summary(&said);
+    assert_eq!((&summary["sources"][0]["records"], &summary["sources"][0]["failed"]), (&1000.into(), &1.into()));
+}
+
+#[test]
+fn one_bad_record_in_a_thousand_becomes_a_dead_letter_with_its_bytes() {
+    let (folder, _) = bad_line_query("dead_letter");
+    let said = run(folder.path(), &["--json", "run", "q.toml"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let out = fs::read_to_string(folder.path().join("out.jsonl")).expect("the output");
+    assert_eq!(out.lines().count(), 999);
+    let letters = fs::read_to_string(folder.path().join("dead.jsonl")).expect("the dead letters");
+    let letters: Vec<serde_json::Value> =
+        letters.lines().map(|line| serde_json::from_str(line).expect("a letter")).collect();
+    assert_eq!(letters.len(), 1);
+    assert_eq!((&letters[0]["offset"], &letters[0]["line"], &letters[0]["place"]), (&500.into(), &501.into(), &"ids".into()));
+    let hex = letters[0]["bytes_hex"].as_str().expect("the bytes");
+    let bytes: Vec<u8> =
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
+    assert_eq!(bytes, b"{\"id\": \"not a number\"}");
+}

@@ -1,0 +1,149 @@
+//! Signals, closed pipes, and memory.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use weir_tests::guest_module;
+
+use crate::common::{said, summary, weir};
+
+/// A query that runs for hours if nobody stops it: a seed workload through a guest, rows to the sink named.
+fn endless(folder: &Path, sink: &str) {
+    let module = guest_module("seed").expect("the seed guest");
+    let text = format!(
+        r#"
+name = "endless"
+[sources.seed]
+kind = "generator"
+batches = 1000000000
+[[stages]]
+name = "pass"
+module = {module:?}
+function = "pass"
+[sinks.out]
+{sink}
+"#
+    );
+    fs::write(folder.join("q.toml"), text).expect("the query file");
+}
+
+fn send(child: &Child, signal: i32) {
+    let pid = i32::try_from(child.id()).expect("a process id");
+    // SAFETY: `kill` takes two integers and touches no memory of ours; the child has not been waited for.
+    #[expect(unsafe_code, reason = "the standard library can only kill, not ask")]
+    let sent = unsafe { libc::kill(pid, signal) };
+    assert_eq!(sent, 0);
+}
+
+#[test]
+fn sigterm_and_ctrl_c_drain_and_the_account_adds_up() {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let folder = tempfile::tempdir().expect("a folder");
+        endless(folder.path(), "kind = \"file\"\npath = \"out.csv\"");
+        let mut child = weir(folder.path(), &["--json", "run", "q.toml"]);
+        let mut child = child.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command");
+        // The first progress line says that records flow.
+        let mut stderr = BufReader::new(child.stderr.take().expect("standard error"));
+        let mut first = String::new();
+        stderr.read_line(&mut first).expect("a progress line");
+        send(&child, signal);
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut stderr, &mut rest).expect("standard error");
+        let mut told = said(child.wait_with_output().expect("an end"));
+        told.err = rest;
+        assert_eq!(told.code, Some(0), "{}", told.err);
+        let summary = summary(&told);
+        assert_eq!(summary["ending"], "stopped");
+        let read = summary["sources"][0]["records"].as_u64().expect("a number");
+        assert!(read > 0);
+        for at in [&summary["committed_records"], &summary["stages"][0]["records_out"], &summary["sinks"][0]["records"]] {
+            assert_eq!(at.as_u64(), Some(read), "{summary}");
+        }
+        // One header and a line a record: all that was taken in was published.
+        let written = BufReader::new(fs::File::open(folder.path().join("out.csv")).expect("the output")).lines().count();
+        assert_eq!(written as u64, read + 1);
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_query_quietly() {
+    let folder = tempfile::tempdir().expect("a folder");
+    endless(folder.path(), "kind = \"stdout\"\nformat = \"json_lines\"");
+    let mut child = weir(folder.path(), &["run", "q.toml"]);
+    let mut child = child.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command");
+    let mut stdout = BufReader::new(child.stdout.take().expect("standard output"));
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("a row");
+    assert!(line.starts_with('{'), "{line}");
+    drop(stdout);
+    let told = said(child.wait_with_output().expect("an end"));
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    assert!(told.err.contains("reader gone"), "{}", told.err);
+    assert!(!told.err.contains("error"), "{}", told.err);
+}
+
+#[test]
+fn a_query_in_a_full_folder_fails_and_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    endless(folder.path(), "kind = \"file\"\npath = \"out.csv\"");
+    // A limit on the size of files stands in for the full disk: the system refuses the write in the same place.
+    let mut command = std::process::Command::new("sh");
+    let script = format!("trap '' XFSZ; ulimit -f 2048; exec {} run q.toml", env!("CARGO_BIN_EXE_weir"));
+    let output = command.args(["-c", &script]).current_dir(folder.path()).output().expect("the command");
+    let told = said(output);
+    assert_eq!(told.code, Some(1), "{}", told.err);
+    assert!(told.err.contains("sinks.out"), "{}", told.err);
+    let left: Vec<_> = fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(left, ["q.toml"]);
+}
+
+/// Runs a query over `batches` thousand records into a slow sink and returns the peak of its resident memory in KiB.
+fn peak_kib(batches: u64) -> u64 {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = guest_module("seed").expect("the seed guest");
+    let text = format!(
+        r#"
+name = "bounded"
+[sources.seed]
+kind = "generator"
+batches = {batches}
+[[stages]]
+name = "product"
+module = {module:?}
+function = "product"
+[sinks.out]
+kind = "file"
+path = "out.csv"
+[sinks.count]
+kind = "count"
+"#
+    );
+    fs::write(folder.path().join("q.toml"), text).expect("the query file");
+    let mut child = weir(folder.path(), &["--quiet", "run", "q.toml"]);
+    let mut child = match child.args::<[&str; 0], _>([]).spawn() {
+        Ok(child) => child,
+        Err(error) => panic!("the command: {error}"),
+    };
+    let mut peak = 0;
+    let started = Instant::now();
+    while child.try_wait().expect("the child").is_none() {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        peak = peak.max(kib.unwrap_or(0));
+        assert!(started.elapsed() < Duration::from_secs(120), "the query did not end");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(peak > 0);
+    peak
+}
+
+#[test]
+fn memory_is_bounded_by_batches_in_flight_and_not_by_the_input() {
+    let (short, long) = (peak_kib(200), peak_kib(2000));
+    // Ten times the records: 60 MB of CSV more. The margin is for the allocator and the timing of the peak.
+    assert!(long < short + 24 * 1024, "peak of {short} KiB for 200 batches, {long} KiB for 2,000");
+}

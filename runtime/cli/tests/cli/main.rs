@@ -1,0 +1,8 @@
+//! The `weir` command as its users meet it: real files in, what it prints and writes out.
+
+mod commands;
+mod common;
+mod errors;
+mod flights;
+mod lifecycle;
+mod new_crate;

@@ -1,0 +1,267 @@
+//! What a running query has done so far.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+/// A number that one task raises and others read.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    pub(crate) fn raise_to(&self, at_least: u64) {
+        self.0.fetch_max(at_least, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of one query, shared by its tasks and whoever watches it.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    pub(crate) sources: Vec<SourceCounters>,
+    pub(crate) stages: Vec<StageCounters>,
+    pub(crate) sinks: Vec<SinkCounters>,
+    pub(crate) commits: Count,
+    pub(crate) committed_records: Count,
+}
+
+#[derive(Debug)]
+pub(crate) struct SourceCounters {
+    pub(crate) name: Arc<str>,
+    pub(crate) records: Count,
+    pub(crate) bytes: Count,
+    pub(crate) batches: Count,
+    pub(crate) failed: Count,
+    pub(crate) dead: Count,
+}
+
+#[derive(Debug)]
+pub(crate) struct StageCounters {
+    pub(crate) name: Arc<str>,
+    pub(crate) records_in: Count,
+    pub(crate) records_out: Count,
+    pub(crate) filtered: Count,
+    pub(crate) expanded: Count,
+    pub(crate) failed: Count,
+    pub(crate) dead: Count,
+    pub(crate) calls: Count,
+    pub(crate) traps: Count,
+    pub(crate) fuel: Count,
+    pub(crate) host_calls: Count,
+    pub(crate) nanos: Count,
+    pub(crate) memory_bytes_peak: Count,
+    pub(crate) logs_dropped: Count,
+}
+
+#[derive(Debug)]
+pub(crate) struct SinkCounters {
+    pub(crate) name: Arc<str>,
+    pub(crate) records: Count,
+    pub(crate) bytes: Count,
+    pub(crate) batches: Count,
+    pub(crate) files: Count,
+}
+
+impl Counters {
+    pub(crate) fn new(sources: &[Arc<str>], stages: &[Arc<str>], sinks: &[Arc<str>]) -> Counters {
+        Counters {
+            sources: sources.iter().map(SourceCounters::new).collect(),
+            stages: stages.iter().map(StageCounters::new).collect(),
+            sinks: sinks.iter().map(SinkCounters::new).collect(),
+            commits: Count::default(),
+            committed_records: Count::default(),
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            sources: self.sources.iter().map(SourceCounters::progress).collect(),
+            stages: self.stages.iter().map(StageCounters::progress).collect(),
+            sinks: self.sinks.iter().map(SinkCounters::progress).collect(),
+            commits: self.commits.get(),
+            committed_records: self.committed_records.get(),
+        }
+    }
+}
+
+impl SourceCounters {
+    fn new(name: &Arc<str>) -> SourceCounters {
+        SourceCounters {
+            name: Arc::clone(name),
+            records: Count::default(),
+            bytes: Count::default(),
+            batches: Count::default(),
+            failed: Count::default(),
+            dead: Count::default(),
+        }
+    }
+
+    fn progress(&self) -> SourceProgress {
+        SourceProgress {
+            name: Arc::clone(&self.name),
+            records: self.records.get(),
+            bytes: self.bytes.get(),
+            batches: self.batches.get(),
+            failed: self.failed.get(),
+            dead: self.dead.get(),
+        }
+    }
+}
+
+impl StageCounters {
+    fn new(name: &Arc<str>) -> StageCounters {
+        StageCounters {
+            name: Arc::clone(name),
+            records_in: Count::default(),
+            records_out: Count::default(),
+            filtered: Count::default(),
+            expanded: Count::default(),
+            failed: Count::default(),
+            dead: Count::default(),
+            calls: Count::default(),
+            traps: Count::default(),
+            fuel: Count::default(),
+            host_calls: Count::default(),
+            nanos: Count::default(),
+            memory_bytes_peak: Count::default(),
+            logs_dropped: Count::default(),
+        }
+    }
+
+    fn progress(&self) -> StageProgress {
+        StageProgress {
+            name: Arc::clone(&self.name),
+            records_in: self.records_in.get(),
+            records_out: self.records_out.get(),
+            filtered: self.filtered.get(),
+            expanded: self.expanded.get(),
+            failed: self.failed.get(),
+            dead: self.dead.get(),
+            calls: self.calls.get(),
+            traps: self.traps.get(),
+            fuel: self.fuel.get(),
+            host_calls: self.host_calls.get(),
+            guest_nanos: self.nanos.get(),
+            memory_bytes_peak: self.memory_bytes_peak.get(),
+            logs_dropped: self.logs_dropped.get(),
+        }
+    }
+}
+
+impl SinkCounters {
+    fn new(name: &Arc<str>) -> SinkCounters {
+        SinkCounters {
+            name: Arc::clone(name),
+            records: Count::default(),
+            bytes: Count::default(),
+            batches: Count::default(),
+            files: Count::default(),
+        }
+    }
+
+    fn progress(&self) -> SinkProgress {
+        SinkProgress {
+            name: Arc::clone(&self.name),
+            records: self.records.get(),
+            bytes: self.bytes.get(),
+            batches: self.batches.get(),
+            files: self.files.get(),
+        }
+    }
+}
+
+/// A query's counters at one moment. Each is true of some moment since the call began; only at the end of the query
+/// do they all belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// One a source, in the order of the file.
+    pub sources: Vec<SourceProgress>,
+    /// One a stage, in the order of the file.
+    pub stages: Vec<StageProgress>,
+    /// One a sink, in the order of the file.
+    pub sinks: Vec<SinkProgress>,
+    /// How often everything taken in was made durable.
+    pub commits: u64,
+    /// Records read that are accounted for durably: written, filtered, failed or dead.
+    pub committed_records: u64,
+}
+
+/// What a source did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceProgress {
+    /// The source.
+    pub name: Arc<str>,
+    /// Records read, those that did not decode among them.
+    pub records: u64,
+    /// Bytes read from outside.
+    pub bytes: u64,
+    /// Batches handed on.
+    pub batches: u64,
+    /// Records that did not decode and were skipped.
+    pub failed: u64,
+    /// Records that did not decode and became dead letters.
+    pub dead: u64,
+}
+
+/// What a stage did. `records_in + expanded = records_out + filtered + failed + dead` once the query has ended well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StageProgress {
+    /// The stage.
+    pub name: Arc<str>,
+    /// Records that came in.
+    pub records_in: u64,
+    /// Records that went on.
+    pub records_out: u64,
+    /// Records that the function left out.
+    pub filtered: u64,
+    /// Records that a flat-map made beyond one for each that it answered.
+    pub expanded: u64,
+    /// Records that failed and were skipped.
+    pub failed: u64,
+    /// Records that failed and became dead letters.
+    pub dead: u64,
+    /// Guest calls.
+    pub calls: u64,
+    /// Guest calls that ended in a trap, an exhausted limit or a refusal.
+    pub traps: u64,
+    /// Fuel, in instructions and their host-side equivalent.
+    pub fuel: u64,
+    /// Calls from the guest to the host.
+    pub host_calls: u64,
+    /// Wall time of guest calls, in nanoseconds.
+    pub guest_nanos: u64,
+    /// The largest linear memory seen, in bytes.
+    pub memory_bytes_peak: u64,
+    /// Log lines beyond the tenant's limit.
+    pub logs_dropped: u64,
+}
+
+impl StageProgress {
+    /// Whether every record that came in is accounted for.
+    pub fn adds_up(&self) -> bool {
+        self.records_in + self.expanded == self.records_out + self.filtered + self.failed + self.dead
+    }
+}
+
+/// What a sink did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SinkProgress {
+    /// The sink.
+    pub name: Arc<str>,
+    /// Records written.
+    pub records: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Batches written.
+    pub batches: u64,
+    /// Files published.
+    pub files: u64,
+}

@@ -1,0 +1,189 @@
+//! What guests recorded: staged with each batch, counted when it commits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use weir_sandbox::{Function, MetricBatch, MetricDelta, Series as GuestSeries};
+
+/// The metrics of one query: staged with each batch, counted at each commit. A stage's series are its own: no other
+/// stage or tenant can name them. Holds an entry a series, as many as the stages' limits allow.
+#[derive(Debug, Default)]
+pub struct MetricRegistry {
+    stages: Vec<StageMetrics>,
+    staged: Folded,
+    committed: Folded,
+}
+
+#[derive(Debug)]
+struct StageMetrics {
+    name: Arc<str>,
+    function: Arc<Function>,
+    series_max: usize,
+    // Series of this stage that were ever staged. An instance keeps to the limit by itself; its successors start anew.
+    series: usize,
+}
+
+/// Series of all stages, put together. Its size is bounded by the stages' limits on series.
+type Folded = HashMap<(usize, Arc<GuestSeries>), MetricDelta>;
+
+/// One metric with one set of label values, as it stood at the last commit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Series {
+    /// The stage that recorded it.
+    pub stage: String,
+    /// The metric, as the function declares it.
+    pub metric: String,
+    /// The unit, where the function declares one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    /// Label names and values, in the order of the declaration. An overflow series has one, `overflow`.
+    pub labels: Vec<(String, String)>,
+    /// The value.
+    #[serde(flatten)]
+    pub reading: Reading,
+}
+
+/// The value of a series.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Reading {
+    /// The sum of all steps.
+    Counter {
+        /// The sum.
+        total: f64,
+    },
+    /// The last value.
+    Gauge {
+        /// The value.
+        value: f64,
+    },
+    /// Values by bucket.
+    Histogram {
+        /// How many values there were.
+        count: u64,
+        /// Their sum.
+        sum: f64,
+        /// Upper bounds of the buckets but the last, which has none.
+        bounds: Vec<f64>,
+        /// Values in each bucket, not accumulated: one more than there are bounds.
+        buckets: Vec<u64>,
+    },
+}
+
+impl MetricRegistry {
+    /// Adds a stage, and returns the number to stage its batches under.
+    pub fn add_stage(&mut self, name: &Arc<str>, function: &Arc<Function>, series_max: usize) -> usize {
+        let (name, function) = (Arc::clone(name), Arc::clone(function));
+        self.stages.push(StageMetrics { name, function, series_max, series: 0 });
+        self.stages.len() - 1
+    }
+
+    /// Stages what a stage recorded in a batch.
+    pub fn stage(&mut self, stage: usize, batch: &MetricBatch) {
+        let Some(metrics) = self.stages.get_mut(stage) else { return };
+        for delta in &batch.series {
+            let mut key = (stage, Arc::clone(&delta.series));
+            if !self.staged.contains_key(&key) && !self.committed.contains_key(&key) {
+                if metrics.series >= metrics.series_max && !key.1.overflow {
+                    key.1 = Arc::new(GuestSeries { metric: key.1.metric, labels: Vec::new(), overflow: true });
+                } else {
+                    metrics.series += 1;
+                }
+            }
+            fold(&mut self.staged, key, delta.value.clone());
+        }
+    }
+
+    /// Counts what was staged.
+    pub fn commit(&mut self) {
+        for (key, delta) in self.staged.drain() {
+            fold(&mut self.committed, key, delta);
+        }
+    }
+
+    /// What was counted, in the order of stages, metrics and label values.
+    pub fn committed(&self) -> Vec<Series> {
+        let mut keys: Vec<_> = self.committed.iter().collect();
+        keys.sort_by(|((stage, one), _), ((other_stage, other), _)| {
+            (stage, one.metric, one.overflow, &one.labels).cmp(&(other_stage, other.metric, other.overflow, &other.labels))
+        });
+        keys.into_iter().filter_map(|((stage, series), delta)| self.series(*stage, series, delta)).collect()
+    }
+
+    fn series(&self, stage: usize, series: &GuestSeries, delta: &MetricDelta) -> Option<Series> {
+        let stage = self.stages.get(stage)?;
+        let metric = stage.function.metrics.get(series.metric)?;
+        let labels = if series.overflow {
+            vec![("overflow".to_owned(), "true".to_owned())]
+        } else {
+            metric.labels.iter().cloned().zip(series.labels.iter().cloned()).collect()
+        };
+        let reading = match delta {
+            MetricDelta::Counter { sum } => Reading::Counter { total: *sum },
+            MetricDelta::Gauge { last } => Reading::Gauge { value: *last },
+            MetricDelta::Histogram { buckets, count, sum } => Reading::Histogram {
+                count: *count,
+                sum: *sum,
+                bounds: metric.buckets.clone(),
+                buckets: buckets.clone(),
+            },
+        };
+        Some(Series {
+            stage: stage.name.to_string(),
+            metric: metric.name.clone(),
+            unit: metric.unit.clone(),
+            labels,
+            reading,
+        })
+    }
+}
+
+/// Adds a delta to what its series has: sums and counts add up, a gauge takes the later value.
+fn fold(into: &mut Folded, key: (usize, Arc<GuestSeries>), delta: MetricDelta) {
+    use std::collections::hash_map::Entry;
+    match into.entry(key) {
+        Entry::Vacant(entry) => {
+            entry.insert(delta);
+        }
+        Entry::Occupied(mut entry) => match (entry.get_mut(), delta) {
+            (MetricDelta::Counter { sum }, MetricDelta::Counter { sum: more }) => *sum += more,
+            (
+                MetricDelta::Histogram { buckets, count, sum },
+                MetricDelta::Histogram { buckets: more_buckets, count: more_count, sum: more_sum },
+            ) => {
+                for (bucket, more) in buckets.iter_mut().zip(more_buckets) {
+                    *bucket = bucket.saturating_add(more);
+                }
+                *count = count.saturating_add(more_count);
+                *sum += more_sum;
+            }
+            // A gauge; a series' kind is its metric's, so that no other pair can meet.
+            (stands, later) => *stands = later,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(metric: usize, label: &str) -> Arc<GuestSeries> {
+        Arc::new(GuestSeries { metric, labels: vec![label.to_owned()], overflow: false })
+    }
+
+    #[test]
+    fn counters_add_up_gauges_take_the_last_and_buckets_add_by_place() {
+        let mut folded = Folded::new();
+        let (counter, gauge, histogram) = (series(0, "a"), series(1, "a"), series(2, "a"));
+        for step in [1.0, 2.0] {
+            fold(&mut folded, (0, Arc::clone(&counter)), MetricDelta::Counter { sum: step });
+            fold(&mut folded, (0, Arc::clone(&gauge)), MetricDelta::Gauge { last: step });
+            let value = MetricDelta::Histogram { buckets: vec![1, 0, 2], count: 3, sum: step };
+            fold(&mut folded, (0, Arc::clone(&histogram)), value);
+        }
+        assert_eq!(folded[&(0, counter)], MetricDelta::Counter { sum: 3.0 });
+        assert_eq!(folded[&(0, gauge)], MetricDelta::Gauge { last: 2.0 });
+        assert_eq!(folded[&(0, histogram)], MetricDelta::Histogram { buckets: vec![2, 0, 4], count: 6, sum: 3.0 });
+    }
+}

@@ -1,0 +1,19 @@
+//! Running a plan.
+
+mod counters;
+mod dead_letters;
+mod error;
+mod metrics;
+mod query;
+mod sink_task;
+mod stage;
+mod summary;
+mod trace_ids;
+
+pub use counters::{Progress, SinkProgress, SourceProgress, StageProgress};
+pub use dead_letters::DeadLetterError;
+pub use error::{BuildError, Cause, RunError};
+pub use metrics::{MetricRegistry, Reading, Series};
+pub use query::{Query, QueryHandle, SinkOverrides};
+pub use stage::StageError;
+pub use summary::{Ending, Summary};

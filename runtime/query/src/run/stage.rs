@@ -1,0 +1,193 @@
+//! One stage at work: guest calls, the error policy, and the narrowing of a trap to the records that cause it.
+
+use std::sync::Arc;
+
+use weir_batch::Batch;
+use weir_sandbox::{CallError, Fault, Instance, LogLevel, Outcome, Phase};
+
+use super::counters::StageCounters;
+use super::dead_letters::{DeadLetterError, DeadLetters, Sender, position};
+use super::metrics::MetricRegistry;
+use crate::file::ErrorPolicy;
+
+/// Traps narrowed down in one batch before the stage is taken to be broken rather than its records.
+const GUILTY_RECORDS_BATCH_MAX: usize = 64;
+
+/// A stage's instance, policy and place for its failures.
+pub(crate) struct StageRunner {
+    pub(crate) index: usize,
+    pub(crate) name: Arc<str>,
+    pub(crate) instance: Instance,
+    pub(crate) on_error: ErrorPolicy,
+    pub(crate) sender: Sender,
+}
+
+/// A stage that cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The guest ended, or was ended, and the policy is `fail` or no record alone is to blame.
+    #[error(transparent)]
+    Call(Box<CallError>),
+    /// The function refused a record, and the policy is `fail`.
+    #[error("record {row} of the batch{}: {code}: {message}", at(.partition, .offset))]
+    Row {
+        /// Row of the batch.
+        row: usize,
+        /// `null_input`, or the guest's code.
+        code: String,
+        /// The guest's message.
+        message: String,
+        /// Partition the record came from, where known.
+        partition: Option<i32>,
+        /// Position in it, where known.
+        offset: Option<i64>,
+    },
+    /// So many records of one batch ended the guest that the function is to blame.
+    #[error("{records} records of one batch ended the guest, more than the {limit} that are narrowed down; the last: {last}")]
+    TooManyTraps {
+        /// Records found guilty.
+        records: usize,
+        /// The limit.
+        limit: usize,
+        /// The last trap.
+        last: Box<CallError>,
+    },
+    /// A failed record could not be kept.
+    #[error(transparent)]
+    DeadLetters(#[from] DeadLetterError),
+    /// A batch could not be divided.
+    #[error(transparent)]
+    Batch(#[from] weir_batch::BatchError),
+}
+
+fn at(partition: &Option<i32>, offset: &Option<i64>) -> String {
+    match (partition, offset) {
+        (Some(partition), Some(offset)) => format!(" (partition {partition}, offset {offset})"),
+        (None, Some(offset)) => format!(" (offset {offset})"),
+        _ => String::new(),
+    }
+}
+
+/// Whether a record of the batch may be to blame: the guest was at work on it, and ended by its own doing.
+fn may_be_a_record(error: &CallError) -> bool {
+    error.context.phase == Phase::Batch && error.fault() == Fault::Tenant
+}
+
+/// What the stage shares with the rest of its query while it works.
+pub(crate) struct Workplace<'a> {
+    pub(crate) counters: &'a StageCounters,
+    pub(crate) dead_letters: Option<&'a mut DeadLetters>,
+    pub(crate) metrics: &'a mut MetricRegistry,
+}
+
+impl StageRunner {
+    /// Runs the function over a batch. What comes out is in order; more than one batch only where a trap was narrowed.
+    pub(crate) async fn run(
+        &mut self,
+        batch: &Arc<Batch>,
+        mut at: Workplace<'_>,
+    ) -> Result<Vec<Arc<Batch>>, StageError> {
+        at.counters.records_in.add(batch.rows() as u64);
+        let mut outputs = Vec::with_capacity(1);
+        let mut guilty = 0;
+        // Parts still to be run, the first one last.
+        let mut parts = vec![Arc::clone(batch)];
+        while let Some(part) = parts.pop() {
+            at.counters.calls.add(1);
+            match self.instance.call(&part).await {
+                Ok(outcome) => {
+                    let output = self.settle(&part, outcome, &mut at)?;
+                    if !output.is_empty() {
+                        outputs.push(output);
+                    }
+                }
+                Err(error) => {
+                    at.counters.traps.add(1);
+                    self.report(&error.context.logs);
+                    if self.on_error == ErrorPolicy::Fail || !may_be_a_record(&error) {
+                        return Err(StageError::Call(Box::new(error)));
+                    }
+                    let rows = part.rows();
+                    if rows > 1 {
+                        let half = rows / 2;
+                        parts.push(part.slice(half, rows - half)?);
+                        parts.push(part.slice(0, half)?);
+                        continue;
+                    }
+                    guilty += 1;
+                    tracing::warn!(stage = &*self.name, code = error.code(), "a record ended the guest: {error}");
+                    if guilty > GUILTY_RECORDS_BATCH_MAX {
+                        let limit = GUILTY_RECORDS_BATCH_MAX;
+                        return Err(StageError::TooManyTraps { records: guilty, limit, last: Box::new(error) });
+                    }
+                    self.fail_row(&part, 0, error.code(), &error.to_string(), &mut at)?;
+                }
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// Counts what a successful call did and deals with the records that it refused.
+    fn settle(
+        &mut self,
+        part: &Arc<Batch>,
+        outcome: Outcome,
+        at: &mut Workplace<'_>,
+    ) -> Result<Arc<Batch>, StageError> {
+        let counters = at.counters;
+        let usage = &outcome.usage;
+        counters.fuel.add(usage.fuel);
+        counters.host_calls.add(usage.host_calls);
+        counters.nanos.add(u64::try_from(usage.time.as_nanos()).unwrap_or(u64::MAX));
+        counters.memory_bytes_peak.raise_to(usage.memory_bytes as u64);
+        counters.logs_dropped.add(outcome.logs_dropped);
+        self.report(&outcome.logs);
+        for failure in &outcome.failed {
+            let code = failure.code.to_string();
+            if self.on_error == ErrorPolicy::Fail {
+                let (partition, offset) = position(part, failure.row);
+                let message = failure.message.clone();
+                return Err(StageError::Row { row: failure.row, code, message, partition, offset });
+            }
+            self.fail_row(part, failure.row, &code, &failure.message, at)?;
+        }
+        let answered = part.rows().saturating_sub(outcome.failed.len()).saturating_sub(outcome.filtered);
+        counters.filtered.add(outcome.filtered as u64);
+        counters.records_out.add(outcome.output.rows() as u64);
+        counters.expanded.add(outcome.output.rows().saturating_sub(answered) as u64);
+        at.metrics.stage(self.index, &outcome.metrics);
+        Ok(outcome.output)
+    }
+
+    fn fail_row(
+        &self,
+        part: &Arc<Batch>,
+        row: usize,
+        code: &str,
+        message: &str,
+        at: &mut Workplace<'_>,
+    ) -> Result<(), StageError> {
+        match (&self.on_error, &mut at.dead_letters) {
+            (ErrorPolicy::DeadLetter, Some(letters)) => {
+                letters.add_row(&self.sender, part, row, code, message)?;
+                at.counters.dead.add(1);
+            }
+            // A query whose stage dead-letters has a place for letters: the file's check sees to it.
+            (ErrorPolicy::Fail | ErrorPolicy::Skip | ErrorPolicy::DeadLetter, _) => at.counters.failed.add(1),
+        }
+        Ok(())
+    }
+
+    /// The guest's log lines become the runtime's, escaped by the sandbox.
+    fn report(&self, logs: &[weir_sandbox::LogLine]) {
+        for line in logs {
+            let (stage, text) = (&*self.name, &line.text);
+            match line.level {
+                LogLevel::Error => tracing::error!(target: "guest", stage, "{text}"),
+                LogLevel::Warn => tracing::warn!(target: "guest", stage, "{text}"),
+                LogLevel::Info => tracing::info!(target: "guest", stage, "{text}"),
+                LogLevel::Debug => tracing::debug!(target: "guest", stage, "{text}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What a query did, all told.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::counters::Progress;
+use super::metrics::{Reading, Series};
+
+/// Why a query ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Every source came to its end.
+    EndOfInput,
+    /// It was told to stop, and drained.
+    Stopped,
+    /// The reader of a sink went away (a closed pipe), and the rest drained.
+    ReaderGone,
+    /// Something failed.
+    Failed,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Ending::EndOfInput => "end of input",
+            Ending::Stopped => "stopped and drained",
+            Ending::ReaderGone => "reader gone, drained",
+            Ending::Failed => "failed",
+        })
+    }
+}
+
+/// The closing account of a query.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// The query.
+    pub query: String,
+    /// Its tenant.
+    pub tenant: String,
+    /// Why it ended.
+    pub ending: Ending,
+    /// From the first read to the last commit.
+    #[serde(serialize_with = "seconds")]
+    pub elapsed: Duration,
+    /// Every counter.
+    #[serde(flatten)]
+    pub progress: Progress,
+    /// What guests recorded in committed batches.
+    pub metrics: Vec<Series>,
+    /// Batch mutations that were free.
+    pub copy_on_write_free: u64,
+    /// Batch mutations that had to copy the batch's frame.
+    pub copy_on_write_copied: u64,
+}
+
+fn seconds<S: serde::Serializer>(elapsed: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(elapsed.as_secs_f64())
+}
+
+impl Summary {
+    /// Records read from all sources, those that did not decode among them.
+    pub fn records_read(&self) -> u64 {
+        self.progress.sources.iter().map(|source| source.records).sum()
+    }
+
+    /// Records skipped by a policy, at sources and stages.
+    pub fn records_failed(&self) -> u64 {
+        let sources: u64 = self.progress.sources.iter().map(|source| source.failed).sum();
+        sources + self.progress.stages.iter().map(|stage| stage.failed).sum::<u64>()
+    }
+
+    /// Records kept as dead letters, at sources and stages.
+    pub fn records_dead(&self) -> u64 {
+        let sources: u64 = self.progress.sources.iter().map(|source| source.dead).sum();
+        sources + self.progress.stages.iter().map(|stage| stage.dead).sum::<u64>()
+    }
+
+    /// Whether every stage accounts for every record.
+    pub fn adds_up(&self) -> bool {
+        self.progress.stages.iter().all(super::counters::StageProgress::adds_up)
+    }
+}
+
+/// One line a source, stage, sink and metric.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.elapsed.as_secs_f64();
+        let read = self.records_read();
+        let rate = if seconds > 0.0 { read as f64 / seconds } else { 0.0 };
+        writeln!(f, "query {} of tenant {}: {} after {seconds:.3} s", self.query, self.tenant, self.ending)?;
+        writeln!(
+            f,
+            "  read {read} records ({:.0}/s), committed {} in {} commit{}",
+            rate,
+            self.progress.committed_records,
+            self.progress.commits,
+            if self.progress.commits == 1 { "" } else { "s" }
+        )?;
+        for source in &self.progress.sources {
+            write!(f, "  source {}: {} records", source.name, source.records)?;
+            if source.bytes > 0 {
+                write!(f, ", {:.1} MB", source.bytes as f64 / 1e6)?;
+            }
+            failures(f, source.failed, source.dead)?;
+            writeln!(f)?;
+        }
+        for stage in &self.progress.stages {
+            write!(f, "  stage {}: {} in", stage.name, stage.records_in)?;
+            if stage.expanded > 0 {
+                write!(f, " + {} expanded", stage.expanded)?;
+            }
+            write!(
+                f,
+                " = {} out + {} filtered + {} failed + {} dead",
+                stage.records_out, stage.filtered, stage.failed, stage.dead
+            )?;
+            if stage.traps > 0 {
+                write!(f, "; {} traps", stage.traps)?;
+            }
+            if stage.records_in > 0 {
+                let per = |total: u64| total as f64 / stage.records_in as f64;
+                write!(f, "; {:.1} ns and {:.1} fuel a record", per(stage.guest_nanos), per(stage.fuel))?;
+            }
+            writeln!(f)?;
+        }
+        for sink in &self.progress.sinks {
+            write!(f, "  sink {}: {} records", sink.name, sink.records)?;
+            if sink.bytes > 0 {
+                write!(f, ", {:.1} MB", sink.bytes as f64 / 1e6)?;
+            }
+            if sink.files > 0 {
+                write!(f, ", {} file{}", sink.files, if sink.files == 1 { "" } else { "s" })?;
+            }
+            writeln!(f)?;
+        }
+        writeln!(
+            f,
+            "  batches written to in place {} times, after copying their frame {} times",
+            self.copy_on_write_free, self.copy_on_write_copied
+        )?;
+        for series in &self.metrics {
+            writeln!(f, "  {series}")?;
+        }
+        Ok(())
+    }
+}
+
+fn failures(f: &mut fmt::Formatter<'_>, failed: u64, dead: u64) -> fmt::Result {
+    if failed > 0 {
+        write!(f, ", {failed} skipped that did not decode")?;
+    }
+    if dead > 0 {
+        write!(f, ", {dead} dead-lettered that did not decode")?;
+    }
+    Ok(())
+}
+
+/// `delays.flights 12` or `delays.delay_minutes{origin="SEA"} count 3 sum 41`.
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "metric {}.{}", self.stage, self.metric)?;
+        if !self.labels.is_empty() {
+            f.write_str("{")?;
+            for (index, (name, value)) in self.labels.iter().enumerate() {
+                let comma = if index > 0 { ", " } else { "" };
+                write!(f, "{comma}{name}=\"{}\"", value.escape_debug())?;
+            }
+            f.write_str("}")?;
+        }
+        match &self.reading {
+            Reading::Counter { total } => write!(f, " {total}"),
+            Reading::Gauge { value } => write!(f, " {value}"),
+            Reading::Histogram { count, sum, .. } => {
+                let mean = if *count > 0 { sum / *count as f64 } else { 0.0 };
+                write!(f, " count {count} sum {sum} mean {mean:.1}")
+            }
+        }
+    }
+}

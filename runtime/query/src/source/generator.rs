@@ -1,0 +1,75 @@
+//! The seed workload: the same thousand records again and again.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use weir_batch::arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use weir_batch::{Batch, BatchError, DataType, Field, Schema, SystemColumns};
+
+use super::{Source, SourceBatch, SourceError};
+
+/// Rows of a seed batch.
+pub const SEED_BATCH_ROWS: usize = 1000;
+
+/// `id i64, name utf8, value f64`.
+///
+/// # Errors
+///
+/// None in practice: the names are fixed and valid.
+pub fn seed_schema() -> Result<Schema, BatchError> {
+    Schema::new(vec![
+        Field::new("id", DataType::I64),
+        Field::new("name", DataType::Utf8),
+        Field::new("value", DataType::F64),
+    ])
+}
+
+/// The template: record `i` of 0..999 has `id` i, `name` `record_i`, `value` 1.5 i, a timestamp of 1640995200000 ms and
+/// i seconds, offset i, partition 0, no key and no headers.
+///
+/// # Errors
+///
+/// None in practice: the columns are made to fit.
+pub fn seed_batch() -> Result<Batch, BatchError> {
+    let numbers = 0..SEED_BATCH_ROWS as i64;
+    let id: ArrayRef = Arc::new(Int64Array::from_iter_values(numbers.clone()));
+    let name: ArrayRef = Arc::new(StringArray::from_iter_values(numbers.clone().map(|i| format!("record_{i}"))));
+    let value: ArrayRef = Arc::new(Float64Array::from_iter_values(numbers.clone().map(|i| i as f64 * 1.5)));
+    let system = SystemColumns {
+        key: None,
+        timestamp: Some(TimestampMicrosecondArray::from_iter_values(
+            numbers.clone().map(|i| (1_640_995_200_000 + 1000 * i) * 1000),
+        )),
+        partition: Some(Int32Array::from_value(0, SEED_BATCH_ROWS)),
+        offset: Some(Int64Array::from_iter_values(numbers)),
+        headers: None,
+    };
+    Batch::new(Arc::new(seed_schema()?), vec![id, name, value])?.with_system(system)
+}
+
+/// Hands out the template's columns, shared, as many times as asked.
+pub(crate) struct GeneratorSource {
+    template: Batch,
+    left: u64,
+}
+
+impl GeneratorSource {
+    pub(crate) fn new(batches: u64) -> Result<GeneratorSource, BatchError> {
+        Ok(GeneratorSource { template: seed_batch()?, left: batches })
+    }
+}
+
+#[async_trait]
+impl Source for GeneratorSource {
+    fn schema(&self) -> &Arc<Schema> {
+        self.template.schema()
+    }
+
+    async fn next(&mut self) -> Result<Option<SourceBatch>, SourceError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        Ok(Some(SourceBatch { batch: self.template.clone(), bad: Vec::new(), bytes: 0 }))
+    }
+}
