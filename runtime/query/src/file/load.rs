@@ -109,7 +109,7 @@ fn check(mut root: Table<'_>, mut paths: Paths<'_>, problems: &Problems) -> Opti
     let sources = source::read(&mut root, &mut names, &mut paths, problems);
     let stages = stage::read(&mut root, &mut names, &mut paths, problems);
     let delivery = root.section("delivery", settings::delivery).unwrap_or_default();
-    let sinks = sink::read(&mut root, &mut paths, delivery.commit_every.is_some(), problems);
+    let sinks = sink::read(&mut root, &mut names, &mut paths, delivery.commit_every.is_some(), problems);
     let batching = root.section("batching", settings::batching).unwrap_or_default();
     let dead_letters_item = root.optional("dead_letters");
     let has_dead_letters = dead_letters_item.is_some();

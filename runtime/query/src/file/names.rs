@@ -20,7 +20,7 @@ pub(super) fn check(name: &str, place: &Place, problems: &Problems) -> bool {
     false
 }
 
-/// Who has which name. Sources and stages share one space: `input` calls them by name alone.
+/// Who has which name. Sources, stages and sinks share one space: messages and counters call them by name alone.
 #[derive(Default)]
 pub(super) struct Names {
     owners: BTreeMap<String, &'static str>,

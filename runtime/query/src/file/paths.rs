@@ -26,11 +26,14 @@ impl<'a> Paths<'a> {
         self.folder.join(written)
     }
 
-    /// Fails with a message and help where no file can be read at this path.
-    pub(super) fn check_file(&self, written: &str, path: &Path) -> Result<(), (String, String)> {
+    /// Whether it is a regular file that can be read at this path, or something else, such as a pipe, which can be read
+    /// only once. Fails with a message and help where there is neither.
+    pub(super) fn check_file(&self, written: &str, path: &Path) -> Result<bool, (String, String)> {
         match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_file() => Ok(()),
-            Ok(_) => Err((format!("`{}` is not a file", clip(written)), "name a file".to_owned())),
+            Ok(metadata) if metadata.is_dir() => {
+                Err((format!("`{}` is a folder", clip(written)), "name a file".to_owned()))
+            }
+            Ok(metadata) => Ok(metadata.is_file()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.missing(written, path)),
             Err(error) => Err((format!("`{}` cannot be read: {error}", clip(written)), String::new())),
         }

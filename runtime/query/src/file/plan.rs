@@ -46,7 +46,7 @@ pub enum Node {
 /// Where records come from.
 #[derive(Debug)]
 pub struct SourcePlan {
-    /// The name, unique among sources and stages.
+    /// The name, unique among sources, stages and sinks.
     pub name: Arc<str>,
     /// What it reads.
     pub kind: SourceKind,
@@ -107,7 +107,7 @@ impl NexmarkStream {
 /// One guest function in the query.
 #[derive(Debug)]
 pub struct StagePlan {
-    /// The name, unique among sources and stages.
+    /// The name, unique among sources, stages and sinks.
     pub name: Arc<str>,
     /// What it reads: sources and earlier stages, at least one, all of one schema.
     pub inputs: Vec<Node>,
@@ -132,7 +132,7 @@ pub struct StagePlan {
 /// Where records go.
 #[derive(Debug)]
 pub struct SinkPlan {
-    /// The name, unique among sinks.
+    /// The name, unique among sources, stages and sinks.
     pub name: Arc<str>,
     /// What it takes: at least one point of the chain, all of one schema.
     pub inputs: Vec<Node>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use weir_batch::format::Format;
 use weir_sinks::{FileSinkConfig, IfExists, SinkConfig, SinkError, StdoutFormat, StdoutSinkConfig};
 
-use super::names;
+use super::names::{self, Names};
 use super::paths::Paths;
 use super::problem::{Place, Problems, clip};
 use super::stage::{self, Input};
@@ -44,10 +44,10 @@ enum Kind {
     Count,
 }
 
-/// Reads every sink. Sinks may be called as a source or stage is: nothing refers to a sink by name. `commits` says
-/// whether the query commits before its end.
+/// Reads every sink. `commits` says whether the query commits before its end.
 pub(super) fn read<'a>(
     root: &mut Table<'a>,
+    names: &mut Names,
     paths: &mut Paths<'_>,
     commits: bool,
     problems: &Problems,
@@ -61,6 +61,7 @@ pub(super) fn read<'a>(
     let mut sinks = Vec::with_capacity(items.len());
     for (name, item) in items {
         names::check(name, &item.place, problems);
+        names.claim(name, "sink", &item.place, problems);
         let Some(table) = item.table() else { continue };
         sinks.push(sink(name, table, paths, commits, problems));
     }

@@ -84,6 +84,10 @@ fn source(name: &str, mut table: Table<'_>, paths: &mut Paths<'_>, problems: &Pr
         // Without its kind nothing is known of the other keys.
         return draft;
     };
+    if let Some(item) = table.optional("on_error") {
+        draft.on_error_place = item.place.clone();
+        draft.on_error = item.choice(&POLICIES).unwrap_or_default();
+    }
     match kind {
         Kind::File => file(&mut draft, &mut table, paths, problems),
         Kind::Generator => {
@@ -114,13 +118,11 @@ struct SourceFile<'a> {
     place: Place,
     written: &'a str,
     path: PathBuf,
+    /// Not a pipe, of which what is looked at now could not be read again.
+    regular: bool,
 }
 
 fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, problems: &Problems) {
-    if let Some(item) = table.optional("on_error") {
-        draft.on_error_place = item.place.clone();
-        draft.on_error = item.choice(&POLICIES).unwrap_or_default();
-    }
     let declared_item = table.optional("schema");
     let declared = declared_item.as_ref().and_then(schema::declared);
     let infer_item = table.optional("infer");
@@ -141,9 +143,9 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
     for (place, written) in written {
         let path = paths.resolve(written);
         match paths.check_file(written, &path) {
-            Ok(()) => {
+            Ok(regular) => {
                 paths.read(&place, &path);
-                files.push(SourceFile { place, written, path });
+                files.push(SourceFile { place, written, path, regular });
             }
             Err((message, help)) => {
                 complete = false;
@@ -217,6 +219,12 @@ fn format_of_suffixes(written: &[(Place, &str)], problems: &Problems) -> Option<
 fn common_schema(files: &[SourceFile<'_>], format: Format, problems: &Problems) -> Option<Arc<Schema>> {
     let mut common: Option<(Arc<Schema>, &str)> = None;
     for file in files {
+        if !file.regular {
+            let message =
+                format!("`{}` is no regular file, and cannot be looked at before it is read", clip(file.written));
+            problems.error(&file.place, message, "declare `schema`");
+            return None;
+        }
         let schema = match schema_of(file, format) {
             Ok(schema) => schema,
             Err(error) => {
@@ -245,7 +253,7 @@ fn check_declared(item: &Item<'_>, declared: &Schema, files: &[SourceFile<'_>], 
         return;
     }
     let Some(table) = item.table() else { return };
-    for file in files {
+    for file in files.iter().filter(|file| file.regular) {
         let found = match schema_of(file, format) {
             Ok(found) => found,
             Err(error) => {

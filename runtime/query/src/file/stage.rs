@@ -9,7 +9,7 @@ use super::limits;
 use super::names::{self, Names};
 use super::paths::Paths;
 use super::plan::ErrorPolicy;
-use super::problem::{Place, Problems};
+use super::problem::{Place, Problems, clip};
 use super::source::POLICIES;
 use super::table::{Item, Table};
 
@@ -75,9 +75,13 @@ fn stage<'a>(mut table: Table<'a>, names: &mut Names, paths: &mut Paths<'_>, pro
         let written = item.text()?;
         let path = paths.resolve(written);
         match paths.check_file(written, &path) {
-            Ok(()) => {
+            Ok(true) => {
                 paths.read(&item.place, &path);
                 Some((item.place.clone(), written, path))
+            }
+            Ok(false) => {
+                item.error(format!("`{}` is no regular file", clip(written)), "name a module's file");
+                None
             }
             Err((message, help)) => {
                 item.error(message, help);
@@ -137,8 +141,8 @@ fn carry<'a>(item: &Item<'a>) -> Option<CarryDraft<'a>> {
         DeValue::Array(array) if array.is_empty() => None,
         DeValue::Array(_) => item.texts().map(CarryDraft::Fields),
         DeValue::String(word) => {
-            let help = format!("use \"all\", or a list of fields: [\"{}\"]", super::problem::clip(word));
-            item.error(format!("`{}` is not known here", super::problem::clip(word)), help);
+            let help = format!("use \"all\", or a list of fields: [\"{}\"]", clip(word));
+            item.error(format!("`{}` is not known here", clip(word)), help);
             None
         }
         _ => item.wrong_type("\"all\" or a list of fields"),

@@ -92,35 +92,7 @@ delay_ms_max = 20
 [dead_letters]
 path = "dead/letters.jsonl"
 "#,
-        &expect![[r#"
-            query all of tenant default
-            source a: csv flights.csv, flights.csv, schema of the file, bad records go to the dead letters
-              gives date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
-            source b: generator, 1000 batches
-              gives id i64, name utf8, value f64
-            source c: nexmark bid, 16 events
-              gives auction i64, bidder i64, price i64, channel utf8, url utf8, date_time timestamp, extra utf8
-            stage delays: metrics `delays` of flights.wasm, a fresh instance each batch
-              records counter flights by origin
-              records histogram delay_minutes
-              from  a: date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
-              gives date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
-            stage scaled: map `scaled` of flights.wasm, bad records go to the dead letters
-              with factor = 2.0
-              with unit = "mi"
-              from  delays: date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
-              gives date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?, scaled f64
-            sink scaled: bincode out/scaled, a new file after 1000000 bytes, a new file after 60000 ms, numbered, queue of 16 batches
-              takes scaled: date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?, scaled f64
-            sink generated: counts and drops, queue of 4 batches
-              takes b: id i64, name utf8, value f64
-            sink bids: standard output as json_lines, queue of 4 batches
-              takes c: auction i64, bidder i64, price i64, channel utf8, url utf8, date_time timestamp, extra utf8
-            delivery at least once, committed every 5000 ms
-            batches of up to 100 records or 20 ms
-            dead letters to dead/letters.jsonl
-            warning, line 42: sinks.scaled.if_exists: files are numbered, because they rotate or the query commits before its end: none is replaced; new ones go on after the highest number
-        "#]],
+        &expect!["late.toml:36: sinks.scaled: the name `scaled` is taken by a stage; choose another name"],
     );
 }
 
@@ -239,6 +211,26 @@ if_exists = "replace"
             batches of up to 8192 records or 100 ms
             warning, line 7: sinks.there.path: `flights.jsonl` exists, so that a run will fail; remove it, or set `if_exists = "replace"`
             warning, line 13: sinks.numbered.if_exists: files are numbered, because they rotate or the query commits before its end: none is replaced; new ones go on after the highest number
+        "#]],
+    );
+}
+
+#[test]
+fn a_device_of_a_declared_schema() {
+    check_plan(
+        r#"
+name = "device"
+sources.nothing = { kind = "file", path = "/dev/null", format = "csv", schema = { id = "i64" } }
+sinks.count = { kind = "count" }
+"#,
+        &expect![[r#"
+            query device of tenant default
+            source nothing: csv null, schema declared
+              gives id i64
+            sink count: counts and drops, queue of 4 batches
+              takes nothing: id i64
+            delivery at least once, committed at the end of the stream
+            batches of up to 8192 records or 100 ms
         "#]],
     );
 }

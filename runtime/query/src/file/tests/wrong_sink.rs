@@ -79,3 +79,12 @@ fn a_sink_whose_path_is_a_folder() {
         &expect!["late.toml:26: sinks.archive.path: must end in the name of a file"],
     );
 }
+
+#[test]
+fn a_sink_named_as_a_stage() {
+    check_edit(
+        "[sinks.archive]",
+        "[sinks.late]",
+        &expect!["late.toml:24: sinks.late: the name `late` is taken by a stage; choose another name"],
+    );
+}

@@ -27,7 +27,7 @@ fn a_source_that_is_a_folder() {
     check_edit(
         r#"path = "flights.csv""#,
         "path = \".\"\nformat = \"csv\"",
-        &expect!["late.toml:6: sources.flights.path: `.` is not a file; name a file"],
+        &expect!["late.toml:6: sources.flights.path: `.` is a folder; name a file"],
     );
 }
 
@@ -180,7 +180,7 @@ name = "kinds"
 [sources.seed]
 kind = "generator"
 batches = 0
-on_error = "skip"
+format = "csv"
 
 [sources.bids]
 kind = "nexmark"
@@ -197,10 +197,10 @@ input = ["seed", "bids"]
 "#,
         &expect![[r#"
             late.toml:6: sources.seed.batches: 0 is out of range; use a number from 1 to 1000000000000
-            late.toml:7: sources.seed.on_error: a generator source has no such key; its keys are `kind`, `batches`
+            late.toml:7: sources.seed.format: a generator source has no such key; its keys are `kind`, `on_error`, `batches`
             late.toml:9: sources.bids.events: missing; say how many records of the stream to make
             late.toml:11: sources.bids.stream: `bids` is not known here; did you mean `bid`?
-            late.toml:12: sources.bids.seed: a nexmark source has no such key; its keys are `kind`, `stream`, `events`
+            late.toml:12: sources.bids.seed: a nexmark source has no such key; its keys are `kind`, `on_error`, `stream`, `events`
             late.toml:14: sources.old-name.kind: missing; use one of `file`, `generator`, `nexmark`
             late.toml:14: sources.old-name: feeds no stage and no sink; add `old-name` to the `input` of a stage or sink, or remove the source
             late.toml:19: sinks.count.format: a count sink has no such key; its keys are `kind`, `input`, `queue_batches_max`"#]],
@@ -254,5 +254,19 @@ input = ["flights", "broken"]
         &expect![[r#"
             late.toml:6: sources.flights.paths[1]: a json_lines file among csv files; make a source of its own for each format
             late.toml:11: sources.broken.path: `text.wasm` cannot be read as parquet: not a whole parquet file: Parquet error: Invalid Parquet file. Corrupt footer"#]],
+    );
+}
+
+#[test]
+fn a_schema_inferred_from_a_device() {
+    check(
+        r#"
+name = "device"
+sources.nothing = { kind = "file", path = "/dev/null", format = "json_lines", infer = true }
+sinks.count = { kind = "count" }
+"#,
+        &expect![
+            "late.toml:3: sources.nothing.path: `/dev/null` is no regular file, and cannot be looked at before it is read; declare `schema`"
+        ],
     );
 }
