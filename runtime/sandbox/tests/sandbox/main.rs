@@ -1,0 +1,9 @@
+//! The sandbox, tried with guests written by hand from the contract.
+
+mod admission;
+mod binding;
+mod guests;
+mod limits;
+mod probes;
+mod reading;
+mod support;
