@@ -86,6 +86,10 @@
 //!
 //! **[`raw`]**: the getters underneath, for measurements.
 
+// The macros' expansions name the crate so, in its own tests too.
+#[cfg(test)]
+extern crate self as weir_guest;
+
 mod answer;
 mod builder;
 mod error;
@@ -111,6 +115,9 @@ mod sys;
 mod timestamp;
 mod transform;
 mod window;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::RowError;
 pub use log::{Level, log};

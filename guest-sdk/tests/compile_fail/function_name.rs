@@ -1,0 +1,15 @@
+#![forbid(unsafe_code)]
+use weir_guest::prelude::*;
+
+#[derive(Row)]
+struct Flight<'a> {
+    origin: &'a str,
+    delay: i64,
+}
+
+#[transform]
+fn Late(flight: Flight<'_>) -> bool {
+    flight.delay > 60
+}
+
+fn main() {}

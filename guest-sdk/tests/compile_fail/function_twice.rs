@@ -1,0 +1,20 @@
+#![forbid(unsafe_code)]
+use weir_guest::prelude::*;
+
+#[derive(Row)]
+struct Flight<'a> {
+    origin: &'a str,
+    delay: i64,
+}
+
+#[transform]
+fn late(flight: Flight<'_>) -> bool {
+    flight.delay > 60
+}
+
+#[transform]
+fn late(flight: Flight<'_>) -> bool {
+    flight.delay > 30
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+#![forbid(unsafe_code)]
+use weir_guest::prelude::*;
+
+#[derive(Row)]
+struct Flight<'a> {
+    origin: &'a str,
+    delay: i64,
+}
+
+#[derive(Row)]
+struct Late {
+    minutes: i64,
+    #[row(name = "minutes")]
+    again: i64,
+}
+
+fn main() {}
