@@ -11,7 +11,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::FileWriter;
 
-use super::encoder::{ByteCounter, CountingWriter, check_schema};
+use super::encoder::{ByteCounter, CountingWriter};
 use super::guard::guarded;
 use super::narrow::decoded_columns;
 use super::projection::Projection;
@@ -116,26 +116,21 @@ impl Decoder for IpcDecoder {
 }
 
 pub(super) struct IpcEncoder<W: Write> {
-    schema: Arc<Schema>,
     writer: FileWriter<CountingWriter<W>>,
     written: ByteCounter,
 }
 
 impl<W: Write + Send> IpcEncoder<W> {
-    pub(super) fn new(schema: Arc<Schema>, writer: CountingWriter<W>) -> Result<Self, FormatError> {
+    pub(super) fn new(schema: &Schema, writer: CountingWriter<W>) -> Result<Self, FormatError> {
         let written = writer.counter();
         let writer = FileWriter::try_new(writer, &schema.to_arrow());
         let writer = writer.map_err(|error| FormatError::write(Format::ArrowIpc, error))?;
-        Ok(IpcEncoder { schema, writer, written })
+        Ok(IpcEncoder { writer, written })
     }
 }
 
 impl<W: Write + Send> Encoder for IpcEncoder<W> {
     fn write(&mut self, batch: &Batch) -> Result<(), FormatError> {
-        check_schema(&self.schema, batch)?;
-        if batch.is_empty() {
-            return Ok(());
-        }
         self.writer.write(&batch.to_arrow()?).map_err(|error| FormatError::write(Format::ArrowIpc, error))
     }
 

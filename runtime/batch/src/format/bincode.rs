@@ -17,7 +17,7 @@ use arrow::array::types::{Float64Type, Int8Type, Int16Type, Int32Type, Int64Type
 use arrow::array::{Array, RecordBatch, RecordBatchOptions};
 
 use super::csv_values::ColumnBuilder;
-use super::encoder::{ByteCounter, CountingWriter, check_schema};
+use super::encoder::{ByteCounter, CountingWriter};
 use super::error::brief;
 use super::narrow::decoded_columns;
 use super::projection::Projection;
@@ -95,11 +95,10 @@ pub(super) struct BincodeEncoder<W: Write> {
     writer: CountingWriter<W>,
     written: ByteCounter,
     records: u64,
-    failed: bool,
 }
 
 impl<W: Write + Send> BincodeEncoder<W> {
-    pub(super) fn new(schema: Arc<Schema>, mut writer: CountingWriter<W>) -> Result<Self, FormatError> {
+    pub(super) fn new(schema: &Arc<Schema>, mut writer: CountingWriter<W>) -> Result<Self, FormatError> {
         let fields = schema.fields().iter().map(|field| FrameField {
             name: &field.name,
             data_type: field.data_type.name(),
@@ -107,17 +106,7 @@ impl<W: Write + Send> BincodeEncoder<W> {
         });
         write_frame(&mut writer, &Frame::Header { version: VERSION, fields: fields.collect() })?;
         let written = writer.counter();
-        Ok(BincodeEncoder { schema, writer, written, records: 0, failed: false })
-    }
-
-    fn write_rows(&mut self, batch: &RecordBatch) -> Result<(), FormatError> {
-        for row in 0..batch.num_rows() {
-            let values = batch.columns().iter().zip(self.schema.fields());
-            let values = values.map(|(column, field)| value(column, field.data_type, row)).collect();
-            write_frame(&mut self.writer, &Frame::Record(values))?;
-            self.records += 1;
-        }
-        Ok(())
+        Ok(BincodeEncoder { schema: Arc::clone(schema), writer, written, records: 0 })
     }
 }
 
@@ -155,13 +144,14 @@ fn value(column: &dyn Array, data_type: DataType, row: usize) -> Value<'_> {
 
 impl<W: Write + Send> Encoder for BincodeEncoder<W> {
     fn write(&mut self, batch: &Batch) -> Result<(), FormatError> {
-        check_schema(&self.schema, batch)?;
-        if self.failed {
-            return Err(FormatError::Failed);
+        let batch = batch.to_arrow()?;
+        for row in 0..batch.num_rows() {
+            let values = batch.columns().iter().zip(self.schema.fields());
+            let values = values.map(|(column, field)| value(column, field.data_type, row)).collect();
+            write_frame(&mut self.writer, &Frame::Record(values))?;
+            self.records += 1;
         }
-        let written = batch.to_arrow().map_err(FormatError::from).and_then(|batch| self.write_rows(&batch));
-        self.failed = written.is_err();
-        written
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), FormatError> {
@@ -173,9 +163,6 @@ impl<W: Write + Send> Encoder for BincodeEncoder<W> {
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), FormatError> {
-        if self.failed {
-            return Err(FormatError::Failed);
-        }
         write_frame(&mut self.writer, &Frame::End { records: self.records })?;
         self.flush()
     }

@@ -10,13 +10,13 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
-use ::csv::{ByteRecord, ReaderBuilder, Writer, WriterBuilder};
+use ::csv::{ByteRecord, ReaderBuilder, Writer};
 use arrow::array::{Array, BooleanArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter;
 
 use super::csv_values::{ColumnBuilder, write_value};
-use super::encoder::{ByteCounter, CountingWriter, check_schema};
+use super::encoder::{ByteCounter, CountingWriter};
 use super::error::brief;
 use super::narrow::with_offsets;
 use super::records::{Chunk, Records, Span};
@@ -219,48 +219,43 @@ impl Rows<'_> {
 }
 
 pub(super) struct CsvEncoder<W: Write> {
-    schema: Arc<Schema>,
-    writer: Writer<CountingWriter<W>>,
+    writer: CountingWriter<W>,
     written: ByteCounter,
-    // Set by the header, which is written with the first batch or at the end.
-    failed: bool,
 }
 
 impl<W: Write + Send> CsvEncoder<W> {
-    pub(super) fn new(schema: Arc<Schema>, writer: CountingWriter<W>) -> Result<Self, FormatError> {
+    pub(super) fn new(schema: &Schema, writer: CountingWriter<W>) -> Result<Self, FormatError> {
         let written = writer.counter();
-        let mut writer = WriterBuilder::new().from_writer(writer);
-        writer.write_record(schema.fields().iter().map(|field| &*field.name)).map_err(write_error)?;
-        Ok(CsvEncoder { schema, writer, written, failed: false })
+        let mut encoder = CsvEncoder { writer, written };
+        let mut text = Writer::from_writer(Vec::new());
+        text.write_record(schema.fields().iter().map(|field| &*field.name)).map_err(write_error)?;
+        encoder.write_text(text)?;
+        Ok(encoder)
     }
 
-    fn write_rows(&mut self, batch: &Batch) -> Result<(), FormatError> {
-        let batch = batch.to_arrow()?;
-        let mut text = Vec::new();
-        for row in 0..batch.num_rows() {
-            for column in batch.columns() {
-                text.clear();
-                if !column.is_null(row) {
-                    write_value(column, row, &mut text)?;
-                }
-                self.writer.write_field(&text).map_err(write_error)?;
-            }
-            self.writer.write_record(None::<&[u8]>).map_err(write_error)?;
-        }
-        Ok(())
+    fn write_text(&mut self, text: Writer<Vec<u8>>) -> Result<(), FormatError> {
+        let text = text.into_inner().map_err(|error| FormatError::Io(error.into_error()))?;
+        Ok(self.writer.write_all(&text)?)
     }
 }
 
 impl<W: Write + Send> Encoder for CsvEncoder<W> {
     fn write(&mut self, batch: &Batch) -> Result<(), FormatError> {
-        check_schema(&self.schema, batch)?;
-        // After a failed write the csv writer may stand in the middle of a record.
-        if self.failed {
-            return Err(FormatError::Failed);
+        let batch = batch.to_arrow()?;
+        // A batch's text is made in memory, so that the bytes are counted when the batch was taken.
+        let mut text = Writer::from_writer(Vec::new());
+        let mut field = Vec::new();
+        for row in 0..batch.num_rows() {
+            for column in batch.columns() {
+                field.clear();
+                if !column.is_null(row) {
+                    write_value(column, row, &mut field)?;
+                }
+                text.write_field(&field).map_err(write_error)?;
+            }
+            text.write_record(None::<&[u8]>).map_err(write_error)?;
         }
-        let written = self.write_rows(batch);
-        self.failed = written.is_err();
-        written
+        self.write_text(text)
     }
 
     fn flush(&mut self) -> Result<(), FormatError> {

@@ -46,15 +46,61 @@ pub fn open_encoder<W: Write + Send + 'static>(
     schema: &Arc<Schema>,
     writer: W,
 ) -> Result<Box<dyn Encoder>, FormatError> {
-    let schema = Arc::clone(schema);
     let writer = CountingWriter::new(writer);
-    Ok(match format {
-        Format::JsonLines => Box::new(json_lines::JsonLinesEncoder::new(schema, writer)),
+    let inner: Box<dyn Encoder> = match format {
+        Format::JsonLines => Box::new(json_lines::JsonLinesEncoder::new(writer)),
         Format::Csv => Box::new(csv::CsvEncoder::new(schema, writer)?),
         Format::Parquet => Box::new(parquet::ParquetEncoder::new(schema, writer)?),
         Format::ArrowIpc => Box::new(arrow_ipc::IpcEncoder::new(schema, writer)?),
         Format::Bincode => Box::new(bincode::BincodeEncoder::new(schema, writer)?),
-    })
+    };
+    Ok(Box::new(Fused { inner, schema: Arc::clone(schema), failed: false }))
+}
+
+/// What all encoders have in common: one schema, and nothing after an error, which may have come in the middle of a
+/// record.
+struct Fused {
+    inner: Box<dyn Encoder>,
+    schema: Arc<Schema>,
+    failed: bool,
+}
+
+impl Fused {
+    fn step(&mut self, step: impl FnOnce(&mut dyn Encoder) -> Result<(), FormatError>) -> Result<(), FormatError> {
+        if self.failed {
+            return Err(FormatError::Failed);
+        }
+        let done = step(&mut *self.inner);
+        self.failed = done.is_err();
+        done
+    }
+}
+
+impl Encoder for Fused {
+    fn write(&mut self, batch: &Batch) -> Result<(), FormatError> {
+        let same = Arc::ptr_eq(&self.schema, batch.schema()) || *self.schema == **batch.schema();
+        let (expected, found) = (Arc::clone(&self.schema), batch.schema());
+        self.step(|inner| match same {
+            true if batch.is_empty() => Ok(()),
+            true => inner.write(batch),
+            false => Err(FormatError::SchemaMismatch { expected: expected.to_string(), found: found.to_string() }),
+        })
+    }
+
+    fn flush(&mut self) -> Result<(), FormatError> {
+        self.step(|inner| inner.flush())
+    }
+
+    fn bytes_written(&self) -> u64 {
+        self.inner.bytes_written()
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), FormatError> {
+        if self.failed {
+            return Err(FormatError::Failed);
+        }
+        self.inner.finish()
+    }
 }
 
 /// Buffers in pieces of 64 KiB, and counts the bytes.
@@ -98,12 +144,4 @@ impl ByteCounter {
     pub(super) fn add(&self, bytes: usize) {
         self.0.fetch_add(bytes as u64, Ordering::Relaxed);
     }
-}
-
-/// Fails unless the batch has the encoder's schema.
-pub(super) fn check_schema(schema: &Arc<Schema>, batch: &Batch) -> Result<(), FormatError> {
-    if Arc::ptr_eq(schema, batch.schema()) || **schema == **batch.schema() {
-        return Ok(());
-    }
-    Err(FormatError::SchemaMismatch { expected: schema.to_string(), found: batch.schema().to_string() })
 }

@@ -16,7 +16,7 @@ use arrow::json::ReaderBuilder;
 use arrow::json::reader::Decoder as ArrowDecoder;
 use arrow::json::writer::{LineDelimited, Writer, WriterBuilder};
 
-use super::encoder::{ByteCounter, CountingWriter, check_schema};
+use super::encoder::{ByteCounter, CountingWriter};
 use super::error::brief;
 use super::json_values::{StrictValues, WrittenValues};
 use super::narrow::{Narrowed, narrow, null_message, with_offsets};
@@ -136,21 +136,19 @@ fn explain(line: &[u8], schema: &Schema, otherwise: String) -> String {
 }
 
 pub(super) struct JsonLinesEncoder<W: Write> {
-    schema: Arc<Schema>,
     writer: Writer<CountingWriter<W>, LineDelimited>,
     written: ByteCounter,
 }
 
 impl<W: Write + Send> JsonLinesEncoder<W> {
-    pub(super) fn new(schema: Arc<Schema>, writer: CountingWriter<W>) -> Self {
+    pub(super) fn new(writer: CountingWriter<W>) -> Self {
         let written = writer.counter();
-        JsonLinesEncoder { schema, writer: arrow_writer(writer), written }
+        JsonLinesEncoder { writer: arrow_writer(writer), written }
     }
 }
 
 impl<W: Write + Send> Encoder for JsonLinesEncoder<W> {
     fn write(&mut self, batch: &Batch) -> Result<(), FormatError> {
-        check_schema(&self.schema, batch)?;
         let batch = batch.to_arrow()?;
         self.writer.write(&batch).map_err(|error| FormatError::write(Format::JsonLines, error))
     }

@@ -16,7 +16,7 @@ use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::reader::{ChunkReader, Length};
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 
-use super::encoder::{ByteCounter, CountingWriter, check_schema};
+use super::encoder::{ByteCounter, CountingWriter};
 use super::guard::guarded;
 use super::narrow::decoded_columns;
 use super::projection::Projection;
@@ -150,22 +150,20 @@ impl Read for CountedRead {
 }
 
 pub(super) struct ParquetEncoder<W: Write + Send> {
-    schema: Arc<Schema>,
     writer: ArrowWriter<CountingWriter<W>>,
 }
 
 impl<W: Write + Send> ParquetEncoder<W> {
-    pub(super) fn new(schema: Arc<Schema>, writer: CountingWriter<W>) -> Result<Self, FormatError> {
+    pub(super) fn new(schema: &Schema, writer: CountingWriter<W>) -> Result<Self, FormatError> {
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
         let writer = ArrowWriter::try_new(writer, schema.to_arrow(), Some(properties));
-        Ok(ParquetEncoder { schema, writer: writer.map_err(FormatError::write_parquet)? })
+        Ok(ParquetEncoder { writer: writer.map_err(FormatError::write_parquet)? })
     }
 }
 
 impl<W: Write + Send> Encoder for ParquetEncoder<W> {
     fn write(&mut self, batch: &Batch) -> Result<(), FormatError> {
-        check_schema(&self.schema, batch)?;
-        if self.schema.is_empty() && !batch.is_empty() {
+        if batch.columns().is_empty() {
             let reason = "records without fields cannot be counted in it".to_owned();
             return Err(FormatError::Encode { format: Format::Parquet, reason });
         }

@@ -1,0 +1,9 @@
+//! The batch and its file formats, through the public interface.
+
+mod bad_records;
+mod batch;
+mod damaged;
+mod flights;
+mod infer;
+mod round_trip;
+mod support;
