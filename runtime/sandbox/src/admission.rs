@@ -231,11 +231,7 @@ impl Scan {
                     cap("loops within loops", LOOP_NESTING_MAX, open_loops)?;
                     cap("loops", LOOPS_MAX, self.loops)?;
                 }
-                Operator::End => {
-                    if open.pop() == Some(true) {
-                        open_loops -= 1;
-                    }
-                }
+                Operator::End => open_loops -= usize::from(open.pop() == Some(true)),
                 Operator::BrTable { targets } => {
                     self.br_table_targets = self.br_table_targets.saturating_add(targets.len() as usize);
                     cap("br_table targets", BR_TABLE_TARGETS_MAX, self.br_table_targets)?;

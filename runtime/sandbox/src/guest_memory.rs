@@ -136,6 +136,7 @@ pub(crate) fn labels(bytes: &[u8], count: usize) -> Result<Vec<&str>, Status> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that unwraps what is not there fails")]
 mod tests {
     use super::*;
 

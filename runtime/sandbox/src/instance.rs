@@ -472,3 +472,48 @@ fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
     };
     backtrace.frames().iter().take(BACKTRACE_FRAMES_MAX).map(name).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use weir_batch::arrow::array::{ArrayRef, Int64Array};
+    use weir_batch::{DataType, Field, Schema};
+
+    use super::*;
+    use crate::{Carry, Engine, EngineConfig, Fault};
+
+    /// Logs, then keeps all.
+    const GUEST: &str = r#"(module
+        (import "weir_v1" "log" (func $log (param i32 i32 i32) (result i32)))
+        (import "weir_v1" "emit_filter" (func $emit_filter (param i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "\ff")
+        (func (export "weir_call_f") (param $rows i32) (result i32)
+            (drop (call $log (i32.const 3) (i32.const 8) (i32.const 1)))
+            (call $emit_filter (i32.const 0) (local.get $rows)))
+        (@custom "weir.manifest" "{\22abi\22:1,\22name\22:\22f\22,\22kind\22:\22transform\22,\22output_shape\22:\22filter\22}"))"#;
+
+    #[test]
+    fn a_panic_in_a_host_function_costs_the_call_only() {
+        let engine = Engine::new(&EngineConfig { instances_max: 1, ..EngineConfig::default() }).unwrap();
+        let limits = Limits::default();
+        let module = engine.admit(&"acme".parse().unwrap(), &wat::parse_str(GUEST).unwrap(), &limits).unwrap();
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::I64)]).unwrap());
+        let bound = module.manifest().functions[0].bind(&schema, &Carry::None, &BTreeMap::new()).unwrap();
+        let mut instance = Instance::new(&module, &Arc::new(bound), &limits);
+        let column: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let batch = Arc::new(Batch::new(schema, vec![column]).unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+
+        runtime.block_on(instance.call(&batch)).unwrap();
+        instance.live.as_mut().unwrap().store.data_mut().panic_in_log = true;
+        let error = runtime.block_on(instance.call(&batch)).unwrap_err();
+        assert_eq!((error.code(), error.fault()), ("host_panic", Fault::Internal));
+        assert_eq!(error.cause.to_string(), "the host panicked: a host function panics");
+        // The only slot of the pool is free again, and nothing of the batch is held.
+        assert_eq!(Arc::strong_count(&batch), 1);
+        assert_eq!(runtime.block_on(instance.call(&batch)).unwrap().output.rows(), 2);
+        assert_eq!(instance.instantiations(), 2);
+    }
+}

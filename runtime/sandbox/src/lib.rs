@@ -1,4 +1,64 @@
-//! Runs tenants' WebAssembly functions over record batches, within limits.
+//! Runs tenants' WebAssembly functions over record batches, within limits. Knows no sinks and no query files.
+//!
+//! Everything that a tenant hands in is taken for hostile: the module's bytes, what it exports, every number it passes
+//! to a host function and every byte it answers with. What it is refused comes back as a typed error with a code and
+//! its numbers; nothing that it does ends the process. The contract that guests are written against is
+//! `guest-sdk/ABI.md`.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::sync::Arc;
+//! use weir_batch::arrow::array::{ArrayRef, Int64Array};
+//! use weir_batch::{Batch, DataType, Field, Schema};
+//! use weir_sandbox::{Carry, Engine, EngineConfig, Instance, Limits};
+//!
+//! // A filter that keeps every row: one byte of ones at address 0.
+//! let wasm = wat::parse_str(r#"(module
+//!     (import "weir_v1" "emit_filter" (func $emit_filter (param i32 i32) (result i32)))
+//!     (memory (export "memory") 1)
+//!     (data (i32.const 0) "\ff")
+//!     (func (export "weir_call_all") (param $rows i32) (result i32)
+//!         (call $emit_filter (i32.const 0) (local.get $rows)))
+//!     (@custom "weir.manifest" "{\22abi\22:1,\22name\22:\22all\22,\22kind\22:\22transform\22,\22output_shape\22:\22filter\22}"))"#)?;
+//!
+//! let engine = Engine::new(&EngineConfig::default())?;
+//! let limits = Limits::default();
+//! let module = engine.admit(&"acme".parse()?, &wasm, &limits)?;
+//!
+//! let schema = Arc::new(Schema::new(vec![Field::new("delay", DataType::I64)])?);
+//! let function = module.manifest().function("all").ok_or("declared above")?;
+//! let bound = function.bind(&schema, &Carry::None, &BTreeMap::new()).map_err(|errors| errors[0].clone())?;
+//! let mut instance = Instance::new(&module, &Arc::new(bound), &limits);
+//!
+//! let delays: ArrayRef = Arc::new(Int64Array::from(vec![61, 5, 90]));
+//! let batch = Arc::new(Batch::new(schema, vec![delays])?);
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! let outcome = runtime.block_on(instance.call(&batch))?;
+//! assert!(Arc::ptr_eq(&outcome.output, &batch));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The nouns
+//!
+//! **[`Engine`]**: compiler, pool of instances, and the ticker that keeps guests from holding a thread. One a process;
+//! a clone is a reference count. Reserves address space for every instance that may live, and memory for none.
+//!
+//! **[`Module`]**: a tenant's admitted, compiled code with its [`Manifest`]. Made by [`Engine::admit`], which checks
+//! everything that can be checked before it compiles (tens of milliseconds), and shared by `Arc`.
+//!
+//! **[`Manifest`]**: the functions of a module with their types, read from its bytes without compiling or running them.
+//!
+//! **[`Bound`]**: a [`Function`] set against a stream's schema: columns resolved, parameters settled, output schema
+//! known, or a list of [`BindError`]s. Pure data; nothing runs.
+//!
+//! **[`Instance`]**: a bound function with a memory of its own, under one tenant's [`Limits`]. Owned by one stage and
+//! used by one call at a time. Takes a slot of the pool with its first batch, keeps it from batch to batch, and gets
+//! another after a call that ended badly. A call costs under a microsecond beside what the function does.
+//!
+//! **[`Outcome`]**: what a function made of one batch: the rows that go on, those that failed, what was recorded, what
+//! was logged, what it cost. Rows that go on are shared with the input wherever they are the same.
+//!
+//! **[`Limits`]**: all that a tenant may use, in one value.
 
 mod admission;
 mod bind;

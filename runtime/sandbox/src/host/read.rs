@@ -98,21 +98,15 @@ fn integer(column: &Column, row: usize) -> Option<i64> {
         Values::I32(values) => i64::from(*values.get(row)?),
         Values::I16(values) => i64::from(*values.get(row)?),
         Values::I8(values) => i64::from(*values.get(row)?),
-        Values::Absent if column.declared.is_integer_like() => return Some(0),
+        Values::Absent if is_integer(column.declared) => return Some(0),
         _ => return None,
     };
     Some(if column.is_null(row) { 0 } else { value })
 }
 
-trait IntegerLike {
-    fn is_integer_like(self) -> bool;
-}
-
-impl IntegerLike for DataType {
-    /// Whether `get_i64` reads the type.
-    fn is_integer_like(self) -> bool {
-        matches!(self, DataType::I8 | DataType::I16 | DataType::I32 | DataType::I64 | DataType::Timestamp)
-    }
+/// Whether `get_i64` reads the type.
+fn is_integer(data_type: DataType) -> bool {
+    matches!(data_type, DataType::I8 | DataType::I16 | DataType::I32 | DataType::I64 | DataType::Timestamp)
 }
 
 /// Ends the guest for a call that has no room for a status.

@@ -29,63 +29,175 @@ fn check(body: &str, expect: Expect) {
 
 #[test]
 fn what_is_no_module() {
-    check_bytes(b"", expect!["not_wasm (tenant): not a WebAssembly module: it must begin with the bytes 00 61 73 6d 01 00 00 00"]);
-    check_bytes(b"hello", expect!["not_wasm (tenant): not a WebAssembly module: it must begin with the bytes 00 61 73 6d 01 00 00 00"]);
-    check_bytes(b"(module)", expect!["wasm_text (tenant): WebAssembly text: upload the binary form, as `wat2wasm` makes it"]);
-    check_bytes(b"\n ;; text\n(module)", expect!["wasm_text (tenant): WebAssembly text: upload the binary form, as `wat2wasm` makes it"]);
-    check_bytes(b"\0asm\x0d\0\x01\0", expect!["component (tenant): a WebAssembly component: upload a core module, built for the target wasm32-unknown-unknown"]);
-    check_bytes(b"\x7fELF\x02\x01\x01\0", expect!["precompiled (tenant): native or precompiled code: upload the WebAssembly module it was made from"]);
-    check_bytes(b"\0asm\x01\0\0\0\x01\xff", expect!["invalid_wasm (tenant): not valid WebAssembly: unexpected end-of-file (at byte 10)"]);
-    check_bytes(b"\0asm\x01\0\0\0", expect!["no_memory (tenant): no export `memory`: define one memory and export it under this name"]);
+    check_bytes(
+        b"",
+        expect!["not_wasm (tenant): not a WebAssembly module: it must begin with the bytes 00 61 73 6d 01 00 00 00"],
+    );
+    check_bytes(
+        b"hello",
+        expect!["not_wasm (tenant): not a WebAssembly module: it must begin with the bytes 00 61 73 6d 01 00 00 00"],
+    );
+    check_bytes(
+        b"(module)",
+        expect!["wasm_text (tenant): WebAssembly text: upload the binary form, as `wat2wasm` makes it"],
+    );
+    check_bytes(
+        b"\n ;; text\n(module)",
+        expect!["wasm_text (tenant): WebAssembly text: upload the binary form, as `wat2wasm` makes it"],
+    );
+    check_bytes(
+        b"\0asm\x0d\0\x01\0",
+        expect![
+            "component (tenant): a WebAssembly component: upload a core module, built for the target wasm32-unknown-unknown"
+        ],
+    );
+    check_bytes(
+        b"\x7fELF\x02\x01\x01\0",
+        expect!["precompiled (tenant): native or precompiled code: upload the WebAssembly module it was made from"],
+    );
+    check_bytes(
+        b"\0asm\x01\0\0\0\x01\xff",
+        expect!["invalid_wasm (tenant): not valid WebAssembly: unexpected end-of-file (at byte 10)"],
+    );
+    check_bytes(
+        b"\0asm\x01\0\0\0",
+        expect!["no_memory (tenant): no export `memory`: define one memory and export it under this name"],
+    );
     let small = Limits { module_bytes_max: 64, ..Limits::default() };
-    expect!["module_too_large (tenant): module size limit reached: limit 64 B, current 0 B, requested 65 B"].assert_eq(&refusal(&[0; 65], &small));
+    expect!["module_too_large (tenant): module size limit reached: limit 64 B, current 0 B, requested 65 B"]
+        .assert_eq(&refusal(&[0; 65], &small));
 }
 
 #[test]
 fn what_may_be_imported() {
     let with = |import: &str| format!("{import} {MEMORY} {CALL}");
     check(&with(""), expect!["admitted: 2 exports, 65536 bytes of memory"]);
-    check(&with(r#"(import "weir_v1" "get_clock" (func (result i64)))"#), expect!["unknown_import (tenant): imports `weir_v1.get_clock`, which does not exist: only functions of `weir_v1` can be imported"]);
-    check(&with(r#"(import "env" "get_i64" (func (param i32 i32) (result i64)))"#), expect!["unknown_import (tenant): imports `env.get_i64`, which does not exist: only functions of `weir_v1` can be imported"]);
+    check(
+        &with(r#"(import "weir_v1" "get_clock" (func (result i64)))"#),
+        expect![
+            "unknown_import (tenant): imports `weir_v1.get_clock`, which does not exist: only functions of `weir_v1` can be imported"
+        ],
+    );
+    check(
+        &with(r#"(import "env" "get_i64" (func (param i32 i32) (result i64)))"#),
+        expect![
+            "unknown_import (tenant): imports `env.get_i64`, which does not exist: only functions of `weir_v1` can be imported"
+        ],
+    );
     check(
         &with(r#"(import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))"#),
-        expect!["wasi_import (tenant): imports `wasi_snapshot_preview1.fd_write`: there is no WASI here; build for wasm32-unknown-unknown, without I/O"],
+        expect![
+            "wasi_import (tenant): imports `wasi_snapshot_preview1.fd_write`: there is no WASI here; build for wasm32-unknown-unknown, without I/O"
+        ],
     );
-    check(&with(r#"(import "weir_v1" "get_i64" (func (param i32 i32) (result i32)))"#), expect!["import_type (tenant): imports `weir_v1.get_i64` as (i32, i32) -> i32: its type is (i32, i32) -> i64"]);
-    check(&with(r#"(import "weir_v1" "x\1b[31m\n" (func))"#), expect![[r#"unknown_import (tenant): imports `weir_v1.x\u{1b}[31m\n`, which does not exist: only functions of `weir_v1` can be imported"#]]);
-    check(&with(r#"(import "weir_v1" "global" (global i32))"#), expect!["import_kind (tenant): imports the global `weir_v1.global`: only functions can be imported"]);
-    check(&with(r#"(import "weir_v1" "table" (table 1 funcref))"#), expect!["import_kind (tenant): imports the table `weir_v1.table`: only functions can be imported"]);
-    check(&format!(r#"(import "weir_v1" "memory" (memory 1)) {CALL}"#), expect!["import_kind (tenant): imports the memory `weir_v1.memory`: only functions can be imported"]);
+    check(
+        &with(r#"(import "weir_v1" "get_i64" (func (param i32 i32) (result i32)))"#),
+        expect!["import_type (tenant): imports `weir_v1.get_i64` as (i32, i32) -> i32: its type is (i32, i32) -> i64"],
+    );
+    check(
+        &with(r#"(import "weir_v1" "x\1b[31m\n" (func))"#),
+        expect![[
+            r#"unknown_import (tenant): imports `weir_v1.x\u{1b}[31m\n`, which does not exist: only functions of `weir_v1` can be imported"#
+        ]],
+    );
+    check(
+        &with(r#"(import "weir_v1" "global" (global i32))"#),
+        expect!["import_kind (tenant): imports the global `weir_v1.global`: only functions can be imported"],
+    );
+    check(
+        &with(r#"(import "weir_v1" "table" (table 1 funcref))"#),
+        expect!["import_kind (tenant): imports the table `weir_v1.table`: only functions can be imported"],
+    );
+    check(
+        &format!(r#"(import "weir_v1" "memory" (memory 1)) {CALL}"#),
+        expect!["import_kind (tenant): imports the memory `weir_v1.memory`: only functions can be imported"],
+    );
 }
 
 #[test]
 fn what_must_be_exported() {
     check(CALL, expect!["no_memory (tenant): no export `memory`: define one memory and export it under this name"]);
-    check(&format!("(memory 1) {CALL}"), expect!["no_memory (tenant): no export `memory`: define one memory and export it under this name"]);
-    check(&format!(r#"(memory 1) (global (export "memory") i32 (i32.const 0)) {CALL}"#), expect!["export_type (tenant): exports `memory` as a global: its type is a memory"]);
+    check(
+        &format!("(memory 1) {CALL}"),
+        expect!["no_memory (tenant): no export `memory`: define one memory and export it under this name"],
+    );
+    check(
+        &format!(r#"(memory 1) (global (export "memory") i32 (i32.const 0)) {CALL}"#),
+        expect!["export_type (tenant): exports `memory` as a global: its type is a memory"],
+    );
     check(MEMORY, expect!["missing_export (tenant): function `f` is declared, and `weir_call_f` is not exported"]);
-    check(&format!(r#"{MEMORY} (func (export "weir_call_f") (param i64) (result i32) i32.const 0)"#), expect!["export_type (tenant): exports `weir_call_f` as (i64) -> i32: its type is (i32) -> i32"]);
-    check(&format!(r#"{MEMORY} (global (export "weir_call_f") i32 (i32.const 0))"#), expect!["export_type (tenant): exports `weir_call_f` as a global: its type is (i32) -> i32"]);
+    check(
+        &format!(r#"{MEMORY} (func (export "weir_call_f") (param i64) (result i32) i32.const 0)"#),
+        expect!["export_type (tenant): exports `weir_call_f` as (i64) -> i32: its type is (i32) -> i32"],
+    );
+    check(
+        &format!(r#"{MEMORY} (global (export "weir_call_f") i32 (i32.const 0))"#),
+        expect!["export_type (tenant): exports `weir_call_f` as a global: its type is (i32) -> i32"],
+    );
     check(
         &format!(r#"{MEMORY} {CALL} (func (export "weir_init_f") (param i32) (result i32) i32.const 0)"#),
         expect!["export_type (tenant): exports `weir_init_f` as (i32) -> i32: its type is () -> i32"],
     );
-    check(&format!(r#"(memory (export "memory") 1025) {CALL}"#), expect!["initial_memory (tenant): the module's initial memory: memory limit reached: limit 64 MiB, current 0 B, requested 65600 KiB"]);
-    check(&format!("{MEMORY} {CALL} (table 10001 funcref)"), expect!["initial_table (tenant): the module's tables: table limit reached: limit 10000, current 0, requested 10001"]);
+    check(
+        &format!(r#"(memory (export "memory") 1025) {CALL}"#),
+        expect![
+            "initial_memory (tenant): the module's initial memory: memory limit reached: limit 64 MiB, current 0 B, requested 65600 KiB"
+        ],
+    );
+    check(
+        &format!("{MEMORY} {CALL} (table 10001 funcref)"),
+        expect![
+            "initial_table (tenant): the module's tables: table limit reached: limit 10000, current 0, requested 10001"
+        ],
+    );
 }
 
 #[test]
 fn proposals_that_are_switched_off() {
     let with = |item: &str| format!("{MEMORY} {CALL} {item}");
     check(&with("(memory 1)"), expect!["invalid_wasm (tenant): not valid WebAssembly: multiple memories (at byte 22)"]);
-    check(&format!(r#"(memory (export "memory") i64 1) {CALL}"#), expect!["invalid_wasm (tenant): not valid WebAssembly: memory64 must be enabled for 64-bit memories (at byte 23)"]);
-    check(&format!(r#"(memory (export "memory") 1 1 shared) {CALL}"#), expect!["invalid_wasm (tenant): not valid WebAssembly: threads must be enabled for shared memories (at byte 23)"]);
-    check(&with("(func return_call 0)"), expect!["invalid_wasm (tenant): not valid WebAssembly: tail calls support is not enabled (at byte 65)"]);
-    check(&with("(tag)"), expect!["invalid_wasm (tenant): not valid WebAssembly: exceptions proposal not enabled (at byte 30)"]);
-    check(&with("(type (struct))"), expect!["invalid_wasm (tenant): not valid WebAssembly: struct indexed types not supported without the gc feature (at byte 11)"]);
-    check(&with("(func (param externref))"), expect!["invalid_wasm (tenant): not valid WebAssembly: gc types are disallowed but found type which requires gc (at byte 16)"]);
-    check(&with("(func (param (ref null 0)))"), expect!["invalid_wasm (tenant): not valid WebAssembly: function references required for index reference types (at byte 16)"]);
-    check(&with("(func i64.const 0 i64.const 0 i64.const 0 i64.const 0 i64.add128 drop drop)"), expect!["invalid_wasm (tenant): not valid WebAssembly: wide arithmetic support is not enabled (at byte 73)"]);
+    check(
+        &format!(r#"(memory (export "memory") i64 1) {CALL}"#),
+        expect![
+            "invalid_wasm (tenant): not valid WebAssembly: memory64 must be enabled for 64-bit memories (at byte 23)"
+        ],
+    );
+    check(
+        &format!(r#"(memory (export "memory") 1 1 shared) {CALL}"#),
+        expect![
+            "invalid_wasm (tenant): not valid WebAssembly: threads must be enabled for shared memories (at byte 23)"
+        ],
+    );
+    check(
+        &with("(func return_call 0)"),
+        expect!["invalid_wasm (tenant): not valid WebAssembly: tail calls support is not enabled (at byte 65)"],
+    );
+    check(
+        &with("(tag)"),
+        expect!["invalid_wasm (tenant): not valid WebAssembly: exceptions proposal not enabled (at byte 30)"],
+    );
+    check(
+        &with("(type (struct))"),
+        expect![
+            "invalid_wasm (tenant): not valid WebAssembly: struct indexed types not supported without the gc feature (at byte 11)"
+        ],
+    );
+    check(
+        &with("(func (param externref))"),
+        expect![
+            "invalid_wasm (tenant): not valid WebAssembly: gc types are disallowed but found type which requires gc (at byte 16)"
+        ],
+    );
+    check(
+        &with("(func (param (ref null 0)))"),
+        expect![
+            "invalid_wasm (tenant): not valid WebAssembly: function references required for index reference types (at byte 16)"
+        ],
+    );
+    check(
+        &with("(func i64.const 0 i64.const 0 i64.const 0 i64.const 0 i64.add128 drop drop)"),
+        expect!["invalid_wasm (tenant): not valid WebAssembly: wide arithmetic support is not enabled (at byte 73)"],
+    );
     check(&with("(func (result v128) v128.const i64x2 0 0)"), expect!["admitted: 2 exports, 65536 bytes of memory"]);
 }
 
@@ -93,19 +205,49 @@ fn proposals_that_are_switched_off() {
 fn shapes_that_cost_too_much_to_compile() {
     let with = |item: &str| format!("{MEMORY} {CALL} {item}");
     let nested = |open: &str, depth: usize| with(&format!("(func {} {})", open.repeat(depth), "end ".repeat(depth)));
-    check(&nested("loop ", 65), expect!["shape_limit (tenant): loops within loops limit reached: limit 64, current 0, requested 65"]);
-    check(&nested("block ", 257), expect!["shape_limit (tenant): blocks within blocks limit reached: limit 256, current 0, requested 257"]);
-    check(&with(&format!("(func {})", "loop end ".repeat(10_001))), expect!["shape_limit (tenant): loops limit reached: limit 10000, current 0, requested 10001"]);
-    check(&with(&format!("(func (local {}))", "i32 ".repeat(1_001))), expect!["shape_limit (tenant): locals of a function limit reached: limit 1000, current 0, requested 1001"]);
-    check(&with(&format!("(func (param {}))", "i32 ".repeat(101))), expect!["shape_limit (tenant): parameters of a function limit reached: limit 100, current 0, requested 101"]);
-    check(&with(&format!("(func {})", "nop ".repeat(70_000))), expect!["shape_limit (tenant): size of a function limit reached: limit 64 KiB, current 0 B, requested 70002 B"]);
-    check(&with(&"(data (i32.const 0) \"x\")".repeat(1_001)), expect!["shape_limit (tenant): data segments limit reached: limit 1000, current 0, requested 1001"]);
-    check(&with(&"(table 1 funcref)".repeat(5)), expect!["shape_limit (tenant): tables limit reached: limit 4, current 0, requested 5"]);
-    check(&with(&"(func)".repeat(10_001)), expect!["shape_limit (tenant): functions limit reached: limit 10000, current 0, requested 10002"]);
+    check(
+        &nested("loop ", 65),
+        expect!["shape_limit (tenant): loops within loops limit reached: limit 64, current 0, requested 65"],
+    );
+    check(
+        &nested("block ", 257),
+        expect!["shape_limit (tenant): blocks within blocks limit reached: limit 256, current 0, requested 257"],
+    );
+    check(
+        &with(&format!("(func {})", "loop end ".repeat(10_001))),
+        expect!["shape_limit (tenant): loops limit reached: limit 10000, current 0, requested 10001"],
+    );
+    check(
+        &with(&format!("(func (local {}))", "i32 ".repeat(1_001))),
+        expect!["shape_limit (tenant): locals of a function limit reached: limit 1000, current 0, requested 1001"],
+    );
+    check(
+        &with(&format!("(func (param {}))", "i32 ".repeat(101))),
+        expect!["shape_limit (tenant): parameters of a function limit reached: limit 100, current 0, requested 101"],
+    );
+    check(
+        &with(&format!("(func {})", "nop ".repeat(70_000))),
+        expect!["shape_limit (tenant): size of a function limit reached: limit 64 KiB, current 0 B, requested 70002 B"],
+    );
+    check(
+        &with(&"(data (i32.const 0) \"x\")".repeat(1_001)),
+        expect!["shape_limit (tenant): data segments limit reached: limit 1000, current 0, requested 1001"],
+    );
+    check(
+        &with(&"(table 1 funcref)".repeat(5)),
+        expect!["shape_limit (tenant): tables limit reached: limit 4, current 0, requested 5"],
+    );
+    check(
+        &with(&"(func)".repeat(10_001)),
+        expect!["shape_limit (tenant): functions limit reached: limit 10000, current 0, requested 10002"],
+    );
     let exports: String = (0..257).map(|index| format!("(export \"e{index}\" (func 0))")).collect();
     check(&with(&exports), expect!["shape_limit (tenant): exports limit reached: limit 256, current 0, requested 259"]);
     let targets = "0 ".repeat(40_000);
-    check(&with(&format!("(func i32.const 0 br_table {targets})(func i32.const 0 br_table {targets})")), expect!["shape_limit (tenant): br_table targets limit reached: limit 65536, current 0, requested 79998"]);
+    check(
+        &with(&format!("(func i32.const 0 br_table {targets})(func i32.const 0 br_table {targets})")),
+        expect!["shape_limit (tenant): br_table targets limit reached: limit 65536, current 0, requested 79998"],
+    );
 }
 
 #[test]
@@ -122,26 +264,61 @@ fn manifests_that_do_not_hold_together() {
     check("", expect!["manifest: manifest, line 1: no function is declared"]);
     check(&format!("\n{MANIFEST}\n{MANIFEST}"), expect!["manifest: manifest, line 3: function `f` is declared twice"]);
     check("nonsense", expect!["manifest: manifest, line 1: expected ident at line 1 column 2"]);
-    check(r#"{"abi":2,"name":"f","kind":"metrics"}"#, expect!["manifest: manifest, line 1: abi 2 is not known here: this host speaks version 1"]);
-    check(r#"{"abi":1,"name":"F","kind":"metrics"}"#, expect!["manifest: manifest, line 1: function `F`: a name is [a-z][a-z0-9_]*, at most 64 bytes"]);
-    check(&function(r#""kind":"sink""#), expect!["manifest: manifest, line 1: kind `sink` is not known: use transform or metrics"]);
-    check(&function(r#""kind":"transform""#), expect!["manifest: manifest, line 1: a transform needs an `output_shape`: filter, map, filter_map or flat_map"]);
-    check(&function(r#""kind":"transform","output_shape":"fold""#), expect!["manifest: manifest, line 1: output_shape `fold` is not known: use filter, map, filter_map or flat_map"]);
-    check(&function(r#""kind":"metrics","output_shape":"map""#), expect!["manifest: manifest, line 1: a metrics function has no `output_shape`: leave it out"]);
-    check(&function(r#""kind":"metrics""#), expect!["manifest: manifest, line 1: a metrics function records at least one metric: list them in `metrics`"]);
-    check(&function(r#""kind":"transform","output_shape":"map""#), expect!["manifest: manifest, line 1: a map writes at least one field: list them in `output`"]);
+    check(
+        r#"{"abi":2,"name":"f","kind":"metrics"}"#,
+        expect!["manifest: manifest, line 1: abi 2 is not known here: this host speaks version 1"],
+    );
+    check(
+        r#"{"abi":1,"name":"F","kind":"metrics"}"#,
+        expect!["manifest: manifest, line 1: function `F`: a name is [a-z][a-z0-9_]*, at most 64 bytes"],
+    );
+    check(
+        &function(r#""kind":"sink""#),
+        expect!["manifest: manifest, line 1: kind `sink` is not known: use transform or metrics"],
+    );
+    check(
+        &function(r#""kind":"transform""#),
+        expect!["manifest: manifest, line 1: a transform needs an `output_shape`: filter, map, filter_map or flat_map"],
+    );
+    check(
+        &function(r#""kind":"transform","output_shape":"fold""#),
+        expect![
+            "manifest: manifest, line 1: output_shape `fold` is not known: use filter, map, filter_map or flat_map"
+        ],
+    );
+    check(
+        &function(r#""kind":"metrics","output_shape":"map""#),
+        expect!["manifest: manifest, line 1: a metrics function has no `output_shape`: leave it out"],
+    );
+    check(
+        &function(r#""kind":"metrics""#),
+        expect!["manifest: manifest, line 1: a metrics function records at least one metric: list them in `metrics`"],
+    );
+    check(
+        &function(r#""kind":"transform","output_shape":"map""#),
+        expect!["manifest: manifest, line 1: a map writes at least one field: list them in `output`"],
+    );
     check(
         &function(r#""kind":"transform","output_shape":"filter","output":[{"name":"x","type":"i64"}]"#),
         expect!["manifest: manifest, line 1: a filter writes no fields: leave `output` empty"],
     );
-    check(&function(r#""kind":"transform","output_shape":"filter","inputs":[]"#), expect!["manifest: manifest, line 1: unknown field `inputs`, expected one of `abi`, `name`, `kind`, `output_shape`, `fallible`, `doc`, `input`, `output`, `params`, `metrics` at line 1 column 71"]);
+    check(
+        &function(r#""kind":"transform","output_shape":"filter","inputs":[]"#),
+        expect![
+            "manifest: manifest, line 1: unknown field `inputs`, expected one of `abi`, `name`, `kind`, `output_shape`, `fallible`, `doc`, `input`, `output`, `params`, `metrics` at line 1 column 71"
+        ],
+    );
     check(
         &function(r#""kind":"transform","output_shape":"filter","input":[{"name":"x","type":"u64"}]"#),
-        expect!["manifest: manifest, line 1: field `x`: `u64` is not a type: use one of bool, i8, i16, i32, i64, f64, utf8, binary, timestamp"],
+        expect![
+            "manifest: manifest, line 1: field `x`: `u64` is not a type: use one of bool, i8, i16, i32, i64, f64, utf8, binary, timestamp"
+        ],
     );
     check(
         &function(r#""kind":"transform","output_shape":"filter","input":[{"name":"_ofset","type":"i64"}]"#),
-        expect!["manifest: manifest, line 1: input field `_ofset`: the system columns are _key, _timestamp, _partition, _offset"],
+        expect![
+            "manifest: manifest, line 1: input field `_ofset`: the system columns are _key, _timestamp, _partition, _offset"
+        ],
     );
     check(
         &function(r#""kind":"transform","output_shape":"filter","input":[{"name":"_key","type":"utf8"}]"#),
@@ -161,11 +338,24 @@ fn manifests_that_do_not_hold_together() {
         &function(r#""kind":"transform","output_shape":"filter","params":[{"name":"p","type":"i64","default":1.5}]"#),
         expect!["manifest: manifest, line 1: param `p`: its default is not i64"],
     );
-    check(&function(r#""kind":"metrics","metrics":[{"name":"m","kind":"timer"}]"#), expect!["manifest: manifest, line 1: metric `m`: kind `timer` is not known: use counter, gauge or histogram"]);
-    check(&function(r#""kind":"metrics","metrics":[{"name":"m","kind":"histogram","buckets":[2,1]}]"#), expect!["manifest: manifest, line 1: metric `m`: buckets must be ascending, finite upper bounds"]);
-    check(&function(r#""kind":"metrics","metrics":[{"name":"m","kind":"counter","labels":["A"]}]"#), expect!["manifest: manifest, line 1: label `A`: a name is [a-z][a-z0-9_]*, at most 64 bytes"]);
-    check(&" ".repeat(70_000), expect!["shape_limit: manifest size limit reached: limit 64 KiB, current 0 B, requested 70000 B"]);
-    expect!["no custom section `weir.manifest`: build the module with the SDK, or see the contract for the section"].assert_eq(&Manifest::read(&wat::parse_str("(module)").unwrap()).unwrap_err().to_string());
+    check(
+        &function(r#""kind":"metrics","metrics":[{"name":"m","kind":"timer"}]"#),
+        expect!["manifest: manifest, line 1: metric `m`: kind `timer` is not known: use counter, gauge or histogram"],
+    );
+    check(
+        &function(r#""kind":"metrics","metrics":[{"name":"m","kind":"histogram","buckets":[2,1]}]"#),
+        expect!["manifest: manifest, line 1: metric `m`: buckets must be ascending, finite upper bounds"],
+    );
+    check(
+        &function(r#""kind":"metrics","metrics":[{"name":"m","kind":"counter","labels":["A"]}]"#),
+        expect!["manifest: manifest, line 1: label `A`: a name is [a-z][a-z0-9_]*, at most 64 bytes"],
+    );
+    check(
+        &" ".repeat(70_000),
+        expect!["shape_limit: manifest size limit reached: limit 64 KiB, current 0 B, requested 70000 B"],
+    );
+    expect!["no custom section `weir.manifest`: build the module with the SDK, or see the contract for the section"]
+        .assert_eq(&Manifest::read(&wat::parse_str("(module)").unwrap()).unwrap_err().to_string());
 }
 
 #[test]

@@ -35,58 +35,113 @@ const FILTER: &str = r#""kind":"transform","output_shape":"filter","input":[{"na
 
 #[test]
 fn carried_fields_come_first() {
-    check(MAP, &Carry::None, &[], expect![[r#"
+    check(
+        MAP,
+        &Carry::None,
+        &[],
+        expect![[r#"
         delay f64, late bool with []
-    "#]]);
-    check(MAP, &Carry::All, &[], expect![[r#"
+    "#]],
+    );
+    check(
+        MAP,
+        &Carry::All,
+        &[],
+        expect![[r#"
         origin utf8, distance f64, delay f64, late bool with []
-    "#]]);
+    "#]],
+    );
     let carry = |names: &[&str]| Carry::Fields(names.iter().map(|name| (*name).to_owned()).collect());
-    check(MAP, &carry(&["distance", "origin"]), &[], expect![[r#"
+    check(
+        MAP,
+        &carry(&["distance", "origin"]),
+        &[],
+        expect![[r#"
         origin utf8, distance f64, delay f64, late bool with []
-    "#]]);
-    check(MAP, &carry(&["delay", "orign", "origin", "origin"]), &[], expect![[r#"
+    "#]],
+    );
+    check(
+        MAP,
+        &carry(&["delay", "orign", "origin", "origin"]),
+        &[],
+        expect![[r#"
         carry names the field `delay`, and `f` writes one of this name: leave it out to take the new one
         carry names the field `orign`, and there is none (did you mean `origin`?): the stream has `origin`, `delay`, `distance`
         carry names the field `origin` twice
-    "#]]);
-    check(FILTER, &Carry::All, &[], expect![[r#"
+    "#]],
+    );
+    check(
+        FILTER,
+        &Carry::All,
+        &[],
+        expect![[r#"
         origin utf8, delay i32?, distance f64 with []
-    "#]]);
-    check(FILTER, &carry(&["origin"]), &[], expect![[r#"
+    "#]],
+    );
+    check(
+        FILTER,
+        &carry(&["origin"]),
+        &[],
+        expect![[r#"
         `f` is a filter: every column goes on as it is; leave carry out
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn fields_must_be_there_with_their_types() {
     let fields = r#""kind":"transform","output_shape":"filter","input":[{"name":"dely","type":"i64"},{"name":"airline","type":"utf8"},{"name":"origin","type":"i64"},{"name":"delay","type":"i16"},{"name":"distance","type":"f64"},{"name":"delay2","type":"f64"}]"#;
-    check(fields, &Carry::None, &[], expect![[r#"
+    check(
+        fields,
+        &Carry::None,
+        &[],
+        expect![[r#"
         `f` reads the field `dely`, and there is none (did you mean `delay`?): the stream has `origin`, `delay`, `distance`
         `f` reads the field `airline`, and there is none: the stream has `origin`, `delay`, `distance`
         `f` reads `origin` as i64, and the stream's is utf8 (i8, i16 and i32 would be widened)
         `f` reads `delay` as i16, and the stream's is i32 (i8 would be widened)
         `f` reads the field `delay2`, and there is none (did you mean `delay`?): the stream has `origin`, `delay`, `distance`
-    "#]]);
+    "#]],
+    );
     let narrow = r#""kind":"transform","output_shape":"filter","input":[{"name":"delay","type":"f64"}]"#;
-    check(narrow, &Carry::None, &[], expect![[r#"
+    check(
+        narrow,
+        &Carry::None,
+        &[],
+        expect![[r#"
         `f` reads `delay` as f64, and the stream's is i32
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn parameters_must_be_given_with_their_types() {
     let params = r#""kind":"transform","output_shape":"filter","params":[{"name":"over","type":"i64"},{"name":"share","type":"f64","default":1},{"name":"word","type":"utf8","default":"x"}]"#;
     let text = |text: &str| ParamValue::Utf8(text.to_owned());
-    check(params, &Carry::None, &[("over", ParamValue::I64(3))], expect![[r#"
+    check(
+        params,
+        &Carry::None,
+        &[("over", ParamValue::I64(3))],
+        expect![[r#"
         origin utf8, delay i32?, distance f64 with [I64(3), F64(1.0), Utf8("x")]
-    "#]]);
-    check(params, &Carry::None, &[("over", ParamValue::I64(3)), ("share", ParamValue::I64(2))], expect![[r#"
+    "#]],
+    );
+    check(
+        params,
+        &Carry::None,
+        &[("over", ParamValue::I64(3)), ("share", ParamValue::I64(2))],
+        expect![[r#"
         origin utf8, delay i32?, distance f64 with [I64(3), F64(2.0), Utf8("x")]
-    "#]]);
-    check(params, &Carry::None, &[], expect![[r#"
+    "#]],
+    );
+    check(
+        params,
+        &Carry::None,
+        &[],
+        expect![[r#"
         `f` needs the param `over` (i64), which has no default
-    "#]]);
+    "#]],
+    );
     check(
         params,
         &Carry::None,

@@ -38,15 +38,30 @@ fn check(items: &str, body: &str, limits: &Limits, expect: Expect) {
 #[test]
 fn fuel_ends_what_runs_too_long() {
     let limits = Limits { fuel_batch_max: Some(1_000_000), fuel_init_max: Some(1_000_000), ..Limits::default() };
-    check("", LOOP, &limits, expect![[r#"
+    check(
+        "",
+        LOOP,
+        &limits,
+        expect![[r#"
         out_of_fuel (tenant): acme, module <digest>, function f, in a batch of 2 rows: out of fuel: limit 1000000
-    "#]]);
-    check("(start $s) (func $s (loop $again (br $again)))", "", &limits, expect![[r#"
+    "#]],
+    );
+    check(
+        "(start $s) (func $s (loop $again (br $again)))",
+        "",
+        &limits,
+        expect![[r#"
         out_of_fuel (tenant): acme, module <digest>, function f, at instantiation: out of fuel: limit 1000000
-    "#]]);
-    check(&format!(r#"(func (export "weir_init_f") (result i32) {LOOP} (i32.const 0))"#), "", &limits, expect![[r#"
+    "#]],
+    );
+    check(
+        &format!(r#"(func (export "weir_init_f") (result i32) {LOOP} (i32.const 0))"#),
+        "",
+        &limits,
+        expect![[r#"
         out_of_fuel (tenant): acme, module <digest>, function f, in init: out of fuel: limit 1000000
-    "#]]);
+    "#]],
+    );
     // Host calls cost, refused ones too, and so does what the engine does by the byte.
     check(
         "",
@@ -99,7 +114,8 @@ fn a_deadline_ends_a_guest_and_others_go_on_meanwhile() {
     });
     expect![[r#"
         deadline (tenant): acme, module <digest>, function f, in a batch of 2 rows: deadline passed: limit 100 ms
-    "#]].assert_eq(&show_error(&error));
+    "#]]
+    .assert_eq(&show_error(&error));
     assert!(error.retryable());
     assert!(started.elapsed() >= Duration::from_millis(100));
     assert!(progress.load(Ordering::Relaxed) >= 5, "{progress:?} turns");
@@ -131,27 +147,62 @@ fn a_call_that_is_dropped_costs_the_instance_only() {
 #[test]
 fn traps_keep_cause_backtrace_and_last_words() {
     let limits = Limits::default();
-    check("(func $deep (call $deep))", "(call $deep)", &limits, expect![[r#"
+    check(
+        "(func $deep (call $deep))",
+        "(call $deep)",
+        &limits,
+        expect![[r#"
         stack_overflow (tenant): acme, module <digest>, function f, in a batch of 2 rows: stack overflow: calls are nested too deeply
-    "#]]);
-    check("", "(drop (i32.load (i32.const -1)))", &limits, expect![[r#"
+    "#]],
+    );
+    check(
+        "",
+        "(drop (i32.load (i32.const -1)))",
+        &limits,
+        expect![[r#"
         out_of_bounds (tenant): acme, module <digest>, function f, in a batch of 2 rows: memory was accessed out of bounds
-    "#]]);
-    check("", "(drop (i32.div_u (i32.const 1) (i32.const 0)))", &limits, expect![[r#"
+    "#]],
+    );
+    check(
+        "",
+        "(drop (i32.div_u (i32.const 1) (i32.const 0)))",
+        &limits,
+        expect![[r#"
         trap (tenant): acme, module <digest>, function f, in a batch of 2 rows: trap: wasm trap: integer divide by zero
-    "#]]);
-    check("", "(return (i32.const 42))", &limits, expect![[r#"
+    "#]],
+    );
+    check(
+        "",
+        "(return (i32.const 42))",
+        &limits,
+        expect![[r#"
         failed (tenant): acme, module <digest>, function f, in a batch of 2 rows: the function failed with code 42
-    "#]]);
-    check("", "(drop (call $get_i64 (i32.const 0) (i32.const 2)))", &limits, expect![[r#"
+    "#]],
+    );
+    check(
+        "",
+        "(drop (call $get_i64 (i32.const 0) (i32.const 2)))",
+        &limits,
+        expect![[r#"
         bad_host_call (tenant): acme, module <digest>, function f, in a batch of 2 rows: get_i64 was called wrongly: row 2 of 2
-    "#]]);
-    check("", "(drop (call $last_words (i32.const 0) (i32.const 14))) (return (i32.const -5))", &limits, expect![[r#"
+    "#]],
+    );
+    check(
+        "",
+        "(drop (call $last_words (i32.const 0) (i32.const 14))) (return (i32.const -5))",
+        &limits,
+        expect![[r#"
         failed (tenant): acme, module <digest>, function f, in a batch of 2 rows: the function failed with code -5: last words\u{1b}[0m
-    "#]]);
-    check("", "", &limits, expect![[r#"
+    "#]],
+    );
+    check(
+        "",
+        "",
+        &limits,
+        expect![[r#"
         malformed_output (tenant): acme, module <digest>, function f, in a batch of 2 rows: malformed output: emit_filter covered 0 rows of 2
-    "#]]);
+    "#]],
+    );
     let mut panics = guest(
         "(func $inner (drop (call $log (i32.const 1) (i32.const 0) (i32.const 4))) (drop (call $last_words (i32.const 0) (i32.const 14))) unreachable)
          (func $_ZN4core9panicking5panic17h0123456789abcdefE (call $inner))",
@@ -170,15 +221,30 @@ fn traps_keep_cause_backtrace_and_last_words() {
 fn memory_beyond_the_limit_is_refused_and_said() {
     let limits = Limits { memory_bytes_max: 2 << 20, ..Limits::default() };
     let grow = "(loop $again (br_if $again (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))";
-    check("", &format!("{grow} unreachable"), &limits, expect![[r#"
+    check(
+        "",
+        &format!("{grow} unreachable"),
+        &limits,
+        expect![[r#"
         memory_limit (tenant): acme, module <digest>, function f, in a batch of 2 rows: memory limit reached: limit 2 MiB, current 2 MiB, requested 64 KiB
-    "#]]);
-    check("", &format!("{grow} (return (memory.size))"), &limits, expect![[r#"
+    "#]],
+    );
+    check(
+        "",
+        &format!("{grow} (return (memory.size))"),
+        &limits,
+        expect![[r#"
         failed (tenant): acme, module <digest>, function f, in a batch of 2 rows: the function failed with code 32
-    "#]]);
-    check("(table $t 1 funcref)", "(return (table.grow $t (ref.null func) (i32.const 10000)))", &limits, expect![[r#"
+    "#]],
+    );
+    check(
+        "(table $t 1 funcref)",
+        "(return (table.grow $t (ref.null func) (i32.const 10000)))",
+        &limits,
+        expect![[r#"
         failed (tenant): acme, module <digest>, function f, in a batch of 2 rows: the function failed with code -1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -186,7 +252,8 @@ fn log_lines_are_cut_escaped_dropped_and_counted() {
     let limits = Limits { log_lines_batch_max: 2, log_line_bytes_max: 11, ..Limits::default() };
     let body = "(drop (call $log (i32.const 2) (i32.const 0) (i32.const 14))) (drop (call $log (i32.const 4) (i32.const 0) (i32.const 4))) (drop (call $log (i32.const 4) (i32.const 0) (i32.const 4))) (drop (call $emit_filter (i32.const 0) (local.get $rows)))";
     let outcome = call(&mut guest("", body, &limits), &rows()).unwrap();
-    expect![[r#"[LogLine { level: Warn, text: "last words\\u{1b}" }, LogLine { level: Debug, text: "last" }] 1"#]].assert_eq(&format!("{:?} {}", outcome.logs, outcome.logs_dropped));
+    expect![[r#"[LogLine { level: Warn, text: "last words\\u{1b}" }, LogLine { level: Debug, text: "last" }] 1"#]]
+        .assert_eq(&format!("{:?} {}", outcome.logs, outcome.logs_dropped));
 }
 
 #[test]

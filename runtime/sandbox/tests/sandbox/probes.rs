@@ -662,7 +662,8 @@ fn in_init() {
         param_bytes 2 0 5 -> 5
         log 1 64 4 -> 0
         last_words 64 4 -> 0
-    "#]].assert_eq(&answers(
+    "#]]
+    .assert_eq(&answers(
         "filter",
         "init",
         "get_i64 0 0

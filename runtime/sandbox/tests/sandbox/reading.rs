@@ -240,5 +240,6 @@ fn system_columns_are_read_and_null_where_there_are_none() {
         +---+----------+----------------+----------------+-------------+
         | 1 | 61       |                |                | 7           |
         | 3 | 63       |                |                | 9           |
-        +---+----------+----------------+----------------+-------------+"#]].assert_eq(&call(&mut guest, &filled).unwrap().output.to_string());
+        +---+----------+----------------+----------------+-------------+"#]]
+    .assert_eq(&call(&mut guest, &filled).unwrap().output.to_string());
 }
