@@ -2,4 +2,4 @@
 
 mod guests;
 
-pub use guests::{GuestMissing, guest_module};
+pub use guests::{GuestMissing, guest_module, guest_path, guest_rustc};

@@ -4,11 +4,13 @@ use anyhow::{Context, Result};
 
 use crate::guests;
 use crate::shell::{self, Steps, Workspace};
+use crate::toolchain;
 
 /// Builds the guests, then runs the guests' own tests natively and the workspace's.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     // The workspace's tests load the modules, so without them there is nothing to go on with.
     guests::run(workspace).context("the guests could not be built")?;
+    let rustc = toolchain::rustc(workspace)?;
     let mut steps = Steps::default();
     steps.step("tests of the guests, natively", || {
         shell::run(
@@ -20,7 +22,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         )
     });
     steps.step("tests of the workspace", || {
-        shell::run(workspace.cargo().args(["test", "--locked", "--workspace", "--no-fail-fast"]))
+        // One test builds a guest that it has just made.
+        let mut tests = workspace.cargo();
+        tests.env("WEIR_GUEST_RUSTC", &rustc).args(["test", "--locked", "--workspace", "--no-fail-fast"]);
+        shell::run(&mut tests)
     });
     steps.finish()
 }

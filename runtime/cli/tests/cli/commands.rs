@@ -3,7 +3,7 @@
 use std::fs;
 
 use expect_test::{Expect, expect};
-use weir_tests::guest_module;
+use weir_tests::guest_path;
 
 use crate::common::{root, run};
 
@@ -47,7 +47,7 @@ fn a_suffix_that_tells_nothing_asks_for_the_format() {
 
 #[test]
 fn inspect_says_what_a_module_declares() {
-    let module = guest_module("flights").expect("the flights guest");
+    let module = guest_path("flights").expect("the flights guest");
     let said = run(&root(), &["--json", "inspect", module.to_str().expect("UTF-8")]);
     assert_eq!(said.code, Some(0), "{}", said.err);
     let value: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
@@ -74,7 +74,7 @@ fn what_is_no_module_is_refused_with_its_code() {
 
 #[test]
 fn try_runs_one_function_over_a_file() {
-    let module = guest_module("flights").expect("the flights guest");
+    let module = guest_path("flights").expect("the flights guest");
     let module = module.to_str().expect("UTF-8");
     let data = "data/flights-sample.jsonl";
     let said = run(&root(), &["--json", "try", module, "-i", data, "-f", "late", "-p", "min_delay=100", "--rows-max", "3"]);
@@ -93,7 +93,7 @@ fn try_runs_one_function_over_a_file() {
 
 #[test]
 fn try_names_the_functions_to_choose_from() {
-    let module = guest_module("flights").expect("the flights guest");
+    let module = guest_path("flights").expect("the flights guest");
     let said = run(&root(), &["try", module.to_str().expect("UTF-8"), "-i", "data/flights-sample.jsonl"]);
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("choose with --function") && said.err.contains("late"), "{}", said.err);
@@ -101,7 +101,7 @@ fn try_names_the_functions_to_choose_from() {
 
 #[test]
 fn try_refuses_a_parameter_of_another_type() {
-    let module = guest_module("flights").expect("the flights guest");
+    let module = guest_path("flights").expect("the flights guest");
     let module = module.to_str().expect("UTF-8");
     let said = run(&root(), &["try", module, "-i", "data/flights-sample.jsonl", "-f", "late", "-p", "min_delay=soon"]);
     assert_eq!(said.code, Some(2));

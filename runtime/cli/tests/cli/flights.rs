@@ -9,7 +9,7 @@ use arrow::datatypes::DataType;
 use crate::common::{root, run, summary};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
-use weir_tests::guest_module;
+use weir_tests::guest_path;
 
 /// What plain Arrow code finds in a file of flights.
 #[derive(Debug, Default, PartialEq)]
@@ -50,7 +50,7 @@ fn count_plainly(path: &Path) -> Expected {
 }
 
 fn query(folder: &Path, input: &Path) -> std::path::PathBuf {
-    let module = guest_module("flights").expect("the flights guest");
+    let module = guest_path("flights").expect("the flights guest");
     let text = format!(
         r#"
 name = "late-flights"

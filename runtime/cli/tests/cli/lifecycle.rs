@@ -6,13 +6,13 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use weir_tests::guest_module;
+use weir_tests::guest_path;
 
 use crate::common::{said, summary, weir};
 
 /// A query that runs for hours if nobody stops it: a seed workload through a guest, rows to the sink named.
 fn endless(folder: &Path, sink: &str) {
-    let module = guest_module("seed").expect("the seed guest");
+    let module = guest_path("seed").expect("the seed guest");
     let text = format!(
         r#"
 name = "endless"
@@ -103,7 +103,7 @@ fn a_query_in_a_full_folder_fails_and_leaves_nothing_half_written() {
 /// Runs a query over `batches` thousand records into a slow sink and returns the peak of its resident memory in KiB.
 fn peak_kib(batches: u64) -> u64 {
     let folder = tempfile::tempdir().expect("a folder");
-    let module = guest_module("seed").expect("the seed guest");
+    let module = guest_path("seed").expect("the seed guest");
     let text = format!(
         r#"
 name = "bounded"

@@ -141,10 +141,32 @@ impl fmt::Display for Summary {
             "  batches written to in place {} times, after copying their frame {} times",
             self.copy_on_write_free, self.copy_on_write_copied
         )?;
-        for series in &self.metrics {
-            writeln!(f, "  {series}")?;
+        for of_one_metric in self.metrics.chunk_by(|one, other| (&one.stage, &one.metric) == (&other.stage, &other.metric)) {
+            let mut largest: Vec<_> = of_one_metric.iter().collect();
+            largest.sort_by(|one, other| other.reading.size().total_cmp(&one.reading.size()));
+            for series in largest.iter().take(SERIES_SHOWN) {
+                writeln!(f, "  {series}")?;
+            }
+            if let Some(more) = largest.len().checked_sub(SERIES_SHOWN).filter(|&more| more > 0) {
+                let first = &of_one_metric[0];
+                writeln!(f, "  … and {more} more series of {}.{}, which JSON has", first.stage, first.metric)?;
+            }
         }
         Ok(())
+    }
+}
+
+/// Series of one metric that the account for people shows: those of the largest totals or counts.
+const SERIES_SHOWN: usize = 10;
+
+impl Reading {
+    /// What series of one metric are put in order by.
+    fn size(&self) -> f64 {
+        match self {
+            Reading::Counter { total } => *total,
+            Reading::Gauge { value } => *value,
+            Reading::Histogram { count, .. } => *count as f64,
+        }
     }
 }
 
