@@ -32,7 +32,8 @@ pub(super) fn narrow(
     let mut batches = Vec::new();
     let mut narrowed = Narrowed { batch: RecordBatch::new_empty(Arc::clone(schema)), good: vec![], bad: vec![] };
     // A stack, the leftmost range on top: rows are visited in order.
-    let mut pending = Vec::from([0..rows]);
+    let mut pending = Vec::new();
+    pending.push(0..rows);
     while let Some(range) = pending.pop() {
         if range.is_empty() {
             continue;

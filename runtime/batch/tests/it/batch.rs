@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use weir_batch::arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Float32Array, Int64Array, LargeStringArray, RecordBatch, StringArray,
+    ArrayRef, AsArray, DictionaryArray, Float32Array, Int64Array, LargeStringArray, RecordBatch, StringArray,
     UInt32Array, UInt64Array,
 };
 use weir_batch::arrow::datatypes::{Int32Type, Int64Type};
