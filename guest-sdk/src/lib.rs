@@ -145,6 +145,6 @@ pub mod rt {
     pub use crate::row::{ReadRow, Row};
     pub use crate::sink::{FilterMapSink, FilterSink, FlatMapSink, MapSink, Sink};
     pub use crate::start::start;
-    pub use crate::transform::{Observer, Transform};
+    pub use crate::transform::{Observer, Runner, Transform, metrics, transform};
     pub use crate::window::Column;
 }

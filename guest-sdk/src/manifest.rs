@@ -5,6 +5,11 @@
 
 use weir_abi::{ABI_VERSION, NAME_LEN_MAX};
 
+use crate::answer::Answer;
+use crate::metrics::Metrics;
+use crate::params::Params;
+use crate::row::Row;
+
 /// A type of column, by its name in the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the contract")]
@@ -148,6 +153,23 @@ pub struct Function {
 }
 
 impl Function {
+    /// A transform's declaration.
+    pub const fn transform<R: Row, P: Params, A: Answer>(name: &'static str, doc: &'static str) -> Self {
+        let kind = Kind::Transform { shape: A::SHAPE, fallible: A::FALLIBLE };
+        Self { name, doc, kind, input: R::FIELDS, output: A::FIELDS, params: P::SPECS, metrics: &[] }
+    }
+
+    /// The declaration of a filter that reads by itself.
+    pub const fn raw_filter<R: Row>(name: &'static str, doc: &'static str) -> Self {
+        Self::transform::<R, (), bool>(name, doc)
+    }
+
+    /// A metrics function's declaration.
+    pub const fn metrics<M: Metrics, R: Row>(name: &'static str, doc: &'static str) -> Self {
+        let params = <M::Params as Params>::SPECS;
+        Self { name, doc, kind: Kind::Metrics, input: R::FIELDS, output: &[], params, metrics: M::SPECS }
+    }
+
     /// How long [`Function::json`] is.
     pub const fn json_bytes(&self) -> usize {
         self.write(Json::<0>::new()).length

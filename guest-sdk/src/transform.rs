@@ -1,10 +1,55 @@
 //! The loops over a batch: a window is read, the author's function called for each of its rows, the answers emitted.
 
+use std::cell::RefCell;
+
 use weir_abi::WINDOW_ROWS;
 
+use crate::answer::Answer;
 use crate::metrics::Metrics;
 use crate::params::Params;
+use crate::row::ReadRow;
 use crate::sink::Sink;
+
+/// What runs a batch of so many rows.
+type Run = Box<dyn FnMut(u32)>;
+
+/// What an exported function keeps from batch to batch: made by its init function.
+pub struct Runner(RefCell<Option<Run>>);
+
+impl Runner {
+    /// Nothing yet.
+    #[expect(clippy::new_without_default, reason = "only made by an expansion, in a constant")]
+    pub const fn new() -> Self {
+        Self(RefCell::new(None))
+    }
+
+    /// Begins anew with `run`.
+    pub fn set(&self, run: Run) {
+        *self.0.borrow_mut() = Some(run);
+    }
+
+    /// Runs a batch of `rows` rows.
+    pub fn run(&self, rows: u32) {
+        match &mut *self.0.borrow_mut() {
+            Some(run) => run(rows),
+            None => panic!("the init function was not called"),
+        }
+    }
+}
+
+/// What runs a transform, given how a row of a window is answered.
+pub fn transform<R: ReadRow<'static>, P: Params + 'static, A: Answer>(
+    call: impl Fn(&R::Columns, &P, &mut A::Sink, usize) + 'static,
+) -> Run {
+    let mut transform = Transform::<_, P, A::Sink>::new(R::columns());
+    Box::new(move |rows| transform.run(rows, R::fill, &call))
+}
+
+/// What runs a set of metrics, given how a row of a window is observed.
+pub fn metrics<M: Metrics, R: ReadRow<'static>>(call: impl Fn(&R::Columns, &mut M, usize) + 'static) -> Run {
+    let mut observer = Observer::<_, M>::new(R::columns());
+    Box::new(move |rows| observer.run(rows, R::fill, &call))
+}
 
 /// What a transform keeps from batch to batch: buffers and parameters, nothing of the author's.
 pub struct Transform<C, P, S> {

@@ -10,25 +10,20 @@ use crate::text;
 /// A function as it goes into the manifest and the export names.
 pub(crate) struct Export {
     pub(crate) name: String,
-    pub(crate) doc: String,
-    /// An expression of type `weir_guest::rt::Kind`.
-    pub(crate) kind: TokenStream,
-    pub(crate) input: TokenStream,
-    pub(crate) output: TokenStream,
-    pub(crate) params: TokenStream,
-    pub(crate) metrics: TokenStream,
-    /// The type of what is kept from batch to batch, and the expression that makes it.
-    pub(crate) state: TokenStream,
-    pub(crate) new: TokenStream,
-    /// Runs a batch, given `__state: &mut state` and `__rows: u32`.
-    pub(crate) call: TokenStream,
+    /// An expression of type `weir_guest::rt::Function`.
+    pub(crate) function: TokenStream,
+    /// An expression of type `Box<dyn FnMut(u32)>`, which runs a batch of so many rows. Evaluated once an instance.
+    pub(crate) runner: TokenStream,
 }
 
 impl Export {
     /// Manifest, `weir_init_…` and `weir_call_…`. Natively they are compiled too, so that mistakes show in
     /// `cargo check`, but neither exported nor linked.
+    ///
+    /// The author's types are mentioned in two expressions only, each time with their own spans: a mistake is then
+    /// reported about once, and where it was made.
     pub(crate) fn expand(&self) -> TokenStream {
-        let Export { name, doc, kind, input, output, params, metrics, state, new, call } = self;
+        let Export { name, function, runner } = self;
         let init_export = format!("weir_init_{name}");
         let call_export = format!("weir_call_{name}");
         // The names that show in a trap's backtrace.
@@ -36,39 +31,27 @@ impl Export {
         let call_ident = format_ident!("call_{name}");
         quote! {
             const _: () = {
-                const FUNCTION: ::weir_guest::rt::Function = ::weir_guest::rt::Function {
-                    name: #name,
-                    doc: #doc,
-                    kind: #kind,
-                    input: #input,
-                    output: #output,
-                    params: #params,
-                    metrics: #metrics,
-                };
+                const FUNCTION: ::weir_guest::rt::Function = #function;
                 #[cfg_attr(target_arch = "wasm32", unsafe(link_section = "weir.manifest"))]
                 #[used]
                 static MANIFEST: [u8; FUNCTION.json_bytes()] = FUNCTION.json();
 
                 ::std::thread_local! {
-                    static STATE: ::core::cell::RefCell<::core::option::Option<::std::boxed::Box<#state>>> =
-                        const { ::core::cell::RefCell::new(::core::option::Option::None) };
+                    static RUNNER: ::weir_guest::rt::Runner = const { ::weir_guest::rt::Runner::new() };
                 }
 
                 #[allow(dead_code)]
                 #[cfg_attr(target_arch = "wasm32", unsafe(export_name = #init_export))]
                 extern "C" fn #init_ident() -> i32 {
                     ::weir_guest::rt::start();
-                    STATE.set(::core::option::Option::Some(::std::boxed::Box::new(#new)));
+                    RUNNER.with(|runner| runner.set(#runner));
                     0
                 }
 
                 #[allow(dead_code)]
                 #[cfg_attr(target_arch = "wasm32", unsafe(export_name = #call_export))]
-                extern "C" fn #call_ident(__rows: u32) -> i32 {
-                    STATE.with_borrow_mut(|__state| {
-                        let __state = __state.as_mut().expect("the host calls the init function first");
-                        #call
-                    });
+                extern "C" fn #call_ident(rows: u32) -> i32 {
+                    RUNNER.with(|runner| runner.run(rows));
                     0
                 }
             };

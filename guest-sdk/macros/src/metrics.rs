@@ -43,29 +43,17 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         return Err(Error::new(item.self_ty.span(), "say which row is observed: `type Row<'a> = …;`"));
     };
     let row = at_static(&row);
-    let params = match associated("Params") {
-        Some(params) => quote!(#params),
-        None => {
-            item.items.push(syn::parse_quote!(
-                type Params = ();
-            ));
-            quote!(())
-        }
-    };
+    if associated("Params").is_none() {
+        item.items.push(syn::parse_quote!(
+            type Params = ();
+        ));
+    }
 
+    let doc = text::doc(&item.attrs);
     let export = Export {
-        doc: text::doc(&item.attrs),
-        kind: quote!(::weir_guest::rt::Kind::Metrics),
-        input: quote!(<#row as ::weir_guest::rt::Row>::FIELDS),
-        output: quote!(&[]),
-        params: quote!(<#params as ::weir_guest::rt::Params>::SPECS),
-        metrics: quote!(<#ty as ::weir_guest::rt::MetricSet>::SPECS),
-        state: quote!(::weir_guest::rt::Observer<<#row as ::weir_guest::rt::ReadRow<'static>>::Columns, #ty>),
-        new: quote!(::weir_guest::rt::Observer::new(<#row as ::weir_guest::rt::ReadRow<'static>>::columns())),
-        call: quote! {
-            __state.run(
-                __rows,
-                <#row as ::weir_guest::rt::ReadRow>::fill,
+        function: quote!(::weir_guest::rt::Function::metrics::<#ty, #row>(#name, #doc)),
+        runner: quote! {
+            ::weir_guest::rt::metrics::<#ty, #row>(
                 #[inline(always)]
                 |__columns, __metrics, __slot| {
                     ::weir_guest::rt::Metrics::observe(__metrics, ::weir_guest::rt::ReadRow::get(__columns, __slot))

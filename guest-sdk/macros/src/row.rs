@@ -37,7 +37,9 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
         .iter()
         .map(|field| {
             let ty = &field.ty;
-            quote_spanned!(ty.span()=> <#ty as ::weir_guest::rt::Field<#write_lifetime>>)
+            let forever = Lifetime::new("'static", ident.span());
+            let lifetime = if mentions_static(ty) { &forever } else { &write_lifetime };
+            quote_spanned!(ty.span()=> <#ty as ::weir_guest::rt::Field<#lifetime>>)
         })
         .collect();
     let read: Vec<_> = fields

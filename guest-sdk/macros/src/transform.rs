@@ -53,10 +53,6 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     };
     let (answer, wrap) = answer(returned)?;
     let answer = at_static(&answer);
-    // The author's type carries its own span: an error about it points there.
-    let as_answer = quote_spanned!(returned.span()=> <#answer as ::weir_guest::rt::Answer>);
-    let as_row = quote_spanned!(row.span()=> <#row as ::weir_guest::rt::Row>);
-    let as_read_row = quote_spanned!(row.span()=> <#row as ::weir_guest::rt::ReadRow<'static>>);
     let called = quote_spanned!(returned.span()=> #ident(#row_argument, #params_argument));
     let called = match wrap {
         Wrap::Nothing => called,
@@ -64,19 +60,11 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         Wrap::ResultOfIterator => quote!(#called.map(::weir_guest::rt::Flat)),
     };
 
+    let doc = text::doc(&function.attrs);
     let export = Export {
-        doc: text::doc(&function.attrs),
-        kind: quote!(::weir_guest::rt::Kind::Transform { shape: #as_answer::SHAPE, fallible: #as_answer::FALLIBLE }),
-        input: quote!(#as_row::FIELDS),
-        output: quote!(#as_answer::FIELDS),
-        params: quote!(<#params as ::weir_guest::rt::Params>::SPECS),
-        metrics: quote!(&[]),
-        state: quote!(::weir_guest::rt::Transform<#as_read_row::Columns, #params, #as_answer::Sink>),
-        new: quote!(::weir_guest::rt::Transform::new(#as_read_row::columns())),
-        call: quote! {
-            __state.run(
-                __rows,
-                <#row as ::weir_guest::rt::ReadRow>::fill,
+        function: quote!(::weir_guest::rt::Function::transform::<#row, #params, #answer>(#name, #doc)),
+        runner: quote! {
+            ::weir_guest::rt::transform::<#row, #params, #answer>(
                 #[inline(always)]
                 |__columns, __params, __sink, __slot| {
                     use ::weir_guest::rt::{CodeByDefault as _, CodeByTrait as _};
@@ -100,19 +88,10 @@ pub(crate) fn expand_raw(arguments: TokenStream, item: TokenStream) -> Result<To
     let name = text::plain(ident);
     check_name(&name, ident.span())?;
     let row = at_static(&row);
+    let doc = text::doc(&function.attrs);
     let export = Export {
-        doc: text::doc(&function.attrs),
-        kind: quote!(::weir_guest::rt::Kind::Transform { shape: ::weir_guest::rt::Shape::Filter, fallible: false }),
-        input: quote!(<#row as ::weir_guest::rt::Row>::FIELDS),
-        output: quote!(&[]),
-        params: quote!(&[]),
-        metrics: quote!(&[]),
-        state: quote!(()),
-        new: quote!(()),
-        call: quote! {
-            let () = **__state;
-            let () = #ident(__rows);
-        },
+        function: quote!(::weir_guest::rt::Function::raw_filter::<#row>(#name, #doc)),
+        runner: quote!(::std::boxed::Box::new(|__rows: u32| #ident(__rows))),
         name,
     }
     .expand();

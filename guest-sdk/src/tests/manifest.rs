@@ -44,7 +44,10 @@ fn every_type_of_field() {
         metrics: &[],
     };
     static LINE: [u8; FUNCTION.json_bytes()] = FUNCTION.json();
-    check(&FUNCTION, &LINE, expect![[r#"
+    check(
+        &FUNCTION,
+        &LINE,
+        expect![[r#"
         {
           "abi": 1,
           "doc": "One line,\nanother with \"quotes\", a \t tab and ü.",
@@ -117,7 +120,8 @@ fn every_type_of_field() {
           "output": [],
           "output_shape": "map",
           "params": []
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[derive(Params)]
@@ -159,7 +163,10 @@ fn parameters_and_metrics() {
         metrics: <Measures as rt::MetricSet>::SPECS,
     };
     static LINE: [u8; FUNCTION.json_bytes()] = FUNCTION.json();
-    check(&FUNCTION, &LINE, expect![[r#"
+    check(
+        &FUNCTION,
+        &LINE,
+        expect![[r#"
         {
           "abi": 1,
           "input": [],
@@ -224,7 +231,8 @@ fn parameters_and_metrics() {
               "type": "utf8"
             }
           ]
-        }"#]]);
+        }"#]],
+    );
     assert_eq!(Measures::default().seen, 0);
 }
 

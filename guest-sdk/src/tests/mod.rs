@@ -11,9 +11,9 @@ use crate::sys::host;
 macro_rules! run {
     ($columns:expr, $params:expr, $row:ty, $params_type:ty, $answer:ty, $call:expr) => {{
         // As in an expansion, whichever of the two has the error's code.
+        use $crate::rt::{Answer, ReadRow, Transform};
         #[allow(unused_imports, clippy::allow_attributes, reason = "an error has its code from one of two traits")]
         use $crate::rt::{CodeByDefault as _, CodeByTrait as _};
-        use $crate::rt::{Answer, ReadRow, Transform};
         let rows = $crate::tests::set($columns, $params);
         let mut transform = Transform::<_, $params_type, <$answer as Answer>::Sink>::new(<$row as ReadRow>::columns());
         transform.run(rows, <$row as ReadRow>::fill, |columns, params, sink, slot| {
