@@ -45,9 +45,9 @@ pub struct Limits {
     pub log_lines_batch_max: usize,
     /// A log line; longer ones are cut. Default 1 KiB.
     pub log_line_bytes_max: usize,
-    /// Series of an instance; beyond it all new label values of a metric share its overflow series. Default 2,000:
-    /// what OpenTelemetry keeps for a metric. A new instance begins anew: what folds several together has to hold the
-    /// limit again.
+    /// Series of a metric; beyond it all new label values share its overflow series. A metric without labels has one,
+    /// always. Default 2,000: what OpenTelemetry keeps for a metric. A new instance begins anew: what folds several
+    /// together has to hold the limit again.
     pub series_max: usize,
     /// The label values of one series together. Default 1 KiB.
     pub series_label_bytes_max: usize,

@@ -23,6 +23,8 @@ struct Declared {
     kind: MetricKind,
     labels: usize,
     buckets: Arc<[f64]>,
+    // Series interned, the overflow series not counted.
+    series: usize,
     overflow: Option<u32>,
 }
 
@@ -43,6 +45,7 @@ impl Recorder {
             kind: metric.kind,
             labels: metric.labels.len(),
             buckets: metric.buckets.as_slice().into(),
+            series: 0,
             overflow: None,
         };
         Recorder {
@@ -69,7 +72,8 @@ impl Recorder {
             return Ok(handle);
         }
         let declared = self.metrics.get(metric as usize).ok_or(Status::BadIndex)?;
-        let overflow = self.handles.len() >= self.series_max;
+        // A metric without labels has one series, and always gets it: no neighbour can crowd it out.
+        let overflow = declared.labels > 0 && declared.series >= self.series_max;
         if let (true, Some(handle)) = (overflow, declared.overflow) {
             return Ok(handle);
         }
@@ -86,11 +90,14 @@ impl Recorder {
                 _ => Vec::new(),
             },
         });
-        if overflow {
-            if let Some(declared) = self.metrics.get_mut(metric as usize) {
+        if let Some(declared) = self.metrics.get_mut(metric as usize) {
+            if overflow {
                 declared.overflow = Some(handle);
+            } else {
+                declared.series = declared.series.saturating_add(1);
             }
-        } else {
+        }
+        if !overflow {
             self.handles.insert(full_key.into_boxed_slice(), handle);
         }
         Ok(handle)

@@ -20,8 +20,8 @@ struct StageMetrics {
     name: Arc<str>,
     function: Arc<Function>,
     series_max: usize,
-    // Series of this stage that were ever staged. An instance keeps to the limit by itself; its successors start anew.
-    series: usize,
+    // Series of each metric that were ever staged. An instance keeps to the limit by itself; its successors start anew.
+    series: Vec<usize>,
 }
 
 /// Series of all stages, put together. Its size is bounded by the stages' limits on series.
@@ -75,7 +75,8 @@ impl MetricRegistry {
     /// Adds a stage, and returns the number to stage its batches under.
     pub fn add_stage(&mut self, name: &Arc<str>, function: &Arc<Function>, series_max: usize) -> usize {
         let (name, function) = (Arc::clone(name), Arc::clone(function));
-        self.stages.push(StageMetrics { name, function, series_max, series: 0 });
+        let series = vec![0; function.metrics.len()];
+        self.stages.push(StageMetrics { name, function, series_max, series });
         self.stages.len() - 1
     }
 
@@ -85,10 +86,11 @@ impl MetricRegistry {
         for delta in &batch.series {
             let mut key = (stage, Arc::clone(&delta.series));
             if !self.staged.contains_key(&key) && !self.committed.contains_key(&key) {
-                if metrics.series >= metrics.series_max && !key.1.overflow {
+                let Some(series) = metrics.series.get_mut(key.1.metric) else { continue };
+                if *series >= metrics.series_max && !key.1.labels.is_empty() {
                     key.1 = Arc::new(GuestSeries { metric: key.1.metric, labels: Vec::new(), overflow: true });
                 } else {
-                    metrics.series += 1;
+                    *series += 1;
                 }
             }
             fold(&mut self.staged, key, delta.value.clone());

@@ -1,0 +1,105 @@
+//! Functions that fail on one record in one way each: what becomes of the record, and of its neighbours, is the
+//! query's to say.
+#![forbid(unsafe_code)]
+
+use weir_guest::prelude::*;
+
+/// A record's number.
+#[derive(Row)]
+pub struct Record {
+    /// The number.
+    pub id: i64,
+}
+
+/// Which record fails.
+#[derive(Params)]
+pub struct At {
+    /// Its number; with the default, none.
+    #[param(default = -1)]
+    pub at: i64,
+}
+
+/// Panics at one record, and lets the others pass.
+#[transform]
+pub fn panics(record: Record, params: &At) -> bool {
+    assert!(record.id != params.at, "record {} is the one", record.id);
+    true
+}
+
+/// Never comes back from one record, and lets the others pass.
+#[transform]
+pub fn loops(record: Record, params: &At) -> bool {
+    let mut turns = 0_u64;
+    while record.id == params.at {
+        turns = std::hint::black_box(turns).wrapping_add(1);
+    }
+    true
+}
+
+/// Refuses one record, and lets the others pass.
+#[transform]
+pub fn refuses(record: Record, params: &At) -> Result<bool, String> {
+    if record.id == params.at { Err(format!("record {} is not wanted", record.id)) } else { Ok(true) }
+}
+
+/// A record's number, twice.
+#[derive(Row, Debug, PartialEq)]
+pub struct Copy {
+    /// Which of the copies: 0 or 1.
+    pub copy: i64,
+}
+
+/// Makes two records of each even one and none of the odd ones; panics at one.
+#[transform]
+pub fn doubles(record: Record, params: &At) -> Vec<Copy> {
+    assert!(record.id != params.at, "record {} is the one", record.id);
+    if record.id % 2 == 0 { vec![Copy { copy: 0 }, Copy { copy: 1 }] } else { Vec::new() }
+}
+
+/// How many records, and which.
+#[derive(Default, MetricSet)]
+pub struct Seen {
+    /// Records seen.
+    #[metric(unit = "{record}")]
+    pub records: Counter,
+    /// Records by their last digit.
+    #[metric(unit = "{record}", labels("digit"))]
+    pub digits: Counter<1>,
+}
+
+/// Counts records.
+#[metrics]
+impl Metrics for Seen {
+    type Row<'a> = Record;
+
+    fn observe(&mut self, record: Record) {
+        self.records.inc();
+        self.digits.with([&(record.id % 10).to_string()]).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_but_one_pass() {
+        let at = At { at: 7 };
+        assert!(panics(Record { id: 6 }, &at) && loops(Record { id: 6 }, &at));
+        assert_eq!(refuses(Record { id: 7 }, &at), Err("record 7 is not wanted".to_owned()));
+        assert_eq!(doubles(Record { id: 2 }, &at).len() + doubles(Record { id: 3 }, &at).len(), 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "record 7 is the one")]
+    fn the_one_panics() {
+        panics(Record { id: 7 }, &At { at: 7 });
+    }
+
+    #[test]
+    fn records_are_counted() {
+        let mut seen = Seen::default();
+        (0..25).for_each(|id| seen.observe(Record { id }));
+        assert_eq!((seen.records.value(), seen.digits.with(["3"]).value()), (25.0, 3.0));
+    }
+}
