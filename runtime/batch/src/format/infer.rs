@@ -4,7 +4,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema};
-use arrow::json::reader::infer_json_schema_from_iterator;
+use arrow::json::reader::infer_json_schema;
 
 use super::{Format, FormatError, arrow_ipc, bincode, csv, json_lines, parquet};
 use crate::Schema;
@@ -26,11 +26,16 @@ pub fn infer_schema(format: Format, file: File, rows_max: usize) -> Result<Schem
         Format::ArrowIpc => return Ok(Schema::from_arrow(&*arrow_ipc::schema_of(file)?)?),
         Format::Bincode => return bincode::schema_of(file),
         Format::JsonLines => {
-            let values = json_lines::sample(file, rows_max.max(1))?;
-            if values.is_empty() {
+            let json_lines::Sample { lines, keys } = json_lines::sample(file, rows_max.max(1))?;
+            if lines.is_empty() {
                 return Err(not_inferable("it holds no JSON object".to_owned()));
             }
-            infer_json_schema_from_iterator(values.into_iter().map(Ok))
+            // Arrow sorts the names; people expect them as they stand in the file.
+            infer_json_schema(&*lines, None).map(|(schema, _)| {
+                let mut fields = schema.fields().to_vec();
+                fields.sort_by_key(|field| keys.iter().position(|key| key == field.name()));
+                ArrowSchema::new(fields)
+            })
         }
         Format::Csv => {
             let sample = csv::sample(file, rows_max.max(1))?;

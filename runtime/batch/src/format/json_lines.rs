@@ -2,9 +2,10 @@
 //!
 //! Timestamps are RFC 3339 text (a number of microseconds where the year has not four digits), bytes are hex text,
 //! and numbers that JSON has not are the texts `NaN`, `Infinity` and `-Infinity`. Nulls are written, not left out.
-//! Reading takes the same, numbers in quotes, and whole numbers written as `61.0`; keys that are not declared are passed over, and a
-//! missing key is a null.
+//! Reading takes the same, numbers in quotes, and whole numbers written as `61.0`. Keys that are not declared are
+//! passed over, and a missing key is a null.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::ops::Range;
@@ -15,6 +16,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::Decoder as ArrowDecoder;
 use arrow::json::writer::{LineDelimited, Writer, WriterBuilder};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::encoder::{ByteCounter, CountingWriter};
 use super::error::brief;
@@ -131,7 +133,12 @@ fn explain(line: &[u8], schema: &Schema, otherwise: String) -> String {
     match schema.fields().iter().find(missing) {
         Some(field) if object.contains_key(&*field.name) => null_message(&field.name),
         Some(field) => format!("field `{}` is missing, and declared without nulls", field.name),
-        None => otherwise.strip_prefix("Json error: ").map(str::to_owned).unwrap_or(otherwise),
+        None => {
+            let text = otherwise.strip_prefix("Json error: ").unwrap_or(&otherwise);
+            // Arrow names the field in words of its own.
+            let named = text.strip_prefix("whilst decoding field '").and_then(|text| text.split_once("': "));
+            named.map_or_else(|| text.to_owned(), |(field, reason)| format!("field `{field}`: {reason}"))
+        }
     }
 }
 
@@ -183,16 +190,58 @@ pub(super) fn row_as_json(batch: &RecordBatch, row: usize) -> Vec<u8> {
     line
 }
 
-/// The first records of a file as JSON values; lines that are none are passed over.
-pub(super) fn sample(file: File, records_max: usize) -> io::Result<Vec<serde_json::Value>> {
+/// The first records of a file.
+#[derive(Default)]
+pub(super) struct Sample {
+    /// The records, one a line. Lines that hold no JSON object are passed over.
+    pub(super) lines: Vec<u8>,
+    /// Their keys in the order of their first appearance.
+    pub(super) keys: Vec<String>,
+}
+
+pub(super) fn sample(file: File, records_max: usize) -> io::Result<Sample> {
     let mut records = Records::new(file, false);
-    let mut values = Vec::new();
-    while values.len() < records_max {
-        let Some(chunk) = records.next(records_max - values.len())? else { break };
+    let mut sample = Sample::default();
+    let mut sampled = 0;
+    while sampled < records_max {
+        let Some(chunk) = records.next(records_max - sampled)? else { break };
         for span in chunk.spans.iter().filter(|span| span.fault.is_none()) {
-            let value = serde_json::from_slice(&chunk.bytes[span.range.clone()]);
-            values.extend(value.ok().filter(serde_json::Value::is_object));
+            let line = &chunk.bytes[span.range.clone()];
+            let Ok(Keys(keys)) = serde_json::from_slice(line) else { continue };
+            sample.lines.extend_from_slice(line);
+            sample.lines.push(b'\n');
+            sampled += 1;
+            for key in keys {
+                if !sample.keys.contains(&key) {
+                    sample.keys.push(key);
+                }
+            }
         }
     }
-    Ok(values)
+    Ok(sample)
+}
+
+/// The keys of an object in their order.
+struct Keys(Vec<String>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Keys, D::Error> {
+        struct KeysVisitor;
+        impl<'de> Visitor<'de> for KeysVisitor {
+            type Value = Keys;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+                let mut keys = Vec::new();
+                while let Some((key, IgnoredAny)) = map.next_entry()? {
+                    keys.push(key);
+                }
+                Ok(Keys(keys))
+            }
+        }
+        deserializer.deserialize_map(KeysVisitor)
+    }
 }

@@ -25,15 +25,14 @@ impl DecoderFactory for StrictValues {
         field: &FieldRef,
         _: bool,
     ) -> Result<Option<Box<dyn ArrayDecoder>>, ArrowError> {
-        let name = field.name().as_str();
         Ok(match field.data_type() {
-            ArrowType::Int8 => Some(Values::<Int8Type>::boxed(name, "an i8", integer)),
-            ArrowType::Int16 => Some(Values::<Int16Type>::boxed(name, "an i16", integer)),
-            ArrowType::Int32 => Some(Values::<Int32Type>::boxed(name, "an i32", integer)),
-            ArrowType::Int64 => Some(Values::<Int64Type>::boxed(name, "an i64", integer)),
-            ArrowType::Float64 => Some(Values::<Float64Type>::boxed(name, "an f64", |text| text.parse().ok())),
+            ArrowType::Int8 => Some(Values::<Int8Type>::boxed("an i8", integer)),
+            ArrowType::Int16 => Some(Values::<Int16Type>::boxed("an i16", integer)),
+            ArrowType::Int32 => Some(Values::<Int32Type>::boxed("an i32", integer)),
+            ArrowType::Int64 => Some(Values::<Int64Type>::boxed("an i64", integer)),
+            ArrowType::Float64 => Some(Values::<Float64Type>::boxed("an f64", |text| text.parse().ok())),
             ArrowType::Timestamp(TimeUnit::Microsecond, None) => {
-                Some(Values::<TimestampMicrosecondType>::boxed(name, "a timestamp", |text| timestamp::parse(text).ok()))
+                Some(Values::<TimestampMicrosecondType>::boxed("a timestamp", |text| timestamp::parse(text).ok()))
             }
             _ => None,
         })
@@ -50,14 +49,13 @@ fn integer<N: TryFrom<i64>>(text: &str) -> Option<N> {
 
 /// Decodes a column of numbers, in quotes or not.
 struct Values<P: ArrowPrimitiveType> {
-    name: String,
     expected: &'static str,
     parse: fn(&str) -> Option<P::Native>,
 }
 
 impl<P: ArrowPrimitiveType> Values<P> {
-    fn boxed(name: &str, expected: &'static str, parse: fn(&str) -> Option<P::Native>) -> Box<dyn ArrayDecoder> {
-        Box::new(Values::<P> { name: name.to_owned(), expected, parse })
+    fn boxed(expected: &'static str, parse: fn(&str) -> Option<P::Native>) -> Box<dyn ArrayDecoder> {
+        Box::new(Values::<P> { expected, parse })
     }
 }
 
@@ -65,22 +63,23 @@ impl<P: ArrowPrimitiveType> ArrayDecoder for Values<P> {
     fn decode(&mut self, tape: &Tape<'_>, positions: &[u32]) -> Result<ArrayRef, ArrowError> {
         let mut builder = PrimitiveBuilder::<P>::with_capacity(positions.len());
         for &position in positions {
+            let not = |found: &str| ArrowError::JsonError(format!("{found} is not {}", self.expected));
             let text = match tape.get(position) {
                 TapeElement::Null => {
                     builder.append_null();
                     continue;
                 }
                 TapeElement::Number(index) | TapeElement::String(index) => tape.get_string(index),
-                TapeElement::True => "true",
-                TapeElement::False => "false",
-                TapeElement::StartList(_) => "a list",
-                _ => "an object",
+                TapeElement::True => return Err(not("`true`")),
+                TapeElement::False => return Err(not("`false`")),
+                TapeElement::StartList(_) => return Err(not("a list")),
+                _ => return Err(not("an object")),
             };
             let value = (self.parse)(text).ok_or_else(|| {
                 let found: String = text.escape_debug().take(60).collect();
-                ArrowError::JsonError(format!("field `{}`: {found} is not {}", self.name, self.expected))
-            })?;
-            builder.append_value(value);
+                not(&format!("`{found}`"))
+            });
+            builder.append_value(value?);
         }
         Ok(Arc::new(builder.finish()))
     }

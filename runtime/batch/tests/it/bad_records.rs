@@ -55,7 +55,51 @@ null
 "#
     .to_vec();
     text.extend(b"{\"delay\":1,\"origin\":\"\xff\"}\r\n{\"delay\":6,\"origin\":\"last\"}");
-    check(Format::JsonLines, &text, expect![]);
+    check(
+        Format::JsonLines,
+        &text,
+        expect![[r#"
+        good: 0 1 2 3 23
+        4 line 6: field `delay` is missing, and declared without nulls
+            {\"origin\":\"SEA\"}
+        5 line 7: field `delay` is null, and declared without nulls
+            {\"delay\":null,\"origin\":\"SEA\"}
+        6 line 8: field `delay`: `1.5` is not an i64
+            {\"delay\":1.5,\"origin\":\"SEA\"}
+        7 line 9: field `delay`: `9223372036854775808` is not an i64
+            {\"delay\":9223372036854775808,\"origin\":\"SEA\"}
+        8 line 10: field `delay`: `soon` is not an i64
+            {\"delay\":\"soon\",\"origin\":\"SEA\"}
+        9 line 11: field `delay`: `true` is not an i64
+            {\"delay\":true,\"origin\":\"SEA\"}
+        10 line 12: field `delay`: a list is not an i64
+            {\"delay\":[1],\"origin\":\"SEA\"}
+        11 line 13: field `origin`: expected string got 7
+            {\"delay\":1,\"origin\":7}
+        12 line 14: field `late`: expected boolean got "yes"
+            {\"delay\":1,\"origin\":\"SEA\",\"late\":\"yes\"}
+        13 line 15: field `ratio`: `half` is not an f64
+            {\"delay\":1,\"origin\":\"SEA\",\"ratio\":\"half\"}
+        14 line 16: field `at`: `yesterday` is not a timestamp
+            {\"delay\":1,\"origin\":\"SEA\",\"at\":\"yesterday\"}
+        15 line 17: field `raw`: invalid hex encoding in binary data: invalid digit 0x67 at position 1
+            {\"delay\":1,\"origin\":\"SEA\",\"raw\":\"0g\"}
+        16 line 18: not JSON: EOF while parsing an object at column 25
+            {\"delay\":1,\"origin\":\"SEA\"
+        17 line 19: not JSON: trailing characters at column 28
+            {\"delay\":1,\"origin\":\"SEA\"} {\"delay\":2,\"origin\":\"SEA\"}
+        18 line 20: not JSON: trailing characters at column 28
+            {\"delay\":1,\"origin\":\"SEA\"} trailing
+        19 line 21: a line must hold a JSON object
+            [1,2]
+        20 line 22: a line must hold a JSON object
+            5
+        21 line 23: a line must hold a JSON object
+            null
+        22 line 24: not UTF-8 from byte 21 of the line on
+            {\"delay\":1,\"origin\":\"�\"}
+    "#]],
+    );
 }
 
 #[test]
@@ -80,7 +124,37 @@ SEA,5,,,,,\r
 "
     .to_vec();
     text.extend(b"\xff,1,,,,,\n\"open,1,,,,,\nSEA,7,,,,,");
-    check(Format::Csv, &text, expect![]);
+    check(
+        Format::Csv,
+        &text,
+        expect![[r#"
+        good: 0 1 2 13 16
+        3 line 6: field `delay`: it is empty, and declared without nulls
+            SEA,,,,,,
+        4 line 7: field `delay`: `1.5` is not an i64
+            SEA,1.5,,,,,
+        5 line 8: field `delay`: `9223372036854775808` is not an i64
+            SEA,9223372036854775808,,,,,
+        6 line 9: field `ratio`: `half` is not an f64
+            SEA,1,half,,,,
+        7 line 10: field `late`: `yes` is not true or false
+            SEA,1,,,yes,,
+        8 line 11: field `at`: `yesterday` is not a timestamp such as 2001-01-31T23:59:59Z
+            SEA,1,,,,yesterday,
+        9 line 12: field `raw`: `0` is not hex digits in pairs
+            SEA,1,,,,,0
+        10 line 14: 6 fields where the header has 7
+            SEA,1,,,,
+        11 line 15: 8 fields where the header has 7
+            SEA,1,,,,,,more
+        12 line 16: a carriage return stands alone outside quotes
+            SEA,1,\r,,,,
+        14 line 18: field `origin`: it is not UTF-8
+            �,1,,,,,
+        15 line 19: a quote is opened on this line and never closed
+            \"open,1,,,,,
+    "#]],
+    );
 }
 
 #[test]
@@ -165,20 +239,47 @@ fn check_open(format: Format, text: &[u8], fields: &str, expect: Expect) {
 
 #[test]
 fn files_that_do_not_fit_their_declaration() {
-    check_open(Format::Csv, b"", "a i64", expect![]);
-    check_open(Format::Csv, b"a,b\n1,2\n", "c i64", expect![]);
-    check_open(Format::Csv, b"a,a\n1,2\n", "a i64", expect![]);
-    check_open(Format::Csv, b"\xff\n", "a i64", expect![]);
-    check_open(Format::Csv, b"\"a\n", "a i64", expect![]);
+    check_open(Format::Csv, b"", "a i64", expect!["the header row is not usable: the file is empty"]);
+    check_open(Format::Csv, b"a,b\n1,2\n", "c i64", expect!["the file has no field `c`: it has a, b"]);
+    check_open(Format::Csv, b"a,a\n1,2\n", "a i64", expect!["the header row is not usable: `a` stands in it twice"]);
+    check_open(Format::Csv, b"\xff\n", "a i64", expect!["the header row is not usable: it is not UTF-8"]);
+    check_open(
+        Format::Csv,
+        b"\"a\n",
+        "a i64",
+        expect!["the header row is not usable: a quote is opened on this line and never closed"],
+    );
     let written = schema("a i64, b utf8");
     let parquet = encode(Format::Parquet, &written, &[]).unwrap();
-    check_open(Format::Parquet, &parquet, "c i64", expect![]);
-    check_open(Format::Parquet, &parquet, "a utf8", expect![]);
-    check_open(Format::Parquet, b"{\"a\":1}\n", "a i64", expect![]);
-    check_open(Format::ArrowIpc, b"{\"a\":1}\n", "a i64", expect![]);
-    check_open(Format::ArrowIpc, b"", "a i64", expect![]);
-    check_open(Format::Bincode, b"{\"a\":1}\n", "a i64", expect![]);
-    check_open(Format::Bincode, b"", "a i64", expect![]);
+    check_open(Format::Parquet, &parquet, "c i64", expect!["the file has no field `c`: it has a, b"]);
+    check_open(Format::Parquet, &parquet, "a utf8", expect!["field `a` is declared utf8, and i64 in the file"]);
+    check_open(
+        Format::Parquet,
+        b"{\"a\":1}\n",
+        "a i64",
+        expect!["not a whole parquet file: Parquet error: Invalid Parquet file. Corrupt footer"],
+    );
+    check_open(
+        Format::ArrowIpc,
+        b"{\"a\":1}\n",
+        "a i64",
+        expect![
+            "not a whole arrow_ipc file: Parser error: Unexpected end of stream: expected 576791163 metadata bytes, got 4"
+        ],
+    );
+    check_open(
+        Format::ArrowIpc,
+        b"",
+        "a i64",
+        expect!["not a whole arrow_ipc file: Ipc error: Expected schema message, found empty stream."],
+    );
+    check_open(
+        Format::Bincode,
+        b"{\"a\":1}\n",
+        "a i64",
+        expect!["not a whole bincode file: a frame of 576791163 bytes: at most 16777216 are read"],
+    );
+    check_open(Format::Bincode, b"", "a i64", expect!["not a whole bincode file: it ends without its last frame"]);
 }
 
 #[test]

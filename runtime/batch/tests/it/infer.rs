@@ -16,23 +16,45 @@ fn check(format: Format, bytes: &[u8], rows_max: usize, expect: Expect) {
 fn json_lines() {
     let text =
         b"{\"i\":1,\"f\":1,\"s\":\"2001-01-01\",\"b\":true,\"n\":null}\nnot json\n\n{\"i\":2,\"f\":0.5,\"later\":1}\n";
-    check(Format::JsonLines, text, 100, expect![]);
-    check(Format::JsonLines, text, 1, expect![]);
-    check(Format::JsonLines, b"", 1, expect![]);
-    check(Format::JsonLines, b"[1]\n", 1, expect![]);
-    check(Format::JsonLines, b"{\"a\":[1]}", 1, expect![]);
-    check(Format::JsonLines, b"{\"a\":1}\n{\"a\":\"x\"}", 2, expect![]);
-    check(Format::JsonLines, b"{\"_a\":1}", 2, expect![]);
+    check(Format::JsonLines, text, 100, expect!["i i64?, f f64?, s utf8?, b bool?, n utf8?, later i64?"]);
+    check(Format::JsonLines, text, 1, expect!["i i64?, f i64?, s utf8?, b bool?, n utf8?"]);
+    check(
+        Format::JsonLines,
+        b"",
+        1,
+        expect!["error: no schema can be inferred from this json_lines file: it holds no JSON object"],
+    );
+    check(
+        Format::JsonLines,
+        b"[1]\n",
+        1,
+        expect!["error: no schema can be inferred from this json_lines file: it holds no JSON object"],
+    );
+    check(
+        Format::JsonLines,
+        b"{\"a\":[1]}",
+        1,
+        expect![
+            "error: column `a` has type List(Int64), which is not supported: convert it to one of bool, i8, i16, i32, i64, f64, utf8, binary, timestamp"
+        ],
+    );
+    check(Format::JsonLines, b"{\"a\":1}\n{\"a\":\"x\"}", 2, expect!["a utf8?"]);
+    check(
+        Format::JsonLines,
+        b"{\"_a\":1}",
+        2,
+        expect!["error: `_a` cannot be a field's name: names that begin with `_` are the system's"],
+    );
 }
 
 #[test]
 fn csv() {
     let text = b"i,f,s,b,d,t,n\n1,1,x,true,2001-01-01,2001-01-01T00:00:00,\n2,0.5,\"y,\nz\",false,,,\n3\n";
-    check(Format::Csv, text, 100, expect![]);
-    check(Format::Csv, text, 1, expect![]);
-    check(Format::Csv, b"a,b\n", 10, expect![]);
-    check(Format::Csv, b"", 10, expect![]);
-    check(Format::Csv, b"a,a\n1,2\n", 10, expect![]);
+    check(Format::Csv, text, 100, expect!["i i64?, f f64?, s utf8?, b bool?, d timestamp?, t timestamp?, n utf8?"]);
+    check(Format::Csv, text, 1, expect!["i i64?, f i64?, s utf8?, b bool?, d timestamp?, t timestamp?, n utf8?"]);
+    check(Format::Csv, b"a,b\n", 10, expect!["a utf8?, b utf8?"]);
+    check(Format::Csv, b"", 10, expect!["error: the header row is not usable: the file is empty"]);
+    check(Format::Csv, b"a,a\n1,2\n", 10, expect!["error: field `a` is declared twice"]);
 }
 
 #[test]

@@ -132,10 +132,26 @@ fn check_text(format: Format, expect: Expect) {
 
 #[test]
 fn json_lines_look_like_this() {
-    check_text(Format::JsonLines, expect![]);
+    check_text(
+        Format::JsonLines,
+        expect![[r#"
+        {"b":true,"i":-1,"f":0.1,"s":"a\"b, c\n\u001b","x":"00ff","t":"2001-02-03T03:05:06.500000Z"}
+        {"b":null,"i":9223372036854775807,"f":1e300,"s":"","x":"","t":"1969-12-31T23:59:59.999999Z"}
+        {"b":null,"i":1,"f":"-Infinity","s":null,"x":null,"t":253402300800000000}
+    "#]],
+    );
 }
 
 #[test]
 fn csv_looks_like_this() {
-    check_text(Format::Csv, expect![]);
+    check_text(
+        Format::Csv,
+        expect![[r#"
+        b,i,f,s,x,t
+        true,-1,0.1,"a""b, c
+        ",00ff,2001-02-03T03:05:06.500000Z
+        ,9223372036854775807,1e300,,,1969-12-31T23:59:59.999999Z
+        ,1,-inf,,,253402300800000000
+    "#]],
+    );
 }
