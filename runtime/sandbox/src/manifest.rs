@@ -16,6 +16,8 @@ use crate::{Function, Kind, Metric, MetricKind, OutputShape, Param, ParamType, P
 const SECTION_BYTES_MAX: usize = 64 << 10;
 const FUNCTIONS_MAX: usize = 256;
 const ITEMS_MAX: usize = 256;
+// Series are counted by metric, and held by the host: this bounds them all.
+const METRICS_MAX: usize = 32;
 const LABELS_MAX: usize = 16;
 const BUCKETS_MAX: usize = 256;
 
@@ -163,14 +165,14 @@ impl RawFunction {
             }
             (other, _) => return Err(format!("kind `{}` is not known: use transform or metrics", clean(other))),
         };
-        for (what, len) in [
-            ("input fields", self.input.len()),
-            ("output fields", self.output.len()),
-            ("params", self.params.len()),
-            ("metrics", self.metrics.len()),
+        for (what, len, most) in [
+            ("input fields", self.input.len(), ITEMS_MAX),
+            ("output fields", self.output.len(), ITEMS_MAX),
+            ("params", self.params.len(), ITEMS_MAX),
+            ("metrics", self.metrics.len(), METRICS_MAX),
         ] {
-            if len > ITEMS_MAX {
-                return Err(format!("{len} {what}: at most {ITEMS_MAX} are read"));
+            if len > most {
+                return Err(format!("{len} {what}: a function declares at most {most}"));
             }
         }
         let input = self.input.into_iter().map(input_field).collect::<Result<Vec<_>, _>>()?;

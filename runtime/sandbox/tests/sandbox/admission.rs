@@ -353,6 +353,11 @@ fn manifests_that_do_not_hold_together() {
         &function(r#""kind":"metrics","metrics":[{"name":"m","kind":"counter","labels":["A"]}]"#),
         expect!["manifest: manifest, line 1: label `A`: a name is [a-z][a-z0-9_]*, at most 64 bytes"],
     );
+    let metrics: Vec<String> = (0..33).map(|index| format!(r#"{{"name":"m{index}","kind":"gauge"}}"#)).collect();
+    check(
+        &function(&format!(r#""kind":"metrics","metrics":[{}]"#, metrics.join(","))),
+        expect!["manifest: manifest, line 1: 33 metrics: a function declares at most 32"],
+    );
     check(
         &" ".repeat(70_000),
         expect!["shape_limit: manifest size limit reached: limit 64 KiB, current 0 B, requested 70000 B"],

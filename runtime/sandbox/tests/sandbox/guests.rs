@@ -276,7 +276,7 @@ fn a_metrics_function_records_and_shares_the_batch() {
     "#]]
     .assert_eq(&show(call(&mut delays, &one)));
     // Beyond the limit of series new label values share one.
-    let limits = Limits { series_max: 3, ..Limits::default() };
+    let limits = Limits { series_max: 1, ..Limits::default() };
     let mut delays = instance(&wasm(DELAYS_MANIFEST, DELAYS), batch.schema(), &limits);
     let metrics = show(call(&mut delays, &batch));
     let metrics: Vec<&str> = metrics.lines().filter(|line| line.starts_with("metric 0")).collect();
