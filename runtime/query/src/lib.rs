@@ -29,9 +29,17 @@
 //! **[`QueryFileError`]**: everything that is wrong with a query file, each [`Problem`] with its key, line and mend.
 
 mod file;
+mod run;
 mod source;
 
 pub use file::{
-    Batching, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, Problem, QueryFileError, SinkKind, SinkPlan,
+    Batching, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, Problem, QueryFileError, SinkPlan,
     SourceKind, SourcePlan, StagePlan,
+};
+pub use run::{
+    BuildError, Cause, DeadLetterError, Ending, MetricRegistry, Progress, Query, QueryHandle, Reading, RunError, Series,
+    SinkOverrides, SinkProgress, SourceProgress, StageError, StageProgress, Summary,
+};
+pub use source::{
+    FileSource, SEED_BATCH_ROWS, Source, SourceBatch, SourceError, nexmark_schema, seed_batch, seed_schema,
 };
