@@ -160,7 +160,8 @@ async fn a_reader_that_is_gone_drains_the_query_and_the_other_sink_keeps_what_wa
 async fn a_sink_that_stalls_holds_the_query_back_at_its_queue_and_nothing_piles_up() {
     let text = two_sinks();
     let (written, sinks) = misbehaving(How::Stall, 3);
-    let query = weir_query::Query::build_with(text.plan(std::path::Path::new(".")), &crate::support::engine(), sinks);
+    let engine = crate::support::engine();
+    let query = weir_query::Query::build_with(text.plan(std::path::Path::new(".")), &engine, sinks);
     let query = query.await.expect("a query");
     let handle = query.handle();
     let running = tokio::spawn(query.run());

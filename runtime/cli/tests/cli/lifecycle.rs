@@ -100,7 +100,7 @@ fn a_query_in_a_full_folder_fails_and_leaves_nothing_half_written() {
     assert_eq!(left, ["q.toml"]);
 }
 
-/// Runs a query over `batches` thousand records into a slow sink and returns the peak of its resident memory in KiB.
+/// Runs a query over `batches` thousand records into a file and returns the peak of its resident memory in KiB.
 fn peak_kib(batches: u64) -> u64 {
     let folder = tempfile::tempdir().expect("a folder");
     let module = guest_path("seed").expect("the seed guest");
@@ -122,14 +122,14 @@ kind = "count"
 "#
     );
     fs::write(folder.path().join("q.toml"), text).expect("the query file");
-    let mut child = weir(folder.path(), &["--quiet", "run", "q.toml"]);
-    let mut child = match child.args::<[&str; 0], _>([]).spawn() {
-        Ok(child) => child,
-        Err(error) => panic!("the command: {error}"),
-    };
+    let mut child = weir(folder.path(), &["run", "--quiet", "q.toml"]).spawn().expect("the command");
     let mut peak = 0;
     let started = Instant::now();
-    while child.try_wait().expect("the child").is_none() {
+    loop {
+        if let Some(status) = child.try_wait().expect("the child") {
+            assert!(status.success(), "{status}");
+            break;
+        }
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
