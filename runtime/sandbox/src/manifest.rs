@@ -29,6 +29,15 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Reads the manifest out of a module that keeps every rule of admission which can be checked without compiling it.
+    ///
+    /// # Errors
+    ///
+    /// What [`crate::Engine::admit`] would refuse, but for what the compiler finds.
+    pub fn check(module: &[u8], limits: &crate::Limits) -> Result<Manifest, Refusal> {
+        crate::admission::check(module, limits).map(|admitted| admitted.manifest)
+    }
+
     /// Reads the manifest out of a module's bytes. Nothing is compiled or run, and nothing but the manifest is
     /// validated.
     ///

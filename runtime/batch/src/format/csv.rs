@@ -6,7 +6,7 @@
 //! `-inf`.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,13 +18,14 @@ use arrow::compute::filter;
 use super::csv_values::{ColumnBuilder, write_value};
 use super::encoder::{ByteCounter, CountingWriter};
 use super::error::brief;
+use super::input::{Input, Patient};
 use super::narrow::with_offsets;
 use super::records::{Chunk, Records, Span};
 use super::{BadRecord, Decoded, Decoder, Encoder, Format, FormatError};
 use crate::{Batch, Schema};
 
 pub(super) struct CsvDecoder {
-    records: Records<File>,
+    records: Records<Input>,
     schema: Arc<Schema>,
     // The position in a record of each declared field.
     positions: Vec<usize>,
@@ -36,7 +37,7 @@ pub(super) struct CsvDecoder {
 }
 
 impl CsvDecoder {
-    pub(super) fn new(file: File, schema: Arc<Schema>, records_max: usize) -> Result<Self, FormatError> {
+    pub(super) fn new(file: Input, schema: Arc<Schema>, records_max: usize) -> Result<Self, FormatError> {
         let mut records = Records::new(file, true);
         let (header, header_bytes) = read_header(&mut records)?;
         let mut positions = Vec::with_capacity(schema.len());
@@ -56,7 +57,7 @@ impl CsvDecoder {
 }
 
 /// The names in the first record, and the bytes it took.
-fn read_header<R: io::Read>(records: &mut Records<R>) -> Result<(Vec<String>, u64), FormatError> {
+fn read_header<R: Patient>(records: &mut Records<R>) -> Result<(Vec<String>, u64), FormatError> {
     let fault = |reason: &str| FormatError::Header { reason: reason.to_owned() };
     let mut bytes_read = 0;
     loop {
@@ -76,7 +77,7 @@ fn read_header<R: io::Read>(records: &mut Records<R>) -> Result<(Vec<String>, u6
 
 /// The first records of a file with its header, as CSV again: what a schema is inferred from.
 pub(super) fn sample(file: File, records_max: usize) -> Result<Vec<u8>, FormatError> {
-    let mut records = Records::new(file, true);
+    let mut records = Records::new(Input::new(file, None), true);
     let (header, _) = read_header(&mut records)?;
     let mut writer = Writer::from_writer(Vec::new());
     writer.write_record(&header).map_err(write_error)?;

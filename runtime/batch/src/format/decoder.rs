@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::input::Input;
 use super::{Format, FormatError, arrow_ipc, bincode, csv, json_lines, parquet};
 use crate::{Batch, Schema};
 
@@ -45,8 +47,23 @@ pub struct BadRecord {
     pub message: String,
 }
 
-/// A decoder of this file, from its current beginning to its end. At most `records_max` records a batch (and at least
-/// one).
+/// When a batch goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// With this many records; at least one.
+    pub records_max: usize,
+    /// This long after its first record, where the file is a pipe or terminal and of lines. Without it, when it is full.
+    pub delay_max: Option<Duration>,
+}
+
+impl From<usize> for Fill {
+    fn from(records_max: usize) -> Fill {
+        Fill { records_max, delay_max: None }
+    }
+}
+
+/// A decoder of this file, from its current beginning to its end. `fill` says when a batch is full; a number is the most
+/// records of a batch.
 ///
 /// `schema` is the declared one. JSON lines and CSV need it; the formats that carry a schema take it as the choice of
 /// columns, each of which the file must have with the same type, and read all columns without it. Fields that are not
@@ -59,13 +76,14 @@ pub fn open_decoder(
     format: Format,
     file: File,
     schema: Option<&Arc<Schema>>,
-    records_max: usize,
+    fill: impl Into<Fill>,
 ) -> Result<Box<dyn Decoder>, FormatError> {
+    let Fill { records_max, delay_max } = fill.into();
     let records_max = records_max.max(1);
     let declared = || schema.map(Arc::clone).ok_or(FormatError::SchemaRequired { format });
     Ok(match format {
-        Format::JsonLines => Box::new(json_lines::JsonLinesDecoder::new(file, declared()?, records_max)?),
-        Format::Csv => Box::new(csv::CsvDecoder::new(file, declared()?, records_max)?),
+        Format::JsonLines => Box::new(json_lines::JsonLinesDecoder::new(Input::new(file, delay_max), declared()?, records_max)?),
+        Format::Csv => Box::new(csv::CsvDecoder::new(Input::new(file, delay_max), declared()?, records_max)?),
         Format::Parquet => Box::new(parquet::ParquetDecoder::new(file, schema, records_max)?),
         Format::ArrowIpc => Box::new(arrow_ipc::IpcDecoder::new(file, schema, records_max)?),
         Format::Bincode => Box::new(bincode::BincodeDecoder::new(file, schema, records_max)?),

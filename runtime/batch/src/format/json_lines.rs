@@ -20,6 +20,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::encoder::{ByteCounter, CountingWriter};
 use super::error::brief;
+use super::input::Input;
 use super::json_values::{StrictValues, WrittenValues};
 use super::narrow::{Narrowed, narrow, null_message, with_offsets};
 use super::records::{Chunk, Records, Span};
@@ -30,7 +31,7 @@ use crate::{Batch, Schema};
 const RECORDS_MAX: usize = 64 * 1024;
 
 pub(super) struct JsonLinesDecoder {
-    records: Records<File>,
+    records: Records<Input>,
     schema: Arc<Schema>,
     arrow_schema: SchemaRef,
     decoder: ArrowDecoder,
@@ -39,7 +40,7 @@ pub(super) struct JsonLinesDecoder {
 }
 
 impl JsonLinesDecoder {
-    pub(super) fn new(file: File, schema: Arc<Schema>, records_max: usize) -> Result<Self, FormatError> {
+    pub(super) fn new(file: Input, schema: Arc<Schema>, records_max: usize) -> Result<Self, FormatError> {
         let records_max = records_max.min(RECORDS_MAX);
         let arrow_schema = schema.to_arrow();
         let decoder = arrow_decoder(&arrow_schema, records_max)?;
@@ -200,7 +201,7 @@ pub(super) struct Sample {
 }
 
 pub(super) fn sample(file: File, records_max: usize) -> io::Result<Sample> {
-    let mut records = Records::new(file, false);
+    let mut records = Records::new(Input::new(file, None), false);
     let mut sample = Sample::default();
     let mut sampled = 0;
     while sampled < records_max {

@@ -45,6 +45,7 @@ mod encoder;
 mod error;
 mod guard;
 mod infer;
+mod input;
 mod json_lines;
 mod json_values;
 mod kind;
@@ -54,7 +55,7 @@ mod projection;
 mod records;
 mod timestamp;
 
-pub use decoder::{BadRecord, Decoded, Decoder, open_decoder};
+pub use decoder::{BadRecord, Decoded, Decoder, Fill, open_decoder};
 pub use encoder::{Encoder, open_encoder};
 pub use error::FormatError;
 pub use infer::infer_schema;

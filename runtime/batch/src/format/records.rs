@@ -1,7 +1,9 @@
 //! Cuts a text file into records.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 use std::ops::Range;
+
+use super::input::Patient;
 
 /// The longest record that is read whole. A longer one is a bad record, of which this much is kept.
 pub(super) const RECORD_BYTES_MAX: usize = 1024 * 1024;
@@ -74,7 +76,7 @@ enum State {
     QuoteInQuoted,
 }
 
-impl<R: Read> Records<R> {
+impl<R: Patient> Records<R> {
     pub(super) fn new(reader: R, quotes: bool) -> Records<R> {
         Records {
             reader,
@@ -103,8 +105,20 @@ impl<R: Read> Records<R> {
             }
         }
         let mut position = 0;
+        let mut waiting = false;
+        self.reader.wait_for_ever();
         while self.spans.len() < records_max && position < CHUNK_BYTES_MAX {
-            let Some(end) = self.cut(position, &mut bytes_read)? else { break };
+            let end = match self.cut(position, &mut bytes_read) {
+                Ok(Some(end)) => end,
+                Ok(None) => break,
+                // The first record has waited long enough for others. What was read of the next one stays.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            };
+            if !waiting && !self.spans.is_empty() {
+                waiting = true;
+                self.reader.wait_a_while();
+            }
             bytes_read += (end - position) as u64;
             position = end;
         }
@@ -201,6 +215,8 @@ impl<R: Read> Records<R> {
             return Ok(self.cut_open_quote(from));
         }
         let kept = from + RECORD_BYTES_MAX;
+        // What is dropped here cannot be dropped again: the rest of the line is waited for.
+        self.reader.wait_for_ever();
         let mut length = RECORD_BYTES_MAX as u64;
         // Drop the rest of the line, a read at a time.
         loop {
@@ -234,7 +250,17 @@ impl<R: Read> Records<R> {
         if self.end_of_file {
             return Ok(false);
         }
-        let read = (&mut self.reader).take(READ_BYTES as u64).read_to_end(&mut self.buffer)?;
+        // A single read: a pipe gives what there is, and is not waited for to fill the buffer.
+        let end = self.buffer.len();
+        self.buffer.resize(end + READ_BYTES, 0);
+        let read = loop {
+            match self.reader.read(&mut self.buffer[end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.buffer.truncate(end + *read.as_ref().unwrap_or(&0));
+        let read = read?;
         self.end_of_file = read == 0;
         Ok(read > 0)
     }

@@ -1,5 +1,7 @@
 //! `weir run`.
 
+use std::time::Duration;
+
 use serde_json::json;
 use weir_query::{Plan, Query, QueryHandle};
 use weir_sandbox::{Engine, EngineConfig};
@@ -17,7 +19,7 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
     let rows_on_stdout = plan.sinks.iter().any(|sink| matches!(sink.config, SinkConfig::Stdout { .. }));
     let progress = Show::choose(args.quiet, json, rows_on_stdout);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let engine = Engine::new(&EngineConfig::default())?;
         let query = Query::build(plan, &engine).await.map_err(wrong)?;
         let signals = tokio::spawn(stop_on_signal(query.handle())?);
@@ -41,7 +43,10 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
                 Ok(Exit::Failed)
             }
         }
-    })
+    });
+    // A read from a silent pipe cannot be called off; everything else on these threads is done in a moment.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
 }
 
 /// The first SIGINT or SIGTERM drains the query; a second ends the process at once.

@@ -1,7 +1,7 @@
 //! Signals, closed pipes, and memory.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -83,6 +83,45 @@ fn a_reader_that_goes_away_ends_the_query_quietly() {
     assert_eq!(told.code, Some(0), "{}", told.err);
     assert!(told.err.contains("reader gone"), "{}", told.err);
     assert!(!told.err.contains("error"), "{}", told.err);
+}
+
+#[test]
+fn records_of_a_pipe_go_on_after_the_delay_and_do_not_wait_for_a_full_batch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = r#"
+name = "pipe"
+[sources.ids]
+kind = "file"
+path = "/dev/stdin"
+format = "json_lines"
+schema = { id = "i64" }
+[sinks.out]
+kind = "stdout"
+format = "json_lines"
+[batching]
+delay_ms_max = 20
+"#;
+    fs::write(folder.path().join("q.toml"), text).expect("the query file");
+    let mut command = weir(folder.path(), &["--json", "run", "q.toml"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command");
+    let mut stdin = child.stdin.take().expect("standard input");
+    let mut stdout = BufReader::new(child.stdout.take().expect("standard output"));
+    // Each record comes with the beginning of the next, which must neither hold it back nor be lost.
+    write!(stdin, "{{\"id\": ").expect("a beginning");
+    for id in 0..3 {
+        write!(stdin, "{id}}}\n{{\"id\": ").expect("a record");
+        stdin.flush().expect("a record");
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a row");
+        assert_eq!(line, format!("{{\"id\":{id}}}\n"));
+    }
+    // A silent pipe does not hold back the end either.
+    send(&child, libc::SIGTERM);
+    let told = said(child.wait_with_output().expect("an end"));
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    assert_eq!(summary(&told)["committed_records"], 3);
+    drop(stdin);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use toml::de::DeValue;
 use weir_batch::Schema;
-use weir_sandbox::{BindError, Bound, Carry, Function, Kind, Manifest, ParamValue};
+use weir_sandbox::{BindError, Bound, Carry, Function, Kind, Limits, Manifest, ParamValue};
 
 use super::problem::{Problems, clip, suggest};
 use super::stage::{CarryDraft, StageDraft};
@@ -28,8 +28,14 @@ pub(super) struct BoundStage {
 /// The modules of a query, each read once.
 #[derive(Default)]
 pub(super) struct Modules {
-    // By path and largest size; the reason where a module was refused.
-    read: BTreeMap<(PathBuf, usize), Result<Module, String>>,
+    read: Vec<ReadModule>,
+}
+
+/// A module as read under some limits, or the reason why it was refused.
+struct ReadModule {
+    path: PathBuf,
+    limits: Limits,
+    module: Result<Module, String>,
 }
 
 #[derive(Clone)]
@@ -39,21 +45,29 @@ struct Module {
 }
 
 impl Modules {
-    /// A module's bytes and manifest, or why there are none.
-    fn get(&mut self, path: &Path, bytes_max: usize) -> Result<Module, String> {
-        self.read.entry((path.to_owned(), bytes_max)).or_insert_with(|| read_module(path, bytes_max)).clone()
+    /// A module's bytes and manifest, or why there are none. What is admitted depends on the limits.
+    fn get(&mut self, path: &Path, limits: &Limits) -> Result<Module, String> {
+        let known = self.read.iter().find(|read| read.path == path && read.limits == *limits);
+        if let Some(read) = known {
+            return read.module.clone();
+        }
+        let module = read_module(path, limits);
+        self.read.push(ReadModule { path: path.to_owned(), limits: limits.clone(), module: module.clone() });
+        module
     }
 }
 
-fn read_module(path: &Path, bytes_max: usize) -> Result<Module, String> {
+fn read_module(path: &Path, limits: &Limits) -> Result<Module, String> {
     let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
     let mut bytes = Vec::new();
-    let most = (bytes_max as u64).saturating_add(1);
+    let most = (limits.module_bytes_max as u64).saturating_add(1);
     file.take(most).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() > bytes_max {
+    if bytes.len() > limits.module_bytes_max {
+        let bytes_max = limits.module_bytes_max;
         return Err(format!("has more than the {bytes_max} bytes that `limits.module_bytes_max` allows"));
     }
-    let manifest = Manifest::read(&bytes).map_err(|refusal| format!("is refused ({}): {refusal}", refusal.code()))?;
+    let manifest = Manifest::check(&bytes, limits);
+    let manifest = manifest.map_err(|refusal| format!("is refused ({}): {refusal}", refusal.code()))?;
     Ok(Module { bytes: bytes.into(), manifest: Arc::new(manifest) })
 }
 
@@ -67,7 +81,7 @@ pub(super) fn bind(
 ) -> Option<BoundStage> {
     let params = params(draft);
     let (place, written, path) = draft.module.as_ref()?;
-    let module = match modules.get(path, draft.limits.module_bytes_max) {
+    let module = match modules.get(path, &draft.limits) {
         Ok(module) => module,
         Err(reason) => {
             problems.error(place, format!("`{}` {reason}", clip(written)), "");

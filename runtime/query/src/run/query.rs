@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use weir_batch::format::Fill;
 use weir_batch::{Batch, CopyOnWrite};
 use weir_sandbox::{Engine, Instance, Module};
 use weir_sinks::Sink;
@@ -75,7 +76,8 @@ impl Query {
             let records_max = plan.batching.records_max;
             let built: Box<dyn Source> = match &source.kind {
                 SourceKind::File { paths, format, .. } => {
-                    Box::new(FileSource::new(paths.clone(), *format, Arc::clone(&source.schema), records_max))
+                    let fill = Fill { records_max, delay_max: Some(plan.batching.delay_max) };
+                    Box::new(FileSource::new(paths.clone(), *format, Arc::clone(&source.schema), fill))
                 }
                 SourceKind::Generator { batches } => Box::new(GeneratorSource::new(*batches)?),
                 SourceKind::Nexmark { stream, events } => Box::new(NexmarkSource::new(*stream, *events, records_max)?),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use weir_batch::arrow::array::Int32Array;
-use weir_batch::format::{Decoded, Decoder, Format, open_decoder};
+use weir_batch::format::{Decoded, Decoder, Fill, Format, open_decoder};
 use weir_batch::{Batch, Schema};
 
 use super::{Source, SourceBatch, SourceError};
@@ -21,9 +21,9 @@ pub struct FileSource {
 
 impl FileSource {
     /// A source over these files; none is opened before the first batch is asked for.
-    pub fn new(paths: Vec<PathBuf>, format: Format, schema: Arc<Schema>, records_max: usize) -> FileSource {
+    pub fn new(paths: Vec<PathBuf>, format: Format, schema: Arc<Schema>, fill: Fill) -> FileSource {
         let files =
-            Files { paths, format, schema: Arc::clone(&schema), records_max, next_path: 0, open: None, partition: None };
+            Files { paths, format, schema: Arc::clone(&schema), fill, next_path: 0, open: None, partition: None };
         FileSource { schema, files: Some(files) }
     }
 }
@@ -53,7 +53,7 @@ struct Files {
     paths: Vec<PathBuf>,
     format: Format,
     schema: Arc<Schema>,
-    records_max: usize,
+    fill: Fill,
     next_path: usize,
     open: Option<Box<dyn Decoder>>,
     // All batches of a file share one `_partition` column, as slices of the longest made so far.
@@ -66,7 +66,7 @@ impl Files {
             let Some(decoder) = &mut self.open else {
                 let Some(path) = self.paths.get(self.next_path) else { return Ok(None) };
                 let file = File::open(path).map_err(|source| SourceError::Io { path: path.clone(), source })?;
-                let decoder = open_decoder(self.format, file, Some(&self.schema), self.records_max)
+                let decoder = open_decoder(self.format, file, Some(&self.schema), self.fill)
                     .map_err(|source| SourceError::Format { path: path.clone(), source })?;
                 self.open = Some(decoder);
                 self.partition = None;
