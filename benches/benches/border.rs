@@ -62,8 +62,12 @@ fn filter<M: Measurement>(criterion: &mut Criterion<M>, clock: &str) {
             let output = guest.call(&runtime, &batch).output;
             assert_eq!(output.selection(), same.selection());
         }
-        group.bench_function(format!("windows{name}"), |bencher| bencher.iter(|| windows.call(&runtime, black_box(&batch))));
-        group.bench_function(format!("getters{name}"), |bencher| bencher.iter(|| getters.call(&runtime, black_box(&batch))));
+        group.bench_function(format!("windows{name}"), |bencher| {
+            bencher.iter(|| windows.call(&runtime, black_box(&batch)))
+        });
+        group.bench_function(format!("getters{name}"), |bencher| {
+            bencher.iter(|| getters.call(&runtime, black_box(&batch)))
+        });
     }
     group.finish();
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use weir_batch::arrow::array::{Array, ArrayRef, UInt32Array};
+use weir_batch::arrow::array::{ArrayRef, UInt32Array};
 use weir_batch::arrow::compute::take;
 use weir_batch::{Batch, CopyOnWrite, TraceContext};
 use weir_benches::one_thread;

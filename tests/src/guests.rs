@@ -11,7 +11,12 @@ pub struct GuestMissing {
 
 impl std::fmt::Display for GuestMissing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot read the guest {}: {}; run `cargo xtask guests` to build it", self.path.display(), self.source)
+        write!(
+            f,
+            "cannot read the guest {}: {}; run `cargo xtask guests` to build it",
+            self.path.display(),
+            self.source
+        )
     }
 }
 

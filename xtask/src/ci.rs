@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use crate::shell::{self, Steps, Workspace};
 use crate::{guests, invariants, machine_paths};
@@ -35,7 +35,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         ]))
     });
     steps.step("guests", || guests::run(workspace));
-    steps.step("examples", || examples(workspace));
     steps.step("benches, each once", || {
         // In the tests' profile, whose dependencies are compiled already: what is asked is whether they run, not how fast.
         shell::run(workspace.cargo().args(["test", "--locked", "--workspace", "--bench", "*"]))
@@ -47,36 +46,6 @@ fn udfs(workspace: &Workspace) -> Command {
     let mut cargo = workspace.cargo();
     cargo.current_dir(workspace.path("udfs")).env("CARGO_TARGET_DIR", workspace.path(UDFS_TARGET_FOLDER));
     cargo
-}
-
-/// Runs every query file in `examples/`, so that none of them rots.
-fn examples(workspace: &Workspace) -> Result<()> {
-    let folder = workspace.path("examples");
-    let entries = folder.read_dir().with_context(|| format!("could not list {}", folder.display()))?;
-    let mut names: Vec<String> =
-        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.retain(|name| name.ends_with(".toml"));
-    names.sort();
-    if names.is_empty() {
-        bail!("examples/ holds no query file");
-    }
-    let mut failed = Vec::new();
-    for name in &names {
-        for verb in ["check", "run"] {
-            println!("\nweir {verb} examples/{name}");
-            let mut weir = workspace.cargo();
-            weir.args(["run", "--quiet", "--locked", "--package", "weir-cli", "--bin", "weir", "--", verb])
-                .arg(format!("examples/{name}"));
-            if let Err(error) = shell::run(&mut weir) {
-                println!("{error:#}");
-                failed.push(format!("{verb} {name}"));
-            }
-        }
-    }
-    if !failed.is_empty() {
-        bail!("{} failed", failed.join(", "));
-    }
-    Ok(())
 }
 
 /// Licences, bans and sources where cargo-deny is installed; advisories too where their database can be fetched.

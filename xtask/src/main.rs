@@ -34,7 +34,7 @@ const COMMANDS: [Command; 7] = [
     Command { name: "test", help: "set up, then run every test", run: test::run },
     Command { name: "guests", help: "build the example guests for wasm32-unknown-unknown", run: guests::run },
     Command { name: "toolchain", help: "find or provision the guests' compiler, print its path", run: toolchain::run },
-    Command { name: "ci", help: "every check that is not a test: format, lints, docs, examples, …", run: ci::run },
+    Command { name: "ci", help: "every check that is not a test: format, lints, docs, …", run: ci::run },
     Command { name: "invariants", help: "which crate may depend on which", run: invariants::run },
     Command { name: "machine-paths", help: "no tracked file names a path of this machine", run: machine_paths::run },
 ];

@@ -50,9 +50,9 @@ pub(crate) fn wrong(error: impl Into<anyhow::Error>) -> anyhow::Error {
 
 /// Whether the reader of standard output went away, which is no failure.
 pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    })
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
 /// Prints an error once. Each layer's message names its cause already, so that only the outermost is printed.

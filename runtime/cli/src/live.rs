@@ -40,7 +40,8 @@ pub(crate) async fn show(handle: QueryHandle, show: Show) {
     };
     let started = Instant::now();
     let bar = (show == Show::Line).then(|| {
-        let style = ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let style =
+            ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
         ProgressBar::new_spinner().with_style(style)
     });
     let mut ticks = tokio::time::interval(every);

@@ -37,8 +37,8 @@ pub use file::{
     SourceKind, SourcePlan, StagePlan,
 };
 pub use run::{
-    BuildError, Cause, DeadLetterError, Ending, MetricRegistry, Progress, Query, QueryHandle, Reading, RunError, Series,
-    SinkOverrides, SinkProgress, SourceProgress, StageError, StageProgress, Summary,
+    BuildError, Cause, DeadLetterError, Ending, MetricRegistry, Progress, Query, QueryHandle, Reading, RunError,
+    Series, SinkOverrides, SinkProgress, SourceProgress, StageError, StageProgress, Summary,
 };
 pub use source::{
     FileSource, SEED_BATCH_ROWS, Source, SourceBatch, SourceError, nexmark_schema, seed_batch, seed_schema,

@@ -18,7 +18,8 @@ async fn with_commits_on_the_way_files_are_published_one_by_one_and_hold_everyth
     assert!(summary.progress.commits > 1, "{summary}");
     assert_eq!(summary.progress.committed_records, 2_000_000);
     assert_eq!(counter(&summary, "records"), 2_000_000.0);
-    let mut files: Vec<_> = fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("a file").path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("a file").path()).collect();
     files.sort();
     assert_eq!(files.len() as u64, summary.progress.sinks[0].files);
     let mut lines = 0;

@@ -58,7 +58,8 @@ async fn each_sink_gets_what_leaves_the_point_it_is_attached_to() {
         .sink("last", "");
     let (handles, sinks) = memory_sinks(&text, &["raw", "kept", "last"]);
     run(&text, std::path::Path::new("."), sinks).await.expect("a run");
-    let wanted: Vec<i64> = (0..2).flat_map(|_| (0..1000).filter(|id| id % 2 == 0 && *id as f64 * 1.5 > 100.0)).collect();
+    let wanted: Vec<i64> =
+        (0..2).flat_map(|_| (0..1000).filter(|id| id % 2 == 0 && *id as f64 * 1.5 > 100.0)).collect();
     assert_eq!(ids(&handles[0].batches()).len(), 2000);
     assert_eq!(ids(&handles[1].batches()), wanted);
     assert_eq!(ids(&handles[2].batches()), wanted);

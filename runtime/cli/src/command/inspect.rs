@@ -27,7 +27,8 @@ pub(crate) fn inspect(args: &args::Inspect, json: bool) -> anyhow::Result<Exit> 
 
 /// The module in this file, admitted for a tenant of the command's own.
 pub(crate) fn admit(engine: &Engine, path: &std::path::Path, limits: &Limits) -> anyhow::Result<Arc<Module>> {
-    let bytes = fs::read(path).with_context(|| path.display().to_string()).map_err(|error| wrong(anyhow!("{error:#}")))?;
+    let bytes =
+        fs::read(path).with_context(|| path.display().to_string()).map_err(|error| wrong(anyhow!("{error:#}")))?;
     let tenant: TenantId = "local".parse().map_err(|error| anyhow!("{error}"))?;
     engine
         .admit(&tenant, &bytes, limits)
@@ -62,8 +63,10 @@ fn print(out: &mut impl Write, module: &Module) -> std::io::Result<()> {
             writeln!(out, "  param   {} {}{default}{}", param.name, param.kind, help(&param.help))?;
         }
         for metric in &function.metrics {
-            let labels = if metric.labels.is_empty() { String::new() } else { format!(" by {}", metric.labels.join(", ")) };
-            let unit = if metric.unit.is_empty() { String::new() } else { format!(" in {}", metric.unit.escape_debug()) };
+            let labels =
+                if metric.labels.is_empty() { String::new() } else { format!(" by {}", metric.labels.join(", ")) };
+            let unit =
+                if metric.unit.is_empty() { String::new() } else { format!(" in {}", metric.unit.escape_debug()) };
             writeln!(out, "  metric  {} {}{labels}{unit}{}", metric.name, metric.kind, help(&metric.help))?;
         }
     }

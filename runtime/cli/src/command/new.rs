@@ -25,9 +25,9 @@ pub(crate) fn new(args: &args::New) -> anyhow::Result<Exit> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     check_name(&name).map_err(wrong)?;
     let sdk = sdk_dependency(args.sdk.as_deref()).map_err(wrong)?;
-    fs::create_dir(folder).with_context(|| folder.display().to_string()).map_err(|error| {
-        wrong(anyhow!("{error:#}: choose a folder that does not exist yet, in one that does"))
-    })?;
+    fs::create_dir(folder)
+        .with_context(|| folder.display().to_string())
+        .map_err(|error| wrong(anyhow!("{error:#}: choose a folder that does not exist yet, in one that does")))?;
     let fill = |text: &str| {
         let file = name.replace('-', "_");
         let query = name.replace('_', "-");
@@ -51,7 +51,10 @@ fn check_name(name: &str) -> anyhow::Result<()> {
     let first = name.starts_with(|c: char| c.is_ascii_lowercase());
     let rest = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
     if !first || !rest || name.len() > 60 {
-        bail!("`{}` cannot name a crate: begin with a lower-case letter and use a-z, 0-9, - and _", name.escape_debug());
+        bail!(
+            "`{}` cannot name a crate: begin with a lower-case letter and use a-z, 0-9, - and _",
+            name.escape_debug()
+        );
     }
     // A crate of such a name would be taken for the standard library's or this one's dependency.
     if ["std", "core", "alloc", "test", "weir-guest", "weir_guest"].contains(&name) {
@@ -69,7 +72,9 @@ fn sdk_dependency(said: Option<&Path>) -> anyhow::Result<String> {
         None => beside.canonicalize().ok(),
     };
     match folder {
-        Some(folder) if folder.join("Cargo.toml").is_file() => Ok(format!("{{ path = {:?} }}", folder.display().to_string())),
+        Some(folder) if folder.join("Cargo.toml").is_file() => {
+            Ok(format!("{{ path = {:?} }}", folder.display().to_string()))
+        }
         Some(folder) if said.is_some() => bail!("--sdk {}: there is no Cargo.toml", folder.display()),
         _ => Ok(format!("{:?}", env!("CARGO_PKG_VERSION"))),
     }

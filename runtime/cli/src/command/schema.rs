@@ -39,9 +39,8 @@ pub(crate) fn schema(args: &args::Schema, json: bool) -> anyhow::Result<Exit> {
 pub(crate) fn format_of(file: &Path, said: Option<&str>) -> anyhow::Result<Format> {
     match said {
         Some(name) => name.parse::<Format>().map_err(|error| wrong(anyhow!("--format: {error}"))),
-        None => Format::from_suffix(file).ok_or_else(|| {
-            wrong(anyhow!("{}: the suffix does not tell the format: give --format", file.display()))
-        }),
+        None => Format::from_suffix(file)
+            .ok_or_else(|| wrong(anyhow!("{}: the suffix does not tell the format: give --format", file.display()))),
     }
 }
 

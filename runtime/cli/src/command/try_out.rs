@@ -11,9 +11,7 @@ use serde_json::json;
 use weir_batch::format::{Decoder, Format, infer_schema, open_decoder};
 use weir_batch::{Batch, Field, Schema};
 use weir_query::MetricRegistry;
-use weir_sandbox::{
-    Carry, Engine, EngineConfig, Function, Instance, Kind, Limits, OutputShape, ParamType, ParamValue,
-};
+use weir_sandbox::{Carry, Engine, EngineConfig, Function, Instance, Kind, Limits, OutputShape, ParamType, ParamValue};
 
 use super::inspect::admit;
 use super::schema::format_of;
@@ -274,7 +272,11 @@ fn open(args: &args::Try, function: &Function) -> anyhow::Result<Box<dyn Decoder
     let format = format_of(&args.input, args.format.as_deref())?;
     let name = || args.input.display().to_string();
     let file = || File::open(&args.input).with_context(name).map_err(|error| wrong(anyhow!("{error:#}")));
-    let schema = if format.carries_schema() { None } else { Some(Arc::new(typed(format, file()?, function).with_context(name)?)) };
+    let schema = if format.carries_schema() {
+        None
+    } else {
+        Some(Arc::new(typed(format, file()?, function).with_context(name)?))
+    };
     open_decoder(format, file()?, schema.as_ref(), BATCH_RECORDS).map_err(|error| wrong(anyhow!("{}: {error}", name())))
 }
 

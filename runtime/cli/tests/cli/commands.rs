@@ -15,7 +15,9 @@ fn check_schema(file: &str, expected: Expect) {
 
 #[test]
 fn schema_prints_what_a_query_file_would_declare() {
-    check_schema("data/flights-sample.parquet", expect![[r#"
+    check_schema(
+        "data/flights-sample.parquet",
+        expect![[r#"
         schema = {
           date = "timestamp?",
           delay = "i64?",
@@ -23,8 +25,11 @@ fn schema_prints_what_a_query_file_would_declare() {
           origin = "utf8?",
           destination = "utf8?",
         }
-    "#]]);
-    check_schema("data/flights-sample.jsonl", expect![[r#"
+    "#]],
+    );
+    check_schema(
+        "data/flights-sample.jsonl",
+        expect![[r#"
         schema = {
           date = "utf8?",
           delay = "i64?",
@@ -32,8 +37,11 @@ fn schema_prints_what_a_query_file_would_declare() {
           origin = "utf8?",
           destination = "utf8?",
         }
-    "#]]);
-    check_schema("data/flights-sample.csv", expect![[r#"
+    "#]],
+    );
+    check_schema(
+        "data/flights-sample.csv",
+        expect![[r#"
         schema = {
           date = "timestamp?",
           delay = "i64?",
@@ -41,7 +49,8 @@ fn schema_prints_what_a_query_file_would_declare() {
           origin = "utf8?",
           destination = "utf8?",
         }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -101,7 +110,8 @@ fn try_runs_one_function_over_a_file() {
     let module = guest_path("flights").expect("the flights guest");
     let module = module.to_str().expect("UTF-8");
     let data = "data/flights-sample.jsonl";
-    let said = run(&root(), &["--json", "try", module, "-i", data, "-f", "late", "-p", "min_delay=100", "--rows-max", "3"]);
+    let said =
+        run(&root(), &["--json", "try", module, "-i", data, "-f", "late", "-p", "min_delay=100", "--rows-max", "3"]);
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert_eq!(said.out.lines().count(), 3, "{}", said.out);
     let account: serde_json::Value = serde_json::from_str(said.err.trim()).expect("JSON");

@@ -89,7 +89,10 @@ fn one_bad_record_in_a_thousand_becomes_a_dead_letter_with_its_bytes() {
     let letters: Vec<serde_json::Value> =
         letters.lines().map(|line| serde_json::from_str(line).expect("a letter")).collect();
     assert_eq!(letters.len(), 1);
-    assert_eq!((&letters[0]["offset"], &letters[0]["line"], &letters[0]["place"]), (&500.into(), &501.into(), &"ids".into()));
+    assert_eq!(
+        (&letters[0]["offset"], &letters[0]["line"], &letters[0]["place"]),
+        (&500.into(), &501.into(), &"ids".into())
+    );
     let hex = letters[0]["bytes_hex"].as_str().expect("the bytes");
     let bytes: Vec<u8> =
         (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();

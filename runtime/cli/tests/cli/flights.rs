@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
+use crate::common::{root, run, summary};
 use arrow::array::{Array, Int64Array, StringArray};
 use arrow::datatypes::DataType;
-use crate::common::{root, run, summary};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 use weir_tests::guest_path;
@@ -111,7 +111,10 @@ fn check(input: &Path) -> Value {
 
     let metrics = summary["metrics"].as_array().expect("metrics");
     let of = |name: &str| metrics.iter().filter(|series| series["metric"] == name).collect::<Vec<_>>();
-    assert_eq!(of("flights").iter().map(|series| series["total"].as_f64().expect("a total")).sum::<f64>(), expected.flights as f64);
+    assert_eq!(
+        of("flights").iter().map(|series| series["total"].as_f64().expect("a total")).sum::<f64>(),
+        expected.flights as f64
+    );
     let by_origin: BTreeMap<String, (u64, i64)> = of("delay_minutes")
         .iter()
         .map(|series| {

@@ -59,11 +59,13 @@ fn sigterm_and_ctrl_c_drain_and_the_account_adds_up() {
         assert_eq!(summary["ending"], "stopped");
         let read = summary["sources"][0]["records"].as_u64().expect("a number");
         assert!(read > 0);
-        for at in [&summary["committed_records"], &summary["stages"][0]["records_out"], &summary["sinks"][0]["records"]] {
+        for at in [&summary["committed_records"], &summary["stages"][0]["records_out"], &summary["sinks"][0]["records"]]
+        {
             assert_eq!(at.as_u64(), Some(read), "{summary}");
         }
         // One header and a line a record: all that was taken in was published.
-        let written = BufReader::new(fs::File::open(folder.path().join("out.csv")).expect("the output")).lines().count();
+        let written =
+            BufReader::new(fs::File::open(folder.path().join("out.csv")).expect("the output")).lines().count();
         assert_eq!(written as u64, read + 1);
     }
 }
@@ -135,7 +137,8 @@ fn a_query_in_a_full_folder_fails_and_leaves_nothing_half_written() {
     let told = said(output);
     assert_eq!(told.code, Some(1), "{}", told.err);
     assert!(told.err.contains("sinks.out"), "{}", told.err);
-    let left: Vec<_> = fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
     assert_eq!(left, ["q.toml"]);
 }
 

@@ -3,6 +3,7 @@
 mod commands;
 mod common;
 mod errors;
+mod examples;
 mod flights;
 mod lifecycle;
 mod new_crate;

@@ -111,7 +111,12 @@ impl DeadLetters {
     }
 
     /// Adds what a source could not decode.
-    pub(crate) fn add_bad(&mut self, sender: &Sender, partition: Option<i32>, bad: &BadRecord) -> Result<(), DeadLetterError> {
+    pub(crate) fn add_bad(
+        &mut self,
+        sender: &Sender,
+        partition: Option<i32>,
+        bad: &BadRecord,
+    ) -> Result<(), DeadLetterError> {
         let bytes_hex = bad.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let letter = Letter {
             partition,

@@ -108,7 +108,12 @@ impl MetricRegistry {
     pub fn committed(&self) -> Vec<Series> {
         let mut keys: Vec<_> = self.committed.iter().collect();
         keys.sort_by(|((stage, one), _), ((other_stage, other), _)| {
-            (stage, one.metric, one.overflow, &one.labels).cmp(&(other_stage, other.metric, other.overflow, &other.labels))
+            (stage, one.metric, one.overflow, &one.labels).cmp(&(
+                other_stage,
+                other.metric,
+                other.overflow,
+                &other.labels,
+            ))
         });
         keys.into_iter().filter_map(|((stage, series), delta)| self.series(*stage, series, delta)).collect()
     }

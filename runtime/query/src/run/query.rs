@@ -91,10 +91,11 @@ impl Query {
         for sink in &plan.sinks {
             sinks.push(match given.remove(&*sink.name) {
                 Some(sink) => sink,
-                None => sink.config.build(&sink.schema).await.map_err(|source| BuildError::Sink {
-                    name: sink.name.to_string(),
-                    source,
-                })?,
+                None => sink
+                    .config
+                    .build(&sink.schema)
+                    .await
+                    .map_err(|source| BuildError::Sink { name: sink.name.to_string(), source })?,
             });
         }
         let names = |names: Vec<&Arc<str>>| names.into_iter().map(Arc::clone).collect::<Vec<_>>();
@@ -214,13 +215,7 @@ async fn build_stages(plan: &Plan, engine: &Engine) -> Result<Vec<StageRunner>, 
         };
         let bound = Arc::new(stage.bound.clone());
         let instance = Instance::new(&module, &bound, &stage.limits).with_isolation(stage.isolation);
-        stages.push(StageRunner {
-            index,
-            name: Arc::clone(&stage.name),
-            instance,
-            on_error: stage.on_error,
-            sender,
-        });
+        stages.push(StageRunner { index, name: Arc::clone(&stage.name), instance, on_error: stage.on_error, sender });
     }
     Ok(stages)
 }
@@ -247,11 +242,7 @@ struct Chain {
 }
 
 impl Chain {
-    async fn run_to_end(
-        &mut self,
-        sources: Vec<Box<dyn Source>>,
-        stop: &watch::Sender<bool>,
-    ) -> Result<Ending, Cause> {
+    async fn run_to_end(&mut self, sources: Vec<Box<dyn Source>>, stop: &watch::Sender<bool>) -> Result<Ending, Cause> {
         let (queue, mut batches) = mpsc::channel::<FromSource>(SOURCE_QUEUE_BATCHES * sources.len().max(1));
         let mut readers = Readers(Vec::new());
         for (index, source) in sources.into_iter().enumerate() {
@@ -321,8 +312,7 @@ impl Chain {
                 else {
                     continue;
                 };
-                let at =
-                    Workplace { counters, dead_letters: self.dead_letters.as_mut(), metrics: &mut self.metrics };
+                let at = Workplace { counters, dead_letters: self.dead_letters.as_mut(), metrics: &mut self.metrics };
                 let outputs = runner.run(input, at).await;
                 let name = &runner.name;
                 made.extend(outputs.map_err(|source| Cause::Stage { name: name.to_string(), source })?);
@@ -365,17 +355,13 @@ impl Chain {
     }
 
     /// Deals with records that did not decode by the source's policy.
-    fn refuse_bad(
-        &mut self,
-        source: usize,
-        batch: &Batch,
-        bad: &[weir_batch::format::BadRecord],
-    ) -> Result<(), Cause> {
+    fn refuse_bad(&mut self, source: usize, batch: &Batch, bad: &[weir_batch::format::BadRecord]) -> Result<(), Cause> {
         use weir_batch::arrow::array::Array;
         let (Some(plan), Some(counters)) = (self.plan.sources.get(source), self.counters.sources.get(source)) else {
             return Ok(());
         };
-        let partition = batch.system().partition.as_ref().filter(|column| !column.is_empty()).map(|column| column.value(0));
+        let partition =
+            batch.system().partition.as_ref().filter(|column| !column.is_empty()).map(|column| column.value(0));
         for record in bad {
             match (plan.on_error, &mut self.dead_letters) {
                 (ErrorPolicy::Fail, _) => {

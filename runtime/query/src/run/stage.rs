@@ -43,7 +43,9 @@ pub enum StageError {
         offset: Option<i64>,
     },
     /// So many records of one batch ended the guest that the function is to blame.
-    #[error("{records} records of one batch ended the guest, more than the {limit} that are narrowed down; the last: {last}")]
+    #[error(
+        "{records} records of one batch ended the guest, more than the {limit} that are narrowed down; the last: {last}"
+    )]
     TooManyTraps {
         /// Records found guilty.
         records: usize,

@@ -141,7 +141,9 @@ impl fmt::Display for Summary {
             "  batches written to in place {} times, after copying their frame {} times",
             self.copy_on_write_free, self.copy_on_write_copied
         )?;
-        for of_one_metric in self.metrics.chunk_by(|one, other| (&one.stage, &one.metric) == (&other.stage, &other.metric)) {
+        for of_one_metric in
+            self.metrics.chunk_by(|one, other| (&one.stage, &one.metric) == (&other.stage, &other.metric))
+        {
             let mut largest: Vec<_> = of_one_metric.iter().collect();
             largest.sort_by(|one, other| other.reading.size().total_cmp(&one.reading.size()));
             for series in largest.iter().take(SERIES_SHOWN) {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use weir_batch::arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use weir_batch::arrow::array::{
+    ArrayRef, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
+};
 use weir_batch::{Batch, BatchError, DataType, Field, Schema, SystemColumns};
 
 use super::{Source, SourceBatch, SourceError};

@@ -73,17 +73,18 @@ impl NexmarkSource {
 
     fn batch(&mut self, rows: usize) -> Result<Batch, BatchError> {
         let events: Vec<Event> = self.generator.by_ref().take(rows).collect();
-        let columns = match self.stream {
-            NexmarkStream::Bid => {
-                bid_columns(&of_type(&events, |event| if let Event::Bid(bid) = event { Some(bid) } else { None }))
-            }
-            NexmarkStream::Auction => auction_columns(&of_type(&events, |event| {
-                if let Event::Auction(auction) = event { Some(auction) } else { None }
-            })),
-            NexmarkStream::Person => person_columns(&of_type(&events, |event| {
-                if let Event::Person(person) = event { Some(person) } else { None }
-            })),
-        };
+        let columns =
+            match self.stream {
+                NexmarkStream::Bid => {
+                    bid_columns(&of_type(&events, |event| if let Event::Bid(bid) = event { Some(bid) } else { None }))
+                }
+                NexmarkStream::Auction => auction_columns(&of_type(&events, |event| {
+                    if let Event::Auction(auction) = event { Some(auction) } else { None }
+                })),
+                NexmarkStream::Person => person_columns(&of_type(&events, |event| {
+                    if let Event::Person(person) = event { Some(person) } else { None }
+                })),
+            };
         let first = self.next_offset;
         self.next_offset = first.saturating_add_unsigned(rows as u64);
         let system = SystemColumns {

@@ -66,9 +66,7 @@ fn folder() -> tempfile::TempDir {
     for line in MANIFEST.lines().filter(|line| !line.trim().is_empty()) {
         let function: serde_json::Value = serde_json::from_str(line).unwrap();
         let name = function["name"].as_str().unwrap();
-        exports.push_str(&format!(
-            "(func (export \"weir_call_{name}\") (param i32) (result i32) (i32.const 0))"
-        ));
+        exports.push_str(&format!("(func (export \"weir_call_{name}\") (param i32) (result i32) (i32.const 0))"));
     }
     let module = wat::parse_str(format!(r#"(module (@custom "weir.manifest" "{manifest}") {exports})"#)).unwrap();
     write("flights.wasm", &module);

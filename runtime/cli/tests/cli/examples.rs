@@ -1,0 +1,39 @@
+//! The query files in `examples/`: none of them may rot.
+
+use std::fs;
+
+use crate::common::{root, run};
+
+#[test]
+fn every_example_is_right_and_runs() {
+    let mut examples: Vec<_> = fs::read_dir(root().join("examples"))
+        .expect("the examples")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|suffix| suffix == "toml"))
+        .collect();
+    examples.sort();
+    assert!(examples.len() >= 3, "{examples:?}");
+    for example in examples {
+        for verb in ["check", "run"] {
+            let said = run(&root(), &[verb, example.to_str().expect("UTF-8")]);
+            assert_eq!(said.code, Some(0), "weir {verb} {}: {}", example.display(), said.err);
+            assert!(!said.err.contains("error"), "weir {verb} {}: {}", example.display(), said.err);
+        }
+    }
+}
+
+/// The query file of the reference page is a whole one; its module and data stand where the examples' do.
+#[test]
+fn the_query_file_of_the_reference_is_right() {
+    let page = fs::read_to_string(root().join("runtime/query/QUERY.md")).expect("the reference");
+    let (_, from) = page.split_once("```toml\n").expect("a query file");
+    let (text, _) = from.split_once("```").expect("its end");
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = text.replace("\"../", &format!("\"{}/", root().display()));
+    fs::write(folder.path().join("q.toml"), text).expect("the query file");
+    let said = run(folder.path(), &["check", "q.toml"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let said = run(folder.path(), &["run", "q.toml"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(folder.path().join("out/late-000001.jsonl").is_file());
+}
