@@ -70,7 +70,7 @@ fn folder() -> tempfile::TempDir {
     }
     let module = wat::parse_str(format!(r#"(module (@custom "weir.manifest" "{manifest}") {exports})"#)).unwrap();
     write("flights.wasm", &module);
-    write("empty.wasm", &wat::parse_str("(module)").unwrap());
+    write("empty.wasm", &wat::parse_str("(module (memory (export \"memory\") 1))").unwrap());
     write("text.wasm", b"(module)");
     write("flights.csv", b"date,delay,distance,origin,destination\n2024-01-01T00:00:00Z,75,954,SEA,LAX\n");
     write("flights.jsonl", b"{\"delay\":75,\"origin\":\"SEA\"}\n");
