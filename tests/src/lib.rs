@@ -1,4 +1,5 @@
 //! End to end tests of Weir, and what they share.
+#![cfg_attr(doctest, doc = include_str!("../../README.md"))]
 
 mod guests;
 

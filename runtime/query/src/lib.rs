@@ -27,6 +27,20 @@
 //! that reaches it. Made once by [`Plan::load`]; nothing runs before it is there. Costs the bytes of its modules.
 //!
 //! **[`QueryFileError`]**: everything that is wrong with a query file, each [`Problem`] with its key, line and mend.
+//!
+//! **[`Query`]**: a plan with its modules compiled and its sinks open. Owned by whoever runs it, used up by
+//! [`Query::run`]. While it runs, each source and each sink has a task of its own behind a bounded queue, and one task
+//! takes each batch through the stages: what is in memory is what is in the queues.
+//!
+//! **[`QueryHandle`]**: watches a query ([`Progress`]) and asks it to stop; any number, from any thread.
+//!
+//! **[`Source`]**: a stream of batches. Read by one task until it ends, or the query does.
+//!
+//! **[`Summary`]**: the closing account. For every stage, in + expanded = out + filtered + failed + dead.
+//!
+//! **[`MetricRegistry`]**: what guests recorded, staged with each batch and counted when it commits. An entry a series.
+//!
+//! A commit makes dead letters durable, then every sink, and only then counts: metrics, and the records committed.
 
 mod file;
 mod run;

@@ -37,3 +37,20 @@ fn the_query_file_of_the_reference_is_right() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(folder.path().join("out/late-000001.jsonl").is_file());
 }
+
+#[test]
+fn the_query_file_of_the_readme_is_right_and_runs() {
+    let page = fs::read_to_string(root().join("README.md")).expect("the README");
+    let (_, from) = page.split_once("```toml\n").expect("a query file");
+    let (text, _) = from.split_once("```").expect("its end");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("q.toml"), text).expect("the query file");
+    fs::copy(root().join("data/flights-sample.parquet"), folder.path().join("flights.parquet")).expect("the flights");
+    let module = weir_tests::guest_path("flights").expect("the flights guest");
+    fs::copy(module, folder.path().join("flights.wasm")).expect("the module");
+    let said = run(folder.path(), &["run", "q.toml"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    for file in ["late.parquet", "all.arrow"] {
+        assert!(folder.path().join("out").join(file).is_file(), "{file}");
+    }
+}
