@@ -1,7 +1,7 @@
 //! How the command ends.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -55,13 +55,18 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
+/// Says something on standard error, or nothing where that is closed.
+pub(crate) fn say(text: impl fmt::Display) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
 /// Prints an error once. Each layer's message names its cause already, so that only the outermost is printed.
 pub(crate) fn report(error: &anyhow::Error, json: bool) {
     let first = error.chain().find(|cause| cause.to_string() != GivenWrong.to_string());
     let message = first.map(ToString::to_string).unwrap_or_default();
     if json {
-        eprintln!("{}", json!({ "error": message, "exit": if Exit::of(error) == Exit::Wrong { 2 } else { 1 } }));
+        say(json!({ "error": message, "exit": if Exit::of(error) == Exit::Wrong { 2 } else { 1 } }));
     } else {
-        eprintln!("error: {message}");
+        say(format_args!("error: {message}"));
     }
 }

@@ -7,6 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use weir_query::{Progress, QueryHandle};
 
+use crate::exit::say;
+
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
@@ -57,9 +59,8 @@ pub(crate) async fn show(handle: QueryHandle, show: Show) {
                 bar.set_message(line(&now.1, rate));
                 bar.tick();
             }
-            None => eprintln!(
-                "{}",
-                json!({ "progress": now.1, "elapsed": started.elapsed().as_secs_f64(), "records_per_second": rate })
+            None => say(
+                json!({ "progress": now.1, "elapsed": started.elapsed().as_secs_f64(), "records_per_second": rate }),
             ),
         }
         before = now;

@@ -55,5 +55,5 @@ pub use run::{
     Series, SinkOverrides, SinkProgress, SourceProgress, StageError, StageProgress, Summary,
 };
 pub use source::{
-    FileSource, SEED_BATCH_ROWS, Source, SourceBatch, SourceError, nexmark_schema, seed_batch, seed_schema,
+    FileSource, Origin, SEED_BATCH_ROWS, Source, SourceBatch, SourceError, nexmark_schema, seed_batch, seed_schema,
 };

@@ -157,6 +157,55 @@ async fn a_reader_that_is_gone_drains_the_query_and_the_other_sink_keeps_what_wa
     assert_eq!(summary.progress.sinks[1].records, kept);
 }
 
+#[tokio::test]
+async fn what_a_gone_reader_misses_the_sinks_after_it_and_later_stages_still_get() {
+    // The sink whose reader goes stands first, and before the stage.
+    let text = Text::new()
+        .seed("seed", 1_000_000)
+        .stage("seen", "faulty", "seen", "")
+        .sink("bad", "input = \"seed\"")
+        .sink("good", "input = \"seen\"");
+    let (_, mut sinks) = misbehaving(How::ReaderGone, 3);
+    let (good, more) = memory(&text, std::path::Path::new("."), "good");
+    sinks.extend(more);
+    let summary = run(&text, std::path::Path::new("."), sinks).await.expect("a quiet end");
+    assert_eq!(summary.ending, Ending::ReaderGone);
+    let kept = ids(&good.batches()).len() as u64;
+    assert_eq!(summary.progress.committed_records, kept);
+    assert_eq!(crate::support::counter(&summary, "records"), kept as f64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_fails_is_noticed_while_another_stalls() {
+    let text = Text::new().seed("seed", 1_000_000).sink("bad", "").sink("stalled", "");
+    let (_, mut sinks) = misbehaving(How::Fail, 2);
+    let (_, stalled) = misbehaving(How::Stall, 0);
+    sinks.extend(stalled.into_values().map(|sink| ("stalled".to_owned(), sink)));
+    let ended = tokio::time::timeout(Duration::from_secs(600), run(&text, std::path::Path::new("."), sinks)).await;
+    let error = ended.expect("an end before the stall's").expect_err("a failure");
+    assert!(error.to_string().starts_with("sinks.bad: "), "{error}");
+}
+
+#[tokio::test]
+async fn a_query_that_is_dropped_publishes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = Text::new().seed("seed", 1_000_000).add("[sinks.file]\nkind = \"file\"\npath = \"out.csv\"");
+    let query = weir_query::Query::build(text.plan(folder.path()), &crate::support::engine()).await.expect("a query");
+    let handle = query.handle();
+    let running = query.run();
+    let some = async {
+        while handle.progress().sources[0].batches < 20 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = running => panic!("it ended"),
+        () = some => {}
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!folder.path().join("out.csv").exists());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_stalls_holds_the_query_back_at_its_queue_and_nothing_piles_up() {
     let text = two_sinks();

@@ -231,6 +231,7 @@ impl<R: Patient> Records<R> {
                 break;
             }
         }
+        self.reader.wait_a_while();
         self.spans.push(Span { range: from..kept, line: self.line, fault: Some(Fault::Overlong(length)) });
         self.line += 1;
         Ok(kept)

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use weir_query::{Plan, Query, QueryHandle};
 use weir_sandbox::{Engine, EngineConfig};
 use weir_sinks::SinkConfig;
 
 use crate::args;
-use crate::exit::{Exit, report, wrong};
+use crate::exit::{Exit, report, say, wrong};
 use crate::live::{Show, show};
 
 pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
@@ -21,8 +22,10 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         let engine = Engine::new(&EngineConfig::default())?;
+        // From here on a signal waits for the query to be ready, and then drains it.
+        let signals = Signals::new()?;
         let query = Query::build(plan, &engine).await.map_err(wrong)?;
-        let signals = tokio::spawn(stop_on_signal(query.handle())?);
+        let signals = tokio::spawn(signals.stop(query.handle()));
         let progress = tokio::spawn(show(query.handle(), progress));
         let ended = query.run().await;
         progress.abort();
@@ -32,9 +35,9 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
             Err(error) => ((*error.summary).clone(), Some(error)),
         };
         if json {
-            eprintln!("{}", json!({ "summary": summary }));
+            say(json!({ "summary": summary }));
         } else if !args.quiet {
-            eprint!("{summary}");
+            say(summary.to_string().trim_end());
         }
         match failure {
             None => Ok(Exit::Done),
@@ -49,24 +52,31 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
     done
 }
 
-/// The first SIGINT or SIGTERM drains the query; a second ends the process at once.
-fn stop_on_signal(query: QueryHandle) -> anyhow::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
+/// SIGINT and SIGTERM, caught since this was made.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// The first signal drains the query; a second ends the process at once.
+    async fn stop(mut self, query: QueryHandle) {
         let mut asked = false;
         loop {
             tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
             }
             if asked {
                 std::process::exit(130);
             }
             asked = true;
-            tracing::warn!("stopping: finishing what was read; once more ends at once");
             query.stop();
+            tracing::warn!("stopping: finishing what was read; once more ends at once");
         }
-    })
+    }
 }

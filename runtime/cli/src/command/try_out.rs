@@ -16,7 +16,7 @@ use weir_sandbox::{Carry, Engine, EngineConfig, Function, Instance, Kind, Limits
 use super::inspect::admit;
 use super::schema::format_of;
 use crate::args;
-use crate::exit::{Exit, report, wrong};
+use crate::exit::{Exit, report, say, wrong};
 use crate::live::grouped;
 
 /// Records of one call.
@@ -43,7 +43,15 @@ pub(crate) fn try_out(args: &args::Try, json: bool) -> anyhow::Result<Exit> {
     let mut instance = Instance::new(&module, &bound, &limits);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut failure = None;
-    while let Some(decoded) = decoder.next().map_err(|error| anyhow!("{}: {error}", args.input.display()))? {
+    loop {
+        let decoded = match decoder.next() {
+            Ok(Some(decoded)) => decoded,
+            Ok(None) => break,
+            Err(error) => {
+                failure = Some(anyhow!("{}: {error}", args.input.display()));
+                break;
+            }
+        };
         for bad in &decoded.bad {
             trial.error(format!("record {} does not decode: {}", bad.offset, bad.message));
         }
@@ -140,7 +148,7 @@ impl Trial {
             anyhow!("{text}")
         })?;
         for failed in &outcome.failed {
-            let record = self.records + failed.row;
+            let record = offset(batch, failed.row);
             let message = format!("record {record}: {}: {}", failed.code, failed.message);
             self.error(message);
         }
@@ -226,9 +234,15 @@ impl Trial {
             "nanos": u64::try_from(self.time.as_nanos()).unwrap_or(u64::MAX),
             "memory_bytes": self.memory_bytes,
         });
-        eprintln!("{account}");
+        say(account);
         Ok(())
     }
+}
+
+/// The number of a row's record in its file.
+fn offset(batch: &Batch, row: usize) -> i64 {
+    let offsets = batch.system().offset.as_ref().zip(batch.physical_row(row));
+    offsets.and_then(|(column, row)| column.values().get(row).copied()).unwrap_or_default()
 }
 
 /// The function named, or the only one there is.
@@ -272,6 +286,9 @@ fn open(args: &args::Try, function: &Function) -> anyhow::Result<Box<dyn Decoder
     let format = format_of(&args.input, args.format.as_deref())?;
     let name = || args.input.display().to_string();
     let file = || File::open(&args.input).with_context(name).map_err(|error| wrong(anyhow!("{error:#}")));
+    if !format.carries_schema() && !file()?.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Err(wrong(anyhow!("{}: no regular file, and {format} has to be read twice: save it to one", name())));
+    }
     let schema = if format.carries_schema() {
         None
     } else {

@@ -88,6 +88,18 @@ fn a_reader_that_goes_away_ends_the_query_quietly() {
 }
 
 #[test]
+fn a_standard_error_that_is_closed_is_no_reason_to_fail() {
+    let folder = tempfile::tempdir().expect("a folder");
+    endless(folder.path(), "kind = \"count\"");
+    let mut command = weir(folder.path(), &["run", "q.toml"]);
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the command");
+    drop(child.stderr.take());
+    std::thread::sleep(Duration::from_millis(500));
+    send(&child, libc::SIGTERM);
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
+}
+
+#[test]
 fn records_of_a_pipe_go_on_after_the_delay_and_do_not_wait_for_a_full_batch() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = r#"

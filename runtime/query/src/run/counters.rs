@@ -14,6 +14,10 @@ impl Count {
         self.0.fetch_add(more, Ordering::Relaxed);
     }
 
+    pub(crate) fn set(&self, to: u64) {
+        self.0.store(to, Ordering::Relaxed);
+    }
+
     pub(crate) fn raise_to(&self, at_least: u64) {
         self.0.fetch_max(at_least, Ordering::Relaxed);
     }

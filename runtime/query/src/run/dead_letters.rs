@@ -78,9 +78,8 @@ impl DeadLetters {
     /// Opens the file to append to it, making its folder where that is missing.
     pub(crate) fn open(path: &Path) -> Result<DeadLetters, DeadLetterError> {
         let open = || -> io::Result<File> {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            std::fs::create_dir_all(folder)?;
             let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
             if file.seek(SeekFrom::End(0))? > 0 {
                 let mut last = [0];
@@ -90,6 +89,8 @@ impl DeadLetters {
                     file.write_all(b"\n")?;
                 }
             }
+            // The file's name must last as long as what is in it.
+            File::open(folder)?.sync_all()?;
             Ok(file)
         };
         let file = open().map_err(|source| DeadLetterError::Io { path: path.to_owned(), source })?;

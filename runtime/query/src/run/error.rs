@@ -67,12 +67,15 @@ pub enum Cause {
     },
     /// A record did not decode, and the policy is `fail`.
     #[error(
-        "sources.{source_name}: record {record}{} does not decode: {message}; `on_error = \"skip\"` or \"dead_letter\" would go on",
+        "sources.{source_name}: {}record {record}{} does not decode: {message}; `on_error = \"skip\"` or \"dead_letter\" would go on",
+        file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default(),
         line.map(|line| format!(" (line {line})")).unwrap_or_default()
     )]
     Undecodable {
         /// The source.
         source_name: String,
+        /// The file, where the source reads files.
+        file: Option<PathBuf>,
         /// The record's number in its file, from 0.
         record: i64,
         /// Its line, from 1, where the format has lines.
@@ -106,7 +109,12 @@ impl Cause {
     pub fn fault(&self) -> Fault {
         match self {
             Cause::Source { source, .. } => source.fault(),
-            Cause::Undecodable { .. } | Cause::Sink { .. } | Cause::DeadLetters(_) => Fault::External,
+            Cause::Sink { source, .. } => match source.fault() {
+                weir_sinks::Fault::Tenant => Fault::Tenant,
+                weir_sinks::Fault::External => Fault::External,
+                weir_sinks::Fault::Internal => Fault::Internal,
+            },
+            Cause::Undecodable { .. } | Cause::DeadLetters(_) => Fault::External,
             Cause::Stage { source, .. } => match source {
                 StageError::Call(error) => error.fault(),
                 StageError::Row { .. } | StageError::TooManyTraps { .. } => Fault::Tenant,

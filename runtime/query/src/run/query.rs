@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use weir_batch::format::Fill;
+use weir_batch::format::{BadRecord, Fill};
 use weir_batch::{Batch, CopyOnWrite};
 use weir_sandbox::{Engine, Instance, Module};
 use weir_sinks::Sink;
@@ -20,7 +20,7 @@ use super::stage::{StageRunner, Workplace};
 use super::summary::{Ending, Summary};
 use super::trace_ids::TraceIds;
 use crate::file::{ErrorPolicy, Node, Plan, SourceKind};
-use crate::source::{FileSource, GeneratorSource, NexmarkSource, Source, SourceBatch, SourceError};
+use crate::source::{FileSource, GeneratorSource, NexmarkSource, Origin, Source, SourceBatch, SourceError};
 
 /// Sources, stages and sinks, ready to run.
 pub struct Query {
@@ -130,12 +130,15 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// What failed first, with the summary up to there. Nothing written since the last commit is published then.
+    /// What failed first, with the summary up to there. Nothing written since the last commit is published then, but for
+    /// files that rotated on their own.
     pub async fn run(self) -> Result<Summary, RunError> {
         let started = Instant::now();
         let Query { plan, sources, stages, sinks, dead_letters, counters, copy_on_write, stop } = self;
+        let (failed, mut failures) = mpsc::unbounded_channel();
         let sinks = sinks.into_iter().zip(&plan.sinks).enumerate().map(|(index, (sink, plan))| {
-            SinkTask::spawn(Arc::clone(&plan.name), sink, plan.queue_batches_max, Arc::clone(&counters), index)
+            let (name, counters) = (Arc::clone(&plan.name), Arc::clone(&counters));
+            SinkTask::spawn(name, sink, plan.queue_batches_max, counters, index, failed.clone())
         });
         let mut metrics = MetricRegistry::default();
         for stage in &plan.stages {
@@ -153,10 +156,11 @@ impl Query {
             outputs: vec![Vec::new(); plan.stages.len()],
             plan,
         };
-        let ended = chain.run_to_end(sources, &stop).await;
-        let ended = match ended {
-            Ok(ending) => chain.finish(ending).await,
-            Err(cause) => Err(cause),
+        // A sink that fails ends the query wherever it waits just then: for a record, a guest, or another sink.
+        let ended = tokio::select! {
+            biased;
+            ended = chain.run_to_end(sources, &stop) => ended,
+            Some(failed) = failures.recv() => Err(chain.why(failed).await),
         };
         if ended.is_err() {
             for sink in &mut chain.sinks {
@@ -257,9 +261,7 @@ impl Chain {
                 Some(due) => match tokio::time::timeout_at(due.into(), batches.recv()).await {
                     Ok(message) => message,
                     Err(_elapsed) => {
-                        if let Some(ending) = quiet(self.commit().await)? {
-                            return Ok(ending);
-                        }
+                        self.commit().await?;
                         next_commit = commit_every.map(|every| Instant::now() + every);
                         continue;
                     }
@@ -267,18 +269,38 @@ impl Chain {
             };
             let Some((source, read)) = message else { break };
             let read = read.map_err(|error| Cause::Source { name: self.source_name(source), source: error })?;
-            if let Some(ending) = quiet(self.take_in(source, read).await)? {
-                return Ok(ending);
-            }
+            self.take_in(source, read).await?;
             // Under load a batch is always waiting, so that the time-out above never comes.
             if next_commit.is_some_and(|due| Instant::now() >= due) {
-                if let Some(ending) = quiet(self.commit().await)? {
-                    return Ok(ending);
-                }
+                self.commit().await?;
                 next_commit = commit_every.map(|every| Instant::now() + every);
             }
+            // Only after the turn: what was taken in has reached every sink that still takes something.
+            if self.sinks.iter().any(SinkTask::reader_gone) {
+                return self.finish(Ending::ReaderGone).await;
+            }
         }
-        Ok(if *stop.borrow() { Ending::Stopped } else { Ending::EndOfInput })
+        // The queue ends when every reader has; one that panicked has not come to the end of its source.
+        for (index, reader) in readers.0.iter_mut().enumerate() {
+            reader.await.map_err(|error| Cause::Source {
+                name: self.source_name(index),
+                source: SourceError::Thread(error.to_string()),
+            })?;
+        }
+        let stopped = *stop.borrow();
+        self.finish(if stopped { Ending::Stopped } else { Ending::EndOfInput }).await
+    }
+
+    /// Why the sink at this index failed.
+    async fn why(&mut self, sink: usize) -> Cause {
+        let outcome = match self.sinks.get_mut(sink) {
+            Some(sink) => sink.outcome().await,
+            None => Ok(()),
+        };
+        match outcome {
+            Err(failure) => failure.into(),
+            Ok(()) => Cause::Sink { name: String::new(), source: weir_sinks::SinkError::ended() },
+        }
     }
 
     fn source_name(&self, index: usize) -> String {
@@ -287,14 +309,14 @@ impl Chain {
 
     /// Takes one batch through every stage and into every sink's queue.
     async fn take_in(&mut self, source: usize, read: SourceBatch) -> Result<(), Cause> {
-        let SourceBatch { batch, bad, bytes } = read;
+        let SourceBatch { batch, bad, bytes, origin } = read;
         if let Some(counters) = self.counters.sources.get(source) {
             counters.records.add((batch.rows() + bad.len()) as u64);
             counters.bytes.add(bytes);
             counters.batches.add(1);
         }
         self.uncommitted_records += (batch.rows() + bad.len()) as u64;
-        self.refuse_bad(source, &batch, &bad)?;
+        self.refuse_bad(source, origin.as_ref(), &bad)?;
         if batch.is_empty() {
             return Ok(());
         }
@@ -355,18 +377,17 @@ impl Chain {
     }
 
     /// Deals with records that did not decode by the source's policy.
-    fn refuse_bad(&mut self, source: usize, batch: &Batch, bad: &[weir_batch::format::BadRecord]) -> Result<(), Cause> {
-        use weir_batch::arrow::array::Array;
+    fn refuse_bad(&mut self, source: usize, origin: Option<&Origin>, bad: &[BadRecord]) -> Result<(), Cause> {
         let (Some(plan), Some(counters)) = (self.plan.sources.get(source), self.counters.sources.get(source)) else {
             return Ok(());
         };
-        let partition =
-            batch.system().partition.as_ref().filter(|column| !column.is_empty()).map(|column| column.value(0));
+        let partition = origin.map(|origin| origin.partition);
         for record in bad {
             match (plan.on_error, &mut self.dead_letters) {
                 (ErrorPolicy::Fail, _) => {
                     return Err(Cause::Undecodable {
                         source_name: plan.name.to_string(),
+                        file: origin.map(|origin| origin.path.clone()),
                         record: record.offset,
                         line: record.line,
                         message: record.message.clone(),
@@ -399,15 +420,12 @@ impl Chain {
         if let Some(letters) = &mut self.dead_letters {
             letters.flush()?;
         }
+        self.settle_sinks().await?;
         let mut flushed = Vec::with_capacity(self.sinks.len());
         for sink in &mut self.sinks {
             flushed.push(sink.flush().await?);
         }
-        for (sink, flushed) in self.sinks.iter_mut().zip(flushed) {
-            if flushed.await.is_err() {
-                sink.outcome().await?;
-            }
-        }
+        self.all_answer(flushed).await?;
         self.committed();
         Ok(())
     }
@@ -417,15 +435,33 @@ impl Chain {
         if let Some(letters) = &mut self.dead_letters {
             letters.flush()?;
         }
-        let mut ending = ending;
+        self.settle_sinks().await?;
         for sink in &mut self.sinks {
-            match quiet(sink.close().await.map_err(Cause::from))? {
-                None => {}
-                Some(gone) => ending = gone,
-            }
+            sink.close().await?;
         }
         self.committed();
-        Ok(ending)
+        // A reader may have gone at the very end.
+        let gone = ending == Ending::EndOfInput && self.sinks.iter().any(SinkTask::reader_gone);
+        Ok(if gone { Ending::ReaderGone } else { ending })
+    }
+
+    /// Waits until every sink has taken what is queued for it, so that none publishes while another fails on a batch.
+    async fn settle_sinks(&mut self) -> Result<(), Cause> {
+        let mut taken = Vec::with_capacity(self.sinks.len());
+        for sink in &mut self.sinks {
+            taken.push(sink.taken().await?);
+        }
+        self.all_answer(taken).await
+    }
+
+    /// Waits for an answer of every sink; one that does not answer has ended.
+    async fn all_answer(&mut self, answers: Vec<oneshot::Receiver<()>>) -> Result<(), Cause> {
+        for (sink, answer) in self.sinks.iter_mut().zip(answers) {
+            if answer.await.is_err() {
+                sink.outcome().await?;
+            }
+        }
+        Ok(())
     }
 
     fn committed(&mut self) {
@@ -433,15 +469,6 @@ impl Chain {
         self.counters.committed_records.add(self.uncommitted_records);
         self.counters.commits.add(1);
         self.uncommitted_records = 0;
-    }
-}
-
-/// A reader that went away ends the query without a complaint; every other failure is one.
-fn quiet(result: Result<(), Cause>) -> Result<Option<Ending>, Cause> {
-    match result {
-        Ok(()) => Ok(None),
-        Err(Cause::Sink { source, .. }) if source.is_reader_gone() => Ok(Some(Ending::ReaderGone)),
-        Err(cause) => Err(cause),
     }
 }
 

@@ -8,19 +8,26 @@ use tokio::task::JoinHandle;
 use weir_batch::Batch;
 use weir_sinks::{Sink, SinkError};
 
-use super::counters::Counters;
+use super::counters::{Counters, SinkCounters};
 
 enum Message {
     Batch(Arc<Batch>),
+    /// Asks whether everything before was taken without an error.
+    Taken(oneshot::Sender<()>),
+    /// Asks that everything before be made durable.
     Flush(oneshot::Sender<()>),
+    /// Asks that everything before be made durable and the sink be released. A queue that ends without this was
+    /// abandoned: then nothing more is published.
+    Close,
 }
 
-/// The near end of a sink's queue.
+/// The near end of a sink's queue. Dropped, it stops the sink where it is.
 pub(crate) struct SinkTask {
     name: Arc<str>,
-    // `None` once the queue is closed.
-    queue: Option<mpsc::Sender<Message>>,
+    queue: mpsc::Sender<Message>,
+    // `None` once the sink's end was told.
     task: Option<JoinHandle<Result<(), SinkError>>>,
+    reader_gone: bool,
 }
 
 /// The sink that failed, and how.
@@ -30,16 +37,30 @@ pub(crate) struct SinkFailure {
 }
 
 impl SinkTask {
+    /// Starts a sink. `failed` is told its index when it fails for another reason than that its reader went away.
     pub(crate) fn spawn(
         name: Arc<str>,
         sink: Box<dyn Sink>,
         queue_batches_max: usize,
         counters: Arc<Counters>,
         index: usize,
+        failed: mpsc::UnboundedSender<usize>,
     ) -> SinkTask {
         let (queue, messages) = mpsc::channel(queue_batches_max.max(1));
-        let task = tokio::spawn(serve(sink, messages, counters, index));
-        SinkTask { name, queue: Some(queue), task: Some(task) }
+        let task = tokio::spawn(async move {
+            let ended = serve(sink, messages, counters.sinks.get(index)).await;
+            if ended.as_ref().is_err_and(|error| !error.is_reader_gone()) {
+                // Nobody listens once the query has ended.
+                let _listening: Result<(), _> = failed.send(index);
+            }
+            ended
+        });
+        SinkTask { name, queue, task: Some(task), reader_gone: false }
+    }
+
+    /// Whether whoever read this sink's output has gone. It takes nothing more then, and that is no failure.
+    pub(crate) fn reader_gone(&self) -> bool {
+        self.reader_gone
     }
 
     /// Queues a batch, waiting while the queue is full.
@@ -47,7 +68,14 @@ impl SinkTask {
         self.send(Message::Batch(batch)).await
     }
 
-    /// Asks that all queued so far be made durable; the answer comes by the channel, which is dropped if the sink fails.
+    /// Asks whether everything queued so far was taken; the answer comes by the channel, which is dropped if not.
+    pub(crate) async fn taken(&mut self) -> Result<oneshot::Receiver<()>, SinkFailure> {
+        let (done, receiver) = oneshot::channel();
+        self.send(Message::Taken(done)).await?;
+        Ok(receiver)
+    }
+
+    /// Asks that everything queued so far be made durable; answers likewise.
     pub(crate) async fn flush(&mut self) -> Result<oneshot::Receiver<()>, SinkFailure> {
         let (done, receiver) = oneshot::channel();
         self.send(Message::Flush(done)).await?;
@@ -55,18 +83,13 @@ impl SinkTask {
     }
 
     /// Ends the queue; returns when the sink has written and published everything.
-    /// A sink whose end was told already has nothing more to say.
     pub(crate) async fn close(&mut self) -> Result<(), SinkFailure> {
-        self.queue = None;
-        if self.task.is_none() {
-            return Ok(());
-        }
+        self.send(Message::Close).await?;
         self.outcome().await
     }
 
     /// Stops the sink where it is, publishing nothing more.
     pub(crate) async fn abort(&mut self) {
-        self.queue = None;
         if let Some(task) = self.task.take() {
             task.abort();
             // An aborted task answers with its cancellation, which is what was asked for.
@@ -75,45 +98,54 @@ impl SinkTask {
     }
 
     async fn send(&mut self, message: Message) -> Result<(), SinkFailure> {
-        if let Some(queue) = &self.queue
-            && queue.send(message).await.is_ok()
-        {
+        if self.reader_gone || self.queue.send(message).await.is_ok() {
             return Ok(());
         }
-        // The far end is gone only when the sink failed.
-        self.outcome().await?;
-        Err(self.failure(SinkError::ended()))
+        // The far end is gone only when the sink has ended.
+        self.outcome().await
     }
 
-    /// Why the sink ended.
+    /// How the sink ended; waits for that. A reader that went away is remembered, and is no failure.
     pub(crate) async fn outcome(&mut self) -> Result<(), SinkFailure> {
-        let Some(task) = self.task.take() else { return Err(self.failure(SinkError::ended())) };
-        match task.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.failure(error)),
-            Err(_panic_or_abort) => Err(self.failure(SinkError::ended())),
+        if self.reader_gone {
+            return Ok(());
         }
+        let error = match self.task.take() {
+            None => SinkError::ended(),
+            Some(task) => match task.await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) if error.is_reader_gone() => {
+                    self.reader_gone = true;
+                    return Ok(());
+                }
+                Ok(Err(error)) => error,
+                Err(_panic_or_abort) => SinkError::ended(),
+            },
+        };
+        Err(SinkFailure { name: Arc::clone(&self.name), error })
     }
+}
 
-    fn failure(&self, error: SinkError) -> SinkFailure {
-        SinkFailure { name: Arc::clone(&self.name), error }
+impl Drop for SinkTask {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
 async fn serve(
     mut sink: Box<dyn Sink>,
     mut messages: mpsc::Receiver<Message>,
-    counters: Arc<Counters>,
-    index: usize,
+    counters: Option<&SinkCounters>,
 ) -> Result<(), SinkError> {
-    let counters = counters.sinks.get(index);
     let publish = |sink: &dyn Sink| {
         if let Some(counters) = counters {
             let stats = sink.stats();
-            counters.records.raise_to(stats.records);
-            counters.bytes.raise_to(stats.bytes);
-            counters.batches.raise_to(stats.batches);
-            counters.files.raise_to(stats.files);
+            counters.records.set(stats.records);
+            counters.bytes.set(stats.bytes);
+            counters.batches.set(stats.batches);
+            counters.files.set(stats.files);
         }
     };
     loop {
@@ -131,18 +163,22 @@ async fn serve(
                 }
             }
         };
+        // Nobody waits for an answer any more when the query has failed meanwhile: nothing is owed then.
         match message {
             Some(Message::Batch(batch)) => sink.write(batch).await?,
-            Some(Message::Flush(done)) => {
-                sink.flush().await?;
-                // Nobody waits any more when the query has failed meanwhile: nothing is owed then.
+            Some(Message::Taken(done)) => {
                 let _waiting: Result<(), ()> = done.send(());
             }
-            None => {
+            Some(Message::Flush(done)) => {
+                sink.flush().await?;
+                let _waiting: Result<(), ()> = done.send(());
+            }
+            Some(Message::Close) => {
                 sink.close().await?;
                 publish(&*sink);
                 return Ok(());
             }
+            None => return Ok(()),
         }
         publish(&*sink);
     }

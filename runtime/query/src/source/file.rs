@@ -9,7 +9,7 @@ use weir_batch::arrow::array::Int32Array;
 use weir_batch::format::{Decoded, Decoder, Fill, Format, open_decoder};
 use weir_batch::{Batch, Schema};
 
-use super::{Source, SourceBatch, SourceError};
+use super::{Origin, Source, SourceBatch, SourceError};
 
 /// Reads files in the order given. `_partition` is the file's place in the list, `_offset` the record's in its file.
 /// Decoding runs on a blocking thread; one batch is in memory at a time.
@@ -93,6 +93,8 @@ impl Files {
         system.partition = Some(column.slice(0, rows));
         self.partition = Some(column);
         let batch: Batch = decoded.batch.with_system(system)?;
-        Ok(SourceBatch { batch, bad: decoded.bad, bytes: decoded.bytes_read })
+        let path = self.paths.get(self.next_path.saturating_sub(1)).cloned().unwrap_or_default();
+        let origin = Some(Origin { path, partition: number });
+        Ok(SourceBatch { batch, bad: decoded.bad, bytes: decoded.bytes_read, origin })
     }
 }

@@ -72,6 +72,6 @@ impl Source for GeneratorSource {
             return Ok(None);
         }
         self.left -= 1;
-        Ok(Some(SourceBatch { batch: self.template.clone(), bad: Vec::new(), bytes: 0 }))
+        Ok(Some(SourceBatch { batch: self.template.clone(), bad: Vec::new(), bytes: 0, origin: None }))
     }
 }

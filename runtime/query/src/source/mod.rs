@@ -38,6 +38,17 @@ pub struct SourceBatch {
     pub bad: Vec<BadRecord>,
     /// Bytes read from outside for all of them.
     pub bytes: u64,
+    /// The file that they come from, where there is one.
+    pub origin: Option<Origin>,
+}
+
+/// Where a batch was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The file.
+    pub path: PathBuf,
+    /// Its `_partition`.
+    pub partition: i32,
 }
 
 /// A source that cannot go on.

@@ -113,7 +113,7 @@ impl Source for NexmarkSource {
         self.left -= rows as u64;
         // Generating takes about a microsecond a record: other tasks get their turn between batches.
         tokio::task::yield_now().await;
-        Ok(Some(SourceBatch { batch: self.batch(rows)?, bad: Vec::new(), bytes: 0 }))
+        Ok(Some(SourceBatch { batch: self.batch(rows)?, bad: Vec::new(), bytes: 0, origin: None }))
     }
 }
 
