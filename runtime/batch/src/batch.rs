@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::take;
 
@@ -251,6 +251,30 @@ impl Batch {
         Ok(batch)
     }
 
+    /// Bytes that [`Batch::derive`] would copy out of this batch's columns for these parents, without copying them:
+    /// values and offsets of the carried columns and of the system columns. A parent that does not exist adds none.
+    pub fn gathered_bytes(&self, carried: &[usize], parents: &[u32]) -> u64 {
+        let carried = carried.iter().filter_map(|&index| self.columns.get(index)).map(|column| &**column);
+        let system = &self.system;
+        let dynamic: [Option<&dyn Array>; 5] = [
+            system.key.as_ref().map(|column| column as _),
+            system.timestamp.as_ref().map(|column| column as _),
+            system.partition.as_ref().map(|column| column as _),
+            system.offset.as_ref().map(|column| column as _),
+            system.headers.as_ref().map(|column| column as _),
+        ];
+        let columns = carried.chain(dynamic.into_iter().flatten());
+        columns.map(|column| self.column_bytes(column, parents)).fold(0, u64::saturating_add)
+    }
+
+    fn column_bytes(&self, column: &dyn Array, parents: &[u32]) -> u64 {
+        if let Some(width) = column.data_type().primitive_width() {
+            return (width as u64).saturating_mul(parents.len() as u64);
+        }
+        let rows = parents.iter().filter_map(|&parent| self.physical_row(parent as usize));
+        rows.map(|row| span_bytes(column, row, row.saturating_add(1))).fold(0, u64::saturating_add)
+    }
+
     /// The rows that count as an Arrow record batch, for encoders. Columns are shared where every row counts, and
     /// gathered where a selection leaves some out.
     ///
@@ -271,6 +295,33 @@ impl Batch {
     /// Bytes that the columns occupy, selected or not; a buffer shared by several columns counts for each.
     pub fn memory_bytes(&self) -> usize {
         self.columns.iter().map(|column| column.get_array_memory_size()).sum()
+    }
+}
+
+/// Bytes of the values from `start` to `end`, offsets included, bitmaps not. 0 where there are no such rows.
+fn span_bytes(column: &dyn Array, start: usize, end: usize) -> u64 {
+    let rows = end.saturating_sub(start) as u64;
+    // Offsets are 0 or more and ascend.
+    let between = |offsets: &[i32]| match (offsets.get(start), offsets.get(end)) {
+        (Some(&first), Some(&last)) => (first.max(0) as usize, last.max(0) as usize),
+        _ => (0, 0),
+    };
+    let with_offsets = |bytes: u64| bytes.saturating_add(rows.saturating_mul(4));
+    let bytes = |(first, last): (usize, usize)| with_offsets(last.saturating_sub(first) as u64);
+    if let Some(width) = column.data_type().primitive_width() {
+        rows.saturating_mul(width as u64)
+    } else if let Some(strings) = column.as_string_opt::<i32>() {
+        bytes(between(strings.offsets()))
+    } else if let Some(binary) = column.as_binary_opt::<i32>() {
+        bytes(between(binary.offsets()))
+    } else if let Some(lists) = column.as_list_opt::<i32>() {
+        let (first, last) = between(lists.offsets());
+        with_offsets(span_bytes(lists.values(), first, last))
+    } else if let Some(structs) = column.as_struct_opt() {
+        structs.columns().iter().map(|child| span_bytes(child, start, end)).fold(0, u64::saturating_add)
+    } else {
+        // Booleans, at a byte each: no other type is carried.
+        rows
     }
 }
 

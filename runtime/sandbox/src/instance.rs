@@ -124,7 +124,7 @@ impl Instance {
                 return Err(self.context(batch, &shown, cause, backtrace, live.store.data_mut()));
             }
         };
-        let composed = finished.and_then(|finished| compose(&self.bound, &shown.batch, finished));
+        let composed = finished.and_then(|finished| compose(&self.bound, &self.limits, &shown.batch, finished));
         let (output, mut failed, filtered) = match composed {
             Ok(composed) => composed,
             Err(cause) => return Err(self.context(batch, &shown, cause, Vec::new(), live.store.data_mut())),
@@ -157,7 +157,9 @@ impl Instance {
             Kind::Transform(_) => {
                 let mut nothing = crate::output::Output::new(&self.bound.function);
                 nothing.begin(0);
-                nothing.finish().and_then(|finished| compose(&self.bound, &shown.batch, finished)).map(|done| done.0)
+                let composed =
+                    nothing.finish().and_then(|finished| compose(&self.bound, &self.limits, &shown.batch, finished));
+                composed.map(|done| done.0)
             }
         };
         let output = output.map_err(|cause| self.error(batch, Phase::Batch, cause))?;
@@ -378,10 +380,11 @@ impl Shown {
 /// The output batch, the failures, and how many rows were filtered.
 fn compose(
     bound: &Bound,
+    limits: &Limits,
     batch: &Arc<Batch>,
     finished: Finished,
 ) -> Result<(Arc<Batch>, Vec<RowFailure>, usize), TrapCause> {
-    let Finished { relation, columns, failed } = finished;
+    let Finished { relation, columns, column_bytes, failed } = finished;
     let rows = batch.rows();
     let schema = || Arc::clone(&bound.output);
     let passes = matches!(bound.function.kind, Kind::Metrics | Kind::Transform(OutputShape::Filter));
@@ -396,6 +399,13 @@ fn compose(
             (Arc::new(derived), kept)
         }
         FinishedRelation::Parents(parents) => {
+            // A row of a few bytes can be the parent of a thousand, and what it carries is as large as its source
+            // made it: counted before it is copied.
+            let gathered = batch.gathered_bytes(&bound.carried, &parents);
+            let (limit, gathered) = (limits.output_bytes_max, usize::try_from(gathered).unwrap_or(usize::MAX));
+            if gathered > limit.saturating_sub(column_bytes) {
+                return Err(crate::LimitExceeded::bytes("output bytes", limit, column_bytes, gathered).into());
+            }
             let derived = batch.derive(schema(), &bound.carried, columns, parents.len(), Some(&parents))?;
             let answered = parents.chunk_by(|left, right| left == right).count();
             (Arc::new(derived), answered)

@@ -35,7 +35,8 @@ pub struct Limits {
     pub output_rows_max: usize,
     /// Rows that a batch may become, for each of its rows. Default 1,000: more is an amplification, not a flat-map.
     pub output_rows_per_input_max: usize,
-    /// Bytes of all columns that a function emits for a batch. Default 64 MiB.
+    /// Bytes of all columns that a function emits for a batch, and of what the rows of a flat-map repeat of the rows
+    /// they come of. Default 64 MiB.
     pub output_bytes_max: usize,
     /// Text of a row error; longer text is cut. Default 256 bytes: a sentence.
     pub row_error_bytes_max: usize,

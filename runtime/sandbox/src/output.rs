@@ -38,6 +38,7 @@ pub(crate) struct Output {
 pub(crate) struct Finished {
     pub(crate) relation: FinishedRelation,
     pub(crate) columns: Vec<ArrayRef>,
+    pub(crate) column_bytes: usize,
     pub(crate) failed: Vec<RowFailure>,
 }
 
@@ -321,7 +322,7 @@ impl Output {
         }
         let mut failed = std::mem::take(&mut self.failed);
         failed.sort_by_key(|failure| failure.row);
-        Ok(Finished { relation, columns, failed })
+        Ok(Finished { relation, columns, column_bytes: self.column_bytes, failed })
     }
 
     fn finish_keep(&mut self) -> Result<BooleanBuffer, Malformed> {

@@ -2,6 +2,7 @@
 
 mod admission;
 mod binding;
+mod bounds;
 mod guests;
 mod limits;
 mod probes;
