@@ -118,7 +118,10 @@ impl Instance {
         let finished = match called {
             Ok(0) => settle_all(&mut live.store, self.limits.fuel_batch_max)
                 .and_then(|()| live.store.data_mut().output.finish()),
-            Ok(code) => Err(TrapCause::Failed { code }),
+            // A guest that was refused output and gives up fails because of that.
+            Ok(code) => {
+                Err(live.store.data().output.exceeded().cloned().map_or(TrapCause::Failed { code }, Into::into))
+            }
             Err(ended) => {
                 let (cause, backtrace) = self.explain(ended, live.store.data_mut(), Phase::Batch);
                 return Err(self.context(batch, &shown, cause, backtrace, live.store.data_mut()));
