@@ -54,11 +54,6 @@ pub(crate) fn range_mut(memory: &mut [u8], pointer: i32, length: usize) -> Resul
     memory.get_mut(start..end).ok_or(Status::BadPointer)
 }
 
-/// Text in the guest's memory.
-pub(crate) fn text(memory: &[u8], pointer: i32, length: i32) -> Result<&str, Status> {
-    std::str::from_utf8(range(memory, pointer, size(length))?).map_err(|_| Status::BadUtf8)
-}
-
 /// A bitmap of so many bits, where the pointer is not 0.
 pub(crate) fn validity(memory: &[u8], pointer: i32, bits: usize) -> Result<Option<&[u8]>, Status> {
     if pointer == 0 {

@@ -4,6 +4,7 @@ use wasmtime::{AsContext, AsContextMut, Caller, Memory};
 use weir_abi::{MEMORY, Status};
 
 use super::Ended;
+use crate::guest_memory::{range, size};
 use crate::state::State;
 use crate::{Phase, TrapCause};
 
@@ -62,22 +63,28 @@ fn memory(caller: &mut Caller<'_, State>) -> Option<Memory> {
     }
 }
 
-/// A host function that answers with a status: runs on the state and the guest's memory, says its answer and what it
-/// cost beside the call, and is charged for it. Allowed at any time.
+/// Text in the guest's memory, at what reading it costs.
+pub(super) fn text<'a>(memory: &'a [u8], pointer: i32, length: i32, cost: &mut u64) -> Result<&'a str, Status> {
+    let bytes = range(memory, pointer, size(length))?;
+    *cost = cost.saturating_add(bytes_cost(bytes.len()));
+    std::str::from_utf8(bytes).map_err(|_| Status::BadUtf8)
+}
+
+/// A host function that answers with a status: runs on the state and the guest's memory, and says in the last argument
+/// what it costs beside the call, before it does it. That is charged whatever the answer: a call that is refused after
+/// a look at a megabyte was work too. Allowed at any time.
 #[inline(always)]
 pub(super) fn with_memory(
     caller: &mut Caller<'_, State>,
-    run: impl FnOnce(&mut State, &mut [u8]) -> Result<(i32, u64), Status>,
+    run: impl FnOnce(&mut State, &mut [u8], &mut u64) -> Result<i32, Status>,
 ) -> wasmtime::Result<i32> {
     let Some(memory) = memory(caller) else {
         charge(caller, CALL)?;
         return Ok(Status::BadState.code());
     };
     let (bytes, state) = memory.data_and_store_mut(caller.as_context_mut());
-    let (answer, cost) = match run(state, bytes) {
-        Ok((answer, cost)) => (answer, cost),
-        Err(status) => (status.code(), 0),
-    };
+    let mut cost = 0;
+    let answer = run(state, bytes, &mut cost).unwrap_or_else(Status::code);
     charge(caller, CALL.saturating_add(cost))?;
     Ok(answer)
 }
@@ -86,7 +93,7 @@ pub(super) fn with_memory(
 #[inline(always)]
 pub(super) fn with_batch(
     caller: &mut Caller<'_, State>,
-    run: impl FnOnce(&mut State, &mut [u8]) -> Result<(i32, u64), Status>,
+    run: impl FnOnce(&mut State, &mut [u8], &mut u64) -> Result<i32, Status>,
 ) -> wasmtime::Result<i32> {
     if caller.as_context().data().phase != Phase::Batch {
         charge(caller, CALL)?;

@@ -41,7 +41,10 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         value.map_or_else(|| refuse_value(&mut caller, "is_null", column, row), Ok)
     })?;
     linker.func_wrap(IMPORT_MODULE, "validity_word", |mut caller: Caller<'_, State>, column: i32, row: i32| {
-        charge(&mut caller, CALL)?;
+        // Each bit is from a place of its own where the batch has a selection.
+        let view = &caller.data().view;
+        let gathered = if view.selection.is_some() { view.rows.saturating_sub(size(row)).min(64) } else { 0 };
+        charge(&mut caller, CALL.saturating_add(gathered as u64))?;
         let word = validity_word(&caller.data().view, column, row);
         word.map_or_else(|| refuse_value(&mut caller, "validity_word", column, row), Ok)
     })?;
@@ -49,14 +52,18 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "get_bytes",
         |mut caller: Caller<'_, State>, column: i32, row: i32, pointer: i32, capacity: i32| {
-            with_batch(&mut caller, |state, memory| get_bytes(&state.view, memory, column, row, pointer, capacity))
+            with_batch(&mut caller, |state, memory, cost| {
+                get_bytes(&state.view, memory, cost, column, row, pointer, capacity)
+            })
         },
     )?;
     linker.func_wrap(
         IMPORT_MODULE,
         "window",
         |mut caller: Caller<'_, State>, column: i32, row: i32, count: i32, pointer: i32| {
-            with_batch(&mut caller, |state, memory| window(&state.view, memory, column, row, count, pointer))
+            with_batch(&mut caller, |state, memory, cost| {
+                window(&state.view, memory, cost, column, row, count, pointer)
+            })
         },
     )?;
     linker.func_wrap(
@@ -69,8 +76,8 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
          offsets: i32,
          pointer: i32,
          capacity: i32| {
-            with_batch(&mut caller, |state, memory| {
-                window_bytes(&state.view, memory, [column, row, count, offsets, pointer, capacity])
+            with_batch(&mut caller, |state, memory, cost| {
+                window_bytes(&state.view, memory, cost, [column, row, count, offsets, pointer, capacity])
             })
         },
     )?;
@@ -78,7 +85,9 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "window_validity",
         |mut caller: Caller<'_, State>, column: i32, row: i32, count: i32, pointer: i32| {
-            with_batch(&mut caller, |state, memory| window_validity(&state.view, memory, column, row, count, pointer))
+            with_batch(&mut caller, |state, memory, cost| {
+                window_validity(&state.view, memory, cost, column, row, count, pointer)
+            })
         },
     )?;
     Ok(())
@@ -146,11 +155,12 @@ fn selected(view: &View, row: usize, count: usize) -> Option<&[u32]> {
 fn get_bytes(
     view: &View,
     memory: &mut [u8],
+    cost: &mut u64,
     column: i32,
     row: i32,
     pointer: i32,
     capacity: i32,
-) -> Result<(i32, u64), Status> {
+) -> Result<i32, Status> {
     let column = view.columns.get(size(column)).ok_or(Status::BadIndex)?;
     if column.declared.width().is_some() {
         return Err(Status::BadType);
@@ -159,10 +169,10 @@ fn get_bytes(
     let room = range_mut(memory, pointer, size(capacity))?;
     let value = bytes_at(column, row);
     if let Some(room) = room.get_mut(..value.len()) {
+        *cost = bytes_cost(value.len());
         room.copy_from_slice(value);
-        return Ok((answer(value.len())?, bytes_cost(value.len())));
     }
-    Ok((answer(value.len())?, 0))
+    answer(value.len())
 }
 
 /// A value of text or bytes; empty for null. The row must exist.
@@ -180,15 +190,17 @@ fn bytes_at(column: &Column, row: usize) -> &[u8] {
 fn window(
     view: &View,
     memory: &mut [u8],
+    cost: &mut u64,
     column: i32,
     row: i32,
     count: i32,
     pointer: i32,
-) -> Result<(i32, u64), Status> {
+) -> Result<i32, Status> {
     let (column, row, count) = column_range(view, column, row, count)?;
     let width = column.declared.width().ok_or(Status::BadType)?;
     let target = range_mut(memory, pointer, bytes_of(count, width)?)?;
     let rows = Rows { first: row, count, selected: selected(view, row, count) };
+    *cost = (count as u64).saturating_add(bytes_cost(target.len())).saturating_add(rows.gather_cost());
     match (&column.values, column.declared) {
         (Values::I64(values), _) => rows.copy::<i64, i64>(values, target),
         (Values::F64(values), _) => rows.copy::<f64, f64>(values, target),
@@ -209,7 +221,7 @@ fn window(
     if let Some(nulls) = &column.nulls {
         rows.zero_nulls(nulls, target, width);
     }
-    Ok((answer(count)?, (count as u64).saturating_add(bytes_cost(target.len()))))
+    answer(count)
 }
 
 /// The rows of a window; those of `selected`, where they are given, else from `first` on. All of them exist.
@@ -264,6 +276,11 @@ impl Rows<'_> {
         }
     }
 
+    /// Fuel of looking up each row's place, where the rows do not follow one another.
+    fn gather_cost(&self) -> u64 {
+        if self.selected.is_some() { self.count as u64 } else { 0 }
+    }
+
     /// A word of validity bits for every 64 rows; bits beyond the last row are 0.
     fn validity(&self, nulls: &NullBuffer) -> impl Iterator<Item = u64> {
         let contiguous = self.selected.is_none().then(|| {
@@ -310,8 +327,9 @@ impl Rows<'_> {
 fn window_bytes(
     view: &View,
     memory: &mut [u8],
+    cost: &mut u64,
     [column, row, count, offsets, pointer, capacity]: [i32; 6],
-) -> Result<(i32, u64), Status> {
+) -> Result<i32, Status> {
     let (column, row, count) = column_range(view, column, row, count)?;
     if column.declared.width().is_some() {
         return Err(Status::BadType);
@@ -333,17 +351,17 @@ fn window_bytes(
         let starts = starts.get(..fitting).unwrap_or_default();
         let end = starts.last().map_or(base, |&end| end as usize);
         let bytes = data.get(base..end).unwrap_or_default();
+        let values = fitting.saturating_sub(1);
+        *cost = (values as u64).saturating_add(bytes_cost(bytes.len()));
         if let Some(room) = room.get_mut(..bytes.len()) {
             room.copy_from_slice(bytes);
         }
-        let copied = bytes.len();
         let targets = range_mut(memory, offsets, offset_bytes)?;
         for (target, &start) in targets.as_chunks_mut::<4>().0.iter_mut().zip(starts) {
             // Arrow's offsets are below 2^31, and none is below the first.
             *target = (start as u32).wrapping_sub(base as u32).to_le_bytes();
         }
-        let values = fitting.saturating_sub(1);
-        return Ok((answer(values)?, (values as u64).saturating_add(bytes_cost(copied))));
+        return answer(values);
     }
     let mut ends: Vec<u32> = Vec::with_capacity(count);
     let mut filled = 0_usize;
@@ -355,6 +373,7 @@ fn window_bytes(
         let value = bytes_at(column, physical);
         let end = filled.saturating_add(value.len());
         let Some(target) = room.get_mut(filled..end) else { break };
+        *cost = (position as u64).saturating_add(1).saturating_add(bytes_cost(end));
         target.copy_from_slice(value);
         filled = end;
         ends.push(u32::try_from(end).map_err(|_| Status::BadLength)?);
@@ -364,36 +383,38 @@ fn window_bytes(
     for (target, start) in targets.as_chunks_mut::<4>().0.iter_mut().zip(starts) {
         *target = start.to_le_bytes();
     }
-    Ok((answer(ends.len())?, (ends.len() as u64).saturating_add(bytes_cost(filled))))
+    answer(ends.len())
 }
 
 fn window_validity(
     view: &View,
     memory: &mut [u8],
+    cost: &mut u64,
     column: i32,
     row: i32,
     count: i32,
     pointer: i32,
-) -> Result<(i32, u64), Status> {
+) -> Result<i32, Status> {
     let (column, row, count) = column_range(view, column, row, count)?;
     let target = range_mut(memory, pointer, bitmap_bytes(count))?;
-    let cost = bytes_cost(target.len());
     if !column.may_be_null() {
-        return Ok((1, 0));
+        return Ok(1);
     }
+    *cost = bytes_cost(target.len());
     let Some(nulls) = &column.nulls else {
         target.fill(0);
-        return Ok((i32::from(count == 0), cost));
+        return Ok(i32::from(count == 0));
     };
     let rows = Rows { first: row, count, selected: selected(view, row, count) };
+    *cost = cost.saturating_add(rows.gather_cost());
     if rows.count_valid(nulls) == count {
-        return Ok((1, cost));
+        return Ok(1);
     }
     for (target, word) in target.chunks_mut(8).zip(rows.validity(nulls)) {
         let word = word.to_le_bytes();
         target.copy_from_slice(word.get(..target.len()).unwrap_or_default());
     }
-    Ok((0, cost))
+    Ok(0)
 }
 
 /// `None` where index or row is not right.

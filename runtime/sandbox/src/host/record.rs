@@ -13,7 +13,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "metric_series",
         |mut caller: Caller<'_, State>, metric: i32, pointer: i32, length: i32| {
-            with_memory(&mut caller, |state, memory| metric_series(state, memory, metric, pointer, length))
+            with_memory(&mut caller, |state, memory, cost| metric_series(state, memory, cost, metric, pointer, length))
         },
     )?;
     linker.func_wrap(IMPORT_MODULE, "metric_record", |mut caller: Caller<'_, State>, series: i32, value: f64| {
@@ -28,11 +28,12 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "metric_record_many",
         |mut caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
-            with_batch(&mut caller, |state, memory| {
+            with_batch(&mut caller, |state, memory, cost| {
                 let count = size(count);
                 let series = u32s(range(memory, series, bytes_of(count, 4)?)?);
                 let values = f64s(range(memory, values, bytes_of(count, 8)?)?);
-                record_all(state, series.zip(values), count)
+                *cost = record_cost(count);
+                record_all(state, series.zip(values))
             })
         },
     )?;
@@ -40,11 +41,12 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "metric_record_column",
         |mut caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
-            with_batch(&mut caller, |state, memory| {
+            with_batch(&mut caller, |state, memory, cost| {
                 let count = size(count);
                 let values = f64s(range(memory, values, bytes_of(count, 8)?)?);
                 state.recorder.check_handle(index(series))?;
-                record_all(state, values.map(|value| (index(series), value)), count)
+                *cost = record_cost(count);
+                record_all(state, values.map(|value| (index(series), value)))
             })
         },
     )?;
@@ -54,18 +56,20 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 fn metric_series(
     state: &mut State,
     memory: &[u8],
+    cost: &mut u64,
     metric: i32,
     pointer: i32,
     length: i32,
-) -> Result<(i32, u64), Status> {
+) -> Result<i32, Status> {
     let count = state.recorder.labels(index(metric)).ok_or(Status::BadIndex)?;
     let bytes = range(memory, pointer, size(length))?;
     if bytes.len().saturating_sub(bytes_of(count, 4)?) > state.limits.series_label_bytes_max {
         return Err(Status::Limit);
     }
+    *cost = bytes_cost(bytes.len()).saturating_mul(8);
     let labels = labels(bytes, count)?;
     let handle = state.recorder.intern(index(metric), bytes, &labels)?;
-    Ok((answer(handle as usize)?, bytes_cost(bytes.len()).saturating_mul(8)))
+    answer(handle as usize)
 }
 
 fn record(state: &mut State, series: u32, value: f64) -> Result<(), Status> {
@@ -78,16 +82,17 @@ fn record(state: &mut State, series: u32, value: f64) -> Result<(), Status> {
 }
 
 /// Checks all, then records all.
-fn record_all(
-    state: &mut State,
-    values: impl Iterator<Item = (u32, f64)> + Clone,
-    count: usize,
-) -> Result<(i32, u64), Status> {
+fn record_all(state: &mut State, values: impl Iterator<Item = (u32, f64)> + Clone) -> Result<i32, Status> {
     for (series, value) in values.clone() {
         state.recorder.check(series, value)?;
     }
     for (series, value) in values {
         state.recorder.record(series, value);
     }
-    Ok((0, (count as u64).saturating_mul(2)))
+    Ok(0)
+}
+
+/// Fuel of recording so many values.
+fn record_cost(count: usize) -> u64 {
+    (count as u64).saturating_mul(2)
 }

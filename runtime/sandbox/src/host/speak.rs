@@ -3,8 +3,8 @@
 use wasmtime::{Caller, Linker};
 use weir_abi::{IMPORT_MODULE, Status};
 
-use super::meter::{CALL, bytes_cost, charge, end, with_memory};
-use crate::guest_memory::{answer, index, range_mut, size, text};
+use super::meter::{CALL, bytes_cost, charge, end, text, with_memory};
+use crate::guest_memory::{answer, index, range_mut, size};
 use crate::state::State;
 use crate::{LogLevel, ParamValue};
 
@@ -28,14 +28,15 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "param_bytes",
         |mut caller: Caller<'_, State>, param: i32, pointer: i32, capacity: i32| {
-            with_memory(&mut caller, |state, memory| {
+            with_memory(&mut caller, |state, memory, cost| {
                 let value = state.bound.params.get(size(param)).ok_or(Status::BadIndex)?;
                 let ParamValue::Utf8(value) = value else { return Err(Status::BadType) };
                 let room = range_mut(memory, pointer, size(capacity))?;
                 let length = answer(value.len())?;
-                let Some(room) = room.get_mut(..value.len()) else { return Ok((length, 0)) };
+                let Some(room) = room.get_mut(..value.len()) else { return Ok(length) };
+                *cost = bytes_cost(value.len());
                 room.copy_from_slice(value.as_bytes());
-                Ok((length, bytes_cost(value.len())))
+                Ok(length)
             })
         },
     )?;
@@ -43,21 +44,21 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "log",
         |mut caller: Caller<'_, State>, level: i32, pointer: i32, length: i32| {
-            with_memory(&mut caller, |state, memory| {
+            with_memory(&mut caller, |state, memory, cost| {
                 #[cfg(test)]
                 assert!(!state.panic_in_log, "a host function panics");
                 let level = LogLevel::from_code(index(level)).ok_or(Status::BadValue)?;
-                let text = text(memory, pointer, length)?;
+                let text = text(memory, pointer, length, cost)?;
                 state.words.log(level, text, &state.limits);
-                Ok((0, bytes_cost(text.len())))
+                Ok(0)
             })
         },
     )?;
     linker.func_wrap(IMPORT_MODULE, "last_words", |mut caller: Caller<'_, State>, pointer: i32, length: i32| {
-        with_memory(&mut caller, |state, memory| {
-            let text = text(memory, pointer, length)?;
+        with_memory(&mut caller, |state, memory, cost| {
+            let text = text(memory, pointer, length, cost)?;
             state.words.set_last(text);
-            Ok((0, bytes_cost(text.len())))
+            Ok(0)
         })
     })?;
     Ok(())

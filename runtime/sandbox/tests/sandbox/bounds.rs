@@ -33,6 +33,88 @@ fn flat_map(batch: &Batch, limits: &Limits) -> Instance {
     instance_with(&wasm(manifest, body), batch.schema(), limits, &Carry::All, &[])
 }
 
+/// The end of a guest that makes this call a hundred times, with fuel for 4,000 bytes each time, and fails.
+fn check_cost(limits: &Limits, call_text: &str, expect: &str) {
+    let manifest = r#"{"abi":1,"name":"f","kind":"transform","output_shape":"flat_map","fallible":true,"output":[{"name":"i","type":"i64"},{"name":"t","type":"utf8"},{"name":"b","type":"bool"}],"metrics":[{"name":"g","kind":"gauge"},{"name":"c","kind":"counter","labels":["l"]}]}"#;
+    // At 40,000 the offsets 1 0, at 60,000 neither text nor a row nor a bool, at 60,008 no number; at 61,000 the
+    // offsets 0 60,001; at 62,000 a label of 1,000 bytes, one of which is no text.
+    let body = format!(
+        r#"(memory (export "memory") 1)
+        (data (i32.const 40000) "\01") (data (i32.const 60000) "\ff") (data (i32.const 60014) "\f8\7f")
+        (data (i32.const 61004) "\61\ea") (data (i32.const 62000) "\e8\03") (data (i32.const 62500) "\ff")
+        (func (export "weir_call_f") (param $rows i32) (result i32) (local $at i32)
+          (drop (call $metric_series (i32.const 0) (i32.const 0) (i32.const 0)))
+          (loop $next
+            (drop {call_text})
+            (local.set $at (i32.add (local.get $at) (i32.const 1)))
+            (br_if $next (i32.lt_u (local.get $at) (i32.const 100))))
+          (i32.const 42))"#
+    );
+    let rows = batch(vec![("n", i64s(vec![Some(1); 100]))]);
+    let limits = Limits { fuel_batch_max: Some(50_000), ..limits.clone() };
+    let mut guest = instance_with(&wasm(manifest, &body), rows.schema(), &limits, &Carry::None, &[]);
+    assert_eq!(call(&mut guest, &rows).unwrap_err().code(), expect, "{call_text}");
+}
+
+#[test]
+fn refused_calls_cost_what_was_looked_at() {
+    let check = |name: &str, arguments: &str, expect: &str| {
+        let arguments: String = arguments.split(' ').map(|number| format!("(i32.const {number})")).collect();
+        check_cost(&Limits::default(), &format!("(call ${name} {arguments})"), expect);
+    };
+    check("last_words", "0 60001", "out_of_fuel");
+    check("log", "3 0 60001", "out_of_fuel");
+    check("row_error", "0 1 0 60001", "out_of_fuel");
+    check("emit_parents", "0 15001", "out_of_fuel");
+    check("emit_column", "2 0 60001 0", "out_of_fuel");
+    check("emit_bytes", "1 0 15000 0 0 0", "out_of_fuel");
+    check("emit_bytes", "1 61000 1 0 60001 0", "out_of_fuel");
+    check("metric_record_column", "0 0 7502", "out_of_fuel");
+    check("metric_record_many", "0 0 7502", "out_of_fuel");
+    check("metric_series", "1 62000 1004", "out_of_fuel");
+    // What was not looked at costs nothing.
+    check("last_words", "0 -1", "failed");
+    check("row_error", "100 1 0 60001", "failed");
+    check("emit_column", "2 0 -1 0", "failed");
+    check("metric_series", "1 0 60000", "failed");
+}
+
+#[test]
+fn a_refused_limit_is_the_end_whatever_the_function_returns() {
+    let limits = Limits { output_rows_max: 10, ..Limits::default() };
+    // Nor does the host read the offsets of more values than there may be.
+    let emit =
+        "(call $emit_bytes (i32.const 1) (i32.const 0) (i32.const 15000) (i32.const 0) (i32.const 0) (i32.const 0))";
+    check_cost(&limits, emit, "output_rows_limit");
+    check_cost(&limits, "(call $emit_parents (i32.const 0) (i32.const 11))", "output_rows_limit");
+    check_cost(&limits, "(call $emit_parents (i32.const 0) (i32.const -1))", "failed");
+}
+
+#[test]
+fn rows_of_a_selection_cost_their_looking_up() {
+    let values = |rows: i64| i64s((0..rows).map(|row| (row % 3 > 0).then_some(row)).collect::<Vec<_>>());
+    let plain = batch(vec![("n", values(1_000))]);
+    let selected = batch(vec![("n", values(2_000))]);
+    let selected = selected.filter(&BooleanBuffer::collect_bool(2_000, |row| row % 2 == 0)).unwrap();
+    let manifest = r#"{"abi":1,"name":"f","kind":"transform","output_shape":"filter","input":[{"name":"n","type":"i64","nullable":true}]}"#;
+    let check = |read: &str, expect: u64| {
+        let body = format!(
+            r#"(memory (export "memory") 1)
+               (func (export "weir_call_f") (param $rows i32) (result i32)
+                 (drop {read}) (call $emit_filter (i32.const 0) (local.get $rows)))"#
+        );
+        let wasm = wasm(manifest, &body);
+        let mut guest = instance_with(&wasm, plain.schema(), &Limits::default(), &Carry::None, &[]);
+        call(&mut guest, &plain).unwrap();
+        let [plain, selected] = [&plain, &selected].map(|batch| call(&mut guest, batch).unwrap().usage.fuel);
+        assert_eq!(selected - plain, expect, "{read}");
+    };
+    check("(call $window (i32.const 0) (i32.const 0) (i32.const 1000) (i32.const 1024))", 1_000);
+    check("(call $window_validity (i32.const 0) (i32.const 0) (i32.const 1000) (i32.const 1024))", 1_000);
+    check("(i32.wrap_i64 (call $validity_word (i32.const 0) (i32.const 0)))", 64);
+    check("(i32.wrap_i64 (call $validity_word (i32.const 0) (i32.const 990)))", 10);
+}
+
 /// A hundred rows of row 1, under a limit that has no room for them by one byte.
 fn check_repeated(batch: &Arc<Batch>, bytes: usize, expect: Expect) {
     let limits = |output_bytes_max| Limits { output_bytes_max, ..Limits::default() };
