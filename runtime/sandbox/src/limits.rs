@@ -47,7 +47,8 @@ pub struct Limits {
     /// A log line; longer ones are cut. Default 1 KiB.
     pub log_line_bytes_max: usize,
     /// Series of a metric; beyond it all new label values share its overflow series. A metric without labels has one,
-    /// always. Default 2,000: what OpenTelemetry keeps for a metric. A new instance begins anew: what folds several
+    /// always. Default 2,000: what OpenTelemetry keeps for a metric. Whatever the number, the series of an instance hold
+    /// 8 MiB together at most, and beyond that new label values share as well. A new instance begins anew: what folds several
     /// together has to hold the limit again.
     pub series_max: usize,
     /// The label values of one series together. Default 1 KiB.

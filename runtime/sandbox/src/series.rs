@@ -7,10 +7,19 @@ use weir_abi::Status;
 
 use crate::{Limits, Metric, MetricBatch, MetricDelta, MetricKind, Series, SeriesDelta};
 
+/// What the series with labels of an instance may hold. They live beside its linear memory, so they are a fraction of
+/// its default limit: 2,000 series with labels of 1 KiB need about half of it.
+const SERIES_BYTES_MAX: usize = 8 << 20;
+
+/// About what a series holds beside its labels and counts: its slot, its entry in the map, its names' heads.
+const SERIES_BYTES: usize = 256;
+
 /// The series of an instance, and what the running batch recorded in them.
 pub(crate) struct Recorder {
     metrics: Vec<Declared>,
     series_max: usize,
+    // Of all series with labels, at most `SERIES_BYTES_MAX`.
+    bytes: usize,
     // Label values, length-prefixed as the guest hands them, after the metric's index.
     handles: HashMap<Box<[u8]>, u32>,
     // Handles are indices into this.
@@ -51,6 +60,7 @@ impl Recorder {
         Recorder {
             metrics: metrics.iter().map(declared).collect(),
             series_max: limits.series_max,
+            bytes: 0,
             handles: HashMap::new(),
             slots: Vec::new(),
             touched: Vec::new(),
@@ -63,8 +73,8 @@ impl Recorder {
     }
 
     /// The handle of the series with these label values, of which there must be as many as the metric has labels.
-    /// `key` is any encoding that is the same for the same values only.
-    pub(crate) fn intern(&mut self, metric: u32, key: &[u8], labels: &[&str]) -> Result<u32, Status> {
+    /// `key` is any encoding that is the same for the same values only. Adds a unit to `cost` for each bucket made.
+    pub(crate) fn intern(&mut self, metric: u32, key: &[u8], labels: &[&str], cost: &mut u64) -> Result<u32, Status> {
         let mut full_key = Vec::with_capacity(key.len().saturating_add(4));
         full_key.extend_from_slice(&metric.to_le_bytes());
         full_key.extend_from_slice(key);
@@ -72,8 +82,18 @@ impl Recorder {
             return Ok(handle);
         }
         let declared = self.metrics.get(metric as usize).ok_or(Status::BadIndex)?;
+        let counts = match declared.kind {
+            MetricKind::Histogram => declared.buckets.len().saturating_add(1),
+            _ => 0,
+        };
+        // The label values are held twice: in the key, and as text.
+        let label_bytes = labels.iter().map(|label| label.len().saturating_add(size_of::<String>()));
+        let bytes = label_bytes.fold(full_key.len().saturating_add(SERIES_BYTES), usize::saturating_add);
+        let bytes = bytes.saturating_add(counts.saturating_mul(size_of::<u64>()));
         // A metric without labels has one series, and always gets it: no neighbour can crowd it out.
-        let overflow = declared.labels > 0 && declared.series >= self.series_max;
+        let labelled = declared.labels > 0;
+        let overflow =
+            labelled && (declared.series >= self.series_max || bytes > SERIES_BYTES_MAX.saturating_sub(self.bytes));
         if let (true, Some(handle)) = (overflow, declared.overflow) {
             return Ok(handle);
         }
@@ -85,11 +105,9 @@ impl Recorder {
             touched: false,
             value: 0.0,
             bounds: Arc::clone(&declared.buckets),
-            counts: match declared.kind {
-                MetricKind::Histogram => vec![0; declared.buckets.len().saturating_add(1)],
-                _ => Vec::new(),
-            },
+            counts: vec![0; counts],
         });
+        *cost = cost.saturating_add(counts as u64);
         if let Some(declared) = self.metrics.get_mut(metric as usize) {
             if overflow {
                 declared.overflow = Some(handle);
@@ -98,6 +116,9 @@ impl Recorder {
             }
         }
         if !overflow {
+            if labelled {
+                self.bytes = self.bytes.saturating_add(bytes);
+            }
             self.handles.insert(full_key.into_boxed_slice(), handle);
         }
         Ok(handle)

@@ -68,7 +68,7 @@ fn metric_series(
     }
     *cost = bytes_cost(bytes.len()).saturating_mul(8);
     let labels = labels(bytes, count)?;
-    let handle = state.recorder.intern(index(metric), bytes, &labels)?;
+    let handle = state.recorder.intern(index(metric), bytes, &labels, cost)?;
     answer(handle as usize)
 }
 

@@ -9,7 +9,7 @@ use weir_batch::arrow::array::{
 use weir_batch::arrow::buffer::BooleanBuffer;
 use weir_batch::arrow::datatypes::{DataType as ArrowType, Field as ArrowField};
 use weir_batch::{Batch, SystemColumns};
-use weir_sandbox::{Carry, Instance, Limits};
+use weir_sandbox::{Carry, Instance, Limits, MetricDelta};
 
 use crate::support::{batch, call, i64s, instance_with, show_error, strings, wasm};
 
@@ -113,6 +113,35 @@ fn rows_of_a_selection_cost_their_looking_up() {
     check("(call $window_validity (i32.const 0) (i32.const 0) (i32.const 1000) (i32.const 1024))", 1_000);
     check("(i32.wrap_i64 (call $validity_word (i32.const 0) (i32.const 0)))", 64);
     check("(i32.wrap_i64 (call $validity_word (i32.const 0) (i32.const 990)))", 10);
+}
+
+#[test]
+fn series_hold_a_bounded_number_of_bytes() {
+    let buckets = (0..64).map(|bound| bound.to_string()).collect::<Vec<_>>().join(",");
+    let manifest = format!(
+        r#"{{"abi":1,"name":"f","kind":"metrics","metrics":[{{"name":"h","kind":"histogram","buckets":[{buckets}],"labels":["l"]}}]}}"#
+    );
+    // So many series, each with a label of 60,000 bytes that begins with its number.
+    let body = r#"(memory (export "memory") 1)
+        (func (export "weir_call_f") (param $rows i32) (result i32) (local $series i32)
+          (i32.store (i32.const 0) (i32.const 60000))
+          (loop $next
+            (i32.store (i32.const 4) (local.get $series))
+            (drop (call $metric_record (call $metric_series (i32.const 0) (i32.const 0) (i32.const 60004)) (f64.const 1)))
+            (local.set $series (i32.add (local.get $series) (i32.const 1)))
+            (br_if $next (i32.lt_u (local.get $series) (i32.const 100))))
+          (i32.const 0))"#;
+    let limits = Limits { series_label_bytes_max: 64 << 10, ..Limits::default() };
+    let rows = rows();
+    let mut guest = instance_with(&wasm(&manifest, body), rows.schema(), &limits, &Carry::None, &[]);
+    for _ in 0..2 {
+        let series = call(&mut guest, &rows).unwrap().metrics.series;
+        let (overflow, own): (Vec<_>, Vec<_>) = series.iter().partition(|delta| delta.series.overflow);
+        // 8 MiB by twice 60,000 bytes and some.
+        assert_eq!((own.len(), overflow.len()), (69, 1));
+        let MetricDelta::Histogram { count, .. } = overflow[0].value else { panic!("{overflow:?}") };
+        assert_eq!(count, 31);
+    }
 }
 
 /// A hundred rows of row 1, under a limit that has no room for them by one byte.
