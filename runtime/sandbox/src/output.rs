@@ -12,7 +12,7 @@ use weir_batch::arrow::error::ArrowError;
 use weir_batch::{BatchError, DataType, Field};
 
 use crate::function::Relation;
-use crate::text::{clean_to, cut};
+use crate::text::clean_within;
 use crate::{Function, Kind, LimitExceeded, Limits, Malformed, OutputShape, RowCode, RowFailure, TrapCause};
 
 /// What a function has emitted for the running batch. Guest memory is behind it: everything here was bounds-checked.
@@ -271,7 +271,7 @@ impl Output {
     /// Fails a row that [`Output::check_failure`] passed.
     pub(crate) fn fail(&mut self, row: u32, code: i32, message: &str, limits: &Limits) {
         let left = limits.row_errors_bytes_max.saturating_sub(self.error_bytes).min(limits.row_error_bytes_max);
-        let message = clean_to(cut(message, left), usize::MAX);
+        let message = clean_within(message, left);
         self.error_bytes = self.error_bytes.saturating_add(message.len());
         if self.failed_bits.is_empty() {
             self.failed_bits.resize(self.rows.div_ceil(64), 0);

@@ -5,15 +5,35 @@
 pub(crate) fn clean_to(text: &str, chars_max: usize) -> String {
     let mut cleaned = String::with_capacity(text.len().min(chars_max));
     for character in text.chars().take(chars_max) {
-        match character {
-            '"' | '\'' | '\\' => cleaned.push(character),
-            other => cleaned.extend(other.escape_debug()),
+        push_clean(&mut cleaned, character);
+    }
+    cleaned
+}
+
+/// The same, of at most so many bytes: the longest start of it that ends neither within a character nor within an
+/// escape.
+pub(crate) fn clean_within(text: &str, bytes_max: usize) -> String {
+    let text = cut(text, bytes_max);
+    let mut cleaned = String::with_capacity(text.len());
+    for character in text.chars() {
+        let before = cleaned.len();
+        push_clean(&mut cleaned, character);
+        if cleaned.len() > bytes_max {
+            cleaned.truncate(before);
+            break;
         }
     }
     cleaned
 }
 
-/// The same at the length of a message's part.
+fn push_clean(cleaned: &mut String, character: char) {
+    match character {
+        '"' | '\'' | '\\' => cleaned.push(character),
+        other => cleaned.extend(other.escape_debug()),
+    }
+}
+
+/// Text at the length of a message's part.
 pub(crate) fn clean(text: &str) -> String {
     clean_to(text, 160)
 }
@@ -34,6 +54,17 @@ mod tests {
         check("\u{1b}[31mred\nnext\r\0", "\\u{1b}[31mred\\nnext\\r\\0");
         check("\u{202e}txet", "\\u{202e}txet");
         assert_eq!(clean(&"x".repeat(1000)).len(), 160);
+    }
+
+    #[test]
+    fn what_is_escaped_keeps_the_limit() {
+        let check = |bytes_max: usize, expect: &str| assert_eq!(clean_within("aé\0\0日", bytes_max), expect);
+        check(0, "");
+        check(2, "a");
+        check(4, "aé");
+        check(5, "aé\\0");
+        check(8, "aé\\0\\0");
+        check(10, "aé\\0\\0日");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a guest says: log lines and last words.
 
-use crate::text::{clean_to, cut};
+use crate::text::{clean_within, cut};
 use crate::{Limits, LogLevel, LogLine};
 
 /// The contract's limit of last words.
@@ -11,23 +11,25 @@ const LAST_WORDS_BYTES_MAX: usize = 1 << 10;
 pub(crate) struct Words {
     logs: Vec<LogLine>,
     dropped: u64,
+    // As the guest said it, but for its length: most last words are replaced or never asked for.
     last: Option<String>,
 }
 
 impl Words {
-    /// Keeps a line, cut and escaped, or counts it.
+    /// Keeps a line, escaped and then no longer than its limit, or counts it.
     pub(crate) fn log(&mut self, level: LogLevel, text: &str, limits: &Limits) {
         if self.logs.len() >= limits.log_lines_batch_max {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        let text = cut(text, limits.log_line_bytes_max);
-        self.logs.push(LogLine { level, text: clean_to(text, usize::MAX) });
+        self.logs.push(LogLine { level, text: clean_within(text, limits.log_line_bytes_max) });
     }
 
     /// Keeps the text that goes with an end to come.
     pub(crate) fn set_last(&mut self, text: &str) {
-        self.last = Some(clean_to(cut(text, LAST_WORDS_BYTES_MAX), usize::MAX));
+        let last = self.last.get_or_insert_default();
+        last.clear();
+        last.push_str(cut(text, LAST_WORDS_BYTES_MAX));
     }
 
     /// Forgets the last words of an earlier batch.
@@ -39,7 +41,8 @@ impl Words {
         (std::mem::take(&mut self.logs), std::mem::take(&mut self.dropped))
     }
 
+    /// The last words, escaped and then within their limit.
     pub(crate) fn take_last(&mut self) -> Option<String> {
-        self.last.take()
+        self.last.take().map(|last| clean_within(&last, LAST_WORDS_BYTES_MAX))
     }
 }

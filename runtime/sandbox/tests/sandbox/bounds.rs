@@ -116,6 +116,32 @@ fn rows_of_a_selection_cost_their_looking_up() {
 }
 
 #[test]
+fn what_a_guest_says_keeps_its_limits_when_it_is_escaped() {
+    let manifest = r#"{"abi":1,"name":"f","kind":"transform","output_shape":"filter","fallible":true}"#;
+    // All of the memory is NUL: as text two bytes when it is escaped, as a bitmap no row that is kept.
+    let guest = |end: &str, limits: &Limits| {
+        let body = format!(
+            r#"(memory (export "memory") 1)
+               (func (export "weir_call_f") (param $rows i32) (result i32)
+                 (drop (call $last_words (i32.const 0) (i32.const 60000)))
+                 (drop (call $log (i32.const 1) (i32.const 0) (i32.const 60000)))
+                 (drop (call $row_error (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 60000)))
+                 (drop (call $row_error (i32.const 1) (i32.const 1) (i32.const 0) (i32.const 60000)))
+                 (drop (call $emit_filter (i32.const 0) (local.get $rows)))
+                 {end})"#
+        );
+        instance_with(&wasm(manifest, &body), rows().schema(), limits, &Carry::None, &[])
+    };
+    let limits =
+        Limits { log_line_bytes_max: 101, row_error_bytes_max: 50, row_errors_bytes_max: 60, ..Limits::default() };
+    let outcome = call(&mut guest("(i32.const 0)", &limits), &rows()).unwrap();
+    assert_eq!(outcome.logs[0].text, "\\0".repeat(50));
+    assert_eq!(outcome.failed.iter().map(|failure| failure.message.len()).collect::<Vec<_>>(), [50, 10]);
+    let error = call(&mut guest("(i32.const 1)", &limits), &rows()).unwrap_err();
+    assert_eq!(error.context.last_words, Some("\\0".repeat(512)));
+}
+
+#[test]
 fn series_hold_a_bounded_number_of_bytes() {
     let buckets = (0..64).map(|bound| bound.to_string()).collect::<Vec<_>>().join(",");
     let manifest = format!(

@@ -252,7 +252,7 @@ fn log_lines_are_cut_escaped_dropped_and_counted() {
     let limits = Limits { log_lines_batch_max: 2, log_line_bytes_max: 11, ..Limits::default() };
     let body = "(drop (call $log (i32.const 2) (i32.const 0) (i32.const 14))) (drop (call $log (i32.const 4) (i32.const 0) (i32.const 4))) (drop (call $log (i32.const 4) (i32.const 0) (i32.const 4))) (drop (call $emit_filter (i32.const 0) (local.get $rows)))";
     let outcome = call(&mut guest("", body, &limits), &rows()).unwrap();
-    expect![[r#"[LogLine { level: Warn, text: "last words\\u{1b}" }, LogLine { level: Debug, text: "last" }] 1"#]]
+    expect![[r#"[LogLine { level: Warn, text: "last words" }, LogLine { level: Debug, text: "last" }] 1"#]]
         .assert_eq(&format!("{:?} {}", outcome.logs, outcome.logs_dropped));
 }
 
