@@ -124,10 +124,10 @@ impl Output {
 
     /// Appends `count` bits, of which `bits` holds at least so many; at most [`Output::keep_left`].
     pub(crate) fn append_keep(&mut self, bits: &[u8], count: usize) {
-        if self.keep.is_empty() {
-            self.keep.reserve(self.rows);
-        }
         if count > 0 {
+            if self.keep.is_empty() {
+                self.keep.reserve(self.rows);
+            }
             self.keep.append_packed_range(0..count, bits);
         }
     }
@@ -209,8 +209,9 @@ impl Output {
         values: &[u8],
         count: usize,
         validity: Option<&[u8]>,
+        limits: &Limits,
     ) -> Result<(), Status> {
-        let rows = self.rows;
+        let (rows, bytes_left) = (self.rows, limits.output_bytes_max.saturating_sub(self.column_bytes));
         let column = self.fields.get_mut(field as usize).ok_or(Status::BadIndex)?;
         match &mut column.values {
             Values::Bool(bools) => {
@@ -222,9 +223,11 @@ impl Output {
                 }
             }
             Values::Fixed(buffer) => {
-                // A map has as many values as the batch has rows: grow once.
-                if buffer.is_empty() && self.kind == Kind::Transform(OutputShape::Map) {
-                    buffer.reserve(rows.saturating_mul(column.field.data_type.width().unwrap_or(1)));
+                // A map has as many values as the batch has rows: grow once, where there is something to hold, and to
+                // no more than may follow.
+                if count > 0 && buffer.is_empty() && self.kind == Kind::Transform(OutputShape::Map) {
+                    let all = rows.saturating_mul(column.field.data_type.width().unwrap_or(1));
+                    buffer.reserve(all.min(bytes_left));
                 }
                 buffer.extend_from_slice(values);
             }
@@ -404,5 +407,29 @@ impl Column {
             (Values::Fixed(values), DataType::Timestamp) => primitive::<TimestampMicrosecondType>(values, len, nulls),
             (Values::Fixed(values), _) => primitive::<Int64Type>(values, len, nulls),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Manifest;
+
+    #[test]
+    fn a_map_reserves_what_it_may_fill_and_not_before_it_does() {
+        let module = r#"(module (@custom "weir.manifest" "{\22abi\22:1,\22name\22:\22f\22,\22kind\22:\22transform\22,\22output_shape\22:\22map\22,\22output\22:[{\22name\22:\22o\22,\22type\22:\22i64\22}]}"))"#;
+        let manifest = Manifest::read(&wat::parse_str(module).unwrap()).unwrap();
+        let mut output = Output::new(&manifest.functions[0]);
+        let mut check = |rows: usize, count: usize, bytes_max: usize, least: usize, most: usize| {
+            let limits = Limits { output_bytes_max: bytes_max, ..Limits::default() };
+            output.begin(rows);
+            output.append_fixed(0, &vec![0; count * 8], count, None, &limits).unwrap();
+            let Values::Fixed(buffer) = &output.fields[0].values else { panic!("an i64 has a width") };
+            assert!((least..=most).contains(&buffer.capacity()), "{} B for {rows} rows", buffer.capacity());
+        };
+        check(1_000_000, 0, usize::MAX, 0, 0);
+        // Room is rounded up to 64 bytes.
+        check(1_000_000, 1, 100, 8, 128);
+        check(1_000, 1, usize::MAX, 8_000, 8_064);
     }
 }

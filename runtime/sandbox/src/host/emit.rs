@@ -89,7 +89,7 @@ fn emit_column(
     *cost = values_cost(count, values.len());
     let valid = checked_validity(memory, valid, count, nullable)?;
     state.output.check_values(index(field), count, values.len(), &state.limits)?;
-    state.output.append_fixed(index(field), values, count, valid)?;
+    state.output.append_fixed(index(field), values, count, valid, &state.limits)?;
     Ok(0)
 }
 
