@@ -15,7 +15,7 @@ use weir_batch::Batch;
 use crate::columns::rows_without_nulls;
 use crate::output::{Finished, FinishedRelation};
 use crate::state::{Deadline, State};
-use crate::text::clean_to;
+use crate::text::{clean_display, clean_to};
 use crate::{
     Bound, CallContext, CallError, Kind, Limits, Malformed, MetricBatch, Module, Outcome, OutputShape, Phase, RowCode,
     RowFailure, TrapCause, Usage,
@@ -479,9 +479,8 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
     let name = |frame: &wasmtime::FrameInfo| {
         // The name section's names, or the index where it has none.
-        let name = frame.func_name().map(|name| format!("{:#}", rustc_demangle::demangle(name)));
-        let name = name.unwrap_or_else(|| format!("function {}", frame.func_index()));
-        clean_to(&name, FRAME_CHARS_MAX)
+        let name = frame.func_name().map(|name| clean_display(rustc_demangle::demangle(name), FRAME_CHARS_MAX));
+        name.unwrap_or_else(|| format!("function {}", frame.func_index()))
     };
     backtrace.frames().iter().take(BACKTRACE_FRAMES_MAX).map(name).collect()
 }
