@@ -115,9 +115,8 @@ impl Instance {
             self.error(batch, Phase::Batch, cause.into())
         })?;
         let called = contain(live.call.call_async(&mut live.store, rows)).await;
-        let finished = match called {
-            Ok(0) => settle_all(&mut live.store, self.limits.fuel_batch_max)
-                .and_then(|()| live.store.data_mut().output.finish()),
+        let called = match called {
+            Ok(0) => settle_all(&mut live.store, self.limits.fuel_batch_max),
             // A guest that was refused output and gives up fails because of that.
             Ok(code) => {
                 Err(live.store.data().output.exceeded().cloned().map_or(TrapCause::Failed { code }, Into::into))
@@ -127,8 +126,16 @@ impl Instance {
                 return Err(self.context(batch, &shown, cause, backtrace, live.store.data_mut()));
             }
         };
-        let composed = finished.and_then(|finished| compose(&self.bound, &self.limits, &shown.batch, finished));
-        let (output, mut failed, filtered) = match composed {
+        let composed = called.and_then(|()| {
+            contain_answer(|| {
+                let state = live.store.data_mut();
+                #[cfg(test)]
+                assert!(state.panic_in != Some("answer"), "an answer panics");
+                let composed = compose(&self.bound, &self.limits, &shown.batch, state.output.finish()?)?;
+                Ok((composed, state.recorder.take()))
+            })
+        });
+        let ((output, mut failed, filtered), metrics) = match composed {
             Ok(composed) => composed,
             Err(cause) => return Err(self.context(batch, &shown, cause, Vec::new(), live.store.data_mut())),
         };
@@ -142,7 +149,6 @@ impl Instance {
         let fuel = live.fuel_used(self.limits.fuel_batch_max);
         let state = live.store.data_mut();
         state.view.leave();
-        let metrics = state.recorder.take();
         let (logs, logs_dropped) = state.words.take_logs();
         let host_calls = std::mem::take(&mut state.meter.host_calls);
         let fuel = fuel.saturating_add(std::mem::take(&mut state.meter.init_fuel));
@@ -468,6 +474,12 @@ async fn contain<T>(guest: impl Future<Output = wasmtime::Result<T>>) -> Result<
     }
 }
 
+/// The same for what the host makes of a guest's answer: that is as hostile as a host function's arguments.
+fn contain_answer<T>(make: impl FnOnce() -> Result<T, TrapCause>) -> Result<T, TrapCause> {
+    let made = catch_unwind(AssertUnwindSafe(make));
+    made.unwrap_or_else(|panic| Err(TrapCause::HostPanic { message: panic_message(&*panic) }))
+}
+
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let message = panic
         .downcast_ref::<&str>()
@@ -507,7 +519,7 @@ mod tests {
         (@custom "weir.manifest" "{\22abi\22:1,\22name\22:\22f\22,\22kind\22:\22transform\22,\22output_shape\22:\22filter\22}"))"#;
 
     #[test]
-    fn a_panic_in_a_host_function_costs_the_call_only() {
+    fn a_panic_of_the_host_costs_the_call_only() {
         let engine = Engine::new(&EngineConfig { instances_max: 1, ..EngineConfig::default() }).unwrap();
         let limits = Limits::default();
         let module = engine.admit(&"acme".parse().unwrap(), &wat::parse_str(GUEST).unwrap(), &limits).unwrap();
@@ -519,13 +531,16 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 
         runtime.block_on(instance.call(&batch)).unwrap();
-        instance.live.as_mut().unwrap().store.data_mut().panic_in_log = true;
-        let error = runtime.block_on(instance.call(&batch)).unwrap_err();
-        assert_eq!((error.code(), error.fault()), ("host_panic", Fault::Internal));
-        assert_eq!(error.cause.to_string(), "the host panicked: a host function panics");
-        // The only slot of the pool is free again, and nothing of the batch is held.
-        assert_eq!(Arc::strong_count(&batch), 1);
-        assert_eq!(runtime.block_on(instance.call(&batch)).unwrap().output.rows(), 2);
-        assert_eq!(instance.instantiations(), 2);
+        let panics = [("log", "a host function panics"), ("answer", "an answer panics")];
+        for (instantiations, (place, message)) in (2..).zip(panics) {
+            instance.live.as_mut().unwrap().store.data_mut().panic_in = Some(place);
+            let error = runtime.block_on(instance.call(&batch)).unwrap_err();
+            assert_eq!((error.code(), error.fault()), ("host_panic", Fault::Internal));
+            assert_eq!(error.cause.to_string(), format!("the host panicked: {message}"));
+            // The only slot of the pool is free again, and nothing of the batch is held.
+            assert_eq!(Arc::strong_count(&batch), 1);
+            assert_eq!(runtime.block_on(instance.call(&batch)).unwrap().output.rows(), 2);
+            assert_eq!(instance.instantiations(), instantiations);
+        }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct State {
     /// Why a host function ended the guest, where one did.
     pub(crate) ended: Option<TrapCause>,
     #[cfg(test)]
-    pub(crate) panic_in_log: bool,
+    pub(crate) panic_in: Option<&'static str>,
 }
 
 /// When the running call has to be over.
@@ -80,7 +80,7 @@ impl State {
             bound,
             limits,
             #[cfg(test)]
-            panic_in_log: false,
+            panic_in: None,
         }
     }
 }
