@@ -124,11 +124,6 @@ impl Recorder {
         Ok(handle)
     }
 
-    /// Whether there is such a series.
-    pub(crate) fn check_handle(&self, handle: u32) -> Result<(), Status> {
-        if (handle as usize) < self.slots.len() { Ok(()) } else { Err(Status::BadHandle) }
-    }
-
     /// Whether the value may be recorded in the series.
     #[inline]
     pub(crate) fn check(&self, handle: u32, value: f64) -> Result<(), Status> {
@@ -156,6 +151,52 @@ impl Recorder {
                 slot.add(value);
             }
         }
+    }
+
+    /// Records values in one series, all or none: as [`Recorder::check`] and [`Recorder::record`] for each.
+    pub(crate) fn record_column(
+        &mut self,
+        handle: u32,
+        values: impl Iterator<Item = f64> + Clone,
+    ) -> Result<(), Status> {
+        let slot = self.slots.get_mut(handle as usize).ok_or(Status::BadHandle)?;
+        let least = if slot.kind == MetricKind::Counter { 0.0 } else { f64::MIN };
+        // Without an early way out the loop is a vector's; NaN compares as neither.
+        if !values.clone().fold(true, |good, value| good & (value >= least) & (value <= f64::MAX)) {
+            return Err(Status::BadValue);
+        }
+        let (mut sum, mut last) = (0.0, None);
+        if slot.kind == MetricKind::Histogram {
+            for value in values {
+                sum += value;
+                // Counting the bounds below has no branch to mispredict; of many bounds a search looks at fewer.
+                let bucket = if slot.bounds.len() <= 16 {
+                    slot.bounds.iter().filter(|&&bound| bound < value).count()
+                } else {
+                    slot.bounds.partition_point(|&bound| bound < value)
+                };
+                if let Some(count) = slot.counts.get_mut(bucket) {
+                    *count = count.saturating_add(1);
+                }
+                last = Some(value);
+            }
+        } else {
+            for value in values {
+                sum += value;
+                last = Some(value);
+            }
+        }
+        let Some(last) = last else { return Ok(()) };
+        match slot.kind {
+            MetricKind::Gauge => slot.value = last,
+            // Beyond the range of doubles on the way, though each value is within it: held at its end.
+            _ => slot.add(if sum.is_nan() { 0.0 } else { sum }),
+        }
+        if !slot.touched {
+            slot.touched = true;
+            self.touched.push(handle);
+        }
+        Ok(())
     }
 
     /// What was recorded since it was last asked.

@@ -10,14 +10,13 @@ use crate::args;
 use crate::exit::{Exit, wrong};
 
 /// Path and contents of each file; `{name}`, `{file}`, `{query}` and `{sdk}` are filled in.
-const TEMPLATE: [(&str, &str); 7] = [
+const TEMPLATE: [(&str, &str); 6] = [
     ("Cargo.toml", include_str!("../../template/Cargo.toml.in")),
     ("src/lib.rs", include_str!("../../template/src/lib.rs.in")),
     ("README.md", include_str!("../../template/README.md.in")),
     ("query.toml", include_str!("../../template/query.toml.in")),
     ("sample.jsonl", include_str!("../../template/sample.jsonl")),
     (".gitignore", include_str!("../../template/gitignore")),
-    (".cargo/config.toml", include_str!("../../template/cargo/config.toml")),
 ];
 
 pub(crate) fn new(args: &args::New) -> anyhow::Result<Exit> {
