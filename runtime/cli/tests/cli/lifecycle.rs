@@ -94,7 +94,17 @@ fn a_standard_error_that_is_closed_is_no_reason_to_fail() {
     let mut command = weir(folder.path(), &["run", "q.toml"]);
     let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the command");
     drop(child.stderr.take());
-    std::thread::sleep(Duration::from_millis(500));
+    // Only once it catches the signal is there something to see.
+    let started = Instant::now();
+    let catches = |status: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+        mask & (1 << (libc::SIGTERM - 1)) != 0
+    };
+    while !catches(&fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default()) {
+        assert!(started.elapsed() < Duration::from_secs(60), "the command catches no signal");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     send(&child, libc::SIGTERM);
     assert_eq!(child.wait().expect("an end").code(), Some(0));
 }
