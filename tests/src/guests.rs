@@ -11,11 +11,10 @@ pub struct GuestMissing {
 
 impl std::fmt::Display for GuestMissing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (path, source) = (self.path.display(), &self.source);
         write!(
             f,
-            "cannot read the guest {}: {}; run `cargo xtask guests` to build it",
-            self.path.display(),
-            self.source
+            "cannot find {path}: {source}; `cargo xtask guests` builds guests, `cargo xtask test` sets up everything"
         )
     }
 }
