@@ -17,11 +17,11 @@ fn main() -> ExitCode {
     log_to_stderr(args.json);
     let done = match args.command {
         Command::Run(run) => command::run::run(&run, args.json),
-        Command::Check(check) => command::check::check(&check),
+        Command::Check(check) => command::check::check(&check, args.json),
         Command::Schema(schema) => command::schema::schema(&schema, args.json),
         Command::Inspect(inspect) => command::inspect::inspect(&inspect, args.json),
         Command::Try(try_out) => command::try_out::try_out(&try_out, args.json),
-        Command::New(new) => command::new::new(&new),
+        Command::New(new) => command::new::new(&new, args.json),
     };
     match done {
         Ok(exit) => exit.into(),

@@ -19,7 +19,7 @@ const TEMPLATE: [(&str, &str); 6] = [
     (".gitignore", include_str!("../../template/gitignore")),
 ];
 
-pub(crate) fn new(args: &args::New) -> anyhow::Result<Exit> {
+pub(crate) fn new(args: &args::New, json: bool) -> anyhow::Result<Exit> {
     let folder = Path::new(&args.name);
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     check_name(&name).map_err(wrong)?;
@@ -40,6 +40,10 @@ pub(crate) fn new(args: &args::New) -> anyhow::Result<Exit> {
         fs::write(&path, fill(text)).with_context(|| path.display().to_string())?;
     }
     let mut stdout = std::io::stdout().lock();
+    if json {
+        writeln!(stdout, "{}", serde_json::json!({ "made": folder.display().to_string() }))?;
+        return Ok(Exit::Done);
+    }
     writeln!(stdout, "made {}: cd {} && cargo test", folder.display(), folder.display())?;
     writeln!(stdout, "then: cargo build --release --target wasm32-unknown-unknown && weir run query.toml")?;
     Ok(Exit::Done)

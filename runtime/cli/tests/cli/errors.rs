@@ -29,6 +29,17 @@ kind = "stdouT"
     }
 }
 
+#[test]
+fn mistakes_are_told_to_machines_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("wrong.toml"), "name = \"wrong\"\nnmae = 1\n").expect("the query file");
+    let said = run(folder.path(), &["--json", "check", "wrong.toml"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(2), ""));
+    let told: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+    let problems = told["problems"].as_array().expect("problems");
+    assert!(problems.iter().any(|problem| problem["line"] == 2 && problem["key"] == "nmae"), "{told}");
+}
+
 fn bad_line_query(policy: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut lines = String::new();
