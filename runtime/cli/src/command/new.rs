@@ -35,9 +35,9 @@ pub(crate) fn new(args: &args::New, json: bool) -> anyhow::Result<Exit> {
     for (path, text) in TEMPLATE {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+            fs::create_dir_all(parent).map_err(|error| anyhow!("{}: {error}", parent.display()))?;
         }
-        fs::write(&path, fill(text)).with_context(|| path.display().to_string())?;
+        fs::write(&path, fill(text)).map_err(|error| anyhow!("{}: {error}", path.display()))?;
     }
     let mut stdout = std::io::stdout().lock();
     if json {
@@ -71,7 +71,7 @@ fn check_name(name: &str) -> anyhow::Result<()> {
 fn sdk_dependency(said: Option<&Path>) -> anyhow::Result<String> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-sdk");
     let folder: Option<PathBuf> = match said {
-        Some(folder) => Some(folder.canonicalize().with_context(|| format!("--sdk {}", folder.display()))?),
+        Some(folder) => Some(folder.canonicalize().map_err(|error| anyhow!("--sdk {}: {error}", folder.display()))?),
         None => beside.canonicalize().ok(),
     };
     match folder {

@@ -292,14 +292,14 @@ fn open(args: &args::Try, function: &Function) -> anyhow::Result<Box<dyn Decoder
     let schema = if format.carries_schema() {
         None
     } else {
-        Some(Arc::new(typed(format, file()?, function).with_context(name)?))
+        Some(Arc::new(typed(format, file()?, function).map_err(|error| wrong(anyhow!("{}: {error}", name())))?))
     };
     open_decoder(format, file()?, schema.as_ref(), BATCH_RECORDS).map_err(|error| wrong(anyhow!("{}: {error}", name())))
 }
 
 fn typed(format: Format, file: File, function: &Function) -> anyhow::Result<Schema> {
     const LOOK_AT: usize = 1000;
-    let inferred = infer_schema(format, file, LOOK_AT).map_err(wrong)?;
+    let inferred = infer_schema(format, file, LOOK_AT)?;
     let read = |field: &Field| function.input.iter().find(|input| input.name == field.name).cloned();
     let fields = inferred.fields().iter().map(|field| read(field).unwrap_or_else(|| field.clone())).collect();
     Ok(Schema::new(fields)?)

@@ -144,3 +144,13 @@ fn try_refuses_a_parameter_of_another_type() {
     "#]]
     .assert_eq(&said.err);
 }
+
+#[test]
+fn try_says_why_an_empty_file_is_no_input() {
+    let module = guest_path("flights").expect("the flights guest");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("empty.jsonl"), "").expect("a file");
+    let said = run(folder.path(), &["try", module.to_str().expect("UTF-8"), "-i", "empty.jsonl", "-f", "late"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.starts_with("error: empty.jsonl: no schema can be inferred"), "{}", said.err);
+}
