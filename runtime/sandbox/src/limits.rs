@@ -53,6 +53,27 @@ pub struct Limits {
     pub series_max: usize,
     /// The label values of one series together. Default 1 KiB.
     pub series_label_bytes_max: usize,
+    /// Log lines of a batch together, escaped; further ones are dropped and counted. Default 64 KiB.
+    pub log_bytes_batch_max: usize,
+    /// CPU time that compiling a module may take, optimising it included. Default 10 s: a hundred times what the largest
+    /// ordinary module takes.
+    pub compile_cpu_s_max: u64,
+    /// Address space that the process which compiles a module may take. Default 1 GiB.
+    pub compile_memory_bytes_max: usize,
+    /// Instances of the tenant that may live at once, in all its queries. Default 64: a query has one for each stage.
+    pub instances_max: usize,
+    /// Share of one core that the tenant's functions may take, in percent, in all its queries; 200 is two cores. Beyond
+    /// it they wait. `None`, the default, takes what others leave.
+    pub cpu_percent_max: Option<u32>,
+    /// The tenant's part of the cores where several tenants want more than there is: one of 200 gets twice what one of
+    /// 100 does. Default 100.
+    pub cpu_weight: u32,
+    /// The longest pause before the next batch of a function that keeps ending badly; pauses double up to it. 0 makes
+    /// none. Default 10,000 ms.
+    pub trap_pause_ms_max: u64,
+    /// Whether the tenant's code checks every memory access by itself, with speculation barred, instead of leaving that
+    /// to guard pages. Default false: it costs a half more on filters and twice as much on maps.
+    pub hardened: bool,
 }
 
 impl Default for Limits {
@@ -75,6 +96,14 @@ impl Default for Limits {
             log_line_bytes_max: 1 << 10,
             series_max: 2_000,
             series_label_bytes_max: 1 << 10,
+            log_bytes_batch_max: 64 << 10,
+            compile_cpu_s_max: 10,
+            compile_memory_bytes_max: 1 << 30,
+            instances_max: 64,
+            cpu_percent_max: None,
+            cpu_weight: 100,
+            trap_pause_ms_max: 10_000,
+            hardened: false,
         }
     }
 }
@@ -94,6 +123,17 @@ pub struct LimitsError {
 }
 
 impl Limits {
+    /// The fields that are one value for all of a tenant: no stage has its own.
+    pub const OF_TENANT: [&str; 7] = [
+        "compile_cpu_s_max",
+        "compile_memory_bytes_max",
+        "instances_max",
+        "cpu_percent_max",
+        "cpu_weight",
+        "trap_pause_ms_max",
+        "hardened",
+    ];
+
     /// Refuses values under which nothing could run, and values that the engine cannot keep.
     ///
     /// # Errors
@@ -122,6 +162,14 @@ impl Limits {
             ("log_line_bytes_max", self.log_line_bytes_max as u64, 0, PAGE as u64),
             ("series_max", self.series_max as u64, 1, 1_000_000),
             ("series_label_bytes_max", self.series_label_bytes_max as u64, 0, PAGE as u64),
+            ("log_bytes_batch_max", self.log_bytes_batch_max as u64, 0, GIB as u64),
+            ("compile_cpu_s_max", self.compile_cpu_s_max, 2, 3600),
+            // The compiler itself takes some 100 MiB of address space.
+            ("compile_memory_bytes_max", self.compile_memory_bytes_max as u64, (256 << 20) as u64, 64 * GIB as u64),
+            ("instances_max", self.instances_max as u64, 1, 20_000),
+            ("cpu_percent_max", u64::from(self.cpu_percent_max.unwrap_or(1)), 1, 100_000),
+            ("cpu_weight", u64::from(self.cpu_weight), 1, 10_000),
+            ("trap_pause_ms_max", self.trap_pause_ms_max, 0, hour_ms),
         ];
         match ranges.into_iter().find(|&(_, value, least, most)| value < least || value > most) {
             Some((name, value, least, most)) => Err(LimitsError { name, value, least, most }),

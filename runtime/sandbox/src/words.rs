@@ -10,6 +10,8 @@ const LAST_WORDS_BYTES_MAX: usize = 1 << 10;
 #[derive(Default)]
 pub(crate) struct Words {
     logs: Vec<LogLine>,
+    // Of all of `logs`.
+    bytes: usize,
     dropped: u64,
     // As the guest said it, but for its length: most last words are replaced or never asked for.
     last: Option<String>,
@@ -22,7 +24,13 @@ impl Words {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        self.logs.push(LogLine { level, text: clean_within(text, limits.log_line_bytes_max) });
+        let text = clean_within(text, limits.log_line_bytes_max);
+        if text.len() > limits.log_bytes_batch_max.saturating_sub(self.bytes) {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(text.len());
+        self.logs.push(LogLine { level, text });
     }
 
     /// Keeps the text that goes with an end to come.
@@ -38,6 +46,7 @@ impl Words {
     }
 
     pub(crate) fn take_logs(&mut self) -> (Vec<LogLine>, u64) {
+        self.bytes = 0;
         (std::mem::take(&mut self.logs), std::mem::take(&mut self.dropped))
     }
 

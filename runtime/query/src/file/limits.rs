@@ -11,7 +11,16 @@ pub(super) fn read(mut table: Table<'_>) -> Limits {
     macro_rules! read {
         ($($field:ident: $read:ident),+ $(,)?) => {
             // Lists every field: one that the sandbox adds and this reader does not know is an error here.
-            let Limits { $($field: _),+ } = &limits;
+            let Limits {
+                $($field: _,)+
+                compile_cpu_s_max: _,
+                compile_memory_bytes_max: _,
+                instances_max: _,
+                cpu_percent_max: _,
+                cpu_weight: _,
+                trap_pause_ms_max: _,
+                hardened: _,
+            } = &limits;
             $(if let Some(item) = table.optional(stringify!($field)) {
                 let mut alone = Limits::default();
                 if let Some(value) = $read(&item) {
@@ -45,6 +54,7 @@ pub(super) fn read(mut table: Table<'_>) -> Limits {
         log_line_bytes_max: size,
         series_max: size,
         series_label_bytes_max: size,
+        log_bytes_batch_max: size,
     }
     table.finish("`limits`");
     limits
