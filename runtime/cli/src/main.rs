@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod engine;
 mod exit;
 mod live;
 
@@ -13,6 +14,10 @@ use crate::args::{Args, Command};
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
+    // Before anything else: a worker takes no arguments of a person's, and confines itself at once.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == engine::COMPILE_WORKER) {
+        return weir_sandbox::compile_worker();
+    }
     let args = Args::parse();
     log_to_stderr(args.json);
     let done = match args.command {

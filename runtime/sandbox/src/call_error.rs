@@ -1,6 +1,7 @@
 //! Why a batch could not be answered.
 
 use std::fmt;
+use std::time::Duration;
 
 use weir_batch::BatchError;
 
@@ -27,6 +28,8 @@ pub struct CallContext {
     pub function: String,
     /// What was running.
     pub phase: Phase,
+    /// How long the call waited while others ran.
+    pub waited: Duration,
     /// The rows of the batch that count.
     pub rows: usize,
     /// The row at which it ended, among those of the batch that count, where that is known.
@@ -75,7 +78,7 @@ pub enum TrapCause {
     /// The time is used up.
     #[error("deadline passed: limit {limit_ms} ms")]
     Deadline {
-        /// The time that was given.
+        /// The time that was given, in which the call ran: what it waited while others ran is not counted.
         limit_ms: u64,
     },
     /// A limit of the tenant.
@@ -115,6 +118,15 @@ pub enum TrapCause {
     PoolExhausted {
         /// The slots there are.
         limit: u32,
+    },
+    /// The tenant has as many instances as it may.
+    #[error(transparent)]
+    InstanceQuota(LimitExceeded),
+    /// The tenant is quarantined.
+    #[error("the tenant is quarantined since the host panicked in one of its calls: {reason}")]
+    Quarantined {
+        /// What the panic said.
+        reason: String,
     },
     /// The batch is not of the schema that the function was bound to.
     #[error("the batch has the schema ({found}), and the function was bound to ({expected})")]
@@ -197,6 +209,8 @@ impl TrapCause {
             TrapCause::Failed { .. } => "failed",
             TrapCause::MalformedOutput(_) => "malformed_output",
             TrapCause::PoolExhausted { .. } => "pool_exhausted",
+            TrapCause::InstanceQuota(_) => "instances_limit",
+            TrapCause::Quarantined { .. } => "quarantined",
             TrapCause::Schema { .. } => "schema",
             TrapCause::WrongModule => "wrong_module",
             TrapCause::HostPanic { .. } => "host_panic",
@@ -216,7 +230,8 @@ impl CallError {
     pub fn fault(&self) -> Fault {
         match self.cause {
             TrapCause::PoolExhausted { .. } => Fault::External,
-            TrapCause::Schema { .. }
+            TrapCause::Quarantined { .. }
+            | TrapCause::Schema { .. }
             | TrapCause::WrongModule
             | TrapCause::HostPanic { .. }
             | TrapCause::Batch(_)
@@ -227,7 +242,13 @@ impl CallError {
 
     /// Whether the same call may end otherwise at another time: guests are deterministic, but time is not.
     pub fn retryable(&self) -> bool {
-        matches!(self.cause, TrapCause::PoolExhausted { .. } | TrapCause::Deadline { .. })
+        matches!(self.cause, TrapCause::PoolExhausted { .. } | TrapCause::InstanceQuota(_) | TrapCause::Deadline { .. })
+    }
+
+    /// Whether nothing of the batch was run, for want of an instance, so that the same call can be made again once
+    /// others have ended.
+    pub fn no_instance(&self) -> bool {
+        matches!(self.cause, TrapCause::PoolExhausted { .. } | TrapCause::InstanceQuota(_))
     }
 }
 
@@ -253,7 +274,7 @@ impl fmt::Display for CallError {
 impl std::error::Error for CallError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
-            TrapCause::Limit(limit) => Some(limit),
+            TrapCause::Limit(limit) | TrapCause::InstanceQuota(limit) => Some(limit),
             TrapCause::MalformedOutput(malformed) => Some(malformed),
             TrapCause::Batch(error) => Some(error),
             _ => None,

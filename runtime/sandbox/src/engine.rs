@@ -1,19 +1,24 @@
 //! The process's one engine.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use wasmtime::{
-    Config, Enabled, InstanceAllocationStrategy, Linker, OptLevel, PoolingAllocationConfig, Strategy,
-    WasmBacktraceDetails,
-};
+use wasmtime::Linker;
 
+use crate::compile::{
+    Allocation, Artefact, Cache, CacheConfig, CacheError, CacheKey, CacheUse, CodeSettings, CompileCost, Compiler, Job,
+    Tier, Trusted, Turnstile, compile_here, load,
+};
+use crate::gate::Gate;
+use crate::module::{Code, Origin};
+use crate::presence::Presences;
 use crate::state::State;
-use crate::{Limits, Module, Refusal, TenantId, admission, host};
+use crate::ticker::Ticker;
+use crate::{Limits, Module, ModuleDigest, Refusal, TenantId, admission, host};
 
 /// How the engine is set up; each field falls back to its default.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -34,16 +39,33 @@ pub struct EngineConfig {
     /// Memory of a slot that is kept and cleared, instead of being given back, when its instance ends. Default
     /// 512 KiB: what a typical guest touches.
     pub keep_resident_bytes: usize,
+    /// Guests that run at the same time. Default: one for each core. The runtime that polls calls needs more threads
+    /// than that, or calls cannot queue by tenant and are taken in whatever order it polls them.
+    pub guests_running_max: usize,
+    /// Modules that are compiled at the same time, of different tenants. Default: half of the cores, at least one.
+    pub compilations_max: usize,
+    /// Where modules are compiled. Default: in this process, which is for modules that are trusted; a program that
+    /// takes modules from tenants gives itself as a worker.
+    #[serde(skip)]
+    pub compiler: Compiler,
+    /// Where compiled code is kept. Default: nowhere.
+    #[serde(skip)]
+    pub cache: Option<CacheConfig>,
 }
 
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
         EngineConfig {
             instances_max: 1_000,
             fuel: true,
             epoch_tick_ms: 2,
             guest_stack_bytes: 512 << 10,
             keep_resident_bytes: 512 << 10,
+            guests_running_max: cores,
+            compilations_max: cores.div_ceil(2),
+            compiler: Compiler::InProcess,
+            cache: None,
         }
     }
 }
@@ -70,6 +92,9 @@ pub enum EngineError {
     /// No thread for the ticker.
     #[error("the engine's ticker could not be started")]
     Ticker(#[source] std::io::Error),
+    /// The code cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
 }
 
 /// The compiler, the pool of instances and the ticker. One a process; a clone is a reference count.
@@ -79,12 +104,23 @@ pub struct Engine {
 }
 
 struct Inner {
+    config: EngineConfig,
+    guarded: Variant,
+    // Made when the first tenant asks for it: most processes have none.
+    hardened: OnceLock<Result<Variant, String>>,
+    presences: Presences,
+    turnstile: Arc<Turnstile>,
+    cache: Option<Cache>,
+    // Dropped with the last clone, which ends the ticker's thread.
+    ticker: Ticker,
+}
+
+/// An engine of wasmtime, for code of one form.
+struct Variant {
     engine: wasmtime::Engine,
     linker: Linker<State>,
-    fuel: bool,
+    settings: CodeSettings,
     instances_max: u32,
-    // Dropped with the last clone, which ends the ticker's thread.
-    _ticker: Ticker,
 }
 
 impl Engine {
@@ -92,53 +128,198 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Values that make no sense, or a machine that does not give what is needed.
+    /// Values that make no sense, a machine that does not give what is needed, or a cache that cannot be used.
     pub fn new(config: &EngineConfig) -> Result<Engine, EngineError> {
         config.validate()?;
-        let (engine, instances_max) = config.build()?;
-        let failed = |error: wasmtime::Error| EngineError::Wasmtime(format!("{error:#}"));
-        let linker = host::linker(&engine).map_err(failed)?;
-        let ticker = Ticker::start(engine.clone(), Duration::from_millis(config.epoch_tick_ms))?;
-        Ok(Engine { inner: Arc::new(Inner { engine, linker, fuel: config.fuel, instances_max, _ticker: ticker }) })
+        let guarded = config.variant(false)?;
+        let cache = config.cache.as_ref().map(Cache::open).transpose()?;
+        let gate = Arc::new(Gate::new(config.guests_running_max));
+        let ticker = Ticker::start(Duration::from_millis(config.epoch_tick_ms), Arc::clone(&gate));
+        let ticker = ticker.map_err(EngineError::Ticker)?;
+        ticker.add(&guarded.engine);
+        Ok(Engine {
+            inner: Arc::new(Inner {
+                config: config.clone(),
+                guarded,
+                hardened: OnceLock::new(),
+                presences: Presences::new(gate),
+                turnstile: Turnstile::new(config.compilations_max),
+                cache,
+                ticker,
+            }),
+        })
     }
 
-    /// Checks a module and compiles it. Nothing of it runs. Takes tens of milliseconds of the calling thread.
+    /// Checks a module, and finds or makes code for it. Nothing of it runs. Takes milliseconds to seconds of the calling
+    /// thread. With a worker, the code is that of [`Tier::Baseline`] at first, and better code takes its place when it
+    /// is there: see [`Module::wait_optimised`].
     ///
     /// # Errors
     ///
     /// The first thing that keeps the module from being admitted.
     pub fn admit(&self, tenant: &TenantId, bytes: &[u8], limits: &Limits) -> Result<Arc<Module>, Refusal> {
         limits.validate()?;
+        let presence = self.inner.presences.of(tenant, limits);
+        if let Some(reason) = presence.quarantined() {
+            return Err(Refusal::Quarantined { reason });
+        }
         let admitted = admission::check(bytes, limits)?;
         let started = Instant::now();
-        let compiled = wasmtime::Module::new(&self.inner.engine, bytes)
-            .map_err(|error| Refusal::Compile(crate::text::clean_to(&format!("{error:#}"), 400)))?;
-        Module::new(self, tenant, bytes, admitted, compiled, started.elapsed(), limits)
+        let variant = self.variant(limits.hardened)?;
+        let digest = ModuleDigest::of(bytes);
+        let key = CacheKey::new(&variant.engine, variant.settings, tenant, digest);
+        let most = (limits.native_bytes_max as u64).saturating_mul(4).saturating_add(4 << 20);
+        if let Some(found) = self.inner.cache.as_ref().and_then(|cache| cache.find(&key, most)) {
+            let code = variant.code(&found.code, found.tier, limits)?;
+            let cost = CompileCost { time: started.elapsed(), ..CompileCost::default() };
+            return Ok(Module::new(self, tenant, digest, bytes.len(), admitted, presence, code, cost, Origin::Cache));
+        }
+        let pass = self.inner.turnstile.enter(tenant)?;
+        let made = |artefact: &Artefact| variant.code(&artefact.code, artefact.tier, limits);
+        let module = |artefact: &Artefact, code| {
+            let cost = artefact.cost;
+            Module::new(self, tenant, digest, bytes.len(), admitted, presence, code, cost, Origin::Compiler)
+        };
+        match &self.inner.config.compiler {
+            Compiler::InProcess => {
+                let artefact = compile_here(&variant.engine, bytes)?;
+                let code = made(&artefact)?;
+                self.keep(&key, &artefact);
+                Ok(module(&artefact, code))
+            }
+            Compiler::Worker { program, arguments } => {
+                let mut worker = Worker::start(program, arguments, variant.settings, bytes, limits)?;
+                let artefact = worker.next()?;
+                let code = made(&artefact)?;
+                let module = module(&artefact, code);
+                module.expect_better();
+                let (weak, engine, limits) = (Arc::downgrade(&module), self.clone(), limits.clone());
+                worker.then(move |better| {
+                    // The pass is kept until the worker is done.
+                    let _pass = pass;
+                    let better = better.and_then(|artefact| {
+                        let code = engine.variant(limits.hardened)?.code(&artefact.code, artefact.tier, &limits)?;
+                        Ok((code, artefact))
+                    });
+                    let kept = better.as_ref().map_or(&artefact, |(_, better)| better);
+                    engine.keep(&key, kept);
+                    if let Some(module) = weak.upgrade() {
+                        module.improve(better.map(|(code, artefact)| (code, artefact.cost)));
+                    }
+                });
+                Ok(module)
+            }
+        }
+    }
+
+    fn keep(&self, key: &CacheKey, artefact: &Artefact) {
+        if let Some(cache) = &self.inner.cache {
+            cache.keep(key, artefact.tier, &artefact.code);
+        }
+    }
+
+    /// Runs the tenant's functions again after a quarantine; whether there was one. A tenant is quarantined when the
+    /// host panicked in one of its calls: until somebody has looked, that has to be taken for an attack that found
+    /// something.
+    pub fn release(&self, tenant: &TenantId) -> bool {
+        self.inner.presences.release(tenant)
     }
 
     /// How many instances may live at once: what was configured, or as many as the machine gave room for.
     pub fn instances_max(&self) -> u32 {
-        self.inner.instances_max
+        self.inner.guarded.instances_max
     }
 
     /// Whether fuel is metered.
     pub fn fuel(&self) -> bool {
-        self.inner.fuel
+        self.inner.config.fuel
     }
 
-    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
-        &self.inner.engine
+    /// What came of the code cache so far; nothing where there is none.
+    pub fn cache_use(&self) -> CacheUse {
+        self.inner.cache.as_ref().map(Cache::counts).unwrap_or_default()
     }
 
-    pub(crate) fn linker(&self) -> &Linker<State> {
-        &self.inner.linker
+    pub(crate) fn presences(&self) -> &Presences {
+        &self.inner.presences
+    }
+
+    fn variant(&self, hardened: bool) -> Result<&Variant, Refusal> {
+        if !hardened {
+            return Ok(&self.inner.guarded);
+        }
+        let made = self.inner.hardened.get_or_init(|| {
+            let variant = self.inner.config.variant(true).map_err(|error| error.to_string())?;
+            self.inner.ticker.add(&variant.engine);
+            Ok(variant)
+        });
+        made.as_ref().map_err(|reason| Refusal::Engine(reason.clone()))
     }
 }
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { fuel, instances_max, .. } = &*self.inner;
-        f.debug_struct("Engine").field("fuel", fuel).field("instances_max", instances_max).finish_non_exhaustive()
+        f.debug_struct("Engine").field("config", &self.inner.config).finish_non_exhaustive()
+    }
+}
+
+impl Variant {
+    /// Code that is ready to be instantiated, and within the tenant's limit.
+    fn code(&self, code: &Trusted, tier: Tier, limits: &Limits) -> Result<Code, Refusal> {
+        let module = load(&self.engine, code)?;
+        Code::new(&self.linker, &module, tier, self.instances_max, limits)
+    }
+}
+
+/// A job on a thread of its own: a worker is ended by the kernel with the thread that started it.
+struct Worker {
+    first: mpsc::Receiver<Result<Artefact, Refusal>>,
+    then: Sender<Then>,
+}
+
+type Then = Box<dyn FnOnce(Result<Artefact, Refusal>) + Send>;
+
+impl Worker {
+    fn start(
+        program: &std::path::Path,
+        arguments: &[String],
+        settings: CodeSettings,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Worker, Refusal> {
+        let (send, first) = mpsc::channel();
+        let (then, next) = mpsc::channel::<Then>();
+        let (program, arguments) = (program.to_owned(), arguments.to_vec());
+        let (bytes, limits) = (bytes.to_vec(), limits.clone());
+        let run = move || {
+            let mut job = match Job::start(&program, &arguments, settings, &bytes, &limits) {
+                Ok(job) => job,
+                // Nobody listens where the caller has gone.
+                Err(refusal) => return drop(send.send(Err(refusal))),
+            };
+            drop(bytes);
+            let baseline = job.next();
+            let failed = baseline.is_err();
+            if send.send(baseline).is_err() || failed {
+                return;
+            }
+            if let Ok(then) = next.recv() {
+                then(job.next());
+            }
+        };
+        let thread = thread::Builder::new().name("weir-compile".to_owned()).spawn(run);
+        thread.map_err(|error| Refusal::Worker(error.to_string()))?;
+        Ok(Worker { first, then })
+    }
+
+    fn next(&mut self) -> Result<Artefact, Refusal> {
+        self.first.recv().unwrap_or_else(|_| Err(Refusal::Worker("its thread ended".to_owned())))
+    }
+
+    /// What to do with the better code, or with the reason why there is none.
+    fn then(self, then: impl FnOnce(Result<Artefact, Refusal>) + Send + 'static) {
+        // Without the thread there is no better code, and nobody to say so.
+        drop(self.then.send(Box::new(then)));
     }
 }
 
@@ -149,6 +330,8 @@ impl EngineConfig {
             ("epoch_tick_ms", self.epoch_tick_ms, 1, 1_000),
             ("guest_stack_bytes", self.guest_stack_bytes as u64, 16 << 10, 8 << 20),
             ("keep_resident_bytes", self.keep_resident_bytes as u64, 0, 1 << 30),
+            ("guests_running_max", self.guests_running_max as u64, 1, 1_024),
+            ("compilations_max", self.compilations_max as u64, 1, 1_024),
         ];
         match ranges.into_iter().find(|&(_, value, least, most)| value < least || value > most) {
             Some((name, value, least, most)) => Err(EngineError::Config { name, value, least, most }),
@@ -156,12 +339,18 @@ impl EngineConfig {
         }
     }
 
-    /// The engine, and how many instances it has room for: fewer than asked for where address space is short.
-    fn build(&self) -> Result<(wasmtime::Engine, u32), EngineError> {
+    /// An engine with as many instances as asked for, or fewer where address space is short.
+    fn variant(&self, hardened: bool) -> Result<Variant, EngineError> {
+        let settings = CodeSettings { fuel: self.fuel, hardened };
         let mut instances = self.instances_max;
-        loop {
-            match wasmtime::Engine::new(&self.wasmtime(instances)) {
-                Ok(engine) => return Ok((engine, instances)),
+        let engine = loop {
+            let allocation = Allocation::Pool {
+                instances,
+                guest_stack_bytes: self.guest_stack_bytes,
+                keep_resident_bytes: self.keep_resident_bytes,
+            };
+            match wasmtime::Engine::new(&settings.wasmtime(Tier::Optimised, allocation)) {
+                Ok(engine) => break engine,
                 Err(error) if instances == 1 => return Err(EngineError::Wasmtime(format!("{error:#}"))),
                 Err(error) => {
                     let fewer = (instances / 4).max(1);
@@ -169,90 +358,8 @@ impl EngineConfig {
                     instances = fewer;
                 }
             }
-        }
-    }
-
-    fn wasmtime(&self, instances: u32) -> Config {
-        let mut pool = PoolingAllocationConfig::new();
-        pool.total_core_instances(instances)
-            .total_memories(instances)
-            .total_tables(instances.saturating_mul(admission::TABLES_MAX))
-            .total_stacks(instances)
-            .total_gc_heaps(0)
-            .max_memories_per_module(1)
-            .max_tables_per_module(admission::TABLES_MAX)
-            // The tenant's own limits are held by the store's limiter; these are what a slot can hold at most.
-            .max_memory_size(4 << 30)
-            .table_elements(100_000)
-            .linear_memory_keep_resident(self.keep_resident_bytes)
-            .table_keep_resident(64 << 10)
-            .async_stack_keep_resident(64 << 10)
-            .pagemap_scan(Enabled::Auto);
-
-        let mut config = Config::new();
-        config
-            .strategy(Strategy::Cranelift)
-            .cranelift_opt_level(OptLevel::Speed)
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-            .memory_init_cow(true)
-            .max_wasm_stack(self.guest_stack_bytes)
-            // Host functions run on the guest's stack and need room beside it.
-            .async_stack_size(self.guest_stack_bytes + (1 << 20))
-            .consume_fuel(self.fuel)
-            .epoch_interruption(true)
-            .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-            // Replay gives the same bytes.
-            .cranelift_nan_canonicalization(true)
-            .relaxed_simd_deterministic(true)
-            .wasm_reference_types(true)
-            .wasm_bulk_memory(true)
-            .wasm_multi_value(true)
-            .wasm_simd(true)
-            .wasm_relaxed_simd(true)
-            .wasm_gc(false)
-            .gc_support(false)
-            .wasm_function_references(false)
-            .wasm_exceptions(false)
-            .wasm_tail_call(false)
-            .wasm_memory64(false)
-            .wasm_multi_memory(false)
-            .wasm_wide_arithmetic(false)
-            .wasm_custom_page_sizes(false)
-            .wasm_stack_switching(false)
-            .wasm_extended_const(false)
-            .wasm_shared_everything_threads(false)
-            .shared_memory(false);
-        config
-    }
-}
-
-/// Moves the engine's epoch on at a steady pace, until it is dropped.
-struct Ticker {
-    // Dropping the sender wakes the thread and ends it.
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Ticker {
-    fn start(engine: wasmtime::Engine, tick: Duration) -> Result<Ticker, EngineError> {
-        let (stop, stopped) = mpsc::channel();
-        let run = move || {
-            while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
-                engine.increment_epoch();
-            }
         };
-        let thread = thread::Builder::new().name("weir-epoch".to_owned()).spawn(run).map_err(EngineError::Ticker)?;
-        Ok(Ticker { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the engine's ticker panicked");
-        }
+        let linker = host::linker(&engine).map_err(|error| EngineError::Wasmtime(format!("{error:#}")))?;
+        Ok(Variant { engine, linker, settings, instances_max: instances })
     }
 }

@@ -6,15 +6,19 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, TypedFunc, UpdateDeadline, WasmBacktrace};
 use weir_abi::{CALL_PREFIX, INIT_PREFIX, MEMORY};
 use weir_batch::Batch;
 
+use crate::clock::Clock;
 use crate::columns::rows_without_nulls;
+use crate::gate::Queue;
 use crate::output::{Finished, FinishedRelation};
-use crate::state::{Deadline, State};
+use crate::presence::Counted;
+use crate::state::State;
 use crate::text::{clean_display, clean_to};
 use crate::{
     Bound, CallContext, CallError, Kind, Limits, Malformed, MetricBatch, Module, Outcome, OutputShape, Phase, RowCode,
@@ -45,17 +49,21 @@ pub struct Instance {
     // Taken out for the time of a call, and put back only if that ended well.
     live: Option<Live>,
     instantiations: u64,
+    clock: Arc<Clock>,
 }
 
 /// An instance that holds a slot of the pool.
 struct Live {
+    // Dropped before its slot counts as free again.
     store: Store<State>,
     call: TypedFunc<i32, i32>,
+    _counted: Counted,
 }
 
 impl Instance {
     /// An instance to be. `bound` must be of a function of this module.
     pub fn new(module: &Arc<Module>, bound: &Arc<Bound>, limits: &Limits) -> Instance {
+        module.presence().account().adopt(limits);
         Instance {
             module: Arc::clone(module),
             bound: Arc::clone(bound),
@@ -63,6 +71,7 @@ impl Instance {
             isolation: Isolation::Reuse,
             live: None,
             instantiations: 0,
+            clock: Arc::new(Clock::new()),
         }
     }
 
@@ -103,10 +112,15 @@ impl Instance {
         if shown.batch.is_empty() {
             return self.unasked(batch, shown, started);
         }
+        if let Some(reason) = self.module.presence().quarantined() {
+            return Err(self.error(batch, Phase::Batch, TrapCause::Quarantined { reason }));
+        }
 
+        let mut turn = self.module.presence().account().queue();
+        let mut waited = Duration::ZERO;
         let mut live = match self.live.take() {
             Some(live) => live,
-            None => self.instantiate(batch).await?,
+            None => self.instantiate(batch, &mut turn, &mut waited).await?,
         };
         live.begin(&shown.batch, &self.limits);
         let rows = i32::try_from(shown.batch.rows()).map_err(|_| {
@@ -114,7 +128,8 @@ impl Instance {
             let cause = crate::LimitExceeded::count("rows of a batch", i32::MAX as usize, 0, rows);
             self.error(batch, Phase::Batch, cause.into())
         })?;
-        let called = contain(live.call.call_async(&mut live.store, rows)).await;
+        let called = contain(&mut turn, &self.clock, &mut waited, live.call.call_async(&mut live.store, rows)).await;
+        let answered = Instant::now();
         let called = match called {
             Ok(0) => settle_all(&mut live.store, self.limits.fuel_batch_max),
             // A guest that was refused output and gives up fails because of that.
@@ -123,7 +138,7 @@ impl Instance {
             }
             Err(ended) => {
                 let (cause, backtrace) = self.explain(ended, live.store.data_mut(), Phase::Batch);
-                return Err(self.context(batch, &shown, cause, backtrace, live.store.data_mut()));
+                return Err(self.context(batch, &shown, cause, backtrace, live.store.data_mut(), waited));
             }
         };
         let composed = called.and_then(|()| {
@@ -137,7 +152,9 @@ impl Instance {
         });
         let ((output, mut failed, filtered), metrics) = match composed {
             Ok(composed) => composed,
-            Err(cause) => return Err(self.context(batch, &shown, cause, Vec::new(), live.store.data_mut())),
+            Err(cause) => {
+                return Err(self.context(batch, &shown, cause, Vec::new(), live.store.data_mut(), waited));
+            }
         };
 
         for failure in &mut failed {
@@ -155,7 +172,9 @@ impl Instance {
         if self.isolation == Isolation::Reuse {
             self.live = Some(live);
         }
-        let usage = Usage { fuel, time: started.elapsed(), host_calls, memory_bytes };
+        // What the host does with an answer is the tenant's too.
+        self.module.presence().account().charge(answered.elapsed());
+        let usage = Usage { fuel, time: started.elapsed(), waited, host_calls, memory_bytes };
         Ok(Outcome { output, failed, filtered, metrics, logs, logs_dropped, usage })
     }
 
@@ -183,32 +202,42 @@ impl Instance {
         })
     }
 
-    async fn instantiate(&mut self, batch: &Arc<Batch>) -> Result<Live, CallError> {
+    async fn instantiate(
+        &mut self,
+        batch: &Arc<Batch>,
+        turn: &mut Queue,
+        waited: &mut Duration,
+    ) -> Result<Live, CallError> {
+        let counted = self.module.presence().count(&self.limits);
+        let counted = counted.map_err(|limit| self.error(batch, Phase::Start, TrapCause::InstanceQuota(limit)))?;
         self.instantiations = self.instantiations.saturating_add(1);
-        let engine = self.module.engine();
+        let code = self.module.code();
         let limits = Arc::clone(&self.limits);
-        let deadline = deadline_in(limits.deadline_init_ms_max);
-        let state = State::new(Arc::clone(&self.bound), Arc::clone(&limits), engine.fuel(), deadline);
-        let mut store = Store::new(engine.wasmtime(), state);
+        self.clock.start(limits.deadline_init_ms_max);
+        let fuel = self.module.engine().fuel();
+        let state = State::new(Arc::clone(&self.bound), Arc::clone(&limits), fuel, Arc::clone(&self.clock));
+        let mut store = Store::new(code.pre.module().engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.epoch_deadline_callback(|mut context| {
             let state = context.data_mut();
-            if Instant::now() < state.deadline.at {
-                return Ok(UpdateDeadline::Yield(1));
-            }
-            state.ended = Some(TrapCause::Deadline { limit_ms: state.deadline.limit_ms });
+            let Some(limit_ms) = state.clock.overdue() else { return Ok(UpdateDeadline::Yield(1)) };
+            state.ended = Some(TrapCause::Deadline { limit_ms });
             Err(crate::host::Ended.into())
         });
         store.set_epoch_deadline(1);
         refuel(&mut store, limits.fuel_init_max);
 
         let shown = Shown { batch: Arc::clone(batch), kept: None };
-        let instantiated = contain(self.module.pre().instantiate_async(&mut store)).await;
+        let instantiated = contain(turn, &self.clock, waited, code.pre.instantiate_async(&mut store)).await;
         let instance = match instantiated {
             Ok(instance) => instance,
+            Err(GuestEnd::Error(error)) if error.is::<PoolConcurrencyLimitError>() => {
+                let cause = TrapCause::PoolExhausted { limit: code.pool_instances };
+                return Err(self.error(batch, Phase::Start, cause));
+            }
             Err(ended) => {
                 let (cause, backtrace) = self.explain(ended, store.data_mut(), Phase::Start);
-                return Err(self.context(batch, &shown, cause, backtrace, store.data_mut()));
+                return Err(self.context(batch, &shown, cause, backtrace, store.data_mut(), *waited));
             }
         };
         store.data_mut().memory = instance.get_memory(&mut store, MEMORY);
@@ -219,19 +248,19 @@ impl Instance {
             return Err(self.error(batch, Phase::Init, TrapCause::WrongModule));
         };
         if let Ok(init) = instance.get_typed_func::<(), i32>(&mut store, &format!("{INIT_PREFIX}{name}")) {
-            let cause = match contain(init.call_async(&mut store, ())).await {
+            let cause = match contain(turn, &self.clock, waited, init.call_async(&mut store, ())).await {
                 Ok(0) => None,
                 Ok(code) => Some((TrapCause::Failed { code }, Vec::new())),
                 Err(ended) => Some(self.explain(ended, store.data_mut(), Phase::Init)),
             };
             if let Some((cause, backtrace)) = cause {
-                return Err(self.context(batch, &shown, cause, backtrace, store.data_mut()));
+                return Err(self.context(batch, &shown, cause, backtrace, store.data_mut(), *waited));
             }
         }
         if let Err(cause) = settle_all(&mut store, self.limits.fuel_init_max) {
-            return Err(self.context(batch, &shown, cause, Vec::new(), store.data_mut()));
+            return Err(self.context(batch, &shown, cause, Vec::new(), store.data_mut(), *waited));
         }
-        let mut live = Live { store, call };
+        let mut live = Live { store, call, _counted: counted };
         let init_fuel = live.fuel_used(self.limits.fuel_init_max);
         live.store.data_mut().meter.init_fuel = init_fuel;
         live.store.data_mut().phase = Phase::Batch;
@@ -247,9 +276,6 @@ impl Instance {
         let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
         if let Some(cause) = state.ended.take() {
             return (cause, backtrace);
-        }
-        if error.is::<PoolConcurrencyLimitError>() {
-            return (TrapCause::PoolExhausted { limit: self.module.engine().instances_max() }, backtrace);
         }
         let fuel = if phase == Phase::Batch { self.limits.fuel_batch_max } else { self.limits.fuel_init_max };
         // A guest that was refused memory or output gives up, as a rule, by a panic.
@@ -275,7 +301,13 @@ impl Instance {
         mut cause: TrapCause,
         backtrace: Vec<String>,
         state: &mut State,
+        waited: Duration,
     ) -> CallError {
+        if let TrapCause::HostPanic { message } = &cause {
+            let (presence, tenant) = (self.module.presence(), self.module.tenant());
+            tracing::error!(%tenant, "the host panicked in a call, and its tenant is quarantined: {message}");
+            self.module.engine().presences().quarantine(tenant, presence, message);
+        }
         let mut row = match &mut cause {
             TrapCause::MalformedOutput(Malformed::FailedRow { row } | Malformed::MissingRow { row }) => {
                 *row = shown.original(*row);
@@ -292,7 +324,7 @@ impl Instance {
         let mut error = self.error(batch, phase, cause);
         let (logs, logs_dropped) = state.words.take_logs();
         let last_words = state.words.take_last();
-        *error.context = CallContext { row, backtrace, logs, logs_dropped, last_words, ..*error.context };
+        *error.context = CallContext { waited, row, backtrace, logs, logs_dropped, last_words, ..*error.context };
         error
     }
 
@@ -304,6 +336,7 @@ impl Instance {
                 module: self.module.digest(),
                 function: self.bound.function.name.clone(),
                 phase,
+                waited: Duration::ZERO,
                 rows: batch.rows(),
                 row: None,
                 backtrace: Vec::new(),
@@ -335,7 +368,7 @@ impl Live {
         state.output.begin(batch.rows());
         state.words.begin();
         state.limiter.refused = None;
-        state.deadline = deadline_in(limits.deadline_ms_max);
+        state.clock.start(limits.deadline_ms_max);
     }
 
     /// Fuel spent since the store was last refuelled to this limit.
@@ -447,12 +480,6 @@ fn settle_all(store: &mut Store<State>, limit: Option<u64>) -> Result<(), TrapCa
     store.set_fuel(left).map_err(engine)
 }
 
-fn deadline_in(limit_ms: u64) -> Deadline {
-    // A limit is at most an hour: see `Limits::validate`.
-    let now = Instant::now();
-    Deadline { at: now.checked_add(Duration::from_millis(limit_ms)).unwrap_or(now), limit_ms }
-}
-
 /// How a guest ended without an answer.
 enum GuestEnd {
     Error(wasmtime::Error),
@@ -460,14 +487,33 @@ enum GuestEnd {
     Panic(String),
 }
 
-/// Runs guest code, and keeps a panic of a host function from going further. The store must not be used afterwards.
-async fn contain<T>(guest: impl Future<Output = wasmtime::Result<T>>) -> Result<T, GuestEnd> {
+/// Runs guest code in slices, each on a seat of the gate, and keeps a panic of a host function from going further. The
+/// store must not be used after one. Adds what it waited to `waited`.
+async fn contain<T>(
+    turn: &mut Queue,
+    clock: &Clock,
+    waited: &mut Duration,
+    guest: impl Future<Output = wasmtime::Result<T>>,
+) -> Result<T, GuestEnd> {
     let mut guest = pin!(guest);
-    let polled = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context))) {
-        Ok(poll) => poll.map(Ok),
-        Err(panic) => std::task::Poll::Ready(Err(panic)),
+    let asked = Instant::now();
+    let mut ran = Duration::ZERO;
+    let polled = poll_fn(|context| {
+        let Poll::Ready(seat) = turn.poll_seat(context) else { return Poll::Pending };
+        clock.begin_slice(seat.since());
+        let polled = catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context)));
+        let slice = seat.leave();
+        clock.end_slice(slice);
+        ran = ran.saturating_add(slice);
+        match polled {
+            // A guest is pending after a tick only, and has asked to be polled again.
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
     });
-    match polled.await {
+    let polled = polled.await;
+    *waited = waited.saturating_add(asked.elapsed().saturating_sub(ran));
+    match polled {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(GuestEnd::Error(error)),
         Err(panic) => Err(GuestEnd::Panic(panic_message(&*panic))),
@@ -537,8 +583,16 @@ mod tests {
             let error = runtime.block_on(instance.call(&batch)).unwrap_err();
             assert_eq!((error.code(), error.fault()), ("host_panic", Fault::Internal));
             assert_eq!(error.cause.to_string(), format!("the host panicked: {message}"));
-            // The only slot of the pool is free again, and nothing of the batch is held.
+            // Nothing of the batch is held, and nothing more of the tenant runs.
             assert_eq!(Arc::strong_count(&batch), 1);
+            let error = runtime.block_on(instance.call(&batch)).unwrap_err();
+            assert_eq!((error.code(), error.fault()), ("quarantined", Fault::Internal));
+            let refusal = engine.admit(module.tenant(), &wat::parse_str(GUEST).unwrap(), &limits).unwrap_err();
+            assert_eq!(refusal.code(), "quarantined");
+            let other = "other".parse().unwrap();
+            engine.admit(&other, &wat::parse_str(GUEST).unwrap(), &limits).unwrap();
+            // Until somebody has looked; the only slot of the pool is free again.
+            assert!(engine.release(module.tenant()) && !engine.release(module.tenant()));
             assert_eq!(runtime.block_on(instance.call(&batch)).unwrap().output.rows(), 2);
             assert_eq!(instance.instantiations(), instantiations);
         }

@@ -63,11 +63,14 @@
 mod admission;
 mod bind;
 mod call_error;
+mod clock;
 mod columns;
+mod compile;
 mod digest;
 mod engine;
 mod fault;
 mod function;
+mod gate;
 mod guest_memory;
 mod host;
 mod instance;
@@ -77,15 +80,21 @@ mod metric_batch;
 mod module;
 mod outcome;
 mod output;
+mod presence;
 mod refusal;
 mod series;
 mod state;
 mod tenant;
 mod text;
+mod ticker;
 mod words;
 
 pub use bind::{BindError, Bound, Carry, Names};
 pub use call_error::{CallContext, CallError, Malformed, Phase, TrapCause};
+pub use compile::{
+    CacheConfig, CacheError, CacheUse, CompileCost, Compiler, Confinement, Enforced, Tier, compile_worker,
+    probe_confinement,
+};
 pub use digest::ModuleDigest;
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use fault::Fault;
@@ -95,7 +104,7 @@ pub use instance::{Instance, Isolation};
 pub use limits::{LimitExceeded, Limits, LimitsError, Unit};
 pub use manifest::Manifest;
 pub use metric_batch::{MetricBatch, MetricDelta, Series, SeriesDelta};
-pub use module::Module;
+pub use module::{Module, Origin};
 pub use outcome::{LogLevel, LogLine, Outcome, RowCode, RowFailure, Usage};
 pub use refusal::Refusal;
 pub use tenant::{TenantId, TenantIdError};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::compile::HARDENED_MEMORY_BYTES;
+
 /// Everything that a tenant may use, in one value; each field falls back to its default.
 ///
 /// The limits of a batch hold for each call of a function, those of a module when it is admitted.
@@ -26,10 +28,10 @@ pub struct Limits {
     pub fuel_batch_max: Option<u64>,
     /// Fuel of instantiation and init together. `None` does not meter. Default 100 M: some 30 ms of work.
     pub fuel_init_max: Option<u64>,
-    /// Wall-clock time a batch, waiting for other tasks included. Default 1,000 ms: a batch of a thousand records takes
-    /// well under one; a thousand times that is a fault.
+    /// Wall-clock time that a batch may run; what it waits while others run is not counted. Default 1,000 ms: a batch of a
+    /// thousand records takes well under one; a thousand times that is a fault.
     pub deadline_ms_max: u64,
-    /// Wall-clock time of instantiation and init together. Default 1,000 ms, as for a batch.
+    /// Wall-clock time that instantiation and init together may run. Default 1,000 ms, as for a batch.
     pub deadline_init_ms_max: u64,
     /// Rows that a batch may become. Default 1 M: beyond that a batch does not fit the queues it is handed to.
     pub output_rows_max: usize,
@@ -72,7 +74,8 @@ pub struct Limits {
     /// none. Default 10,000 ms.
     pub trap_pause_ms_max: u64,
     /// Whether the tenant's code checks every memory access by itself, with speculation barred, instead of leaving that
-    /// to guard pages. Default false: it costs a half more on filters and twice as much on maps.
+    /// to guard pages. Default false: it costs a half more on filters and twice as much on maps. Memory is at most 64 MiB
+    /// with it.
     pub hardened: bool,
 }
 
@@ -171,7 +174,9 @@ impl Limits {
             ("cpu_weight", u64::from(self.cpu_weight), 1, 10_000),
             ("trap_pause_ms_max", self.trap_pause_ms_max, 0, hour_ms),
         ];
-        match ranges.into_iter().find(|&(_, value, least, most)| value < least || value > most) {
+        let hardened = ("memory_bytes_max", self.memory_bytes_max as u64, PAGE as u64, HARDENED_MEMORY_BYTES as u64);
+        let hardened = self.hardened.then_some(hardened);
+        match ranges.into_iter().chain(hardened).find(|&(_, value, least, most)| value < least || value > most) {
             Some((name, value, least, most)) => Err(LimitsError { name, value, least, most }),
             None => Ok(()),
         }
@@ -206,6 +211,8 @@ pub enum Unit {
     Bytes,
     /// Things, shown as they are.
     Count,
+    /// Seconds.
+    Seconds,
 }
 
 struct Amount<'a>(&'a Unit, u64);
@@ -219,6 +226,7 @@ impl fmt::Display for Amount<'_> {
             Unit::Bytes if whole(10) => write!(f, "{} KiB", value >> 10),
             Unit::Bytes => write!(f, "{value} B"),
             Unit::Count => write!(f, "{value}"),
+            Unit::Seconds => write!(f, "{value} s"),
         }
     }
 }
@@ -236,6 +244,10 @@ impl LimitExceeded {
 
     pub(crate) fn count(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
         LimitExceeded { unit: Unit::Count, ..LimitExceeded::bytes(name, limit, current, requested) }
+    }
+
+    pub(crate) fn seconds(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
+        LimitExceeded { unit: Unit::Seconds, ..LimitExceeded::bytes(name, limit, current, requested) }
     }
 }
 

@@ -1,12 +1,14 @@
 //! A tenant's admitted, compiled code.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use wasmtime::InstancePre;
+use wasmtime::{InstancePre, Linker};
 
 use crate::admission::Admitted;
+use crate::compile::{CompileCost, Tier};
+use crate::presence::Presence;
 use crate::state::State;
 use crate::{Engine, LimitExceeded, Limits, Manifest, ModuleDigest, Refusal, TenantId};
 
@@ -20,47 +22,152 @@ pub struct Module {
     memory_bytes_min: u64,
     memory_bytes_max: Option<u64>,
     bytes_len: usize,
-    native_bytes: usize,
-    compile_time: Duration,
+    origin: Origin,
+    presence: Arc<Presence>,
     // Keeps the ticker going for as long as instances may be made.
     engine: Engine,
-    pre: InstancePre<State>,
+    made: Mutex<Made>,
+    improved: Condvar,
 }
 
-impl Module {
+/// Code that is ready to be instantiated.
+#[derive(Clone)]
+pub(crate) struct Code {
+    pub(crate) pre: InstancePre<State>,
+    /// How many instances its engine's pool holds.
+    pub(crate) pool_instances: u32,
+    tier: Tier,
+    native_bytes: usize,
+}
+
+/// Where a module's code came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// It was compiled.
+    Compiler,
+    /// It lay in the code cache, authenticated.
+    Cache,
+}
+
+/// The code at hand.
+struct Made {
+    code: Code,
+    cost: CompileCost,
+    // Whether better code is being made.
+    pending: bool,
+}
+
+impl Code {
     pub(crate) fn new(
-        engine: &Engine,
-        tenant: &TenantId,
-        bytes: &[u8],
-        admitted: Admitted,
-        compiled: wasmtime::Module,
-        compile_time: Duration,
+        linker: &Linker<State>,
+        compiled: &wasmtime::Module,
+        tier: Tier,
+        pool_instances: u32,
         limits: &Limits,
-    ) -> Result<Arc<Module>, Refusal> {
+    ) -> Result<Code, Refusal> {
         let image = compiled.image_range();
         let native_bytes = (image.end as usize).saturating_sub(image.start as usize);
         if native_bytes > limits.native_bytes_max {
             let exceeded = LimitExceeded::bytes("native code size", limits.native_bytes_max, 0, native_bytes);
             return Err(Refusal::TooLarge(exceeded));
         }
-        let pre = engine
-            .linker()
-            .instantiate_pre(&compiled)
+        let pre = linker
+            .instantiate_pre(compiled)
             .map_err(|error| Refusal::Compile(crate::text::clean_to(&format!("{error:#}"), 400)))?;
-        Ok(Arc::new(Module {
+        Ok(Code { pre, pool_instances, tier, native_bytes })
+    }
+}
+
+impl Module {
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the module, and only the engine makes one")]
+    pub(crate) fn new(
+        engine: &Engine,
+        tenant: &TenantId,
+        digest: ModuleDigest,
+        bytes_len: usize,
+        admitted: Admitted,
+        presence: Arc<Presence>,
+        code: Code,
+        cost: CompileCost,
+        origin: Origin,
+    ) -> Arc<Module> {
+        Arc::new(Module {
             tenant: tenant.clone(),
-            digest: ModuleDigest::of(bytes),
+            digest,
             manifest: admitted.manifest,
             imports: admitted.imports,
             exports: admitted.exports,
             memory_bytes_min: admitted.memory_bytes_min,
             memory_bytes_max: admitted.memory_bytes_max,
-            bytes_len: bytes.len(),
-            native_bytes,
-            compile_time,
+            bytes_len,
+            origin,
+            presence,
             engine: engine.clone(),
-            pre,
-        }))
+            made: Mutex::new(Made { code, cost, pending: false }),
+            improved: Condvar::new(),
+        })
+    }
+
+    /// States that [`Module::improve`] will be called.
+    pub(crate) fn expect_better(&self) {
+        self.made().pending = true;
+    }
+
+    /// Takes better code for instances to come, or goes on with what there is.
+    pub(crate) fn improve(&self, better: Result<(Code, CompileCost), Refusal>) {
+        let mut made = self.made();
+        made.pending = false;
+        match better {
+            Ok((code, cost)) => {
+                made.code = code;
+                made.cost = CompileCost { time: made.cost.time, ..cost };
+            }
+            Err(refusal) => {
+                let (tenant, module) = (&self.tenant, self.digest);
+                tracing::warn!(%tenant, "module {module:.12} runs as it was compiled first, at about half speed: {refusal}");
+            }
+        }
+        drop(made);
+        self.improved.notify_all();
+    }
+
+    /// Waits until there is optimised code, or there will be none, or so much time has passed; what there is then. An
+    /// instance keeps the code that it began with, since it keeps its memory: one that is to live long is worth
+    /// waiting for.
+    pub fn wait_optimised(&self, patience: Duration) -> Tier {
+        let until = Instant::now().checked_add(patience);
+        let mut made = self.made();
+        while made.pending {
+            let left = until.map_or(patience, |until| until.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                break;
+            }
+            made = self.improved.wait_timeout(made, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        made.code.tier
+    }
+
+    /// How much work went into the code that a new instance would get.
+    pub fn tier(&self) -> Tier {
+        self.made().code.tier
+    }
+
+    /// Whether its code was compiled or found.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        self.made().code.clone()
+    }
+
+    pub(crate) fn presence(&self) -> &Arc<Presence> {
+        &self.presence
+    }
+
+    fn made(&self) -> MutexGuard<'_, Made> {
+        // What is under the lock is replaced as a whole.
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whose it is.
@@ -105,21 +212,17 @@ impl Module {
 
     /// Size of what it was compiled to.
     pub fn native_bytes(&self) -> usize {
-        self.native_bytes
+        self.made().code.native_bytes
     }
 
-    /// How long compiling took.
-    pub fn compile_time(&self) -> Duration {
-        self.compile_time
+    /// What compiling took.
+    pub fn compile_cost(&self) -> CompileCost {
+        self.made().cost
     }
 
     /// The engine that it was compiled for.
     pub fn engine(&self) -> &Engine {
         &self.engine
-    }
-
-    pub(crate) fn pre(&self) -> &InstancePre<State> {
-        &self.pre
     }
 }
 

@@ -108,8 +108,10 @@ impl fmt::Display for LogLevel {
 pub struct Usage {
     /// Fuel: instructions, and host calls in proportion to rows and bytes. 0 where fuel is not metered.
     pub fuel: u64,
-    /// Wall-clock time, waiting for other tasks included.
+    /// Wall-clock time, waiting included.
     pub time: Duration,
+    /// What of it the call waited while others ran, or because its tenant's share was used up.
+    pub waited: Duration,
     /// Calls from the function to the host.
     pub host_calls: u64,
     /// Size of the instance's linear memory afterwards.

@@ -1,5 +1,7 @@
 //! Why a module is not admitted.
 
+use std::fmt;
+
 use crate::{Fault, LimitExceeded};
 
 /// A module that is not admitted, with what to change.
@@ -108,6 +110,41 @@ pub enum Refusal {
     /// The compiler refused a valid module.
     #[error("the module could not be compiled: {0}")]
     Compile(String),
+    /// The compiler used up what the tenant's modules may take.
+    #[error("the module takes too much to compile: {0}; make its largest functions smaller")]
+    CompileLimit(LimitExceeded),
+    /// The process that compiled the module ended, by its own fault or for want of memory.
+    #[error("the compiler ended {how} on this module{}", Said(.said))]
+    CompilerEnded {
+        /// How: `by signal 6 (ABRT)`.
+        how: String,
+        /// What it said last, escaped and cut; empty where it said nothing.
+        said: String,
+    },
+    /// The process that compiled the module did not answer.
+    #[error("the compiler gave no answer within {waited_s} s, and was ended")]
+    CompilerSilent {
+        /// How long it was waited for.
+        waited_s: u64,
+    },
+    /// So many of the tenant's modules wait to be compiled that this one is not taken.
+    #[error("{waiting} modules of this tenant wait to be compiled already: hand it in again later")]
+    CompilerBusy {
+        /// How many.
+        waiting: usize,
+    },
+    /// The process that compiles modules could not be started, or is not what it should be.
+    #[error("no worker to compile the module: {0}")]
+    Worker(String),
+    /// An engine for the tenant's kind of code could not be set up.
+    #[error("{0}")]
+    Engine(String),
+    /// The tenant is quarantined.
+    #[error("the tenant is quarantined since the host panicked in one of its calls: {reason}")]
+    Quarantined {
+        /// What the panic said.
+        reason: String,
+    },
     /// The tenant's limits make no sense.
     #[error(transparent)]
     Limits(#[from] crate::LimitsError),
@@ -136,6 +173,13 @@ impl Refusal {
             Refusal::NoManifest => "no_manifest",
             Refusal::Manifest { .. } => "manifest",
             Refusal::Compile(_) => "compile",
+            Refusal::CompileLimit(_) => "compile_cpu",
+            Refusal::CompilerEnded { .. } => "compile_crash",
+            Refusal::CompilerSilent { .. } => "compile_timeout",
+            Refusal::CompilerBusy { .. } => "compile_busy",
+            Refusal::Worker(_) => "compile_worker",
+            Refusal::Engine(_) => "engine",
+            Refusal::Quarantined { .. } => "quarantined",
             Refusal::Limits(_) => "limits",
         }
     }
@@ -143,8 +187,27 @@ impl Refusal {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Refusal::Compile(_) | Refusal::Limits(_) => Fault::Internal,
+            Refusal::Compile(_)
+            | Refusal::Limits(_)
+            | Refusal::Worker(_)
+            | Refusal::Engine(_)
+            | Refusal::Quarantined { .. } => Fault::Internal,
+            Refusal::CompilerBusy { .. } | Refusal::CompilerSilent { .. } => Fault::External,
             _ => Fault::Tenant,
         }
+    }
+
+    /// Whether the same module may be admitted at another time.
+    pub fn retryable(&self) -> bool {
+        matches!(self, Refusal::CompilerBusy { .. } | Refusal::CompilerSilent { .. } | Refusal::Worker(_))
+    }
+}
+
+/// `: memory allocation of 8388608 bytes failed`, or nothing.
+struct Said<'a>(&'a str);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
     }
 }

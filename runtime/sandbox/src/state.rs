@@ -1,11 +1,11 @@
 //! What a store holds for its guest.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use wasmtime::{Memory, ResourceLimiter};
 
 use crate::bind::Bound;
+use crate::clock::Clock;
 use crate::columns::View;
 use crate::output::Output;
 use crate::series::Recorder;
@@ -25,17 +25,11 @@ pub(crate) struct State {
     pub(crate) words: Words,
     pub(crate) meter: Meter,
     pub(crate) limiter: Limiter,
-    pub(crate) deadline: Deadline,
+    pub(crate) clock: Arc<Clock>,
     /// Why a host function ended the guest, where one did.
     pub(crate) ended: Option<TrapCause>,
     #[cfg(test)]
     pub(crate) panic_in: Option<&'static str>,
-}
-
-/// When the running call has to be over.
-pub(crate) struct Deadline {
-    pub(crate) at: Instant,
-    pub(crate) limit_ms: u64,
 }
 
 /// What host calls cost. The cost is gathered here and taken off the store's fuel now and then, since that takes
@@ -60,7 +54,7 @@ pub(crate) struct Limiter {
 }
 
 impl State {
-    pub(crate) fn new(bound: Arc<Bound>, limits: Arc<Limits>, fuel: bool, deadline: Deadline) -> State {
+    pub(crate) fn new(bound: Arc<Bound>, limits: Arc<Limits>, fuel: bool, clock: Arc<Clock>) -> State {
         State {
             memory: None,
             phase: Phase::Start,
@@ -75,7 +69,7 @@ impl State {
                 table_elements: 0,
                 refused: None,
             },
-            deadline,
+            clock,
             ended: None,
             bound,
             limits,

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 use weir_batch::Field;
-use weir_sandbox::{Engine, EngineConfig, Function, Limits, Module, TenantId};
+use weir_sandbox::{Engine, Function, Limits, Module, TenantId};
 
 use crate::args;
+use crate::engine::{config, engine};
 use crate::exit::{Exit, wrong};
 use crate::live::grouped;
 
 pub(crate) fn inspect(args: &args::Inspect, json: bool) -> anyhow::Result<Exit> {
-    let engine = Engine::new(&EngineConfig::default())?;
+    let engine = engine(config())?;
     let module = admit(&engine, &args.module, &Limits::default())?;
     let mut stdout = std::io::stdout().lock();
     if json {
@@ -85,7 +86,7 @@ fn help(text: &str) -> String {
 }
 
 fn millis(module: &Module) -> f64 {
-    module.compile_time().as_secs_f64() * 1e3
+    module.compile_cost().time.as_secs_f64() * 1e3
 }
 
 fn as_json(module: &Module) -> Value {

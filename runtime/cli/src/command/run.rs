@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use weir_query::{Plan, Query, QueryHandle};
-use weir_sandbox::{Engine, EngineConfig};
 use weir_sinks::SinkConfig;
 
 use crate::args;
+use crate::engine::{config, engine};
 use crate::exit::{Exit, report, say, wrong};
 use crate::live::{Show, show};
 
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
     let progress = Show::choose(args.quiet, json, rows_on_stdout);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
-        let engine = Engine::new(&EngineConfig::default())?;
+        let engine = engine(config())?;
         // From here on a signal waits for the query to be ready, and then drains it.
         let signals = Signals::new()?;
         let query = Query::build(plan, &engine).await.map_err(wrong)?;

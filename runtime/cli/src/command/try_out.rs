@@ -11,11 +11,12 @@ use serde_json::json;
 use weir_batch::format::{Decoder, Format, infer_schema, open_decoder};
 use weir_batch::{Batch, Field, Schema};
 use weir_query::MetricRegistry;
-use weir_sandbox::{Carry, Engine, EngineConfig, Function, Instance, Kind, Limits, OutputShape, ParamType, ParamValue};
+use weir_sandbox::{Carry, Function, Instance, Kind, Limits, OutputShape, ParamType, ParamValue};
 
 use super::inspect::admit;
 use super::schema::format_of;
 use crate::args;
+use crate::engine::{config, engine};
 use crate::exit::{Exit, report, say, wrong};
 use crate::live::grouped;
 
@@ -26,7 +27,7 @@ const BATCH_RECORDS: usize = 8192;
 const ERRORS_SHOWN: usize = 10;
 
 pub(crate) fn try_out(args: &args::Try, json: bool) -> anyhow::Result<Exit> {
-    let engine = Engine::new(&EngineConfig::default())?;
+    let engine = engine(config())?;
     let limits = Limits::default();
     let module = admit(&engine, &args.module, &limits)?;
     let function = choose(&module.manifest().functions, args.function.as_deref()).map_err(wrong)?;

@@ -3,8 +3,11 @@
 mod admission;
 mod binding;
 mod bounds;
+mod cache;
+mod fairness;
 mod guests;
 mod limits;
 mod probes;
 mod reading;
 mod support;
+mod worker;

@@ -1,0 +1,50 @@
+//! How long a call has run.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The time that a call has run, without that in which it waited for a seat. Shared by whoever polls the call and the
+/// callback that ends it; both are on the same thread at any time.
+pub(crate) struct Clock {
+    base: Instant,
+    // Nanoseconds; `began` from `base` on, of the slice at hand.
+    began: AtomicU64,
+    spent: AtomicU64,
+    limit: AtomicU64,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Clock {
+        let zero = AtomicU64::default;
+        Clock { base: Instant::now(), began: zero(), spent: zero(), limit: zero() }
+    }
+
+    /// Starts from nothing, with this limit.
+    pub(crate) fn start(&self, limit_ms: u64) {
+        self.spent.store(0, Ordering::Relaxed);
+        self.limit.store(limit_ms.saturating_mul(1_000_000), Ordering::Relaxed);
+    }
+
+    /// The call runs from now on.
+    pub(crate) fn begin_slice(&self, now: Instant) {
+        self.began.store(nanos(now.saturating_duration_since(self.base)), Ordering::Relaxed);
+    }
+
+    /// The call ran for so long.
+    pub(crate) fn end_slice(&self, ran: Duration) {
+        self.spent.fetch_add(nanos(ran), Ordering::Relaxed);
+    }
+
+    /// The limit, where it is reached now, in the slice at hand.
+    pub(crate) fn overdue(&self) -> Option<u64> {
+        let began = self.base.checked_add(Duration::from_nanos(self.began.load(Ordering::Relaxed)));
+        let slice = began.map_or(0, |began| nanos(began.elapsed()));
+        let limit = self.limit.load(Ordering::Relaxed);
+        let ran = self.spent.load(Ordering::Relaxed).saturating_add(slice);
+        (ran >= limit).then_some(limit / 1_000_000)
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,293 @@
+//! Compiled code on disk.
+
+use std::fs::{self, File, OpenOptions};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+
+use super::load::Trusted;
+use super::mac::{Key, MAC_BYTES};
+use super::settings::{CodeSettings, Tier};
+use super::worker::tier_name;
+use crate::{ModuleDigest, TenantId};
+
+/// What a file of the cache begins with. A file of another form is none of ours.
+const MAGIC: &[u8; 8] = b"weircode";
+
+/// Where compiled code is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheConfig {
+    /// A folder that nobody else can write to; made where it does not exist.
+    pub folder: PathBuf,
+    /// Bytes of all files; beyond it the ones that were not used for the longest time go.
+    pub bytes_max: u64,
+}
+
+/// What came of the cache so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheUse {
+    /// Modules whose code was found.
+    pub hits: u64,
+    /// Modules that were compiled.
+    pub misses: u64,
+    /// Files that were not authentic, or not whole. Their modules were compiled.
+    pub rejected: u64,
+}
+
+/// A cache that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CacheError {
+    /// Files cannot be made or read.
+    #[error("the code cache in {path} cannot be used")]
+    Io {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Somebody else could put code there.
+    #[error("the code cache in {path} cannot be used: others may write to it; make it yours alone: chmod 700")]
+    Open {
+        /// The folder or the key's file.
+        path: PathBuf,
+    },
+}
+
+/// A folder of compiled code, each file authenticated with a key that lies beside them: who can read the key can put
+/// code there, and nobody else.
+pub(crate) struct Cache {
+    folder: PathBuf,
+    key: Key,
+    bytes_max: u64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    rejected: AtomicU64,
+}
+
+/// What code is looked up by. Code of one tenant is never another's, however alike the modules.
+pub(crate) struct CacheKey {
+    tenant: TenantId,
+    module: ModuleDigest,
+    // Version and settings of the compiler, and the processor that the code is for.
+    environment: [u8; 32],
+}
+
+/// Code that was found.
+pub(crate) struct Cached {
+    pub(crate) tier: Tier,
+    pub(crate) code: Trusted,
+}
+
+impl CacheKey {
+    pub(crate) fn new(
+        engine: &wasmtime::Engine,
+        settings: CodeSettings,
+        tenant: &TenantId,
+        module: ModuleDigest,
+    ) -> CacheKey {
+        let mut hasher = ShaHasher(Sha256::new());
+        env!("CARGO_PKG_VERSION").hash(&mut hasher);
+        settings.hash(&mut hasher);
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        CacheKey { tenant: tenant.clone(), module, environment: hasher.0.finalize().into() }
+    }
+
+    /// `acme/<digest>-<environment>`.
+    fn path(&self, folder: &Path) -> PathBuf {
+        let environment: String = self.environment.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        folder.join(self.tenant.as_str()).join(format!("{}-{environment}", self.module))
+    }
+
+    fn mac_parts<'a>(&'a self, tier: Tier, code: &'a [u8]) -> [&'a [u8]; 6] {
+        let tenant = self.tenant.as_str().as_bytes();
+        [MAGIC, tenant, self.module.as_bytes(), &self.environment, tier_name(tier), code]
+    }
+}
+
+impl Cache {
+    /// Opens the folder, and makes it with its key where they are not there.
+    pub(crate) fn open(config: &CacheConfig) -> Result<Cache, CacheError> {
+        let folder = config.folder.join("v1");
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| CacheError::Io { path, source }
+        };
+        make_folder(&folder).map_err(io(&folder))?;
+        check_private(&folder)?;
+        let path = folder.join("key");
+        let key = open_key(&path).map_err(io(&path))?;
+        check_private(&path)?;
+        let count = AtomicU64::default;
+        Ok(Cache { folder, key, bytes_max: config.bytes_max, hits: count(), misses: count(), rejected: count() })
+    }
+
+    pub(crate) fn counts(&self) -> CacheUse {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        CacheUse { hits: read(&self.hits), misses: read(&self.misses), rejected: read(&self.rejected) }
+    }
+
+    /// The code that was kept under this key, of at most so many bytes. A file that is not authentic is reported,
+    /// removed and taken for none.
+    pub(crate) fn find(&self, key: &CacheKey, code_bytes_max: u64) -> Option<Cached> {
+        let path = key.path(&self.folder);
+        let found = match self.read(&path, key, code_bytes_max) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                self.rejected.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    tenant = %key.tenant,
+                    "compiled code in {} is not used, and compiled again: {error}",
+                    path.display()
+                );
+                drop(fs::remove_file(&path));
+                None
+            }
+        };
+        let count = if found.is_some() { &self.hits } else { &self.misses };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    fn read(&self, path: &Path, key: &CacheKey, code_bytes_max: u64) -> io::Result<Option<Cached>> {
+        let invalid = |message: &str| io::Error::new(io::ErrorKind::InvalidData, message.to_owned());
+        // A link, or a pipe that never ends, is nothing that this cache made.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+        let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(invalid("it is no regular file"));
+        }
+        let mut head = [0; MAGIC.len() + 1 + MAC_BYTES];
+        file.read_exact(&mut head).map_err(|_| invalid("it is cut short"))?;
+        let (magic, rest) = head.split_at(MAGIC.len());
+        let (tier, mac) = rest.split_at(1);
+        let tier = match (magic == MAGIC, tier) {
+            (true, [0]) => Tier::Baseline,
+            (true, [1]) => Tier::Optimised,
+            _ => return Err(invalid("it does not begin as it should")),
+        };
+        let mut code = Vec::new();
+        (&mut file).take(code_bytes_max.saturating_add(1)).read_to_end(&mut code)?;
+        if code.len() as u64 > code_bytes_max {
+            return Err(invalid("it is larger than its tenant's code may be"));
+        }
+        if !self.key.verifies(&key.mac_parts(tier, &code), mac) {
+            return Err(invalid("it is not authentic: it was changed, or made under another key"));
+        }
+        // For the choice of what goes when there is too much; a file system that does not keep it loses nothing else.
+        drop(file.set_modified(SystemTime::now()));
+        Ok(Some(Cached { tier, code: Trusted::vouch(code) }))
+    }
+
+    /// Keeps code. What goes wrong is reported, and costs a compilation another time.
+    pub(crate) fn keep(&self, key: &CacheKey, tier: Tier, code: &Trusted) {
+        let path = key.path(&self.folder);
+        if let Err(error) = self.write(&path, key, tier, code.bytes()).and_then(|()| self.make_room(&path)) {
+            tracing::warn!(tenant = %key.tenant, "compiled code is not kept in {}: {error}", path.display());
+        }
+    }
+
+    fn write(&self, path: &Path, key: &CacheKey, tier: Tier, code: &[u8]) -> io::Result<()> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        make_folder(folder)?;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let beside = path.with_extension(format!("{}-{number}.new", std::process::id()));
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+            file.write_all(MAGIC)?;
+            file.write_all(&[u8::from(tier == Tier::Optimised)])?;
+            file.write_all(&self.key.mac(&key.mac_parts(tier, code)))?;
+            file.write_all(code)?;
+            // Not synced: what a crash tears is not authentic, and is compiled again.
+            fs::rename(&beside, path)
+        };
+        let written = write();
+        if written.is_err() {
+            drop(fs::remove_file(&beside));
+        }
+        written
+    }
+
+    /// Removes what was not used for the longest time, until the rest is within the limit; never `keep`.
+    fn make_room(&self, keep: &Path) -> io::Result<()> {
+        let mut files = Vec::new();
+        for tenant in fs::read_dir(&self.folder)? {
+            let Ok(entries) = fs::read_dir(tenant?.path()) else { continue };
+            for entry in entries {
+                let entry = entry?;
+                if let Ok(metadata) = entry.metadata() {
+                    files.push((metadata.modified()?, metadata.len(), entry.path()));
+                }
+            }
+        }
+        let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+        files.sort();
+        for (_, length, path) in files {
+            if bytes <= self.bytes_max {
+                break;
+            }
+            if path != keep && fs::remove_file(&path).is_ok() {
+                bytes = bytes.saturating_sub(length);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Code and key are this user's alone to write.
+fn check_private(path: &Path) -> Result<(), CacheError> {
+    let metadata = fs::symlink_metadata(path).map_err(|source| CacheError::Io { path: path.to_owned(), source })?;
+    let mine = metadata.uid() == rustix::process::geteuid().as_raw();
+    if mine && metadata.mode() & 0o022 == 0 { Ok(()) } else { Err(CacheError::Open { path: path.to_owned() }) }
+}
+
+/// The key in this file, made where there is none. Of two processes that make one at once, both use the same.
+fn open_key(path: &Path) -> io::Result<Key> {
+    let read = || -> io::Result<Key> {
+        let mut bytes = [0; MAC_BYTES];
+        File::open(path)?.read_exact(&mut bytes)?;
+        Ok(Key::from_bytes(bytes))
+    };
+    match read() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        other => return other,
+    }
+    let key = Key::random()?;
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    file.write_all(key.as_bytes())?;
+    // Refuses to replace one that came to be in the meantime.
+    let linked = fs::hard_link(&beside, path);
+    drop(fs::remove_file(&beside));
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => read(),
+    }
+}
+
+/// Hashes whatever hashes itself, so that the result is the same in every process.
+struct ShaHasher(Sha256);
+
+impl Hasher for ShaHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let digest = self.0.clone().finalize();
+        digest.iter().take(8).fold(0, |value, &byte| value << 8 | u64::from(byte))
+    }
+}

@@ -1,0 +1,264 @@
+//! The engine's side: a module is handed to a worker, and what comes back is looked at.
+
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Signal;
+
+use super::confine::{Enforced, WorkerLimits};
+use super::cost::CompileCost;
+use super::frame::{Answer, Request, read_body, read_head, write};
+use super::load::Trusted;
+use super::mac::Key;
+use super::settings::{CodeSettings, Tier};
+use super::worker::tier_name;
+use crate::text::clean_to;
+use crate::{LimitExceeded, Limits, Refusal};
+
+/// Where modules are compiled.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Compiler {
+    /// In this process, optimised at once: for modules that are trusted, and for tests.
+    #[default]
+    InProcess,
+    /// In a process of its own for each module, with limits of CPU time and memory, and without files, sockets or other
+    /// processes where the kernel can take them away.
+    Worker {
+        /// The program; it has to call [`compile_worker`](crate::compile_worker).
+        program: PathBuf,
+        /// What makes the program do so.
+        arguments: Vec<String>,
+    },
+}
+
+/// Code, and what it took.
+pub(crate) struct Artefact {
+    pub(crate) tier: Tier,
+    pub(crate) code: Trusted,
+    pub(crate) cost: CompileCost,
+}
+
+/// Compiles in this process. A panic of the compiler is the module's refusal.
+pub(crate) fn compile_here(engine: &wasmtime::Engine, module: &[u8]) -> Result<Artefact, Refusal> {
+    let started = Instant::now();
+    let compiled = catch_unwind(AssertUnwindSafe(|| engine.precompile_module(module)));
+    let code = compiled
+        .map_err(|_| Refusal::CompilerEnded { how: "by a panic".to_owned(), said: String::new() })?
+        .map_err(|error| Refusal::Compile(clean_to(&format!("{error:#}"), 400)))?;
+    let cost = CompileCost { time: started.elapsed(), ..CompileCost::default() };
+    Ok(Artefact { tier: Tier::Optimised, code: Trusted::vouch(code), cost })
+}
+
+/// A worker at work on one module. Ended when it is dropped.
+pub(crate) struct Job {
+    child: Child,
+    stdout: ChildStdout,
+    stderr: ChildStderr,
+    key: Key,
+    limits: WorkerLimits,
+    code_bytes_max: usize,
+    started: Instant,
+    // Wall-clock time at which nothing more is expected of it.
+    give_up: Instant,
+}
+
+impl Job {
+    /// Starts a worker and hands it the module.
+    pub(crate) fn start(
+        program: &std::path::Path,
+        arguments: &[String],
+        settings: CodeSettings,
+        module: &[u8],
+        limits: &Limits,
+    ) -> Result<Job, Refusal> {
+        let started = Instant::now();
+        let worker = |error: io::Error| Refusal::Worker(format!("{}: {error}", program.display()));
+        let key = Key::random().map_err(worker)?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(worker)?;
+        let (stdin, stdout, stderr) = match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
+            (Some(stdin), Some(stdout), Some(stderr)) => (stdin, stdout, stderr),
+            _ => return Err(Refusal::Worker(format!("{}: its pipes are missing", program.display()))),
+        };
+        let limits_of_worker = WorkerLimits {
+            cpu_s_max: limits.compile_cpu_s_max,
+            memory_bytes_max: limits.compile_memory_bytes_max as u64,
+        };
+        // A process that is not given a core takes longer than its CPU time; one that takes so much longer hangs.
+        let patience = Duration::from_secs(limits.compile_cpu_s_max.saturating_mul(4).saturating_add(5));
+        let mut job = Job {
+            child,
+            stdout,
+            stderr,
+            key,
+            limits: limits_of_worker,
+            code_bytes_max: limits.native_bytes_max,
+            started,
+            give_up: started.checked_add(patience).unwrap_or(started),
+        };
+        let request = Request {
+            key: *job.key.as_bytes(),
+            settings,
+            limits: limits_of_worker,
+            module_bytes: module.len() as u64,
+            optimise: true,
+        };
+        let pipe = Patient { pipe: stdin, until: job.give_up };
+        match write(pipe, request, module) {
+            Ok(()) => Ok(job),
+            Err(error) => Err(job.explain(&error)),
+        }
+    }
+
+    /// The next code that the worker makes: the baseline first.
+    pub(crate) fn next(&mut self) -> Result<Artefact, Refusal> {
+        let answer = read_head::<Answer>(Patient { pipe: &mut self.stdout, until: self.give_up });
+        let (tier, mac, spent, confinement, code_bytes) = match answer {
+            Ok(Answer::Code { tier, mac, spent, confinement, code_bytes }) => {
+                (tier, mac, spent, confinement, code_bytes)
+            }
+            Ok(Answer::Refused { reason }) => return Err(Refusal::Compile(clean_to(&reason, 400))),
+            Err(error) => return Err(self.explain(&error)),
+        };
+        report(confinement);
+        // Beside machine code there are tables of where it may trap, relocations and the like.
+        let most = (self.code_bytes_max as u64).saturating_mul(4).saturating_add(4 << 20);
+        if code_bytes > most {
+            let found = usize::try_from(code_bytes).unwrap_or(usize::MAX);
+            return Err(Refusal::TooLarge(LimitExceeded::bytes("native code size", self.code_bytes_max, 0, found)));
+        }
+        let body = read_body(Patient { pipe: &mut self.stdout, until: self.give_up }, code_bytes, most);
+        let code = match body {
+            Ok(code) => code,
+            Err(error) => return Err(self.explain(&error)),
+        };
+        if !self.key.verifies(&[tier_name(tier), &code], &mac) {
+            return Err(Refusal::Worker("what the worker answered is not authentic".to_owned()));
+        }
+        Ok(Artefact { tier, code: Trusted::vouch(code), cost: spent.cost(self.started.elapsed()) })
+    }
+
+    /// Why there is no answer: how the worker ended, which it is made to do where it did not.
+    fn explain(&mut self, error: &io::Error) -> Refusal {
+        if error.kind() == io::ErrorKind::TimedOut {
+            let waited_s = self.started.elapsed().as_secs();
+            return Refusal::CompilerSilent { waited_s };
+        }
+        // A worker that closed its pipe, or broke it, is about to end, or has.
+        let status = self.ended_within(Duration::from_millis(500));
+        let said = self.said();
+        match status.map(|status| (status.signal(), status.code())) {
+            Some((Some(signal), _)) if signal == Signal::XCPU.as_raw() => {
+                let limit = usize::try_from(self.limits.cpu_s_max).unwrap_or(usize::MAX);
+                Refusal::CompileLimit(LimitExceeded::seconds("compile time", limit, limit, 1))
+            }
+            Some((Some(signal), _)) => {
+                let name = Signal::from_named_raw(signal).map(named).unwrap_or_default();
+                Refusal::CompilerEnded { how: format!("by signal {signal}{name}"), said }
+            }
+            Some((None, Some(code))) if code != 0 => {
+                Refusal::Worker(format!("the worker ended with code {code}: {said}"))
+            }
+            Some(_) | None => Refusal::Worker(format!("the worker's answer makes no sense: {error}")),
+        }
+    }
+
+    fn ended_within(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let waiting = Instant::now();
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if waiting.elapsed() < patience => std::thread::sleep(Duration::from_millis(2)),
+                Ok(None) | Err(_) => return None,
+            }
+        }
+    }
+
+    /// The first line that the worker wrote to its standard error.
+    fn said(&mut self) -> String {
+        let mut said = Vec::new();
+        let soon = Instant::now().checked_add(Duration::from_millis(100)).unwrap_or(self.started);
+        // What was read before an error counts.
+        let _ended = Patient { pipe: &mut self.stderr, until: soon }.take(4 << 10).read_to_end(&mut said).is_err();
+        let said = String::from_utf8_lossy(&said);
+        let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        clean_to(line, 200)
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        // One that has ended already cannot be ended, and that is all that can go wrong.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A pipe that is waited for until a time.
+struct Patient<P> {
+    pipe: P,
+    until: Instant,
+}
+
+impl<P: AsFd> Patient<P> {
+    fn wait(&self, flags: PollFlags) -> io::Result<()> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        let ready = poll(&mut [PollFd::new(&self.pipe, flags)], Some(&timeout))?;
+        if ready == 0 { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
+    }
+}
+
+impl<P: AsFd + Read> Read for Patient<P> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.wait(PollFlags::IN)?;
+        self.pipe.read(buffer)
+    }
+}
+
+impl Write for Patient<ChildStdin> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.wait(PollFlags::OUT)?;
+        // A pipe that is ready takes as much without making its writer wait (`PIPE_BUF` of POSIX's limits.h).
+        self.pipe.write(buffer.get(..buffer.len().min(4 << 10)).unwrap_or_default())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// ` (SEGV)`: rustix shows a signal as its Rust path.
+fn named(signal: Signal) -> String {
+    let path = format!("{signal:?}");
+    let name = path.trim_matches('"');
+    format!(" ({})", name.rsplit("::").next().unwrap_or(name))
+}
+
+/// Says once what this kernel lacks.
+fn report(confinement: super::Confinement) {
+    static SAID: Once = Once::new();
+    if confinement.files != Enforced::Fully || confinement.system_calls != Enforced::Fully {
+        SAID.call_once(|| {
+            let super::Confinement { files, system_calls } = confinement;
+            tracing::warn!(
+                "workers that compile are confined by limits of CPU time and memory; denial of files (Landlock): {files}; \
+                 of system calls (seccomp): {system_calls}"
+            );
+        });
+    }
+}

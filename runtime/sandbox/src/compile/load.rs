@@ -1,0 +1,32 @@
+//! The one place where bytes become machine code of this process.
+#![expect(unsafe_code, reason = "wasmtime trusts precompiled code, so that loading it is the caller's responsibility")]
+
+use crate::Refusal;
+use crate::text::clean_to;
+
+/// Code that may be loaded: made by this process, or authenticated with a key that nobody else had when it was made.
+///
+/// Only `job.rs` (its own compiler, and a worker's answer under a key made for it alone) and `cache.rs` (a file under
+/// the cache's key) make one.
+pub(crate) struct Trusted(Vec<u8>);
+
+impl Trusted {
+    /// States that these bytes came out of [`wasmtime::Engine::precompile_module`], and nothing touched them since.
+    pub(super) fn vouch(bytes: Vec<u8>) -> Trusted {
+        Trusted(bytes)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Loads code. That it was made by this version of wasmtime, for these settings and this kind of processor, is checked by
+/// wasmtime.
+pub(crate) fn load(engine: &wasmtime::Engine, code: &Trusted) -> Result<wasmtime::Module, Refusal> {
+    // SAFETY: `deserialize` asks for unmodified output of `precompile_module`, which is what a `Trusted` is: it is made
+    // only by `vouch`, in the two files named above, and its bytes cannot be changed. They are copied from memory, so
+    // that no file can change under the code.
+    let loaded = unsafe { wasmtime::Module::deserialize(engine, &code.0) };
+    loaded.map_err(|error| Refusal::Compile(clean_to(&format!("{error:#}"), 400)))
+}

@@ -1,0 +1,118 @@
+//! Tenants beside each other: shares of the cores, quotas of instances, waiting that is nobody's fault.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use weir_batch::Batch;
+use weir_sandbox::{CallError, Carry, Engine, EngineConfig, Instance, Limits, Outcome};
+
+use crate::support::{batch, block_on, i64s, wasm};
+
+/// Counts to a large number, then keeps nothing: some milliseconds.
+const WORK: &str = r#"(memory (export "memory") 1)
+    (func (export "weir_call_f") (param $rows i32) (result i32) (local $left i32)
+      (local.set $left (i32.const 4000000))
+      (loop $again
+        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+        (br_if $again (local.get $left)))
+      (call $emit_filter (i32.const 0) (local.get $rows)))"#;
+const MANIFEST: &str =
+    r#"{"abi":1,"name":"f","kind":"transform","output_shape":"filter","input":[{"name":"n","type":"i64"}]}"#;
+
+fn rows() -> Arc<Batch> {
+    batch(vec![("n", i64s([Some(1), Some(2)]))])
+}
+
+fn one_seat() -> Engine {
+    Engine::new(&EngineConfig { guests_running_max: 1, instances_max: 64, ..EngineConfig::default() }).unwrap()
+}
+
+fn instance(engine: &Engine, tenant: &str, limits: &Limits) -> Instance {
+    let module = engine.admit(&tenant.parse().unwrap(), &wasm(MANIFEST, WORK), limits).unwrap();
+    let bound = module.manifest().functions[0].bind(rows().schema(), &Carry::None, &[].into()).unwrap();
+    Instance::new(&module, &Arc::new(bound), limits)
+}
+
+/// Runs calls of all these tenants at once for a while: how long each ran, by name, in milliseconds.
+fn compete(engine: &Engine, tenants: &[(&str, Limits, usize)], time: Duration) -> Vec<u64> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
+    let ran: Vec<_> = tenants.iter().map(|_| Arc::new(AtomicU64::new(0))).collect();
+    let mut tasks = Vec::new();
+    for ((name, limits, calls), ran) in tenants.iter().zip(&ran) {
+        for _ in 0..*calls {
+            let (mut instance, ran) = (instance(engine, name, limits), Arc::clone(ran));
+            tasks.push(runtime.spawn(async move {
+                let until = Instant::now() + time;
+                while Instant::now() < until {
+                    let usage = instance.call(&rows()).await.unwrap().usage;
+                    let micros = (usage.time - usage.waited).as_micros();
+                    ran.fetch_add(u64::try_from(micros).unwrap(), Ordering::Relaxed);
+                }
+            }));
+        }
+    }
+    runtime.block_on(async {
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    ran.iter().map(|ran| ran.load(Ordering::Relaxed) / 1_000).collect()
+}
+
+#[test]
+fn a_tenant_with_many_calls_gets_no_more_than_one_with_one() {
+    let limits = Limits::default();
+    let ran = compete(&one_seat(), &[("one", limits.clone(), 1), ("many", limits, 8)], Duration::from_millis(600));
+    let share = ran[0] as f64 / (ran[0] + ran[1]) as f64;
+    // A ninth without the gate.
+    assert!((0.35..0.65).contains(&share), "{ran:?}");
+}
+
+#[test]
+fn weights_are_kept() {
+    let heavy = Limits { cpu_weight: 300, ..Limits::default() };
+    let tenants = [("heavy", heavy, 2), ("light", Limits::default(), 2)];
+    let ran = compete(&one_seat(), &tenants, Duration::from_millis(800));
+    let ratio = ran[0] as f64 / ran[1] as f64;
+    assert!((2.0..4.5).contains(&ratio), "{ran:?}");
+}
+
+#[test]
+fn a_tenant_at_its_share_waits_with_nobody_beside_it() {
+    let capped = Limits { cpu_percent_max: Some(20), ..Limits::default() };
+    let started = Instant::now();
+    let ran = compete(&one_seat(), &[("capped", capped, 1)], Duration::from_millis(1000));
+    let percent = ran[0] as f64 / started.elapsed().as_millis() as f64 * 100.0;
+    // A call that is longer than what is left is finished; a first period's share is there at once.
+    assert!((5.0..40.0).contains(&percent), "{percent}");
+}
+
+#[test]
+fn waiting_for_others_does_not_count_against_a_deadline() {
+    // Each of ten calls runs for a few milliseconds, and together they are beyond the deadline of each.
+    let limits = Limits { deadline_ms_max: 60, ..Limits::default() };
+    let engine = one_seat();
+    let ran = compete(&engine, &[("acme", limits, 10)], Duration::from_millis(400));
+    assert!(ran[0] > 100, "{ran:?}");
+}
+
+#[test]
+fn a_tenant_has_so_many_instances_and_others_have_theirs() {
+    let engine = Engine::new(&EngineConfig { instances_max: 8, ..EngineConfig::default() }).unwrap();
+    let limits = Limits { instances_max: 2, ..Limits::default() };
+    let call = |instance: &mut Instance| -> Result<Outcome, CallError> { block_on(instance.call(&rows())) };
+    let mut acme: Vec<_> = (0..3).map(|_| instance(&engine, "acme", &limits)).collect();
+    call(&mut acme[0]).unwrap();
+    call(&mut acme[1]).unwrap();
+    let error = call(&mut acme[2]).unwrap_err();
+    assert_eq!(error.code(), "instances_limit");
+    assert_eq!(error.cause.to_string(), "instances limit reached: limit 2, current 2, requested 1");
+    assert!(error.retryable() && error.no_instance());
+    call(&mut instance(&engine, "beta", &limits)).unwrap();
+    // One that ends makes room.
+    acme.remove(0);
+    call(&mut acme[1]).unwrap();
+    let error = call(&mut instance(&engine, "acme", &limits)).unwrap_err();
+    assert_eq!(error.code(), "instances_limit");
+}
