@@ -1,0 +1,22 @@
+//! A run of many rounds.
+
+use std::time::Duration;
+
+use weir_redteam::{Case, FIXTURE, Ground, Options, run};
+use weir_sandbox::Limits;
+
+#[test]
+fn many_rounds_leave_nothing_behind() {
+    let limits = Limits { fuel_batch_max: Some(10_000_000), ..Limits::default() };
+    let ground = Ground::new(&limits).unwrap();
+    let cases: Vec<Case> = FIXTURE.iter().map(Case::from).collect();
+    let only = ["1", "6", "22", "39", "51", "68", "69"].map(ToOwned::to_owned).to_vec();
+    let options = Options { loop_for: Some(Duration::from_secs(5)), only, ..Options::default() };
+    let mut rounds = 0;
+    let report = run(&ground, &cases, &options, &mut |progress| rounds = progress.done).unwrap();
+    assert!(report.passes(), "{}", report.to_text());
+    let drift = report.drift.as_ref().unwrap();
+    assert_eq!((drift.rounds.len(), drift.attempts), (rounds, rounds as u64 * 7));
+    assert!(rounds >= 2 && drift.victim_rows > 0, "{drift:?}");
+    assert!(report.rows.iter().all(|row| row.attempts == rounds as u64));
+}
