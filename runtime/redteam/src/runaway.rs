@@ -15,8 +15,8 @@ pub const RUNAWAY: &str = "runaway";
 
 /// The deadline that is run beyond.
 const DEADLINE_MS: u64 = 50;
-/// What ends a guest by fuel: some ten milliseconds of work.
-const FUEL: u64 = 20_000_000;
+/// What ends a guest by fuel: some milliseconds of work.
+const FUEL: u64 = 5_000_000;
 
 /// How long guests that never stop took to be ended.
 #[derive(Clone, Debug)]
@@ -131,7 +131,9 @@ fn repeat(ground: &Ground, bytes: &[u8], limits: Limits, samples: usize) -> Resu
         }
         ends
     });
-    let patience = ground.patience() + Duration::from_secs(samples as u64);
+    // A deadline each, and that may be late.
+    let patience =
+        ground.patience() + 2 * Duration::from_millis(limits.deadline_ms_max) * u32::try_from(samples).unwrap_or(1);
     match ground.block_on(async { tokio::time::timeout(patience, calls).await }) {
         Ok(Ok(ends)) => Ok(ends),
         Ok(Err(panicked)) => Err(format!("a task of the host ended: {panicked}")),

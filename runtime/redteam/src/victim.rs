@@ -119,6 +119,7 @@ impl Victim {
 
     /// Works on, until [`Victim::pause`].
     pub(crate) fn resume(&self) {
+        lock(&self.seen).last = Instant::now();
         self.works.send_replace(true);
         self.take();
     }
@@ -133,8 +134,8 @@ impl Victim {
         let seen = lock(&self.seen).take(now);
         let mut latencies = seen.latencies;
         // A batch that is not answered yet counts with its age, or a victim that starves would look well.
-        if *self.works.borrow() && seen.rows == 0 {
-            latencies.push(now.duration_since(seen.since));
+        if *self.works.borrow() {
+            latencies.push(now.saturating_duration_since(seen.last));
         }
         let time = now.duration_since(seen.since);
         Span { rows: seen.rows, time, latency: Spread::of(latencies), wrong: seen.wrong }
@@ -211,6 +212,8 @@ mod seen {
     #[derive(Debug)]
     pub(super) struct Seen {
         pub(super) since: Instant,
+        /// When the last answer came.
+        pub(super) last: Instant,
         pub(super) rows: u64,
         pub(super) latencies: Vec<Duration>,
         pub(super) wrong: Option<String>,
@@ -218,7 +221,8 @@ mod seen {
 
     impl Default for Seen {
         fn default() -> Seen {
-            Seen { since: Instant::now(), rows: 0, latencies: Vec::new(), wrong: None }
+            let now = Instant::now();
+            Seen { since: now, last: now, rows: 0, latencies: Vec::new(), wrong: None }
         }
     }
 
@@ -231,10 +235,11 @@ mod seen {
                 }
             }
             self.latencies.extend(latency);
+            self.last = Instant::now();
         }
 
         pub(super) fn take(&mut self, now: Instant) -> Seen {
-            std::mem::replace(self, Seen { since: now, ..Seen::default() })
+            std::mem::replace(self, Seen { since: now, last: self.last, ..Seen::default() })
         }
     }
 
@@ -257,7 +262,7 @@ mod tests {
         let span = victim.take();
         assert_eq!(span.wrong, None);
         assert!(span.rows > 0 && span.rows.is_multiple_of(ROWS.unsigned_abs()), "{span:?}");
-        assert!(span.latency.unwrap().count > 0);
+        assert!(span.latency.unwrap().count as u64 > span.rows / ROWS.unsigned_abs());
         victim.pause();
         std::thread::sleep(Duration::from_millis(50));
         victim.take();

@@ -7,6 +7,7 @@ use weir_sandbox::Limits;
 
 #[test]
 fn many_rounds_leave_nothing_behind() {
+    let _alone = crate::alone();
     let limits = Limits { fuel_batch_max: Some(10_000_000), ..Limits::default() };
     let ground = Ground::new(&limits).unwrap();
     let cases: Vec<Case> = FIXTURE.iter().map(Case::from).collect();

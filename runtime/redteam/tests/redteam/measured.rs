@@ -23,6 +23,7 @@ fn report(cases: &[Case], only: &[&str]) -> Report {
 
 #[test]
 fn what_a_host_withstands_passes_and_the_victim_is_measured() {
+    let _alone = crate::alone();
     let report = report(&cases(), &["1", "6", "22", "39", "51"]);
     assert!(report.passes(), "{}", report.to_text());
     assert_eq!(report.rows.len(), 5);
@@ -41,6 +42,7 @@ fn what_a_host_withstands_passes_and_the_victim_is_measured() {
 
 #[test]
 fn every_procedure_holds() {
+    let _alone = crate::alone();
     let names: Vec<&str> = PROCEDURES.iter().map(|procedure| procedure.name).collect();
     let report = report(&[], &names);
     assert!(report.passes(), "{}", report.to_text());
@@ -49,6 +51,7 @@ fn every_procedure_holds() {
 
 #[test]
 fn a_guest_that_never_stops_is_ended_and_timed() {
+    let _alone = crate::alone();
     let report = report(&[], &["runaway"]);
     assert!(report.passes(), "{}", report.to_text());
     assert_eq!(report.runaways.len(), 12);
@@ -57,6 +60,7 @@ fn a_guest_that_never_stops_is_ended_and_timed() {
 
 #[test]
 fn what_does_not_end_as_expected_fails() {
+    let _alone = crate::alone();
     let loop_forever = FIXTURE[0].bytes;
     let ground = Ground::new(&limits()).unwrap();
     let bytes = loop_forever(&ground.target());
