@@ -22,7 +22,7 @@ impl Report {
 
 fn line(row: &Row) -> String {
     let number = row.row.map_or("-".to_owned(), |row| row.to_string());
-    let end = row.end.map(millis).unwrap_or_default();
+    let end = row.end_ms();
     let loss = row.loss().map(percent).unwrap_or_default();
     let p99 = row.p99().map(millis).unwrap_or_default();
     let (expected, mut happened) = (escaped(&row.expected), escaped(&cut(&row.happened, 120)));

@@ -41,6 +41,14 @@ impl Report {
     }
 }
 
+impl Row {
+    /// From the call to its end, and beyond its deadline.
+    pub(super) fn end_ms(&self) -> String {
+        let beyond = self.beyond.map(|beyond| format!(" +{}", millis(beyond))).unwrap_or_default();
+        self.end.map(|end| format!("{}{beyond}", millis(end))).unwrap_or_default()
+    }
+}
+
 fn cells(row: &Row) -> [String; 9] {
     [
         row.row.map_or("-".to_owned(), |row| row.to_string()),
@@ -48,7 +56,7 @@ fn cells(row: &Row) -> [String; 9] {
         row.class.name().to_owned(),
         cut(&row.expected, 40),
         cut(&row.happened, HAPPENED_CHARS_MAX),
-        row.end.map(millis).unwrap_or_default(),
+        row.end_ms(),
         row.loss().map(percent).unwrap_or_default(),
         row.p99().map(millis).unwrap_or_default(),
         if row.passes() { "PASS" } else { "FAIL" }.to_owned(),
