@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Inspect(inspect) => command::inspect::inspect(&inspect, args.json),
         Command::Try(try_out) => command::try_out::try_out(&try_out, args.json),
         Command::New(new) => command::new::new(&new, args.json),
+        Command::Redteam(redteam) => command::redteam::redteam(&redteam, args.json),
     };
     match done {
         Ok(exit) => exit.into(),

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod inspect;
 pub(crate) mod new;
+pub(crate) mod redteam;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod try_out;

@@ -1,0 +1,61 @@
+//! `redteam`: what is withstood exits with 0, and what is not exits with 1.
+
+use serde_json::Value;
+
+use crate::common::{root, run};
+
+#[test]
+fn what_is_withstood_passes() {
+    let said = run(&root(), &["redteam", "--quick", "--only", "unknown_import", "10", "28", "6", "runaway"]);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    let line = |word: &str| {
+        said.out.lines().find(|line| line.contains(word)).unwrap_or_else(|| panic!("no {word}:\n{}", said.out))
+    };
+    assert!(line(" unknown_import ").ends_with("PASS"), "{}", said.out);
+    assert!(line(" unknown_import ").contains("refused unknown_import: imports `env.system`"), "{}", said.out);
+    assert!(line(" memory_grow_bomb ").contains("memory limit reached"), "{}", said.out);
+    assert!(line(" starved_ticker ").contains("out_of_fuel after"), "{}", said.out);
+    assert!(line(" upload_text ").ends_with("PASS"), "{}", said.out);
+    assert!(line("result ").contains("PASS: 4 of 4 rows pass"), "{}", said.out);
+    assert!(line("loss by memory").contains("median of 1 attacks"), "{}", said.out);
+    assert!(line("runaway, idle").contains("endless loop: beyond its deadline"), "{}", said.out);
+    assert!(line("runaway, loaded").contains("of 20 "), "{}", said.out);
+    assert!(line("limits ").contains("memory 64 MiB"), "{}", said.out);
+    assert_eq!(said.err, "");
+}
+
+#[test]
+fn what_is_not_as_expected_fails() {
+    let said = run(&root(), &["--json", "redteam", "--quick", "--module", "README.md", "--expect", "ended:deadline"]);
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    let lines: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let [row, summary] = lines.as_slice() else { panic!("{}", said.out) };
+    assert_eq!((&row["name"], &row["passes"]), (&"README.md".into(), &false.into()));
+    assert_eq!((&row["code"], &row["wrong"]), (&"not_wasm".into(), &"expected ended: deadline".into()));
+    assert_eq!((&summary["summary"]["passes"], &summary["summary"]["rows_passed"]), (&false.into(), &0.into()));
+
+    let right = ["redteam", "--quick", "--markdown", "--module", "README.md", "--expect", "refused:not_wasm"];
+    let said = run(&root(), &right);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    assert!(said.out.starts_with("| row | attack |") && said.out.contains("| PASS |"), "{}", said.out);
+}
+
+#[test]
+fn many_rounds_are_watched() {
+    let said = run(&root(), &["redteam", "--loop", "2", "--only", "22", "69"]);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    assert!(said.out.contains("drift, resident"), "{}", said.out);
+}
+
+#[test]
+fn what_cannot_be_chosen_is_named() {
+    for (args, message) in [
+        (["--only", "no_such"], "error: no attack, procedure or measure is `no_such`"),
+        (["--class", "no_such"], "error: --class \"no_such\": use cpu, memory, compile"),
+        (["--module", "no_such"], "error: no_such: No such file"),
+    ] {
+        let said = run(&root(), &["redteam", args[0], args[1]]);
+        assert_eq!(said.code, Some(2), "{}", said.err);
+        assert!(said.err.starts_with(message), "{}", said.err);
+    }
+}
