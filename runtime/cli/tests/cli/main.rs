@@ -7,3 +7,4 @@ mod examples;
 mod flights;
 mod lifecycle;
 mod new_crate;
+mod tenants;

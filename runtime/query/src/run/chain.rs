@@ -147,6 +147,7 @@ impl Chain {
             let Some(stage) = self.stages.get_mut(index) else { continue };
             let Some(hold) = stage.hold.take().filter(|hold| hold.until > started) else { continue };
             stage.warn_of_hold(&hold);
+            self.counters.stages.get(index).into_iter().for_each(|counters| counters.held_back.add(1));
             holds.push((index, hold.until));
         }
         let Some(until) = holds.iter().map(|(_, until)| *until).max() else { return Ok(()) };
@@ -157,7 +158,6 @@ impl Chain {
         }
         for (index, until) in holds {
             if let Some(counters) = self.counters.stages.get(index) {
-                counters.held_back.add(1);
                 counters.held_back_ms.add(millis(started.elapsed().min(until - started)));
             }
         }

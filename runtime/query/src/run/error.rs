@@ -34,10 +34,10 @@ pub enum BuildError {
         source: SinkError,
     },
     /// A file that is to be written is no longer where it was when the query file was checked.
-    #[error("sinks.{name}: its file {source}, other than when the query file was checked")]
+    #[error("{place}: its file {source}, other than when the query file was checked")]
     Denied {
-        /// The sink.
-        name: String,
+        /// The sink, or `dead_letters`.
+        place: String,
         /// Why.
         source: Denied,
     },

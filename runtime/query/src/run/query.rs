@@ -1,6 +1,7 @@
 //! A query, built from its plan and run to its end.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -87,7 +88,11 @@ impl Query {
         let sources = sources.collect::<Result<Vec<_>, BuildError>>()?;
         let stages = build_stages(&plan, engine).await?;
         let dead_letters = plan.dead_letters.as_deref();
-        let dead_letters = dead_letters.map(|path| DeadLetters::open(path, &plan.folders)).transpose()?;
+        let dead_letters = dead_letters.map(|path| {
+            still_within(&plan.folders, path, || "dead_letters".to_owned())?;
+            DeadLetters::open(path, &plan.folders).map_err(BuildError::from)
+        });
+        let dead_letters = dead_letters.transpose()?;
         let mut sinks = Vec::with_capacity(plan.sinks.len());
         for sink in &plan.sinks {
             sinks.push(match given.remove(&*sink.name) {
@@ -179,17 +184,22 @@ impl Query {
 /// Opens a sink. A file sink's folder is looked at before and after its first hidden file is made in it.
 async fn open_sink(sink: &SinkPlan, folders: &Folders) -> Result<Box<dyn Sink>, BuildError> {
     let within = || match &sink.config {
-        SinkConfig::File(config) => match folders.output(&config.path) {
-            Ok(real) if real == config.path => Ok(()),
-            Ok(_) => Err(Denied::Outside),
-            Err(denied) => Err(denied),
-        },
+        SinkConfig::File(config) => still_within(folders, &config.path, || format!("sinks.{}", sink.name)),
         SinkConfig::Stdout(_) | SinkConfig::Memory(_) | SinkConfig::Count => Ok(()),
     };
-    let name = || sink.name.to_string();
-    within().map_err(|source| BuildError::Denied { name: name(), source })?;
+    within()?;
     let opened = sink.config.build(&sink.schema).await;
-    let opened = opened.map_err(|source| BuildError::Sink { name: name(), source })?;
-    within().map_err(|source| BuildError::Denied { name: name(), source })?;
+    let opened = opened.map_err(|source| BuildError::Sink { name: sink.name.to_string(), source })?;
+    within()?;
     Ok(opened)
+}
+
+/// Whether a file that is to be written still lies where the check of the query file found it.
+fn still_within(folders: &Folders, path: &Path, place: impl FnOnce() -> String) -> Result<(), BuildError> {
+    let denied = match folders.output(path) {
+        Ok(real) if real == path => return Ok(()),
+        Ok(_) => Denied::Outside,
+        Err(denied) => denied,
+    };
+    Err(BuildError::Denied { place: place(), source: denied })
 }
