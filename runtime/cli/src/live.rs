@@ -70,19 +70,32 @@ impl Screen {
         Screen { show, lines: MultiProgress::new() }
     }
 
-    /// Shows the progress of a query until the task is aborted.
-    pub(crate) fn watch(&self, query: QueryHandle, name: Option<Name>) -> JoinHandle<()> {
+    /// Shows the progress of a query until what this returns is dropped.
+    pub(crate) fn watch(&self, query: QueryHandle, name: Option<Name>) -> Watch {
         let bar = (self.show == Show::Line).then(|| {
             let style =
                 ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             self.lines.add(ProgressBar::new_spinner().with_style(style))
         });
-        tokio::spawn(watch(query, name, self.show, bar))
+        Watch { task: tokio::spawn(watch(query, name, self.show, bar.clone())), bar }
     }
 
     /// Says something while no line is drawn.
     pub(crate) fn suspend(&self, say: impl FnOnce()) {
         self.lines.suspend(say);
+    }
+}
+
+/// The progress of one query on the screen; dropped, it is taken off, and the query's summary comes in its place.
+pub(crate) struct Watch {
+    task: JoinHandle<()>,
+    bar: Option<ProgressBar>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.bar.iter().for_each(ProgressBar::finish_and_clear);
     }
 }
 

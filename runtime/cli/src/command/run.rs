@@ -113,7 +113,7 @@ async fn run_all(queries: Vec<(Name, Query)>, screen: &Screen, quiet: bool, json
         };
         let mut name = None;
         if let Some((of, progress)) = watched.remove(&id) {
-            progress.abort();
+            drop(progress);
             name = of;
         }
         let (summary, failure) = match ended {

@@ -54,6 +54,25 @@ fn the_query_file_of_the_reference_is_right() {
 }
 
 #[test]
+fn the_limits_file_of_the_reference_is_right() {
+    let page = fs::read_to_string(root().join("runtime/query/QUERY.md")).expect("the reference");
+    let (_, page) = page.split_once("## The limits file").expect("the limits file's section");
+    let (_, from) = page.split_once("```toml\n").expect("a limits file");
+    let (text, _) = from.split_once("```").expect("its end");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("limits.toml"), text).expect("the limits file");
+    for below in ["out/acme", "data"] {
+        fs::create_dir_all(folder.path().join(below)).expect("a folder");
+    }
+    let query = "name = \"q\"\ntenant = \"acme\"\n[sources.seed]\nkind = \"generator\"\nbatches = 1\n[sinks.out]\nkind = \"file\"\n";
+    for (path, code) in [("out/acme/ids.csv", 0), ("out/ids.csv", 2)] {
+        fs::write(folder.path().join("q.toml"), format!("{query}path = \"{path}\"")).expect("the query file");
+        let said = run(folder.path(), &["check", "--limits", "limits.toml", "q.toml"]);
+        assert_eq!(said.code, Some(code), "{}", said.err);
+    }
+}
+
+#[test]
 fn the_query_file_of_the_readme_is_right_and_runs() {
     let page = fs::read_to_string(root().join("README.md")).expect("the README");
     let (_, from) = page.split_once("```toml\n").expect("a query file");

@@ -26,7 +26,7 @@ use super::text;
 /// "#,
 ///     std::path::Path::new("."),
 /// )
-/// .map_err(|problems| problems[0].clone())?;
+/// .map_err(|problems| problems[0].to_string())?;
 /// let acme = file.limits_of(&"acme".parse()?);
 /// assert_eq!((acme.memory_bytes_max, acme.cpu_percent_max), (32 << 20, Some(50)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
