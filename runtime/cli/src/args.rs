@@ -6,9 +6,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 /// Runs tenants' WebAssembly functions over streams of records.
 ///
-/// Exit codes: 0 done (also when drained after ctrl-C, or when the reader of standard output went away); 1 the query
-/// failed while it ran, or an attack was not withstood; 2 the command line, a query file, a module or an input is wrong, and nothing ran; 130 a second ctrl-C ended
-/// it at once.
+/// Exit codes: 0 done (also when drained after ctrl-C, or when the reader of standard output went away); 1 a query
+/// failed while it ran, or an attack was not withstood; 2 the command line, a query or limits file, a module or an input
+/// is wrong, and nothing ran; 130 a second ctrl-C ended it at once.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version)]
 pub(crate) struct Args {
@@ -22,9 +22,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a query file until its input ends or ctrl-C.
+    /// Run query files until their input ends or ctrl-C.
     Run(Run),
-    /// Check a query file, and say what it would do.
+    /// Check query files, and say what they would do.
     Check(Check),
     /// Print the schema of a file, as a query file declares it.
     Schema(Schema),
@@ -40,8 +40,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Run {
-    /// The query file.
-    pub(crate) query: PathBuf,
+    #[command(flatten)]
+    pub(crate) files: Files,
     /// Print no progress and no summary.
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -49,8 +49,18 @@ pub(crate) struct Run {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Check {
-    /// The query file.
-    pub(crate) query: PathBuf,
+    #[command(flatten)]
+    pub(crate) files: Files,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Files {
+    /// Query files; several run side by side, each by itself.
+    #[arg(required = true, value_name = "QUERY")]
+    pub(crate) queries: Vec<PathBuf>,
+    /// A limits file: what each tenant's queries may use, and where their files may lie.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) limits: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use crate::live::{Name, named};
+
 /// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -60,12 +62,15 @@ pub(crate) fn say(text: impl fmt::Display) {
     drop(writeln!(io::stderr(), "{text}"));
 }
 
-/// Prints an error once. Each layer's message names its cause already, so that only the outermost is printed.
-pub(crate) fn report(error: &anyhow::Error, json: bool) {
+/// Prints an error once, with the query that it is of where there are several. Each layer's message names its cause already, so that only the outermost is printed.
+pub(crate) fn report(error: &anyhow::Error, name: Option<&Name>, json: bool) {
     let first = error.chain().find(|cause| cause.to_string() != GivenWrong.to_string());
     let message = first.map(ToString::to_string).unwrap_or_default();
     if json {
-        say(json!({ "error": message, "exit": if Exit::of(error) == Exit::Wrong { 2 } else { 1 } }));
+        let exit = if Exit::of(error) == Exit::Wrong { 2 } else { 1 };
+        say(named(name, json!({ "error": message, "exit": exit })));
+    } else if let Some(name) = name {
+        say(format_args!("error: {name}: {message}"));
     } else {
         say(format_args!("error: {message}"));
     }

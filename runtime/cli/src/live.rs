@@ -1,10 +1,12 @@
 //! Progress on standard error while a query runs.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde_json::{Map, Value, json};
+use tokio::task::JoinHandle;
 use weir_query::{Progress, QueryHandle};
 
 use crate::exit::say;
@@ -33,35 +35,97 @@ impl Show {
     }
 }
 
-/// Shows progress until it is dropped or aborted; never ends by itself.
-pub(crate) async fn show(handle: QueryHandle, show: Show) {
+/// Which of several queries something is said of.
+#[derive(Clone, Debug)]
+pub(crate) struct Name {
+    pub(crate) query: String,
+    pub(crate) tenant: String,
+}
+
+/// `query late of tenant acme`.
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "query {} of tenant {}", self.query, self.tenant)
+    }
+}
+
+/// What is said of a query in JSON; with its name first where there are several.
+pub(crate) fn named(name: Option<&Name>, said: Value) -> Value {
+    let (Some(name), Value::Object(fields)) = (name, &said) else { return said };
+    let mut all = Map::new();
+    all.insert("query".to_owned(), name.query.as_str().into());
+    all.insert("tenant".to_owned(), name.tenant.as_str().into());
+    all.extend(fields.clone());
+    Value::Object(all)
+}
+
+/// Where progress is shown: a line a query.
+pub(crate) struct Screen {
+    show: Show,
+    lines: MultiProgress,
+}
+
+impl Screen {
+    pub(crate) fn new(show: Show) -> Screen {
+        Screen { show, lines: MultiProgress::new() }
+    }
+
+    /// Shows the progress of a query until what this returns is dropped.
+    pub(crate) fn watch(&self, query: QueryHandle, name: Option<Name>) -> Watch {
+        let bar = (self.show == Show::Line).then(|| {
+            let style =
+                ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            self.lines.add(ProgressBar::new_spinner().with_style(style))
+        });
+        Watch { task: tokio::spawn(watch(query, name, self.show, bar.clone())), bar }
+    }
+
+    /// Says something while no line is drawn.
+    pub(crate) fn suspend(&self, say: impl FnOnce()) {
+        self.lines.suspend(say);
+    }
+}
+
+/// The progress of one query on the screen; dropped, it is taken off, and the query's summary comes in its place.
+pub(crate) struct Watch {
+    task: JoinHandle<()>,
+    bar: Option<ProgressBar>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.bar.iter().for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+/// Shows progress until it is aborted; never ends by itself.
+async fn watch(query: QueryHandle, name: Option<Name>, show: Show, bar: Option<ProgressBar>) {
     let every = match show {
         Show::Nothing => return std::future::pending().await,
         Show::Line => Duration::from_millis(200),
         Show::Json => Duration::from_secs(1),
     };
     let started = Instant::now();
-    let bar = (show == Show::Line).then(|| {
-        let style =
-            ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-        ProgressBar::new_spinner().with_style(style)
-    });
     let mut ticks = tokio::time::interval(every);
     ticks.tick().await;
-    let mut before = (Instant::now(), handle.progress());
+    let mut before = (Instant::now(), query.progress());
     loop {
         ticks.tick().await;
-        let now = (Instant::now(), handle.progress());
+        let now = (Instant::now(), query.progress());
         let seconds = now.0.duration_since(before.0).as_secs_f64().max(1e-6);
         let rate = (totals(&now.1).read - totals(&before.1).read) as f64 / seconds;
         match &bar {
             Some(bar) => {
-                bar.set_message(line(&now.1, rate));
+                let of = name.as_ref().map(|name| format!("{} ({}): ", name.query, name.tenant)).unwrap_or_default();
+                bar.set_message(format!("{of}{}", line(&now.1, rate)));
                 bar.tick();
             }
-            None => say(
-                json!({ "progress": now.1, "elapsed": started.elapsed().as_secs_f64(), "records_per_second": rate }),
-            ),
+            None => {
+                let elapsed = started.elapsed().as_secs_f64();
+                let said = json!({ "progress": now.1, "elapsed": elapsed, "records_per_second": rate });
+                say(named(name.as_ref(), said));
+            }
         }
         before = now;
     }
@@ -72,6 +136,8 @@ struct Totals {
     bytes: u64,
     written: u64,
     errors: u64,
+    held_back_ms: u64,
+    instance_wait_ms: u64,
 }
 
 fn totals(progress: &Progress) -> Totals {
@@ -81,13 +147,16 @@ fn totals(progress: &Progress) -> Totals {
         written: progress.sinks.iter().map(|sink| sink.records).sum(),
         errors: progress.sources.iter().map(|source| source.failed + source.dead).sum::<u64>()
             + progress.stages.iter().map(|stage| stage.failed + stage.dead).sum::<u64>(),
+        held_back_ms: progress.stages.iter().map(|stage| stage.held_back_ms).sum(),
+        instance_wait_ms: progress.stages.iter().map(|stage| stage.instance_wait_ms).sum(),
     }
 }
 
-/// `1,234,000 in (5.1 M/s, 12.0 MB), 3,400 out, 0 errors, 1,200,000 committed`.
+/// `1,234,000 in (5.1 M/s, 12.0 MB), 3,400 out, 0 errors, 1,200,000 committed`, and what it waited for, if it did:
+/// `, held back 2,550 ms`, `, waited 120 ms for instances`.
 fn line(progress: &Progress, rate: f64) -> String {
     let totals = totals(progress);
-    format!(
+    let mut text = format!(
         "{} in ({:.2} M/s, {:.1} MB), {} out, {} errors, {} committed",
         grouped(totals.read),
         rate / 1e6,
@@ -95,7 +164,14 @@ fn line(progress: &Progress, rate: f64) -> String {
         grouped(totals.written),
         grouped(totals.errors),
         grouped(progress.committed_records)
-    )
+    );
+    if totals.held_back_ms > 0 {
+        text.push_str(&format!(", held back {} ms", grouped(totals.held_back_ms)));
+    }
+    if totals.instance_wait_ms > 0 {
+        text.push_str(&format!(", waited {} ms for instances", grouped(totals.instance_wait_ms)));
+    }
+    text
 }
 
 /// The number with a comma after each thousand.

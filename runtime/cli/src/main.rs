@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             if exit::is_closed_pipe(&error) {
                 return Exit::Done.into();
             }
-            exit::report(&error, args.json);
+            exit::report(&error, None, args.json);
             Exit::of(&error).into()
         }
     }

@@ -28,6 +28,9 @@
 //!
 //! **[`QueryFileError`]**: everything that is wrong with a query file, each [`Problem`] with its key, line and mend.
 //!
+//! **[`LimitsFile`]**: what each tenant of a process may use, and the [`Folders`] that its queries keep to. A plan made by
+//! [`Plan::load_with`] lies within it. [`Plan::load_all`] checks several that are to run side by side against each other.
+//!
 //! **[`Query`]**: a plan with its modules compiled and its sinks open. Owned by whoever runs it, used up by
 //! [`Query::run`]. While it runs, each source and each sink has a task of its own behind a bounded queue, and one task
 //! takes each batch through the stages: what is in memory is what is in the queues.
@@ -47,8 +50,8 @@ mod run;
 mod source;
 
 pub use file::{
-    Batching, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, Problem, QueryFileError, SinkPlan,
-    SourceKind, SourcePlan, StagePlan,
+    Batching, Delivery, Denied, ErrorPolicy, Folders, Guarantee, LimitsFile, NexmarkStream, Node, Plan, Problem,
+    QueryFileError, SinkPlan, SourceKind, SourcePlan, StagePlan, TenantLimits,
 };
 pub use run::{
     BuildError, Cause, DeadLetterError, Ending, MetricRegistry, Progress, Query, QueryHandle, Reading, RunError,

@@ -2,5 +2,7 @@
 
 mod accounts;
 mod failures;
+mod held_back;
 mod sharing;
 mod support;
+mod tenants;

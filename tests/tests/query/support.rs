@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weir_batch::Batch;
 use weir_batch::arrow::array::{Array, Int64Array};
-use weir_query::{Plan, Query, QueryHandle, RunError, SinkOverrides, Summary};
+use weir_query::{LimitsFile, Plan, Query, QueryHandle, RunError, SinkOverrides, Summary};
 use weir_sandbox::{Engine, EngineConfig};
 use weir_sinks::{MemoryHandle, MemorySink, Sink};
 use weir_tests::guest_path;
@@ -40,10 +40,22 @@ impl Text {
         self.add(&format!("[sinks.{name}]\nkind = \"count\"\n{rest}"))
     }
 
+    /// The same with one piece of it, which stands there once, in another form.
+    pub(crate) fn replace(self, from: &str, to: &str) -> Text {
+        assert_eq!(self.0.matches(from).count(), 1, "{from:?} in {}", self.0);
+        Text(self.0.replace(from, to))
+    }
+
     pub(crate) fn add(mut self, text: &str) -> Text {
         self.0.push_str(text);
         self.0.push('\n');
         self
+    }
+
+    /// The plan within these limits, as a limits file says them.
+    pub(crate) fn plan_within(&self, folder: &Path, limits: &str) -> Plan {
+        let limits = LimitsFile::parse(limits, folder).unwrap_or_else(|problems| panic!("{problems:#?}\n{limits}"));
+        Plan::parse_with(&self.0, folder, &limits).unwrap_or_else(|problems| panic!("{problems:#?}\n{}", self.0))
     }
 
     pub(crate) fn plan(&self, folder: &Path) -> Plan {

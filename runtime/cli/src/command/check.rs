@@ -3,32 +3,60 @@
 use std::io::Write;
 
 use serde_json::{Value, json};
-use weir_query::{Plan, Problem};
+use weir_query::{Plan, Problem, QueryFileError};
 
+use super::files::{WrongFiles, load};
 use crate::args;
 use crate::exit::{Exit, wrong};
 
 pub(crate) fn check(args: &args::Check, json: bool) -> anyhow::Result<Exit> {
+    let args::Files { queries, limits } = &args.files;
+    // One query file alone needs no name beside what is said of it.
+    let alone = queries.len() == 1 && limits.is_none();
     let mut stdout = std::io::stdout().lock();
-    let plan = match Plan::load(&args.query) {
-        Ok(plan) => plan,
-        Err(error) if json => {
-            let problems: Vec<Value> = error.problems.iter().map(problem).collect();
-            writeln!(stdout, "{}", json!({ "right": false, "problems": problems }))?;
+    let plans = match load(queries, limits.as_deref()) {
+        Ok(plans) => plans,
+        Err(WrongFiles(files)) if json => {
+            for file in &files {
+                writeln!(stdout, "{}", wrong_file(file, alone))?;
+            }
             return Ok(Exit::Wrong);
         }
         Err(error) => return Err(wrong(error)),
     };
-    if json {
-        let warnings: Vec<Value> = plan.warnings.iter().map(problem).collect();
-        writeln!(stdout, "{}", json!({ "right": true, "query": plan.name, "warnings": warnings }))?;
-        return Ok(Exit::Done);
-    }
-    write!(stdout, "{plan}")?;
-    for warning in &plan.warnings {
-        writeln!(stdout, "warning: {warning}")?;
+    for (index, (plan, path)) in plans.iter().zip(queries).enumerate() {
+        if json {
+            let mut said = right(plan);
+            if !alone {
+                said["file"] = path.display().to_string().into();
+                said["tenant"] = plan.tenant.as_str().into();
+            }
+            writeln!(stdout, "{said}")?;
+            continue;
+        }
+        if index > 0 {
+            writeln!(stdout)?;
+        }
+        write!(stdout, "{plan}")?;
+        for warning in &plan.warnings {
+            writeln!(stdout, "warning: {warning}")?;
+        }
     }
     Ok(Exit::Done)
+}
+
+fn right(plan: &Plan) -> Value {
+    let warnings: Vec<Value> = plan.warnings.iter().map(problem).collect();
+    json!({ "right": true, "query": plan.name, "warnings": warnings })
+}
+
+fn wrong_file(file: &QueryFileError, alone: bool) -> Value {
+    let problems: Vec<Value> = file.problems.iter().map(problem).collect();
+    let mut said = json!({ "right": false, "problems": problems });
+    if !alone {
+        said["file"] = file.path.display().to_string().into();
+    }
+    said
 }
 
 fn problem(problem: &Problem) -> Value {

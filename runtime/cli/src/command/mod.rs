@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod check;
+mod files;
 pub(crate) mod inspect;
 pub(crate) mod new;
 pub(crate) mod redteam;

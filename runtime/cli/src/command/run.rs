@@ -1,55 +1,147 @@
 //! `weir run`.
 
+use std::collections::HashMap;
+use std::fmt;
+use std::num::NonZero;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use weir_query::{Plan, Query, QueryHandle};
+use tokio::task::{Id, JoinSet};
+use tracing::Instrument;
+use weir_query::{Plan, Query, QueryHandle, RunError, Summary};
+use weir_sandbox::Engine;
 use weir_sinks::SinkConfig;
 
+use super::files::load;
 use crate::args;
 use crate::engine::{config, engine};
 use crate::exit::{Exit, report, say, wrong};
-use crate::live::{Show, show};
+use crate::live::{Name, Screen, Show, named};
 
 pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
-    let plan = Plan::load(&args.query).map_err(wrong)?;
-    for warning in &plan.warnings {
-        tracing::warn!("{warning}");
-    }
-    let rows_on_stdout = plan.sinks.iter().any(|sink| matches!(sink.config, SinkConfig::Stdout { .. }));
-    let progress = Show::choose(args.quiet, json, rows_on_stdout);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(async {
-        let engine = engine(config())?;
-        // From here on a signal waits for the query to be ready, and then drains it.
-        let signals = Signals::new()?;
-        let query = Query::build(plan, &engine).await.map_err(wrong)?;
-        let signals = tokio::spawn(signals.stop(query.handle()));
-        let progress = tokio::spawn(show(query.handle(), progress));
-        let ended = query.run().await;
-        progress.abort();
-        signals.abort();
-        let (summary, failure) = match ended {
-            Ok(summary) => (summary, None),
-            Err(error) => ((*error.summary).clone(), Some(error)),
-        };
-        if json {
-            say(json!({ "summary": summary }));
-        } else if !args.quiet {
-            say(summary.to_string().trim_end());
-        }
-        match failure {
-            None => Ok(Exit::Done),
-            Some(error) => {
-                report(&error.into(), json);
-                Ok(Exit::Failed)
+    let args::Files { queries, limits } = &args.files;
+    let plans = load(queries, limits.as_deref()).map_err(wrong)?;
+    let several = plans.len() > 1;
+    for (plan, path) in plans.iter().zip(queries) {
+        for warning in &plan.warnings {
+            if several {
+                tracing::warn!("{}:{}: {warning}", path.display(), warning.line);
+            } else {
+                tracing::warn!("{warning}");
             }
         }
+    }
+    let rows_on_stdout =
+        plans.iter().flat_map(|plan| &plan.sinks).any(|sink| matches!(sink.config, SinkConfig::Stdout { .. }));
+    let screen = Screen::new(Show::choose(args.quiet, json, rows_on_stdout));
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    // Guests hold as many of these as there are cores, at most: the others keep sources and sinks going.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2 * cores).enable_all().build()?;
+    let done = runtime.block_on(async {
+        let engine = engine(config())?;
+        // From here on a signal waits for the queries to be ready, and then drains them.
+        let signals = Signals::new()?;
+        let queries = build(plans, &engine, several).await?;
+        let handles = queries.iter().map(|(_, query)| query.handle()).collect();
+        let signals = tokio::spawn(signals.stop(handles));
+        let exit = run_all(queries, &screen, args.quiet, json).await;
+        signals.abort();
+        Ok(exit)
     });
     // A read from a silent pipe cannot be called off; everything else on these threads is done in a moment.
     runtime.shutdown_timeout(Duration::from_secs(1));
     done
+}
+
+/// Queries that could not be made ready, a line each.
+#[derive(Debug)]
+struct NotReady(Vec<String>);
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for NotReady {}
+
+/// Makes all of them ready before the first one runs.
+async fn build(plans: Vec<Plan>, engine: &Engine, several: bool) -> anyhow::Result<Vec<(Name, Query)>> {
+    // Stages keep their instances: queries that need more than there are would wait for each other for good.
+    let (needed, most) = (plans.iter().map(Plan::instances_max).sum::<usize>(), engine.instances_max());
+    if u32::try_from(needed).is_ok_and(|needed| needed <= most) {
+        let mut queries = Vec::with_capacity(plans.len());
+        let mut not_ready = Vec::new();
+        for plan in plans {
+            let name = Name { query: plan.name.clone(), tenant: plan.tenant.to_string() };
+            match Query::build(plan, engine).await {
+                Ok(query) => queries.push((name, query)),
+                Err(error) if several => not_ready.push(format!("{name}: {error}")),
+                Err(error) => return Err(wrong(error)),
+            }
+        }
+        if not_ready.is_empty() { Ok(queries) } else { Err(wrong(NotReady(not_ready))) }
+    } else {
+        let message = format!("{needed} instances are needed at once, and this machine has room for {most}: run less");
+        Err(wrong(NotReady(vec![message])))
+    }
+}
+
+/// Runs each query in a task of its own, and says how each ended. One that fails does not end the others.
+async fn run_all(queries: Vec<(Name, Query)>, screen: &Screen, quiet: bool, json: bool) -> Exit {
+    let several = queries.len() > 1;
+    let mut running: JoinSet<Result<Summary, RunError>> = JoinSet::new();
+    let mut watched: HashMap<Id, _> = HashMap::new();
+    for (name, query) in queries {
+        let name = several.then_some(name);
+        let progress = screen.watch(query.handle(), name.clone());
+        let task = match &name {
+            // What is logged on the way says whose it is, whatever is logged: hence the level.
+            Some(name) => {
+                let span = tracing::error_span!("query", query = %name.query, tenant = %name.tenant);
+                running.spawn(query.run().instrument(span))
+            }
+            None => running.spawn(query.run()),
+        };
+        watched.insert(task.id(), (name, progress));
+    }
+    let mut exit = Exit::Done;
+    while let Some(ended) = running.join_next_with_id().await {
+        let id = match &ended {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let mut name = None;
+        if let Some((of, progress)) = watched.remove(&id) {
+            drop(progress);
+            name = of;
+        }
+        let (summary, failure) = match ended {
+            Ok((_, Ok(summary))) => (Some(summary), None),
+            Ok((_, Err(error))) => (Some((*error.summary).clone()), Some(error.into())),
+            // A bug of this program: it ends one query, and is said.
+            Err(error) => (None, Some(anyhow::anyhow!("the query's task ended without an account: {error}"))),
+        };
+        screen.suspend(|| {
+            if let Some(summary) = summary {
+                tell(&summary, name.as_ref(), quiet, json);
+            }
+            if let Some(error) = failure {
+                report(&error, name.as_ref(), json);
+                exit = Exit::Failed;
+            }
+        });
+    }
+    exit
+}
+
+fn tell(summary: &Summary, name: Option<&Name>, quiet: bool, json: bool) {
+    if json {
+        say(named(name, json!({ "summary": summary })));
+    } else if !quiet {
+        say(summary.to_string().trim_end());
+    }
 }
 
 /// SIGINT and SIGTERM, caught since this was made.
@@ -63,8 +155,8 @@ impl Signals {
         Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// The first signal drains the query; a second ends the process at once.
-    async fn stop(mut self, query: QueryHandle) {
+    /// The first signal drains the queries; a second ends the process at once.
+    async fn stop(mut self, queries: Vec<QueryHandle>) {
         let mut asked = false;
         loop {
             tokio::select! {
@@ -75,7 +167,7 @@ impl Signals {
                 std::process::exit(130);
             }
             asked = true;
-            query.stop();
+            queries.iter().for_each(QueryHandle::stop);
             tracing::warn!("stopping: finishing what was read; once more ends at once");
         }
     }

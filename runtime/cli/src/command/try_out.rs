@@ -76,7 +76,7 @@ pub(crate) fn try_out(args: &args::Try, json: bool) -> anyhow::Result<Exit> {
     match failure {
         None => Ok(Exit::Done),
         Some(error) => {
-            report(&error, json);
+            report(&error, None, json);
             Ok(Exit::Failed)
         }
     }

@@ -30,7 +30,7 @@ function = "pass"
     fs::write(folder.join("q.toml"), text).expect("the query file");
 }
 
-fn send(child: &Child, signal: i32) {
+pub(crate) fn send(child: &Child, signal: i32) {
     let pid = i32::try_from(child.id()).expect("a process id");
     // SAFETY: `kill` takes two integers and touches no memory of ours; the child has not been waited for.
     #[expect(unsafe_code, reason = "the standard library can only kill, not ask")]

@@ -8,3 +8,4 @@ mod flights;
 mod lifecycle;
 mod new_crate;
 mod redteam;
+mod tenants;

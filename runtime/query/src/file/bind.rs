@@ -1,7 +1,6 @@
 //! Functions set against the schemas that reach them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use toml::de::DeValue;
 use weir_batch::Schema;
 use weir_sandbox::{BindError, Bound, Carry, Function, Kind, Limits, Manifest, ParamValue};
 
+use super::folders::Folders;
 use super::problem::{Problems, clip, suggest};
 use super::stage::{CarryDraft, StageDraft};
 use super::table::Item;
@@ -26,8 +26,8 @@ pub(super) struct BoundStage {
 }
 
 /// The modules of a query, each read once.
-#[derive(Default)]
-pub(super) struct Modules {
+pub(super) struct Modules<'a> {
+    folders: &'a Folders,
     read: Vec<ReadModule>,
 }
 
@@ -44,24 +44,26 @@ struct Module {
     manifest: Arc<Manifest>,
 }
 
-impl Modules {
+impl<'a> Modules<'a> {
+    /// Of files within these folders.
+    pub(super) fn new(folders: &'a Folders) -> Modules<'a> {
+        Modules { folders, read: Vec::new() }
+    }
+
     /// A module's bytes and manifest, or why there are none. What is admitted depends on the limits.
     fn get(&mut self, path: &Path, limits: &Limits) -> Result<Module, String> {
-        // Limits that are wrong are a mistake of their own, and not the module's.
-        let usual = Limits::default();
-        let limits = if limits.validate().is_ok() { limits } else { &usual };
         let known = self.read.iter().find(|read| read.path == path && read.limits == *limits);
         if let Some(read) = known {
             return read.module.clone();
         }
-        let module = read_module(path, limits);
+        let module = read_module(path, limits, self.folders);
         self.read.push(ReadModule { path: path.to_owned(), limits: limits.clone(), module: module.clone() });
         module
     }
 }
 
-fn read_module(path: &Path, limits: &Limits) -> Result<Module, String> {
-    let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
+fn read_module(path: &Path, limits: &Limits, folders: &Folders) -> Result<Module, String> {
+    let file = folders.open(path).map_err(|error| format!("cannot be read: {error}"))?;
     let mut bytes = Vec::new();
     let most = (limits.module_bytes_max as u64).saturating_add(1);
     file.take(most).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
@@ -79,7 +81,7 @@ fn read_module(path: &Path, limits: &Limits) -> Result<Module, String> {
 pub(super) fn bind(
     draft: &StageDraft<'_>,
     input: Option<&Arc<Schema>>,
-    modules: &mut Modules,
+    modules: &mut Modules<'_>,
     problems: &Problems,
 ) -> Option<BoundStage> {
     let params = params(draft);

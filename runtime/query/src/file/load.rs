@@ -1,113 +1,101 @@
 //! From text to plan.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use toml::de::DeTable;
-use weir_sandbox::TenantId;
+use weir_sandbox::{Limits, TenantId};
 
 use super::bind::{BoundStage, Modules, bind};
 use super::chain::Chain;
+use super::folders::Folders;
+use super::limits::Ceiling;
+use super::limits_file::{LimitsFile, TenantLimits};
 use super::names::{self, Names};
 use super::paths::Paths;
-use super::plan::{ErrorPolicy, Plan, SinkPlan, SourcePlan, StagePlan};
-use super::problem::{Place, Problem, Problems, QueryFileError};
+use super::plan::{ErrorPolicy, Plan, SinkPlan, SourcePlan, StagePlan, instances};
+use super::problem::{Problem, Problems, QueryFileError, suggest};
 use super::settings;
 use super::sink::{self, SinkDraft};
 use super::source::{self, SourceDraft};
 use super::stage::{self, StageDraft};
-use super::table::Table;
-
-/// The largest query file. One of a thousand stages has a tenth of it.
-const QUERY_FILE_BYTES_MAX: u64 = 1 << 20;
+use super::table::{Item, Table};
+use super::text;
 
 impl Plan {
-    /// Reads and checks a query file. Paths in it are taken from its folder.
+    /// Reads and checks a query file, under the default limits. Paths in it are taken from its folder.
     ///
     /// # Errors
     ///
     /// Every mistake in the file, or that it cannot be read.
     pub fn load(path: impl AsRef<Path>) -> Result<Plan, QueryFileError> {
-        let path = path.as_ref();
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let text = read_text(path).map_err(|message| {
-            let problem = Problem { key: String::new(), line: 0, column: 0, message, help: String::new() };
-            QueryFileError { path: path.to_owned(), problems: vec![problem] }
-        })?;
-        let mut paths = Paths::new(folder);
-        paths.query(path);
-        parse(&text, paths).map_err(|problems| QueryFileError { path: path.to_owned(), problems })
+        Plan::load_under(path.as_ref(), None)
     }
 
-    /// Checks the text of a query file. Paths in it are taken from `folder`.
+    /// As [`Plan::load`], within what a limits file gives the query's tenant: no stage may have more, and no file lie
+    /// outside of its folders.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::load`].
+    pub fn load_with(path: impl AsRef<Path>, limits: &LimitsFile) -> Result<Plan, QueryFileError> {
+        Plan::load_under(path.as_ref(), Some(limits))
+    }
+
+    pub(super) fn load_under(path: &Path, limits: Option<&LimitsFile>) -> Result<Plan, QueryFileError> {
+        let text = text::read(path, "query")?;
+        parse(&text, text::folder_of(path), Some(path), limits)
+            .map_err(|problems| QueryFileError { path: path.to_owned(), problems })
+    }
+
+    /// Checks the text of a query file, under the default limits. Paths in it are taken from `folder`.
     ///
     /// # Errors
     ///
     /// Every mistake in the text, sorted by line.
     pub fn parse(text: &str, folder: &Path) -> Result<Plan, Vec<Problem>> {
-        parse(text, Paths::new(folder))
+        parse(text, folder, None, None)
+    }
+
+    /// As [`Plan::parse`], within what a limits file gives the query's tenant.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::parse`].
+    pub fn parse_with(text: &str, folder: &Path, limits: &LimitsFile) -> Result<Plan, Vec<Problem>> {
+        parse(text, folder, None, Some(limits))
     }
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
-    let mut bytes = Vec::new();
-    let read = file.take(QUERY_FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
-    read.map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() as u64 > QUERY_FILE_BYTES_MAX {
-        return Err(format!("is too large for a query file: it can have {QUERY_FILE_BYTES_MAX} bytes"));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        format!("is not UTF-8 text, from byte {} on: save it as UTF-8", error.utf8_error().valid_up_to())
-    })
-}
-
-fn parse(text: &str, paths: Paths<'_>) -> Result<Plan, Vec<Problem>> {
-    let problems = Problems::new(text);
-    let (root, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        for error in errors {
-            let offset = error.span().map_or(0, |span| span.start);
-            let message = error.message().trim().replace('\n', ", ");
-            problems.error(&Place { key: String::new(), offset }, format!("not valid TOML: {message}"), "");
-        }
-        // What the parser made of the rest would be complained about for the wrong reasons.
-        return Err(problems.finish().err().unwrap_or_default());
-    }
-    let table = Table::new(Place::default(), root.get_ref(), &problems);
-    let plan = check(table, paths, &problems);
-    let warnings = problems.finish()?;
-    // Whatever leaves the plan incomplete has been reported: this is for a report that was forgotten.
-    let forgotten = || {
-        let message = "the query cannot be run, for a reason that was not recorded".to_owned();
-        vec![Problem { key: String::new(), line: 0, column: 0, message, help: String::new() }]
-    };
-    let mut plan = plan.ok_or_else(forgotten)?;
+fn parse(text: &str, folder: &Path, path: Option<&Path>, limits: Option<&LimitsFile>) -> Result<Plan, Vec<Problem>> {
+    let (mut plan, warnings) = text::parse(text, |root, problems| check(root, folder, path, limits, problems))?;
     plan.warnings = warnings;
     Ok(plan)
 }
 
 /// Reads everything, and reports everything; a plan only where nothing was missing.
-fn check(mut root: Table<'_>, mut paths: Paths<'_>, problems: &Problems) -> Option<Plan> {
+fn check(
+    mut root: Table<'_>,
+    folder: &Path,
+    path: Option<&Path>,
+    limits: Option<&LimitsFile>,
+    problems: &Problems,
+) -> Option<Plan> {
     let mut names = Names::default();
     let name = root.required("name", "give the query a name, for example `name = \"late-flights\"`");
     let name = name.and_then(|item| {
         let name = item.text()?;
-        names::check(name, &item.place, problems).then(|| name.to_owned())
+        names::check(name, &item.place, problems).then(|| (name.to_owned(), problems.spot(&item.place)))
     });
-    let tenant = match root.optional("tenant") {
-        None => "default".parse::<TenantId>().ok(),
-        Some(item) => item.text().and_then(|text| match text.parse() {
-            Ok(tenant) => Some(tenant),
-            Err(error) => {
-                item.error(format!("{error}"), "");
-                None
-            }
-        }),
-    };
+    let tenant = tenant(&mut root, limits, problems);
+    let mut paths = Paths::new(folder);
+    path.into_iter().for_each(|path| paths.this(path, "query file"));
+    limits.and_then(LimitsFile::path).into_iter().for_each(|path| paths.this(path, "limits file"));
+    let mut ceiling = Ceiling { limits: Limits::default(), tenant: None };
+    if let Some((tenant, given)) = tenant.as_ref().and_then(|(tenant, given)| Some((tenant, given.as_ref()?))) {
+        ceiling = Ceiling { limits: given.limits.clone(), tenant: Some(tenant) };
+        paths.confine(tenant, given.folders.clone());
+    }
     let sources = source::read(&mut root, &mut names, &mut paths, problems);
-    let stages = stage::read(&mut root, &mut names, &mut paths, problems);
+    let stages = stage::read(&mut root, &mut names, &mut paths, &ceiling, problems);
     let delivery = root.section("delivery", settings::delivery).unwrap_or_default();
     let sinks = sink::read(&mut root, &mut names, &mut paths, delivery.commit_every.is_some(), problems);
     let batching = root.section("batching", settings::batching).unwrap_or_default();
@@ -119,10 +107,15 @@ fn check(mut root: Table<'_>, mut paths: Paths<'_>, problems: &Problems) -> Opti
     root.finish("a query");
 
     check_dead_letters(has_dead_letters, &sources, &stages, problems);
-    let (bound, sink_inputs) = check_chain(&sources, &stages, &sinks, problems);
+    let (bound, sink_inputs) = check_chain(&sources, &stages, &sinks, paths.folders(), problems);
+    check_instances(&stages, tenant.as_ref().map(|(tenant, _)| tenant), &ceiling.limits, problems);
+    let (name, name_spot) = name?;
+    let (limits, folders) = (ceiling.limits.clone(), paths.folders().clone());
+    let uses = paths.into_uses();
+    let (tenant, _) = tenant?;
     Some(Plan {
-        name: name?,
-        tenant: tenant?,
+        name,
+        tenant,
         sources: sources.into_iter().map(source_plan).collect::<Option<_>>()?,
         stages: stages.into_iter().zip(bound).map(|(draft, bound)| stage_plan(draft, bound)).collect::<Option<_>>()?,
         sinks: sinks
@@ -134,7 +127,46 @@ fn check(mut root: Table<'_>, mut paths: Paths<'_>, problems: &Problems) -> Opti
         batching,
         dead_letters,
         warnings: Vec::new(),
+        limits,
+        folders,
+        name_spot,
+        uses,
     })
+}
+
+/// The query's tenant, and what the limits file gives it, where there is one.
+fn tenant(
+    root: &mut Table<'_>,
+    limits: Option<&LimitsFile>,
+    problems: &Problems,
+) -> Option<(TenantId, Option<TenantLimits>)> {
+    let item = root.optional("tenant");
+    let text = item.as_ref().map_or(Some("default"), Item::text)?;
+    let place = item.as_ref().map_or_else(|| root.place.child("tenant", root.place.offset), |item| item.place.clone());
+    let tenant = match text.parse::<TenantId>() {
+        Ok(tenant) => tenant,
+        Err(error) => {
+            problems.error(&place, error.to_string(), "");
+            return None;
+        }
+    };
+    let Some(limits) = limits else { return Some((tenant, None)) };
+    let given = limits.of(&tenant).cloned();
+    if given.is_none() {
+        let message = format!("the limits file does not name the tenant `{tenant}`, and refuses those");
+        problems.error(&place, message, suggest(text, limits.tenants().map(TenantId::as_str), "it names"));
+    }
+    Some((tenant, given))
+}
+
+/// Stages keep their instances, so that a query which needs more than its tenant may have would wait for itself.
+fn check_instances(stages: &[StageDraft<'_>], tenant: Option<&TenantId>, limits: &Limits, problems: &Problems) {
+    let (needed, most) = (instances(stages.iter().map(|stage| stage.isolation)), limits.instances_max);
+    if let (Some(tenant), Some(last), true) = (tenant, stages.last(), needed > most) {
+        let message = format!("the query needs {needed} instances at once, and tenant `{tenant}` may have {most}");
+        let help = "make several queries of it, or raise `instances_max` in the limits file";
+        problems.error(&last.place, message, help);
+    }
 }
 
 type Inputs = (Vec<super::plan::Node>, Option<std::sync::Arc<weir_batch::Schema>>);
@@ -144,10 +176,11 @@ fn check_chain(
     sources: &[SourceDraft],
     stages: &[StageDraft<'_>],
     sinks: &[SinkDraft<'_>],
+    folders: &Folders,
     problems: &Problems,
 ) -> (Vec<(Inputs, Option<BoundStage>)>, Vec<Inputs>) {
     let mut chain = Chain::new(sources, stages, sinks.iter().map(|sink| &*sink.name).collect());
-    let mut modules = Modules::default();
+    let mut modules = Modules::new(folders);
     let mut bound = Vec::with_capacity(stages.len());
     for draft in stages {
         let inputs = chain.stage_input(draft, problems);

@@ -6,13 +6,18 @@
 //!    wrong is recorded, and reading goes on.
 //! 2. `chain` resolves names and compares schemas; `bind` checks each function against the schema that reaches it.
 //! 3. Only where nothing was recorded is there a plan.
+//! 4. `together` compares plans that are to run side by side.
+//!
+//! The limits file is read the same way by `limits_file`; `limits` keeps stages, and `folders` paths, within it.
 //!
 //! Modules are read and their manifests parsed; no code of theirs runs.
 
 mod bind;
 mod chain;
 mod describe;
+mod folders;
 mod limits;
+mod limits_file;
 mod load;
 mod names;
 mod paths;
@@ -26,7 +31,11 @@ mod stage;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text;
+mod together;
 
+pub use folders::{Denied, Folders};
+pub use limits_file::{LimitsFile, TenantLimits};
 pub use plan::{
     Batching, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan,
 };

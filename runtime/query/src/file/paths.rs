@@ -1,24 +1,75 @@
 //! The files that a query reads and writes.
 
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use super::problem::{Place, Problems, clip, nearest};
+use weir_sandbox::TenantId;
 
-/// Resolves paths against the query file's folder, and remembers which are read and which are written.
+use super::folders::{Denied, Folders, real_path};
+use super::problem::{Place, Problems, Spot, clip, nearest};
+
+/// Resolves paths against the query file's folder, keeps them to the tenant's folders, and remembers which are read and
+/// which are written.
 pub(super) struct Paths<'a> {
     folder: &'a Path,
-    // By what a message says of the file's use.
-    read: Vec<(String, PathBuf)>,
-    written: Vec<(String, PathBuf)>,
+    tenant: Option<&'a TenantId>,
+    folders: Folders,
+    uses: Vec<FileUse>,
+}
+
+/// A file that is read.
+pub(super) struct InputFile {
+    pub(super) path: PathBuf,
+    /// Not a pipe or the like, which can be read only once.
+    pub(super) regular: bool,
+}
+
+/// What a query does with a file, or with the standard output.
+#[derive(Clone, Debug)]
+pub(super) struct FileUse {
+    /// The key that says so.
+    pub(super) spot: Spot,
+    pub(super) kind: UseKind,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum UseKind {
+    /// The file itself that is being read: a query file, a limits file. The text says which.
+    This {
+        path: PathBuf,
+        is: &'static str,
+    },
+    Read {
+        path: PathBuf,
+        regular: bool,
+    },
+    /// With `numbered`, files of this name with numbers in it.
+    Write {
+        path: PathBuf,
+        numbered: bool,
+    },
+    Stdout,
 }
 
 /// How many files of a folder are looked at for a name like the one that is not there.
 const NEIGHBOURS_MAX: usize = 1000;
 
+/// How many of its folders a tenant is told.
+const FOLDERS_SHOWN: usize = 4;
+
 impl<'a> Paths<'a> {
     pub(super) fn new(folder: &'a Path) -> Paths<'a> {
-        Paths { folder, read: Vec::new(), written: Vec::new() }
+        Paths { folder, tenant: None, folders: Folders::anywhere(), uses: Vec::new() }
+    }
+
+    /// Keeps every path from now on to these folders.
+    pub(super) fn confine(&mut self, tenant: &'a TenantId, folders: Folders) {
+        (self.tenant, self.folders) = (Some(tenant), folders);
+    }
+
+    /// The folders that paths are kept to.
+    pub(super) fn folders(&self) -> &Folders {
+        &self.folders
     }
 
     /// The path as found from the query file's folder.
@@ -26,9 +77,97 @@ impl<'a> Paths<'a> {
         self.folder.join(written)
     }
 
+    /// A file to be read, remembered; or the reason why not, reported.
+    pub(super) fn input(&mut self, place: &Place, written: &str, problems: &Problems) -> Option<InputFile> {
+        // Of what lies outside not even that it exists is told.
+        let path = self.allowed(place, written, Folders::input, problems)?;
+        match self.check_file(written, &path) {
+            Ok(regular) => {
+                let kind = UseKind::Read { path: real_path(&path).path, regular };
+                self.uses.push(FileUse { spot: problems.spot(place), kind });
+                Some(InputFile { path, regular })
+            }
+            Err((message, help)) => {
+                problems.error(place, message, help);
+                None
+            }
+        }
+    }
+
+    /// A file to be written, remembered; or the reason why not, reported.
+    pub(super) fn output(
+        &mut self,
+        place: &Place,
+        written: &str,
+        numbered: bool,
+        problems: &Problems,
+    ) -> Option<PathBuf> {
+        let path = self.allowed(place, written, Folders::output, problems)?;
+        let kind = UseKind::Write { path: real_path(&path).path, numbered };
+        if let Some(other) = self.uses.iter().find(|other| other.kind.meets(&kind)) {
+            let message = match &other.kind {
+                UseKind::This { is, .. } => format!("this is the {is} itself"),
+                UseKind::Write { .. } => format!("`{}` writes this file too", other.spot.key),
+                UseKind::Read { .. } | UseKind::Stdout => format!("`{}` reads this file", other.spot.key),
+            };
+            problems.error(place, message, "write to another file");
+        }
+        self.uses.push(FileUse { spot: problems.spot(place), kind });
+        Some(path)
+    }
+
+    /// Remembers a file that is read to know what the query is: no output may be written over it.
+    pub(super) fn this(&mut self, path: &Path, is: &'static str) {
+        let kind = UseKind::This { path: real_path(path).path, is };
+        self.uses.push(FileUse { spot: Spot::default(), kind });
+    }
+
+    /// Remembers that the query writes to the standard output.
+    pub(super) fn stdout(&mut self, place: &Place, problems: &Problems) {
+        self.uses.push(FileUse { spot: problems.spot(place), kind: UseKind::Stdout });
+    }
+
+    /// What the query does with files.
+    pub(super) fn into_uses(self) -> Vec<FileUse> {
+        self.uses
+    }
+
+    fn allowed(
+        &self,
+        place: &Place,
+        written: &str,
+        allowed: impl FnOnce(&Folders, &Path) -> Result<PathBuf, Denied>,
+        problems: &Problems,
+    ) -> Option<PathBuf> {
+        if written.contains('\0') {
+            problems.error(place, format!("`{}` is no path: it holds a NUL", clip(written)), "");
+            return None;
+        }
+        let denied = match allowed(&self.folders, &self.resolve(written)) {
+            Ok(path) => return Some(path),
+            Err(denied) => denied,
+        };
+        let tenant = self.tenant.map(TenantId::as_str).unwrap_or_default();
+        let (message, help) = match denied {
+            Denied::Outside => {
+                let folders = self.folders.paths().unwrap_or_default();
+                let shown = folders.iter().take(FOLDERS_SHOWN).map(|folder| format!("`{}`", folder.display()));
+                let mut shown = shown.collect::<Vec<_>>().join(", ");
+                if folders.len() > FOLDERS_SHOWN {
+                    shown.push_str(&format!(" and {} more", folders.len() - FOLDERS_SHOWN));
+                }
+                (format!("lies outside of the folders of tenant `{tenant}`"), format!("use a path below {shown}"))
+            }
+            Denied::BrokenLink => (denied.to_string(), "name the file that is meant".to_owned()),
+            Denied::Link => (denied.to_string(), "name the file that it leads to, or another one".to_owned()),
+        };
+        problems.error(place, format!("`{}` {message}", clip(written)), help);
+        None
+    }
+
     /// Whether it is a regular file that can be read at this path, or something else, such as a pipe, which can be read
     /// only once. Fails with a message and help where there is neither.
-    pub(super) fn check_file(&self, written: &str, path: &Path) -> Result<bool, (String, String)> {
+    fn check_file(&self, written: &str, path: &Path) -> Result<bool, (String, String)> {
         match std::fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
                 Err((format!("`{}` is a folder", clip(written)), "name a file".to_owned()))
@@ -53,45 +192,52 @@ impl<'a> Paths<'a> {
         let help = near.unwrap_or_else(|| "paths are taken from the query file's folder".to_owned());
         (format!("there is no file `{}`", clip(written)), help)
     }
+}
 
-    /// Remembers the query file.
-    pub(super) fn query(&mut self, path: &Path) {
-        self.read.push(("this is the query file itself".to_owned(), identity(path)));
-    }
-
-    /// Remembers that a file is read.
-    pub(super) fn read(&mut self, place: &Place, path: &Path) {
-        self.read.push((format!("`{}` reads this file", place.key), identity(path)));
-    }
-
-    /// Remembers that a file is written, or reports that it is written or read already.
-    pub(super) fn write(&mut self, place: &Place, path: &Path, problems: &Problems) {
-        let identity = identity(path);
-        let mut uses = self.read.iter().chain(&self.written);
-        if let Some((used, _)) = uses.find(|(_, other)| *other == identity) {
-            problems.error(place, used.clone(), "write to another file");
+impl UseKind {
+    /// The file, where it is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            UseKind::This { path, .. } | UseKind::Read { path, .. } | UseKind::Write { path, .. } => Some(path),
+            UseKind::Stdout => None,
         }
-        self.written.push((format!("`{}` writes this file too", place.key), identity));
+    }
+
+    /// Whether a file is in use here that is written there.
+    pub(super) fn meets(&self, write: &UseKind) -> bool {
+        let (Some(path), UseKind::Write { path: written, numbered }) = (self.path(), write) else { return false };
+        let of = |numbered: bool, base: &Path, path: &Path| numbered && unnumbered(path).is_some_and(|it| it == base);
+        let numbered_here = matches!(self, UseKind::Write { numbered: true, .. });
+        path == written || of(*numbered, written, path) || of(numbered_here, path, written)
     }
 }
 
-/// The same for all ways of writing a path: links followed as far as the path exists, `.` and `..` resolved.
-fn identity(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut exists = PathBuf::new();
-    for component in absolute.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                exists.pop();
-            }
-            component => {
-                exists.push(component);
-                if let Ok(followed) = exists.canonicalize() {
-                    exists = followed;
-                }
-            }
-        }
+/// The name that a numbered file has its name from: `late.csv` for `late-000001.csv`.
+pub(super) fn unnumbered(path: &Path) -> Option<PathBuf> {
+    let (base, number) = path.file_stem()?.to_str()?.rsplit_once('-')?;
+    if number.len() < 6 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
     }
-    exists
+    let mut name = base.to_owned();
+    if let Some(suffix) = path.extension() {
+        name.push('.');
+        name.push_str(suffix.to_str()?);
+    }
+    Some(path.with_file_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_numbered_files() {
+        let name = |text: &str| unnumbered(Path::new(text)).map(|path| path.display().to_string());
+        assert_eq!(name("/out/late-000001.csv").as_deref(), Some("/out/late.csv"));
+        assert_eq!(name("/out/late-1000000").as_deref(), Some("/out/late"));
+        assert_eq!(name("/out/late-9.csv"), None);
+        assert_eq!(name("/out/late-00000x.csv"), None);
+        assert_eq!(name("/out/late.csv"), None);
+        assert_eq!(name("/"), None);
+    }
 }

@@ -9,7 +9,9 @@ use weir_batch::format::Format;
 use weir_sandbox::{Bound, Function, Isolation, Limits, TenantId};
 use weir_sinks::SinkConfig;
 
-use super::Problem;
+use super::folders::Folders;
+use super::paths::FileUse;
+use super::problem::{Problem, Spot};
 
 /// A query that can be run: every name resolved, every module read, every function bound to the schema it gets.
 #[derive(Debug)]
@@ -32,6 +34,14 @@ pub struct Plan {
     pub dead_letters: Option<PathBuf>,
     /// What is odd but can be run, in the order of the file's lines.
     pub warnings: Vec<Problem>,
+    /// What the tenant may use; each stage's own limits lie within it where a limits file says so.
+    pub limits: Limits,
+    /// The folders that its files were checked against, and are again when they are opened.
+    pub folders: Folders,
+    /// Where the name stands.
+    pub(super) name_spot: Spot,
+    /// What it does with files.
+    pub(super) uses: Vec<FileUse>,
 }
 
 /// A point of the chain that a stage or sink reads from: an index into [`Plan::sources`] or [`Plan::stages`].
@@ -209,4 +219,37 @@ impl Plan {
             Node::Stage(index) => self.stages.get(index).map_or("", |stage| &stage.name),
         }
     }
+
+    /// The stages that a record of this source may come to, in order.
+    pub(crate) fn stages_reached(&self, source: usize) -> Vec<usize> {
+        let mut reached = Vec::new();
+        for (index, stage) in self.stages.iter().enumerate() {
+            let reads = |node: &Node| match node {
+                Node::Source(other) => *other == source,
+                Node::Stage(other) => reached.contains(other),
+            };
+            if stage.inputs.iter().any(reads) {
+                reached.push(index);
+            }
+        }
+        reached
+    }
+
+    /// How many instances it holds at once: one for each stage, but those that take a fresh one for each batch take
+    /// them one after the other.
+    pub fn instances_max(&self) -> usize {
+        instances(self.stages.iter().map(|stage| stage.isolation))
+    }
+}
+
+/// How many instances stages hold at once.
+pub(super) fn instances(stages: impl Iterator<Item = Isolation>) -> usize {
+    let (mut kept, mut of_a_batch) = (0, 0);
+    for isolation in stages {
+        match isolation {
+            Isolation::Reuse => kept += 1,
+            Isolation::FreshPerBatch => of_a_batch = 1,
+        }
+    }
+    kept + of_a_batch
 }

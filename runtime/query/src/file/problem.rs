@@ -33,10 +33,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A query file that cannot be run: every mistake in it, in the order of its lines.
+/// A query file that cannot be run, or a limits file that cannot be kept: every mistake in it, in the order of its lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryFileError {
-    /// The query file.
+    /// The file.
     pub path: PathBuf,
     /// At least one problem, sorted by line and column.
     pub problems: Vec<Problem>,
@@ -89,6 +89,22 @@ impl Place {
     }
 }
 
+/// A place for people: what is left of one when the text is gone, for what only later turns out to be wrong.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Spot {
+    pub(super) key: String,
+    line: usize,
+    column: usize,
+}
+
+impl Spot {
+    /// What is wrong here.
+    pub(super) fn problem(&self, message: impl Into<String>, help: impl Into<String>) -> Problem {
+        let Spot { key, line, column } = self.clone();
+        Problem { key, line, column, message: message.into(), help: help.into() }
+    }
+}
+
 /// Collects what is wrong with one text. Shared by all who read it: hence the cells.
 pub(super) struct Problems {
     // The offset at which each line begins; the first is 0.
@@ -110,11 +126,11 @@ impl Problems {
     }
 
     pub(super) fn error(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
-        self.errors.borrow_mut().push(self.problem(place, message.into(), help.into()));
+        self.errors.borrow_mut().push(self.spot(place).problem(message, help));
     }
 
     pub(super) fn warning(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
-        self.warnings.borrow_mut().push(self.problem(place, message.into(), help.into()));
+        self.warnings.borrow_mut().push(self.spot(place).problem(message, help));
     }
 
     /// The warnings where nothing is wrong, else the errors; sorted by line.
@@ -129,11 +145,12 @@ impl Problems {
         }
     }
 
-    fn problem(&self, place: &Place, message: String, help: String) -> Problem {
+    /// Line and column of a place.
+    pub(super) fn spot(&self, place: &Place) -> Spot {
         let line = self.line_starts.partition_point(|&start| start <= place.offset);
         let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let before = self.text.get(start..place.offset).unwrap_or("");
-        Problem { key: place.key.clone(), line, column: before.chars().count() + 1, message, help }
+        Spot { key: place.key.clone(), line, column: before.chars().count() + 1 }
     }
 }
 

@@ -56,9 +56,12 @@ pub(super) fn batching(mut table: Table<'_>) -> Batching {
 pub(super) fn dead_letters(mut table: Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> Option<PathBuf> {
     let item = table.required("path", "name the file, for example `path = \"dead/late.jsonl\"`");
     let path = item.and_then(|item| {
-        let path = paths.resolve(item.text()?);
-        paths.write(&item.place, &path, problems);
-        Some(path)
+        let written = item.text()?;
+        if paths.resolve(written).file_name().is_none() || written.ends_with('/') {
+            item.error("must end in the name of a file", "");
+            return None;
+        }
+        paths.output(&item.place, written, false, problems)
     });
     table.finish("`dead_letters`");
     path

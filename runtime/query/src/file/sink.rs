@@ -94,7 +94,10 @@ fn sink<'a>(
     let queue_batches_max = table.optional("queue_batches_max").and_then(|item| item.integer(1..=QUEUE_BATCHES_MAX));
     let config = match kind {
         None => None,
-        Some(Kind::Stdout) => stdout(&mut table),
+        Some(Kind::Stdout) => {
+            paths.stdout(&place, problems);
+            stdout(&mut table)
+        }
         Some(Kind::File) => file(&mut table, paths, commits, problems),
         Some(Kind::Count) => Some(SinkConfig::Count),
     };
@@ -158,10 +161,8 @@ fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, commits: bool, problems: &
         Some(item) => item.choice(&choices),
     };
     let (path_item, written) = path_item.zip(written)?;
-    let path = paths.resolve(written);
-    paths.write(&path_item.place, &path, problems);
-    let config = FileSinkConfig {
-        path,
+    let mut config = FileSinkConfig {
+        path: paths.resolve(written),
         // What is missing has been reported; the checks below do not depend on it.
         format: format.unwrap_or(Format::JsonLines),
         rotate_bytes_max,
@@ -174,6 +175,7 @@ fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, commits: bool, problems: &
         problems.error(&table.place.child(key, path_item.place.offset), reason, "");
         return None;
     }
+    config.path = paths.output(&path_item.place, written, config.is_numbered(), problems)?;
     if config.is_numbered() {
         if let Some(item) = if_exists_item.filter(|_| if_exists == Some(IfExists::Replace)) {
             let message =

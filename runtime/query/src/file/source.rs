@@ -6,8 +6,9 @@ use std::sync::Arc;
 use weir_batch::Schema;
 use weir_batch::format::{Format, infer_schema};
 
+use super::folders::Folders;
 use super::names::{self, Names};
-use super::paths::Paths;
+use super::paths::{InputFile, Paths};
 use super::plan::{ErrorPolicy, NexmarkStream, SourceKind};
 use super::problem::{Place, Problems, clip, suggest};
 use super::schema;
@@ -141,16 +142,9 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
     let mut files = Vec::with_capacity(written.len());
     let mut complete = true;
     for (place, written) in written {
-        let path = paths.resolve(written);
-        match paths.check_file(written, &path) {
-            Ok(regular) => {
-                paths.read(&place, &path);
-                files.push(SourceFile { place, written, path, regular });
-            }
-            Err((message, help)) => {
-                complete = false;
-                problems.error(&place, message, help);
-            }
+        match paths.input(&place, written, problems) {
+            Some(InputFile { path, regular }) => files.push(SourceFile { place, written, path, regular }),
+            None => complete = false,
         }
     }
     let Some(format) = format else { return };
@@ -158,7 +152,7 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
     draft.schema = declared.clone();
     if declared_item.is_none() {
         if infer || format.carries_schema() {
-            draft.schema = common_schema(&files, format, problems).filter(|_| complete);
+            draft.schema = common_schema(&files, format, paths.folders(), problems).filter(|_| complete);
         } else {
             let help =
                 "declare it, for example `schema = { delay = \"i64\", origin = \"utf8?\" }`, or set `infer = true`";
@@ -169,7 +163,7 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
             );
         }
     } else if let (Some(item), Some(declared)) = (&declared_item, &declared) {
-        check_declared(item, declared, &files, format, problems);
+        check_declared(item, declared, &files, format, paths.folders(), problems);
     }
     let all = files.into_iter().map(|file| file.path).collect();
     draft.kind = complete.then_some(SourceKind::File { paths: all, format, declared: declared_item.is_some() });
@@ -216,7 +210,12 @@ fn format_of_suffixes(written: &[(Place, &str)], problems: &Problems) -> Option<
 }
 
 /// The schema that every file has.
-fn common_schema(files: &[SourceFile<'_>], format: Format, problems: &Problems) -> Option<Arc<Schema>> {
+fn common_schema(
+    files: &[SourceFile<'_>],
+    format: Format,
+    folders: &Folders,
+    problems: &Problems,
+) -> Option<Arc<Schema>> {
     let mut common: Option<(Arc<Schema>, &str)> = None;
     for file in files {
         if !file.regular {
@@ -225,7 +224,7 @@ fn common_schema(files: &[SourceFile<'_>], format: Format, problems: &Problems) 
             problems.error(&file.place, message, "declare `schema`");
             return None;
         }
-        let schema = match schema_of(file, format) {
+        let schema = match schema_of(file, format, folders) {
             Ok(schema) => schema,
             Err(error) => {
                 problems.error(&file.place, unreadable(file, format, &error), "");
@@ -247,14 +246,21 @@ fn common_schema(files: &[SourceFile<'_>], format: Format, problems: &Problems) 
 
 /// Compares a declared schema with what the files say of themselves. Nulls are not compared: where the schema admits
 /// none, a record that holds one is a record that does not decode.
-fn check_declared(item: &Item<'_>, declared: &Schema, files: &[SourceFile<'_>], format: Format, problems: &Problems) {
+fn check_declared(
+    item: &Item<'_>,
+    declared: &Schema,
+    files: &[SourceFile<'_>],
+    format: Format,
+    folders: &Folders,
+    problems: &Problems,
+) {
     // Lines of JSON are told record by record only.
     if format == Format::JsonLines {
         return;
     }
     let Some(table) = item.table() else { return };
     for file in files.iter().filter(|file| file.regular) {
-        let found = match schema_of(file, format) {
+        let found = match schema_of(file, format, folders) {
             Ok(found) => found,
             Err(error) => {
                 problems.error(&file.place, unreadable(file, format, &error), "");
@@ -280,8 +286,8 @@ fn check_declared(item: &Item<'_>, declared: &Schema, files: &[SourceFile<'_>], 
     }
 }
 
-fn schema_of(file: &SourceFile<'_>, format: Format) -> Result<Schema, String> {
-    let open = std::fs::File::open(&file.path).map_err(|error| error.to_string())?;
+fn schema_of(file: &SourceFile<'_>, format: Format, folders: &Folders) -> Result<Schema, String> {
+    let open = folders.open(&file.path).map_err(|error| error.to_string())?;
     infer_schema(format, open, INFER_ROWS_MAX).map_err(|error| error.to_string())
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weir_sandbox::{Isolation, Limits};
 
-use super::limits;
+use super::limits::{self, Ceiling};
 use super::names::{self, Names};
 use super::paths::Paths;
 use super::plan::ErrorPolicy;
@@ -53,14 +53,21 @@ pub(super) fn read<'a>(
     root: &mut Table<'a>,
     names: &mut Names,
     paths: &mut Paths<'_>,
+    ceiling: &Ceiling<'_>,
     problems: &Problems,
 ) -> Vec<StageDraft<'a>> {
     let Some(item) = root.optional("stages") else { return Vec::new() };
     let tables = item.tables();
-    tables.into_iter().map(|table| stage(table, names, paths, problems)).collect()
+    tables.into_iter().map(|table| stage(table, names, paths, ceiling, problems)).collect()
 }
 
-fn stage<'a>(mut table: Table<'a>, names: &mut Names, paths: &mut Paths<'_>, problems: &Problems) -> StageDraft<'a> {
+fn stage<'a>(
+    mut table: Table<'a>,
+    names: &mut Names,
+    paths: &mut Paths<'_>,
+    ceiling: &Ceiling<'_>,
+    problems: &Problems,
+) -> StageDraft<'a> {
     let here = table.place.clone();
     let name = table.required("name", "give the stage a name, which sinks and later stages call it by");
     let name = name.and_then(|item| {
@@ -73,21 +80,12 @@ fn stage<'a>(mut table: Table<'a>, names: &mut Names, paths: &mut Paths<'_>, pro
     let module = table.required("module", "name the module's file, for example `module = \"late.wasm\"`");
     let module = module.and_then(|item| {
         let written = item.text()?;
-        let path = paths.resolve(written);
-        match paths.check_file(written, &path) {
-            Ok(true) => {
-                paths.read(&item.place, &path);
-                Some((item.place.clone(), written, path))
-            }
-            Ok(false) => {
-                item.error(format!("`{}` is no regular file", clip(written)), "name a module's file");
-                None
-            }
-            Err((message, help)) => {
-                item.error(message, help);
-                None
-            }
+        let file = paths.input(&item.place, written, problems)?;
+        if !file.regular {
+            item.error(format!("`{}` is no regular file", clip(written)), "name a module's file");
+            return None;
         }
+        Some((item.place.clone(), written, file.path))
     });
     let function = table.required("function", "name a function of the module: `weir inspect` lists them");
     let function = function.and_then(|item| Some((item.place.clone(), item.text()?)));
@@ -104,7 +102,8 @@ fn stage<'a>(mut table: Table<'a>, names: &mut Names, paths: &mut Paths<'_>, pro
     let on_error = on_error_item.and_then(|item| item.choice(&POLICIES)).unwrap_or_default();
     let isolations = [("reuse", Isolation::Reuse), ("fresh", Isolation::FreshPerBatch)];
     let isolation = table.optional("isolation").and_then(|item| item.choice(&isolations));
-    let limits = table.section("limits", limits::read).unwrap_or_default();
+    let limits = table.section("limits", |table| limits::of_stage(table, ceiling));
+    let limits = limits.unwrap_or_else(|| ceiling.limits.clone());
     table.finish("a stage");
 
     StageDraft {

@@ -98,6 +98,11 @@ impl<'a> Item<'a> {
         self.problems.error(&self.place, message, help);
     }
 
+    /// Records that an element of the value is wrong.
+    pub(super) fn error_at(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.error(place, message, help);
+    }
+
     /// Text that is not empty.
     pub(super) fn text(&self) -> Option<&'a str> {
         let Some(text) = self.value.as_str() else { return self.wrong_type("a string") };

@@ -63,6 +63,10 @@ pub(crate) struct StageCounters {
     pub(crate) nanos: Count,
     pub(crate) memory_bytes_peak: Count,
     pub(crate) logs_dropped: Count,
+    pub(crate) held_back: Count,
+    pub(crate) held_back_ms: Count,
+    pub(crate) instance_waits: Count,
+    pub(crate) instance_wait_ms: Count,
 }
 
 #[derive(Debug)]
@@ -137,6 +141,10 @@ impl StageCounters {
             nanos: Count::default(),
             memory_bytes_peak: Count::default(),
             logs_dropped: Count::default(),
+            held_back: Count::default(),
+            held_back_ms: Count::default(),
+            instance_waits: Count::default(),
+            instance_wait_ms: Count::default(),
         }
     }
 
@@ -156,6 +164,10 @@ impl StageCounters {
             guest_nanos: self.nanos.get(),
             memory_bytes_peak: self.memory_bytes_peak.get(),
             logs_dropped: self.logs_dropped.get(),
+            held_back: self.held_back.get(),
+            held_back_ms: self.held_back_ms.get(),
+            instance_waits: self.instance_waits.get(),
+            instance_wait_ms: self.instance_wait_ms.get(),
         }
     }
 }
@@ -246,6 +258,14 @@ pub struct StageProgress {
     pub memory_bytes_peak: u64,
     /// Log lines beyond the tenant's limit.
     pub logs_dropped: u64,
+    /// How often a batch waited because the batches before it had kept ending the guest.
+    pub held_back: u64,
+    /// How long it waited for that reason, in milliseconds.
+    pub held_back_ms: u64,
+    /// How often it waited because no instance was free.
+    pub instance_waits: u64,
+    /// How long it waited for that reason, in milliseconds.
+    pub instance_wait_ms: u64,
 }
 
 impl StageProgress {

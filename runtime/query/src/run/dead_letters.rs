@@ -10,6 +10,8 @@ use weir_batch::Batch;
 use weir_batch::arrow::array::Array;
 use weir_batch::format::{BadRecord, Format, FormatError, open_encoder};
 
+use crate::file::Folders;
+
 /// What every letter of a place says alike.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
@@ -75,12 +77,13 @@ struct Letter<'a> {
 const PENDING_BYTES_MAX: usize = 256 * 1024;
 
 impl DeadLetters {
-    /// Opens the file to append to it, making its folder where that is missing.
-    pub(crate) fn open(path: &Path) -> Result<DeadLetters, DeadLetterError> {
+    /// Opens the file to append to it, making its folder where that is missing. It has to lie within these folders.
+    pub(crate) fn open(path: &Path, folders: &Folders) -> Result<DeadLetters, DeadLetterError> {
         let open = || -> io::Result<File> {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             std::fs::create_dir_all(folder)?;
-            let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
+            let mut file = open_or_create(path)?;
+            folders.check_opened(&file, path)?;
             if file.seek(SeekFrom::End(0))? > 0 {
                 let mut last = [0];
                 file.seek(SeekFrom::End(-1))?;
@@ -160,6 +163,23 @@ impl DeadLetters {
 
     fn io(&self, source: io::Error) -> DeadLetterError {
         DeadLetterError::Io { path: self.path.clone(), source }
+    }
+}
+
+/// A file that is not there is never made through a link: the system refuses that where it is to be a new one.
+fn open_or_create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).read(true);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    match options.create_new(true).open(path) {
+        // Somebody else made it meanwhile; or it is a link to nowhere, of which this says so.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().append(true).read(true).open(path)
+        }
+        opened => opened,
     }
 }
 

@@ -9,6 +9,7 @@ use weir_sinks::SinkError;
 use super::dead_letters::DeadLetterError;
 use super::stage::StageError;
 use super::summary::Summary;
+use crate::file::Denied;
 use crate::source::SourceError;
 
 /// A query that could not be made ready.
@@ -31,6 +32,14 @@ pub enum BuildError {
         name: String,
         /// Why.
         source: SinkError,
+    },
+    /// A file that is to be written is no longer where it was when the query file was checked.
+    #[error("{place}: its file {source}, other than when the query file was checked")]
+    Denied {
+        /// The sink, or `dead_letters`.
+        place: String,
+        /// Why.
+        source: Denied,
     },
     /// A source could not be made.
     #[error(transparent)]

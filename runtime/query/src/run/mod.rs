@@ -1,10 +1,14 @@
 //! Running a plan.
 
+mod breaker;
+mod build;
+mod chain;
 mod counters;
 mod dead_letters;
 mod error;
 mod metrics;
 mod query;
+mod reader;
 mod sink_task;
 mod stage;
 mod summary;

@@ -1,16 +1,24 @@
 //! One stage at work: guest calls, the error policy, and the narrowing of a trap to the records that cause it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::watch;
+use tokio::time::Instant;
 use weir_batch::Batch;
 use weir_sandbox::{CallError, Fault, Instance, LogLevel, Outcome, Phase};
 
+use super::breaker::Breaker;
 use super::counters::StageCounters;
 use super::dead_letters::{DeadLetterError, DeadLetters, Sender, position};
 use super::metrics::MetricRegistry;
 use crate::file::ErrorPolicy;
 
 /// Traps narrowed down in one batch before the stage is taken to be broken rather than its records.
+///
+/// The breaker holds back what does not reach this: a batch of up to 640 records is bad with fewer guilty ones than
+/// these, and the query goes on, slower and slower. In a larger batch a tenth is more than these, and the query fails
+/// before the breaker is asked: narrowing each of a thousand guilty records down costs ten traps a record, in vain.
 const GUILTY_RECORDS_BATCH_MAX: usize = 64;
 
 /// A stage's instance, policy and place for its failures.
@@ -20,6 +28,28 @@ pub(crate) struct StageRunner {
     pub(crate) instance: Instance,
     pub(crate) on_error: ErrorPolicy,
     pub(crate) sender: Sender,
+    pub(crate) breaker: Breaker,
+    /// Until when its next batch waits, where it is held back.
+    pub(crate) hold: Option<Hold>,
+}
+
+/// Why a stage is held back, and until when.
+pub(crate) struct Hold {
+    pub(crate) until: Instant,
+    pause: Duration,
+    // The code of the last record that ended the guest.
+    code: &'static str,
+}
+
+/// What a stage made of a batch.
+#[derive(Default)]
+pub(crate) struct Made {
+    /// What goes on, in order; more than one batch only where a trap was narrowed.
+    pub(crate) outputs: Vec<Arc<Batch>>,
+    /// Records that ended the guest.
+    pub(crate) guilty: usize,
+    /// The code of the last of them.
+    pub(crate) code: Option<&'static str>,
 }
 
 /// A stage that cannot go on.
@@ -70,6 +100,70 @@ fn at(partition: &Option<i32>, offset: &Option<i64>) -> String {
     }
 }
 
+/// The pauses of a stage that waits for an instance.
+struct Waiting {
+    since: Instant,
+    warned: Option<Instant>,
+    pause: Duration,
+    // Set when the stop was seen.
+    give_up: Option<Instant>,
+}
+
+/// The first and the longest pause between two attempts: one costs microseconds, and an instance is free the sooner
+/// noticed the better.
+const INSTANCE_PAUSE_MIN: Duration = Duration::from_millis(1);
+const INSTANCE_PAUSE_MAX: Duration = Duration::from_millis(100);
+
+/// How often somebody who waits says so.
+const INSTANCE_WARN_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a query that is to stop still waits for an instance: those of its run that stop as well give theirs back
+/// when they have drained.
+const INSTANCE_WAIT_AFTER_STOP_MAX: Duration = Duration::from_secs(5);
+
+impl Waiting {
+    fn new() -> Waiting {
+        Waiting { since: Instant::now(), warned: None, pause: INSTANCE_PAUSE_MIN, give_up: None }
+    }
+
+    fn warn_is_due(&mut self) -> bool {
+        let due = self.warned.is_none_or(|warned| warned.elapsed() >= INSTANCE_WARN_EVERY);
+        if due {
+            self.warned = Some(Instant::now());
+        }
+        due
+    }
+
+    /// Waits before the next attempt; false where there is to be none.
+    async fn pause(&mut self, stop: &watch::Sender<bool>) -> bool {
+        if *stop.borrow() {
+            let give_up = *self.give_up.get_or_insert_with(|| Instant::now() + INSTANCE_WAIT_AFTER_STOP_MAX);
+            if Instant::now() >= give_up {
+                return false;
+            }
+            tokio::time::sleep(self.pause).await;
+        } else {
+            sleep_or_stop(Instant::now() + self.pause, stop).await;
+        }
+        self.pause = (self.pause * 2).min(INSTANCE_PAUSE_MAX);
+        true
+    }
+}
+
+/// Waits until then, or until the query is to stop.
+pub(crate) async fn sleep_or_stop(until: Instant, stop: &watch::Sender<bool>) {
+    let mut stop = stop.subscribe();
+    tokio::select! {
+        () = tokio::time::sleep_until(until) => {}
+        // The sender is borrowed: the channel cannot close.
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}
+
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Whether a record of the batch may be to blame: the guest was at work on it, and ended by its own doing.
 fn may_be_a_record(error: &CallError) -> bool {
     error.context.phase == Phase::Batch && error.fault() == Fault::Tenant
@@ -80,27 +174,24 @@ pub(crate) struct Workplace<'a> {
     pub(crate) counters: &'a StageCounters,
     pub(crate) dead_letters: Option<&'a mut DeadLetters>,
     pub(crate) metrics: &'a mut MetricRegistry,
+    pub(crate) stop: &'a watch::Sender<bool>,
 }
 
 impl StageRunner {
-    /// Runs the function over a batch. What comes out is in order; more than one batch only where a trap was narrowed.
-    pub(crate) async fn run(
-        &mut self,
-        batch: &Arc<Batch>,
-        mut at: Workplace<'_>,
-    ) -> Result<Vec<Arc<Batch>>, StageError> {
+    /// Runs the function over a batch.
+    pub(crate) async fn run(&mut self, batch: &Arc<Batch>, mut at: Workplace<'_>) -> Result<Made, StageError> {
         at.counters.records_in.add(batch.rows() as u64);
-        let mut outputs = Vec::with_capacity(1);
-        let mut guilty = 0;
+        let mut made = Made::default();
         // Parts still to be run, the first one last.
         let mut parts = vec![Arc::clone(batch)];
         while let Some(part) = parts.pop() {
+            let called = self.call(&part, &at).await;
             at.counters.calls.add(1);
-            match self.instance.call(&part).await {
+            match called {
                 Ok(outcome) => {
                     let output = self.settle(&part, outcome, &mut at)?;
                     if !output.is_empty() {
-                        outputs.push(output);
+                        made.outputs.push(output);
                     }
                 }
                 Err(error) => {
@@ -116,17 +207,69 @@ impl StageRunner {
                         parts.push(part.slice(0, half)?);
                         continue;
                     }
-                    guilty += 1;
+                    made.guilty += 1;
+                    made.code = Some(error.code());
                     tracing::warn!(stage = &*self.name, code = error.code(), "a record ended the guest: {error}");
-                    if guilty > GUILTY_RECORDS_BATCH_MAX {
-                        let limit = GUILTY_RECORDS_BATCH_MAX;
-                        return Err(StageError::TooManyTraps { records: guilty, limit, last: Box::new(error) });
+                    if made.guilty > GUILTY_RECORDS_BATCH_MAX {
+                        let (records, limit) = (made.guilty, GUILTY_RECORDS_BATCH_MAX);
+                        return Err(StageError::TooManyTraps { records, limit, last: Box::new(error) });
                     }
                     self.fail_row(&part, 0, error.code(), &error.to_string(), &mut at)?;
                 }
             }
         }
-        Ok(outputs)
+        Ok(made)
+    }
+
+    /// Calls the guest, waiting for an instance where none is free: that is nobody's fault, and passes. After a stop it
+    /// waits a little longer, for queries that stop as well to give theirs back.
+    async fn call(&mut self, part: &Arc<Batch>, at: &Workplace<'_>) -> Result<Outcome, CallError> {
+        let mut waiting: Option<Waiting> = None;
+        loop {
+            let error = match self.instance.call(part).await {
+                Err(error) if error.retryable() && error.fault() == Fault::External => error,
+                called => return called,
+            };
+            let waiting = waiting.get_or_insert_with(|| {
+                at.counters.instance_waits.add(1);
+                Waiting::new()
+            });
+            if waiting.warn_is_due() {
+                tracing::warn!(
+                    tenant = &*self.sender.tenant,
+                    stage = &*self.name,
+                    code = error.code(),
+                    waited_ms = waiting.since.elapsed().as_millis(),
+                    "waiting for an instance: {}",
+                    error.cause
+                );
+            }
+            let paused = Instant::now();
+            if !waiting.pause(at.stop).await {
+                return Err(error);
+            }
+            at.counters.instance_wait_ms.add(millis(paused.elapsed()));
+        }
+    }
+
+    /// Tells the breaker how a turn went; `code` is of the last record that ended the guest.
+    pub(crate) fn judge(&mut self, rows: usize, guilty: usize, code: Option<&'static str>) {
+        let pause = self.breaker.after(rows, guilty);
+        if let Some(code) = code.filter(|_| pause > Duration::ZERO) {
+            self.hold = Some(Hold { until: Instant::now() + pause, pause, code });
+        }
+    }
+
+    /// Says that its next batch waits now.
+    pub(crate) fn warn_of_hold(&self, hold: &Hold) {
+        tracing::warn!(
+            tenant = &*self.sender.tenant,
+            stage = &*self.name,
+            code = hold.code,
+            pause_ms = millis(hold.pause),
+            bad_batches = self.breaker.bad_in_a_row(),
+            "held back: a tenth of the records or more ended the guest, batch after batch"
+        );
     }
 
     /// Counts what a successful call did and deals with the records that it refused.

@@ -120,6 +120,13 @@ impl fmt::Display for Summary {
             if stage.traps > 0 {
                 write!(f, "; {} traps", stage.traps)?;
             }
+            if stage.held_back > 0 {
+                write!(f, "; held back {} times, {} ms", stage.held_back, stage.held_back_ms)?;
+            }
+            if stage.instance_waits > 0 {
+                let (times, ms) = (stage.instance_waits, stage.instance_wait_ms);
+                write!(f, "; waited for an instance {times} times, {ms} ms")?;
+            }
             if stage.records_in > 0 {
                 let per = |total: u64| total as f64 / stage.records_in as f64;
                 write!(f, "; {:.1} ns and {:.1} fuel a record", per(stage.guest_nanos), per(stage.fuel))?;

@@ -1,6 +1,5 @@
 //! Files as a source: one after the other, each a partition.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use weir_batch::format::{Decoded, Decoder, Fill, Format, open_decoder};
 use weir_batch::{Batch, Schema};
 
 use super::{Origin, Source, SourceBatch, SourceError};
+use crate::file::Folders;
 
 /// Reads files in the order given. `_partition` is the file's place in the list, `_offset` the record's in its file.
 /// Decoding runs on a blocking thread; one batch is in memory at a time.
@@ -22,9 +22,25 @@ pub struct FileSource {
 impl FileSource {
     /// A source over these files; none is opened before the first batch is asked for.
     pub fn new(paths: Vec<PathBuf>, format: Format, schema: Arc<Schema>, fill: Fill) -> FileSource {
-        let files =
-            Files { paths, format, schema: Arc::clone(&schema), fill, next_path: 0, open: None, partition: None };
+        let files = Files {
+            paths,
+            folders: Folders::anywhere(),
+            format,
+            schema: Arc::clone(&schema),
+            fill,
+            next_path: 0,
+            open: None,
+            partition: None,
+        };
         FileSource { schema, files: Some(files) }
+    }
+
+    /// The same, kept to these folders: a file that turns out to lie elsewhere once it is open is an error.
+    pub fn within(mut self, folders: Folders) -> FileSource {
+        if let Some(files) = &mut self.files {
+            files.folders = folders;
+        }
+        self
     }
 }
 
@@ -51,6 +67,7 @@ impl Source for FileSource {
 /// The files still to be read.
 struct Files {
     paths: Vec<PathBuf>,
+    folders: Folders,
     format: Format,
     schema: Arc<Schema>,
     fill: Fill,
@@ -65,7 +82,7 @@ impl Files {
         loop {
             let Some(decoder) = &mut self.open else {
                 let Some(path) = self.paths.get(self.next_path) else { return Ok(None) };
-                let file = File::open(path).map_err(|source| SourceError::Io { path: path.clone(), source })?;
+                let file = self.folders.open(path).map_err(|source| SourceError::Io { path: path.clone(), source })?;
                 let decoder = open_decoder(self.format, file, Some(&self.schema), self.fill)
                     .map_err(|source| SourceError::Format { path: path.clone(), source })?;
                 self.open = Some(decoder);

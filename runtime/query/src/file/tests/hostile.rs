@@ -1,8 +1,10 @@
 //! Damaged query files: an error or a plan, never a panic.
 
+use std::path::Path;
+
 use proptest::prelude::*;
 
-use super::super::Plan;
+use super::super::{LimitsFile, Plan};
 use super::{GOOD, folder};
 
 /// Texts that mean something to TOML or to the checks, to be put in at random.
@@ -53,6 +55,41 @@ proptest! {
             let lines = text.split('\n').count();
             for problem in problems {
                 prop_assert!((1..=lines).contains(&problem.line), "{problem:?}");
+                prop_assert!(!problem.to_string().chars().any(char::is_control), "{problem:?}");
+            }
+        }
+    }
+}
+
+/// A limits file without a mistake, but for the folder, which is not there.
+const LIMITS: &str = r#"unknown_tenants = "refuse"
+[defaults]
+memory_bytes_max = 33554432
+cpu_percent_max = "none"
+[tenants.acme]
+trap_pause_ms_max = 2000
+folders = [".", "out"]
+[tenants.beta]
+hardened = true
+"#;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_limits_files_never_panic(
+        cuts in prop::collection::vec((any::<usize>(), 0_usize..20, 0..SPLINTERS.len()), 1..4),
+    ) {
+        let mut text = LIMITS.to_owned();
+        for (at, removed, splinter) in cuts {
+            let from = char_boundary(&text, at);
+            let to = text.floor_char_boundary((from + removed).min(text.len()));
+            text.replace_range(from..to.max(from), SPLINTERS[splinter]);
+        }
+        if let Err(problems) = LimitsFile::parse(&text, Path::new(".")) {
+            prop_assert!(!problems.is_empty());
+            for problem in problems {
+                prop_assert!((1..=text.split('\n').count()).contains(&problem.line), "{problem:?}");
                 prop_assert!(!problem.to_string().chars().any(char::is_control), "{problem:?}");
             }
         }

@@ -1,8 +1,11 @@
 //! Query files, wrong and right.
 
 mod hostile;
+mod outside;
 mod right;
+mod together;
 mod wrong;
+mod wrong_limits;
 mod wrong_sink;
 mod wrong_source;
 mod wrong_stage;

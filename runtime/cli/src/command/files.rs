@@ -1,0 +1,39 @@
+//! The files that `weir run` and `weir check` are given.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use weir_query::{LimitsFile, Plan, QueryFileError};
+
+/// Every mistake in every file, a line each.
+#[derive(Debug)]
+pub(super) struct WrongFiles(pub(super) Vec<QueryFileError>);
+
+impl fmt::Display for WrongFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for WrongFiles {}
+
+/// Reads and checks all of them before anything runs. With limits that are wrong the queries are checked all the same,
+/// as far as they do not depend on limits.
+pub(super) fn load(queries: &[PathBuf], limits: Option<&Path>) -> Result<Vec<Plan>, WrongFiles> {
+    let mut wrong = Vec::new();
+    let limits = limits.and_then(|path| LimitsFile::load(path).map_err(|error| wrong.push(error)).ok());
+    match Plan::load_all(queries, limits.as_ref()) {
+        Ok(plans) if wrong.is_empty() => Ok(plans),
+        Ok(_) => Err(WrongFiles(wrong)),
+        Err(errors) => {
+            wrong.extend(errors);
+            Err(WrongFiles(wrong))
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Several queries of several tenants in one process.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+use weir_tests::guest_path;
+
+use crate::common::{run, said, weir};
+use crate::lifecycle::send;
+
+/// Writes the query file `<name>.toml`: `batches` thousand records through a function into `<name>.csv`.
+fn query(folder: &Path, name: &str, tenant: &str, batches: u64, function: &str, stage: &str) {
+    let module = guest_path("faulty").expect("the faulty guest");
+    let text = format!(
+        r#"name = "{name}"
+tenant = "{tenant}"
+[sources.seed]
+kind = "generator"
+batches = {batches}
+[[stages]]
+name = "stage"
+module = {module:?}
+function = "{function}"
+{stage}
+[sinks.out]
+kind = "file"
+path = "{name}.csv"
+"#
+    );
+    fs::write(folder.join(format!("{name}.toml")), text).expect("the query file");
+}
+
+/// The JSON lines on standard error that have this key.
+fn lines(err: &str, key: &str) -> Vec<Value> {
+    let lines = err.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line.get(key).is_some()).collect()
+}
+
+fn rows(folder: &Path, file: &str) -> usize {
+    fs::read_to_string(folder.join(file)).expect("the output").lines().count() - 1
+}
+
+#[test]
+fn two_queries_run_side_by_side_and_each_is_called_by_its_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    query(folder.path(), "one", "acme", 30, "panics", "");
+    query(folder.path(), "two", "beta", 20, "loops", "");
+    let told = run(folder.path(), &["run", "one.toml", "two.toml"]);
+    assert_eq!((told.code, told.out.as_str()), (Some(0), ""), "{}", told.err);
+    for name in ["query one of tenant acme: end of input", "query two of tenant beta: end of input"] {
+        assert!(told.err.contains(name), "{}", told.err);
+    }
+    assert_eq!((rows(folder.path(), "one.csv"), rows(folder.path(), "two.csv")), (30_000, 20_000));
+}
+
+#[test]
+fn one_that_fails_does_not_end_the_others_and_the_exit_code_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    query(folder.path(), "bad", "acme", 10, "panics", "params = { at = 500 }");
+    query(folder.path(), "good", "beta", 300, "panics", "");
+    let told = run(folder.path(), &["run", "bad.toml", "good.toml"]);
+    assert_eq!(told.code, Some(1), "{}", told.err);
+    assert!(told.err.contains("error: query bad of tenant acme: stages.stage: "), "{}", told.err);
+    assert!(told.err.contains("query bad of tenant acme: failed"), "{}", told.err);
+    assert!(told.err.contains("query good of tenant beta: end of input"), "{}", told.err);
+    assert!(!folder.path().join("bad.csv").exists());
+    assert_eq!(rows(folder.path(), "good.csv"), 300_000);
+
+    fs::remove_file(folder.path().join("good.csv")).expect("the output");
+    let told = run(folder.path(), &["--json", "run", "bad.toml", "good.toml"]);
+    assert_eq!(told.code, Some(1), "{}", told.err);
+    let errors = lines(&told.err, "error");
+    assert_eq!((errors.len(), &errors[0]["query"], &errors[0]["tenant"]), (1, &"bad".into(), &"acme".into()));
+    let mut ends: Vec<_> = lines(&told.err, "summary").iter().map(|line| line["query"].clone()).collect();
+    ends.sort_by_key(ToString::to_string);
+    assert_eq!(ends, ["bad", "good"]);
+}
+
+#[test]
+fn one_that_cannot_be_made_ready_leaves_all_of_them_unrun() {
+    let folder = tempfile::tempdir().expect("a folder");
+    query(folder.path(), "one", "acme", 10, "panics", "");
+    query(folder.path(), "two", "acme", 10, "panics", "");
+    fs::write(folder.path().join("two.csv"), "there").expect("a file in the way");
+    let told = run(folder.path(), &["run", "one.toml", "two.toml"]);
+    assert_eq!(told.code, Some(2), "{}", told.err);
+    assert!(told.err.contains("error: query two of tenant acme: sinks.out: "), "{}", told.err);
+    assert!(!folder.path().join("one.csv").exists());
+}
+
+#[test]
+fn every_mistake_of_every_file_is_named_before_anything_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    query(folder.path(), "right", "acme", 1, "panics", "");
+    query(folder.path(), "greedy", "acme", 1, "panics", "[stages.limits]\nmemory_bytes_max = 33554432\ncpu_weight = 9");
+    query(folder.path(), "wrong", "beta", 1, "panic", "");
+    fs::create_dir(folder.path().join("acme")).expect("a folder");
+    let limits = "[tenants.acme]\nmemory_bytes_max = 16777216\nfolders = [\"acme\"]\n";
+    fs::write(folder.path().join("limits.toml"), limits).expect("the limits file");
+    for command in ["check", "run"] {
+        let args = [command, "--limits", "limits.toml", "right.toml", "greedy.toml", "wrong.toml"];
+        let told = run(folder.path(), &args);
+        assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{}", told.err);
+        for mistake in [
+            "right.toml:13: sinks.out.path: `right.csv` lies outside of the folders of tenant `acme`",
+            "greedy.toml:11: stages.stage.limits.memory_bytes_max: 33554432 (32 MiB) is more than tenant `acme` may have: 16777216 (16 MiB)",
+            "greedy.toml:12: stages.stage.limits.cpu_weight: this limit is one value",
+            "wrong.toml:9: stages.stage.function: ",
+        ] {
+            assert!(told.err.contains(mistake), "{mistake}\n{}", told.err);
+        }
+    }
+    // Limits that are wrong hide no mistake of a query that has nothing to do with them.
+    fs::write(folder.path().join("limits.toml"), "[tenants.acme]\nmemory = 1\n").expect("the limits file");
+    let told = run(folder.path(), &["check", "--limits", "limits.toml", "right.toml", "wrong.toml"]);
+    assert_eq!(told.code, Some(2));
+    for mistake in ["limits.toml:2: tenants.acme.memory: a tenant has no such key", "wrong.toml:9: "] {
+        assert!(told.err.contains(mistake), "{mistake}\n{}", told.err);
+    }
+    for file in ["right.csv", "greedy.csv", "wrong.csv"] {
+        assert!(!folder.path().join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn machines_are_told_of_each_file_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    query(folder.path(), "one", "acme", 1, "panics", "");
+    query(folder.path(), "two", "beta", 1, "panics", "");
+    let told = run(folder.path(), &["--json", "check", "one.toml", "two.toml"]);
+    let said: Vec<Value> = told.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(said.len(), 2);
+    let second = [&said[1]["file"], &said[1]["right"], &said[1]["query"], &said[1]["tenant"]];
+    assert_eq!(second, [&Value::from("two.toml"), &true.into(), &"two".into(), &"beta".into()]);
+    let told = run(folder.path(), &["--json", "check", "one.toml", "one.toml"]);
+    assert_eq!(told.code, Some(2));
+    let said: Value = serde_json::from_str(told.out.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(
+        (&said["file"], &said["right"], &said["problems"][0]["line"]),
+        (&"one.toml".into(), &false.into(), &1.into())
+    );
+}
+
+#[test]
+fn a_signal_drains_all_of_them() {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, tenant) in [("one", "acme"), ("two", "beta")] {
+            query(folder.path(), name, tenant, 1_000_000_000, "panics", "");
+        }
+        let mut child = weir(folder.path(), &["--json", "run", "one.toml", "two.toml"]);
+        let mut child = child.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command");
+        // Progress of both says that records flow in both.
+        let mut stderr = BufReader::new(child.stderr.take().expect("standard error"));
+        let mut seen: Vec<String> = Vec::new();
+        while !["one", "two"].iter().all(|name| seen.iter().any(|line| line.contains(&format!("\"query\":\"{name}\""))))
+        {
+            let mut line = String::new();
+            assert!(stderr.read_line(&mut line).expect("a progress line") > 0, "{seen:?}");
+            seen.push(line);
+        }
+        send(&child, signal);
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).expect("standard error");
+        let told = said(child.wait_with_output().expect("an end"));
+        assert_eq!(told.code, Some(0), "{rest}");
+        let ends = lines(&rest, "summary");
+        assert_eq!(ends.len(), 2, "{rest}");
+        for end in ends {
+            let (name, summary) = (end["query"].as_str().expect("a name"), &end["summary"]);
+            assert_eq!((&summary["query"], &summary["ending"]), (&end["query"], &"stopped".into()));
+            let read = summary["sources"][0]["records"].as_u64().expect("a number");
+            assert!(read > 0 && summary["committed_records"] == read, "{summary}");
+            assert_eq!(rows(folder.path(), &format!("{name}.csv")) as u64, read);
+        }
+    }
+}
+
+#[test]
+fn a_function_that_keeps_ending_badly_is_held_back_for_all_to_see() {
+    let folder = tempfile::tempdir().expect("a folder");
+    query(folder.path(), "good", "beta", 10, "panics", "");
+    query(folder.path(), "bad", "acme", 0, "panics", "params = { at = 7 }\non_error = \"skip\"");
+    let text = fs::read_to_string(folder.path().join("bad.toml")).expect("the query file");
+    let source = "kind = \"file\"\npath = \"in.jsonl\"\nschema = { id = \"i64\" }";
+    let text = text.replace("kind = \"generator\"\nbatches = 0", source) + "[batching]\nrecords_max = 4\n";
+    fs::write(folder.path().join("bad.toml"), text).expect("the query file");
+    fs::write(folder.path().join("in.jsonl"), "{\"id\":7}\n".repeat(24)).expect("the input");
+    let told = run(folder.path(), &["run", "bad.toml", "good.toml"]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    let warned = told.err.lines().find(|line| line.contains("held back: ")).unwrap_or_else(|| panic!("{}", told.err));
+    for part in ["query=bad", "tenant=acme", "stage=\"stage\"", "code=\"unreachable\"", "pause_ms=", "bad_batches="] {
+        assert!(warned.contains(part), "{part} in {warned}");
+    }
+    assert!(told.err.contains("24 failed") && told.err.contains("; held back "), "{}", told.err);
+}

@@ -1,0 +1,190 @@
+//! Ways of getting a limits file wrong, and of a query's asking for more than it says.
+
+use std::path::PathBuf;
+
+use expect_test::{Expect, expect};
+
+use super::super::{LimitsFile, Plan, QueryFileError};
+use super::{GOOD, edited, folder, relative};
+
+/// Compares what is wrong with a limits file.
+fn check_limits(text: &str, expect: &Expect) {
+    let folder = folder();
+    let problems = LimitsFile::parse(text, folder.path()).err().unwrap_or_default();
+    let error = QueryFileError { path: PathBuf::from("limits.toml"), problems };
+    expect.assert_eq(&relative(&error.to_string(), folder.path()));
+}
+
+/// Compares what is wrong with a query under a limits file that is right.
+fn check_under(limits: &str, text: &str, expect: &Expect) {
+    let folder = folder();
+    let limits = LimitsFile::parse(limits, folder.path()).unwrap();
+    let problems = Plan::parse_with(text, folder.path(), &limits).err().unwrap_or_default();
+    let error = QueryFileError { path: PathBuf::from("late.toml"), problems };
+    expect.assert_eq(&relative(&error.to_string(), folder.path()));
+}
+
+fn with_limits(limits: &str) -> String {
+    edited("memory_bytes_max = 1048576", limits)
+}
+
+#[test]
+fn every_mistake_has_its_line() {
+    check_limits(
+        r#"unknown_tenants = "refused"
+[defaults]
+memory_bytes_max = 1
+hardened = 1
+[tenants.acme]
+cpu_percent_max = "all"
+cpu_wieght = 5
+cpu_weight = 0
+fuel_batch_max = 0
+instances_max = 99_999
+[tenants."../beta"]
+trap_pause_ms_max = "none"
+[tenants]
+gamma = 7
+[tennants.delta]
+"#,
+        &expect![[r#"
+            limits.toml:1: unknown_tenants: `refused` is not known here; did you mean `refuse`?
+            limits.toml:3: defaults.memory_bytes_max: 1 is out of range; use a number from 65536 to 4294967296
+            limits.toml:4: defaults.hardened: expected true or false, found an integer
+            limits.toml:6: tenants.acme.cpu_percent_max: expected an integer or "none", found a string
+            limits.toml:7: tenants.acme.cpu_wieght: a tenant has no such key; did you mean `cpu_weight`?
+            limits.toml:8: tenants.acme.cpu_weight: 0 is out of range; use a number from 1 to 10000
+            limits.toml:9: tenants.acme.fuel_batch_max: 0 is out of range; use a number from 1 to 9223372036854775807
+            limits.toml:10: tenants.acme.instances_max: 99999 is out of range; use a number from 1 to 20000
+            limits.toml:11: tenants."../beta": `../beta` cannot be a tenant: use 1 to 63 of a-z, 0-9, `_` and `-`, a letter or digit first
+            limits.toml:12: tenants."../beta".trap_pause_ms_max: expected an integer, found a string
+            limits.toml:14: tenants.gamma: expected a table, found an integer
+            limits.toml:15: tennants: a limits file has no such key; did you mean `tenants`?"#]],
+    );
+}
+
+#[test]
+fn folders_that_cannot_be_kept_to() {
+    check_limits(
+        r#"[tenants.acme]
+folders = ["missing", "flights.csv", "."]
+[tenants.beta]
+folders = []
+[tenants.gamma]
+folders = [7]
+"#,
+        &expect![[r#"
+            limits.toml:2: tenants.acme.folders[0]: `missing` is no folder that can be used: No such file or directory (os error 2); make the folder first: one that is made later could be a link to anywhere
+            limits.toml:2: tenants.acme.folders[1]: `flights.csv` is no folder that can be used: not a directory; make the folder first: one that is made later could be a link to anywhere
+            limits.toml:4: tenants.beta.folders: an empty list; name at least one
+            limits.toml:6: tenants.gamma.folders[0]: expected a string, found an integer"#]],
+    );
+}
+
+#[test]
+fn what_is_not_toml() {
+    check_limits(
+        "[tenants.acme\nhardened = yes",
+        &expect!["limits.toml:1: not valid TOML: unclosed table, expected `]`"],
+    );
+}
+
+#[test]
+fn a_limit_that_the_sandbox_knows_is_known_here() {
+    for name in weir_sandbox::Limits::OF_TENANT {
+        let problems = LimitsFile::parse(&format!("[defaults]\n{name} = []"), &PathBuf::from(".")).unwrap_err();
+        assert!(problems[0].message.starts_with("expected "), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_stage_may_lower_what_its_tenant_has() {
+    let text = with_limits("memory_bytes_max = 1048576\nfuel_batch_max = 1000\ndeadline_ms_max = 500");
+    check_under("[tenants.demo]\nmemory_bytes_max = 1048576\nfuel_batch_max = 1000", &text, &expect![""]);
+}
+
+#[test]
+fn a_stage_may_not_raise_what_its_tenant_has() {
+    check_under(
+        "[tenants.demo]\nmemory_bytes_max = 524288\ndeadline_ms_max = 300",
+        &with_limits(
+            "memory_bytes_max = 1048576\ndeadline_ms_max = 301\nfuel_batch_max = \"none\"\noutput_rows_max = 1000001",
+        ),
+        &expect![[r#"
+            late.toml:18: stages.late.limits.memory_bytes_max: 1048576 (1 MiB) is more than tenant `demo` may have: 524288 (512 KiB); use at most 524288
+            late.toml:19: stages.late.limits.deadline_ms_max: 301 is more than tenant `demo` may have: 300; use at most 300
+            late.toml:20: stages.late.limits.fuel_batch_max: no limit is more than tenant `demo` may have: 4000000000; use at most 4000000000
+            late.toml:21: stages.late.limits.output_rows_max: 1000001 is more than tenant `demo` may have: 1000000; use at most 1000000"#]],
+    );
+}
+
+#[test]
+fn no_limit_may_be_asked_for_where_the_tenant_has_none() {
+    let text = with_limits("fuel_batch_max = \"none\"\nfuel_init_max = 5");
+    check_under("[defaults]\nfuel_batch_max = \"none\"", &text, &expect![""]);
+}
+
+#[test]
+fn limits_of_a_tenant_do_not_stand_in_a_query() {
+    let text = with_limits("cpu_weight = 1000\nhardened = false\ninstances_max = 1\ncpu_wait = 3");
+    check_under(
+        "[tenants.demo]\ncpu_percent_max = 5",
+        &text,
+        &expect![[r#"
+            late.toml:18: stages.late.limits.cpu_weight: this limit is one value for all queries of a tenant, and no stage has its own; set it under `[tenants.demo]` in the limits file (`--limits`)
+            late.toml:19: stages.late.limits.hardened: this limit is one value for all queries of a tenant, and no stage has its own; set it under `[tenants.demo]` in the limits file (`--limits`)
+            late.toml:20: stages.late.limits.instances_max: this limit is one value for all queries of a tenant, and no stage has its own; set it under `[tenants.demo]` in the limits file (`--limits`)
+            late.toml:21: stages.late.limits.cpu_wait: `limits` has no such key; did you mean `cpu_weight`?"#]],
+    );
+    super::check(
+        &text,
+        &expect![[r#"
+            late.toml:18: stages.late.limits.cpu_weight: this limit is one value for all queries of a tenant, and no stage has its own; set it under `[defaults]` in the limits file (`--limits`)
+            late.toml:19: stages.late.limits.hardened: this limit is one value for all queries of a tenant, and no stage has its own; set it under `[defaults]` in the limits file (`--limits`)
+            late.toml:20: stages.late.limits.instances_max: this limit is one value for all queries of a tenant, and no stage has its own; set it under `[defaults]` in the limits file (`--limits`)
+            late.toml:21: stages.late.limits.cpu_wait: `limits` has no such key; did you mean `cpu_weight`?"#]],
+    );
+}
+
+#[test]
+fn a_tenant_that_the_file_does_not_name() {
+    check_under("[tenants.acme]", GOOD, &expect![""]);
+    check_under(
+        "unknown_tenants = \"refuse\"\n[tenants.demos]",
+        GOOD,
+        &expect![
+            "late.toml:2: tenant: the limits file does not name the tenant `demo`, and refuses those; did you mean `demos`?"
+        ],
+    );
+    check_under(
+        "unknown_tenants = \"refuse\"",
+        &edited("tenant = \"demo\"\n", ""),
+        &expect!["late.toml:1: tenant: the limits file does not name the tenant `default`, and refuses those"],
+    );
+}
+
+#[test]
+fn a_query_that_needs_more_instances_than_its_tenant_may_have() {
+    let more = "[[stages]]\nname = \"late2\"\nmodule = \"flights.wasm\"\nfunction = \"is_late\"\ninput = \"flights\"\n";
+    let more = format!("{more}isolation = \"fresh\"\n{}\n[sinks.table]", more.replace("late2", "late3"));
+    check_under(
+        "[defaults]\ninstances_max = 2",
+        &edited("[sinks.table]", &more),
+        &expect![
+            "late.toml:26: stages.late3: the query needs 3 instances at once, and tenant `demo` may have 2; make several queries of it, or raise `instances_max` in the limits file"
+        ],
+    );
+    check_under("[defaults]\ninstances_max = 3", &edited("[sinks.table]", &more), &expect![""]);
+}
+
+#[test]
+fn stages_start_from_the_limits_of_their_tenant() {
+    let folder = folder();
+    let limits = "[defaults]\nseries_max = 7\n[tenants.demo]\ntrap_pause_ms_max = 5\ndeadline_ms_max = 9";
+    let limits = LimitsFile::parse(limits, folder.path()).unwrap();
+    let plan = Plan::parse_with(GOOD, folder.path(), &limits).unwrap();
+    let of_stage = &plan.stages[0].limits;
+    assert_eq!((of_stage.series_max, of_stage.trap_pause_ms_max, of_stage.deadline_ms_max), (7, 5, 9));
+    assert_eq!(of_stage.memory_bytes_max, 1 << 20, "the stage's own");
+    assert_eq!(plan.limits, *limits.limits_of(&plan.tenant));
+}

@@ -1,0 +1,65 @@
+//! From a file to its TOML.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use super::problem::{Place, Problem, Problems, QueryFileError};
+use super::table::Table;
+
+/// The largest query or limits file. A query of a thousand stages has a tenth of it.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The text of a file; `what` it is to be, for the message.
+pub(super) fn read(path: &Path, what: &str) -> Result<String, QueryFileError> {
+    let text = read_text(path, what);
+    text.map_err(|message| QueryFileError { path: path.to_owned(), problems: vec![of_all(message)] })
+}
+
+fn read_text(path: &Path, what: &str) -> Result<String, String> {
+    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
+    let mut bytes = Vec::new();
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
+    read.map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("is too large for a {what} file: it can have {FILE_BYTES_MAX} bytes"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        format!("is not UTF-8 text, from byte {} on: save it as UTF-8", error.utf8_error().valid_up_to())
+    })
+}
+
+/// What `check` makes of a TOML text, with the warnings; or every mistake, sorted by line.
+pub(super) fn parse<T>(
+    text: &str,
+    check: impl FnOnce(Table<'_>, &Problems) -> Option<T>,
+) -> Result<(T, Vec<Problem>), Vec<Problem>> {
+    let problems = Problems::new(text);
+    let (root, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        for error in errors {
+            let offset = error.span().map_or(0, |span| span.start);
+            let message = error.message().trim().replace('\n', ", ");
+            problems.error(&Place { key: String::new(), offset }, format!("not valid TOML: {message}"), "");
+        }
+        // What the parser made of the rest would be complained about for the wrong reasons.
+        return Err(problems.finish().err().unwrap_or_default());
+    }
+    let checked = check(Table::new(Place::default(), root.get_ref(), &problems), &problems);
+    let warnings = problems.finish()?;
+    // Whatever leaves it incomplete has been reported: this is for a report that was forgotten.
+    let forgotten = || vec![of_all("cannot be used, for a reason that was not recorded".to_owned())];
+    Ok((checked.ok_or_else(forgotten)?, warnings))
+}
+
+/// A problem of a file as a whole.
+fn of_all(message: String) -> Problem {
+    Problem { key: String::new(), line: 0, column: 0, message, help: String::new() }
+}
+
+/// The folder that paths in a file are taken from.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

@@ -1,0 +1,143 @@
+//! Several query files that run in one process: what they must not do to each other.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use weir_sandbox::TenantId;
+
+use super::LimitsFile;
+use super::paths::{FileUse, UseKind, unnumbered};
+use super::plan::Plan;
+use super::problem::{Problem, QueryFileError};
+
+impl Plan {
+    /// Reads and checks query files that are to run side by side, under a limits file where there is one. They may not
+    /// have the same name and tenant, write what another writes or reads, share the standard output or a pipe that they
+    /// read, or need more instances together than their tenant may have.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in every file, and what right ones would do to each other, in the order of `paths`.
+    pub fn load_all<P: AsRef<Path>>(
+        paths: &[P],
+        limits: Option<&LimitsFile>,
+    ) -> Result<Vec<Plan>, Vec<QueryFileError>> {
+        let mut plans: Vec<(PathBuf, Plan)> = Vec::with_capacity(paths.len());
+        let mut errors: Vec<(usize, QueryFileError)> = Vec::new();
+        let mut places = Vec::with_capacity(paths.len());
+        for (index, path) in paths.iter().enumerate() {
+            match Plan::load_under(path.as_ref(), limits) {
+                Ok(plan) => {
+                    plans.push((path.as_ref().to_owned(), plan));
+                    places.push(index);
+                }
+                Err(error) => errors.push((index, error)),
+            }
+        }
+        let found = clashes(&plans.iter().map(|(_, plan)| plan).collect::<Vec<_>>());
+        for (((path, _), place), mut problems) in plans.iter().zip(places).zip(found) {
+            if !problems.is_empty() {
+                problems.sort_by_key(|problem| (problem.line, problem.column));
+                errors.push((place, QueryFileError { path: path.clone(), problems }));
+            }
+        }
+        if errors.is_empty() {
+            return Ok(plans.into_iter().map(|(_, plan)| plan).collect());
+        }
+        errors.sort_by_key(|(place, _)| *place);
+        Err(errors.into_iter().map(|(_, error)| error).collect())
+    }
+
+    fn called(&self) -> String {
+        format!("query `{}` of tenant `{}`", self.name, self.tenant)
+    }
+}
+
+/// What is wrong with each of these plans because of the others.
+fn clashes(plans: &[&Plan]) -> Vec<Vec<Problem>> {
+    let mut found = vec![Vec::new(); plans.len()];
+    names(plans, &mut found);
+    instances(plans, &mut found);
+    files(plans, &mut found);
+    found
+}
+
+/// Counters, dead letters and log lines say query and tenant, so that the two together have to be unique.
+fn names(plans: &[&Plan], found: &mut [Vec<Problem>]) {
+    let mut seen: HashMap<(&str, &TenantId), usize> = HashMap::new();
+    for (plan, found) in plans.iter().zip(found) {
+        let times = seen.entry((&plan.name, &plan.tenant)).or_default();
+        if *times > 0 {
+            let message = format!("there is a {} in this run already", plan.called());
+            found.push(plan.name_spot.problem(message, "give one of them another name"));
+        }
+        *times += 1;
+    }
+}
+
+/// Stages keep their instances, so that queries which need more than there may be would wait for each other for good.
+fn instances(plans: &[&Plan], found: &mut [Vec<Problem>]) {
+    let mut needed: BTreeMap<&TenantId, usize> = BTreeMap::new();
+    for (plan, found) in plans.iter().zip(found) {
+        let (all, most) = (needed.entry(&plan.tenant).or_default(), plan.limits.instances_max);
+        let before = *all;
+        *all += plan.instances_max();
+        // One that needs too many by itself has been told.
+        if *all > most && before > 0 {
+            let message = format!(
+                "with this query the queries of tenant `{}` in this run need {all} instances at once, and it may have {most}",
+                plan.tenant
+            );
+            let help = "run fewer of them together, or raise `instances_max` in the limits file";
+            found.push(plan.name_spot.problem(message, help));
+        }
+    }
+}
+
+fn files(plans: &[&Plan], found: &mut [Vec<Problem>]) {
+    type User<'a> = (usize, &'a FileUse);
+    let mut writes: HashMap<&Path, Vec<User<'_>>> = HashMap::new();
+    let mut once: HashMap<&Path, User<'_>> = HashMap::new();
+    let mut stdout: Option<User<'_>> = None;
+    let uses = || plans.iter().enumerate().flat_map(|(index, plan)| plan.uses.iter().map(move |it| (index, it)));
+    for (index, file) in uses() {
+        if let UseKind::Write { path, .. } = &file.kind {
+            writes.entry(path).or_default().push((index, file));
+        }
+    }
+    for (index, file) in uses() {
+        let mut clash = |(other, used): User<'_>, does: &str, help: &str| {
+            let (Some(plan), Some(found)) = (plans.get(other), found.get_mut(index)) else { return };
+            let message = format!("{} {does} (`{}`)", plan.called(), used.spot.key);
+            found.push(file.spot.problem(message, help));
+        };
+        match &file.kind {
+            UseKind::Stdout => match stdout {
+                Some(first) if first.0 != index => {
+                    clash(first, "writes to the standard output as well", "send one of them to a file");
+                }
+                Some(_) => {}
+                None => stdout = Some((index, file)),
+            },
+            UseKind::Read { path, regular: false } => {
+                let first = *once.entry(path).or_insert((index, file));
+                if first.0 != index {
+                    clash(first, "reads this as well, and it can be read only once", "read it in one query");
+                }
+            }
+            UseKind::This { .. } | UseKind::Read { .. } | UseKind::Write { .. } => {}
+        }
+        let Some(path) = file.kind.path() else { continue };
+        let base = unnumbered(path);
+        let candidates = [Some(path), base.as_deref()].into_iter().flatten().filter_map(|path| writes.get(path));
+        let writer = candidates.flatten().find(|(other, write)| {
+            let is_write = matches!(file.kind, UseKind::Write { .. });
+            // Of two that write the same file the later one is told.
+            let told = *other < index || (*other != index && !(is_write && write.kind.path() == Some(path)));
+            told && file.kind.meets(&write.kind)
+        });
+        if let Some(&writer) = writer {
+            clash(writer, "writes this file", "let each query write to files of its own");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Modules compiled, and stages made of them.
+
+use std::sync::Arc;
+
+use weir_sandbox::{Engine, Instance, Module};
+
+use super::breaker::Breaker;
+use super::dead_letters::Sender;
+use super::error::BuildError;
+use super::stage::StageRunner;
+use crate::file::Plan;
+
+/// Admits and compiles the modules of a plan, each once for each set of limits.
+pub(crate) async fn build_stages(plan: &Plan, engine: &Engine) -> Result<Vec<StageRunner>, BuildError> {
+    // Stages of one module share its compiled code. A stage's limits may differ, and admission depends on them.
+    let mut admitted: Vec<(usize, Arc<Module>)> = Vec::new();
+    let mut stages = Vec::with_capacity(plan.stages.len());
+    for (index, stage) in plan.stages.iter().enumerate() {
+        let same = |other: &usize| {
+            plan.stages.get(*other).is_some_and(|other| other.module == stage.module && other.limits == stage.limits)
+        };
+        let known = admitted.iter().find(|(other, _)| same(other)).map(|(_, module)| Arc::clone(module));
+        let module = match known {
+            Some(module) => module,
+            None => {
+                let (engine, tenant) = (engine.clone(), plan.tenant.clone());
+                let (bytes, limits) = (Arc::clone(&stage.module), stage.limits.clone());
+                // Compiling takes a core for milliseconds to seconds.
+                let module = tokio::task::spawn_blocking(move || engine.admit(&tenant, &bytes, &limits))
+                    .await
+                    .map_err(|error| BuildError::Thread(error.to_string()))?
+                    .map_err(|source| BuildError::Refused {
+                        stage: stage.name.to_string(),
+                        path: stage.module_path.clone(),
+                        source: Box::new(source),
+                    })?;
+                admitted.push((index, Arc::clone(&module)));
+                module
+            }
+        };
+        let sender = Sender {
+            query: plan.name.as_str().into(),
+            tenant: plan.tenant.to_string().into(),
+            place: Arc::clone(&stage.name),
+            guest: Some((module.digest().to_string().into(), stage.function.name.as_str().into())),
+        };
+        let bound = Arc::new(stage.bound.clone());
+        let instance = Instance::new(&module, &bound, &stage.limits).with_isolation(stage.isolation);
+        stages.push(StageRunner {
+            index,
+            name: Arc::clone(&stage.name),
+            instance,
+            on_error: stage.on_error,
+            sender,
+            breaker: Breaker::new(stage.limits.trap_pause_ms_max),
+            hold: None,
+        });
+    }
+    Ok(stages)
+}

@@ -1,0 +1,365 @@
+//! A query at work: the one task that takes each batch through the stages, and commits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use weir_batch::format::BadRecord;
+use weir_batch::{Batch, CopyOnWrite};
+
+use super::counters::Counters;
+use super::dead_letters::{DeadLetters, Sender};
+use super::error::Cause;
+use super::metrics::MetricRegistry;
+use super::reader::{FromSource, Readers, read};
+use super::sink_task::{SinkFailure, SinkTask};
+use super::stage::{StageRunner, Workplace, millis, sleep_or_stop};
+use super::summary::Ending;
+use super::trace_ids::TraceIds;
+use crate::file::{ErrorPolicy, Node, Plan};
+use crate::source::{Origin, Source, SourceBatch, SourceError};
+
+/// Batches that may wait between the sources and the stages, for each source.
+const SOURCE_QUEUE_BATCHES: usize = 2;
+
+/// What a chain is made of.
+pub(super) struct Parts {
+    pub(super) plan: Plan,
+    pub(super) stages: Vec<StageRunner>,
+    pub(super) sinks: Vec<SinkTask>,
+    pub(super) dead_letters: Option<DeadLetters>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) copy_on_write: Arc<CopyOnWrite>,
+    pub(super) stop: watch::Sender<bool>,
+}
+
+/// A query while it runs: the one task that drives stages, commits and dead letters.
+pub(super) struct Chain {
+    pub(super) plan: Plan,
+    pub(super) stages: Vec<StageRunner>,
+    pub(super) sinks: Vec<SinkTask>,
+    pub(super) dead_letters: Option<DeadLetters>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) copy_on_write: Arc<CopyOnWrite>,
+    pub(super) metrics: MetricRegistry,
+    trace_ids: TraceIds,
+    uncommitted_records: u64,
+    stop: watch::Sender<bool>,
+    // What each stage made of the batch at hand; kept to save allocations.
+    outputs: Vec<Vec<Arc<Batch>>>,
+}
+
+/// When the next commit is due, where the query commits before its end.
+struct NextCommit {
+    every: Option<Duration>,
+    due: Option<Instant>,
+}
+
+impl NextCommit {
+    fn new(every: Option<Duration>) -> NextCommit {
+        NextCommit { every, due: every.map(|every| Instant::now() + every) }
+    }
+
+    fn is_due(&self) -> bool {
+        self.due.is_some_and(|due| Instant::now() >= due)
+    }
+}
+
+impl Chain {
+    pub(super) fn new(parts: Parts) -> Chain {
+        let Parts { plan, stages, sinks, dead_letters, counters, copy_on_write, stop } = parts;
+        let mut metrics = MetricRegistry::default();
+        for stage in &plan.stages {
+            metrics.add_stage(&stage.name, &stage.function, stage.limits.series_max);
+        }
+        Chain {
+            sinks,
+            stages,
+            dead_letters,
+            counters,
+            copy_on_write,
+            metrics,
+            trace_ids: TraceIds::new(),
+            uncommitted_records: 0,
+            stop,
+            outputs: vec![Vec::new(); plan.stages.len()],
+            plan,
+        }
+    }
+
+    pub(super) async fn run_to_end(&mut self, sources: Vec<Box<dyn Source>>) -> Result<Ending, Cause> {
+        let (queue, mut batches) = mpsc::channel::<FromSource>(SOURCE_QUEUE_BATCHES * sources.len().max(1));
+        let mut readers = Readers(Vec::new());
+        for (index, source) in sources.into_iter().enumerate() {
+            readers.0.push(tokio::spawn(read(index, source, queue.clone(), self.stop.subscribe())));
+        }
+        drop(queue);
+        let reached: Vec<Vec<usize>> = (0..readers.0.len()).map(|source| self.plan.stages_reached(source)).collect();
+        let mut next_commit = NextCommit::new(self.plan.delivery.commit_every);
+        loop {
+            let message = match next_commit.due {
+                None => batches.recv().await,
+                Some(due) => match tokio::time::timeout_at(due, batches.recv()).await {
+                    Ok(message) => message,
+                    Err(_elapsed) => {
+                        self.commit_on_time(&mut next_commit).await?;
+                        continue;
+                    }
+                },
+            };
+            let Some((source, read)) = message else { break };
+            let read = read.map_err(|error| Cause::Source { name: self.source_name(source), source: error })?;
+            self.wait_for_held(reached.get(source).map_or(&[], Vec::as_slice), &mut next_commit).await?;
+            self.take_in(source, read).await?;
+            // Under load a batch is always waiting, so that the time-out above never comes.
+            self.commit_on_time(&mut next_commit).await?;
+            // Only after the turn: what was taken in has reached every sink that still takes something.
+            if self.sinks.iter().any(SinkTask::reader_gone) {
+                return self.finish(Ending::ReaderGone).await;
+            }
+        }
+        // The queue ends when every reader has; one that panicked has not come to the end of its source.
+        for (index, reader) in readers.0.iter_mut().enumerate() {
+            reader.await.map_err(|error| Cause::Source {
+                name: self.source_name(index),
+                source: SourceError::Thread(error.to_string()),
+            })?;
+        }
+        let stopped = *self.stop.borrow();
+        self.finish(if stopped { Ending::Stopped } else { Ending::EndOfInput }).await
+    }
+
+    async fn commit_on_time(&mut self, next: &mut NextCommit) -> Result<(), Cause> {
+        if next.is_due() {
+            self.commit().await?;
+            *next = NextCommit::new(next.every);
+        }
+        Ok(())
+    }
+
+    /// Waits while one of these stages is held back, or until the query is to stop. Commits go on meanwhile: what the
+    /// function was held back for is in the dead letters by the time that somebody looks.
+    async fn wait_for_held(&mut self, stages: &[usize], next_commit: &mut NextCommit) -> Result<(), Cause> {
+        let started = Instant::now();
+        let mut holds = Vec::new();
+        for &index in stages {
+            let Some(stage) = self.stages.get_mut(index) else { continue };
+            let Some(hold) = stage.hold.take().filter(|hold| hold.until > started) else { continue };
+            stage.warn_of_hold(&hold);
+            self.counters.stages.get(index).into_iter().for_each(|counters| counters.held_back.add(1));
+            holds.push((index, hold.until));
+        }
+        let Some(until) = holds.iter().map(|(_, until)| *until).max() else { return Ok(()) };
+        while Instant::now() < until && !*self.stop.borrow() {
+            let wake = next_commit.due.map_or(until, |due| due.min(until));
+            sleep_or_stop(wake, &self.stop).await;
+            self.commit_on_time(next_commit).await?;
+        }
+        for (index, until) in holds {
+            if let Some(counters) = self.counters.stages.get(index) {
+                counters.held_back_ms.add(millis(started.elapsed().min(until - started)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Why the sink at this index failed.
+    pub(super) async fn why(&mut self, sink: usize) -> Cause {
+        let outcome = match self.sinks.get_mut(sink) {
+            Some(sink) => sink.outcome().await,
+            None => Ok(()),
+        };
+        match outcome {
+            Err(failure) => failure.into(),
+            Ok(()) => Cause::Sink { name: String::new(), source: weir_sinks::SinkError::ended() },
+        }
+    }
+
+    fn source_name(&self, index: usize) -> String {
+        self.plan.sources.get(index).map(|source| source.name.to_string()).unwrap_or_default()
+    }
+
+    /// Takes one batch through every stage and into every sink's queue.
+    async fn take_in(&mut self, source: usize, read: SourceBatch) -> Result<(), Cause> {
+        let SourceBatch { batch, bad, bytes, origin } = read;
+        if let Some(counters) = self.counters.sources.get(source) {
+            counters.records.add((batch.rows() + bad.len()) as u64);
+            counters.bytes.add(bytes);
+            counters.batches.add(1);
+        }
+        self.uncommitted_records += (batch.rows() + bad.len()) as u64;
+        self.refuse_bad(source, origin.as_ref(), &bad)?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Arc::new(batch);
+        if batch.trace().is_none() {
+            let trace = self.trace_ids.next();
+            self.copy_on_write.make_mut(&mut batch).set_trace(trace);
+        }
+        self.write_out(Node::Source(source), &batch).await?;
+        for stage in 0..self.stages.len() {
+            let inputs = self.inputs_of(stage, source, &batch);
+            let mut made = Vec::new();
+            let (mut rows, mut guilty, mut code) = (0, 0, None);
+            for input in &inputs {
+                let (Some(runner), Some(counters)) = (self.stages.get_mut(stage), self.counters.stages.get(stage))
+                else {
+                    continue;
+                };
+                let at = Workplace {
+                    counters,
+                    dead_letters: self.dead_letters.as_mut(),
+                    metrics: &mut self.metrics,
+                    stop: &self.stop,
+                };
+                let ran = runner.run(input, at).await;
+                let ran = ran.map_err(|source| Cause::Stage { name: runner.name.to_string(), source })?;
+                made.extend(ran.outputs);
+                rows += input.rows();
+                guilty += ran.guilty;
+                code = ran.code.or(code);
+            }
+            // Of the turn as a whole: what an earlier stage's trap cut into small parts is one batch still.
+            if let Some(runner) = self.stages.get_mut(stage) {
+                runner.judge(rows, guilty, code);
+            }
+            for output in &made {
+                self.write_out(Node::Stage(stage), output).await?;
+            }
+            if let Some(outputs) = self.outputs.get_mut(stage) {
+                *outputs = made;
+            }
+        }
+        // Nothing holds a batch between turns: the sinks alone say how long it lives.
+        self.outputs.iter_mut().for_each(Vec::clear);
+        Ok(())
+    }
+
+    /// The batches that a stage takes of this turn: at most one source has spoken.
+    fn inputs_of(&self, stage: usize, source: usize, batch: &Arc<Batch>) -> Vec<Arc<Batch>> {
+        let mut inputs = Vec::new();
+        for node in self.plan.stages.get(stage).map(|stage| stage.inputs.as_slice()).unwrap_or_default() {
+            match *node {
+                Node::Source(index) if index == source => inputs.push(Arc::clone(batch)),
+                Node::Source(_) => {}
+                Node::Stage(index) => {
+                    inputs.extend(self.outputs.get(index).into_iter().flatten().map(Arc::clone));
+                }
+            }
+        }
+        inputs
+    }
+
+    /// Queues a batch for every sink attached to this point.
+    async fn write_out(&mut self, node: Node, batch: &Arc<Batch>) -> Result<(), Cause> {
+        for (sink, plan) in self.sinks.iter_mut().zip(&self.plan.sinks) {
+            if plan.inputs.contains(&node) {
+                sink.write(Arc::clone(batch)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deals with records that did not decode by the source's policy.
+    fn refuse_bad(&mut self, source: usize, origin: Option<&Origin>, bad: &[BadRecord]) -> Result<(), Cause> {
+        let (Some(plan), Some(counters)) = (self.plan.sources.get(source), self.counters.sources.get(source)) else {
+            return Ok(());
+        };
+        let partition = origin.map(|origin| origin.partition);
+        for record in bad {
+            match (plan.on_error, &mut self.dead_letters) {
+                (ErrorPolicy::Fail, _) => {
+                    return Err(Cause::Undecodable {
+                        source_name: plan.name.to_string(),
+                        file: origin.map(|origin| origin.path.clone()),
+                        record: record.offset,
+                        line: record.line,
+                        message: record.message.clone(),
+                    });
+                }
+                (ErrorPolicy::DeadLetter, Some(letters)) => {
+                    let sender = Sender {
+                        query: self.plan.name.as_str().into(),
+                        tenant: self.plan.tenant.to_string().into(),
+                        place: Arc::clone(&plan.name),
+                        guest: None,
+                    };
+                    letters.add_bad(&sender, partition, record)?;
+                    counters.dead.add(1);
+                }
+                (ErrorPolicy::Skip | ErrorPolicy::DeadLetter, _) => {
+                    tracing::warn!(source = &*plan.name, offset = record.offset, "skipped: {}", record.message);
+                    counters.failed.add(1);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes everything taken in durable, dead letters first, and then counts it: metrics fold, progress moves on.
+    async fn commit(&mut self) -> Result<(), Cause> {
+        if self.uncommitted_records == 0 {
+            return Ok(());
+        }
+        if let Some(letters) = &mut self.dead_letters {
+            letters.flush()?;
+        }
+        self.settle_sinks().await?;
+        let mut flushed = Vec::with_capacity(self.sinks.len());
+        for sink in &mut self.sinks {
+            flushed.push(sink.flush().await?);
+        }
+        self.all_answer(flushed).await?;
+        self.committed();
+        Ok(())
+    }
+
+    /// As a commit, with every sink closed: the last one.
+    async fn finish(&mut self, ending: Ending) -> Result<Ending, Cause> {
+        if let Some(letters) = &mut self.dead_letters {
+            letters.flush()?;
+        }
+        self.settle_sinks().await?;
+        for sink in &mut self.sinks {
+            sink.close().await?;
+        }
+        self.committed();
+        // A reader may have gone at the very end.
+        let gone = ending == Ending::EndOfInput && self.sinks.iter().any(SinkTask::reader_gone);
+        Ok(if gone { Ending::ReaderGone } else { ending })
+    }
+
+    /// Waits until every sink has taken what is queued for it, so that none publishes while another fails on a batch.
+    async fn settle_sinks(&mut self) -> Result<(), Cause> {
+        let mut taken = Vec::with_capacity(self.sinks.len());
+        for sink in &mut self.sinks {
+            taken.push(sink.taken().await?);
+        }
+        self.all_answer(taken).await
+    }
+
+    /// Waits for an answer of every sink; one that does not answer has ended.
+    async fn all_answer(&mut self, answers: Vec<oneshot::Receiver<()>>) -> Result<(), Cause> {
+        for (sink, answer) in self.sinks.iter_mut().zip(answers) {
+            if answer.await.is_err() {
+                sink.outcome().await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self) {
+        self.metrics.commit();
+        self.counters.committed_records.add(self.uncommitted_records);
+        self.counters.commits.add(1);
+        self.uncommitted_records = 0;
+    }
+}
+
+impl From<SinkFailure> for Cause {
+    fn from(failure: SinkFailure) -> Cause {
+        Cause::Sink { name: failure.name.to_string(), source: failure.error }
+    }
+}
