@@ -227,7 +227,7 @@ impl StageRunner {
         let mut waiting: Option<Waiting> = None;
         loop {
             let error = match self.instance.call(part).await {
-                Err(error) if error.retryable() && error.fault() == Fault::External => error,
+                Err(error) if error.no_instance() => error,
                 called => return called,
             };
             let waiting = waiting.get_or_insert_with(|| {
