@@ -34,6 +34,10 @@ impl fmt::Display for Plan {
         if let Some(path) = &self.dead_letters {
             writeln!(f, "dead letters to {}", path.display())?;
         }
+        if let Some(folders) = self.folders.paths() {
+            let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
+            writeln!(f, "all files within {}", folders.join(", "))?;
+        }
         Ok(())
     }
 }

@@ -14,9 +14,10 @@ use super::error::Cause;
 use super::metrics::MetricRegistry;
 use super::reader::{FromSource, Readers, read};
 use super::sink_task::{SinkFailure, SinkTask};
-use super::stage::{StageRunner, Workplace, millis, sleep_or_stop};
+use super::stage::{StageRunner, Workplace};
 use super::summary::Ending;
 use super::trace_ids::TraceIds;
+use super::waiting::{millis, sleep_or_stop};
 use crate::file::{ErrorPolicy, Node, Plan};
 use crate::source::{Origin, Source, SourceBatch, SourceError};
 

@@ -13,6 +13,7 @@ mod sink_task;
 mod stage;
 mod summary;
 mod trace_ids;
+mod waiting;
 
 pub use counters::{Progress, SinkProgress, SourceProgress, StageProgress};
 pub use dead_letters::DeadLetterError;
