@@ -1,11 +1,10 @@
 //! Why a batch could not be answered.
 
 use std::fmt;
-use std::time::Duration;
 
 use weir_batch::BatchError;
 
-use crate::{Fault, LimitExceeded, LogLine, ModuleDigest, TenantId};
+use crate::{Fault, LimitExceeded, LogLine, ModuleDigest, TenantId, Usage};
 
 /// A call that ended without an answer. Nothing that the function emitted or recorded in it counts, and its instance
 /// is gone.
@@ -28,8 +27,8 @@ pub struct CallContext {
     pub function: String,
     /// What was running.
     pub phase: Phase,
-    /// How long the call waited while others ran.
-    pub waited: Duration,
+    /// What the call cost up to there.
+    pub usage: Usage,
     /// The rows of the batch that count.
     pub rows: usize,
     /// The row at which it ended, among those of the batch that count, where that is known.

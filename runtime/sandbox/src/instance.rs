@@ -117,10 +117,10 @@ impl Instance {
         }
 
         let mut turn = self.module.presence().account().queue();
-        let mut waited = Duration::ZERO;
+        let mut watch = Watch { started, waited: Duration::ZERO };
         let mut live = match self.live.take() {
             Some(live) => live,
-            None => self.instantiate(batch, &mut turn, &mut waited).await?,
+            None => self.instantiate(batch, &mut turn, &mut watch).await?,
         };
         live.begin(&shown.batch, &self.limits);
         let rows = i32::try_from(shown.batch.rows()).map_err(|_| {
@@ -128,7 +128,7 @@ impl Instance {
             let cause = crate::LimitExceeded::count("rows of a batch", i32::MAX as usize, 0, rows);
             self.error(batch, Phase::Batch, cause.into())
         })?;
-        let called = contain(&mut turn, &self.clock, &mut waited, live.call.call_async(&mut live.store, rows)).await;
+        let called = contain(&mut turn, &self.clock, &mut watch, live.call.call_async(&mut live.store, rows)).await;
         let answered = Instant::now();
         let called = match called {
             Ok(0) => settle_all(&mut live.store, self.limits.fuel_batch_max),
@@ -138,7 +138,7 @@ impl Instance {
             }
             Err(ended) => {
                 let (cause, backtrace) = self.explain(ended, live.store.data_mut(), Phase::Batch);
-                return Err(self.context(batch, &shown, cause, backtrace, live.store.data_mut(), waited));
+                return Err(self.context(batch, &shown, cause, backtrace, &mut live.store, &watch));
             }
         };
         let composed = called.and_then(|()| {
@@ -153,7 +153,7 @@ impl Instance {
         let ((output, mut failed, filtered), metrics) = match composed {
             Ok(composed) => composed,
             Err(cause) => {
-                return Err(self.context(batch, &shown, cause, Vec::new(), live.store.data_mut(), waited));
+                return Err(self.context(batch, &shown, cause, Vec::new(), &mut live.store, &watch));
             }
         };
 
@@ -162,20 +162,29 @@ impl Instance {
         }
         failed.extend(shown.null_failures(batch, &self.bound));
         failed.sort_by_key(|failure| failure.row);
-        let memory_bytes = live.store.data().memory.map_or(0, |memory| memory.data_size(&live.store));
-        let fuel = live.fuel_used(self.limits.fuel_batch_max);
+        // What the host does with an answer is the tenant's too.
+        self.module.presence().account().charge(answered.elapsed());
+        let usage = self.usage(&mut live.store, &watch);
         let state = live.store.data_mut();
         state.view.leave();
         let (logs, logs_dropped) = state.words.take_logs();
-        let host_calls = std::mem::take(&mut state.meter.host_calls);
-        let fuel = fuel.saturating_add(std::mem::take(&mut state.meter.init_fuel));
         if self.isolation == Isolation::Reuse {
             self.live = Some(live);
         }
-        // What the host does with an answer is the tenant's too.
-        self.module.presence().account().charge(answered.elapsed());
-        let usage = Usage { fuel, time: started.elapsed(), waited, host_calls, memory_bytes };
         Ok(Outcome { output, failed, filtered, metrics, logs, logs_dropped, usage })
+    }
+
+    /// What a call cost up to here, its first one with instantiation and init. Counts from nothing afterwards.
+    fn usage(&self, store: &mut Store<State>, watch: &Watch) -> Usage {
+        let batch = store.data().phase == Phase::Batch;
+        let limit = if batch { self.limits.fuel_batch_max } else { self.limits.fuel_init_max };
+        let used = fuel_used(store, limit);
+        let memory_bytes = store.data().memory.map_or(0, |memory| memory.data_size(&*store));
+        let meter = &mut store.data_mut().meter;
+        let owed = if meter.on { std::mem::take(&mut meter.debt) } else { 0 };
+        let fuel = used.saturating_add(owed).saturating_add(std::mem::take(&mut meter.init_fuel));
+        let host_calls = std::mem::take(&mut meter.host_calls);
+        Usage { fuel, time: watch.started.elapsed(), waited: watch.waited, host_calls, memory_bytes }
     }
 
     /// The outcome of a batch of which the function is shown nothing.
@@ -206,7 +215,7 @@ impl Instance {
         &mut self,
         batch: &Arc<Batch>,
         turn: &mut Queue,
-        waited: &mut Duration,
+        watch: &mut Watch,
     ) -> Result<Live, CallError> {
         let counted = self.module.presence().count(&self.limits);
         let counted = counted.map_err(|limit| self.error(batch, Phase::Start, TrapCause::InstanceQuota(limit)))?;
@@ -228,7 +237,7 @@ impl Instance {
         refuel(&mut store, limits.fuel_init_max);
 
         let shown = Shown { batch: Arc::clone(batch), kept: None };
-        let instantiated = contain(turn, &self.clock, waited, code.pre.instantiate_async(&mut store)).await;
+        let instantiated = contain(turn, &self.clock, watch, code.pre.instantiate_async(&mut store)).await;
         let instance = match instantiated {
             Ok(instance) => instance,
             Err(GuestEnd::Error(error)) if error.is::<PoolConcurrencyLimitError>() => {
@@ -237,7 +246,7 @@ impl Instance {
             }
             Err(ended) => {
                 let (cause, backtrace) = self.explain(ended, store.data_mut(), Phase::Start);
-                return Err(self.context(batch, &shown, cause, backtrace, store.data_mut(), *waited));
+                return Err(self.context(batch, &shown, cause, backtrace, &mut store, watch));
             }
         };
         store.data_mut().memory = instance.get_memory(&mut store, MEMORY);
@@ -248,23 +257,22 @@ impl Instance {
             return Err(self.error(batch, Phase::Init, TrapCause::WrongModule));
         };
         if let Ok(init) = instance.get_typed_func::<(), i32>(&mut store, &format!("{INIT_PREFIX}{name}")) {
-            let cause = match contain(turn, &self.clock, waited, init.call_async(&mut store, ())).await {
+            let cause = match contain(turn, &self.clock, watch, init.call_async(&mut store, ())).await {
                 Ok(0) => None,
                 Ok(code) => Some((TrapCause::Failed { code }, Vec::new())),
                 Err(ended) => Some(self.explain(ended, store.data_mut(), Phase::Init)),
             };
             if let Some((cause, backtrace)) = cause {
-                return Err(self.context(batch, &shown, cause, backtrace, store.data_mut(), *waited));
+                return Err(self.context(batch, &shown, cause, backtrace, &mut store, watch));
             }
         }
         if let Err(cause) = settle_all(&mut store, self.limits.fuel_init_max) {
-            return Err(self.context(batch, &shown, cause, Vec::new(), store.data_mut(), *waited));
+            return Err(self.context(batch, &shown, cause, Vec::new(), &mut store, watch));
         }
-        let mut live = Live { store, call, _counted: counted };
-        let init_fuel = live.fuel_used(self.limits.fuel_init_max);
-        live.store.data_mut().meter.init_fuel = init_fuel;
-        live.store.data_mut().phase = Phase::Batch;
-        Ok(live)
+        let init_fuel = fuel_used(&store, self.limits.fuel_init_max);
+        store.data_mut().meter.init_fuel = init_fuel;
+        store.data_mut().phase = Phase::Batch;
+        Ok(Live { store, call, _counted: counted })
     }
 
     /// What ended a guest, in words of this crate.
@@ -300,9 +308,11 @@ impl Instance {
         shown: &Shown,
         mut cause: TrapCause,
         backtrace: Vec<String>,
-        state: &mut State,
-        waited: Duration,
+        store: &mut Store<State>,
+        watch: &Watch,
     ) -> CallError {
+        let usage = self.usage(store, watch);
+        let state = store.data_mut();
         if let TrapCause::HostPanic { message } = &cause {
             let (presence, tenant) = (self.module.presence(), self.module.tenant());
             tracing::error!(%tenant, "the host panicked in a call, and its tenant is quarantined: {message}");
@@ -324,7 +334,7 @@ impl Instance {
         let mut error = self.error(batch, phase, cause);
         let (logs, logs_dropped) = state.words.take_logs();
         let last_words = state.words.take_last();
-        *error.context = CallContext { waited, row, backtrace, logs, logs_dropped, last_words, ..*error.context };
+        *error.context = CallContext { usage, row, backtrace, logs, logs_dropped, last_words, ..*error.context };
         error
     }
 
@@ -336,7 +346,7 @@ impl Instance {
                 module: self.module.digest(),
                 function: self.bound.function.name.clone(),
                 phase,
-                waited: Duration::ZERO,
+                usage: Usage::default(),
                 rows: batch.rows(),
                 row: None,
                 backtrace: Vec::new(),
@@ -370,11 +380,12 @@ impl Live {
         state.limiter.refused = None;
         state.clock.start(limits.deadline_ms_max);
     }
+}
 
-    /// Fuel spent since the store was last refuelled to this limit.
-    fn fuel_used(&self, limit: Option<u64>) -> u64 {
-        self.store.get_fuel().map_or(0, |left| limit.unwrap_or(UNMETERED).saturating_sub(left))
-    }
+/// When a call was made, and what it waited since.
+struct Watch {
+    started: Instant,
+    waited: Duration,
 }
 
 /// The rows of a batch that a function is shown.
@@ -468,6 +479,11 @@ fn refuel(store: &mut Store<State>, limit: Option<u64>) {
     }
 }
 
+/// Fuel spent since the store was last refuelled to this limit; 0 where none is metered.
+fn fuel_used(store: &Store<State>, limit: Option<u64>) -> u64 {
+    store.get_fuel().map_or(0, |left| limit.unwrap_or(UNMETERED).saturating_sub(left))
+}
+
 /// Takes what host calls still owe off the fuel that is left.
 fn settle_all(store: &mut Store<State>, limit: Option<u64>) -> Result<(), TrapCause> {
     let debt = std::mem::take(&mut store.data_mut().meter.debt);
@@ -488,11 +504,11 @@ enum GuestEnd {
 }
 
 /// Runs guest code in slices, each on a seat of the gate, and keeps a panic of a host function from going further. The
-/// store must not be used after one. Adds what it waited to `waited`.
+/// store must not be used after one. Adds what it waited.
 async fn contain<T>(
     turn: &mut Queue,
     clock: &Clock,
-    waited: &mut Duration,
+    watch: &mut Watch,
     guest: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<T, GuestEnd> {
     let mut guest = pin!(guest);
@@ -512,7 +528,7 @@ async fn contain<T>(
         }
     });
     let polled = polled.await;
-    *waited = waited.saturating_add(asked.elapsed().saturating_sub(ran));
+    watch.waited = watch.waited.saturating_add(asked.elapsed().saturating_sub(ran));
     match polled {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(GuestEnd::Error(error)),

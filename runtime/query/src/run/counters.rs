@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
+use weir_sandbox::Usage;
 
 /// A number that one task raises and others read.
 #[derive(Debug, Default)]
@@ -61,6 +62,7 @@ pub(crate) struct StageCounters {
     pub(crate) fuel: Count,
     pub(crate) host_calls: Count,
     pub(crate) nanos: Count,
+    pub(crate) waited_nanos: Count,
     pub(crate) memory_bytes_peak: Count,
     pub(crate) logs_dropped: Count,
     pub(crate) held_back: Count,
@@ -139,6 +141,7 @@ impl StageCounters {
             fuel: Count::default(),
             host_calls: Count::default(),
             nanos: Count::default(),
+            waited_nanos: Count::default(),
             memory_bytes_peak: Count::default(),
             logs_dropped: Count::default(),
             held_back: Count::default(),
@@ -146,6 +149,16 @@ impl StageCounters {
             instance_waits: Count::default(),
             instance_wait_ms: Count::default(),
         }
+    }
+
+    /// Counts what a call cost, however it ended.
+    pub(crate) fn spend(&self, usage: &Usage) {
+        let nanos = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.fuel.add(usage.fuel);
+        self.host_calls.add(usage.host_calls);
+        self.nanos.add(nanos(usage.time.saturating_sub(usage.waited)));
+        self.waited_nanos.add(nanos(usage.waited));
+        self.memory_bytes_peak.raise_to(usage.memory_bytes as u64);
     }
 
     fn progress(&self) -> StageProgress {
@@ -162,6 +175,7 @@ impl StageCounters {
             fuel: self.fuel.get(),
             host_calls: self.host_calls.get(),
             guest_nanos: self.nanos.get(),
+            waited_nanos: self.waited_nanos.get(),
             memory_bytes_peak: self.memory_bytes_peak.get(),
             logs_dropped: self.logs_dropped.get(),
             held_back: self.held_back.get(),
@@ -252,8 +266,10 @@ pub struct StageProgress {
     pub fuel: u64,
     /// Calls from the guest to the host.
     pub host_calls: u64,
-    /// Wall time of guest calls, in nanoseconds.
+    /// Time in guest calls, in nanoseconds, also in those that ended badly.
     pub guest_nanos: u64,
+    /// Time in which guest calls waited for their turn on the cores, in nanoseconds.
+    pub waited_nanos: u64,
     /// The largest linear memory seen, in bytes.
     pub memory_bytes_peak: u64,
     /// Log lines beyond the tenant's limit.

@@ -133,6 +133,7 @@ impl StageRunner {
                 }
                 Err(error) => {
                     at.counters.traps.add(1);
+                    at.counters.spend(&error.context.usage);
                     self.report(&error.context.logs);
                     if self.on_error == ErrorPolicy::Fail || !may_be_a_record(&error) {
                         return Err(StageError::Call(Box::new(error)));
@@ -217,11 +218,7 @@ impl StageRunner {
         at: &mut Workplace<'_>,
     ) -> Result<Arc<Batch>, StageError> {
         let counters = at.counters;
-        let usage = &outcome.usage;
-        counters.fuel.add(usage.fuel);
-        counters.host_calls.add(usage.host_calls);
-        counters.nanos.add(u64::try_from(usage.time.as_nanos()).unwrap_or(u64::MAX));
-        counters.memory_bytes_peak.raise_to(usage.memory_bytes as u64);
+        counters.spend(&outcome.usage);
         counters.logs_dropped.add(outcome.logs_dropped);
         self.report(&outcome.logs);
         for failure in &outcome.failed {

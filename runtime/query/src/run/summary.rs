@@ -127,6 +127,10 @@ impl fmt::Display for Summary {
                 let (times, ms) = (stage.instance_waits, stage.instance_wait_ms);
                 write!(f, "; waited for an instance {times} times, {ms} ms")?;
             }
+            // Below a millisecond it is what looking for a free core takes.
+            if stage.waited_nanos >= 1_000_000 {
+                write!(f, "; waited {} ms for its turn", stage.waited_nanos / 1_000_000)?;
+            }
             if stage.records_in > 0 {
                 let per = |total: u64| total as f64 / stage.records_in as f64;
                 write!(f, "; {:.1} ns and {:.1} fuel a record", per(stage.guest_nanos), per(stage.fuel))?;
