@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use weir_batch::Batch;
 use weir_sandbox::{CallError, Carry, Engine, Instance, Limits, Module, TenantId, TrapCause};
 
-/// Batches of an attempt, in a row and on one instance: what is left of one must not help the next.
+/// Batches of an attempt, in a row and on one instance: what is left of one must not help the next. One that used up
+/// its time or fuel is the last.
 const CALLS: usize = 3;
 
 /// A tenant that attacks.
@@ -60,7 +61,13 @@ impl Attacker {
         for _ in 0..CALLS {
             let started = Instant::now();
             if let Err(error) = instance.call(&self.batch).await {
-                ends.push(End::new(&error, started.elapsed()));
+                let end = End::new(&error, started.elapsed());
+                // The next would begin anew and take as long again.
+                let spent = end.is_of_time();
+                ends.push(end);
+                if spent {
+                    break;
+                }
             }
             // A stage waits for its next batch between calls.
             tokio::task::yield_now().await;
@@ -103,5 +110,10 @@ impl End {
             text.push_str(words);
         }
         End { code: error.code(), text, after, beyond }
+    }
+
+    /// Whether it was ended by a limit of time or fuel.
+    pub(crate) fn is_of_time(&self) -> bool {
+        matches!(self.code, "deadline" | "out_of_fuel")
     }
 }

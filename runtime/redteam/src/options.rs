@@ -26,7 +26,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            window: Duration::from_millis(300),
+            window: Duration::from_millis(200),
             rounds: 1,
             runaway_samples: 200,
             loop_for: None,

@@ -190,7 +190,7 @@ fn row(case: &Case, assault: Assault, effect: Option<Effect>) -> Row {
         code: happened.code,
         attempts,
         // Only an end that was waited for: others come when the guest brings them about.
-        end: end.as_ref().filter(|end| matches!(end.code, "deadline" | "out_of_fuel")).map(|end| end.after),
+        end: end.as_ref().filter(|end| end.is_of_time()).map(|end| end.after),
         beyond: end.as_ref().and_then(|end| end.beyond),
         effects: effect.into_iter().collect(),
         cost: None,

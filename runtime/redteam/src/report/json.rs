@@ -23,6 +23,7 @@ impl Report {
                 "class": class.class.name(),
                 "attacks": class.attacks,
                 "loss_median": class.loss_median,
+                "loss_beyond_neighbour": self.beyond_neighbour(class.loss_median),
                 "loss_max": class.loss_max,
                 "p99": seconds(class.p99),
             })).collect::<Vec<_>>(),

@@ -161,6 +161,12 @@ impl Report {
         median(self.neighbour.iter().map(Effect::loss))
     }
 
+    /// The part that was lost beyond what a well-behaved tenant in the attacker's place takes.
+    pub fn beyond_neighbour(&self, loss: f64) -> Option<f64> {
+        let left = 1.0 - self.neighbour_loss()?;
+        (left > 0.0).then(|| 1.0 - (1.0 - loss) / left)
+    }
+
     /// The uploads that took the most CPU time, of those that were admitted and of those that were not.
     pub fn worst_uploads(&self) -> [Option<(&Row, UploadCost)>; 2] {
         [true, false].map(|admitted| {

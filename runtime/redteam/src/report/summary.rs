@@ -16,11 +16,13 @@ impl Report {
         for class in &self.by_class {
             let met = met(class.loss_median <= LOSS_MAX);
             let (median, max, p99) = (percent(class.loss_median), percent(class.loss_max), millis(class.p99));
+            let beyond = self.beyond_neighbour(class.loss_median).map(percent);
+            let beyond = beyond.map(|beyond| format!(", {beyond} % beyond a neighbour's")).unwrap_or_default();
+            let attacks = class.attacks;
             line(
                 &format!("loss by {}", class.class.name()),
                 format!(
-                    "{median} % median of {} attacks, {max} % worst, p99 {p99} ms (target 5 %: {met})",
-                    class.attacks
+                    "{median} % median of {attacks} attacks{beyond}, {max} % worst, p99 {p99} ms (target 5 %: {met})"
                 ),
             );
         }
