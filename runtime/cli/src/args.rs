@@ -119,6 +119,12 @@ pub(crate) struct New {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Redteam {
+    /// A limits file: the attackers get what it gives the tenant.
+    #[arg(long)]
+    pub(crate) limits: Option<PathBuf>,
+    /// The tenant of the limits file whose limits the attackers get.
+    #[arg(long, default_value = "default", requires = "limits")]
+    pub(crate) tenant: String,
     /// Only these rows of the catalogue, or names of the report; `runaway` is the guest that never stops.
     #[arg(long, value_name = "ROW|NAME", num_args = 1.., value_delimiter = ',')]
     pub(crate) only: Vec<String>,

@@ -101,7 +101,10 @@ impl Attacker {
 impl End {
     pub(crate) fn new(error: &CallError, after: Duration) -> End {
         let beyond = match error.cause {
-            TrapCause::Deadline { limit_ms } => Some(after.saturating_sub(Duration::from_millis(limit_ms))),
+            // What it waited while others ran does not count against a deadline.
+            TrapCause::Deadline { limit_ms } => {
+                Some(after.saturating_sub(error.context.usage.waited + Duration::from_millis(limit_ms)))
+            }
             _ => None,
         };
         let mut text = error.cause.to_string();

@@ -23,17 +23,19 @@ pub struct Ground {
     // Taken by `drop`.
     runtime: Option<Runtime>,
     engine: Engine,
+    config: EngineConfig,
     limits: Arc<Limits>,
     batch: Arc<Batch>,
 }
 
 impl Ground {
-    /// An engine as the platform has it, and attackers under these limits.
+    /// An engine as the platform has it, and attackers under these limits. A code cache is left out: what is to be seen
+    /// is what compiling costs.
     ///
     /// # Errors
     ///
     /// Limits or a machine with which nothing can be run.
-    pub fn new(limits: &Limits) -> Result<Ground, RedteamError> {
+    pub fn new(limits: &Limits, config: &EngineConfig) -> Result<Ground, RedteamError> {
         limits.validate()?;
         // Twice the cores: a guest holds its thread for a tick of the engine, and others should not wait for that.
         let runtime = Builder::new_multi_thread()
@@ -42,14 +44,20 @@ impl Ground {
             .enable_time()
             .build()
             .map_err(RedteamError::Threads)?;
-        let engine = Engine::new(&EngineConfig::default())?;
+        let config = EngineConfig { cache: None, ..config.clone() };
+        let engine = Engine::new(&config)?;
         let batch = attacked_batch().map_err(|error| RedteamError::Victim(error.to_string()))?;
-        Ok(Ground { runtime: Some(runtime), engine, limits: Arc::new(limits.clone()), batch: Arc::new(batch) })
+        Ok(Ground { runtime: Some(runtime), engine, config, limits: Arc::new(limits.clone()), batch: Arc::new(batch) })
     }
 
     /// The engine that attackers and victims share.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// How the engine is set up.
+    pub(crate) fn config(&self) -> &EngineConfig {
+        &self.config
     }
 
     /// What attackers may use.

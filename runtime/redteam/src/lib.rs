@@ -3,9 +3,9 @@
 //!
 //! ```no_run
 //! use weir_redteam::{Case, FIXTURE, Ground, Options, run};
-//! use weir_sandbox::Limits;
+//! use weir_sandbox::{EngineConfig, Limits};
 //!
-//! let ground = Ground::new(&Limits::default())?;
+//! let ground = Ground::new(&Limits::default(), &EngineConfig::default())?;
 //! let cases: Vec<Case> = FIXTURE.iter().map(Case::from).collect();
 //! let report = run(&ground, &cases, &Options::default().quick(), &mut |_| {})?;
 //! print!("{}", report.to_text());

@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_victim_works_while_it_is_not_paused_and_a_wrong_answer_is_told() {
-        let ground = Ground::new(&Limits::default()).unwrap();
+        let ground = Ground::new(&Limits::default(), &weir_sandbox::EngineConfig::default()).unwrap();
         let victim = Victim::start(&ground, "victim", Pace::BackToBack).unwrap();
         victim.resume();
         std::thread::sleep(Duration::from_millis(200));

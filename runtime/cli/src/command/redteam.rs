@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
+use weir_query::LimitsFile;
 use weir_redteam::{Case, Class, FIXTURE, Ground, Options, Progress, RedteamError, run};
-use weir_sandbox::Limits;
+use weir_sandbox::{Limits, TenantId};
 
 use crate::args;
+use crate::engine::config;
 use crate::exit::{Exit, wrong};
 
 /// Every class, by which `--class` is read.
@@ -28,7 +30,7 @@ const CLASSES: [Class; 8] = [
 pub(crate) fn redteam(args: &args::Redteam, json: bool) -> anyhow::Result<Exit> {
     let options = options(args).map_err(wrong)?;
     let cases = cases(args)?;
-    let ground = Ground::new(&limits(args))?;
+    let ground = Ground::new(&limits(args)?, &config())?;
     let line = Line::start(json);
     let report = run(&ground, &cases, &options, &mut |progress| line.show(&progress));
     line.end();
@@ -49,9 +51,16 @@ pub(crate) fn redteam(args: &args::Redteam, json: bool) -> anyhow::Result<Exit> 
     Ok(if report.passes() { Exit::Done } else { Exit::Failed })
 }
 
-/// The limits of the attackers.
-fn limits(_args: &args::Redteam) -> Limits {
-    Limits::default()
+/// The limits of the attackers: those of the tenant that is named, or of any tenant.
+fn limits(args: &args::Redteam) -> anyhow::Result<Limits> {
+    let tenant = args.tenant.parse::<TenantId>().map_err(|error| wrong(anyhow!("--tenant: {error}")))?;
+    match &args.limits {
+        None => Ok(Limits::default()),
+        Some(path) => {
+            let file = LimitsFile::load(path).map_err(wrong)?;
+            Ok(file.limits_of(&tenant).clone())
+        }
+    }
 }
 
 /// The suite, or the modules that were given in its place.

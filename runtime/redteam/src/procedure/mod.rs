@@ -1,11 +1,14 @@
 //! Rows of the catalogue that need the host's side: an engine of their own, or a count of what it holds.
 
+mod cache_poisoning;
+mod compiler_crash;
 mod crash_loop;
 mod determinism;
 mod holding_batch;
 mod leftovers;
 mod pool_exhaustion;
 mod starved_ticker;
+mod upload_flood;
 mod uploads;
 
 use std::collections::BTreeMap;
@@ -22,6 +25,8 @@ use crate::ground::{Ground, tenant};
 /// Every procedure, by its row.
 pub const PROCEDURES: &[Procedure] = &[
     starved_ticker::PROCEDURE,
+    upload_flood::PROCEDURE,
+    compiler_crash::PROCEDURE,
     uploads::COMPONENT,
     uploads::PRECOMPILED,
     uploads::TEXT,
@@ -30,6 +35,7 @@ pub const PROCEDURES: &[Procedure] = &[
     determinism::PROCEDURE,
     holding_batch::PROCEDURE,
     pool_exhaustion::PROCEDURE,
+    cache_poisoning::PROCEDURE,
 ];
 
 /// A row of the catalogue that needs the host's side. It runs under limits of its own: what it asks is how the host

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use weir_hostile::{Attack, Class, Expect};
 use weir_redteam::{Case, FIXTURE, Ground, Options, run};
-use weir_sandbox::Limits;
+use weir_sandbox::{EngineConfig, Limits};
 
 #[test]
 fn many_rounds_leave_nothing_behind() {
     let _alone = crate::alone();
     let limits = Limits { fuel_batch_max: Some(10_000_000), ..Limits::default() };
-    let ground = Ground::new(&limits).unwrap();
+    let ground = Ground::new(&limits, &EngineConfig::default()).unwrap();
     let cases: Vec<Case> = FIXTURE.iter().map(Case::from).collect();
     let only = ["1", "6", "22", "39", "51", "68", "69"].map(ToOwned::to_owned).to_vec();
     let options = Options { loop_for: Some(Duration::from_secs(5)), only, ..Options::default() };
@@ -42,7 +42,7 @@ fn what_is_left_behind_fails() {
         },
     };
     let _alone = crate::alone();
-    let ground = Ground::new(&Limits::default()).unwrap();
+    let ground = Ground::new(&Limits::default(), &EngineConfig::default()).unwrap();
     let options =
         Options { loop_for: Some(Duration::from_secs(1)), only: vec!["leak".to_owned()], ..Options::default() };
     let report = run(&ground, &[Case::from(&LEAK)], &options, &mut |_| {}).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use weir_redteam::{Case, Expected, FIXTURE, Ground, Options, PROCEDURES, Report, run};
-use weir_sandbox::Limits;
+use weir_sandbox::{EngineConfig, Limits};
 
 fn cases() -> Vec<Case> {
     FIXTURE.iter().map(Case::from).collect()
@@ -15,7 +15,7 @@ fn limits() -> Limits {
 }
 
 fn report(cases: &[Case], only: &[&str]) -> Report {
-    let ground = Ground::new(&limits()).unwrap();
+    let ground = Ground::new(&limits(), &EngineConfig::default()).unwrap();
     let only = only.iter().map(ToString::to_string).collect();
     let options = Options { only, window: Duration::from_millis(30), runaway_samples: 5, ..Options::default() };
     run(&ground, cases, &options, &mut |_| {}).unwrap()
@@ -62,7 +62,7 @@ fn a_guest_that_never_stops_is_ended_and_timed() {
 fn what_does_not_end_as_expected_fails() {
     let _alone = crate::alone();
     let loop_forever = FIXTURE[0].bytes;
-    let ground = Ground::new(&limits()).unwrap();
+    let ground = Ground::new(&limits(), &EngineConfig::default()).unwrap();
     let bytes = loop_forever(&ground.target());
     drop(ground);
     for (expected, passes) in [
