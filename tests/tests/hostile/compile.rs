@@ -444,7 +444,10 @@ fn under_functions() {
 
 #[test]
 fn ifs_in_a_function() {
-    check("ifs_in_a_function", expect![[r#"
+    check(
+        "ifs_in_a_function",
+        expect![[r#"
         shape_limit: blocks of a function limit reached: limit 4096, current 0, requested 4097
-    "#]]);
+    "#]],
+    );
 }

@@ -4,6 +4,7 @@ mod border;
 mod broken;
 mod compile;
 mod cpu;
+mod format;
 mod life;
 mod memory;
 mod output;
