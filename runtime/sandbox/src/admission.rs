@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use wasmtime::wasmparser::{
-    CompositeInnerType, Error as ParseError, ExternalKind, FuncType, FunctionBody, Import, Operator, Parser, Payload,
-    TypeRef, ValType, ValidPayload, Validator, WasmFeatures, types::TypesRef,
+    BlockType, CompositeInnerType, Error as ParseError, ExternalKind, FuncType, FunctionBody, Import, Operator, Parser,
+    Payload, TypeRef, ValType, ValidPayload, Validator, WasmFeatures, types::TypesRef,
 };
 use weir_abi::{CALL_PREFIX, IMPORT_MODULE, INIT_PREFIX, MEMORY};
 
@@ -26,9 +26,22 @@ const LOCALS_FUNCTION_MAX: usize = 1_000;
 const LOCALS_MODULE_MAX: usize = 50_000;
 const LOOP_NESTING_MAX: usize = 64;
 const BLOCK_NESTING_MAX: usize = 256;
+// What is kept of each value at each block grows with their square: 8,000 in a function of 64 KiB took 424 MB.
+const BLOCKS_FUNCTION_MAX: usize = 4_096;
 const LOOPS_MAX: usize = 10_000;
 const BR_TABLE_TARGETS_MAX: usize = 65_536;
+// The time grows with the square of the branches to one block: 40,000 targets took 25 s.
+const BR_TABLE_TARGETS_FUNCTION_MAX: usize = 4_096;
+// Of these each is compiled to a call of the runtime with a way around it: 100 µs and 20 KiB.
 const BULK_OPERATIONS_MAX: usize = 10_000;
+const INDIRECT_CALLS_MAX: usize = 20_000;
+// A local may have another value at each place where control flow meets, and a compiler looks for it there: 13 KB of
+// 250 blocks within each other over 1,000 locals took more than a minute, and a branch table over 900 locals was compiled
+// to 70 MiB. Guests in Rust have up to 20,000 such values in 60 KB.
+const BRANCH_VALUES_MAX: usize = 500_000;
+const NEST_VALUES_MAX: usize = 20_000;
+// A function that a table may hold gets a bridge from the host's way of calling, which moves every value by itself.
+const SIGNATURE_VALUES_MAX: usize = 100_000;
 const SEGMENTS_MAX: usize = 1_000;
 const GLOBALS_MAX: usize = 1_000;
 const IMPORTS_MAX: usize = 64;
@@ -73,6 +86,8 @@ pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> 
             }
         }
     }
+    // After the cap on all of them, which says more where both are exceeded.
+    cap("br_table targets of a function", BR_TABLE_TARGETS_FUNCTION_MAX, scan.br_table_targets_function)?;
     let Some(types) = types else {
         return Err(Refusal::Invalid { message: "the module ends early".to_owned(), offset: bytes.len() as u64 });
     };
@@ -91,7 +106,9 @@ pub(crate) fn check_header(bytes: &[u8]) -> Result<(), Refusal> {
     let text_starts = || {
         let start = bytes.get(..bytes.len().min(4 << 10)).unwrap_or_default();
         let start = start.trim_ascii_start();
-        start.starts_with(b"(") || start.starts_with(b";;")
+        // Text to its end, which may cut a character in two: other formats begin with these bytes too.
+        let is_text = std::str::from_utf8(start).err().is_none_or(|error| error.error_len().is_none());
+        is_text && (start.starts_with(b"(") || start.starts_with(b";;"))
     };
     match bytes {
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(()),
@@ -134,12 +151,27 @@ fn cap(name: &'static str, limit: usize, found: usize) -> Result<(), Refusal> {
 #[derive(Default)]
 struct Scan {
     types: Vec<FuncType>,
+    // The type of each function of the module's own, and how many bodies were seen.
+    functions: Vec<u32>,
+    bodies: usize,
     imports: Vec<String>,
     exports: HashMap<String, (ExternalKind, u32)>,
     locals: usize,
     loops: usize,
     br_table_targets: usize,
+    // The most of any function.
+    br_table_targets_function: usize,
     bulk_operations: usize,
+    indirect_calls: usize,
+    branch_values: usize,
+}
+
+/// A block that is open.
+#[derive(Clone, Copy)]
+struct Open {
+    is_loop: bool,
+    /// Values that a branch to it carries, at most.
+    carries: usize,
 }
 
 impl Scan {
@@ -158,7 +190,16 @@ impl Scan {
                 }
             }
             Payload::ImportSection(section) => cap("imports", IMPORTS_MAX, section.count() as usize)?,
-            Payload::FunctionSection(section) => cap("functions", FUNCTIONS_MAX, section.count() as usize)?,
+            Payload::FunctionSection(section) => {
+                cap("functions", FUNCTIONS_MAX, section.count() as usize)?;
+                let mut values = 0_usize;
+                for function in section.clone() {
+                    let index = function.map_err(|error| invalid(&error))?;
+                    values = values.saturating_add(self.arity(index));
+                    self.functions.push(index);
+                }
+                cap("parameters and results of all functions", SIGNATURE_VALUES_MAX, values)?;
+            }
             Payload::TableSection(section) => cap("tables", TABLES_MAX as usize, section.count() as usize)?,
             Payload::GlobalSection(section) => cap("globals", GLOBALS_MAX, section.count() as usize)?,
             Payload::ElementSection(section) => cap("element segments", SEGMENTS_MAX, section.count() as usize)?,
@@ -204,6 +245,20 @@ impl Scan {
         Err(Refusal::ImportKind { kind, module, name })
     }
 
+    /// Parameters and results of a type; none where there is no such type, which is the validator's to say.
+    fn arity(&self, index: u32) -> usize {
+        self.types.get(index as usize).map_or(0, |function| function.params().len() + function.results().len())
+    }
+
+    fn block(&self, is_loop: bool, block: BlockType) -> Open {
+        let carries = match block {
+            BlockType::Empty => 0,
+            BlockType::Type(_) => 1,
+            BlockType::FuncType(index) => self.arity(index),
+        };
+        Open { is_loop, carries }
+    }
+
     fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), Refusal> {
         let size = body.range().len();
         if size > BODY_BYTES_MAX {
@@ -218,21 +273,37 @@ impl Scan {
         self.locals = self.locals.saturating_add(locals);
         cap("locals", LOCALS_MODULE_MAX, self.locals)?;
 
-        // Whether each block that is open is a loop.
-        let mut open: Vec<bool> = Vec::new();
+        // The function's own block carries its results; its parameters are locals too.
+        let signature = self.functions.get(self.bodies).map_or(0, |&index| self.arity(index));
+        self.bodies += 1;
+        let locals = locals.saturating_add(signature);
+        let mut br_table_targets = 0_usize;
+        let mut blocks = 0_usize;
+        let mut open: Vec<Open> = Vec::new();
         let mut open_loops = 0_usize;
         for operator in body.get_operators_reader().map_err(|error| invalid(&error))? {
+            // How many branches this is, and how far it goes.
+            let mut branches = (0_usize, 0_u32);
             match operator.map_err(|error| invalid(&error))? {
-                Operator::Block { .. } | Operator::If { .. } => open.push(false),
-                Operator::Loop { .. } => {
-                    open.push(true);
+                Operator::Block { blockty } | Operator::If { blockty } => {
+                    open.push(self.block(false, blockty));
+                    blocks += 1;
+                    branches = (1, 0);
+                }
+                Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => branches = (1, relative_depth),
+                Operator::Loop { blockty } => {
+                    open.push(self.block(true, blockty));
+                    branches = (1, 0);
                     open_loops += 1;
                     self.loops += 1;
                     cap("loops within loops", LOOP_NESTING_MAX, open_loops)?;
                     cap("loops", LOOPS_MAX, self.loops)?;
                 }
-                Operator::End => open_loops -= usize::from(open.pop() == Some(true)),
+                Operator::End => open_loops -= usize::from(open.pop().is_some_and(|open| open.is_loop)),
                 Operator::BrTable { targets } => {
+                    // All targets carry as many values.
+                    branches = (targets.len() as usize + 1, targets.default());
+                    br_table_targets = br_table_targets.saturating_add(targets.len() as usize);
                     self.br_table_targets = self.br_table_targets.saturating_add(targets.len() as usize);
                     cap("br_table targets", BR_TABLE_TARGETS_MAX, self.br_table_targets)?;
                 }
@@ -243,14 +314,32 @@ impl Scan {
                 | Operator::TableFill { .. }
                 | Operator::TableCopy { .. }
                 | Operator::TableInit { .. }
-                | Operator::ElemDrop { .. } => {
+                | Operator::ElemDrop { .. }
+                | Operator::MemoryGrow { .. }
+                | Operator::TableGrow { .. }
+                | Operator::TableGet { .. }
+                | Operator::TableSet { .. } => {
                     self.bulk_operations += 1;
                     cap("bulk operations", BULK_OPERATIONS_MAX, self.bulk_operations)?;
                 }
+                Operator::CallIndirect { .. } => {
+                    self.indirect_calls += 1;
+                    cap("indirect calls", INDIRECT_CALLS_MAX, self.indirect_calls)?;
+                }
                 _ => {}
             }
+            cap("blocks of a function", BLOCKS_FUNCTION_MAX, blocks)?;
             cap("blocks within blocks", BLOCK_NESTING_MAX, open.len())?;
+            let (branches, depth) = branches;
+            if branches > 0 {
+                cap("locals in blocks within blocks", NEST_VALUES_MAX, locals.saturating_mul(open.len()))?;
+                let target = open.len().checked_sub(1 + depth as usize).and_then(|index| open.get(index));
+                let values = locals.saturating_add(target.map_or(signature, |target| target.carries));
+                self.branch_values = self.branch_values.saturating_add(branches.saturating_mul(values));
+                cap("values at branches", BRANCH_VALUES_MAX, self.branch_values)?;
+            }
         }
+        self.br_table_targets_function = self.br_table_targets_function.max(br_table_targets);
         Ok(())
     }
 }

@@ -22,3 +22,19 @@ pub struct Target {
     /// Series of a metric.
     pub series_max: usize,
 }
+
+impl Target {
+    /// The number that a placeholder stands for.
+    pub(crate) fn number(&self, name: &str) -> usize {
+        match name {
+            "memory_pages_max" => self.memory_bytes_max >> 16,
+            "memory_pages_over" => (self.memory_bytes_max >> 16) + 1,
+            "table_elements_max" => self.table_elements_max,
+            "table_elements_over" => self.table_elements_max + 1,
+            "table_elements_over_half" => self.table_elements_max / 2 + 1,
+            "log_lines_over" => self.log_lines_batch_max + 10,
+            "series_over" => self.series_max + 10,
+            _ => panic!("`{name}` is no placeholder"),
+        }
+    }
+}
