@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use weir_query::LimitsFile;
-use weir_redteam::{Case, Class, FIXTURE, Ground, Options, Progress, RedteamError, run};
+use weir_redteam::{Case, Class, Ground, Options, Progress, RedteamError, run};
 use weir_sandbox::{Limits, TenantId};
 
 use crate::args;
@@ -66,7 +66,7 @@ fn limits(args: &args::Redteam) -> anyhow::Result<Limits> {
 /// The suite, or the modules that were given in its place.
 fn cases(args: &args::Redteam) -> anyhow::Result<Vec<Case>> {
     if args.module.is_empty() {
-        return Ok(FIXTURE.iter().map(Case::from).collect());
+        return Ok(weir_hostile::ATTACKS.iter().map(Case::from).collect());
     }
     let case = |path: &std::path::PathBuf| {
         let bytes = fs::read(path).with_context(|| path.display().to_string());
