@@ -19,7 +19,9 @@ fn main() -> ExitCode {
         return weir_sandbox::compile_worker();
     }
     let args = Args::parse();
-    log_to_stderr(args.json);
+    // Attacks make the host warn, which is what it should do, and would bury the report.
+    let shown = if matches!(args.command, Command::Redteam(_)) { "error,weir_sandbox=off" } else { "warn,guest=info" };
+    log_to_stderr(args.json, shown);
     let done = match args.command {
         Command::Run(run) => command::run::run(&run, args.json),
         Command::Check(check) => command::check::check(&check, args.json),
@@ -42,9 +44,9 @@ fn main() -> ExitCode {
 }
 
 /// Log lines go to standard error, never to standard output, which is the data's. `WEIR_LOG` chooses what is shown.
-fn log_to_stderr(json: bool) {
+fn log_to_stderr(json: bool, shown: &str) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("warn,guest=info"));
+    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new(shown));
     // A standard error that is closed is no reason to end: what cannot be said is dropped.
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);

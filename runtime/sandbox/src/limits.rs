@@ -15,7 +15,8 @@ pub struct Limits {
     /// The largest module that is looked at. Default 1 MiB: ten times a typical guest written in Rust; compile time
     /// grows with it.
     pub module_bytes_max: usize,
-    /// Machine code that a module may compile to. Default 16 MiB: sixteen times the largest module.
+    /// Machine code that a module may compile to; twice that before it is optimised. Default 16 MiB: sixteen times the
+    /// largest module.
     pub native_bytes_max: usize,
     /// Linear memory of an instance. Default 64 MiB: a window of 1,024 rows needs kilobytes, and a stateful function
     /// has room for about a million small entries.

@@ -67,9 +67,13 @@ impl Code {
     ) -> Result<Code, Refusal> {
         let image = compiled.image_range();
         let native_bytes = (image.end as usize).saturating_sub(image.start as usize);
-        if native_bytes > limits.native_bytes_max {
-            let exceeded = LimitExceeded::bytes("native code size", limits.native_bytes_max, 0, native_bytes);
-            return Err(Refusal::TooLarge(exceeded));
+        // What is not optimised takes up to twice as much, and is there for a moment only, as a rule.
+        let most = match tier {
+            Tier::Baseline => limits.native_bytes_max.saturating_mul(2),
+            Tier::Optimised => limits.native_bytes_max,
+        };
+        if native_bytes > most {
+            return Err(Refusal::TooLarge(LimitExceeded::bytes("native code size", most, 0, native_bytes)));
         }
         let pre = linker
             .instantiate_pre(compiled)
