@@ -1,15 +1,22 @@
-//! The rows of the catalogue that are no guest's to play.
+//! Rows of the catalogue that need the host rather than a guest.
 
-/// Rows that need what a guest is not: a stopped ticker, a crash of the host, a full disk. The row, its title, and
-/// where its test is.
+/// Row, title, and where its test is: rows that need the host rather than a guest.
 pub const ELSEWHERE: &[(u8, &str, &str)] = &[
-    (10, "starved epoch ticker", "weir-sandbox, tests/sandbox/limits.rs"),
-    (20, "upload flood", "weir-sandbox, tests/sandbox/fair.rs"),
-    (21, "native crash in the compiler", "weir-sandbox, tests/sandbox/worker.rs"),
-    (60, "output to an unowned topic or path", "weir-query, tests of its sinks' paths"),
-    (63, "crash-looping module", "weir-sandbox, tests/sandbox/fair.rs"),
-    (69, "instance-pool exhaustion", "weir-sandbox, tests/sandbox/limits.rs"),
+    (10, "starved epoch ticker", "weir-redteam, src/procedure/starved_ticker.rs"),
+    (20, "upload flood", "weir-redteam, src/procedure/upload_flood.rs; weir-sandbox, src/compile/turnstile.rs"),
+    (
+        21,
+        "native crash in the compiler",
+        "weir-redteam, src/procedure/compiler_crash.rs; weir-sandbox, tests/sandbox/worker.rs",
+    ),
+    (60, "output to an unowned path", "weir-query, src/file/tests/outside.rs; topics, with the Kafka sink"),
+    (63, "crash-looping module", "weir-redteam, src/procedure/crash_loop.rs; weir-tests, tests/query/held_back.rs"),
+    (
+        69,
+        "instance-pool exhaustion",
+        "weir-redteam, src/procedure/pool_exhaustion.rs; weir-sandbox, tests/sandbox/fairness.rs",
+    ),
     (70, "host bug: panic", "weir-sandbox, src/instance.rs"),
-    (71, "host bug: abort or SIGSEGV", "weir-tests, crashes"),
-    (72, "cache poisoning", "weir-sandbox, tests/sandbox/worker.rs"),
+    (71, "host bug: abort or SIGSEGV", "weir-cli, tests/cli/crash.rs"),
+    (72, "cache poisoning", "weir-redteam, src/procedure/cache_poisoning.rs; weir-sandbox, tests/sandbox/cache.rs"),
 ];

@@ -3,11 +3,12 @@
 use std::fs;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 use weir_batch::Field;
-use weir_sandbox::{Engine, Function, Limits, Module, TenantId};
+use weir_sandbox::{Engine, Function, Limits, Module, Origin, TenantId, Tier};
 
 use crate::args;
 use crate::engine::{config, engine};
@@ -31,16 +32,29 @@ pub(crate) fn admit(engine: &Engine, path: &std::path::Path, limits: &Limits) ->
     let bytes =
         fs::read(path).with_context(|| path.display().to_string()).map_err(|error| wrong(anyhow!("{error:#}")))?;
     let tenant: TenantId = "local".parse().map_err(|error| anyhow!("{error}"))?;
-    engine
+    let module = engine
         .admit(&tenant, &bytes, limits)
-        .map_err(|refusal| wrong(anyhow!("{}: refused ({}): {refusal}", path.display(), refusal.code())))
+        .map_err(|refusal| wrong(anyhow!("{}: refused ({}): {refusal}", path.display(), refusal.code())))?;
+    // What is said of its size and speed is said of the code that a query would run.
+    module.wait_optimised(Duration::from_secs(limits.compile_cpu_s_max));
+    Ok(module)
 }
 
 fn print(out: &mut impl Write, module: &Module) -> std::io::Result<()> {
     writeln!(out, "module {}", module.digest())?;
     let native = grouped(module.native_bytes() as u64);
     let bytes = grouped(module.bytes_len() as u64);
-    writeln!(out, "  {bytes} bytes, {native} of native code, compiled in {:.0} ms", millis(module))?;
+    let how = match (module.origin(), module.tier()) {
+        (Origin::Cache, _) => "found in the code cache in",
+        (Origin::Compiler, Tier::Optimised) => "compiled in",
+        (Origin::Compiler, Tier::Baseline) => "not optimised, compiled in",
+    };
+    writeln!(out, "  {bytes} bytes, {native} of native code, {how} {:.0} ms", millis(module))?;
+    let cost = module.compile_cost();
+    if let (Some(cpu), Some(memory)) = (cost.cpu, cost.memory_bytes_peak) {
+        let memory_mib = memory as f64 / f64::from(1 << 20);
+        writeln!(out, "  compiling it took {:.2} s of CPU time and {memory_mib:.0} MiB", cpu.as_secs_f64())?;
+    }
     let maximum = match module.memory_bytes_max() {
         Some(bytes) => format!("at most {}", grouped(bytes)),
         None => "at most what its tenant may use".to_owned(),
@@ -95,6 +109,10 @@ fn as_json(module: &Module) -> Value {
         "bytes": module.bytes_len(),
         "native_bytes": module.native_bytes(),
         "compile_ms": millis(module),
+        "compile_cpu_ms": module.compile_cost().cpu.map(|cpu| cpu.as_secs_f64() * 1e3),
+        "compile_memory_bytes_peak": module.compile_cost().memory_bytes_peak,
+        "from_cache": module.origin() == Origin::Cache,
+        "optimised": module.tier() == Tier::Optimised,
         "memory_bytes_min": module.memory_bytes_min(),
         "memory_bytes_max": module.memory_bytes_max(),
         "imports": module.imports(),

@@ -12,6 +12,8 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn weir(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
     command.args(args).current_dir(folder).env_remove("WEIR_LOG");
+    // Not in the home of whoever runs the tests.
+    command.env("WEIR_CODE_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("code"));
     command
 }
 

@@ -1,7 +1,9 @@
 //! The `weir` command as its users meet it: real files in, what it prints and writes out.
 
+mod code_cache;
 mod commands;
 mod common;
+mod crash;
 mod errors;
 mod examples;
 mod flights;
