@@ -16,7 +16,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 5] = [
+const RULES: [Rule; 7] = [
     Rule {
         package: "weir-batch",
         has: &["arrow"],
@@ -32,7 +32,7 @@ const RULES: [Rule; 5] = [
     Rule {
         package: "weir-sandbox",
         has: &["wasmtime", "weir-abi", "weir-batch"],
-        lacks: &["weir-sinks", "weir-query", "weir-guest"],
+        lacks: &["weir-sinks", "weir-query", "weir-guest", "weir-hostile", "wat"],
         reason: "what holds hostile code in check has no business with outputs; host and guest share the ABI's constants only",
     },
     Rule {
@@ -40,6 +40,18 @@ const RULES: [Rule; 5] = [
         has: &["weir-batch", "weir-sandbox", "weir-sinks"],
         lacks: &["weir-guest", "clap", "indicatif"],
         reason: "a query runs without a terminal; host and guest share the ABI's constants only",
+    },
+    Rule {
+        package: "weir-hostile",
+        has: &["wat"],
+        lacks: &["wasmtime", "weir-abi", "weir-batch", "weir-sandbox"],
+        reason: "attacks are made from the contract, not from the host's code",
+    },
+    Rule {
+        package: "weir-redteam",
+        has: &["weir-hostile", "weir-sandbox"],
+        lacks: &["weir-sinks", "clap", "indicatif"],
+        reason: "a host is attacked without a terminal and without a query around it",
     },
     Rule {
         package: "weir-guest",

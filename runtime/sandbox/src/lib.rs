@@ -41,10 +41,19 @@
 //! # The nouns
 //!
 //! **[`Engine`]**: compiler, pool of instances, and the ticker that keeps guests from holding a thread. One a process;
-//! a clone is a reference count. Reserves address space for every instance that may live, and memory for none.
+//! a clone is a reference count. Reserves address space for every instance that may live, and memory for none. Shares
+//! the cores between tenants: a guest runs in slices of a tick, and who has had least is next.
 //!
 //! **[`Module`]**: a tenant's admitted, compiled code with its [`Manifest`]. Made by [`Engine::admit`], which checks
 //! everything that can be checked before it compiles (tens of milliseconds), and shared by `Arc`.
+//!
+//! **[`Compiler`]**: where that happens. [`Compiler::Worker`] is a process for each module, which has limits of CPU time
+//! and memory and neither files nor sockets; its answer is authenticated before it is loaded. It answers twice: first with
+//! code of [`Tier::Baseline`], whose cost follows the module's size whatever its shape, then with optimised code, which
+//! takes its place for instances to come. A worker that crashes, hangs or runs out is a refused module, or one that
+//! stays as it is.
+//!
+//! **[`CacheConfig`]**: where compiled code is kept, by module, tenant, processor and settings, each file authenticated.
 //!
 //! **[`Manifest`]**: the functions of a module with their types, read from its bytes without compiling or running them.
 //!
@@ -58,7 +67,8 @@
 //! **[`Outcome`]**: what a function made of one batch: the rows that go on, those that failed, what was recorded, what
 //! was logged, what it cost. Rows that go on are shared with the input wherever they are the same.
 //!
-//! **[`Limits`]**: all that a tenant may use, in one value.
+//! **[`Limits`]**: all that a tenant may use, in one value. Some hold for a call, some for all that the tenant has in the
+//! process ([`Limits::OF_TENANT`]).
 
 mod admission;
 mod bind;
