@@ -2,7 +2,8 @@
 
 use super::table::{millis, percent};
 use super::{BEYOND_IDLE_MAX, BEYOND_LOADED_MAX, LOSS_MAX, Report, UPLOAD_BYTES_MAX, UPLOAD_CPU_MAX};
-use crate::{Runaway, UploadCost};
+use crate::{PROCEDURES, Runaway, UploadCost};
+use weir_hostile::ELSEWHERE;
 
 impl Report {
     /// Names and values, in reading order.
@@ -83,6 +84,7 @@ impl Report {
                 line("drift, FAIL", wrong);
             }
         }
+        line("not in here", elsewhere());
         line("machine", self.machine.clone());
         if let Some(cores) = self.others_cores {
             line(
@@ -94,6 +96,13 @@ impl Report {
         line("limits", limits(self));
         lines
     }
+}
+
+/// Rows that can be tried by neither a guest nor a procedure of this program, and where they are tested.
+fn elsewhere() -> String {
+    let rows = ELSEWHERE.iter().filter(|(row, ..)| PROCEDURES.iter().all(|procedure| procedure.row != *row));
+    let rows: Vec<String> = rows.map(|(row, title, place)| format!("{row} {title} ({place})")).collect();
+    rows.join("; ")
 }
 
 fn met(holds: bool) -> &'static str {

@@ -25,7 +25,7 @@ use crate::{LimitExceeded, Limits, Refusal};
 /// Where modules are compiled.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Compiler {
-    /// In this process, optimised at once: for modules that are trusted, and for tests.
+    /// In this process, at once as well as the engine is to: for modules that are trusted, and for tests.
     #[default]
     InProcess,
     /// In a process of its own for each module, with limits of CPU time and memory, and without files, sockets or other
@@ -46,14 +46,14 @@ pub(crate) struct Artefact {
 }
 
 /// Compiles in this process. A panic of the compiler is the module's refusal.
-pub(crate) fn compile_here(engine: &wasmtime::Engine, module: &[u8]) -> Result<Artefact, Refusal> {
+pub(crate) fn compile_here(engine: &wasmtime::Engine, tier: Tier, module: &[u8]) -> Result<Artefact, Refusal> {
     let started = Instant::now();
     let compiled = catch_unwind(AssertUnwindSafe(|| engine.precompile_module(module)));
     let code = compiled
         .map_err(|_| Refusal::CompilerEnded { how: "by a panic".to_owned(), said: String::new() })?
         .map_err(|error| Refusal::Compile(clean_to(&format!("{error:#}"), 400)))?;
     let cost = CompileCost { time: started.elapsed(), ..CompileCost::default() };
-    Ok(Artefact { tier: Tier::Optimised, code: Trusted::vouch(code), cost })
+    Ok(Artefact { tier, code: Trusted::vouch(code), cost })
 }
 
 /// A worker at work on one module. Ended when it is dropped.
@@ -77,6 +77,7 @@ impl Job {
         settings: CodeSettings,
         module: &[u8],
         limits: &Limits,
+        optimise: bool,
     ) -> Result<Job, Refusal> {
         let started = Instant::now();
         let worker = |error: io::Error| Refusal::Worker(format!("{}: {error}", program.display()));
@@ -115,7 +116,7 @@ impl Job {
             settings,
             limits: limits_of_worker,
             module_bytes: module.len() as u64,
-            optimise: true,
+            optimise,
         };
         let pipe = Patient { pipe: stdin, until: job.give_up };
         match write(pipe, request, module) {

@@ -55,6 +55,18 @@ fn a_worker_compiles_fast_and_then_well() {
     }
 }
 
+#[test]
+fn an_engine_that_does_not_optimise_leaves_code_as_it_is() {
+    let worker = Compiler::Worker { program: WORKER.into(), arguments: Vec::new() };
+    for compiler in [Compiler::InProcess, worker] {
+        let config = EngineConfig { optimise: false, compiler, instances_max: 8, ..EngineConfig::default() };
+        let engine = Engine::new(&config).unwrap();
+        let module = engine.admit(&tenant(), &module(), &Limits::default()).unwrap();
+        assert_eq!(module.wait_optimised(Duration::from_secs(60)), Tier::Baseline);
+        assert_eq!(call(&module, &Limits::default()), 1);
+    }
+}
+
 /// What a worker that is not what it should be leads to.
 fn refused(program: impl AsRef<Path>, arguments: &[&str], limits: &Limits) -> Refusal {
     let engine = engine(program, arguments);
