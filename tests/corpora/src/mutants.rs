@@ -1,0 +1,180 @@
+//! The example guests, mutated with sense and without.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use wasm_mutate::WasmMutate;
+use weir_abi::MANIFEST_SECTION;
+use weir_sandbox::{Limits, Outcome};
+
+use crate::Rng;
+use crate::sections::{append_custom, split_manifest};
+use crate::trial::{Sandbox, SetupError};
+
+/// The guests that answer whatever they are given.
+const GUESTS: [&str; 5] = ["flights", "seed", "nexmark", "faulty", "echo"];
+
+/// What wasm-mutate may spend on one mutation before it gives up.
+const FUEL: u64 = 300;
+
+/// The example guests, and what their functions answer.
+pub struct Guests(Vec<Guest>);
+
+struct Guest {
+    name: &'static str,
+    whole: Vec<u8>,
+    bare: Vec<u8>,
+    manifest: Vec<u8>,
+    // Of each call, in the order of `Sandbox::try_module`.
+    answers: Vec<(String, Result<Outcome, &'static str>)>,
+}
+
+/// A mutant, and which guest it was.
+pub struct Mutant {
+    guest: usize,
+    /// The module.
+    pub bytes: Vec<u8>,
+}
+
+/// Limits under which a guest that does the same at other cost does the same.
+pub fn ample_limits() -> Limits {
+    Limits { deadline_ms_max: 10_000, deadline_init_ms_max: 10_000, ..Limits::default() }
+}
+
+impl Guests {
+    /// Reads the guests, and asks them for their answers.
+    ///
+    /// # Errors
+    ///
+    /// Where they are not built, or one of them does not answer.
+    pub fn load(sandbox: &Sandbox) -> Result<Guests, SetupError> {
+        let mut guests = Vec::new();
+        for name in GUESTS {
+            let wrong = |reason: &str| SetupError::Guest { name, reason: reason.to_owned() };
+            let whole = weir_tests::guest_module(name)?;
+            let (bare, manifest) = split_manifest(&whole).ok_or_else(|| wrong("it has no manifest"))?;
+            let trial = sandbox.try_module(&whole, &ample_limits(), None);
+            if trial.refused.is_some() || trial.calls.is_empty() || trial.calls.iter().any(|(_, end)| end.is_err()) {
+                return Err(wrong("one of its functions does not answer"));
+            }
+            guests.push(Guest { name, whole, bare, manifest, answers: trial.calls });
+        }
+        Ok(Guests(guests))
+    }
+
+    /// A guest, mutated one to three times by wasm-mutate, its manifest kept most of the time: always where the mutant is
+    /// to do the same as the guest. `None` where wasm-mutate makes nothing of it.
+    pub fn mutant(&self, preserve_semantics: bool, rng: &mut Rng) -> Option<Mutant> {
+        let index = rng.below(self.0.len());
+        let guest = &self.0[index];
+        let keep = preserve_semantics || !rng.one_in(4);
+        let mut bytes = if keep { guest.bare.clone() } else { guest.whole.clone() };
+        let mut mutations = 0;
+        let wanted = 1 + rng.below(3);
+        for _ in 0..4 * wanted {
+            if let Some(mutated) = mutate(&bytes, preserve_semantics, rng) {
+                bytes = mutated;
+                mutations += 1;
+            }
+            if mutations == wanted {
+                break;
+            }
+        }
+        if mutations == 0 {
+            return None;
+        }
+        if keep {
+            bytes = append_custom(&bytes, MANIFEST_SECTION, &guest.manifest);
+        }
+        Some(Mutant { guest: index, bytes })
+    }
+
+    /// What a mutant that should do the same as its guest does otherwise.
+    pub fn disagreements(&self, mutant: &Mutant, calls: &[(String, Result<Outcome, &'static str>)]) -> Vec<String> {
+        let Some(guest) = self.0.get(mutant.guest) else { return Vec::new() };
+        if calls.len() != guest.answers.len() {
+            return vec![format!("{}: {} calls instead of {}", guest.name, calls.len(), guest.answers.len())];
+        }
+        let pairs = guest.answers.iter().zip(calls);
+        let differs = pairs.filter_map(|((name, expected), (_, found))| {
+            let what = match (expected, found) {
+                (Ok(expected), Ok(found)) => difference(expected, found)?.to_owned(),
+                (_, Err(code)) => format!("it ends with {code}"),
+                (Err(_), Ok(_)) => return None,
+            };
+            Some(format!("{}: a mutant that should do the same does not in `{name}`: {what}", guest.name))
+        });
+        differs.collect()
+    }
+
+    /// A guest with bits flipped, bytes overwritten, cut off, left out, said twice or taken from another guest.
+    pub fn damaged(&self, rng: &mut Rng) -> Vec<u8> {
+        let mut bytes = rng.pick(&self.0).whole.clone();
+        for _ in 0..1 + rng.below(4) {
+            damage(&mut bytes, &rng.pick(&self.0).whole, rng);
+        }
+        bytes
+    }
+}
+
+fn mutate(bytes: &[u8], preserve_semantics: bool, rng: &mut Rng) -> Option<Vec<u8>> {
+    let (seed, which) = (rng.next_u64(), rng.below(3));
+    // wasm-mutate has assertions of its own, which are no concern of the sandbox's.
+    let mutated = catch_unwind(AssertUnwindSafe(|| {
+        let mut mutate = WasmMutate::default();
+        mutate.seed(seed).fuel(FUEL).preserve_semantics(preserve_semantics);
+        let mut mutants = mutate.run(bytes).ok()?;
+        // The first of them where there are not as many.
+        let first = mutants.next()?.ok();
+        mutants.take(which).filter_map(Result::ok).last().or(first)
+    }));
+    mutated.ok().flatten()
+}
+
+fn damage(bytes: &mut Vec<u8>, other: &[u8], rng: &mut Rng) {
+    let from = rng.below(bytes.len());
+    let most = if rng.one_in(4) { 4_096 } else { 16 };
+    let length = 1 + rng.below(most);
+    let to = from.saturating_add(length).min(bytes.len());
+    match rng.below(12) {
+        0..=4 => {
+            if let Some(byte) = bytes.get_mut(from) {
+                *byte ^= 1 << rng.below(8);
+            }
+        }
+        5 | 6 => {
+            let random = rng.bytes(to - from);
+            bytes[from..to].copy_from_slice(&random);
+        }
+        7 => bytes.truncate(from),
+        8 => {
+            bytes.drain(from..to);
+        }
+        9 => {
+            let again = bytes[from..to].to_vec();
+            bytes.splice(from..from, again);
+        }
+        _ => {
+            let start = rng.below(other.len());
+            let piece = &other[start..start.saturating_add(to - from).min(other.len())];
+            bytes.splice(from..to, piece.iter().copied());
+        }
+    }
+}
+
+/// In what two answers differ, but for what they cost.
+fn difference(expected: &Outcome, found: &Outcome) -> Option<&'static str> {
+    let same_rows = match (expected.output.to_arrow(), found.output.to_arrow()) {
+        (Ok(expected), Ok(found)) => expected == found,
+        _ => false,
+    };
+    if !same_rows {
+        return Some("other output");
+    }
+    if expected.failed != found.failed || expected.filtered != found.filtered {
+        return Some("other rows fail or are filtered");
+    }
+    if expected.metrics != found.metrics {
+        return Some("other metrics");
+    }
+    (expected.logs != found.logs).then_some("other log lines")
+}
