@@ -14,10 +14,10 @@ use weir_batch::arrow::array::{
 };
 use weir_batch::arrow::buffer::BooleanBuffer;
 use weir_batch::arrow::compute::take_record_batch;
-use weir_batch::arrow::datatypes::Int32Type;
+use weir_batch::arrow::datatypes::{Int8Type, Int32Type};
 use weir_batch::{Batch, DataType, Field, Schema};
 use weir_corpora::Rng;
-use weir_sandbox::{Carry, Engine, EngineConfig, Instance, Limits, Outcome, RowCode};
+use weir_sandbox::{Carry, Engine, EngineConfig, Instance, Limits, MetricDelta, Outcome, ParamValue, RowCode};
 
 /// How a batch is to be: its rows, how many of ten values are missing, and the longest text.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl Echo {
         let wasm = weir_tests::guest_module("echo").unwrap();
         let module = engine.admit(&"acme".parse().unwrap(), &wasm, &limits).unwrap();
         let schema = schema();
-        let names = ["values", "optional", "even", "even_or_error", "even_twice", "getters_agree"];
+        let names = ["values", "optional", "even", "even_or_error", "even_twice", "getters_agree", "seen"];
         let instances = names.map(|name| {
             let bound =
                 module.manifest().function(name).unwrap().bind(&schema, &Carry::None, &BTreeMap::new()).unwrap();
@@ -91,6 +91,17 @@ impl Echo {
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Echo { runtime, schema, instances: instances.into() }
+    }
+
+    /// Calls `is_wanted`, which looks for this text.
+    fn call_wanted(&self, text: &str, batch: &Arc<Batch>) -> Outcome {
+        let limits = Limits::default();
+        let module = self.instances["values"].module();
+        let params = BTreeMap::from([("text".to_owned(), ParamValue::Utf8(text.to_owned()))]);
+        let function = module.manifest().function("is_wanted").unwrap();
+        let bound = function.bind(&self.schema, &Carry::None, &params).unwrap();
+        let mut instance = Instance::new(module, &Arc::new(bound), &limits);
+        self.runtime.block_on(instance.call(batch)).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn call(&mut self, function: &str, batch: &Arc<Batch>) -> Outcome {
@@ -130,6 +141,49 @@ fn check(echo: &mut Echo, make: &Make) {
     let twice = (0..rows).filter(is_even).flat_map(|row| [row, row]).collect();
     assert_rows("even_twice", &input, twice, &echo.call("even_twice", &batch));
     assert_rows("getters_agree", &input, (0..rows).collect(), &echo.call("getters_agree", &batch));
+
+    let texts = input.column(6).as_string::<i32>();
+    for wanted in texts.iter().flatten().take(2) {
+        let is_wanted = |row: &u32| texts.is_valid(*row as usize) && texts.value(*row as usize) == wanted;
+        assert_rows("is_wanted", &input, (0..rows).filter(is_wanted).collect(), &echo.call_wanted(wanted, &batch));
+    }
+    assert_eq!(seen(&echo.call("seen", &batch)), expected_seen(&input));
+}
+
+/// Each series with its labels and what it gained: a sum, the last value, or a count and a sum.
+type Seen = BTreeMap<(usize, String), (f64, f64)>;
+
+fn seen(outcome: &Outcome) -> Seen {
+    let gained = outcome.metrics.series.iter().map(|delta| {
+        let value = match &delta.value {
+            MetricDelta::Counter { sum } => (*sum, 0.0),
+            MetricDelta::Gauge { last } => (*last, 0.0),
+            MetricDelta::Histogram { count, sum, .. } => (*count as f64, *sum),
+        };
+        ((delta.series.metric, delta.series.labels.join("|")), value)
+    });
+    gained.collect()
+}
+
+fn expected_seen(input: &RecordBatch) -> Seen {
+    let mut seen = Seen::new();
+    let smalls = input.column(1).as_primitive::<Int8Type>();
+    let numbers = input.column(3).as_primitive::<Int32Type>();
+    let texts = input.column(6).as_string::<i32>();
+    for ((text, number), small) in texts.iter().zip(numbers).zip(smalls) {
+        seen.entry((0, String::new())).or_default().0 += 1.0;
+        let text: String = text.unwrap_or("none").chars().take(4).collect();
+        let rest = number.map_or("none".to_owned(), |number| (number % 3).to_string());
+        seen.entry((1, format!("{text}|{rest}"))).or_default().0 += 1.0;
+        if let Some(number) = number {
+            seen.insert((2, String::new()), (f64::from(number), 0.0));
+        }
+        if let Some(small) = small {
+            let entry = seen.entry((3, String::new())).or_default();
+            *entry = (entry.0 + 1.0, entry.1 + f64::from(small));
+        }
+    }
+    seen
 }
 
 thread_local! {

@@ -105,6 +105,54 @@ pub fn getters_agree(rows: u32) {
     });
 }
 
+/// The text that is looked for.
+#[derive(Params)]
+pub struct Wanted {
+    /// The text.
+    #[param(default = "")]
+    pub text: String,
+}
+
+/// Rows with this text.
+#[transform]
+pub fn is_wanted(row: Optional<'_>, wanted: &Wanted) -> bool {
+    row.s == Some(wanted.text.as_str())
+}
+
+/// What was seen of the rows.
+#[derive(Default, MetricSet)]
+pub struct Seen {
+    /// Rows.
+    pub rows: Counter,
+    /// Rows by the beginning of their text and the rest of their number.
+    #[metric(labels("text", "rest"))]
+    pub by_text: Counter<2>,
+    /// The last number.
+    pub last: Gauge,
+    /// Small numbers.
+    #[metric(buckets(-64, 0, 64))]
+    pub small: Histogram,
+}
+
+/// Counts rows.
+#[metrics]
+impl Metrics for Seen {
+    type Row<'a> = Optional<'a>;
+
+    fn observe(&mut self, row: Optional<'_>) {
+        self.rows.inc();
+        let text: String = row.s.unwrap_or("none").chars().take(4).collect();
+        let rest = row.i32.map_or("none".to_owned(), |number| (number % 3).to_string());
+        self.by_text.with([&text, &rest]).inc();
+        if let Some(number) = row.i32 {
+            self.last.set(number);
+        }
+        if let Some(number) = row.i8 {
+            self.small.observe(i32::from(number));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,5 +168,14 @@ mod tests {
         assert_eq!(even_twice(row(None)), [row(None), row(None)]);
         assert_eq!(even_or_error(row(Some(-1))), Err("odd".to_owned()));
         assert_eq!(optional(row(None)), row(None));
+        assert!(is_wanted(row(None), &Wanted { text: "s".to_owned() }));
+    }
+
+    #[test]
+    fn rows_are_counted() {
+        let mut seen = Seen::default();
+        [Some(-4), Some(2), None].into_iter().for_each(|number| seen.observe(row(number)));
+        assert_eq!((seen.rows.value(), seen.last.value(), seen.small.count()), (3.0, Some(2.0), 0));
+        assert_eq!(seen.by_text.with(["s", "-1"]).value(), 1.0);
     }
 }
