@@ -178,3 +178,26 @@ fn difference(expected: &Outcome, found: &Outcome) -> Option<&'static str> {
     }
     (expected.logs != found.logs).then_some("other log lines")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mutant_that_does_something_else_is_seen() {
+        let sandbox = Sandbox::new().unwrap();
+        let guests = Guests::load(&sandbox).unwrap();
+        let guest = GUESTS.iter().position(|name| *name == "seed").unwrap();
+        let mutant = Mutant { guest, bytes: guests.0[guest].whole.clone() };
+        let mut calls = sandbox.try_module(&mutant.bytes, &ample_limits(), None).calls;
+        assert_eq!(guests.disagreements(&mutant, &calls), [""; 0]);
+        let first = calls[0].1.as_mut().unwrap();
+        first.output = first.output.slice(0, 10).unwrap();
+        calls[1].1 = Err("unreachable");
+        let found = guests.disagreements(&mutant, &calls);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].ends_with("other output") && found[1].ends_with("it ends with unreachable"), "{found:?}");
+        calls.pop();
+        assert_eq!(guests.disagreements(&mutant, &calls).len(), 1);
+    }
+}

@@ -271,3 +271,42 @@ fn wrong_columns(output: &Batch) -> Result<(), BatchError> {
     }
     output.to_arrow().map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use weir_sandbox::{RowCode, RowFailure};
+
+    use super::*;
+    use crate::{HostProgram, host_batch, host_module};
+
+    #[test]
+    fn what_must_not_happen_is_seen() {
+        let sandbox = Sandbox::new().unwrap();
+        // A filter that keeps all; rows with a null in its first field fail.
+        let program = HostProgram { kind: "filter", finish: true, batch: Vec::new(), ..HostProgram::of(&[]) };
+        let (module, batch) = (host_module(&program), host_batch().unwrap());
+        let trial = sandbox.try_module(&module, &tight_limits(), Some(&batch));
+        assert_eq!((trial.refused, trial.defects), (None, Vec::new()));
+        let outcome = trial.calls[0].1.as_ref().unwrap();
+        let manifest = Manifest::read(&module).unwrap();
+        let check = |tamper: fn(&mut Outcome), expect: &str| {
+            let mut outcome = outcome.clone();
+            tamper(&mut outcome);
+            let wrong = wrong_account(&manifest.functions[0], &batch, &outcome);
+            assert!(wrong.iter().any(|wrong| wrong.contains(expect)), "{expect}: {wrong:?}");
+        };
+        let failed = |row| RowFailure { row, code: RowCode::NullInput, message: String::new() };
+        assert_eq!(failed(3), RowFailure { message: String::new(), ..outcome.failed[0].clone() });
+        check(|outcome| outcome.filtered += 1, "1 filtered");
+        check(|outcome| drop(outcome.failed.pop()), "of 203 rows");
+        check(|outcome| outcome.failed[0].row = 203, "a row failed that does not exist");
+        check(|outcome| outcome.failed.swap(0, 1), "failed rows are not ascending");
+    }
+
+    #[test]
+    fn a_panic_is_a_defect_and_no_more() {
+        let mut trial = Trial::default();
+        let none = trial.contain("this", || panic!("on purpose"));
+        assert_eq!((none, trial.defects), (None::<()>, vec!["this panicked: on purpose".to_owned()]));
+    }
+}
