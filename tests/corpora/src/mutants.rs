@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wasm_mutate::WasmMutate;
+use wasmparser::{Operator, Parser, Payload};
 use weir_abi::MANIFEST_SECTION;
 use weir_sandbox::{Limits, Outcome};
 
@@ -71,7 +72,8 @@ impl Guests {
         let mut mutations = 0;
         let wanted = 1 + rng.below(3);
         for _ in 0..4 * wanted {
-            if let Some(mutated) = mutate(&bytes, preserve_semantics, rng) {
+            let mutated = mutate(&bytes, preserve_semantics, rng);
+            if let Some(mutated) = mutated.filter(|mutated| !preserve_semantics || !repeats_effects(&bytes, mutated)) {
                 bytes = mutated;
                 mutations += 1;
             }
@@ -128,6 +130,42 @@ fn mutate(bytes: &[u8], preserve_semantics: bool, rng: &mut Rng) -> Option<Vec<u
         mutants.take(which).filter_map(Result::ok).last().or(first)
     }));
     mutated.ok().flatten()
+}
+
+/// Whether a mutant does something more often than before, and no block or loop is new that it could be in.
+///
+/// wasm-mutate takes `x` for `x & x`, `x | x` and the like where it preserves semantics, also where `x` calls a function:
+/// `alloc()` becomes `alloc() & alloc()`, which is another pointer. What it repeats where it unrolls a loop stands in a new block.
+fn repeats_effects(before: &[u8], after: &[u8]) -> bool {
+    match (Effects::of(before), Effects::of(after)) {
+        (Some(before), Some(after)) => after.effects > before.effects && after.blocks <= before.blocks,
+        _ => true,
+    }
+}
+
+#[derive(Default)]
+struct Effects {
+    effects: usize,
+    blocks: usize,
+}
+
+impl Effects {
+    fn of(module: &[u8]) -> Option<Effects> {
+        let mut counted = Effects::default();
+        for payload in Parser::new(0).parse_all(module) {
+            let Payload::CodeSectionEntry(body) = payload.ok()? else { continue };
+            for operator in body.get_operators_reader().ok()? {
+                match operator.ok()? {
+                    Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::MemoryGrow { .. } => {
+                        counted.effects += 1;
+                    }
+                    Operator::Block { .. } | Operator::Loop { .. } => counted.blocks += 1,
+                    _ => {}
+                }
+            }
+        }
+        Some(counted)
+    }
 }
 
 fn damage(bytes: &mut Vec<u8>, other: &[u8], rng: &mut Rng) {
@@ -199,5 +237,18 @@ mod tests {
         assert!(found[0].ends_with("other output") && found[1].ends_with("it ends with unreachable"), "{found:?}");
         calls.pop();
         assert_eq!(guests.disagreements(&mutant, &calls).len(), 1);
+    }
+
+    #[test]
+    fn a_call_that_is_made_twice_is_not_the_same() {
+        let module = |body: &str| {
+            let text = format!("(module (func $f (result i32) (i32.const 1)) (func (result i32) {body}))");
+            let buffer = wast::parser::ParseBuffer::new(&text).unwrap();
+            wast::parser::parse::<wast::Wat<'_>>(&buffer).unwrap().encode().unwrap()
+        };
+        let once = module("(call $f)");
+        assert!(repeats_effects(&once, &module("(i32.and (call $f) (call $f))")));
+        assert!(!repeats_effects(&once, &module("(i32.and (call $f) (i32.const -1))")));
+        assert!(!repeats_effects(&once, &module("(block (drop (call $f))) (call $f)")));
     }
 }
