@@ -68,10 +68,10 @@ pub enum Argument {
     Double(f64),
 }
 
-/// What the parameters of each import mean, a letter each: `b` a column of bools, `i` of integers, `d` of doubles, `t` of
-/// text or bytes, `c` any column, `w` one of fixed width; `r` a row, `n` a count, `p` a pointer, `l` a length, `f` an
-/// output field, `m` a metric, `s` a series, `q` a param, `I` one that is an
-/// integer, `D` one that is a double, `v` a level, `x` any number, `F` a double.
+/// What the parameters of each import mean, a letter each: `b` a column of bools, `i` of integers, `d` of doubles, `t`
+/// of text or bytes, `c` any column, `w` one of fixed width; `r` a row, `n` a count, `p` a pointer, `l` a length, `f`
+/// an output field, `m` a metric, `s` a series, `q` a param, `I` one that is an integer, `D` one that is a double, `v`
+/// a level, `x` any number, `F` a double.
 const MEANINGS: [(&str, &str); 23] = [
     ("get_bool", "br"),
     ("get_i64", "ir"),
@@ -165,8 +165,8 @@ fn step(source: &mut Unstructured<'_>) -> Result<Step> {
     }
     let import = source.choose_index(IMPORTS.len())?;
     let meanings = MEANINGS.iter().find(|(name, _)| *name == IMPORTS[import].name).map_or("", |found| found.1);
-    // Functions that answer with a bare value end the guest for a wrong argument: for them it is rarer, or little else would
-    // ever happen.
+    // Functions that answer with a bare value end the guest for a wrong argument: for them it is rarer, or little else
+    // would ever happen.
     let ends = matches!(meanings.as_bytes(), [b'b' | b'i' | b'd' | b'c', b'r'] | [b'I' | b'D']);
     let wild = if ends { 100 } else { 16 };
     let arguments = meanings.chars().map(|meaning| argument(source, meaning, wild)).collect::<Result<_>>()?;

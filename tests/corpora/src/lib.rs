@@ -1,9 +1,9 @@
 //! Modules that others made, for the sandbox to withstand: the official test suite, what wasm-smith generates, what
 //! wasm-mutate makes of the example guests, and plain damage.
 //!
-//! Each module goes through `Manifest::read`, `Manifest::check` and `Engine::admit`, and what is admitted is called. What
-//! must not happen, whatever the module, is a *defect*: a panic, a fault of the host's own, an account that does not add
-//! up, or an answer that differs from that of a guest which should do the same.
+//! Each module goes through `Manifest::read`, `Manifest::check` and `Engine::admit`, and what is admitted is called.
+//! What must not happen, whatever the module, is a *defect*: a panic, a fault of the host's own, an account that does
+//! not add up, or an answer that differs from that of a guest which should do the same.
 //!
 //! ```
 //! use weir_corpora::{Corpus, Plan, Run};
@@ -31,8 +31,8 @@
 //!
 //! **[`Report`]**: how many modules there were, and what became of them, by corpus.
 //!
-//! **[`HostProgram`]**: a guest that calls the host as it likes, out of any bytes: what the fuzz target `host_functions`
-//! and its twin among the tests run.
+//! **[`HostProgram`]**: a guest that calls the host as it likes, out of any bytes: what the fuzz target
+//! `host_functions` and its twin among the tests run.
 
 mod batches;
 mod corpus;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::Parser;
 use weir_corpora::{Corpus, Plan, Report, Run, RunError};
 
-/// Feeds the sandbox with modules that others made, and counts what becomes of them. Exits with 1 where anything happens
-/// that must not: a panic, a fault of the host's own, an account that does not add up, a mutant that disagrees with its
-/// original. Without --modules and --seconds it goes on until it is interrupted.
+/// Feeds the sandbox with modules that others made, and counts what becomes of them. Exits with 1 where anything
+/// happens that must not: a panic, a fault of the host's own, an account that does not add up, a mutant that disagrees
+/// with its original. Without --modules and --seconds it goes on until it is interrupted.
 #[derive(Parser)]
 struct Arguments {
     /// What everything is made from

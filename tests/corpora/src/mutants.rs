@@ -62,8 +62,8 @@ impl Guests {
         Ok(Guests(guests))
     }
 
-    /// A guest, mutated one to three times by wasm-mutate, its manifest kept most of the time: always where the mutant is
-    /// to do the same as the guest. `None` where wasm-mutate makes nothing of it.
+    /// A guest, mutated one to three times by wasm-mutate, its manifest kept most of the time: always where the mutant
+    /// is to do the same as the guest. `None` where wasm-mutate makes nothing of it.
     pub fn mutant(&self, preserve_semantics: bool, rng: &mut Rng) -> Option<Mutant> {
         let index = rng.below(self.0.len());
         let guest = &self.0[index];
@@ -134,8 +134,9 @@ fn mutate(bytes: &[u8], preserve_semantics: bool, rng: &mut Rng) -> Option<Vec<u
 
 /// Whether a mutant does something more often than before, and no block or loop is new that it could be in.
 ///
-/// wasm-mutate takes `x` for `x & x`, `x | x` and the like where it preserves semantics, also where `x` calls a function:
-/// `alloc()` becomes `alloc() & alloc()`, which is another pointer. What it repeats where it unrolls a loop stands in a new block.
+/// wasm-mutate takes `x` for `x & x`, `x | x` and the like where it preserves semantics, also where `x` calls a
+/// function: `alloc()` becomes `alloc() & alloc()`, which is another pointer. What it repeats where it unrolls a loop
+/// stands in a new block.
 fn repeats_effects(before: &[u8], after: &[u8]) -> bool {
     match (Effects::of(before), Effects::of(after)) {
         (Some(before), Some(after)) => after.effects > before.effects && after.blocks <= before.blocks,

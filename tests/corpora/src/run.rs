@@ -70,8 +70,8 @@ impl Run {
         Ok(Run { plan, sandbox, sources: Sources { spec, guests }, host_batch: host_batch()? })
     }
 
-    /// Tries module after module, the corpora taking turns by their weights. What must not happen is written to `log` with
-    /// the module beside it, and `log` hears how far it is every few seconds.
+    /// Tries module after module, the corpora taking turns by their weights. What must not happen is written to `log`
+    /// with the module beside it, and `log` hears how far it is every few seconds.
     ///
     /// # Errors
     ///

@@ -43,8 +43,8 @@ pub fn fuzz_prescan(bytes: &[u8]) {
     }
 }
 
-/// Assembles the bytes as a sequence of host calls, and calls that as a module, over a batch with nulls. Gives what became
-/// of it.
+/// Assembles the bytes as a sequence of host calls, and calls that as a module, over a batch with nulls. Gives what
+/// became of it.
 pub fn fuzz_host_functions(bytes: &[u8]) -> Trial {
     static SETUP: OnceLock<(Sandbox, Arc<Batch>)> = OnceLock::new();
     let (sandbox, batch) = SETUP.get_or_init(|| match (Sandbox::new(), host_batch()) {

@@ -90,8 +90,8 @@ impl Sandbox {
         })
     }
 
-    /// Feeds the bytes to everything that takes a module, and calls what is admitted: with `batch`, or with one that has
-    /// what a function reads where there is none.
+    /// Feeds the bytes to everything that takes a module, and calls what is admitted: with `batch`, or with one that
+    /// has what a function reads where there is none.
     pub fn try_module(&self, bytes: &[u8], limits: &Limits, batch: Option<&Arc<Batch>>) -> Trial {
         let mut trial = Trial::default();
         let read = trial.contain("Manifest::read", || Manifest::read(bytes).map_err(|refusal| refusal.code()));

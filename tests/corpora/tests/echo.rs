@@ -1,7 +1,8 @@
 //! What the SDK's windows and builders make of any batch, compiled as for a tenant, is what Arrow holds.
 //!
-//! Each function of the guest `echo` answers with the rows that it was shown, or some of them. Its wrappers of the host's
-//! functions are the only `unsafe` code of a guest: a count or a width that is wrong there loses, repeats or invents values here.
+//! Each function of the guest `echo` answers with the rows that it was shown, or some of them. Its wrappers of the
+//! host's functions are the only `unsafe` code of a guest: a count or a width that is wrong there loses, repeats or
+//! invents values here.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -79,11 +80,11 @@ struct Echo {
 impl Echo {
     fn new() -> Echo {
         let limits = Limits { deadline_ms_max: 20_000, ..Limits::default() };
-        let engine = Engine::new(&EngineConfig { instances_max: 8, ..EngineConfig::default() }).unwrap();
+        let engine = Engine::new(&EngineConfig { instances_max: 16, ..EngineConfig::default() }).unwrap();
         let wasm = weir_tests::guest_module("echo").unwrap();
         let module = engine.admit(&"acme".parse().unwrap(), &wasm, &limits).unwrap();
         let schema = schema();
-        let names = ["values", "optional", "even", "even_or_error", "even_twice", "getters_agree", "seen"];
+        let names = ["values", "optional", "even", "even_or_error", "even_twice", "getters_agree", "seen", "logged"];
         let instances = names.map(|name| {
             let bound =
                 module.manifest().function(name).unwrap().bind(&schema, &Carry::None, &BTreeMap::new()).unwrap();
@@ -148,6 +149,12 @@ fn check(echo: &mut Echo, make: &Make) {
         assert_rows("is_wanted", &input, (0..rows).filter(is_wanted).collect(), &echo.call_wanted(wanted, &batch));
     }
     assert_eq!(seen(&echo.call("seen", &batch)), expected_seen(&input));
+
+    let outcome = echo.call("logged", &batch);
+    let begins = texts.iter().map(|text| text.unwrap_or("none").chars().take(9).collect::<String>());
+    let lines: Vec<&str> = outcome.logs.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(lines, begins.take(100).collect::<Vec<_>>());
+    assert_eq!(outcome.logs_dropped as usize + lines.len(), rows as usize);
 }
 
 /// Each series with its labels and what it gained: a sum, the last value, or a count and a sum.

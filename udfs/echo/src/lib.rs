@@ -1,5 +1,5 @@
-//! Functions that answer with what they read, of every type and by every way there is: that nothing is lost or made up on
-//! the way through the SDK's windows and builders, compiled as they are for tenants.
+//! Functions that answer with what they read, of every type and by every way there is: that nothing is lost or made up
+//! on the way through the SDK's windows and builders, compiled as they are for tenants.
 #![forbid(unsafe_code)]
 
 use weir_guest::prelude::*;
@@ -117,6 +117,13 @@ pub struct Wanted {
 #[transform]
 pub fn is_wanted(row: Optional<'_>, wanted: &Wanted) -> bool {
     row.s == Some(wanted.text.as_str())
+}
+
+/// All rows, with a line in the log for the beginning of each one's text.
+#[transform]
+pub fn logged(row: Optional<'_>) -> bool {
+    weir_guest::info!("{}", row.s.unwrap_or("none").chars().take(9).collect::<String>());
+    true
 }
 
 /// What was seen of the rows.
