@@ -35,10 +35,15 @@ impl Clock {
         self.spent.fetch_add(nanos(ran), Ordering::Relaxed);
     }
 
+    /// How long the slice at hand is by now.
+    pub(crate) fn slice(&self) -> Duration {
+        let began = self.base.checked_add(Duration::from_nanos(self.began.load(Ordering::Relaxed)));
+        began.map_or(Duration::ZERO, |began| began.elapsed())
+    }
+
     /// The limit, where it is reached now, in the slice at hand.
     pub(crate) fn overdue(&self) -> Option<u64> {
-        let began = self.base.checked_add(Duration::from_nanos(self.began.load(Ordering::Relaxed)));
-        let slice = began.map_or(0, |began| nanos(began.elapsed()));
+        let slice = nanos(self.slice());
         let limit = self.limit.load(Ordering::Relaxed);
         let ran = self.spent.load(Ordering::Relaxed).saturating_add(slice);
         (ran >= limit).then_some(limit / 1_000_000)

@@ -31,8 +31,9 @@ pub struct EngineConfig {
     /// Whether fuel is metered at all. Default true: without it the same guest may be stopped at different places
     /// from run to run, and figures of cost are missing. Off saves 3-12 % of a guest's time.
     pub fuel: bool,
-    /// How often a running guest gives way to other tasks and its deadline is looked at. Default 2 ms: a task waits
-    /// no longer than that for each long guest before it, and the check costs a guest nothing that can be measured.
+    /// How often a running guest's deadline is looked at, and whether others wait for its place, for which it makes way
+    /// then. Default 2 ms: a tenant waits no longer than that for each long guest before it, and the check costs a guest
+    /// nothing that can be measured.
     pub epoch_tick_ms: u64,
     /// Stack of a guest's calls. Default 512 KiB.
     pub guest_stack_bytes: usize,

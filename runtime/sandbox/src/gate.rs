@@ -1,6 +1,7 @@
 //! Who of the tenants runs next.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ const ABSENT_AFTER: Duration = Duration::from_millis(20);
 /// There have to be more threads that poll calls than seats: a call that cannot be polled cannot queue.
 pub(crate) struct Gate {
     shared: Mutex<Shared>,
+    // Whether anybody waits for a seat, to be looked at without the lock: guests do, at every tick.
+    wanted: AtomicBool,
 }
 
 struct Shared {
@@ -60,7 +63,7 @@ pub(crate) struct Account {
 impl Gate {
     pub(crate) fn new(seats: usize) -> Gate {
         let shared = Shared { seats_free: seats.max(1), accounts: Vec::new(), granted: HashSet::new(), ticket_next: 0 };
-        Gate { shared: Mutex::new(shared) }
+        Gate { shared: Mutex::new(shared), wanted: AtomicBool::new(false) }
     }
 
     /// Opens an account under these limits.
@@ -94,9 +97,16 @@ impl Gate {
         let mut shared = self.lock();
         if shared.accounts.iter().flatten().any(|ledger| ledger.allowance.is_some() && !ledger.waiting.is_empty()) {
             let woken = shared.seat_waiting(Instant::now());
+            self.note(&shared);
             drop(shared);
             woken.into_iter().for_each(Waker::wake);
         }
+    }
+
+    /// Remembers whether anybody waits.
+    fn note(&self, shared: &Shared) {
+        let wanted = shared.accounts.iter().flatten().any(|ledger| !ledger.waiting.is_empty());
+        self.wanted.store(wanted, Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -118,6 +128,16 @@ impl Account {
         if let Some(ledger) = self.gate.lock().ledger(self.index) {
             ledger.spend(spent);
         }
+    }
+
+    /// Whether the tenant should give its seat up now: somebody waits for one, or its share is used up.
+    pub(crate) fn should_leave(&self, sat: Duration) -> bool {
+        if self.gate.wanted.load(Ordering::Relaxed) {
+            return true;
+        }
+        let mut shared = self.gate.lock();
+        let ledger = shared.ledger(self.index).and_then(|ledger| ledger.allowance.as_ref());
+        ledger.is_some_and(|allowance| allowance.balance_nanos < i64::try_from(sat.as_nanos()).unwrap_or(i64::MAX))
     }
 
     /// A place in the tenant's queue, for one call.
@@ -173,6 +193,7 @@ impl Queue {
         if let Some(ledger) = shared.ledger(self.account.index) {
             ledger.waiting.push_back((ticket, context.waker().clone()));
         }
+        self.account.gate.wanted.store(true, Ordering::Relaxed);
         self.ticket = Some(ticket);
         Poll::Pending
     }
@@ -184,6 +205,7 @@ impl Drop for Queue {
         let mut shared = self.account.gate.lock();
         if shared.granted.remove(&ticket) {
             let woken = shared.leave(self.account.index, Duration::ZERO);
+            self.account.gate.note(&shared);
             drop(shared);
             woken.into_iter().for_each(Waker::wake);
         } else if let Some(ledger) = shared.ledger(self.account.index) {
@@ -207,7 +229,13 @@ impl Seat<'_> {
 
     fn give_back(&self) -> Duration {
         let spent = self.since.elapsed();
-        let woken = self.account.gate.lock().leave(self.account.index, spent);
+        let gate = &self.account.gate;
+        let mut shared = gate.lock();
+        let woken = shared.leave(self.account.index, spent);
+        if gate.wanted.load(Ordering::Relaxed) {
+            gate.note(&shared);
+        }
+        drop(shared);
         woken.into_iter().for_each(Waker::wake);
         spent
     }

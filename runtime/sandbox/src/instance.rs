@@ -25,6 +25,10 @@ use crate::{
     RowFailure, TrapCause, Usage,
 };
 
+/// How long a guest holds its thread at most while nobody waits for its seat: whatever else is to be polled on this
+/// thread, and is not taken over by another, waits no longer.
+const SLICE_MAX: Duration = Duration::from_millis(20);
+
 /// Frames of a guest's backtrace that an error keeps, and the length of each.
 const BACKTRACE_FRAMES_MAX: usize = 20;
 const FRAME_CHARS_MAX: usize = 200;
@@ -224,14 +228,20 @@ impl Instance {
         let limits = Arc::clone(&self.limits);
         self.clock.start(limits.deadline_init_ms_max);
         let fuel = self.module.engine().fuel();
-        let state = State::new(Arc::clone(&self.bound), Arc::clone(&limits), fuel, Arc::clone(&self.clock));
+        let account = Arc::clone(self.module.presence().account());
+        let state = State::new(Arc::clone(&self.bound), Arc::clone(&limits), fuel, Arc::clone(&self.clock), account);
         let mut store = Store::new(code.pre.module().engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.epoch_deadline_callback(|mut context| {
             let state = context.data_mut();
-            let Some(limit_ms) = state.clock.overdue() else { return Ok(UpdateDeadline::Yield(1)) };
-            state.ended = Some(TrapCause::Deadline { limit_ms });
-            Err(crate::host::Ended.into())
+            if let Some(limit_ms) = state.clock.overdue() {
+                state.ended = Some(TrapCause::Deadline { limit_ms });
+                return Err(crate::host::Ended.into());
+            }
+            // A guest that gives way for nobody only moves to another thread, and disturbs who works there.
+            let slice = state.clock.slice();
+            let leave = slice >= SLICE_MAX || state.account.should_leave(slice);
+            Ok(if leave { UpdateDeadline::Yield(1) } else { UpdateDeadline::Continue(1) })
         });
         store.set_epoch_deadline(1);
         refuel(&mut store, limits.fuel_init_max);

@@ -7,6 +7,7 @@ use wasmtime::{Memory, ResourceLimiter};
 use crate::bind::Bound;
 use crate::clock::Clock;
 use crate::columns::View;
+use crate::gate::Account;
 use crate::output::Output;
 use crate::series::Recorder;
 use crate::words::Words;
@@ -26,6 +27,7 @@ pub(crate) struct State {
     pub(crate) meter: Meter,
     pub(crate) limiter: Limiter,
     pub(crate) clock: Arc<Clock>,
+    pub(crate) account: Arc<Account>,
     /// Why a host function ended the guest, where one did.
     pub(crate) ended: Option<TrapCause>,
     #[cfg(test)]
@@ -54,7 +56,13 @@ pub(crate) struct Limiter {
 }
 
 impl State {
-    pub(crate) fn new(bound: Arc<Bound>, limits: Arc<Limits>, fuel: bool, clock: Arc<Clock>) -> State {
+    pub(crate) fn new(
+        bound: Arc<Bound>,
+        limits: Arc<Limits>,
+        fuel: bool,
+        clock: Arc<Clock>,
+        account: Arc<Account>,
+    ) -> State {
         State {
             memory: None,
             phase: Phase::Start,
@@ -70,6 +78,7 @@ impl State {
                 refused: None,
             },
             clock,
+            account,
             ended: None,
             bound,
             limits,

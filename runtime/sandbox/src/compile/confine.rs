@@ -44,6 +44,11 @@ impl fmt::Display for Enforced {
     }
 }
 
+/// Puts this process behind whatever runs for queries.
+pub(super) fn step_back() -> std::io::Result<()> {
+    Ok(setpriority_process(None, 10)?)
+}
+
 /// Confines this process for good. Limits of resources have to be there; what the kernel may lack is reported.
 pub(super) fn confine(limits: WorkerLimits) -> std::io::Result<Confinement> {
     confine_resources(limits)?;
@@ -54,8 +59,6 @@ fn confine_resources(limits: WorkerLimits) -> std::io::Result<()> {
     let set = |resource, current: u64, maximum: u64| {
         setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })
     };
-    // Behind whatever runs for queries.
-    setpriority_process(None, 10)?;
     set(Resource::Core, 0, 0)?;
     set(Resource::Fsize, 0, 0)?;
     set(Resource::As, limits.memory_bytes_max, limits.memory_bytes_max)?;

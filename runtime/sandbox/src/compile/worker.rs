@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::confine::confine;
+use super::confine::{confine, step_back};
 use super::frame::{Answer, Request, Spent, read_body, read_head, write};
 use super::mac::Key;
 use super::settings::{Allocation, Tier};
@@ -26,6 +26,7 @@ pub fn compile_worker() -> ExitCode {
 }
 
 fn serve() -> io::Result<()> {
+    step_back()?;
     let mut stdin = io::stdin().lock();
     let request: Request = read_head(&mut stdin)?;
     let key = Key::from_bytes(request.key);
