@@ -1,6 +1,6 @@
 //! How long a call has run.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The time that a call has run, without that in which it waited for a seat. Shared by whoever polls the call and the
@@ -11,17 +11,29 @@ pub(crate) struct Clock {
     began: AtomicU64,
     spent: AtomicU64,
     limit: AtomicU64,
+    // Whether the call has run into a tick.
+    long: AtomicBool,
+    // Whether it runs on a thread of the engine's.
+    apart: AtomicBool,
 }
 
 impl Clock {
     pub(crate) fn new() -> Clock {
         let zero = AtomicU64::default;
-        Clock { base: Instant::now(), began: zero(), spent: zero(), limit: zero() }
+        Clock {
+            base: Instant::now(),
+            began: zero(),
+            spent: zero(),
+            limit: zero(),
+            long: AtomicBool::new(false),
+            apart: AtomicBool::new(false),
+        }
     }
 
     /// Starts from nothing, with this limit.
     pub(crate) fn start(&self, limit_ms: u64) {
         self.spent.store(0, Ordering::Relaxed);
+        self.long.store(false, Ordering::Relaxed);
         self.limit.store(limit_ms.saturating_mul(1_000_000), Ordering::Relaxed);
     }
 
@@ -33,6 +45,27 @@ impl Clock {
     /// The call ran for so long.
     pub(crate) fn end_slice(&self, ran: Duration) {
         self.spent.fetch_add(nanos(ran), Ordering::Relaxed);
+    }
+
+    /// What the call has run, up to the last slice that ended.
+    pub(crate) fn spent(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_long(&self) {
+        self.long.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_long(&self) -> bool {
+        self.long.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_apart(&self, apart: bool) {
+        self.apart.store(apart, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_apart(&self) -> bool {
+        self.apart.load(Ordering::Relaxed)
     }
 
     /// How long the slice at hand is by now.

@@ -16,6 +16,7 @@ use crate::compile::{
 use crate::gate::Gate;
 use crate::module::{Code, Origin};
 use crate::presence::Presences;
+use crate::slices::GuestThreads;
 use crate::state::State;
 use crate::ticker::Ticker;
 use crate::{Limits, Module, ModuleDigest, Refusal, TenantId, admission, host};
@@ -40,8 +41,9 @@ pub struct EngineConfig {
     /// Memory of a slot that is kept and cleared, instead of being given back, when its instance ends. Default
     /// 512 KiB: what a typical guest touches.
     pub keep_resident_bytes: usize,
-    /// Guests that run at the same time. Default: one for each core. The runtime that polls calls needs more threads
-    /// than that, or calls cannot queue by tenant and are taken in whatever order it polls them.
+    /// Guests that run at the same time. Default: one for each core. The runtime that polls calls should have more threads
+    /// than that, or calls that end within a tick cannot queue by tenant, and are taken in whatever order it polls them.
+    /// Those that take longer run on threads of the engine's own.
     pub guests_running_max: usize,
     /// Modules that are compiled at the same time, of different tenants. Default: half of the cores, at least one.
     pub compilations_max: usize,
@@ -114,6 +116,7 @@ struct Inner {
     // Made when the first tenant asks for it: most processes have none.
     hardened: OnceLock<Result<Variant, String>>,
     presences: Presences,
+    guest_threads: GuestThreads,
     turnstile: Arc<Turnstile>,
     cache: Option<Cache>,
     // Dropped with the last clone, which ends the ticker's thread.
@@ -148,6 +151,7 @@ impl Engine {
                 guarded,
                 hardened: OnceLock::new(),
                 presences: Presences::new(gate),
+                guest_threads: GuestThreads::new(config.guests_running_max),
                 turnstile: Turnstile::new(config.compilations_max),
                 cache,
                 ticker,
@@ -256,6 +260,10 @@ impl Engine {
     /// What came of the code cache so far; nothing where there is none.
     pub fn cache_use(&self) -> CacheUse {
         self.inner.cache.as_ref().map(Cache::counts).unwrap_or_default()
+    }
+
+    pub(crate) fn guest_threads(&self) -> &GuestThreads {
+        &self.inner.guest_threads
     }
 
     pub(crate) fn presences(&self) -> &Presences {

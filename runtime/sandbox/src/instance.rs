@@ -1,33 +1,24 @@
 //! A function of a module, ready to be called.
 
-use std::any::Any;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use wasmtime::{PoolConcurrencyLimitError, Store, Trap, TypedFunc, UpdateDeadline, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, TypedFunc, WasmBacktrace};
 use weir_abi::{CALL_PREFIX, INIT_PREFIX, MEMORY};
 use weir_batch::Batch;
 
 use crate::clock::Clock;
 use crate::columns::rows_without_nulls;
-use crate::gate::Queue;
 use crate::output::{Finished, FinishedRelation};
 use crate::presence::Counted;
+use crate::slices::{GuestEnd, Runner, at_tick, contain_answer};
 use crate::state::State;
 use crate::text::{clean_display, clean_to};
 use crate::{
     Bound, CallContext, CallError, Kind, Limits, Malformed, MetricBatch, Module, Outcome, OutputShape, Phase, RowCode,
     RowFailure, TrapCause, Usage,
 };
-
-/// How long a guest holds its thread at most while nobody waits for its seat: whatever else is to be polled on this
-/// thread, and is not taken over by another, waits no longer.
-const SLICE_MAX: Duration = Duration::from_millis(20);
 
 /// Frames of a guest's backtrace that an error keeps, and the length of each.
 const BACKTRACE_FRAMES_MAX: usize = 20;
@@ -54,6 +45,8 @@ pub struct Instance {
     live: Option<Live>,
     instantiations: u64,
     clock: Arc<Clock>,
+    // Whether the last call was long.
+    long: bool,
 }
 
 /// An instance that holds a slot of the pool.
@@ -61,7 +54,7 @@ struct Live {
     // Dropped before its slot counts as free again.
     store: Store<State>,
     call: TypedFunc<i32, i32>,
-    _counted: Counted,
+    counted: Counted,
 }
 
 impl Instance {
@@ -76,6 +69,7 @@ impl Instance {
             live: None,
             instantiations: 0,
             clock: Arc::new(Clock::new()),
+            long: false,
         }
     }
 
@@ -120,11 +114,11 @@ impl Instance {
             return Err(self.error(batch, Phase::Batch, TrapCause::Quarantined { reason }));
         }
 
-        let mut turn = self.module.presence().account().queue();
-        let mut watch = Watch { started, waited: Duration::ZERO };
+        let (engine, account) = (self.module.engine(), self.module.presence().account());
+        let mut runner = Runner::new(engine, account, &self.clock, started, self.long);
         let mut live = match self.live.take() {
             Some(live) => live,
-            None => self.instantiate(batch, &mut turn, &mut watch).await?,
+            None => self.instantiate(batch, &mut runner).await?,
         };
         live.begin(&shown.batch, &self.limits);
         let rows = i32::try_from(shown.batch.rows()).map_err(|_| {
@@ -132,22 +126,24 @@ impl Instance {
             let cause = crate::LimitExceeded::count("rows of a batch", i32::MAX as usize, 0, rows);
             self.error(batch, Phase::Batch, cause.into())
         })?;
-        let called = contain(&mut turn, &self.clock, &mut watch, live.call.call_async(&mut live.store, rows)).await;
+        let Live { store, call, counted } = live;
+        let function = call.clone();
+        let ran = runner.run(store, move |store| Box::pin(async move { function.call_async(store, rows).await })).await;
+        let (mut store, called) = ran.map_err(|cause| self.error(batch, Phase::Batch, cause))?;
+        self.long = runner.was_long();
         let answered = Instant::now();
         let called = match called {
-            Ok(0) => settle_all(&mut live.store, self.limits.fuel_batch_max),
+            Ok(0) => settle_all(&mut store, self.limits.fuel_batch_max),
             // A guest that was refused output and gives up fails because of that.
-            Ok(code) => {
-                Err(live.store.data().output.exceeded().cloned().map_or(TrapCause::Failed { code }, Into::into))
-            }
+            Ok(code) => Err(store.data().output.exceeded().cloned().map_or(TrapCause::Failed { code }, Into::into)),
             Err(ended) => {
-                let (cause, backtrace) = self.explain(ended, live.store.data_mut(), Phase::Batch);
-                return Err(self.context(batch, &shown, cause, backtrace, &mut live.store, &watch));
+                let (cause, backtrace) = self.explain(ended, store.data_mut(), Phase::Batch);
+                return Err(self.context(batch, &shown, cause, backtrace, &mut store, &runner));
             }
         };
         let composed = called.and_then(|()| {
             contain_answer(|| {
-                let state = live.store.data_mut();
+                let state = store.data_mut();
                 #[cfg(test)]
                 assert!(state.panic_in != Some("answer"), "an answer panics");
                 let composed = compose(&self.bound, &self.limits, &shown.batch, state.output.finish()?)?;
@@ -157,7 +153,7 @@ impl Instance {
         let ((output, mut failed, filtered), metrics) = match composed {
             Ok(composed) => composed,
             Err(cause) => {
-                return Err(self.context(batch, &shown, cause, Vec::new(), &mut live.store, &watch));
+                return Err(self.context(batch, &shown, cause, Vec::new(), &mut store, &runner));
             }
         };
 
@@ -168,18 +164,18 @@ impl Instance {
         failed.sort_by_key(|failure| failure.row);
         // What the host does with an answer is the tenant's too.
         self.module.presence().account().charge(answered.elapsed());
-        let usage = self.usage(&mut live.store, &watch);
-        let state = live.store.data_mut();
+        let usage = self.usage(&mut store, &runner);
+        let state = store.data_mut();
         state.view.leave();
         let (logs, logs_dropped) = state.words.take_logs();
         if self.isolation == Isolation::Reuse {
-            self.live = Some(live);
+            self.live = Some(Live { store, call, counted });
         }
         Ok(Outcome { output, failed, filtered, metrics, logs, logs_dropped, usage })
     }
 
     /// What a call cost up to here, its first one with instantiation and init. Counts from nothing afterwards.
-    fn usage(&self, store: &mut Store<State>, watch: &Watch) -> Usage {
+    fn usage(&self, store: &mut Store<State>, runner: &Runner) -> Usage {
         let batch = store.data().phase == Phase::Batch;
         let limit = if batch { self.limits.fuel_batch_max } else { self.limits.fuel_init_max };
         let used = fuel_used(store, limit);
@@ -188,7 +184,7 @@ impl Instance {
         let owed = if meter.on { std::mem::take(&mut meter.debt) } else { 0 };
         let fuel = used.saturating_add(owed).saturating_add(std::mem::take(&mut meter.init_fuel));
         let host_calls = std::mem::take(&mut meter.host_calls);
-        Usage { fuel, time: watch.started.elapsed(), waited: watch.waited, host_calls, memory_bytes }
+        Usage { fuel, time: runner.time(), waited: runner.waited(), host_calls, memory_bytes }
     }
 
     /// The outcome of a batch of which the function is shown nothing.
@@ -215,12 +211,7 @@ impl Instance {
         })
     }
 
-    async fn instantiate(
-        &mut self,
-        batch: &Arc<Batch>,
-        turn: &mut Queue,
-        watch: &mut Watch,
-    ) -> Result<Live, CallError> {
+    async fn instantiate(&mut self, batch: &Arc<Batch>, runner: &mut Runner) -> Result<Live, CallError> {
         let counted = self.module.presence().count(&self.limits);
         let counted = counted.map_err(|limit| self.error(batch, Phase::Start, TrapCause::InstanceQuota(limit)))?;
         self.instantiations = self.instantiations.saturating_add(1);
@@ -232,22 +223,14 @@ impl Instance {
         let state = State::new(Arc::clone(&self.bound), Arc::clone(&limits), fuel, Arc::clone(&self.clock), account);
         let mut store = Store::new(code.pre.module().engine(), state);
         store.limiter(|state| &mut state.limiter);
-        store.epoch_deadline_callback(|mut context| {
-            let state = context.data_mut();
-            if let Some(limit_ms) = state.clock.overdue() {
-                state.ended = Some(TrapCause::Deadline { limit_ms });
-                return Err(crate::host::Ended.into());
-            }
-            // A guest that gives way for nobody only moves to another thread, and disturbs who works there.
-            let slice = state.clock.slice();
-            let leave = slice >= SLICE_MAX || state.account.should_leave(slice);
-            Ok(if leave { UpdateDeadline::Yield(1) } else { UpdateDeadline::Continue(1) })
-        });
+        store.epoch_deadline_callback(|mut context| at_tick(context.data_mut()));
         store.set_epoch_deadline(1);
         refuel(&mut store, limits.fuel_init_max);
 
         let shown = Shown { batch: Arc::clone(batch), kept: None };
-        let instantiated = contain(turn, &self.clock, watch, code.pre.instantiate_async(&mut store)).await;
+        let pre = code.pre.clone();
+        let ran = runner.run(store, move |store| Box::pin(async move { pre.instantiate_async(store).await })).await;
+        let (mut store, instantiated) = ran.map_err(|cause| self.error(batch, Phase::Start, cause))?;
         let instance = match instantiated {
             Ok(instance) => instance,
             Err(GuestEnd::Error(error)) if error.is::<PoolConcurrencyLimitError>() => {
@@ -256,7 +239,7 @@ impl Instance {
             }
             Err(ended) => {
                 let (cause, backtrace) = self.explain(ended, store.data_mut(), Phase::Start);
-                return Err(self.context(batch, &shown, cause, backtrace, &mut store, watch));
+                return Err(self.context(batch, &shown, cause, backtrace, &mut store, runner));
             }
         };
         store.data_mut().memory = instance.get_memory(&mut store, MEMORY);
@@ -267,22 +250,25 @@ impl Instance {
             return Err(self.error(batch, Phase::Init, TrapCause::WrongModule));
         };
         if let Ok(init) = instance.get_typed_func::<(), i32>(&mut store, &format!("{INIT_PREFIX}{name}")) {
-            let cause = match contain(turn, &self.clock, watch, init.call_async(&mut store, ())).await {
+            let ran = runner.run(store, move |store| Box::pin(async move { init.call_async(store, ()).await })).await;
+            let (back, ended) = ran.map_err(|cause| self.error(batch, Phase::Init, cause))?;
+            store = back;
+            let cause = match ended {
                 Ok(0) => None,
                 Ok(code) => Some((TrapCause::Failed { code }, Vec::new())),
                 Err(ended) => Some(self.explain(ended, store.data_mut(), Phase::Init)),
             };
             if let Some((cause, backtrace)) = cause {
-                return Err(self.context(batch, &shown, cause, backtrace, &mut store, watch));
+                return Err(self.context(batch, &shown, cause, backtrace, &mut store, runner));
             }
         }
         if let Err(cause) = settle_all(&mut store, self.limits.fuel_init_max) {
-            return Err(self.context(batch, &shown, cause, Vec::new(), &mut store, watch));
+            return Err(self.context(batch, &shown, cause, Vec::new(), &mut store, runner));
         }
         let init_fuel = fuel_used(&store, self.limits.fuel_init_max);
         store.data_mut().meter.init_fuel = init_fuel;
         store.data_mut().phase = Phase::Batch;
-        Ok(Live { store, call, _counted: counted })
+        Ok(Live { store, call, counted })
     }
 
     /// What ended a guest, in words of this crate.
@@ -319,9 +305,9 @@ impl Instance {
         mut cause: TrapCause,
         backtrace: Vec<String>,
         store: &mut Store<State>,
-        watch: &Watch,
+        runner: &Runner,
     ) -> CallError {
-        let usage = self.usage(store, watch);
+        let usage = self.usage(store, runner);
         let state = store.data_mut();
         if let TrapCause::HostPanic { message } = &cause {
             let (presence, tenant) = (self.module.presence(), self.module.tenant());
@@ -390,12 +376,6 @@ impl Live {
         state.limiter.refused = None;
         state.clock.start(limits.deadline_ms_max);
     }
-}
-
-/// When a call was made, and what it waited since.
-struct Watch {
-    started: Instant,
-    waited: Duration,
 }
 
 /// The rows of a batch that a function is shown.
@@ -504,60 +484,6 @@ fn settle_all(store: &mut Store<State>, limit: Option<u64>) -> Result<(), TrapCa
     let left = store.get_fuel().map_err(engine)?;
     let left = left.checked_sub(debt).ok_or(TrapCause::OutOfFuel { limit: limit.unwrap_or(UNMETERED) })?;
     store.set_fuel(left).map_err(engine)
-}
-
-/// How a guest ended without an answer.
-enum GuestEnd {
-    Error(wasmtime::Error),
-    /// A host function panicked.
-    Panic(String),
-}
-
-/// Runs guest code in slices, each on a seat of the gate, and keeps a panic of a host function from going further. The
-/// store must not be used after one. Adds what it waited.
-async fn contain<T>(
-    turn: &mut Queue,
-    clock: &Clock,
-    watch: &mut Watch,
-    guest: impl Future<Output = wasmtime::Result<T>>,
-) -> Result<T, GuestEnd> {
-    let mut guest = pin!(guest);
-    let asked = Instant::now();
-    let mut ran = Duration::ZERO;
-    let polled = poll_fn(|context| {
-        let Poll::Ready(seat) = turn.poll_seat(context) else { return Poll::Pending };
-        clock.begin_slice(seat.since());
-        let polled = catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context)));
-        let slice = seat.leave();
-        clock.end_slice(slice);
-        ran = ran.saturating_add(slice);
-        match polled {
-            // A guest is pending after a tick only, and has asked to be polled again.
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    });
-    let polled = polled.await;
-    watch.waited = watch.waited.saturating_add(asked.elapsed().saturating_sub(ran));
-    match polled {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(GuestEnd::Error(error)),
-        Err(panic) => Err(GuestEnd::Panic(panic_message(&*panic))),
-    }
-}
-
-/// The same for what the host makes of a guest's answer: that is as hostile as a host function's arguments.
-fn contain_answer<T>(make: impl FnOnce() -> Result<T, TrapCause>) -> Result<T, TrapCause> {
-    let made = catch_unwind(AssertUnwindSafe(make));
-    made.unwrap_or_else(|panic| Err(TrapCause::HostPanic { message: panic_message(&*panic) }))
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(|message| (*message).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned());
-    clean_to(&message.unwrap_or_else(|| "without a message".to_owned()), 400)
 }
 
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {

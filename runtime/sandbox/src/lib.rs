@@ -93,6 +93,7 @@ mod output;
 mod presence;
 mod refusal;
 mod series;
+mod slices;
 mod state;
 mod tenant;
 mod text;
