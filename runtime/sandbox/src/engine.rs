@@ -15,7 +15,7 @@ use crate::compile::{
 };
 use crate::gate::Gate;
 use crate::module::{Code, Origin};
-use crate::presence::Presences;
+use crate::presence::{Presence, Presences};
 use crate::slices::GuestThreads;
 use crate::state::State;
 use crate::ticker::Ticker;
@@ -161,7 +161,8 @@ impl Engine {
 
     /// Checks a module, and finds or makes code for it. Nothing of it runs. Takes milliseconds to seconds of the calling
     /// thread. With a worker, the code is that of [`Tier::Baseline`] at first, and better code takes its place when it
-    /// is there: see [`Module::wait_optimised`].
+    /// is there: see [`Module::wait_optimised`]. A tenant of which more than 32 modules in a row were refused waits up to
+    /// 128 ms before the next one is looked at, or up to its `trap_pause_ms_max`.
     ///
     /// # Errors
     ///
@@ -169,6 +170,23 @@ impl Engine {
     pub fn admit(&self, tenant: &TenantId, bytes: &[u8], limits: &Limits) -> Result<Arc<Module>, Refusal> {
         limits.validate()?;
         let presence = self.inner.presences.of(tenant, limits);
+        let pause = presence.upload_pause(limits);
+        if !pause.is_zero() {
+            tracing::warn!(%tenant, "modules are refused in a row: the next one waits {} ms", pause.as_millis());
+            thread::sleep(pause);
+        }
+        let admitted = self.admit_now(tenant, bytes, limits, Arc::clone(&presence));
+        self.inner.presences.judge_upload(tenant, &presence, admitted.is_ok());
+        admitted
+    }
+
+    fn admit_now(
+        &self,
+        tenant: &TenantId,
+        bytes: &[u8],
+        limits: &Limits,
+        presence: Arc<Presence>,
+    ) -> Result<Arc<Module>, Refusal> {
         if let Some(reason) = presence.quarantined() {
             return Err(Refusal::Quarantined { reason });
         }

@@ -94,8 +94,8 @@ impl Instance {
         self.instantiations
     }
 
-    /// Calls the function with a batch. Gives way to other tasks at every tick of the engine. A future that is dropped
-    /// before its end costs the instance, and nothing else.
+    /// Calls the function with a batch. One that takes longer than a tick of the engine goes on on a thread of the engine's.
+    /// A future that is dropped before its end costs the instance, which is gone with the next tick, and nothing else.
     ///
     /// # Errors
     ///
@@ -114,6 +114,10 @@ impl Instance {
             return Err(self.error(batch, Phase::Batch, TrapCause::Quarantined { reason }));
         }
 
+        if self.live.is_none() {
+            // A call that was dropped may be on its way to its next tick, and looks at the clock that it had.
+            self.clock = Arc::new(Clock::new());
+        }
         let (engine, account) = (self.module.engine(), self.module.presence().account());
         let mut runner = Runner::new(engine, account, &self.clock, started, self.long);
         let mut live = match self.live.take() {

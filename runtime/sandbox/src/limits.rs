@@ -71,8 +71,8 @@ pub struct Limits {
     /// The tenant's part of the cores where several tenants want more than there is: one of 200 gets twice what one of
     /// 100 does. Default 100.
     pub cpu_weight: u32,
-    /// The longest pause before the next batch of a function that keeps ending badly; pauses double up to it. 0 makes
-    /// none. Default 10,000 ms.
+    /// The longest pause before the next batch of a function that keeps ending badly; pauses double up to it. It also
+    /// bounds the pause before the next upload of a tenant whose modules keep being refused. 0 makes none. Default 10,000 ms.
     pub trap_pause_ms_max: u64,
     /// Whether the tenant's code checks every memory access by itself, with speculation barred, instead of leaving that
     /// to guard pages. Default false: it costs a half more on filters and twice as much on maps. Memory is at most 64 MiB

@@ -134,8 +134,8 @@ impl Runner {
             Some(runtime) => {
                 self.clock.set_apart(true);
                 self.apart = true;
-                let mut apart = Apart(runtime.spawn(task));
-                (&mut apart.0).await.map_err(|error| TrapCause::Engine(clean_to(&error.to_string(), 400)))?
+                let mut apart = Apart { handle: runtime.spawn(task), clock: Arc::clone(&self.clock) };
+                (&mut apart.handle).await.map_err(|error| TrapCause::Engine(clean_to(&error.to_string(), 400)))?
             }
         };
         Ok(self.done(ran))
@@ -148,11 +148,16 @@ impl Runner {
 }
 
 /// Guest code that runs apart; ended when whoever waits for it goes away.
-struct Apart<T>(JoinHandle<T>);
+struct Apart<T> {
+    handle: JoinHandle<T>,
+    clock: Arc<Clock>,
+}
 
 impl<T> Drop for Apart<T> {
     fn drop(&mut self) {
-        self.0.abort();
+        self.handle.abort();
+        // It makes way at its next tick, at which it is ended.
+        self.clock.set_apart(false);
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Mutant {
 
 /// Limits under which a guest that does the same at other cost does the same.
 pub fn ample_limits() -> Limits {
-    Limits { deadline_ms_max: 10_000, deadline_init_ms_max: 10_000, ..Limits::default() }
+    Limits { deadline_ms_max: 10_000, deadline_init_ms_max: 10_000, trap_pause_ms_max: 0, ..Limits::default() }
 }
 
 impl Guests {

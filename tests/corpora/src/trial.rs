@@ -67,6 +67,7 @@ pub struct Trial {
 /// Few resources, so that whatever uses them up is over soon: a million instructions are a thousand for each row.
 pub fn tight_limits() -> Limits {
     Limits {
+        trap_pause_ms_max: 0,
         fuel_batch_max: Some(1_000_000),
         fuel_init_max: Some(1_000_000),
         deadline_ms_max: 50,

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use expect_test::{Expect, expect};
 use weir_sandbox::{Carry, Fault, Instance, Limits, Manifest};
 
-use crate::support::{bare_wasm, batch, call, engine, i64s, tenant, wasm};
+use crate::support::{admit, bare_wasm, batch, call, engine, i64s, tenant, wasm};
 
 const MANIFEST: &str = r#"{"abi":1,"name":"f","kind":"transform","output_shape":"filter"}"#;
 const CALL: &str = r#"(func (export "weir_call_f") (param i32) (result i32) i32.const 0)"#;
 const MEMORY: &str = r#"(memory (export "memory") 1)"#;
 
 fn refusal(wasm: &[u8], limits: &Limits) -> String {
-    match engine().admit(&tenant(), wasm, limits) {
+    match engine().admit(&tenant(), wasm, &Limits { trap_pause_ms_max: 0, ..limits.clone() }) {
         Ok(module) => {
             format!("admitted: {} exports, {} bytes of memory", module.exports().len(), module.memory_bytes_min())
         }
@@ -372,11 +372,11 @@ fn a_bit_flipped_anywhere_is_refused_or_harmless() {
     let batch = batch(vec![("n", i64s([Some(1), Some(2)]))]);
     let mut cut_admitted = 0;
     for index in 0..good.len() {
-        cut_admitted += usize::from(engine().admit(&tenant(), &good[..index], &Limits::default()).is_ok());
+        cut_admitted += usize::from(admit(&good[..index]).is_ok());
         let mut bytes = good.clone();
         bytes[index] ^= 1 << (index % 8);
         // Admitted where the bit is one of a name, or makes another function of the same type.
-        let Ok(module) = engine().admit(&tenant(), &bytes, &Limits::default()) else { continue };
+        let Ok(module) = admit(&bytes) else { continue };
         let function = &module.manifest().functions[0];
         let Ok(bound) = function.bind(batch.schema(), &Carry::None, &BTreeMap::new()) else { continue };
         if let Err(error) = call(&mut Instance::new(&module, &Arc::new(bound), &Limits::default()), &batch) {

@@ -117,3 +117,26 @@ fn a_tenant_has_so_many_instances_and_others_have_theirs() {
     let error = call(&mut instance(&engine, "acme", &limits)).unwrap_err();
     assert_eq!(error.code(), "instances_limit");
 }
+
+#[test]
+fn a_tenant_whose_modules_keep_being_refused_is_slowed_down_and_no_other() {
+    let engine = Engine::new(&EngineConfig { instances_max: 8, ..EngineConfig::default() }).unwrap();
+    let hand_in = |tenant: &str, bytes: &[u8]| {
+        let started = Instant::now();
+        let admitted = engine.admit(&tenant.parse().unwrap(), bytes, &Limits::default());
+        (admitted.map(drop).map_err(|refusal| refusal.code()), started.elapsed())
+    };
+    for _ in 0..32 {
+        assert_eq!(hand_in("flood", b"no module").0, Err("not_wasm"));
+    }
+    // 1, 2, 4, … ms; sleeping takes no less.
+    let waited: Duration = (0..7).map(|_| hand_in("flood", b"no module").1).sum();
+    assert!(waited >= Duration::from_millis(127), "{waited:?}");
+    let module = wasm(MANIFEST, WORK);
+    hand_in("other", &module).0.unwrap();
+    // A good one ends it.
+    hand_in("flood", &module).0.unwrap();
+    for _ in 0..32 {
+        assert_eq!(hand_in("flood", b"no module").0, Err("not_wasm"));
+    }
+}
