@@ -9,6 +9,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 /// Exit codes: 0 done (also when drained after ctrl-C, or when the reader of standard output went away); 1 a query
 /// failed while it ran, or an attack was not withstood; 2 the command line, a query or limits file, a module or an input
 /// is wrong, and nothing ran; 130 a second ctrl-C ended it at once.
+///
+/// Modules are compiled by a process of their own, and what came of it is kept in the folder that WEIR_CODE_CACHE names
+/// (`none` keeps nothing), by default weir/code in the user's cache folder. WEIR_LOG chooses what is logged.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version)]
 pub(crate) struct Args {
