@@ -4,6 +4,7 @@ mod args;
 mod command;
 mod engine;
 mod exit;
+mod heap;
 mod live;
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == engine::COMPILE_WORKER) {
         return weir_sandbox::compile_worker();
     }
+    heap::give_back_large_blocks();
     let args = Args::parse();
     // Attacks make the host warn, which is what it should do, and would bury the report.
     let shown = if matches!(args.command, Command::Redteam(_)) { "error,weir_sandbox=off" } else { "warn,guest=info" };
