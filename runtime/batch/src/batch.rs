@@ -256,12 +256,13 @@ impl Batch {
     pub fn gathered_bytes(&self, carried: &[usize], parents: &[u32]) -> u64 {
         let carried = carried.iter().filter_map(|&index| self.columns.get(index)).map(|column| &**column);
         let system = &self.system;
-        let dynamic: [Option<&dyn Array>; 5] = [
+        let dynamic: [Option<&dyn Array>; 6] = [
             system.key.as_ref().map(|column| column as _),
             system.timestamp.as_ref().map(|column| column as _),
             system.partition.as_ref().map(|column| column as _),
             system.offset.as_ref().map(|column| column as _),
             system.headers.as_ref().map(|column| column as _),
+            system.raw.as_ref().map(|column| column as _),
         ];
         let columns = carried.chain(dynamic.into_iter().flatten());
         columns.map(|column| self.column_bytes(column, parents)).fold(0, u64::saturating_add)

@@ -1,5 +1,7 @@
 //! What a source knows of each record beside its fields.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, BinaryArray, Int32Array, Int64Array, ListArray, TimestampMicrosecondArray};
 use arrow::compute::take;
 
@@ -18,6 +20,11 @@ pub struct SystemColumns {
     pub offset: Option<Int64Array>,
     /// `_headers`: a list of (key utf8, value binary) structs.
     pub headers: Option<ListArray>,
+    /// The topic, or file, that all of the batch's records came from.
+    pub origin: Option<Arc<str>>,
+    /// Each record's bytes as they came, kept by a source only where somebody downstream may want them back: where a
+    /// record can become a dead letter.
+    pub raw: Option<BinaryArray>,
 }
 
 /// A system column that a guest may read as it reads a field.
@@ -68,7 +75,7 @@ impl SystemColumns {
     /// The column, where the source filled it.
     pub fn get(&self, column: SystemColumn) -> Option<ArrayRef> {
         fn dynamic<A: Array + Clone + 'static>(array: &Option<A>) -> Option<ArrayRef> {
-            array.as_ref().map(|array| std::sync::Arc::new(array.clone()) as ArrayRef)
+            array.as_ref().map(|array| Arc::new(array.clone()) as ArrayRef)
         }
         match column {
             SystemColumn::Key => dynamic(&self.key),
@@ -86,6 +93,7 @@ impl SystemColumns {
             ("_partition", self.partition.as_ref().map(Array::len)),
             ("_offset", self.offset.as_ref().map(Array::len)),
             ("_headers", self.headers.as_ref().map(Array::len)),
+            ("raw", self.raw.as_ref().map(Array::len)),
         ];
         for (name, length) in lengths {
             if let Some(found) = length.filter(|&found| found != rows) {
@@ -111,6 +119,8 @@ impl SystemColumns {
             partition: gather(&self.partition, rows)?,
             offset: gather(&self.offset, rows)?,
             headers: gather(&self.headers, rows)?,
+            origin: self.origin.clone(),
+            raw: gather(&self.raw, rows)?,
         })
     }
 }

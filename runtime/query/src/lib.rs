@@ -58,5 +58,6 @@ pub use run::{
     Series, SinkOverrides, SinkProgress, SourceProgress, StageError, StageProgress, Summary,
 };
 pub use source::{
-    FileSource, Origin, SEED_BATCH_ROWS, Source, SourceBatch, SourceError, nexmark_schema, seed_batch, seed_schema,
+    FileSource, GroupOffsets, Origin, Partition, PositionKeeper, Positions, Revoking, SEED_BATCH_ROWS, Source,
+    SourceBatch, SourceError, SourceEvent, nexmark_schema, seed_batch, seed_schema,
 };

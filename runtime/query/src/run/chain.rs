@@ -19,7 +19,7 @@ use super::summary::Ending;
 use super::trace_ids::TraceIds;
 use super::waiting::{millis, sleep_or_stop};
 use crate::file::{ErrorPolicy, Node, Plan};
-use crate::source::{Origin, Source, SourceBatch, SourceError};
+use crate::source::{Origin, Source, SourceBatch, SourceError, SourceEvent};
 
 /// Batches that may wait between the sources and the stages, for each source.
 const SOURCE_QUEUE_BATCHES: usize = 2;
@@ -111,6 +111,13 @@ impl Chain {
             };
             let Some((source, read)) = message else { break };
             let read = read.map_err(|error| Cause::Source { name: self.source_name(source), source: error })?;
+            let read = match read {
+                SourceEvent::Batch(read) => read,
+                SourceEvent::Revoking(_revoking) => {
+                    self.commit().await?;
+                    continue;
+                }
+            };
             self.wait_for_held(reached.get(source).map_or(&[], Vec::as_slice), &mut next_commit).await?;
             self.take_in(source, read).await?;
             // Under load a batch is always waiting, so that the time-out above never comes.
@@ -183,7 +190,7 @@ impl Chain {
 
     /// Takes one batch through every stage and into every sink's queue.
     async fn take_in(&mut self, source: usize, read: SourceBatch) -> Result<(), Cause> {
-        let SourceBatch { batch, bad, bytes, origin } = read;
+        let SourceBatch { batch, bad, bytes, origin, positions: _ } = read;
         if let Some(counters) = self.counters.sources.get(source) {
             counters.records.add((batch.rows() + bad.len()) as u64);
             counters.bytes.add(bytes);

@@ -3,10 +3,10 @@
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::source::{Source, SourceBatch, SourceError};
+use crate::source::{Source, SourceError, SourceEvent};
 
 /// What a source's task hands on.
-pub(crate) type FromSource = (usize, Result<SourceBatch, SourceError>);
+pub(crate) type FromSource = (usize, Result<SourceEvent, SourceError>);
 
 /// Reading tasks, ended with the query whichever way it ends.
 pub(crate) struct Readers(pub(crate) Vec<JoinHandle<()>>);
@@ -38,7 +38,7 @@ pub(crate) async fn read(
         };
         let message = match next {
             Ok(None) => return,
-            Ok(Some(batch)) => Ok(batch),
+            Ok(Some(event)) => Ok(event),
             Err(error) => Err(error),
         };
         let failed = message.is_err();

@@ -8,7 +8,7 @@ use weir_batch::arrow::array::{
 };
 use weir_batch::{Batch, BatchError, DataType, Field, Schema, SystemColumns};
 
-use super::{Source, SourceBatch, SourceError};
+use super::{Partition, Positions, Source, SourceBatch, SourceError, SourceEvent};
 
 /// Rows of a seed batch.
 pub const SEED_BATCH_ROWS: usize = 1000;
@@ -38,13 +38,12 @@ pub fn seed_batch() -> Result<Batch, BatchError> {
     let name: ArrayRef = Arc::new(StringArray::from_iter_values(numbers.clone().map(|i| format!("record_{i}"))));
     let value: ArrayRef = Arc::new(Float64Array::from_iter_values(numbers.clone().map(|i| i as f64 * 1.5)));
     let system = SystemColumns {
-        key: None,
         timestamp: Some(TimestampMicrosecondArray::from_iter_values(
             numbers.clone().map(|i| (1_640_995_200_000 + 1000 * i) * 1000),
         )),
         partition: Some(Int32Array::from_value(0, SEED_BATCH_ROWS)),
         offset: Some(Int64Array::from_iter_values(numbers)),
-        headers: None,
+        ..SystemColumns::default()
     };
     Batch::new(Arc::new(seed_schema()?), vec![id, name, value])?.with_system(system)
 }
@@ -52,12 +51,30 @@ pub fn seed_batch() -> Result<Batch, BatchError> {
 /// Hands out the template's columns, shared, as many times as asked.
 pub(crate) struct GeneratorSource {
     template: Batch,
-    left: u64,
+    batches: u64,
+    next: u64,
+}
+
+/// The one partition of a generated stream.
+pub(super) fn generated() -> Partition {
+    Partition { origin: "generated".into(), number: 0 }
+}
+
+/// Where a generated stream is to go on; 0 without a position.
+pub(super) fn generated_position(positions: &Positions) -> Result<u64, SourceError> {
+    let mut next = 0;
+    for (partition, position) in positions.iter() {
+        if *partition != generated() {
+            return Err(SourceError::Moved { kept: partition.clone(), found: "a generated stream now".to_owned() });
+        }
+        next = u64::try_from(position).unwrap_or(0);
+    }
+    Ok(next)
 }
 
 impl GeneratorSource {
     pub(crate) fn new(batches: u64) -> Result<GeneratorSource, BatchError> {
-        Ok(GeneratorSource { template: seed_batch()?, left: batches })
+        Ok(GeneratorSource { template: seed_batch()?, batches, next: 0 })
     }
 }
 
@@ -67,11 +84,20 @@ impl Source for GeneratorSource {
         self.template.schema()
     }
 
-    async fn next(&mut self) -> Result<Option<SourceBatch>, SourceError> {
-        if self.left == 0 {
+    async fn seek(&mut self, positions: &Positions) -> Result<(), SourceError> {
+        self.next = generated_position(positions)? / SEED_BATCH_ROWS as u64;
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Option<SourceEvent>, SourceError> {
+        if self.next >= self.batches {
             return Ok(None);
         }
-        self.left -= 1;
-        Ok(Some(SourceBatch { batch: self.template.clone(), bad: Vec::new(), bytes: 0, origin: None }))
+        self.next += 1;
+        // Batches are taken whole or not at all, so that a position is always at the beginning of one.
+        let position = i64::try_from(self.next.saturating_mul(SEED_BATCH_ROWS as u64)).unwrap_or(i64::MAX);
+        let positions = Positions::from_iter([(generated(), position)]);
+        let batch = self.template.clone();
+        Ok(Some(SourceEvent::Batch(SourceBatch { batch, bad: Vec::new(), bytes: 0, origin: None, positions })))
     }
 }

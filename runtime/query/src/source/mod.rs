@@ -3,6 +3,7 @@
 mod file;
 mod generator;
 mod nexmark;
+mod position;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,16 +18,73 @@ pub use file::FileSource;
 pub(crate) use generator::GeneratorSource;
 pub use generator::{SEED_BATCH_ROWS, seed_batch, seed_schema};
 pub use nexmark::nexmark_schema;
+pub use position::{Partition, Positions};
 
-/// A stream of batches with a position. Owned by its query, read by one task.
+/// A stream of batches with positions. Owned by its query, read by one task.
 #[async_trait]
 pub trait Source: Send {
     /// The schema of every batch.
     fn schema(&self) -> &Arc<Schema>;
 
-    /// The next batch, or `None` at the end of the stream, for good. Cancelling the call must lose no record that a
+    /// Goes to these positions. Called once at most, and before the first [`Source::next`]. What they do not name is
+    /// read from where it would have been.
+    ///
+    /// # Errors
+    ///
+    /// Positions that are none of this source's, or a source that cannot be read again.
+    async fn seek(&mut self, positions: &Positions) -> Result<(), SourceError>;
+
+    /// What comes next, or `None` at the end of the stream, for good. Cancelling the call must lose no record that a
     /// later call could not still return, unless the query ends.
-    async fn next(&mut self) -> Result<Option<SourceBatch>, SourceError>;
+    async fn next(&mut self) -> Result<Option<SourceEvent>, SourceError>;
+
+    /// Where the source's own system keeps positions, if it does; may be asked from another task while `next` waits.
+    fn keeper(&self) -> Option<Arc<dyn PositionKeeper>> {
+        None
+    }
+
+    /// Whether the source wants [`Source::next`] to be called while the query pauses: it gives no batches then, only
+    /// other events. Any other source is simply left alone.
+    fn pause(&mut self, _paused: bool) -> bool {
+        false
+    }
+}
+
+/// A system that keeps the positions of a source's readers, such as a Kafka consumer group.
+#[async_trait]
+pub trait PositionKeeper: Send + Sync {
+    /// Keeps these positions. Returning means that a reader which starts now starts there.
+    async fn commit(&self, positions: &Positions) -> Result<(), SourceError>;
+
+    /// The positions as Kafka's transactions take them, with the group that they are for.
+    fn of_transaction(&self, positions: &Positions) -> Result<GroupOffsets, SourceError>;
+
+    /// The end of each partition that is read here, as far as it is known: the offset that its next record will get.
+    fn ends(&self) -> Positions;
+}
+
+/// What a Kafka transaction commits of a source.
+pub type GroupOffsets = (rdkafka::TopicPartitionList, rdkafka::consumer::ConsumerGroupMetadata);
+
+/// What a source has to say.
+#[derive(Debug)]
+pub enum SourceEvent {
+    /// Records.
+    Batch(SourceBatch),
+    /// Partitions are about to be read by somebody else. All batches of theirs came before this. Whoever reads the
+    /// source commits what it took of them, and then lets go of this.
+    Revoking(Revoking),
+}
+
+/// Partitions that go to another reader as soon as this is dropped.
+#[derive(Debug)]
+pub struct Revoking {
+    /// The partitions.
+    pub partitions: Vec<Partition>,
+    /// They are somebody else's already: their positions cannot be committed any more.
+    pub lost: bool,
+    /// Dropped with this, which is what the source waits for.
+    pub done: tokio::sync::oneshot::Sender<()>,
 }
 
 /// What a source read at once.
@@ -40,6 +98,8 @@ pub struct SourceBatch {
     pub bytes: u64,
     /// The file that they come from, where there is one.
     pub origin: Option<Origin>,
+    /// Where the next records will be read, of the partitions that these come from.
+    pub positions: Positions,
 }
 
 /// Where a batch was read.
@@ -73,6 +133,22 @@ pub enum SourceError {
     /// A generated batch does not hold together.
     #[error(transparent)]
     Batch(#[from] BatchError),
+    /// The positions to begin at are not this source's.
+    #[error("positions were kept for {kept}, which is {found}: begin anew without them, or put it back")]
+    Moved {
+        /// The partition that they were kept for.
+        kept: Partition,
+        /// What stands there now.
+        found: String,
+    },
+    /// Records that are gone once they are read.
+    #[error("{what} cannot be read again from a position: it is {found}")]
+    NotSeekable {
+        /// The source's file.
+        what: String,
+        /// What it is.
+        found: &'static str,
+    },
     /// The thread that read the file ended without an answer.
     #[error("the reading thread ended: {0}")]
     Thread(String),
@@ -83,6 +159,7 @@ impl SourceError {
     pub fn fault(&self) -> Fault {
         match self {
             SourceError::Io { .. } | SourceError::Format { .. } => Fault::External,
+            SourceError::Moved { .. } | SourceError::NotSeekable { .. } => Fault::Tenant,
             SourceError::Batch(_) | SourceError::Thread(_) => Fault::Internal,
         }
     }

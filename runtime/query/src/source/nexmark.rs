@@ -9,7 +9,8 @@ use nexmark::event::{Auction, Bid, Event, EventType, Person};
 use weir_batch::arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use weir_batch::{Batch, BatchError, DataType, Field, Schema, SystemColumns};
 
-use super::{Source, SourceBatch, SourceError};
+use super::generator::{generated, generated_position};
+use super::{Positions, Source, SourceBatch, SourceError, SourceEvent};
 use crate::file::NexmarkStream;
 
 /// The fields of a Nexmark stream, under the benchmark's names.
@@ -105,7 +106,20 @@ impl Source for NexmarkSource {
         &self.schema
     }
 
-    async fn next(&mut self) -> Result<Option<SourceBatch>, SourceError> {
+    /// Makes the records before the position again, and drops them: a million a second.
+    async fn seek(&mut self, positions: &Positions) -> Result<(), SourceError> {
+        let mut skip = generated_position(positions)?.min(self.left);
+        self.left -= skip;
+        while skip > 0 {
+            let rows = usize::try_from(skip).unwrap_or(usize::MAX).min(self.records_max);
+            skip -= rows as u64;
+            self.batch(rows)?;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Option<SourceEvent>, SourceError> {
         let rows = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.records_max);
         if rows == 0 {
             return Ok(None);
@@ -113,7 +127,9 @@ impl Source for NexmarkSource {
         self.left -= rows as u64;
         // Generating takes about a microsecond a record: other tasks get their turn between batches.
         tokio::task::yield_now().await;
-        Ok(Some(SourceBatch { batch: self.batch(rows)?, bad: Vec::new(), bytes: 0, origin: None }))
+        let batch = self.batch(rows)?;
+        let positions = Positions::from_iter([(generated(), self.next_offset)]);
+        Ok(Some(SourceEvent::Batch(SourceBatch { batch, bad: Vec::new(), bytes: 0, origin: None, positions })))
     }
 }
 
