@@ -66,6 +66,9 @@ pub enum SinkError {
         /// The file.
         path: PathBuf,
     },
+    /// A sink that publishes in one step was asked to do it in two.
+    #[error("the sink cannot make its output durable first and visible later")]
+    OneStep,
     /// The sink failed before.
     #[error("the sink failed before and takes nothing more")]
     AfterError,
@@ -104,7 +107,7 @@ impl SinkError {
                 Fault::External
             }
             SinkError::Encode(error) if error.io().is_some() => Fault::External,
-            SinkError::Encode(_) | SinkError::AfterError | SinkError::AfterClose | SinkError::Ended => Fault::Internal,
+            SinkError::Encode(_) | SinkError::OneStep | SinkError::AfterError | SinkError::AfterClose | SinkError::Ended => Fault::Internal,
         }
     }
 

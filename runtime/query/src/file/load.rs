@@ -96,8 +96,8 @@ fn check(
     }
     let sources = source::read(&mut root, &mut names, &mut paths, problems);
     let stages = stage::read(&mut root, &mut names, &mut paths, &ceiling, problems);
-    let delivery = root.section("delivery", settings::delivery).unwrap_or_default();
-    let sinks = sink::read(&mut root, &mut names, &mut paths, delivery.commit_every.is_some(), problems);
+    let delivery = root.section("delivery", |table| settings::delivery(table, &mut paths, problems)).unwrap_or_default();
+    let sinks = sink::read(&mut root, &mut names, &mut paths, &delivery, problems);
     let batching = root.section("batching", settings::batching).unwrap_or_default();
     let dead_letters_item = root.optional("dead_letters");
     let has_dead_letters = dead_letters_item.is_some();
@@ -225,6 +225,7 @@ fn stage_plan(draft: StageDraft<'_>, (inputs, bound): (Inputs, Option<BoundStage
         bound: bound.bound?,
         schema: bound.output?,
         on_error: draft.on_error,
+        retry: draft.retry,
         isolation: draft.isolation,
         limits: draft.limits,
     })
@@ -237,5 +238,6 @@ fn sink_plan(draft: SinkDraft<'_>, (inputs, schema): Inputs) -> Option<SinkPlan>
         config: draft.config?,
         schema: schema?,
         queue_batches_max: draft.queue_batches_max,
+        retry: draft.retry,
     })
 }

@@ -23,6 +23,7 @@ mod names;
 mod paths;
 mod plan;
 mod problem;
+mod retry;
 mod schema;
 mod settings;
 mod sink;
@@ -37,6 +38,6 @@ mod together;
 pub use folders::{Denied, Folders};
 pub use limits_file::{LimitsFile, TenantLimits};
 pub use plan::{
-    Batching, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan,
+    Batching, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
 };
 pub use problem::{Problem, QueryFileError};

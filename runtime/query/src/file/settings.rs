@@ -1,12 +1,12 @@
 //! Reading `[delivery]`, `[batching]` and `[dead_letters]`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::paths::Paths;
 use super::plan::{Batching, Delivery, Guarantee};
 use super::problem::Problems;
-use super::table::{Item, Table};
+use super::table::Table;
 
 /// The longest time between two commits: a day. Whoever wants a longer one wants one commit at the end.
 const COMMIT_MS_MAX: u64 = 86_400_000;
@@ -18,24 +18,26 @@ const DELAY_MS_MAX: u64 = 3_600_000;
 const RECORDS_MAX: u64 = 1_000_000;
 
 /// Reads `[delivery]`.
-pub(super) fn delivery(mut table: Table<'_>) -> Delivery {
-    if let Some(item) = table.optional("guarantee") {
-        guarantee(&item);
-    }
+pub(super) fn delivery(mut table: Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> Delivery {
+    let guarantees = [("at_least_once", Guarantee::AtLeastOnce), ("exactly_once", Guarantee::ExactlyOnce)];
+    let guarantee = table.optional("guarantee").and_then(|item| item.choice(&guarantees)).unwrap_or_default();
     let commit_ms = table.optional("commit_ms").and_then(|item| item.integer(1..=COMMIT_MS_MAX));
+    let state = table.optional("state").and_then(|item| {
+        let written = item.text()?;
+        // What is written there is a file in it.
+        let manifest = paths.output(&item.place, &format!("{written}/manifest"), false, problems)?;
+        manifest.parent().map(Path::to_owned)
+    });
+    let transactional_id = table.optional("transactional_id").and_then(|item| {
+        let id = item.text()?;
+        if id.is_empty() {
+            item.error("must not be empty", "leave it out: it is made of tenant and query then");
+            return None;
+        }
+        Some(id.to_owned())
+    });
     table.finish("`delivery`");
-    Delivery { guarantee: Guarantee::AtLeastOnce, commit_every: commit_ms.map(Duration::from_millis) }
-}
-
-fn guarantee(item: &Item<'_>) {
-    let choices = [("at_least_once", true), ("exactly_once", false)];
-    if item.choice(&choices) == Some(false) {
-        item.error(
-            "`exactly_once` is not supported for these sources and sinks: their positions and their output cannot be \
-             committed in one step",
-            "use `at_least_once`, under which a crash can repeat records but loses none",
-        );
-    }
+    Delivery { guarantee, commit_every: commit_ms.map(Duration::from_millis), state, transactional_id }
 }
 
 /// Reads `[batching]`.

@@ -9,7 +9,9 @@ use weir_sinks::{FileSinkConfig, IfExists, SinkConfig, SinkError, StdoutFormat, 
 
 use super::names::{self, Names};
 use super::paths::Paths;
+use super::plan::{Delivery, Guarantee, Retry};
 use super::problem::{Place, Problems, clip};
+use super::retry;
 use super::stage::{self, Input};
 use super::table::Table;
 
@@ -20,6 +22,7 @@ pub(super) struct SinkDraft<'a> {
     pub(super) config: Option<SinkConfig>,
     pub(super) input: Input<'a>,
     pub(super) queue_batches_max: usize,
+    pub(super) retry: Option<Retry>,
 }
 
 /// Enough that a sink which pauses for an fsync does not stop the others; few enough that memory stays bounded.
@@ -44,12 +47,12 @@ enum Kind {
     Count,
 }
 
-/// Reads every sink. `commits` says whether the query commits before its end.
+/// Reads every sink. What is promised decides how files are named.
 pub(super) fn read<'a>(
     root: &mut Table<'a>,
     names: &mut Names,
     paths: &mut Paths<'_>,
-    commits: bool,
+    delivery: &Delivery,
     problems: &Problems,
 ) -> Vec<SinkDraft<'a>> {
     let help = "write for example `[sinks.table]` with `kind = \"stdout\"`";
@@ -63,7 +66,7 @@ pub(super) fn read<'a>(
         names::check(name, &item.place, problems);
         names.claim(name, "sink", &item.place, problems);
         let Some(table) = item.table() else { continue };
-        sinks.push(sink(name, table, paths, commits, problems));
+        sinks.push(sink(name, table, paths, delivery, problems));
     }
     warn_of_tables(&sinks, problems);
     sinks
@@ -84,13 +87,14 @@ fn sink<'a>(
     name: &str,
     mut table: Table<'a>,
     paths: &mut Paths<'_>,
-    commits: bool,
+    delivery: &Delivery,
     problems: &Problems,
 ) -> SinkDraft<'a> {
     let place = table.place.clone();
     let kind = table.required("kind", "use one of `stdout`, `file`, `count`");
     let kind = kind.and_then(|item| item.choice(&KINDS));
     let input = stage::input(&mut table);
+    let retry = retry::of_sink(&mut table);
     let queue_batches_max = table.optional("queue_batches_max").and_then(|item| item.integer(1..=QUEUE_BATCHES_MAX));
     let config = match kind {
         None => None,
@@ -98,7 +102,7 @@ fn sink<'a>(
             paths.stdout(&place, problems);
             stdout(&mut table)
         }
-        Some(Kind::File) => file(&mut table, paths, commits, problems),
+        Some(Kind::File) => file(&mut table, paths, delivery, problems),
         Some(Kind::Count) => Some(SinkConfig::Count),
     };
     match kind {
@@ -114,6 +118,7 @@ fn sink<'a>(
         config,
         input,
         queue_batches_max: size(queue_batches_max.unwrap_or(QUEUE_BATCHES_DEFAULT)),
+        retry,
     }
 }
 
@@ -134,7 +139,7 @@ fn stdout(table: &mut Table<'_>) -> Option<SinkConfig> {
     Some(SinkConfig::Stdout(StdoutSinkConfig { format: format?, rows_max }))
 }
 
-fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, commits: bool, problems: &Problems) -> Option<SinkConfig> {
+fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, delivery: &Delivery, problems: &Problems) -> Option<SinkConfig> {
     let path_item = table.required("path", "name the file, for example `path = \"out/late.parquet\"`");
     let format_item = table.optional("format");
     let formats: Vec<_> = Format::ALL.into_iter().map(|format| (format.name(), format)).collect();
@@ -161,14 +166,18 @@ fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, commits: bool, problems: &
         Some(item) => item.choice(&choices),
     };
     let (path_item, written) = path_item.zip(written)?;
+    let exactly_once = delivery.guarantee == Guarantee::ExactlyOnce;
     let mut config = FileSinkConfig {
         path: paths.resolve(written),
         // What is missing has been reported; the checks below do not depend on it.
         format: format.unwrap_or(Format::JsonLines),
         rotate_bytes_max,
         rotate_after: rotate_ms_max.map(Duration::from_millis),
-        // Each commit publishes a file, and a second one needs another name.
-        numbered: commits,
+        // Each commit publishes a file, and a second one needs another name. So does the next run of a query whose
+        // output is to go on where the last one's ended.
+        numbered: delivery.commit_every.is_some() || exactly_once,
+        held_until_flush: exactly_once,
+        number_min: 1,
         if_exists: if_exists.unwrap_or_default(),
     };
     if let Err(SinkError::Config { key, reason }) = config.validate() {

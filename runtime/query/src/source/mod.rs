@@ -155,6 +155,16 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// Whether opening the source again may help.
+    pub fn retryable(&self) -> bool {
+        false
+    }
+
+    /// Whether positions were not kept because somebody else reads the partitions now.
+    pub fn is_lost(&self) -> bool {
+        false
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
