@@ -57,10 +57,12 @@ pub enum SinkError {
     #[error("the reader of the standard output is gone")]
     ReaderGone,
     /// Kafka refused, or did not answer.
-    #[error("cannot write to topic `{topic}`: {source}")]
+    #[error("cannot write to topic `{topic}`{}: {source}", partition.map_or(String::new(), |p| format!(", partition {p}")))]
     Kafka {
-        /// The topic.
+        /// The topic. In a transaction it may be that of another sink, whose record was lost.
         topic: String,
+        /// The partition, where a record was lost that had one already.
+        partition: Option<i32>,
         /// What went wrong.
         source: KafkaProblem,
     },

@@ -12,7 +12,7 @@ use weir_batch::{Batch, Schema};
 use super::bytes::Bytes;
 use super::headers::PassedHeaders;
 use super::producer::Record;
-use super::{KafkaKey, KafkaPartitioner, KafkaProblem, KafkaSinkConfig, KafkaTimestamp, KafkaValue};
+use super::{KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue};
 use crate::SinkError;
 
 /// The name of the header that carries a W3C trace context.
@@ -95,7 +95,7 @@ impl Layout {
     pub(super) fn send(
         &mut self,
         batch: &Batch,
-        mut send: impl FnMut(Record<'_>) -> Result<(), KafkaProblem>,
+        mut send: impl FnMut(Record<'_>) -> Result<(), SinkError>,
     ) -> Result<u64, SinkError> {
         let topic = Arc::clone(&self.topic);
         let system = batch.system();
@@ -149,7 +149,7 @@ impl Layout {
             record.partition =
                 partitions.filter(|column| column.is_valid(physical)).map(|column| column.value(physical));
             record.headers = headers(passed.as_ref(), &columns, trace.as_deref(), physical, &mut header_digits);
-            send(record).map_err(|source| SinkError::Kafka { topic: topic.to_string(), source })?;
+            send(record)?;
         }
         Ok(sent)
     }

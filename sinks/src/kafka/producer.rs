@@ -40,7 +40,8 @@ pub(super) struct ProducerSettings {
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) topic: String,
-    pub(super) partition: i32,
+    /// None for one that had not been given one.
+    pub(super) partition: Option<i32>,
     pub(super) code: Code,
 }
 
@@ -90,7 +91,8 @@ impl ProducerContext for Deliveries {
         let mut first = Deliveries::lock(&self.first_failure);
         if first.is_none() {
             let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
-            *first = Some(Failure { topic: record.topic().to_owned(), partition: record.partition(), code });
+            let partition = Some(record.partition()).filter(|partition| *partition >= 0);
+            *first = Some(Failure { topic: record.topic().to_owned(), partition, code });
         }
         self.failed.store(true, Ordering::Release);
     }
@@ -254,6 +256,12 @@ impl Producer {
             return Err(self.explain(failure.code));
         }
         if stop.load(Ordering::Acquire) { Err(KafkaProblem::Abandoned) } else { Ok(()) }
+    }
+
+    /// As [`Producer::check`], after taking in what there is.
+    pub(super) fn check_served(&self, stop: &AtomicBool) -> Result<(), KafkaProblem> {
+        self.serve();
+        self.check(stop)
     }
 
     /// The first record that was lost.

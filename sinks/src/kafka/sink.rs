@@ -72,7 +72,7 @@ impl KafkaSink {
         };
         let layout = Layout::new(&config, schema)?;
         let outlet = off_thread(move || {
-            let failed = |source| SinkError::Kafka { topic: config.topic.clone(), source };
+            let failed = |source| SinkError::Kafka { topic: config.topic.clone(), partition: None, source };
             let producer = Producer::create(&config.connection, &settings).map_err(failed)?;
             producer.check_topic(&config.topic, config.open_timeout).map_err(failed)?;
             Ok(Outlet::Own(producer))
@@ -123,34 +123,25 @@ impl Inner {
         }
     }
 
-    fn failed(&self) -> impl Fn(KafkaProblem) -> SinkError + use<> {
-        let topic = Arc::clone(self.layout.topic());
-        move |source| SinkError::Kafka { topic: topic.to_string(), source }
-    }
-
     fn write(&mut self, batch: &Batch) -> Result<(), SinkError> {
         check_schema(&self.schema, batch)?;
-        let failed = self.failed();
         let Inner { layout, outlet, stop, bytes, .. } = self;
+        let topic = Arc::clone(layout.topic());
         let mut send_all = |producer: &Producer| {
-            producer.serve();
-            producer.check(stop).map_err(&failed)?;
+            producer.check_served(stop).map_err(|problem| failed(producer, &topic, problem))?;
             let mut sent = 0_u32;
             layout.send(batch, |record| {
                 // Reports are taken in as they come, so that they do not pile up.
                 sent = sent.wrapping_add(1);
-                if sent.is_multiple_of(1024) {
-                    producer.serve();
-                    producer.check(stop)?;
-                }
-                producer.send(record, stop)
+                let served = if sent.is_multiple_of(1024) { producer.check_served(stop) } else { Ok(()) };
+                served.and_then(|()| producer.send(record, stop)).map_err(|problem| failed(producer, &topic, problem))
             })
         };
         let written = match outlet {
             Outlet::Own(producer) => send_all(producer)?,
             Outlet::Shared(_) if batch.is_empty() => 0,
             Outlet::Shared(membership) => {
-                let transaction = membership.enter().map_err(&failed)?;
+                let transaction = membership.enter().map_err(|problem| of_topic(&topic, problem))?;
                 let written = send_all(transaction.producer())?;
                 transaction.all_written();
                 written
@@ -162,15 +153,28 @@ impl Inner {
 
     fn flush(&mut self) -> Result<(), SinkError> {
         if let Outlet::Shared(membership) = &self.outlet {
-            membership.check().map_err(self.failed())?;
+            membership.check().map_err(|problem| of_topic(self.layout.topic(), problem))?;
         }
-        self.producer().await_deliveries(&self.stop).map_err(self.failed())
+        let delivered = self.producer().await_deliveries(&self.stop);
+        delivered.map_err(|problem| failed(self.producer(), self.layout.topic(), problem))
     }
 
     fn tick(&mut self) -> Result<(), SinkError> {
-        self.producer().serve();
-        self.producer().check(&self.stop).map_err(self.failed())
+        let served = self.producer().check_served(&self.stop);
+        served.map_err(|problem| failed(self.producer(), self.layout.topic(), problem))
     }
+}
+
+/// The problem, told of the record that was lost first where there is one.
+fn failed(producer: &Producer, topic: &str, source: KafkaProblem) -> SinkError {
+    match producer.failure() {
+        Some(lost) => SinkError::Kafka { topic: lost.topic, partition: lost.partition, source },
+        None => of_topic(topic, source),
+    }
+}
+
+fn of_topic(topic: &str, source: KafkaProblem) -> SinkError {
+    SinkError::Kafka { topic: topic.to_owned(), partition: None, source }
 }
 
 #[async_trait]

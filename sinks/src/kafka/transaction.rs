@@ -158,7 +158,7 @@ impl KafkaTransactions {
         let (shared, config) = (Arc::clone(&self.shared), config.clone());
         let membership = off_thread(move || {
             let checked = shared.producer.check_topic(&config.topic, config.open_timeout);
-            checked.map_err(|source| SinkError::Kafka { topic: config.topic.clone(), source })?;
+            checked.map_err(|source| SinkError::Kafka { topic: config.topic.clone(), partition: None, source })?;
             Ok(Membership { shared, transaction: None })
         });
         Ok(KafkaSink::in_transaction(layout, schema, membership.await?))
