@@ -5,7 +5,8 @@ use std::sync::Arc;
 use weir_batch::Schema;
 
 use crate::{
-    CountingSink, FileSink, FileSinkConfig, MemoryHandle, MemorySink, Sink, SinkError, StdoutSink, StdoutSinkConfig,
+    CountingSink, FileSink, FileSinkConfig, KafkaSink, KafkaSinkConfig, MemoryHandle, MemorySink, Sink, SinkError,
+    StdoutSink, StdoutSinkConfig,
 };
 
 /// The settings of any sink.
@@ -15,6 +16,8 @@ pub enum SinkConfig {
     Stdout(StdoutSinkConfig),
     /// A file, or numbered files.
     File(FileSinkConfig),
+    /// A Kafka topic, without transactions: a sink that writes in one is made by [`crate::KafkaTransactions::sink`].
+    Kafka(Box<KafkaSinkConfig>),
     /// Memory, read through the handle.
     Memory(MemoryHandle),
     /// Nothing: batches are counted and dropped.
@@ -22,7 +25,8 @@ pub enum SinkConfig {
 }
 
 impl SinkConfig {
-    /// Checks what can be checked without opening anything.
+    /// Checks what can be checked without opening anything, and without a schema: for Kafka see also
+    /// [`KafkaSinkConfig::validate`].
     ///
     /// # Errors
     ///
@@ -30,6 +34,7 @@ impl SinkConfig {
     pub fn validate(&self) -> Result<(), SinkError> {
         match self {
             SinkConfig::File(config) => config.validate(),
+            SinkConfig::Kafka(config) => config.validate_settings(),
             SinkConfig::Stdout(_) | SinkConfig::Memory(_) | SinkConfig::Count => Ok(()),
         }
     }
@@ -43,6 +48,7 @@ impl SinkConfig {
         Ok(match self {
             SinkConfig::Stdout(config) => Box::new(StdoutSink::open(config, schema).await?),
             SinkConfig::File(config) => Box::new(FileSink::open(config, schema).await?),
+            SinkConfig::Kafka(config) => Box::new(KafkaSink::open(config, schema).await?),
             SinkConfig::Memory(handle) => Box::new(MemorySink::new(schema, handle.clone())),
             SinkConfig::Count => Box::new(CountingSink::new(schema)),
         })

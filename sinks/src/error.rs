@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use weir_batch::format::FormatError;
 
+use crate::KafkaProblem;
+
 /// A sink that could not be opened, or that takes nothing more.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
@@ -54,6 +56,16 @@ pub enum SinkError {
     /// Whoever read the standard output has closed it: the end of the work, not a failure of it.
     #[error("the reader of the standard output is gone")]
     ReaderGone,
+    /// Kafka refused, or did not answer.
+    #[error("cannot write to topic `{topic}`{}: {source}", partition.map_or(String::new(), |p| format!(", partition {p}")))]
+    Kafka {
+        /// The topic. In a transaction it may be that of another sink, whose record was lost.
+        topic: String,
+        /// The partition, where a record was lost that had one already.
+        partition: Option<i32>,
+        /// What went wrong.
+        source: KafkaProblem,
+    },
     /// A batch could not be encoded.
     #[error(transparent)]
     Encode(FormatError),
@@ -103,6 +115,7 @@ impl SinkError {
             SinkError::Io { .. } | SinkError::Full { .. } | SinkError::Stdout(_) | SinkError::ReaderGone => {
                 Fault::External
             }
+            SinkError::Kafka { source, .. } => source.fault(),
             SinkError::Encode(error) if error.io().is_some() => Fault::External,
             SinkError::Encode(_) | SinkError::AfterError | SinkError::AfterClose | SinkError::Ended => Fault::Internal,
         }
@@ -113,6 +126,7 @@ impl SinkError {
     pub fn retryable(&self) -> bool {
         match self {
             SinkError::Full { .. } => true,
+            SinkError::Kafka { source, .. } => source.retryable(),
             SinkError::Io { source, .. } => matches!(
                 source.kind(),
                 io::ErrorKind::Interrupted

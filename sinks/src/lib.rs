@@ -42,6 +42,15 @@
 //! **[`FileSink`]**: a file, or a row of numbered ones, each of which appears whole or not at all. Holds one open file
 //! and what its encoder buffers (for Parquet about 16 MiB). A flush costs two syncs.
 //!
+//! **[`KafkaSink`]**: messages of a topic, acknowledged by all in-sync replicas. Holds a producer with its threads, and
+//! up to 64 MiB of records that are on their way. A flush waits for the last acknowledgement.
+//!
+//! **[`KafkaTransactions`]**: one transactional producer that the sinks of a query write through, so that their records
+//! and the positions of the sources become visible in one step. Lives until its first error, then is opened again.
+//!
+//! **[`KafkaConnection`]**: brokers, and those of librdkafka's options that a query file may set: none that reads a file,
+//! runs a command, loads code or weakens a delivery guarantee. Sources use it too.
+//!
 //! **[`StdoutSink`]**: a table, JSON lines or CSV for the standard output.
 //!
 //! **[`MemorySink`]** keeps batches for tests, **[`CountingSink`]** counts and drops them.
@@ -54,6 +63,7 @@ pub mod conformance;
 mod counting;
 mod error;
 mod file;
+mod kafka;
 mod memory;
 mod phase;
 mod sink;
@@ -64,6 +74,11 @@ pub use config::SinkConfig;
 pub use counting::CountingSink;
 pub use error::{Fault, SinkError};
 pub use file::{FileSink, FileSinkConfig, IfExists};
+pub use kafka::{
+    KafkaCompression, KafkaConnection, KafkaConnectionError, KafkaKey, KafkaOption, KafkaPartitioner, KafkaProblem,
+    KafkaSide, KafkaSink, KafkaSinkConfig, KafkaTimestamp, KafkaTransactions, KafkaValue, TransactionError,
+    TransactionSettings, log_librdkafka,
+};
 pub use memory::{MemoryHandle, MemorySink};
 pub use sink::{Sink, SinkStats};
 pub use stdout::{StdoutFormat, StdoutSink, StdoutSinkConfig};

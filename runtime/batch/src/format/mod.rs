@@ -35,6 +35,8 @@
 //!
 //! **[`Encoder`]**: writes one file; owned by one sink. Only rows that count and only fields are written. A batch with
 //! a selection is gathered first; one without is written from where it stands.
+//!
+//! **[`RecordEncoder`]**: the same records one by one, for sinks whose records are messages.
 
 mod arrow_ipc;
 pub mod bincode;
@@ -52,6 +54,7 @@ mod kind;
 mod narrow;
 mod parquet;
 mod projection;
+mod record_encoder;
 mod records;
 mod timestamp;
 
@@ -60,3 +63,4 @@ pub use encoder::{Encoder, open_encoder};
 pub use error::FormatError;
 pub use infer::infer_schema;
 pub use kind::Format;
+pub use record_encoder::RecordEncoder;

@@ -1,0 +1,175 @@
+//! How brokers are reached.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+
+use super::options::{self, KafkaOption, KafkaSide};
+use crate::SinkError;
+
+/// The brokers of a cluster, and librdkafka's options for talking to them. Sources use it too.
+///
+/// It comes from a query file, which is a tenant's: only options of [`KafkaConnection::allowed_options`] can be set.
+/// Passwords and private keys appear neither in `Debug` nor in `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KafkaConnection {
+    /// `host:port`, several with commas between them.
+    pub brokers: String,
+    /// librdkafka's options by name. TLS and SASL are among them.
+    pub options: BTreeMap<String, String>,
+}
+
+/// A connection that no client can be made of.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {reason}")]
+pub struct KafkaConnectionError {
+    /// The setting: `brokers` or `options`.
+    pub key: &'static str,
+    /// The option, where it is one's fault.
+    pub option: Option<String>,
+    /// What is wrong, and what would be right. It names the option and never quotes a secret.
+    pub reason: String,
+}
+
+impl From<KafkaConnectionError> for SinkError {
+    fn from(error: KafkaConnectionError) -> SinkError {
+        SinkError::Config { key: error.key, reason: error.reason }
+    }
+}
+
+impl KafkaConnection {
+    /// A connection without options.
+    pub fn new(brokers: impl Into<String>) -> KafkaConnection {
+        KafkaConnection { brokers: brokers.into(), options: BTreeMap::new() }
+    }
+
+    /// The same with this option.
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> KafkaConnection {
+        self.options.insert(name.into(), value.into());
+        self
+    }
+
+    /// Every option that can be set, with the clients that it is of.
+    pub fn allowed_options() -> &'static [KafkaOption] {
+        options::ALLOWED
+    }
+
+    /// Checks names and values without connecting to anything.
+    ///
+    /// # Errors
+    ///
+    /// [`KafkaConnectionError`], which names the option, and the one that was perhaps meant.
+    pub fn validate(&self) -> Result<(), KafkaConnectionError> {
+        let brokers = |reason: String| Err(KafkaConnectionError { key: "brokers", option: None, reason });
+        if self.brokers.is_empty() {
+            return brokers("must name at least one broker, as host:port".to_owned());
+        }
+        for broker in self.brokers.split(',') {
+            // No scheme: librdkafka would take it for another security protocol.
+            let of_address = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]%".contains(&byte);
+            if broker.is_empty() || !broker.bytes().all(of_address) {
+                let broker: String = broker.escape_debug().take(80).collect();
+                return brokers(format!("`{broker}` is not host:port"));
+            }
+        }
+        for (name, value) in &self.options {
+            self.check_option(name, value)?;
+        }
+        self.check_login()
+    }
+
+    /// A login without a named mechanism would be GSSAPI's, which runs a command.
+    fn check_login(&self) -> Result<(), KafkaConnectionError> {
+        let (one, other) = (self.options.get("sasl.mechanism"), self.options.get("sasl.mechanisms"));
+        let refuse = |reason: String| {
+            Err(KafkaConnectionError { key: "options", option: Some("sasl.mechanism".to_owned()), reason })
+        };
+        if one.is_some() && other.is_some() {
+            return refuse("`sasl.mechanism` and `sasl.mechanisms` are one option: set it once".to_owned());
+        }
+        let names = options::MECHANISMS.join(", ");
+        match one.or(other) {
+            Some(mechanism) if !options::MECHANISMS.contains(&mechanism.as_str()) => {
+                refuse(format!("`sasl.mechanism` must be one of {names}"))
+            }
+            None if self.options.get("security.protocol").is_some_and(|protocol| protocol.contains("sasl")) => {
+                refuse(format!("`sasl.mechanism` is missing: set one of {names}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_option(&self, name: &str, value: &str) -> Result<(), KafkaConnectionError> {
+        let shown: String = name.escape_debug().take(80).collect();
+        let refuse = |reason: String| Err(KafkaConnectionError { key: "options", option: Some(shown.clone()), reason });
+        let Some(option) = options::find(name) else {
+            let instead = options::nearest(name).map(|nearest| format!(": did you mean `{nearest}`?"));
+            return refuse(format!("`{shown}` cannot be set{}", instead.unwrap_or_default()));
+        };
+        // PEM has lines. Elsewhere a line end would only forge lines in logs.
+        let control = |c: char| c == '\0' || (c.is_control() && !(name.ends_with(".pem") && matches!(c, '\n' | '\r')));
+        if value.contains(control) {
+            return refuse(format!("`{shown}` holds a control character"));
+        }
+        // Tells a name from its value only now: setting some of the others would load code at once.
+        match ClientConfig::new().set(name, value).create_native_config() {
+            Ok(_) => Ok(()),
+            Err(KafkaError::ClientConfig(_, description, ..)) if !option.secret => {
+                refuse(format!("`{shown}`: {}", brief(&description)))
+            }
+            Err(_) => refuse(format!("librdkafka does not take this value of `{shown}`")),
+        }
+    }
+
+    /// The options for a client of either side; librdkafka passes over those that are not its side's. The caller adds
+    /// what its own settings say.
+    pub fn client_config(&self) -> ClientConfig {
+        self.client_config_for(KafkaSide::Both)
+    }
+
+    /// As [`KafkaConnection::client_config`], with the options of this side alone.
+    pub fn client_config_for(&self, side: KafkaSide) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        // Once more, for a connection that was never validated: nothing else can get in here.
+        for (name, value) in &self.options {
+            if options::find(name).is_some_and(|option| option.side.concerns(side)) {
+                config.set(name, value);
+            }
+        }
+        config.set("bootstrap.servers", &self.brokers);
+        // Looking at a topic must not make it.
+        config.set("allow.auto.create.topics", "false");
+        // A broker is told nothing of this client that it need not know.
+        config.set("enable.metrics.push", "false");
+        config.set_log_level(RDKafkaLogLevel::Info);
+        config
+    }
+}
+
+/// The brokers.
+impl fmt::Display for KafkaConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.brokers)
+    }
+}
+
+impl fmt::Debug for KafkaConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The value of a name that is not on the list may be a secret under a misspelt name.
+        let shown = |name: &str| options::find(name).is_some_and(|option| !option.secret);
+        let options: BTreeMap<&str, &str> = self
+            .options
+            .iter()
+            .map(|(name, value)| (name.as_str(), if shown(name) { value.as_str() } else { "…" }))
+            .collect();
+        f.debug_struct("KafkaConnection").field("brokers", &self.brokers).field("options", &options).finish()
+    }
+}
+
+/// A text of librdkafka's without control characters, and not endless.
+pub(super) fn brief(text: &str) -> String {
+    text.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim_end().to_owned()
+}

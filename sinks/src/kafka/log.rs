@@ -1,0 +1,15 @@
+//! librdkafka's log lines.
+
+use rdkafka::config::RDKafkaLogLevel;
+
+/// Hands a log line of librdkafka's to `tracing`, under the target `librdkafka`. Every client's context calls it from
+/// its `ClientContext::log`.
+pub fn log_librdkafka(level: RDKafkaLogLevel, facility: &str, line: &str) {
+    use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
+    match level {
+        Emerg | Alert | Critical | Error => tracing::error!(target: "librdkafka", facility, "{line}"),
+        Warning => tracing::warn!(target: "librdkafka", facility, "{line}"),
+        Notice | Info => tracing::info!(target: "librdkafka", facility, "{line}"),
+        Debug => tracing::debug!(target: "librdkafka", facility, "{line}"),
+    }
+}

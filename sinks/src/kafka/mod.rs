@@ -1,0 +1,23 @@
+//! Kafka topics.
+
+mod bytes;
+mod config;
+mod connection;
+mod headers;
+mod layout;
+mod log;
+mod options;
+mod problem;
+mod producer;
+mod sink;
+mod transaction;
+mod transaction_error;
+
+pub use config::{KafkaCompression, KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue};
+pub use connection::{KafkaConnection, KafkaConnectionError};
+pub use log::log_librdkafka;
+pub use options::{KafkaOption, KafkaSide};
+pub use problem::KafkaProblem;
+pub use sink::KafkaSink;
+pub use transaction::{KafkaTransactions, TransactionSettings};
+pub use transaction_error::TransactionError;

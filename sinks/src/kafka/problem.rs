@@ -1,0 +1,153 @@
+//! What Kafka answers.
+
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use super::connection::brief;
+use crate::Fault;
+
+/// Why a topic cannot be written to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KafkaProblem {
+    /// No broker answered in time.
+    #[error("no broker answered within {} ms: {reason}", after.as_millis())]
+    Unreachable {
+        /// How long it was waited for.
+        after: Duration,
+        /// What the last try met with.
+        reason: String,
+    },
+    /// There is no such topic, or none that this user may see.
+    #[error("there is no such topic")]
+    UnknownTopic,
+    /// A record goes to a partition that the topic has not.
+    #[error("the topic has no partition {partition}")]
+    UnknownPartition {
+        /// The record's partition.
+        partition: i32,
+    },
+    /// The user may not do this, or is not who it claims to be.
+    #[error("not authorised: {0}")]
+    NotAuthorised(Code),
+    /// A record is larger than the client or the broker takes.
+    #[error("a record is too large: {0}")]
+    MessageTooLarge(Code),
+    /// The broker's rules for the topic refuse the record.
+    #[error("the record is refused: {0}")]
+    Refused(Code),
+    /// Records were not delivered in time.
+    #[error("a record was not delivered in time: {0}")]
+    TimedOut(Code),
+    /// Another producer with the same transactional id has taken over.
+    #[error("another producer has taken over: {0}")]
+    Fenced(Code),
+    /// The producer met an error after which it is of no use.
+    #[error("the producer failed for good: {0}")]
+    Fatal(Code),
+    /// The transaction that the sink writes in failed before.
+    #[error("its transaction failed before")]
+    AfterError,
+    /// The sink was dropped while it wrote.
+    #[error("the sink was dropped while it wrote")]
+    Abandoned,
+    /// No client can be made of these settings.
+    #[error("librdkafka does not take the settings: {0}")]
+    Settings(String),
+    /// Any other answer.
+    #[error("{0}")]
+    Other(Code),
+}
+
+impl KafkaProblem {
+    /// What a code of librdkafka's means for a producer.
+    pub(super) fn of(code: Code) -> KafkaProblem {
+        match code {
+            Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownTopicId | Code::InvalidTopic => {
+                KafkaProblem::UnknownTopic
+            }
+            Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism
+            | Code::Authentication => KafkaProblem::NotAuthorised(code),
+            // `InvalidMessageSize` is what a broker without a limit of its own for the topic says.
+            Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize => {
+                KafkaProblem::MessageTooLarge(code)
+            }
+            Code::InvalidRecord | Code::InvalidTimestamp | Code::PolicyViolation | Code::InvalidMessage => {
+                KafkaProblem::Refused(code)
+            }
+            Code::MessageTimedOut
+            | Code::OperationTimedOut
+            | Code::TimedOutQueue
+            | Code::RequestTimedOut
+            | Code::BrokerTransportFailure
+            | Code::AllBrokersDown => KafkaProblem::TimedOut(code),
+            Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::TransactionCoordinatorFenced => {
+                KafkaProblem::Fenced(code)
+            }
+            Code::Fatal | Code::OutOfOrderSequenceNumber | Code::UnknownProducerId | Code::DuplicateSequenceNumber => {
+                KafkaProblem::Fatal(code)
+            }
+            _ => KafkaProblem::Other(code),
+        }
+    }
+
+    /// What an error of the client's means.
+    pub(super) fn of_error(error: &KafkaError) -> KafkaProblem {
+        match (error, error.rdkafka_error_code()) {
+            (_, Some(code)) => KafkaProblem::of(code),
+            // It would quote the value, which may be a secret.
+            (KafkaError::ClientConfig(_, _, name, _), None) => KafkaProblem::Settings(format!("`{}`", brief(name))),
+            (error, None) => KafkaProblem::Settings(brief(&error.to_string())),
+        }
+    }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            KafkaProblem::UnknownTopic
+            | KafkaProblem::UnknownPartition { .. }
+            | KafkaProblem::NotAuthorised(_)
+            | KafkaProblem::MessageTooLarge(_)
+            | KafkaProblem::Refused(_)
+            | KafkaProblem::Settings(_) => Fault::Tenant,
+            KafkaProblem::AfterError | KafkaProblem::Abandoned => Fault::Internal,
+            KafkaProblem::Unreachable { .. }
+            | KafkaProblem::TimedOut(_)
+            | KafkaProblem::Fenced(_)
+            | KafkaProblem::Fatal(_)
+            | KafkaProblem::Other(_) => Fault::External,
+        }
+    }
+
+    /// Whether a new producer may succeed with the same records.
+    pub fn retryable(&self) -> bool {
+        match self {
+            KafkaProblem::Unreachable { .. } | KafkaProblem::TimedOut(_) => true,
+            // A new producer has a new identity, and begins a new sequence.
+            KafkaProblem::Fatal(_) => true,
+            KafkaProblem::Other(code) => matches!(
+                code,
+                Code::NotEnoughReplicas
+                    | Code::NotEnoughReplicasAfterAppend
+                    | Code::LeaderNotAvailable
+                    | Code::NotLeaderForPartition
+                    | Code::BrokerNotAvailable
+                    | Code::ReplicaNotAvailable
+                    | Code::CoordinatorNotAvailable
+                    | Code::CoordinatorLoadInProgress
+                    | Code::NotCoordinator
+                    | Code::ConcurrentTransactions
+                    | Code::NetworkException
+                    | Code::KafkaStorageError
+                    | Code::ThrottlingQuotaExceeded
+                    | Code::Resolve
+            ),
+            _ => false,
+        }
+    }
+}

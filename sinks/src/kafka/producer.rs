@@ -1,0 +1,329 @@
+//! One producer of librdkafka's, with what became of its records.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig};
+
+use super::connection::brief;
+use super::options::KafkaSide;
+use super::{KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem, log_librdkafka};
+
+/// A record on its way out. librdkafka copies it.
+pub(super) type Record<'a> = BaseRecord<'a, [u8], [u8]>;
+
+/// What a query may hold in memory unless its options say otherwise; librdkafka's own default is a gibibyte.
+const QUEUE_KBYTES: &str = "65536";
+/// A topic that was made a moment ago may not be known to every broker.
+const UNKNOWN_TOPIC_PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(1);
+/// How long a transaction that was left open may take to be aborted when its producer is dropped.
+const LAST_ABORT: Duration = Duration::from_secs(5);
+
+/// Settings that hold for a whole producer.
+#[derive(Clone, Debug)]
+pub(super) struct ProducerSettings {
+    pub(super) partitioner: KafkaPartitioner,
+    pub(super) compression: KafkaCompression,
+    pub(super) delivery_timeout: Option<Duration>,
+    /// The transactional id, and how long the broker lets a transaction be open.
+    pub(super) transactional: Option<(String, Duration)>,
+}
+
+/// A record that will never arrive.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) topic: String,
+    /// None for one that had not been given one.
+    pub(super) partition: Option<i32>,
+    pub(super) code: Code,
+}
+
+/// Hears of every delivery. Shared with librdkafka's wrapper, which calls it from within `poll`.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    // The first that failed; every later one may be its consequence.
+    first_failure: Mutex<Option<Failure>>,
+    failed: AtomicBool,
+    reported: AtomicU64,
+    // While records are thrown away on purpose, that they were is no failure.
+    purging: AtomicBool,
+    // What the last connection met with, for an opening that fails.
+    last_error: Mutex<Option<(Code, String)>>,
+}
+
+impl Deliveries {
+    fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        // Every change is one assignment: a panic elsewhere leaves nothing half done.
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log_librdkafka(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_librdkafka(RDKafkaLogLevel::Warning, "ERROR", reason);
+        // That all brokers are down follows from an error that said more.
+        if let Some(code) = error.rdkafka_error_code().filter(|code| *code != Code::AllBrokersDown) {
+            *Deliveries::lock(&self.last_error) = Some((code, brief(reason)));
+        }
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        self.reported.fetch_add(1, Ordering::Relaxed);
+        let Err((error, record)) = result else { return };
+        if self.purging.load(Ordering::Acquire) {
+            return;
+        }
+        let mut first = Deliveries::lock(&self.first_failure);
+        if first.is_none() {
+            let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+            let partition = Some(record.partition()).filter(|partition| *partition >= 0);
+            *first = Some(Failure { topic: record.topic().to_owned(), partition, code });
+        }
+        self.failed.store(true, Ordering::Release);
+    }
+}
+
+/// An idempotent producer. All of its methods may block, except [`Producer::is_idle`].
+///
+/// Dropped, it throws away what is not yet on the wire, and ends on a thread of its own: librdkafka's end takes as long
+/// as its slowest connection.
+pub(super) struct Producer {
+    // Taken by `drop` and `close` only.
+    base: Option<BaseProducer<Deliveries>>,
+    // Whether a transaction is open that nobody has tried to end.
+    pub(super) in_transaction: AtomicBool,
+}
+
+impl Producer {
+    /// Makes the producer; no broker is asked yet.
+    pub(super) fn create(connection: &KafkaConnection, settings: &ProducerSettings) -> Result<Producer, KafkaProblem> {
+        let mut config = connection.client_config_for(KafkaSide::Producer);
+        config.set("acks", "all");
+        config.set("enable.idempotence", "true");
+        config.set("partitioner", settings.partitioner.librdkafka_name());
+        config.set("compression.type", settings.compression.name());
+        if config.get("queue.buffering.max.kbytes").is_none() {
+            config.set("queue.buffering.max.kbytes", QUEUE_KBYTES);
+        }
+        if let Some(timeout) = settings.delivery_timeout {
+            config.set("message.timeout.ms", timeout.as_millis().to_string());
+        }
+        if let Some((id, timeout)) = &settings.transactional {
+            config.set("transactional.id", id);
+            config.set("transaction.timeout.ms", timeout.as_millis().to_string());
+        }
+        match BaseProducer::from_config_and_context(&config, Deliveries::default()) {
+            Ok(base) => Ok(Producer { base: Some(base), in_transaction: AtomicBool::new(false) }),
+            Err(error) => Err(KafkaProblem::of_error(&error)),
+        }
+    }
+
+    pub(super) fn base(&self) -> &BaseProducer<Deliveries> {
+        match &self.base {
+            Some(base) => base,
+            None => unreachable!("only `drop` and `close`, which are the end, take the producer"),
+        }
+    }
+
+    fn deliveries(&self) -> &Deliveries {
+        self.base().context()
+    }
+
+    /// Asks the brokers for the topic.
+    pub(super) fn check_topic(&self, topic: &str, timeout: Duration) -> Result<(), KafkaProblem> {
+        let begin = Instant::now();
+        loop {
+            let left = timeout.saturating_sub(begin.elapsed());
+            let metadata = self.base().client().fetch_metadata(Some(topic), left);
+            self.serve();
+            let code = match &metadata {
+                Err(error) => return Err(self.unreachable(error, timeout)),
+                Ok(metadata) => match metadata.topics().first().map(|topic| topic.error()) {
+                    Some(None) => return Ok(()),
+                    Some(Some(error)) => Code::from(error),
+                    None => Code::UnknownTopicOrPartition,
+                },
+            };
+            let problem = KafkaProblem::of(code);
+            let patience = match problem {
+                KafkaProblem::UnknownTopic => timeout.min(UNKNOWN_TOPIC_PATIENCE),
+                _ if problem.retryable() => timeout,
+                _ => return Err(problem),
+            };
+            if begin.elapsed() >= patience {
+                return Err(problem);
+            }
+            thread::sleep(Duration::from_millis(100).min(patience));
+        }
+    }
+
+    /// What stands behind a question that got no answer.
+    pub(super) fn unreachable(&self, error: &KafkaError, after: Duration) -> KafkaProblem {
+        self.serve();
+        let last = Deliveries::lock(&self.deliveries().last_error).clone();
+        let problem = KafkaProblem::of_error(error);
+        match (last, problem) {
+            (Some((code, _)), _) if matches!(KafkaProblem::of(code), KafkaProblem::NotAuthorised(_)) => {
+                KafkaProblem::of(code)
+            }
+            (last, KafkaProblem::TimedOut(code)) => {
+                let reason = last.map_or_else(|| code.to_string(), |(_, reason)| reason);
+                KafkaProblem::Unreachable { after, reason }
+            }
+            (_, problem) => problem,
+        }
+    }
+
+    /// Sends a record. Where the queue is full it waits for room, as long as records are neither lost nor the sink
+    /// abandoned.
+    pub(super) fn send(&self, mut record: Record<'_>, stop: &AtomicBool) -> Result<(), KafkaProblem> {
+        loop {
+            let partition = record.partition;
+            match self.base().send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(Code::QueueFull), back)) => {
+                    record = back;
+                    if !self.serve() {
+                        self.check(stop)?;
+                        thread::sleep(PAUSE);
+                    }
+                }
+                Err((error, _)) => {
+                    return Err(match (error.rdkafka_error_code(), partition) {
+                        (Some(Code::UnknownPartition), Some(partition)) => KafkaProblem::UnknownPartition { partition },
+                        (Some(code), _) => self.explain(code),
+                        (None, _) => KafkaProblem::of_error(&error),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Takes in what librdkafka has to report, and says whether deliveries were among it. Does not wait.
+    pub(super) fn serve(&self) -> bool {
+        // An event reports a batch of deliveries, or is a log line.
+        const EVENTS_MAX: usize = 64;
+        let reported = || self.deliveries().reported.load(Ordering::Relaxed);
+        let before = reported();
+        for _ in 0..EVENTS_MAX {
+            let (reports, queued) = (reported(), self.base().in_flight_count());
+            // With a time-out `poll` runs the whole of it, though there be nothing.
+            self.base().poll(Duration::ZERO);
+            if (reports, queued) == (reported(), self.base().in_flight_count()) {
+                break;
+            }
+        }
+        reported() != before
+    }
+
+    /// Whether every record was delivered or lost.
+    pub(super) fn is_idle(&self) -> bool {
+        self.base().in_flight_count() == 0
+    }
+
+    /// Waits until every record was delivered.
+    pub(super) fn await_deliveries(&self, stop: &AtomicBool) -> Result<(), KafkaProblem> {
+        loop {
+            let reported = self.serve();
+            self.check(stop)?;
+            if self.is_idle() {
+                return Ok(());
+            }
+            if !reported {
+                thread::sleep(PAUSE);
+            }
+        }
+    }
+
+    /// Fails where a record was lost, or nobody waits any more.
+    pub(super) fn check(&self, stop: &AtomicBool) -> Result<(), KafkaProblem> {
+        if let Some(failure) = self.failure() {
+            return Err(self.explain(failure.code));
+        }
+        if stop.load(Ordering::Acquire) { Err(KafkaProblem::Abandoned) } else { Ok(()) }
+    }
+
+    /// As [`Producer::check`], after taking in what there is.
+    pub(super) fn check_served(&self, stop: &AtomicBool) -> Result<(), KafkaProblem> {
+        self.serve();
+        self.check(stop)
+    }
+
+    /// The first record that was lost.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        if !self.deliveries().failed.load(Ordering::Acquire) {
+            return None;
+        }
+        Deliveries::lock(&self.deliveries().first_failure).clone()
+    }
+
+    /// What a code means here: librdkafka has one for "see what was fatal", and one for records that it threw away for
+    /// that reason.
+    fn explain(&self, code: Code) -> KafkaProblem {
+        match self.base().client().fatal_error() {
+            Some((fatal, _)) if matches!(code, Code::Fatal | Code::PurgeQueue | Code::PurgeInflight) => {
+                match KafkaProblem::of(fatal) {
+                    KafkaProblem::Other(code) => KafkaProblem::Fatal(code),
+                    problem => problem,
+                }
+            }
+            _ => KafkaProblem::of(code),
+        }
+    }
+
+    /// Throws away what is not delivered, and waits for it to be gone.
+    pub(super) fn purge(&self, patience: Duration) {
+        let begin = Instant::now();
+        self.deliveries().purging.store(true, Ordering::Release);
+        self.base().purge(PurgeConfig::default().queue().inflight());
+        while !self.is_idle() && begin.elapsed() < patience {
+            if !self.serve() {
+                thread::sleep(PAUSE);
+            }
+        }
+        self.deliveries().purging.store(false, Ordering::Release);
+    }
+
+    /// Ends the producer here and now.
+    pub(super) fn close(mut self) {
+        drop(self.base.take());
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        let Some(base) = self.base.take() else { return };
+        base.context().purging.store(true, Ordering::Release);
+        // At once, so that nothing more sets out; the rest may take its time.
+        base.purge(PurgeConfig::default().queue().inflight().non_blocking());
+        let in_transaction = self.in_transaction.load(Ordering::Acquire);
+        let end = move || {
+            if in_transaction {
+                let begin = Instant::now();
+                while base.in_flight_count() > 0 && begin.elapsed() < LAST_ABORT {
+                    base.poll(PAUSE);
+                }
+                // Readers need not wait for the transaction to time out. If it cannot be aborted, they do.
+                base.abort_transaction(LAST_ABORT).unwrap_or_default();
+            }
+            drop(base);
+        };
+        // Where there is no thread to be had, the closure is dropped here, and the producer with it.
+        drop(thread::Builder::new().name("weir-kafka-end".to_owned()).spawn(end));
+    }
+}

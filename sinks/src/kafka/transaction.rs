@@ -1,0 +1,467 @@
+//! Records and positions that become visible in one step.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::producer::Producer as _;
+use weir_batch::Schema;
+
+use super::config::check_timeout;
+use super::layout::Layout;
+use super::producer::{Producer, ProducerSettings};
+use super::transaction_error::Moment;
+use super::{
+    KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem, KafkaSink, KafkaSinkConfig, TransactionError,
+};
+use crate::SinkError;
+use crate::blocking::off_thread;
+
+/// Between two tries of what the broker was not ready for.
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+/// How long a failed transaction is tried to be aborted, so that readers need not wait for it to time out.
+const COURTESY: Duration = Duration::from_secs(5);
+
+/// What holds for all sinks that write in the same transactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionSettings {
+    /// How long a transaction may be open before the broker aborts it. The broker has a limit of its own
+    /// (`transaction.max.timeout.ms`, 15 minutes unless it was changed).
+    pub timeout: Duration,
+    /// How long the opening waits for older transactions to be ended.
+    pub open_timeout: Duration,
+    /// How long a commit or an abort is tried.
+    pub commit_timeout: Duration,
+    /// Which partition a record goes to; librdkafka has one partitioner a producer.
+    pub partitioner: KafkaPartitioner,
+    /// How batches of records are compressed.
+    pub compression: KafkaCompression,
+    /// How long a record may take to be delivered; at most `timeout`.
+    pub delivery_timeout: Option<Duration>,
+}
+
+impl Default for TransactionSettings {
+    fn default() -> TransactionSettings {
+        TransactionSettings {
+            timeout: Duration::from_secs(60),
+            open_timeout: Duration::from_secs(30),
+            commit_timeout: Duration::from_secs(60),
+            partitioner: KafkaPartitioner::default(),
+            compression: KafkaCompression::default(),
+            delivery_timeout: None,
+        }
+    }
+}
+
+/// The transactions of one query: one producer, shared by its sinks and its dead letters. A clone is the same
+/// transactions.
+///
+/// The first write since the last commit begins a transaction; [`KafkaTransactions::commit`] ends it, together with the
+/// positions of the sources. A commit waits for writes that are under way, and writes wait for a commit: whoever
+/// commits sees to it that what was written and the positions belong together.
+///
+/// After an error everything fails, and the transactions are to be opened again, which fences the producer that failed
+/// and aborts what it left open. A sink that fails, or is dropped without `close`, while it has uncommitted records,
+/// fails the transaction. Dropped with a transaction open, the transactions abort it.
+///
+/// # A gap that remains
+///
+/// librdkafka does not know KIP-890
+/// (<https://cwiki.apache.org/confluence/display/KAFKA/KIP-890%3A+Transactions+Server-Side+Defense>). After an
+/// indeterminate outcome, a message of the old producer that was delayed on its way could in theory reach the broker
+/// when the next transaction is open, and become part of it. Opening the transactions again after every error raises
+/// the producer's epoch, and the broker then refuses what bears the old one; what is left are the moments before that.
+#[derive(Clone)]
+pub struct KafkaTransactions {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    producer: Producer,
+    connection: KafkaConnection,
+    settings: TransactionSettings,
+    // Read by writers while they write, so that no commit comes between the rows of a batch.
+    state: RwLock<State>,
+    // Whether a row was written since the transaction began.
+    written: AtomicBool,
+    // Nobody stops what waits here: the steps have time-outs.
+    never: AtomicBool,
+}
+
+enum State {
+    Idle,
+    Open(Arc<Transaction>),
+    Failed,
+}
+
+/// One transaction from its begin to its end.
+#[derive(Default)]
+struct Transaction {
+    // A sink wrote some rows of a batch but not all, or is gone: it must not be committed.
+    torn: AtomicBool,
+}
+
+impl KafkaTransactions {
+    /// Opens the transactions of this id. What an older producer of the same id left open is aborted, and the older
+    /// producer fenced: the id must be the query's own.
+    ///
+    /// # Errors
+    ///
+    /// [`TransactionError::Config`], and [`TransactionError::Open`] where the brokers do not answer or do not allow it.
+    pub async fn open(
+        connection: &KafkaConnection,
+        id: &str,
+        settings: &TransactionSettings,
+    ) -> Result<KafkaTransactions, TransactionError> {
+        let config = |error: SinkError| match error {
+            SinkError::Config { key, reason } => TransactionError::Config { key, reason },
+            other => TransactionError::Config { key: "transactions", reason: other.to_string() },
+        };
+        connection.validate().map_err(|error| config(error.into()))?;
+        for (key, timeout) in [
+            ("timeout_ms", Some(settings.timeout)),
+            ("open_timeout_ms", Some(settings.open_timeout)),
+            ("commit_timeout_ms", Some(settings.commit_timeout)),
+            ("delivery_timeout_ms", settings.delivery_timeout),
+        ] {
+            check_timeout(key, timeout).map_err(config)?;
+        }
+        if id.is_empty() || id.chars().any(char::is_control) {
+            let reason = "must not be empty, and hold no control characters".to_owned();
+            return Err(TransactionError::Config { key: "transactional_id", reason });
+        }
+        if settings.delivery_timeout.is_some_and(|delivery| delivery > settings.timeout) {
+            let reason = "must not be longer than the transaction's time-out".to_owned();
+            return Err(TransactionError::Config { key: "delivery_timeout_ms", reason });
+        }
+        let (connection, id, settings) = (connection.clone(), id.to_owned(), settings.clone());
+        blocking(move || Shared::open(connection, id, settings))
+            .await
+            .map(|shared| KafkaTransactions { shared: Arc::new(shared) })
+    }
+
+    /// A sink that writes in these transactions. Its flush waits until its records are acknowledged, and commits
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`KafkaSink::open`]; and [`SinkError::Config`] where the sink's connection, partitioner, compression or
+    /// delivery time-out are not those of the transactions, which all sinks share.
+    pub async fn sink(&self, config: &KafkaSinkConfig, schema: &Arc<Schema>) -> Result<KafkaSink, SinkError> {
+        config.validate(schema)?;
+        self.shared.check_agrees(config)?;
+        let layout = Layout::new(config, schema)?;
+        let (shared, config) = (Arc::clone(&self.shared), config.clone());
+        let membership = off_thread(move || {
+            let checked = shared.producer.check_topic(&config.topic, config.open_timeout);
+            checked.map_err(|source| SinkError::Kafka { topic: config.topic.clone(), partition: None, source })?;
+            Ok(Membership { shared, transaction: None })
+        });
+        Ok(KafkaSink::in_transaction(layout, schema, membership.await?))
+    }
+
+    /// Begins a transaction unless one is open. Writes do it by themselves.
+    ///
+    /// # Errors
+    ///
+    /// What librdkafka answers.
+    pub async fn begin_if_needed(&self) -> Result<(), TransactionError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || shared.enter().map(drop)).await
+    }
+
+    /// Commits what was written since the last commit, and these positions with it. Without either it does nothing.
+    ///
+    /// If the caller stops waiting, the commit still runs to its end, and the caller has to find out about it as after
+    /// [`TransactionError::Indeterminate`].
+    ///
+    /// # Errors
+    ///
+    /// [`TransactionError::Aborted`] alone says that certainly nothing was committed.
+    pub async fn commit(
+        &self,
+        offsets: Vec<(TopicPartitionList, ConsumerGroupMetadata)>,
+    ) -> Result<(), TransactionError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || shared.end(|shared, state| shared.commit(state, &offsets))).await
+    }
+
+    /// Throws away what was written since the last commit. The sinks go on in a new transaction.
+    ///
+    /// # Errors
+    ///
+    /// What librdkafka answers; the transactions are then to be opened again, which aborts for certain.
+    pub async fn abort(&self) -> Result<(), TransactionError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || shared.end(Shared::abort)).await
+    }
+
+    /// Whether nothing was written since the last commit or abort.
+    pub fn is_empty(&self) -> bool {
+        !self.shared.written.load(Ordering::Acquire)
+    }
+}
+
+/// Runs a step where it may block. If the caller stops waiting, the step still runs to its end.
+async fn blocking<T: Send + 'static>(
+    step: impl FnOnce() -> Result<T, TransactionError> + Send + 'static,
+) -> Result<T, TransactionError> {
+    tokio::task::spawn_blocking(step).await.unwrap_or_else(|_panicked_or_shut_down| Err(TransactionError::Ended))
+}
+
+/// Repeats a call as long as librdkafka says that it may be repeated and there is time.
+fn retried(patience: Duration, mut call: impl FnMut(Duration) -> KafkaResult<()>) -> KafkaResult<()> {
+    let begin = Instant::now();
+    loop {
+        let left = patience.saturating_sub(begin.elapsed());
+        match call(left) {
+            Err(KafkaError::Transaction(error)) if error.is_retriable() && begin.elapsed() < patience => {
+                thread::sleep(RETRY_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
+impl Shared {
+    fn open(
+        connection: KafkaConnection,
+        id: String,
+        settings: TransactionSettings,
+    ) -> Result<Shared, TransactionError> {
+        let producer_settings = ProducerSettings {
+            partitioner: settings.partitioner,
+            compression: settings.compression,
+            delivery_timeout: settings.delivery_timeout,
+            transactional: Some((id.clone(), settings.timeout)),
+        };
+        let failed = |source| TransactionError::Open { id: id.clone(), source };
+        let producer = Producer::create(&connection, &producer_settings).map_err(failed)?;
+        let begun = retried(settings.open_timeout, |left| producer.base().init_transactions(left));
+        if let Err(error) = begun {
+            return Err(failed(producer.unreachable(&error, settings.open_timeout)));
+        }
+        let (state, written) = (RwLock::new(State::Idle), AtomicBool::new(false));
+        Ok(Shared { producer, connection, settings, state, written, never: AtomicBool::new(false) })
+    }
+
+    /// One producer has one connection, one partitioner and so on.
+    fn check_agrees(&self, config: &KafkaSinkConfig) -> Result<(), SinkError> {
+        let refuse = |key, reason: String| Err(SinkError::Config { key, reason });
+        let ours = &self.settings;
+        if config.connection != self.connection {
+            return refuse("connection", "must be that of the query's transactions".to_owned());
+        }
+        if config.partitioner.librdkafka_name() != ours.partitioner.librdkafka_name() {
+            let (found, ours) = (config.partitioner.name(), ours.partitioner.name());
+            return refuse("partitioner", format!("is {found}: sinks of one transaction share one, here {ours}"));
+        }
+        if config.compression != ours.compression {
+            let (found, ours) = (config.compression.name(), ours.compression.name());
+            return refuse("compression", format!("is {found}: sinks of one transaction share one, here {ours}"));
+        }
+        if config.delivery_timeout.is_some() && config.delivery_timeout != ours.delivery_timeout {
+            return refuse("delivery_timeout_ms", "must be that of the query's transactions".to_owned());
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> RwLockWriteGuard<'_, State> {
+        // A panic while it is held leaves a state that was not yet changed, and a producer that knows better.
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes part in the open transaction, or begins one.
+    fn enter(&self) -> Result<(RwLockReadGuard<'_, State>, Arc<Transaction>), TransactionError> {
+        let guard = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        if let State::Open(transaction) = &*guard {
+            let transaction = Arc::clone(transaction);
+            return Ok((guard, transaction));
+        }
+        drop(guard);
+        let mut state = self.state();
+        self.begin(&mut state)?;
+        let State::Open(transaction) = &*state else { return Err(TransactionError::AfterError) };
+        let transaction = Arc::clone(transaction);
+        Ok((RwLockWriteGuard::downgrade(state), transaction))
+    }
+
+    fn begin(&self, state: &mut State) -> Result<(), TransactionError> {
+        match state {
+            State::Open(_) => return Ok(()),
+            State::Failed => return Err(TransactionError::AfterError),
+            State::Idle => {}
+        }
+        match retried(self.settings.commit_timeout, |_| self.producer.base().begin_transaction()) {
+            Ok(()) => {
+                self.producer.in_transaction.store(true, Ordering::Release);
+                *state = State::Open(Arc::default());
+                Ok(())
+            }
+            Err(error) => {
+                *state = State::Failed;
+                Err(TransactionError::of(&error, Moment::BeforeCommit))
+            }
+        }
+    }
+
+    /// Ends the transaction in one way or the other, with no writer in it.
+    fn end(
+        &self,
+        how: impl FnOnce(&Shared, &mut State) -> Result<(), TransactionError>,
+    ) -> Result<(), TransactionError> {
+        let mut state = self.state();
+        let ended = how(self, &mut state);
+        *state = if ended.is_ok() { State::Idle } else { State::Failed };
+        self.written.store(false, Ordering::Release);
+        ended
+    }
+
+    fn commit(
+        &self,
+        state: &mut State,
+        offsets: &[(TopicPartitionList, ConsumerGroupMetadata)],
+    ) -> Result<(), TransactionError> {
+        match state {
+            State::Failed => return Err(TransactionError::AfterError),
+            State::Idle if offsets.is_empty() => return Ok(()),
+            _ => self.begin(state)?,
+        }
+        if let Err(error) = self.prepare(state, offsets) {
+            self.give_up();
+            return Err(error);
+        }
+        // From here on the broker may be asked to commit: no abort may follow.
+        self.producer.in_transaction.store(false, Ordering::Release);
+        retried(self.settings.commit_timeout, |left| self.producer.base().commit_transaction(left))
+            .map_err(|error| TransactionError::of(&error, Moment::AtCommit))
+    }
+
+    /// All that comes before the commit is asked for.
+    fn prepare(
+        &self,
+        state: &State,
+        offsets: &[(TopicPartitionList, ConsumerGroupMetadata)],
+    ) -> Result<(), TransactionError> {
+        self.producer.await_deliveries(&self.never).map_err(TransactionError::lost)?;
+        if matches!(state, State::Open(transaction) if transaction.torn.load(Ordering::Acquire)) {
+            return Err(TransactionError::Aborted { source: KafkaProblem::AfterError });
+        }
+        for (positions, group) in offsets {
+            retried(self.settings.commit_timeout, |left| {
+                self.producer.base().send_offsets_to_transaction(positions, group, left)
+            })
+            .map_err(|error| TransactionError::of(&error, Moment::BeforeCommit))?;
+        }
+        Ok(())
+    }
+
+    fn abort(&self, state: &mut State) -> Result<(), TransactionError> {
+        match state {
+            State::Failed => return Err(TransactionError::AfterError),
+            State::Idle => return Ok(()),
+            State::Open(_) => {}
+        }
+        let lost = self.producer.failure();
+        self.producer.in_transaction.store(false, Ordering::Release);
+        self.try_abort(self.settings.commit_timeout)
+            .map_err(|error| TransactionError::of(&error, Moment::BeforeCommit))?;
+        // What was lost stays on the producer's record; a new one begins without.
+        lost.map_or(Ok(()), |failure| Err(TransactionError::lost(KafkaProblem::of(failure.code))))
+    }
+
+    fn try_abort(&self, patience: Duration) -> KafkaResult<()> {
+        // librdkafka purges too, but then waits for reports that only `poll` hands out.
+        self.producer.purge(patience);
+        retried(patience, |left| self.producer.base().abort_transaction(left))
+    }
+
+    /// Aborts what will not be committed, so that readers need not wait for it to time out. If that fails, they do, or
+    /// until the transactions are opened again.
+    fn give_up(&self) {
+        self.producer.in_transaction.store(false, Ordering::Release);
+        self.try_abort(COURTESY).unwrap_or_default();
+    }
+}
+
+/// A sink's part in the transactions.
+pub(super) struct Membership {
+    shared: Arc<Shared>,
+    // The transaction that the sink last wrote in, ended or not.
+    transaction: Option<Arc<Transaction>>,
+}
+
+/// A write under way. Unless it says that all was written, the transaction is torn.
+pub(super) struct Writing<'a> {
+    shared: &'a Shared,
+    _no_commit: RwLockReadGuard<'a, State>,
+    transaction: Arc<Transaction>,
+    whole: bool,
+}
+
+impl Membership {
+    pub(super) fn producer(&self) -> &Producer {
+        &self.shared.producer
+    }
+
+    /// Begins to write, in a new transaction if none is open.
+    pub(super) fn enter(&mut self) -> Result<Writing<'_>, KafkaProblem> {
+        let (guard, transaction) = self.shared.enter().map_err(|error| match error {
+            TransactionError::Aborted { source } | TransactionError::Fatal { source, .. } => source,
+            TransactionError::Fenced { .. } => KafkaProblem::Fenced(rdkafka::error::RDKafkaErrorCode::Fenced),
+            _ => KafkaProblem::AfterError,
+        })?;
+        if transaction.torn.load(Ordering::Acquire) {
+            return Err(KafkaProblem::AfterError);
+        }
+        self.transaction = Some(Arc::clone(&transaction));
+        self.shared.written.store(true, Ordering::Release);
+        Ok(Writing { shared: &self.shared, _no_commit: guard, transaction, whole: false })
+    }
+
+    /// Fails where the transactions failed.
+    pub(super) fn check(&self) -> Result<(), KafkaProblem> {
+        let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Failed => Err(KafkaProblem::AfterError),
+            State::Open(transaction) if transaction.torn.load(Ordering::Acquire) => Err(KafkaProblem::AfterError),
+            State::Open(_) | State::Idle => Ok(()),
+        }
+    }
+
+    /// Ends in good order: what was written may be committed.
+    pub(super) fn leave(mut self) {
+        self.transaction = None;
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        // If that transaction has ended, this changes nothing.
+        if let Some(transaction) = &self.transaction {
+            transaction.torn.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl Writing<'_> {
+    pub(super) fn producer(&self) -> &Producer {
+        &self.shared.producer
+    }
+
+    pub(super) fn all_written(mut self) {
+        self.whole = true;
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if !self.whole {
+            self.transaction.torn.store(true, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! How a transaction can fail.
+
+use rdkafka::error::KafkaError;
+
+use super::KafkaProblem;
+use super::connection::brief;
+use crate::Fault;
+
+/// A transaction that did not go through, or about which that is not known. Whatever it is, the
+/// [`crate::KafkaTransactions`] takes nothing more, and is to be opened again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransactionError {
+    /// Settings that no transactional producer can be made of.
+    #[error("{key}: {reason}")]
+    Config {
+        /// The setting.
+        key: &'static str,
+        /// What would be right.
+        reason: String,
+    },
+    /// The producer could not be opened.
+    #[error("cannot open the transactions of `{id}`: {source}")]
+    Open {
+        /// The transactional id.
+        id: String,
+        /// Why.
+        source: KafkaProblem,
+    },
+    /// Certainly nothing was committed: the commit was never asked for.
+    #[error("the transaction is aborted: {source}")]
+    Aborted {
+        /// Why.
+        source: KafkaProblem,
+    },
+    /// Another producer with the same transactional id has taken over. If this happens at the commit, the commit may
+    /// have been done: the new producer's group positions tell.
+    #[error("another producer has taken over the transactions: {reason}")]
+    Fenced {
+        /// What librdkafka says.
+        reason: String,
+    },
+    /// The commit was asked for, and it is not known whether it was done. The group's positions tell, after the
+    /// transactions were opened again.
+    #[error("it is not known whether the transaction was committed: {reason}")]
+    Indeterminate {
+        /// What librdkafka says.
+        reason: String,
+    },
+    /// The producer met an error after which it is of no use. If this happens at the commit, the commit may have been
+    /// done.
+    #[error("the transactional producer failed for good: {reason}")]
+    Fatal {
+        /// What librdkafka says.
+        reason: String,
+        /// What it means.
+        source: KafkaProblem,
+    },
+    /// The transactions failed before.
+    #[error("the transactions failed before and take nothing more")]
+    AfterError,
+    /// The task that ran a step ended without an answer.
+    #[error("the transactions' task ended without an answer")]
+    Ended,
+}
+
+/// Where a transaction stood when librdkafka's call failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// The broker was not asked to commit.
+    BeforeCommit,
+    /// It was, perhaps.
+    AtCommit,
+}
+
+impl TransactionError {
+    /// What an error of a transactional call means at this moment.
+    pub(super) fn of(error: &KafkaError, moment: Moment) -> TransactionError {
+        let source = KafkaProblem::of_error(error);
+        let reason = brief(&error.to_string());
+        let fatal = matches!(error, KafkaError::Transaction(error) if error.is_fatal());
+        match (&source, moment) {
+            (KafkaProblem::Fenced(_), _) => TransactionError::Fenced { reason },
+            (KafkaProblem::Fatal(_), _) => TransactionError::Fatal { reason, source },
+            _ if fatal => TransactionError::Fatal { reason, source },
+            (_, Moment::BeforeCommit) => TransactionError::Aborted { source },
+            // An abortable error too: librdkafka may give a transaction up whose commit is on its way.
+            (_, Moment::AtCommit) => TransactionError::Indeterminate { reason },
+        }
+    }
+
+    /// A record of the transaction was lost, or could not be written at all.
+    pub(super) fn lost(source: KafkaProblem) -> TransactionError {
+        match source {
+            KafkaProblem::Fenced(code) => TransactionError::Fenced { reason: code.to_string() },
+            KafkaProblem::Fatal(code) => TransactionError::Fatal { reason: code.to_string(), source },
+            source => TransactionError::Aborted { source },
+        }
+    }
+
+    /// Whether nothing of the transaction can have been committed. `false` says that it is not known.
+    pub fn certainly_not_committed(&self) -> bool {
+        matches!(
+            self,
+            TransactionError::Aborted { .. } | TransactionError::Config { .. } | TransactionError::Open { .. }
+        )
+    }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            TransactionError::Config { .. } => Fault::Tenant,
+            TransactionError::Open { source, .. }
+            | TransactionError::Aborted { source }
+            | TransactionError::Fatal { source, .. } => source.fault(),
+            TransactionError::Fenced { .. } | TransactionError::Indeterminate { .. } => Fault::External,
+            TransactionError::AfterError | TransactionError::Ended => Fault::Internal,
+        }
+    }
+
+    /// Whether opening the transactions again may help. One that was fenced must not fence its successor in turn.
+    pub fn retryable(&self) -> bool {
+        match self {
+            TransactionError::Open { source, .. }
+            | TransactionError::Aborted { source }
+            | TransactionError::Fatal { source, .. } => source.retryable(),
+            TransactionError::Indeterminate { .. } => true,
+            _ => false,
+        }
+    }
+}
