@@ -120,7 +120,11 @@ impl SinkError {
             }
             SinkError::Kafka { source, .. } => source.fault(),
             SinkError::Encode(error) if error.io().is_some() => Fault::External,
-            SinkError::Encode(_) | SinkError::OneStep | SinkError::AfterError | SinkError::AfterClose | SinkError::Ended => Fault::Internal,
+            SinkError::Encode(_)
+            | SinkError::OneStep
+            | SinkError::AfterError
+            | SinkError::AfterClose
+            | SinkError::Ended => Fault::Internal,
         }
     }
 

@@ -109,6 +109,7 @@ impl Plan {
                     f.write_str(", numbered")?;
                 }
             }
+            SinkConfig::Kafka(config) => write!(f, "Kafka topic {}", config.topic)?,
             SinkConfig::Memory(_) => f.write_str("memory")?,
             SinkConfig::Count => f.write_str("counts and drops")?,
         }

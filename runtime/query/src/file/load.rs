@@ -6,6 +6,7 @@ use weir_sandbox::{Limits, TenantId};
 
 use super::bind::{BoundStage, Modules, bind};
 use super::chain::Chain;
+use super::delivery::{self, Letters};
 use super::folders::Folders;
 use super::limits::Ceiling;
 use super::limits_file::{LimitsFile, TenantLimits};
@@ -96,16 +97,18 @@ fn check(
     }
     let sources = source::read(&mut root, &mut names, &mut paths, problems);
     let stages = stage::read(&mut root, &mut names, &mut paths, &ceiling, problems);
-    let delivery = root.section("delivery", |table| settings::delivery(table, &mut paths, problems)).unwrap_or_default();
+    let (delivery, delivery_places) = settings::delivery(&mut root, &mut paths, problems);
     let sinks = sink::read(&mut root, &mut names, &mut paths, &delivery, problems);
     let batching = root.section("batching", settings::batching).unwrap_or_default();
     let dead_letters_item = root.optional("dead_letters");
     let has_dead_letters = dead_letters_item.is_some();
+    let letters = dead_letters_item.as_ref().map_or(Letters::Nowhere, |item| Letters::File(item.place.clone()));
     let dead_letters = dead_letters_item
         .and_then(|item| item.table())
         .and_then(|table| settings::dead_letters(table, &mut paths, problems));
     root.finish("a query");
 
+    delivery::check(&delivery, &delivery_places, &sources, &sinks, &letters, problems);
     check_dead_letters(has_dead_letters, &sources, &stages, problems);
     let (bound, sink_inputs) = check_chain(&sources, &stages, &sinks, paths.folders(), problems);
     check_instances(&stages, tenant.as_ref().map(|(tenant, _)| tenant), &ceiling.limits, problems);

@@ -14,6 +14,7 @@
 
 mod bind;
 mod chain;
+mod delivery;
 mod describe;
 mod folders;
 mod limits;
@@ -38,6 +39,7 @@ mod together;
 pub use folders::{Denied, Folders};
 pub use limits_file::{LimitsFile, TenantLimits};
 pub use plan::{
-    Batching, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
+    Batching, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan,
+    StagePlan,
 };
 pub use problem::{Problem, QueryFileError};

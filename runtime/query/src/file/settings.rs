@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::delivery::DeliveryPlaces;
 use super::paths::Paths;
 use super::plan::{Batching, Delivery, Guarantee};
 use super::problem::Problems;
@@ -17,27 +18,38 @@ const DELAY_MS_MAX: u64 = 3_600_000;
 /// The largest batch. Every batch in flight is held in memory.
 const RECORDS_MAX: u64 = 1_000_000;
 
-/// Reads `[delivery]`.
-pub(super) fn delivery(mut table: Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> Delivery {
-    let guarantees = [("at_least_once", Guarantee::AtLeastOnce), ("exactly_once", Guarantee::ExactlyOnce)];
-    let guarantee = table.optional("guarantee").and_then(|item| item.choice(&guarantees)).unwrap_or_default();
-    let commit_ms = table.optional("commit_ms").and_then(|item| item.integer(1..=COMMIT_MS_MAX));
-    let state = table.optional("state").and_then(|item| {
-        let written = item.text()?;
-        // What is written there is a file in it.
-        let manifest = paths.output(&item.place, &format!("{written}/manifest"), false, problems)?;
-        manifest.parent().map(Path::to_owned)
-    });
-    let transactional_id = table.optional("transactional_id").and_then(|item| {
-        let id = item.text()?;
-        if id.is_empty() {
-            item.error("must not be empty", "leave it out: it is made of tenant and query then");
-            return None;
+/// Reads `[delivery]`; says where its parts stand as well, for the checks that need the whole file.
+pub(super) fn delivery(root: &mut Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> (Delivery, DeliveryPlaces) {
+    let here = root.place.child("delivery", root.place.offset);
+    let mut delivery = Delivery::default();
+    let mut places = DeliveryPlaces { guarantee: here.clone(), state: here.clone(), transactional_id: here };
+    let read = root.section("delivery", |mut table| {
+        let guarantees = [("at_least_once", Guarantee::AtLeastOnce), ("exactly_once", Guarantee::ExactlyOnce)];
+        if let Some(item) = table.optional("guarantee") {
+            places.guarantee = item.place.clone();
+            delivery.guarantee = item.choice(&guarantees).unwrap_or_default();
         }
-        Some(id.to_owned())
+        let commit_ms = table.optional("commit_ms").and_then(|item| item.integer(1..=COMMIT_MS_MAX));
+        delivery.commit_every = commit_ms.map(Duration::from_millis);
+        if let Some(item) = table.optional("state") {
+            places.state = item.place.clone();
+            // What is written there is a file in it.
+            let manifest = item.text().map(|written| format!("{}/manifest", written.trim_end_matches('/')));
+            let manifest = manifest.and_then(|manifest| paths.output(&item.place, &manifest, false, problems));
+            delivery.state = manifest.and_then(|manifest| manifest.parent().map(Path::to_owned));
+        }
+        if let Some(item) = table.optional("transactional_id") {
+            places.transactional_id = item.place.clone();
+            delivery.transactional_id = item.text().map(str::to_owned);
+            if delivery.transactional_id.as_deref() == Some("") {
+                item.error("must not be empty", "leave it out: it is made of tenant and query then");
+            }
+        }
+        table.finish("`delivery`");
     });
-    table.finish("`delivery`");
-    Delivery { guarantee, commit_every: commit_ms.map(Duration::from_millis), state, transactional_id }
+    // What is no table has been reported.
+    let _read: Option<()> = read;
+    (delivery, places)
 }
 
 /// Reads `[batching]`.

@@ -75,9 +75,7 @@ impl Chain {
                 for (index, (keeper, positions)) in self.keepers.iter().zip(&self.positions).enumerate() {
                     let Some(keeper) = keeper.as_ref().filter(|_| !positions.is_empty()) else { continue };
                     let of_source = keeper.of_transaction(positions);
-                    offsets.push(
-                        of_source.map_err(|source| Cause::Source { name: self.source_name(index), source })?,
-                    );
+                    offsets.push(of_source.map_err(|source| Cause::Source { name: self.source_name(index), source })?);
                 }
                 failpoint("commit.offsets");
                 transactions.commit(offsets).await?;

@@ -1,7 +1,7 @@
 //! What a running query has done so far.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use weir_sandbox::Usage;

@@ -23,8 +23,8 @@ mod waiting;
 pub use counters::{PartitionProgress, Progress, SinkProgress, SourceProgress, StageProgress, State};
 pub use dead_letters::DeadLetterError;
 pub use error::{BuildError, Cause, RunError};
-pub use metrics::{MetricRegistry, Reading, Series};
 pub use handle::QueryHandle;
+pub use metrics::{MetricRegistry, Reading, Series};
 pub use query::{Query, SinkOverrides};
 pub use stage::StageError;
 pub use state::{

@@ -92,8 +92,7 @@ fn open_state(plan: &Plan, folder: &Path) -> Result<Kept, BuildError> {
         ..Manifest::default()
     });
     for file in &manifest.files {
-        let prepared =
-            Prepared { hidden: file.hidden.clone(), path: file.path.clone(), number: file.number };
+        let prepared = Prepared { hidden: file.hidden.clone(), path: file.path.clone(), number: file.number };
         // The manifest lies where the tenant may write, so that what it names is looked at like any other path.
         for path in [&prepared.hidden, &prepared.path] {
             still_within(&plan.folders, path, || "delivery.state".to_owned())?;

@@ -205,7 +205,7 @@ impl Query {
     }
 
     /// Opens everything again after a failure, as often as the policy says, or gives the failure back.
-    async fn again(&self, cause: Cause, failures: &mut u32) -> Result<Opened, Cause> {
+    async fn again(&mut self, cause: Cause, failures: &mut u32) -> Result<Opened, Cause> {
         let Some(retry) = self.retry_of(&cause).filter(|_| !self.given) else { return Err(cause) };
         let mut cause = cause;
         loop {

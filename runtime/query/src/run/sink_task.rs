@@ -162,9 +162,8 @@ async fn serve(
     counters: Option<&SinkCounters>,
 ) -> Result<(), SinkError> {
     // What an earlier sink of this name took, before the query went back to its last commit, stays counted.
-    let before = counters.map(|counters| {
-        (counters.records.get(), counters.bytes.get(), counters.batches.get(), counters.files.get())
-    });
+    let before = counters
+        .map(|counters| (counters.records.get(), counters.bytes.get(), counters.batches.get(), counters.files.get()));
     let publish = |sink: &dyn Sink| {
         if let Some((counters, (records, bytes, batches, files))) = counters.zip(before) {
             let stats = sink.stats();

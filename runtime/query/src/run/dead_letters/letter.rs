@@ -165,11 +165,7 @@ fn headers(batch: &Batch, row: usize) -> Vec<(String, Option<String>)> {
     let (Some(names), Some(values)) = (names.as_string_opt::<i32>(), values.as_binary_opt::<i32>()) else {
         return Vec::new();
     };
-    names
-        .iter()
-        .zip(values.iter())
-        .map(|(name, value)| (name.unwrap_or_default().to_owned(), value.map(hex)))
-        .collect()
+    names.iter().zip(values.iter()).map(|(name, value)| (name.unwrap_or_default().to_owned(), value.map(hex))).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

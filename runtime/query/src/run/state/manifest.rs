@@ -245,7 +245,11 @@ mod tests {
             commits: 3,
             records: 40,
             sources: vec![SourcePositions::new("in", &positions)],
-            files: vec![PreparedFile { hidden: "/o/.a.csv.1-2-3.part".into(), path: "/o/a-000003.csv".into(), number: 3 }],
+            files: vec![PreparedFile {
+                hidden: "/o/.a.csv.1-2-3.part".into(),
+                path: "/o/a-000003.csv".into(),
+                number: 3,
+            }],
             next_numbers: vec![NextNumber { sink: "out".to_owned(), number: 4 }],
             dead_letter_bytes: Some(120),
             metrics: vec![StoredSeries {
