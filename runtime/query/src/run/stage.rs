@@ -141,7 +141,7 @@ impl StageRunner {
         // Parts still to be run, the first one last.
         let mut parts = vec![Arc::clone(batch)];
         while let Some(part) = parts.pop() {
-            let called = self.call(&part, &at).await;
+            let called = self.call(&part, at.counters, at.stop).await;
             at.counters.calls.add(1);
             match called {
                 Ok(outcome) => {
@@ -200,7 +200,7 @@ impl StageRunner {
             for record in std::mem::take(&mut failing) {
                 at.counters.retries.add(1);
                 at.counters.calls.add(1);
-                match self.call(&record.record, at).await {
+                match self.call(&record.record, at.counters, at.stop).await {
                     Ok(outcome) => {
                         let output = self.settle(&record.record, outcome, &mut failing, at)?;
                         if !output.is_empty() {
@@ -228,7 +228,12 @@ impl StageRunner {
 
     /// Calls the guest, waiting for an instance where none is free: that is nobody's fault, and passes. After a stop it
     /// waits a little longer, for queries that stop as well to give theirs back.
-    async fn call(&mut self, part: &Arc<Batch>, at: &Workplace<'_>) -> Result<Outcome, CallError> {
+    async fn call(
+        &mut self,
+        part: &Arc<Batch>,
+        counters: &StageCounters,
+        stop: &watch::Sender<bool>,
+    ) -> Result<Outcome, CallError> {
         let mut waiting: Option<Waiting> = None;
         loop {
             let error = match self.instance.call(part).await {
@@ -236,7 +241,7 @@ impl StageRunner {
                 called => return called,
             };
             let waiting = waiting.get_or_insert_with(|| {
-                at.counters.instance_waits.add(1);
+                counters.instance_waits.add(1);
                 Waiting::new()
             });
             if waiting.warn_is_due() {
@@ -250,10 +255,10 @@ impl StageRunner {
                 );
             }
             let paused = Instant::now();
-            if !waiting.pause(at.stop).await {
+            if !waiting.pause(stop).await {
                 return Err(error);
             }
-            at.counters.instance_wait_ms.add(millis(paused.elapsed()));
+            counters.instance_wait_ms.add(millis(paused.elapsed()));
         }
     }
 
