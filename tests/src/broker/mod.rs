@@ -21,6 +21,10 @@ use self::own::{Own, Program};
 use crate::process::environment;
 use crate::wait_until;
 
+/// Of each program, the variable that may name it, and its file's name in the cache.
+const TANSU: (&str, &str) = ("WEIR_TEST_TANSU", "tansu");
+const NOIDA: (&str, &str) = ("WEIR_TEST_NOIDA", "noida-db");
+
 /// A broker: a process of this test's own, or a cluster that `KAFKA_BOOTSTRAP` names.
 ///
 /// Its methods block, need no runtime, and panic where something fails: a test has nothing better to do. In an async test call them by
@@ -42,7 +46,7 @@ impl Broker {
     /// If it is not there, or does not start.
     #[track_caller]
     pub fn tansu() -> Broker {
-        Broker::start_new(Program::Tansu, find::program("WEIR_TEST_TANSU", "tansu"))
+        Broker::start_new(Program::Tansu, find::program(TANSU.0, TANSU.1))
     }
 
     /// A fresh noida-db: transactions and fencing as Kafka has them, kept in a folder; for small data.
@@ -52,7 +56,7 @@ impl Broker {
     /// If it is not there, or does not start.
     #[track_caller]
     pub fn noida() -> Broker {
-        Broker::start_new(Program::Noida, find::program("WEIR_TEST_NOIDA", "noida-db"))
+        Broker::start_new(Program::Noida, find::program(NOIDA.0, NOIDA.1))
     }
 
     /// The cluster that `KAFKA_BOOTSTRAP` names, if it is set.
@@ -67,6 +71,19 @@ impl Broker {
             client::answers(&address)
         });
         Some(Broker::at(address, None))
+    }
+
+    /// Whether a cluster is all there is: `KAFKA_BOOTSTRAP` names one, and a test broker's program is missing. What a test shows of a
+    /// broker's process cannot be shown then, which is said on standard error.
+    pub fn only_a_cluster() -> bool {
+        let missing = [TANSU, NOIDA].into_iter().find_map(|(variable, name)| find::program(variable, name).err());
+        match missing {
+            Some(missing) if environment("KAFKA_BOOTSTRAP").is_some() => {
+                eprintln!("not shown on a cluster, which no test stops: {missing}");
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The cluster of the environment, else tansu.

@@ -18,6 +18,9 @@ fn is_alive(id: u32) -> bool {
 
 #[test]
 fn noida_keeps_its_records_when_it_is_started_again() {
+    if Broker::only_a_cluster() {
+        return;
+    }
     let broker = Broker::noida();
     let topic = broker.topic("kept", 2);
     broker.produce(&topic, (0..100).map(|number| Record::of(format!("{number}"))));
@@ -33,6 +36,9 @@ fn noida_keeps_its_records_when_it_is_started_again() {
 
 #[test]
 fn tansu_starts_again_on_its_port_and_has_forgotten() {
+    if Broker::only_a_cluster() {
+        return;
+    }
     let broker = Broker::tansu();
     let topic = broker.topic("lost", 1);
     broker.produce(&topic, [Record::of("a")]);
@@ -47,6 +53,9 @@ fn tansu_starts_again_on_its_port_and_has_forgotten() {
 
 #[test]
 fn a_paused_broker_answers_nothing_until_it_goes_on() {
+    if Broker::only_a_cluster() {
+        return;
+    }
     let broker = Broker::tansu();
     let consumer: BaseConsumer = broker.client().create().expect("a consumer");
     let answers = |at_most| consumer.fetch_metadata(None, at_most).is_ok();
@@ -64,6 +73,9 @@ fn a_paused_broker_answers_nothing_until_it_goes_on() {
 
 #[test]
 fn a_broker_outlives_the_thread_that_started_it() {
+    if Broker::only_a_cluster() {
+        return;
+    }
     let broker = std::thread::spawn(Broker::tansu).join().expect("a broker");
     std::thread::sleep(Duration::from_millis(100));
     assert!(is_alive(broker.process_id().expect("a process")));
@@ -72,6 +84,9 @@ fn a_broker_outlives_the_thread_that_started_it() {
 
 #[test]
 fn a_dropped_broker_leaves_no_process_and_no_folder() {
+    if Broker::only_a_cluster() {
+        return;
+    }
     for broker in [Broker::tansu(), Broker::noida()] {
         let id = broker.process_id().expect("a process");
         assert!(is_alive(id));
@@ -87,6 +102,9 @@ const HOLD: &str = "WEIR_TEST_HOLD_A_BROKER";
 
 #[test]
 fn a_killed_test_leaves_no_broker() {
+    if Broker::only_a_cluster() {
+        return;
+    }
     if std::env::var_os(HOLD).is_some() {
         let brokers = [Broker::tansu(), Broker::noida()];
         for broker in &brokers {
