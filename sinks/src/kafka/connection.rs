@@ -125,7 +125,7 @@ impl KafkaConnection {
     }
 
     /// The options for a client of either side; librdkafka passes over those that are not its side's. The caller adds
-    /// what its own settings say.
+    /// what its own settings say, and never prints what comes back: rdkafka's `Debug` shows private keys.
     pub fn client_config(&self) -> ClientConfig {
         self.client_config_for(KafkaSide::Both)
     }

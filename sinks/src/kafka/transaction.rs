@@ -349,7 +349,7 @@ impl Shared {
     ) -> Result<(), TransactionError> {
         self.producer.await_deliveries(&self.never).map_err(TransactionError::lost)?;
         if matches!(state, State::Open(transaction) if transaction.torn.load(Ordering::Acquire)) {
-            return Err(TransactionError::Aborted { source: KafkaProblem::AfterError });
+            return Err(TransactionError::Aborted { source: KafkaProblem::Abandoned });
         }
         for (positions, group) in offsets {
             retried(self.settings.commit_timeout, |left| {
