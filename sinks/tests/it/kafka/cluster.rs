@@ -110,6 +110,7 @@ fn read(brokers: &str, topic: &str) -> Vec<Read> {
         .set("group.id", "reader")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
+        .set("fetch.wait.max.ms", "10")
         .set("isolation.level", "read_uncommitted")
         .create()
         .unwrap();

@@ -116,6 +116,11 @@ fn errors_name_the_option_and_a_better_one() {
             r#"options: `broker.address.family`: Invalid value "v5" for configuration property "broker.address.family""#
         ]],
     );
+    check(
+        "security.protocol",
+        "SASL_PLAINTEXT",
+        expect!["options: `sasl.mechanism` is missing: set one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"],
+    );
     check("client.id", "a\nb", expect!["options: `client.id` holds a control character"]);
     check("client.id", "a\0b", expect!["options: `client.id` holds a control character"]);
     check("sasl.password", "a\0b", expect!["options: `sasl.password` holds a control character"]);

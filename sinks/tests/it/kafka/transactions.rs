@@ -333,3 +333,22 @@ async fn clones_are_the_same_transactions() {
     clone.commit(vec![]).await.unwrap();
     assert!(transactions.is_empty());
 }
+
+/// That the broker was asked to abort shows by the error that it had for the next who asks it to end a transaction.
+#[tokio::test]
+async fn transactions_that_are_dropped_abort() {
+    let cluster = Cluster::new();
+    let transactions = open(&cluster).await;
+    let mut dropped = sink(&cluster, &transactions, "dropped").await;
+    dropped.write(batch([1])).await.unwrap();
+    dropped.flush().await.unwrap();
+    cluster.fail(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
+    drop(dropped);
+    drop(transactions);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let settings = TransactionSettings::default();
+    let transactions = KafkaTransactions::open(&cluster.connection(), "other", &settings).await.unwrap();
+    let mut next = sink(&cluster, &transactions, "next").await;
+    next.write(batch([2])).await.unwrap();
+    transactions.commit(vec![]).await.unwrap();
+}
