@@ -374,30 +374,45 @@ mod tests {
         let binary = |nullable| Field { name: "value".into(), data_type: DataType::Binary, nullable };
         let one = |field| Arc::new(Schema::new(vec![field]).unwrap());
         let values: &[Option<&[u8]>] = &[Some(b"\xff"), None, Some(b"")];
-        check(RecordFormat::Raw, one(binary(true)), values, &expect![[r#"
+        check(
+            RecordFormat::Raw,
+            one(binary(true)),
+            values,
+            &expect![[r#"
             +-------+
             | value |
             +-------+
             | ff    |
             |       |
             |       |
-            +-------+"#]]);
-        check(RecordFormat::Raw, one(binary(false)), values, &expect![[r#"
+            +-------+"#]],
+        );
+        check(
+            RecordFormat::Raw,
+            one(binary(false)),
+            values,
+            &expect![[r#"
             +-------+
             | value |
             +-------+
             | ff    |
             |       |
             +-------+
-            1: the value is null (a tombstone)"#]]);
-        check(RecordFormat::Raw, one(Field::nullable("value", DataType::Utf8)), values, &expect![[r#"
+            1: the value is null (a tombstone)"#]],
+        );
+        check(
+            RecordFormat::Raw,
+            one(Field::nullable("value", DataType::Utf8)),
+            values,
+            &expect![[r#"
             +-------+
             | value |
             +-------+
             |       |
             |       |
             +-------+
-            0: not UTF-8 from byte 0 on"#]]);
+            0: not UTF-8 from byte 0 on"#]],
+        );
         let values = BinaryArray::from_opt_vec(vec![Some(b"a"), Some(b"b")]);
         let decoder = RecordDecoder::new(RecordFormat::Raw, one(binary(true))).unwrap();
         let decoded = decoder.decode(&values).unwrap();

@@ -116,6 +116,12 @@ impl Replay {
         Ok(Replay { plan: replaying_plan(plan, &paths, &places, entrances), replaying })
     }
 
+    /// The file of a replay of these letters that is going on, or did not finish.
+    pub fn unfinished(letters: &Path) -> Option<PathBuf> {
+        let paths = ReplayPaths::of(letters);
+        paths.is_going_on().then_some(paths.replaying)
+    }
+
     /// What there is to replay. With no letters nothing was touched, and there is nothing to run.
     pub fn replaying(&self) -> &Replaying {
         &self.replaying

@@ -23,6 +23,8 @@ mod waiting;
 pub use counters::{PartitionProgress, Progress, SinkProgress, SourceProgress, StageProgress, State};
 pub use dead_letters::DeadLetterError;
 pub(crate) use dead_letters::{Locked, lock};
+#[cfg(test)]
+pub(crate) use dead_letters::{Sender, Why, of_row};
 pub use error::{BuildError, Cause, RunError};
 pub(crate) use failpoint::failpoint;
 pub use handle::QueryHandle;

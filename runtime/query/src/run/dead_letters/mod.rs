@@ -14,6 +14,8 @@ use weir_batch::{Batch, BatchError, DataType, Field, Schema};
 use weir_sinks::{Sink, SinkError};
 
 use self::file::LetterFile;
+#[cfg(test)]
+pub(crate) use self::letter::of_row;
 pub(crate) use self::letter::{Sender, Why, position};
 pub(crate) use self::lock::{Locked, lock};
 use crate::file::Folders;
