@@ -152,6 +152,15 @@ fn a_module_that_was_mended_replays_and_its_other_version_is_told() {
 }
 
 #[test]
+fn letters_that_all_end_the_guest_again_are_letters_again() {
+    let case = Case::stage("panics", 7);
+    write_letters(&case.path("dead.jsonl"), &[("check", "a", 7); 150]);
+    let said = case.replay(&[]);
+    assert_eq!((&said["replayed"], &said["died_again"]), (&150.into(), &150.into()));
+    assert_eq!(case.lines("dead.jsonl").len(), 150);
+}
+
+#[test]
 fn what_a_source_could_not_decode_comes_in_by_its_format_again() {
     for (name, header, good) in [("in.jsonl", "", ["{\"id\":1}", "{\"id\":3}"]), ("in.csv", "x,id\n", ["a,1", "c,3"])] {
         let mut case = Case::stage("refuses", -1);

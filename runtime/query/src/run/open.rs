@@ -11,6 +11,7 @@ use super::dead_letters::DeadLetters;
 use super::error::BuildError;
 use super::metrics::MetricRegistry;
 use super::query::SinkOverrides;
+use super::stage::GUILTY_RECORDS_BATCH_MAX;
 use super::state::{Manifest, StateFolder};
 use crate::file::{Denied, Folders, Guarantee, Plan, SinkPlan, SourceKind};
 use crate::letters::LettersSource;
@@ -140,7 +141,11 @@ fn open_source(
             let source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill);
             Box::new(source.within(plan.folders.clone()))
         }
-        SourceKind::Letters(letters) => Box::new(LettersSource::new(letters, schema, records_max)),
+        SourceKind::Letters(letters) => {
+            // Any number of them may end the guest again: that is no reason to take the function for broken.
+            let letters_max = records_max.min(GUILTY_RECORDS_BATCH_MAX);
+            Box::new(LettersSource::new(letters, schema, letters_max))
+        }
         SourceKind::Generator { batches } => Box::new(GeneratorSource::new(*batches)?),
         SourceKind::Nexmark { stream, events } => Box::new(NexmarkSource::new(*stream, *events, records_max)?),
     })

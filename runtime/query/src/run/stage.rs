@@ -20,7 +20,7 @@ use crate::file::{ErrorPolicy, Retry};
 /// The breaker holds back what does not reach this: a batch of up to 640 records is bad with fewer guilty ones than
 /// these, and the query goes on, slower and slower. In a larger batch a tenth is more than these, and the query fails
 /// before the breaker is asked: narrowing each of a thousand guilty records down costs ten traps a record, in vain.
-const GUILTY_RECORDS_BATCH_MAX: usize = 64;
+pub(super) const GUILTY_RECORDS_BATCH_MAX: usize = 64;
 
 /// A stage's instance, policy and place for its failures.
 pub(crate) struct StageRunner {
