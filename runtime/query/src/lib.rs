@@ -58,6 +58,7 @@ pub use run::{
     Series, SinkOverrides, SinkProgress, SourceProgress, StageError, StageProgress, Summary,
 };
 pub use source::{
-    FileSource, GroupOffsets, Origin, Partition, PositionKeeper, Positions, Revoking, SEED_BATCH_ROWS, Source,
-    SourceBatch, SourceError, SourceEvent, nexmark_schema, seed_batch, seed_schema,
+    FileSource, GroupOffsets, KafkaIsolation, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError,
+    KafkaStart, Origin, Partition, PositionKeeper, Positions, Revoking, SEED_BATCH_ROWS, Source, SourceBatch,
+    SourceError, SourceEvent, nexmark_schema, seed_batch, seed_schema,
 };

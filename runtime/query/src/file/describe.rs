@@ -50,6 +50,7 @@ impl Plan {
                 write!(f, "{format} {}", paths.iter().map(|path| name(path)).collect::<Vec<_>>().join(", "))?;
                 f.write_str(if *declared { ", schema declared" } else { ", schema of the file" })?;
             }
+            SourceKind::Kafka(config) => super::kafka::describe_source(config, f)?,
             SourceKind::Generator { batches } => write!(f, "generator, {batches} batches")?,
             SourceKind::Nexmark { stream, events } => write!(f, "nexmark {}, {events} events", stream.name())?,
         }
@@ -102,6 +103,7 @@ impl Plan {
                     f.write_str(", numbered")?;
                 }
             }
+            SinkConfig::Kafka(config) => super::kafka::describe_sink(config, f)?,
             SinkConfig::Memory(_) => f.write_str("memory")?,
             SinkConfig::Count => f.write_str("counts and drops")?,
         }

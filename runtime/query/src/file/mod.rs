@@ -16,6 +16,7 @@ mod bind;
 mod chain;
 mod describe;
 mod folders;
+mod kafka;
 mod limits;
 mod limits_file;
 mod load;

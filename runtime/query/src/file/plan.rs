@@ -12,6 +12,7 @@ use weir_sinks::SinkConfig;
 use super::folders::Folders;
 use super::paths::FileUse;
 use super::problem::{Problem, Spot};
+use crate::source::KafkaSourceConfig;
 
 /// A query that can be run: every name resolved, every module read, every function bound to the schema it gets.
 #[derive(Debug)]
@@ -78,6 +79,8 @@ pub enum SourceKind {
         /// Whether the query file declares the schema, rather than the files giving it.
         declared: bool,
     },
+    /// Kafka topics. Batching, and whether raw bytes are kept, follow from the query.
+    Kafka(Box<KafkaSourceConfig>),
     /// The seed workload: the same thousand records again and again.
     Generator {
         /// How many batches.

@@ -190,7 +190,7 @@ impl Chain {
 
     /// Takes one batch through every stage and into every sink's queue.
     async fn take_in(&mut self, source: usize, read: SourceBatch) -> Result<(), Cause> {
-        let SourceBatch { batch, bad, bytes, origin, positions: _ } = read;
+        let SourceBatch { batch, bad, bad_system: _, bytes, origin, positions: _ } = read;
         if let Some(counters) = self.counters.sources.get(source) {
             counters.records.add((batch.rows() + bad.len()) as u64);
             counters.bytes.add(bytes);

@@ -25,6 +25,14 @@ pub enum BuildError {
         /// Why.
         source: Box<Refusal>,
     },
+    /// A source could not be made ready.
+    #[error("sources.{name}: {source}")]
+    Source {
+        /// The source.
+        name: String,
+        /// Why.
+        source: SourceError,
+    },
     /// A sink could not be opened.
     #[error("sinks.{name}: {source}")]
     Sink {

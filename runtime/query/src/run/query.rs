@@ -20,7 +20,7 @@ use super::sink_task::SinkTask;
 use super::stage::StageRunner;
 use super::summary::{Ending, Summary};
 use crate::file::{Denied, Folders, Plan, SinkPlan, SourceKind};
-use crate::source::{FileSource, GeneratorSource, NexmarkSource, Source};
+use crate::source::{FileSource, GeneratorSource, KafkaSource, KafkaSourceConfig, NexmarkSource, Source};
 
 /// Sources, stages and sinks, ready to run.
 pub struct Query {
@@ -79,6 +79,11 @@ impl Query {
                     let fill = Fill { records_max, delay_max: Some(plan.batching.delay_max) };
                     let source = FileSource::new(paths.clone(), *format, Arc::clone(&source.schema), fill);
                     Box::new(source.within(plan.folders.clone()))
+                }
+                SourceKind::Kafka(config) => {
+                    let built = KafkaSource::new(KafkaSourceConfig::clone(config), Arc::clone(&source.schema));
+                    let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
+                    Box::new(built.map_err(named)?)
                 }
                 SourceKind::Generator { batches } => Box::new(GeneratorSource::new(*batches)?),
                 SourceKind::Nexmark { stream, events } => Box::new(NexmarkSource::new(*stream, *events, records_max)?),
@@ -185,7 +190,7 @@ impl Query {
 async fn open_sink(sink: &SinkPlan, folders: &Folders) -> Result<Box<dyn Sink>, BuildError> {
     let within = || match &sink.config {
         SinkConfig::File(config) => still_within(folders, &config.path, || format!("sinks.{}", sink.name)),
-        SinkConfig::Stdout(_) | SinkConfig::Memory(_) | SinkConfig::Count => Ok(()),
+        SinkConfig::Stdout(_) | SinkConfig::Kafka(_) | SinkConfig::Memory(_) | SinkConfig::Count => Ok(()),
     };
     within()?;
     let opened = sink.config.build(&sink.schema).await;
