@@ -3,9 +3,12 @@
 use super::*;
 use crate::source::{Partition, Positions};
 
+/// The mock ends a rebalance when the session of a member that does not come would have ended.
 fn member(cluster: &Cluster) -> KafkaSource {
-    let partitions = KafkaPartitions::Group;
-    open(&KafkaSourceConfig { partitions, until_end: false, ..config(cluster) })
+    let mut config = config(cluster);
+    (config.partitions, config.until_end) = (KafkaPartitions::Group, false);
+    config.connection = config.connection.with("session.timeout.ms", "4000").with("heartbeat.interval.ms", "300");
+    open(&config)
 }
 
 #[tokio::test]
