@@ -50,8 +50,8 @@ mod run;
 mod source;
 
 pub use file::{
-    Batching, Delivery, Denied, ErrorPolicy, Folders, Guarantee, LimitsFile, NexmarkStream, Node, Plan, Problem,
-    QueryFileError, SinkPlan, SourceKind, SourcePlan, StagePlan, TenantLimits,
+    Batching, DeadLettersPlan, Delivery, Denied, ErrorPolicy, Folders, Guarantee, LimitsFile, NexmarkStream, Node,
+    Plan, Problem, QueryFileError, SinkPlan, SourceKind, SourcePlan, StagePlan, TenantLimits, Topics,
 };
 pub use run::{
     BuildError, Cause, DeadLetterError, Ending, MetricRegistry, Progress, Query, QueryHandle, Reading, RunError,

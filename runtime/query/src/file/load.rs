@@ -7,6 +7,8 @@ use weir_sandbox::{Limits, TenantId};
 use super::bind::{BoundStage, Modules, bind};
 use super::chain::Chain;
 use super::folders::Folders;
+use super::kafka_sink;
+use super::kafka_uses::TopicUses;
 use super::limits::Ceiling;
 use super::limits_file::{LimitsFile, TenantLimits};
 use super::names::{self, Names};
@@ -94,21 +96,29 @@ fn check(
         ceiling = Ceiling { limits: given.limits.clone(), tenant: Some(tenant) };
         paths.confine(tenant, given.folders.clone());
     }
-    let sources = source::read(&mut root, &mut names, &mut paths, problems);
+    let rights = tenant.as_ref().and_then(|(_, given)| given.as_ref()).map(|given| given.topics.clone());
+    let query = name.as_ref().map_or("query", |(name, _)| name);
+    let mut topics = TopicUses::new(tenant.as_ref().map(|(tenant, _)| tenant), query, rights.unwrap_or_default());
+    let sources = source::read(&mut root, &mut names, &mut paths, &mut topics, problems);
     let stages = stage::read(&mut root, &mut names, &mut paths, &ceiling, problems);
     let delivery = root.section("delivery", settings::delivery).unwrap_or_default();
-    let sinks = sink::read(&mut root, &mut names, &mut paths, delivery.commit_every.is_some(), problems);
+    let sinks = sink::read(&mut root, &mut names, &mut paths, &mut topics, delivery.commit_every.is_some(), problems);
     let batching = root.section("batching", settings::batching).unwrap_or_default();
     let dead_letters_item = root.optional("dead_letters");
     let has_dead_letters = dead_letters_item.is_some();
     let dead_letters = dead_letters_item
         .and_then(|item| item.table())
-        .and_then(|table| settings::dead_letters(table, &mut paths, problems));
+        .and_then(|table| settings::dead_letters(table, &mut paths, &mut topics, problems));
     root.finish("a query");
+    topics.check_loops(problems);
 
     check_dead_letters(has_dead_letters, &sources, &stages, problems);
     let (bound, sink_inputs) = check_chain(&sources, &stages, &sinks, paths.folders(), problems);
+    for (draft, (_, schema)) in sinks.iter().zip(&sink_inputs) {
+        schema.iter().for_each(|schema| kafka_sink::check_columns(&draft.columns, schema, problems));
+    }
     check_instances(&stages, tenant.as_ref().map(|(tenant, _)| tenant), &ceiling.limits, problems);
+    let (rights, groups) = (topics.rights().clone(), topics.into_groups());
     let (name, name_spot) = name?;
     let (limits, folders) = (ceiling.limits.clone(), paths.folders().clone());
     let uses = paths.into_uses();
@@ -128,9 +138,11 @@ fn check(
         dead_letters,
         warnings: Vec::new(),
         limits,
+        topics: rights,
         folders,
         name_spot,
         uses,
+        groups,
     })
 }
 

@@ -52,6 +52,12 @@ pub enum BuildError {
     /// A source could not be made.
     #[error(transparent)]
     Batch(#[from] BatchError),
+    /// Dead letters to a topic.
+    #[error("dead_letters: letters to the topic `{topic}` cannot be written yet; use `path`")]
+    DeadLettersToKafka {
+        /// The topic.
+        topic: String,
+    },
     /// Dead letters have no place.
     #[error(transparent)]
     DeadLetters(#[from] DeadLetterError),

@@ -19,8 +19,8 @@ use super::error::{BuildError, RunError};
 use super::sink_task::SinkTask;
 use super::stage::StageRunner;
 use super::summary::{Ending, Summary};
-use crate::file::{Denied, Folders, Plan, SinkPlan, SourceKind};
-use crate::source::{FileSource, GeneratorSource, KafkaSource, KafkaSourceConfig, NexmarkSource, Source};
+use crate::file::{DeadLettersPlan, Denied, Folders, Plan, SinkPlan, SourceKind};
+use crate::source::{FileSource, GeneratorSource, KafkaSource, NexmarkSource, Source};
 
 /// Sources, stages and sinks, ready to run.
 pub struct Query {
@@ -72,7 +72,7 @@ impl Query {
     ///
     /// As [`Query::build`].
     pub async fn build_with(plan: Plan, engine: &Engine, mut given: SinkOverrides) -> Result<Query, BuildError> {
-        let sources = plan.sources.iter().map(|source| {
+        let sources = plan.sources.iter().enumerate().map(|(index, source)| {
             let records_max = plan.batching.records_max;
             let built: Box<dyn Source> = match &source.kind {
                 SourceKind::File { paths, format, .. } => {
@@ -81,7 +81,7 @@ impl Query {
                     Box::new(source.within(plan.folders.clone()))
                 }
                 SourceKind::Kafka(config) => {
-                    let built = KafkaSource::new(KafkaSourceConfig::clone(config), Arc::clone(&source.schema));
+                    let built = KafkaSource::new(plan.kafka_source(index, config), Arc::clone(&source.schema));
                     let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
                     Box::new(built.map_err(named)?)
                 }
@@ -92,7 +92,13 @@ impl Query {
         });
         let sources = sources.collect::<Result<Vec<_>, BuildError>>()?;
         let stages = build_stages(&plan, engine).await?;
-        let dead_letters = plan.dead_letters.as_deref();
+        let dead_letters = match &plan.dead_letters {
+            None => None,
+            Some(DeadLettersPlan::File(path)) => Some(path.as_path()),
+            Some(DeadLettersPlan::Kafka(config)) => {
+                return Err(BuildError::DeadLettersToKafka { topic: config.topic.clone() });
+            }
+        };
         let dead_letters = dead_letters.map(|path| {
             still_within(&plan.folders, path, || "dead_letters".to_owned())?;
             DeadLetters::open(path, &plan.folders).map_err(BuildError::from)
