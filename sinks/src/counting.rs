@@ -7,7 +7,7 @@ use weir_batch::{Batch, Schema};
 
 use crate::memory::check_schema;
 use crate::phase::Phase;
-use crate::{Sink, SinkError, SinkStats};
+use crate::{Prepared, Sink, SinkError, SinkStats};
 
 /// Counts batches and drops them: what a query costs without its output.
 pub struct CountingSink {
@@ -34,6 +34,15 @@ impl Sink for CountingSink {
 
     async fn flush(&mut self) -> Result<(), SinkError> {
         self.phase.check()
+    }
+
+    async fn prepare(&mut self) -> Result<Vec<Prepared>, SinkError> {
+        self.phase.check()?;
+        Ok(Vec::new())
+    }
+
+    async fn publish(&mut self) -> Result<(), SinkError> {
+        self.flush().await
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {

@@ -57,7 +57,7 @@ pub enum SinkError {
     #[error("the reader of the standard output is gone")]
     ReaderGone,
     /// Kafka refused, or did not answer.
-    #[error("cannot write to topic `{topic}`{}: {source}", partition.map_or(String::new(), |p| format!(", partition {p}")))]
+    #[error("cannot write to topic `{topic}`{}: {source}", of_partition(*partition))]
     Kafka {
         /// The topic. In a transaction it may be that of another sink, whose record was lost.
         topic: String,
@@ -78,6 +78,9 @@ pub enum SinkError {
         /// The file.
         path: PathBuf,
     },
+    /// A sink that publishes in one step was asked to do it in two.
+    #[error("the sink cannot make its output durable first and visible later")]
+    OneStep,
     /// The sink failed before.
     #[error("the sink failed before and takes nothing more")]
     AfterError,
@@ -117,7 +120,11 @@ impl SinkError {
             }
             SinkError::Kafka { source, .. } => source.fault(),
             SinkError::Encode(error) if error.io().is_some() => Fault::External,
-            SinkError::Encode(_) | SinkError::AfterError | SinkError::AfterClose | SinkError::Ended => Fault::Internal,
+            SinkError::Encode(_)
+            | SinkError::OneStep
+            | SinkError::AfterError
+            | SinkError::AfterClose
+            | SinkError::Ended => Fault::Internal,
         }
     }
 
@@ -169,4 +176,9 @@ impl SinkError {
             _ => SinkError::Stdout(source),
         }
     }
+}
+
+/// Which partition, where there is one to name.
+fn of_partition(partition: Option<i32>) -> String {
+    partition.map_or_else(String::new, |partition| format!(", partition {partition}"))
 }

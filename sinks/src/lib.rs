@@ -73,12 +73,12 @@ mod table;
 pub use config::SinkConfig;
 pub use counting::CountingSink;
 pub use error::{Fault, SinkError};
-pub use file::{FileSink, FileSinkConfig, IfExists};
+pub use file::{FileSink, FileSinkConfig, IfExists, publish_prepared};
 pub use kafka::{
     KafkaCompression, KafkaConnection, KafkaConnectionError, KafkaKey, KafkaOption, KafkaPartitioner, KafkaProblem,
     KafkaSide, KafkaSink, KafkaSinkConfig, KafkaTimestamp, KafkaTransactions, KafkaValue, TransactionError,
     TransactionSettings, log_librdkafka,
 };
 pub use memory::{MemoryHandle, MemorySink};
-pub use sink::{Sink, SinkStats};
+pub use sink::{Prepared, Sink, SinkStats};
 pub use stdout::{StdoutFormat, StdoutSink, StdoutSinkConfig};

@@ -7,7 +7,7 @@ use weir_batch::format::FormatError;
 use weir_batch::{Batch, Schema};
 
 use crate::phase::Phase;
-use crate::{Sink, SinkError, SinkStats};
+use crate::{Prepared, Sink, SinkError, SinkStats};
 
 /// Keeps every batch. The batches are read through a [`MemoryHandle`].
 pub struct MemorySink {
@@ -93,6 +93,15 @@ impl Sink for MemorySink {
         shared.durable = shared.written.len();
         shared.flushes += 1;
         Ok(())
+    }
+
+    async fn prepare(&mut self) -> Result<Vec<Prepared>, SinkError> {
+        self.phase.check()?;
+        Ok(Vec::new())
+    }
+
+    async fn publish(&mut self) -> Result<(), SinkError> {
+        self.flush().await
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {

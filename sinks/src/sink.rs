@@ -1,5 +1,6 @@
 //! The contract.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,6 +37,26 @@ pub trait Sink: Send {
     /// Flushes, then releases what the sink holds.
     async fn close(&mut self) -> Result<(), SinkError>;
 
+    /// The first half of a [`Sink::flush`]: makes all that was written durable, where no reader finds it. What comes
+    /// back says how to finish even after the loss of this sink, by [`crate::publish_prepared`]. It is not lost when the
+    /// sink is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError::OneStep`] of a sink that cannot do it in two.
+    async fn prepare(&mut self) -> Result<Vec<Prepared>, SinkError> {
+        Err(SinkError::OneStep)
+    }
+
+    /// The second half: makes what was prepared visible.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sink::prepare`]. What was prepared stays so.
+    async fn publish(&mut self) -> Result<(), SinkError> {
+        Err(SinkError::OneStep)
+    }
+
     /// What the sink has taken so far.
     fn stats(&self) -> SinkStats;
 
@@ -48,6 +69,17 @@ pub trait Sink: Send {
     async fn tick(&mut self) -> Result<(), SinkError> {
         Ok(())
     }
+}
+
+/// A file that is whole and durable, and not yet where its readers look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// Where it is.
+    pub hidden: PathBuf,
+    /// Where it will be.
+    pub path: PathBuf,
+    /// The number in its name.
+    pub number: u64,
 }
 
 /// What a sink has taken.

@@ -1,6 +1,15 @@
 //! End to end tests of Weir, and what they share.
 #![cfg_attr(doctest, doc = include_str!("../../README.md"))]
 
+mod broker;
 mod guests;
+mod multiset;
+mod process;
+mod wait;
+mod weir;
 
+pub use broker::{Broker, Isolation, Received, Record, drain};
 pub use guests::{GuestMissing, guest_module, guest_path, guest_rustc};
+pub use multiset::{assert_same, difference, multiset};
+pub use wait::{wait_for, wait_until};
+pub use weir::{Weir, WeirProcess};

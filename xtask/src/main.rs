@@ -3,6 +3,8 @@
 //! `cargo xtask demo` and `cargo xtask test` do all the set-up that a fresh clone needs, `.ci/run` calls `ci` and `test`, and the others are
 //! their parts. A command takes no arguments: what may differ between machines is read from the environment, and `help` lists it.
 
+mod brokers;
+mod cache;
 mod ci;
 mod debian;
 mod demo;
@@ -29,11 +31,16 @@ struct Command {
     run: fn(&Workspace) -> Result<()>,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command { name: "demo", help: "set up, then run the flights query on real data", run: demo::run },
     Command { name: "test", help: "set up, then run every test", run: test::run },
     Command { name: "guests", help: "build the example guests for wasm32-unknown-unknown", run: guests::run },
     Command { name: "toolchain", help: "find or provision the guests' compiler, print its path", run: toolchain::run },
+    Command {
+        name: "brokers",
+        help: "find or provision the tests' Kafka brokers, print their paths",
+        run: brokers::run,
+    },
     Command { name: "ci", help: "every check that is not a test: format, lints, docs, …", run: ci::run },
     Command { name: "invariants", help: "which crate may depend on which", run: invariants::run },
     Command { name: "machine-paths", help: "no tracked file names a path of this machine", run: machine_paths::run },
@@ -44,7 +51,11 @@ environment:
   WEIR_GUEST_RUSTC     the compiler of guests; it must have the target wasm32-unknown-unknown
   WEIR_WASM_TOOLCHAIN  `debian`: provision the compiler from Debian's packages even where rustup could;
                        `rustup`: only ever ask rustup; unset: whichever works
-  XDG_CACHE_HOME       where a provisioned compiler is kept (in weir/, about 500 MB), default ~/.cache";
+  KAFKA_BOOTSTRAP      HOST:PORT of a Kafka cluster: the tests use it, and no brokers are provisioned
+  WEIR_TEST_TANSU      the two test brokers' programs, where the provisioned ones cannot be used;
+  WEIR_TEST_NOIDA      `test` sets both for the tests
+  XDG_CACHE_HOME       where a provisioned compiler is kept (in weir/, about 500 MB), and the brokers (55 MB),
+                       default ~/.cache";
 
 fn main() -> ExitCode {
     match dispatch() {

@@ -3,12 +3,13 @@
 //! The packages are downloaded into a folder of the cache, unpacked, and the standard library for wasm, which they have as source only, is
 //! built once. It takes two to three minutes. The folder is named after the packages' version, and gets that name only when it is whole.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+use crate::cache::Cache;
 use crate::shell::Workspace;
 use crate::toolchain::{TARGET, Version, probe};
 use crate::{debian, sysroot};
@@ -16,24 +17,7 @@ use crate::{debian, sysroot};
 const FINISHED: &str = "wasm-toolchain-";
 const UNFINISHED: &str = "unfinished-";
 
-/// The folder that holds provisioned compilers, one a version.
-#[derive(Debug)]
-pub(crate) struct Cache {
-    folder: PathBuf,
-}
-
 impl Cache {
-    /// `$XDG_CACHE_HOME/weir`, or `~/.cache/weir`.
-    pub(crate) fn from_environment() -> Result<Self> {
-        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        // The specification of these folders says that a relative path must be ignored.
-        let base = set("XDG_CACHE_HOME")
-            .filter(|path| path.is_absolute())
-            .or_else(|| Some(set("HOME")?.join(".cache")))
-            .context("neither XDG_CACHE_HOME nor HOME is set, so there is no cache folder")?;
-        Ok(Self { folder: base.join("weir") })
-    }
-
     /// The compiler of the highest version in the cache. Nothing is downloaded, and apt is not asked.
     pub(crate) fn newest(&self, workspace: &Workspace) -> Option<PathBuf> {
         let names =
@@ -50,8 +34,7 @@ impl Cache {
 
     /// The cached compiler of the version that apt offers, which is provisioned if it is missing.
     pub(crate) fn find_or_provision(&self, workspace: &Workspace) -> Result<PathBuf> {
-        fs::create_dir_all(&self.folder).with_context(|| format!("could not create {}", self.folder.display()))?;
-        let _lock = self.lock()?;
+        let _lock = self.lock("wasm-toolchain.lock", "the wasm toolchain")?;
         let Some(version) = debian::candidate(workspace) else {
             // Without usable lists a compiler of any version is better than none.
             if let Some(rustc) = self.newest(workspace).filter(|rustc| probe(workspace, rustc).is_ok()) {
@@ -70,17 +53,6 @@ impl Cache {
         self.provision(workspace)
     }
 
-    /// Two at once would unpack into the same folders and fight over apt. The lock ends with the process, however that ends.
-    fn lock(&self) -> Result<File> {
-        let path = self.folder.join("wasm-toolchain.lock");
-        let file = File::create(&path).with_context(|| format!("could not create {}", path.display()))?;
-        if file.try_lock().is_err() {
-            eprintln!("waiting for another process to finish the wasm toolchain ({})", path.display());
-            file.lock().with_context(|| format!("could not lock {}", path.display()))?;
-        }
-        Ok(file)
-    }
-
     /// Downloads, unpacks and builds. Call it with the lock held.
     fn provision(&self, workspace: &Workspace) -> Result<PathBuf> {
         let start = Instant::now();
@@ -91,14 +63,7 @@ impl Cache {
         };
         eprintln!("provisioning a compiler for {TARGET} from Debian's packages {version}: once, two to three minutes");
 
-        // The lock is held, so whatever has such a name was left behind by a run that was killed. Its compilers may still be writing: they
-        // do not get in the way of a folder of another name, and what they keep from being removed now is removed next time.
-        for entry in self.folder.read_dir()?.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-                fs::remove_dir_all(entry.path())
-                    .unwrap_or_else(|error| eprintln!("{}: {error}", entry.path().display()));
-            }
-        }
+        self.remove_unfinished(UNFINISHED)?;
         let unfinished = self.folder.join(format!("{UNFINISHED}{}", std::process::id()));
         if let Err(failure) = debian::download(workspace, &unfinished) {
             // Lists that are older than the archive name packages which are no longer there.

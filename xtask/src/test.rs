@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 
+use crate::brokers;
 use crate::guests;
 use crate::shell::{self, Steps, Workspace};
 use crate::toolchain;
@@ -11,6 +12,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     // The workspace's tests load the modules, so without them there is nothing to go on with.
     guests::run(workspace).context("the guests could not be built")?;
     let rustc = toolchain::rustc(workspace)?;
+    // Tests of Kafka that found no broker and passed would show nothing, so there is no going on without one either.
+    let brokers = brokers::for_tests(workspace).context("the tests' Kafka brokers could not be provided")?;
     let mut steps = Steps::default();
     steps.step("tests of the guests, natively", || {
         shell::run(
@@ -24,7 +27,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.step("tests of the workspace", || {
         // One test builds a guest that it has just made.
         let mut tests = workspace.cargo();
-        tests.env("WEIR_GUEST_RUSTC", &rustc).args(["test", "--locked", "--workspace", "--no-fail-fast"]);
+        tests.env("WEIR_GUEST_RUSTC", &rustc).envs(brokers.iter().map(|(variable, path)| (variable, path)));
+        tests.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
         shell::run(&mut tests)
     });
     steps.finish()

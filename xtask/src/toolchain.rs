@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::provision::Cache;
+use crate::cache::Cache;
 use crate::shell::{self, Workspace};
 
 /// What guests are compiled for.

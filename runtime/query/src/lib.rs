@@ -51,11 +51,13 @@ mod source;
 
 pub use file::{
     Batching, DeadLettersPlan, Delivery, Denied, ErrorPolicy, Folders, Guarantee, LimitsFile, NexmarkStream, Node,
-    Plan, Problem, QueryFileError, SinkPlan, SourceKind, SourcePlan, StagePlan, TenantLimits, Topics,
+    Plan, Problem, QueryFileError, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan, TenantLimits, Topics,
 };
 pub use run::{
-    BuildError, Cause, DeadLetterError, Ending, MetricRegistry, Progress, Query, QueryHandle, Reading, RunError,
-    Series, SinkOverrides, SinkProgress, SourceProgress, StageError, StageProgress, Summary,
+    BuildError, Cause, DeadLetterError, Ending, Manifest, ManifestError, MetricRegistry, NextNumber, PartitionPosition,
+    PartitionProgress, PreparedFile, Progress, Query, QueryHandle, Reading, RunError, Series, SinkOverrides,
+    SinkProgress, SourcePositions, SourceProgress, StageError, StageProgress, State, StateError, StoredSeries,
+    StoredValue, Summary,
 };
 pub use source::{
     FileSource, GroupOffsets, KafkaIsolation, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError,

@@ -21,6 +21,10 @@ pub struct FileSinkConfig {
     pub rotate_after: Option<Duration>,
     /// Numbers the files although nothing rotates, so that every flush publishes one.
     pub numbered: bool,
+    /// Files that rotate wait for the next flush, so that nothing is visible that a commit has not covered.
+    pub held_until_flush: bool,
+    /// The lowest number of a file, where the numbers before were given out already.
+    pub number_min: u64,
     /// What to do when the file exists. Numbered files never replace any: they go on after the highest number.
     pub if_exists: IfExists,
 }
@@ -44,6 +48,8 @@ impl FileSinkConfig {
             rotate_bytes_max: None,
             rotate_after: None,
             numbered: false,
+            held_until_flush: false,
+            number_min: 1,
             if_exists: IfExists::default(),
         }
     }

@@ -14,15 +14,18 @@ use weir_batch::{Batch, Schema};
 
 use crate::blocking::off_thread;
 use crate::phase::Phase;
-use crate::{Sink, SinkError, SinkStats};
+use crate::{Prepared, Sink, SinkError, SinkStats};
 pub use config::{FileSinkConfig, IfExists};
 use numbering::Numbering;
-use part::Part;
+pub use part::publish_prepared;
+use part::{Finished, Part};
 
 /// Writes a file, or a row of numbered ones.
 ///
 /// Records go to a hidden file in the same folder. A flush finishes it, syncs it, gives it its final name and syncs the
 /// folder, so that a file is whole from the moment it is seen, also after the loss of the machine.
+///
+/// In two steps ([`Sink::prepare`], [`Sink::publish`]) only a numbered one does it.
 ///
 /// A numbered sink goes on with the next number. One without numbers has one file: a flush publishes it, and a write
 /// afterwards fails with [`SinkError::Published`]. Closed without having seen a record, a sink without numbers still
@@ -41,6 +44,11 @@ struct Inner {
     schema: Arc<Schema>,
     // Made by the first record.
     part: Option<Part>,
+    // Finished, and waiting for the flush.
+    held: Vec<Finished>,
+    // Durable, named to whoever commits them, and not yet visible.
+    prepared: Vec<(Finished, Prepared)>,
+    next_number: u64,
     published: u64,
     published_bytes: u64,
 }
@@ -62,7 +70,17 @@ impl FileSink {
             part::remove_leftovers(&config)?;
             // Shows at once whether the folder can be written to, and what the encoder says of the schema.
             let part = Part::create(&config, &schema)?;
-            Ok(Inner { config, schema, part: Some(part), published: 0, published_bytes: 0 })
+            let next_number = config.number_min;
+            Ok(Inner {
+                config,
+                schema,
+                part: Some(part),
+                held: Vec::new(),
+                prepared: Vec::new(),
+                next_number,
+                published: 0,
+                published_bytes: 0,
+            })
         });
         let inner = Some(inner.await?);
         Ok(FileSink { inner, phase: Phase::Open, stats: SinkStats::default(), deadline: None })
@@ -115,48 +133,113 @@ impl Inner {
         let Some(part) = &mut self.part else { return Err(SinkError::AfterError) };
         part.write(&self.config.path, batch)?;
         match self.config.rotate_bytes_max {
-            Some(bytes_max) if part.records() > 0 && part.bytes() >= bytes_max => self.publish(),
+            Some(bytes_max) if part.records() > 0 && part.bytes() >= bytes_max => self.rotate(),
             _ => Ok(()),
         }
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
         match &self.part {
-            Some(part) if part.records() > 0 => self.publish(),
+            Some(part) if part.records() > 0 => self.publish_all(),
+            _ if !self.held.is_empty() => {
+                self.part = None;
+                self.publish_all()
+            }
             _ => Ok(()),
         }
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {
         match &self.part {
-            Some(part) if part.records() > 0 || !self.config.is_numbered() => self.publish(),
+            Some(part) if part.records() > 0 || !self.config.is_numbered() => self.publish_all(),
             _ => {
                 self.part = None;
-                Ok(())
+                self.publish_all()
             }
         }
     }
 
-    fn publish(&mut self) -> Result<(), SinkError> {
+    /// Finishes the file at hand; published at once, unless it is to wait for the flush.
+    fn rotate(&mut self) -> Result<(), SinkError> {
         let Some(part) = self.part.take() else { return Ok(()) };
-        let folder = self.config.folder();
-        let (_, bytes) = if self.config.is_numbered() {
+        let finished = part.finish(&self.config.path)?;
+        if self.config.held_until_flush {
+            self.held.push(finished);
+            return Ok(());
+        }
+        self.publish_one(finished)
+    }
+
+    fn publish_one(&mut self, finished: Finished) -> Result<(), SinkError> {
+        let (folder, bytes) = (self.config.folder(), finished.bytes);
+        if self.config.is_numbered() {
             let numbering = Numbering::new(&self.config);
-            let first = numbering.next()?;
+            let first = numbering.next()?.max(self.config.number_min);
             // Another sink over the same path may take a number first.
-            part.publish((first..).map(|number| numbering.path(number)), IfExists::Fail, folder)?
+            finished.publish((first..).map(|number| numbering.path(number)), IfExists::Fail, folder)?;
         } else {
             // What stands there may have changed since the opening.
             check_path(&self.config)?;
-            part.publish(std::iter::once(self.config.path.clone()), self.config.if_exists, folder)?
-        };
+            finished.publish(std::iter::once(self.config.path.clone()), self.config.if_exists, folder)?;
+        }
+        self.count(bytes);
+        Ok(())
+    }
+
+    fn count(&mut self, bytes: u64) {
         self.published = self.published.saturating_add(1);
         self.published_bytes = self.published_bytes.saturating_add(bytes);
+    }
+
+    /// Publishes everything; in two steps what is held, so that the names are in the order of the records.
+    fn publish_all(&mut self) -> Result<(), SinkError> {
+        if let Some(part) = self.part.take() {
+            let finished = part.finish(&self.config.path)?;
+            self.held.push(finished);
+        }
+        for finished in std::mem::take(&mut self.held) {
+            self.publish_one(finished)?;
+        }
+        Ok(())
+    }
+
+    fn prepare(&mut self) -> Result<Vec<Prepared>, SinkError> {
+        if !self.config.is_numbered() {
+            return Err(SinkError::OneStep);
+        }
+        if self.part.as_ref().is_some_and(|part| part.records() > 0)
+            && let Some(part) = self.part.take()
+        {
+            self.held.push(part.finish(&self.config.path)?);
+        }
+        if self.held.is_empty() {
+            return Ok(Vec::new());
+        }
+        // The hidden names have to last as long as whoever remembers them.
+        part::sync_folder(self.config.folder())?;
+        let numbering = Numbering::new(&self.config);
+        let mut number = numbering.next()?.max(self.next_number);
+        for mut finished in std::mem::take(&mut self.held) {
+            let (hidden, path) = (finished.keep().to_owned(), numbering.path(number));
+            self.prepared.push((finished, Prepared { hidden, path, number }));
+            number = number.saturating_add(1);
+        }
+        self.next_number = number;
+        Ok(self.prepared.iter().map(|(_, prepared)| prepared.clone()).collect())
+    }
+
+    fn publish_prepared(&mut self) -> Result<(), SinkError> {
+        for (finished, prepared) in std::mem::take(&mut self.prepared) {
+            let bytes = finished.bytes;
+            finished.publish(std::iter::once(prepared.path), IfExists::Fail, self.config.folder())?;
+            self.count(bytes);
+        }
         Ok(())
     }
 
     fn pending_bytes(&self) -> u64 {
-        self.part.as_ref().filter(|part| part.records() > 0).map_or(0, Part::bytes)
+        let held: u64 = self.held.iter().map(|finished| finished.bytes).sum();
+        held + self.part.as_ref().filter(|part| part.records() > 0).map_or(0, Part::bytes)
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -180,6 +263,22 @@ impl Sink for FileSink {
         self.step(Inner::flush).await
     }
 
+    async fn prepare(&mut self) -> Result<Vec<Prepared>, SinkError> {
+        let (answer, prepared) = std::sync::mpsc::sync_channel(1);
+        self.step(move |inner| {
+            let prepared = inner.prepare()?;
+            // The receiver outlives the step.
+            let _received: Result<(), _> = answer.send(prepared);
+            Ok(())
+        })
+        .await?;
+        prepared.recv().map_err(|_| SinkError::Ended)
+    }
+
+    async fn publish(&mut self) -> Result<(), SinkError> {
+        self.step(Inner::publish_prepared).await
+    }
+
     async fn close(&mut self) -> Result<(), SinkError> {
         if self.phase == Phase::Closed {
             return Ok(());
@@ -201,7 +300,7 @@ impl Sink for FileSink {
 
     async fn tick(&mut self) -> Result<(), SinkError> {
         match self.deadline {
-            Some(deadline) if deadline <= Instant::now() => self.flush().await,
+            Some(deadline) if deadline <= Instant::now() => self.step(Inner::rotate).await,
             _ => Ok(()),
         }
     }

@@ -14,9 +14,9 @@ use weir_batch::format::{Encoder, open_encoder};
 use weir_batch::{Batch, Schema};
 
 use super::{FileSinkConfig, IfExists};
-use crate::SinkError;
+use crate::{Prepared, SinkError};
 
-/// A hidden file beside the final one, locked as long as it is open. It becomes visible by [`Part::publish`] only, and
+/// A hidden file beside the final one, locked as long as it is open. It becomes visible by [`Finished::publish`] only, and
 /// goes away when it is dropped.
 pub(super) struct Part {
     // Taken by `publish`. Before `hidden`, so that the encoder lets go of the file first.
@@ -31,10 +31,15 @@ struct Hidden {
     path: PathBuf,
     // Holds the lock, and is synced at the end.
     file: File,
+    // Somebody was told of it, and will publish it.
+    kept: bool,
 }
 
 impl Drop for Hidden {
     fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
         // Published or not, the hidden name is of no use any more. If it cannot be removed, the next sink over this
         // path will try.
         fs::remove_file(&self.path).unwrap_or_default();
@@ -74,23 +79,42 @@ impl Part {
         self.encoder.as_ref().map_or(0, |encoder| encoder.bytes_written())
     }
 
-    /// Finishes the file, syncs it, gives it the first of these names that is free (or may be replaced), and syncs the
-    /// folder. Says which name it got, and the file's size. On an error nothing is visible under any of the names.
+    /// Finishes the file and syncs it. Nothing is visible yet.
+    pub(super) fn finish(mut self, path: &Path) -> Result<Finished, SinkError> {
+        let Some(encoder) = self.encoder.take() else { return Err(SinkError::AfterError) };
+        encoder.finish().map_err(|error| SinkError::encode(path, error))?;
+        let file = &self.hidden.file;
+        // A failed sync is final: the kernel may have dropped the pages, and a second one would report success.
+        file.sync_all().map_err(|source| SinkError::file("sync", path, source))?;
+        let bytes = file.metadata().map_err(|source| SinkError::file("read", path, source))?.len();
+        Ok(Finished { hidden: self.hidden, bytes })
+    }
+}
+
+/// A whole file, synced, under its hidden name.
+pub(super) struct Finished {
+    hidden: Hidden,
+    pub(super) bytes: u64,
+}
+
+impl Finished {
+    /// Its hidden name, which from now on stays until the file is published: somebody else may do it.
+    pub(super) fn keep(&mut self) -> &Path {
+        self.hidden.kept = true;
+        &self.hidden.path
+    }
+
+    /// Gives it the first of these names that is free (or may be replaced), and syncs the folder. On an error nothing is
+    /// visible under any of the names.
     pub(super) fn publish(
         mut self,
         mut names: impl Iterator<Item = PathBuf>,
         if_exists: IfExists,
         folder: &Path,
-    ) -> Result<(PathBuf, u64), SinkError> {
-        let Some(encoder) = self.encoder.take() else { return Err(SinkError::AfterError) };
+    ) -> Result<PathBuf, SinkError> {
         let Some(mut path) = names.next() else { return Err(SinkError::AfterError) };
-        encoder.finish().map_err(|error| SinkError::encode(&path, error))?;
-        let file = &self.hidden.file;
-        // A failed sync is final: the kernel may have dropped the pages, and a second one would report success.
-        file.sync_all().map_err(|source| SinkError::file("sync", &path, source))?;
-        let bytes = file.metadata().map_err(|source| SinkError::file("read", &path, source))?.len();
         loop {
-            match self.hidden.give_name(&path, if_exists) {
+            match give_name(&self.hidden.path, &path, if_exists) {
                 Ok(()) => break,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match names.next() {
                     Some(next) => path = next,
@@ -99,14 +123,51 @@ impl Part {
                 Err(source) => return Err(SinkError::file("publish", &path, source)),
             }
         }
+        self.hidden.kept = false;
         drop(self);
         sync_folder(folder)?;
-        Ok((path, bytes))
+        Ok(path)
     }
 }
 
+/// Publishes what an earlier sink prepared, as far as that has not been done. Files that are neither under the one name
+/// nor under the other were published, and taken away by their reader since. Says how many were published now.
+///
+/// # Errors
+///
+/// Another file under the name of a prepared one, or what the file system answers.
+pub fn publish_prepared(prepared: &[Prepared]) -> Result<usize, SinkError> {
+    let mut published = 0;
+    for Prepared { hidden, path, .. } in prepared {
+        let file = match File::open(hidden) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(SinkError::file("read", hidden, source)),
+        };
+        // It has the name already where the end came between the two steps below.
+        if !is_at(&file, path) {
+            match give_name(hidden, path, IfExists::Fail) {
+                Ok(()) => published += 1,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    return Err(SinkError::FileExists { path: path.clone() });
+                }
+                Err(source) => return Err(SinkError::file("publish", path, source)),
+            }
+        }
+        match fs::remove_file(hidden) {
+            // A file system without hard links has renamed it.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(SinkError::file("remove", hidden, error));
+            }
+            _ => {}
+        }
+        sync_folder(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+    }
+    Ok(published)
+}
+
 /// Makes names in this folder survive the loss of the machine.
-fn sync_folder(folder: &Path) -> Result<(), SinkError> {
+pub(super) fn sync_folder(folder: &Path) -> Result<(), SinkError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| SinkError::file("sync", folder, source))
 }
 
@@ -128,27 +189,27 @@ impl Hidden {
             file.lock().map_err(|source| SinkError::file("lock", &path, source))?;
             // Another sink may have taken the file for a dead one's before it was locked, and removed it.
             if is_at(&file, &path) {
-                return Ok(Hidden { path, file });
+                return Ok(Hidden { path, file, kept: false });
             }
         }
     }
+}
 
-    /// Gives the file this name as well; where it must not replace another, fails with `AlreadyExists`.
-    fn give_name(&self, path: &Path, if_exists: IfExists) -> io::Result<()> {
-        if if_exists == IfExists::Replace {
-            return fs::rename(&self.path, path);
-        }
-        match fs::hard_link(&self.path, path) {
-            Err(error) if !has_links(&error) => {
-                // No hard links here: look first. Another process can slip in between, but only on such systems.
-                match fs::symlink_metadata(path) {
-                    Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(&self.path, path),
-                    Err(error) => Err(error),
-                }
+/// Gives the file under `hidden` this name as well; where it must not replace another, fails with `AlreadyExists`.
+fn give_name(hidden: &Path, path: &Path, if_exists: IfExists) -> io::Result<()> {
+    if if_exists == IfExists::Replace {
+        return fs::rename(hidden, path);
+    }
+    match fs::hard_link(hidden, path) {
+        Err(error) if !has_links(&error) => {
+            // No hard links here: look first. Another process can slip in between, but only on such systems.
+            match fs::symlink_metadata(path) {
+                Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(hidden, path),
+                Err(error) => Err(error),
             }
-            linked => linked,
         }
+        linked => linked,
     }
 }
 

@@ -6,7 +6,9 @@ use std::path::Path;
 use weir_sandbox::{Isolation, Kind, OutputShape};
 use weir_sinks::{SinkConfig, StdoutFormat};
 
-use super::plan::{DeadLettersPlan, ErrorPolicy, Guarantee, Node, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
+use super::plan::{
+    DeadLettersPlan, ErrorPolicy, Guarantee, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
+};
 
 /// What `weir check` prints: each source with its schema, each stage with its function and types, each sink, and what is
 /// promised. Ends with a line end.
@@ -24,10 +26,14 @@ impl fmt::Display for Plan {
         }
         match self.delivery.guarantee {
             Guarantee::AtLeastOnce => f.write_str("delivery at least once, ")?,
+            Guarantee::ExactlyOnce => f.write_str("delivery exactly once, ")?,
         }
         match self.delivery.commit_every {
             None => f.write_str("committed at the end of the stream\n")?,
             Some(every) => writeln!(f, "committed every {} ms", every.as_millis())?,
+        }
+        if let Some(state) = &self.delivery.state {
+            writeln!(f, "state in {}", state.display())?;
         }
         let Self { batching, .. } = self;
         writeln!(f, "batches of up to {} records or {} ms", batching.records_max, batching.delay_max.as_millis())?;
@@ -77,6 +83,9 @@ impl Plan {
         if stage.isolation == Isolation::FreshPerBatch {
             f.write_str(", a fresh instance each batch")?;
         }
+        if let Some(retry) = &stage.retry {
+            write!(f, ", tried again {retry}, and then")?;
+        }
         writeln!(f, "{}", OnError(stage.on_error))?;
         for (param, value) in stage.function.params.iter().zip(stage.bound.params()) {
             writeln!(f, "  with {} = {value}", param.name)?;
@@ -114,12 +123,23 @@ impl Plan {
             SinkConfig::Memory(_) => f.write_str("memory")?,
             SinkConfig::Count => f.write_str("counts and drops")?,
         }
-        writeln!(f, ", queue of {} batches", sink.queue_batches_max)?;
+        write!(f, ", queue of {} batches", sink.queue_batches_max)?;
+        if let Some(retry) = &sink.retry {
+            write!(f, ", tried again {retry}")?;
+        }
+        writeln!(f)?;
         writeln!(f, "  takes {}: {}", self.nodes(&sink.inputs), sink.schema)
     }
 
     fn nodes(&self, nodes: &[Node]) -> String {
         nodes.iter().map(|node| self.node_name(*node)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// `up to 5 times after 100 ms`.
+impl fmt::Display for Retry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "up to {} times after {} ms", self.times_max, self.backoff.as_millis())
     }
 }
 

@@ -158,6 +158,19 @@ impl<'a> TopicUses<'a> {
         owned
     }
 
+    /// A transactional id; or the reason why it is not the tenant's, reported.
+    pub(super) fn transacts(&self, place: &Place, id: &str, problems: &Problems) {
+        let begins = format!("{}.", self.tenant());
+        if self.rights.is_bounded() && !id.starts_with(&begins) {
+            let message = format!("transactional id `{}` is not one of tenant `{}`'s", clip(id), self.tenant());
+            problems.error(
+                place,
+                message,
+                format!("let it begin with `{begins}`, or leave it out: `{}`", self.group()),
+            );
+        }
+    }
+
     /// Reports topics that the query writes and reads: its records would go round for ever.
     pub(super) fn check_loops(&self, problems: &Problems) {
         for written in &self.written {

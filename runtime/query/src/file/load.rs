@@ -6,6 +6,7 @@ use weir_sandbox::{Limits, TenantId};
 
 use super::bind::{BoundStage, Modules, bind};
 use super::chain::Chain;
+use super::delivery::{self, Letters};
 use super::folders::Folders;
 use super::kafka_sink;
 use super::kafka_uses::TopicUses;
@@ -13,7 +14,7 @@ use super::limits::Ceiling;
 use super::limits_file::{LimitsFile, TenantLimits};
 use super::names::{self, Names};
 use super::paths::Paths;
-use super::plan::{ErrorPolicy, Plan, SinkPlan, SourcePlan, StagePlan, instances};
+use super::plan::{DeadLettersPlan, ErrorPolicy, Plan, SinkPlan, SourcePlan, StagePlan, instances};
 use super::problem::{Problem, Problems, QueryFileError, suggest};
 use super::settings;
 use super::sink::{self, SinkDraft};
@@ -101,17 +102,27 @@ fn check(
     let mut topics = TopicUses::new(tenant.as_ref().map(|(tenant, _)| tenant), query, rights.unwrap_or_default());
     let sources = source::read(&mut root, &mut names, &mut paths, &mut topics, problems);
     let stages = stage::read(&mut root, &mut names, &mut paths, &ceiling, problems);
-    let delivery = root.section("delivery", settings::delivery).unwrap_or_default();
-    let sinks = sink::read(&mut root, &mut names, &mut paths, &mut topics, delivery.commit_every.is_some(), problems);
+    let (delivery, delivery_places) = settings::delivery(&mut root, &mut paths, problems);
+    let sinks = sink::read(&mut root, &mut names, &mut paths, &mut topics, &delivery, problems);
     let batching = root.section("batching", settings::batching).unwrap_or_default();
     let dead_letters_item = root.optional("dead_letters");
     let has_dead_letters = dead_letters_item.is_some();
+    let letters_place = dead_letters_item.as_ref().map(|item| item.place.clone());
     let dead_letters = dead_letters_item
         .and_then(|item| item.table())
         .and_then(|table| settings::dead_letters(table, &mut paths, &mut topics, problems));
     root.finish("a query");
     topics.check_loops(problems);
+    let transactions = delivery.transactional_id.as_deref();
+    transactions.iter().for_each(|id| topics.transacts(&delivery_places.transactional_id, id, problems));
 
+    let letters = match (letters_place, &dead_letters) {
+        (None, _) => Letters::Nowhere,
+        (Some(place), Some(DeadLettersPlan::Kafka(config))) => Letters::Kafka(place, &config.connection.brokers),
+        (Some(place), _) => Letters::File(place),
+    };
+
+    delivery::check(&delivery, &delivery_places, &sources, &sinks, &letters, problems);
     check_dead_letters(has_dead_letters, &sources, &stages, problems);
     let (bound, sink_inputs) = check_chain(&sources, &stages, &sinks, paths.folders(), problems);
     for (draft, (_, schema)) in sinks.iter().zip(&sink_inputs) {
@@ -237,6 +248,7 @@ fn stage_plan(draft: StageDraft<'_>, (inputs, bound): (Inputs, Option<BoundStage
         bound: bound.bound?,
         schema: bound.output?,
         on_error: draft.on_error,
+        retry: draft.retry,
         isolation: draft.isolation,
         limits: draft.limits,
     })
@@ -249,5 +261,6 @@ fn sink_plan(draft: SinkDraft<'_>, (inputs, schema): Inputs) -> Option<SinkPlan>
         config: draft.config?,
         schema: schema?,
         queue_batches_max: draft.queue_batches_max,
+        retry: draft.retry,
     })
 }

@@ -15,6 +15,7 @@
 
 mod bind;
 mod chain;
+mod delivery;
 mod describe;
 mod folders;
 mod kafka;
@@ -29,6 +30,7 @@ mod names;
 mod paths;
 mod plan;
 mod problem;
+mod retry;
 mod schema;
 mod settings;
 mod sink;
@@ -44,8 +46,8 @@ mod topics;
 pub use folders::{Denied, Folders};
 pub use limits_file::{LimitsFile, TenantLimits};
 pub use plan::{
-    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, SinkPlan, SourceKind,
-    SourcePlan, StagePlan,
+    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, Retry, SinkPlan,
+    SourceKind, SourcePlan, StagePlan,
 };
 pub use problem::{Problem, QueryFileError};
 pub use topics::Topics;

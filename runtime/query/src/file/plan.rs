@@ -7,14 +7,14 @@ use std::time::Duration;
 use weir_batch::Schema;
 use weir_batch::format::{Fill, Format};
 use weir_sandbox::{Bound, Function, Isolation, Limits, TenantId};
-use weir_sinks::{KafkaSinkConfig, SinkConfig};
+use weir_sinks::{KafkaConnection, KafkaSinkConfig, SinkConfig, TransactionSettings};
 
 use super::folders::Folders;
 use super::kafka_uses::GroupUse;
 use super::paths::FileUse;
 use super::problem::{Problem, Spot};
 use super::topics::Topics;
-use crate::source::KafkaSourceConfig;
+use crate::source::{KafkaPartitions, KafkaSourceConfig};
 
 /// A query that can be run: every name resolved, every module read, every function bound to the schema it gets.
 #[derive(Debug)]
@@ -149,8 +149,10 @@ pub struct StagePlan {
     pub bound: Bound,
     /// What leaves the stage.
     pub schema: Arc<Schema>,
-    /// What becomes of records that fail.
+    /// What becomes of records that fail, after the last attempt.
     pub on_error: ErrorPolicy,
+    /// How often the function is tried again on a record that failed.
+    pub retry: Option<Retry>,
     /// Whether instances are reused.
     pub isolation: Isolation,
     /// What the function may use.
@@ -170,6 +172,8 @@ pub struct SinkPlan {
     pub schema: Arc<Schema>,
     /// How many batches wait for it at most, before the query waits.
     pub queue_batches_max: usize,
+    /// How often the query goes back to its last commit and tries again, when this sink failed.
+    pub retry: Option<Retry>,
 }
 
 /// What becomes of a record that fails.
@@ -196,12 +200,43 @@ impl ErrorPolicy {
 }
 
 /// What is promised, and when it is made good.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
     /// The promise.
     pub guarantee: Guarantee,
     /// How often sinks are made durable and then sources committed; without it once, at the end of the stream.
     pub commit_every: Option<Duration>,
+    /// The folder that keeps positions, and what was counted, from run to run.
+    pub state: Option<PathBuf>,
+    /// The name under which a Kafka transaction is taken up again after a crash, where it is not made of tenant and
+    /// query.
+    pub transactional_id: Option<String>,
+}
+
+/// Further attempts at something that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// How many, in a row.
+    pub times_max: u32,
+    /// The pause before the first; each further one is twice as long, up to [`Retry::BACKOFF_MAX`].
+    pub backoff: Duration,
+}
+
+impl Retry {
+    /// The longest pause.
+    pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+    /// The pause before an attempt, counted from 0.
+    pub fn pause(&self, attempt: u32) -> Duration {
+        self.backoff.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX)).min(Retry::BACKOFF_MAX)
+    }
+}
+
+impl Default for Retry {
+    /// Five times, after 100 ms, 200 ms, … 1.6 s: a hiccup passes, and a fault is not hidden for long.
+    fn default() -> Retry {
+        Retry { times_max: 5, backoff: Duration::from_millis(100) }
+    }
 }
 
 /// What is promised about every record.
@@ -210,6 +245,8 @@ pub enum Guarantee {
     /// Each record reaches every sink; after a crash some may reach it again.
     #[default]
     AtLeastOnce,
+    /// Each record's effect is in the output once, whatever happens: positions and output are committed in one step.
+    ExactlyOnce,
 }
 
 /// How records are gathered into batches.
@@ -229,7 +266,37 @@ impl Default for Batching {
     }
 }
 
+impl SourceKind {
+    /// Whether the positions of its readers are kept by a consumer group, and nowhere else.
+    pub(crate) fn kept_by_group(&self) -> bool {
+        matches!(self, SourceKind::Kafka(config) if config.partitions == KafkaPartitions::Group)
+    }
+}
+
 impl Plan {
+    /// What the query's Kafka transactions are opened with, where it has any.
+    pub(crate) fn transactions(&self) -> Option<(KafkaConnection, TransactionSettings)> {
+        if self.delivery.guarantee != Guarantee::ExactlyOnce {
+            return None;
+        }
+        let config = self.sinks.iter().find_map(|sink| match &sink.config {
+            SinkConfig::Kafka(config) => Some(config),
+            _ => None,
+        })?;
+        let settings = TransactionSettings {
+            partitioner: config.partitioner,
+            compression: config.compression,
+            delivery_timeout: config.delivery_timeout,
+            ..TransactionSettings::default()
+        };
+        Some((config.connection.clone(), settings))
+    }
+
+    /// The name under which its transactions are taken up again.
+    pub(crate) fn transactional_id(&self) -> String {
+        self.delivery.transactional_id.clone().unwrap_or_else(|| format!("{}.{}", self.tenant, self.name))
+    }
+
     /// The name of a point of the chain.
     pub fn node_name(&self, node: Node) -> &str {
         match node {

@@ -1,13 +1,15 @@
 //! Reading `[delivery]`, `[batching]` and `[dead_letters]`.
 
+use std::path::Path;
 use std::time::Duration;
 
+use super::delivery::DeliveryPlaces;
 use super::kafka_sink;
 use super::kafka_uses::TopicUses;
 use super::paths::Paths;
 use super::plan::{Batching, DeadLettersPlan, Delivery, Guarantee};
 use super::problem::Problems;
-use super::table::{Item, Table};
+use super::table::Table;
 
 /// The longest time between two commits: a day. Whoever wants a longer one wants one commit at the end.
 const COMMIT_MS_MAX: u64 = 86_400_000;
@@ -18,25 +20,38 @@ const DELAY_MS_MAX: u64 = 3_600_000;
 /// The largest batch. Every batch in flight is held in memory.
 const RECORDS_MAX: u64 = 1_000_000;
 
-/// Reads `[delivery]`.
-pub(super) fn delivery(mut table: Table<'_>) -> Delivery {
-    if let Some(item) = table.optional("guarantee") {
-        guarantee(&item);
-    }
-    let commit_ms = table.optional("commit_ms").and_then(|item| item.integer(1..=COMMIT_MS_MAX));
-    table.finish("`delivery`");
-    Delivery { guarantee: Guarantee::AtLeastOnce, commit_every: commit_ms.map(Duration::from_millis) }
-}
-
-fn guarantee(item: &Item<'_>) {
-    let choices = [("at_least_once", true), ("exactly_once", false)];
-    if item.choice(&choices) == Some(false) {
-        item.error(
-            "`exactly_once` is not supported for these sources and sinks: their positions and their output cannot be \
-             committed in one step",
-            "use `at_least_once`, under which a crash can repeat records but loses none",
-        );
-    }
+/// Reads `[delivery]`; says where its parts stand as well, for the checks that need the whole file.
+pub(super) fn delivery(root: &mut Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> (Delivery, DeliveryPlaces) {
+    let here = root.place.child("delivery", root.place.offset);
+    let mut delivery = Delivery::default();
+    let mut places = DeliveryPlaces { guarantee: here.clone(), state: here.clone(), transactional_id: here };
+    let read = root.section("delivery", |mut table| {
+        let guarantees = [("at_least_once", Guarantee::AtLeastOnce), ("exactly_once", Guarantee::ExactlyOnce)];
+        if let Some(item) = table.optional("guarantee") {
+            places.guarantee = item.place.clone();
+            delivery.guarantee = item.choice(&guarantees).unwrap_or_default();
+        }
+        let commit_ms = table.optional("commit_ms").and_then(|item| item.integer(1..=COMMIT_MS_MAX));
+        delivery.commit_every = commit_ms.map(Duration::from_millis);
+        if let Some(item) = table.optional("state") {
+            places.state = item.place.clone();
+            // What is written there is a file in it.
+            let manifest = item.text().map(|written| format!("{}/manifest", written.trim_end_matches('/')));
+            let manifest = manifest.and_then(|manifest| paths.output(&item.place, &manifest, false, problems));
+            delivery.state = manifest.and_then(|manifest| manifest.parent().map(Path::to_owned));
+        }
+        if let Some(item) = table.optional("transactional_id") {
+            places.transactional_id = item.place.clone();
+            delivery.transactional_id = item.text().map(str::to_owned);
+            if delivery.transactional_id.as_deref() == Some("") {
+                item.error("must not be empty", "leave it out: it is made of tenant and query then");
+            }
+        }
+        table.finish("`delivery`");
+    });
+    // What is no table has been reported.
+    let _read: Option<()> = read;
+    (delivery, places)
 }
 
 /// Reads `[batching]`.

@@ -11,7 +11,9 @@ use super::kafka_sink::{self, ColumnUse};
 use super::kafka_uses::TopicUses;
 use super::names::{self, Names};
 use super::paths::Paths;
+use super::plan::{Delivery, Guarantee, Retry};
 use super::problem::{Place, Problems, clip};
+use super::retry;
 use super::stage::{self, Input};
 use super::table::Table;
 
@@ -24,6 +26,7 @@ pub(super) struct SinkDraft<'a> {
     pub(super) queue_batches_max: usize,
     /// Columns that its settings name.
     pub(super) columns: Vec<ColumnUse>,
+    pub(super) retry: Option<Retry>,
 }
 
 /// Enough that a sink which pauses for an fsync does not stop the others; few enough that memory stays bounded.
@@ -50,13 +53,13 @@ enum Kind {
     Count,
 }
 
-/// Reads every sink. `commits` says whether the query commits before its end.
+/// Reads every sink. What is promised decides how files are named.
 pub(super) fn read<'a>(
     root: &mut Table<'a>,
     names: &mut Names,
     paths: &mut Paths<'_>,
     topics: &mut TopicUses<'_>,
-    commits: bool,
+    delivery: &Delivery,
     problems: &Problems,
 ) -> Vec<SinkDraft<'a>> {
     let help = "write for example `[sinks.table]` with `kind = \"stdout\"`";
@@ -70,7 +73,7 @@ pub(super) fn read<'a>(
         names::check(name, &item.place, problems);
         names.claim(name, "sink", &item.place, problems);
         let Some(table) = item.table() else { continue };
-        sinks.push(sink(name, table, paths, topics, commits, problems));
+        sinks.push(sink(name, table, paths, topics, delivery, problems));
     }
     warn_of_tables(&sinks, problems);
     sinks
@@ -92,7 +95,7 @@ fn sink<'a>(
     mut table: Table<'a>,
     paths: &mut Paths<'_>,
     topics: &mut TopicUses<'_>,
-    commits: bool,
+    delivery: &Delivery,
     problems: &Problems,
 ) -> SinkDraft<'a> {
     let mut columns = Vec::new();
@@ -100,6 +103,7 @@ fn sink<'a>(
     let kind = table.required("kind", "use one of `stdout`, `file`, `kafka`, `count`");
     let kind = kind.and_then(|item| item.choice(&KINDS));
     let input = stage::input(&mut table);
+    let retry = retry::of_sink(&mut table);
     let queue_batches_max = table.optional("queue_batches_max").and_then(|item| item.integer(1..=QUEUE_BATCHES_MAX));
     let config = match kind {
         None => None,
@@ -107,7 +111,7 @@ fn sink<'a>(
             paths.stdout(&place, problems);
             stdout(&mut table)
         }
-        Some(Kind::File) => file(&mut table, paths, commits, problems),
+        Some(Kind::File) => file(&mut table, paths, delivery, problems),
         Some(Kind::Kafka) => {
             let (config, needed) = kafka_sink::read(&mut table, topics, problems);
             columns = needed;
@@ -130,6 +134,7 @@ fn sink<'a>(
         input,
         queue_batches_max: size(queue_batches_max.unwrap_or(QUEUE_BATCHES_DEFAULT)),
         columns,
+        retry,
     }
 }
 
@@ -150,7 +155,7 @@ fn stdout(table: &mut Table<'_>) -> Option<SinkConfig> {
     Some(SinkConfig::Stdout(StdoutSinkConfig { format: format?, rows_max }))
 }
 
-fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, commits: bool, problems: &Problems) -> Option<SinkConfig> {
+fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, delivery: &Delivery, problems: &Problems) -> Option<SinkConfig> {
     let path_item = table.required("path", "name the file, for example `path = \"out/late.parquet\"`");
     let format_item = table.optional("format");
     let formats: Vec<_> = Format::ALL.into_iter().map(|format| (format.name(), format)).collect();
@@ -177,14 +182,18 @@ fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, commits: bool, problems: &
         Some(item) => item.choice(&choices),
     };
     let (path_item, written) = path_item.zip(written)?;
+    let exactly_once = delivery.guarantee == Guarantee::ExactlyOnce;
     let mut config = FileSinkConfig {
         path: paths.resolve(written),
         // What is missing has been reported; the checks below do not depend on it.
         format: format.unwrap_or(Format::JsonLines),
         rotate_bytes_max,
         rotate_after: rotate_ms_max.map(Duration::from_millis),
-        // Each commit publishes a file, and a second one needs another name.
-        numbered: commits,
+        // Each commit publishes a file, and a second one needs another name. So does the next run of a query whose
+        // output is to go on where the last one's ended.
+        numbered: delivery.commit_every.is_some() || exactly_once,
+        held_until_flush: exactly_once,
+        number_min: 1,
         if_exists: if_exists.unwrap_or_default(),
     };
     if let Err(SinkError::Config { key, reason }) = config.validate() {

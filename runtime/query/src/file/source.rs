@@ -23,6 +23,8 @@ pub(super) struct SourceDraft {
     pub(super) name: Arc<str>,
     pub(super) kind: Option<SourceKind>,
     pub(super) schema: Option<Arc<Schema>>,
+    /// Whether what was read can be read again: not from a pipe.
+    pub(super) readable_again: bool,
     pub(super) on_error: ErrorPolicy,
     /// Where `on_error` stands, for the check that dead letters have somewhere to go.
     pub(super) on_error_place: Place,
@@ -90,6 +92,7 @@ fn source(
         name: name.into(),
         kind: None,
         schema: None,
+        readable_again: true,
         on_error: ErrorPolicy::default(),
         on_error_place: table.place.clone(),
     };
@@ -180,6 +183,7 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
     } else if let (Some(item), Some(declared)) = (&declared_item, &declared) {
         check_declared(item, declared, &files, format, paths.folders(), problems);
     }
+    draft.readable_again = files.iter().all(|file| file.regular);
     let all = files.into_iter().map(|file| file.path).collect();
     draft.kind = complete.then_some(SourceKind::File { paths: all, format, declared: declared_item.is_some() });
 }

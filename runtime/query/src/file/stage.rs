@@ -8,9 +8,9 @@ use weir_sandbox::{Isolation, Limits};
 use super::limits::{self, Ceiling};
 use super::names::{self, Names};
 use super::paths::Paths;
-use super::plan::ErrorPolicy;
+use super::plan::{ErrorPolicy, Retry};
 use super::problem::{Place, Problems, clip};
-use super::source::POLICIES;
+use super::retry;
 use super::table::{Item, Table};
 
 /// A stage as far as it could be read. What is `None` was wrong, and has been reported.
@@ -28,6 +28,7 @@ pub(super) struct StageDraft<'a> {
     pub(super) carry_place: Place,
     pub(super) on_error: ErrorPolicy,
     pub(super) on_error_place: Place,
+    pub(super) retry: Option<Retry>,
     pub(super) isolation: Isolation,
     pub(super) limits: Limits,
 }
@@ -99,7 +100,11 @@ fn stage<'a>(
     let carry = carry_item.as_ref().and_then(carry).unwrap_or(CarryDraft::Fields(Vec::new()));
     let on_error_item = table.optional("on_error");
     let on_error_place = on_error_item.as_ref().map_or_else(|| here.clone(), |item| item.place.clone());
-    let on_error = on_error_item.and_then(|item| item.choice(&POLICIES)).unwrap_or_default();
+    let (on_error, retry) = match on_error_item.and_then(|item| item.choice(&retry::STAGE_POLICIES)) {
+        None => (ErrorPolicy::default(), retry::none(&mut table)),
+        Some(Some(policy)) => (policy, retry::none(&mut table)),
+        Some(None) => retry::of_stage(&mut table),
+    };
     let isolations = [("reuse", Isolation::Reuse), ("fresh", Isolation::FreshPerBatch)];
     let isolation = table.optional("isolation").and_then(|item| item.choice(&isolations));
     let limits = table.section("limits", |table| limits::of_stage(table, ceiling));
@@ -118,6 +123,7 @@ fn stage<'a>(
         carry_place,
         on_error,
         on_error_place,
+        retry,
         isolation: isolation.unwrap_or(Isolation::Reuse),
         limits,
     }

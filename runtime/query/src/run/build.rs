@@ -15,11 +15,11 @@ use crate::file::Plan;
 /// keeps its instance, and an ordinary module takes a tenth of this.
 const OPTIMISED_WITHIN: Duration = Duration::from_secs(2);
 
-/// Admits and compiles the modules of a plan, each once for each set of limits.
-pub(crate) async fn build_stages(plan: &Plan, engine: &Engine) -> Result<Vec<StageRunner>, BuildError> {
+/// Admits and compiles the modules of a plan, each once for each set of limits; gives one a stage.
+pub(crate) async fn admit(plan: &Plan, engine: &Engine) -> Result<Vec<Arc<Module>>, BuildError> {
     // Stages of one module share its compiled code. A stage's limits may differ, and admission depends on them.
     let mut admitted: Vec<(usize, Arc<Module>)> = Vec::new();
-    let mut stages = Vec::with_capacity(plan.stages.len());
+    let mut modules = Vec::with_capacity(plan.stages.len());
     for (index, stage) in plan.stages.iter().enumerate() {
         let same = |other: &usize| {
             plan.stages.get(*other).is_some_and(|other| other.module == stage.module && other.limits == stage.limits)
@@ -48,23 +48,34 @@ pub(crate) async fn build_stages(plan: &Plan, engine: &Engine) -> Result<Vec<Sta
                 module
             }
         };
-        let sender = Sender {
-            query: plan.name.as_str().into(),
-            tenant: plan.tenant.to_string().into(),
-            place: Arc::clone(&stage.name),
-            guest: Some((module.digest().to_string().into(), stage.function.name.as_str().into())),
-        };
-        let bound = Arc::new(stage.bound.clone());
-        let instance = Instance::new(&module, &bound, &stage.limits).with_isolation(stage.isolation);
-        stages.push(StageRunner {
-            index,
-            name: Arc::clone(&stage.name),
-            instance,
-            on_error: stage.on_error,
-            sender,
-            breaker: Breaker::new(stage.limits.trap_pause_ms_max),
-            hold: None,
-        });
+        modules.push(module);
     }
-    Ok(stages)
+    Ok(modules)
+}
+
+/// Stages ready to run: each has a new instance, a fresh breaker, and the module at its place.
+pub(crate) fn stage_runners(plan: &Plan, modules: &[Arc<Module>]) -> Vec<StageRunner> {
+    let stages = plan.stages.iter().zip(modules).enumerate();
+    stages
+        .map(|(index, (stage, module))| {
+            let sender = Sender {
+                query: plan.name.as_str().into(),
+                tenant: plan.tenant.to_string().into(),
+                place: Arc::clone(&stage.name),
+                guest: Some((module.digest().to_string().into(), stage.function.name.as_str().into())),
+            };
+            let bound = Arc::new(stage.bound.clone());
+            let instance = Instance::new(module, &bound, &stage.limits).with_isolation(stage.isolation);
+            StageRunner {
+                index,
+                name: Arc::clone(&stage.name),
+                instance,
+                on_error: stage.on_error,
+                retry: stage.retry,
+                sender,
+                breaker: Breaker::new(stage.limits.trap_pause_ms_max),
+                hold: None,
+            }
+        })
+        .collect()
 }

@@ -3,50 +3,67 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use weir_batch::format::BadRecord;
-use weir_batch::{Batch, CopyOnWrite};
+use weir_batch::{Batch, CopyOnWrite, SystemColumns};
 
+use super::commit::Committing;
 use super::counters::Counters;
 use super::dead_letters::{DeadLetters, Sender};
 use super::error::Cause;
+use super::handle::Places;
 use super::metrics::MetricRegistry;
-use super::reader::{FromSource, Readers, read};
+use super::reader::{FromSource, Readers, Steering, read};
 use super::sink_task::{SinkFailure, SinkTask};
 use super::stage::{StageRunner, Workplace};
 use super::summary::Ending;
 use super::trace_ids::TraceIds;
 use super::waiting::{millis, sleep_or_stop};
 use crate::file::{ErrorPolicy, Node, Plan};
-use crate::source::{Origin, Source, SourceBatch, SourceError, SourceEvent};
+use crate::source::{Origin, PositionKeeper, Positions, Revoking, Source, SourceBatch, SourceError, SourceEvent};
 
 /// Batches that may wait between the sources and the stages, for each source.
 const SOURCE_QUEUE_BATCHES: usize = 2;
 
 /// What a chain is made of.
 pub(super) struct Parts {
-    pub(super) plan: Plan,
+    pub(super) plan: Arc<Plan>,
     pub(super) stages: Vec<StageRunner>,
     pub(super) sinks: Vec<SinkTask>,
     pub(super) dead_letters: Option<DeadLetters>,
+    pub(super) committing: Committing,
+    pub(super) positions: Vec<Positions>,
+    pub(super) keepers: Vec<Option<Arc<dyn PositionKeeper>>>,
+    pub(super) metrics: MetricRegistry,
     pub(super) counters: Arc<Counters>,
+    pub(super) places: Arc<Places>,
     pub(super) copy_on_write: Arc<CopyOnWrite>,
     pub(super) stop: watch::Sender<bool>,
+    pub(super) pause: watch::Sender<bool>,
 }
 
-/// A query while it runs: the one task that drives stages, commits and dead letters.
+/// A query while it runs: the one task that drives stages, commits and dead letters. One attempt: after a failure the
+/// next one goes on from the last commit.
 pub(super) struct Chain {
-    pub(super) plan: Plan,
+    pub(super) plan: Arc<Plan>,
     pub(super) stages: Vec<StageRunner>,
     pub(super) sinks: Vec<SinkTask>,
     pub(super) dead_letters: Option<DeadLetters>,
+    pub(super) committing: Committing,
+    /// Where each source goes on after what was taken in.
+    pub(super) positions: Vec<Positions>,
+    pub(super) keepers: Vec<Option<Arc<dyn PositionKeeper>>>,
     pub(super) counters: Arc<Counters>,
-    pub(super) copy_on_write: Arc<CopyOnWrite>,
+    pub(super) places: Arc<Places>,
     pub(super) metrics: MetricRegistry,
+    pub(super) uncommitted_records: u64,
+    /// Whether a position has moved since the last commit; also past no record at all.
+    pub(super) moved: bool,
+    copy_on_write: Arc<CopyOnWrite>,
     trace_ids: TraceIds,
-    uncommitted_records: u64,
     stop: watch::Sender<bool>,
+    pause: watch::Sender<bool>,
     // What each stage made of the batch at hand; kept to save allocations.
     outputs: Vec<Vec<Arc<Batch>>>,
 }
@@ -69,23 +86,24 @@ impl NextCommit {
 
 impl Chain {
     pub(super) fn new(parts: Parts) -> Chain {
-        let Parts { plan, stages, sinks, dead_letters, counters, copy_on_write, stop } = parts;
-        let mut metrics = MetricRegistry::default();
-        for stage in &plan.stages {
-            metrics.add_stage(&stage.name, &stage.function, stage.limits.series_max);
-        }
         Chain {
-            sinks,
-            stages,
-            dead_letters,
-            counters,
-            copy_on_write,
-            metrics,
-            trace_ids: TraceIds::new(),
+            outputs: vec![Vec::new(); parts.plan.stages.len()],
+            plan: parts.plan,
+            stages: parts.stages,
+            sinks: parts.sinks,
+            dead_letters: parts.dead_letters,
+            committing: parts.committing,
+            positions: parts.positions,
+            keepers: parts.keepers,
+            counters: parts.counters,
+            places: parts.places,
+            metrics: parts.metrics,
             uncommitted_records: 0,
-            stop,
-            outputs: vec![Vec::new(); plan.stages.len()],
-            plan,
+            moved: false,
+            copy_on_write: parts.copy_on_write,
+            trace_ids: TraceIds::new(),
+            stop: parts.stop,
+            pause: parts.pause,
         }
     }
 
@@ -93,7 +111,7 @@ impl Chain {
         let (queue, mut batches) = mpsc::channel::<FromSource>(SOURCE_QUEUE_BATCHES * sources.len().max(1));
         let mut readers = Readers(Vec::new());
         for (index, source) in sources.into_iter().enumerate() {
-            readers.0.push(tokio::spawn(read(index, source, queue.clone(), self.stop.subscribe())));
+            readers.0.push(tokio::spawn(read(index, source, queue.clone(), self.steering())));
         }
         drop(queue);
         let reached: Vec<Vec<usize>> = (0..readers.0.len()).map(|source| self.plan.stages_reached(source)).collect();
@@ -113,12 +131,14 @@ impl Chain {
             let read = read.map_err(|error| Cause::Source { name: self.source_name(source), source: error })?;
             let read = match read {
                 SourceEvent::Batch(read) => read,
-                SourceEvent::Revoking(_revoking) => {
-                    self.commit().await?;
+                SourceEvent::Revoking(revoking) => {
+                    self.give_up(source, revoking).await?;
                     continue;
                 }
             };
-            self.wait_for_held(reached.get(source).map_or(&[], Vec::as_slice), &mut next_commit).await?;
+            if !read.batch.is_empty() {
+                self.wait_for_held(reached.get(source).map_or(&[], Vec::as_slice), &mut next_commit).await?;
+            }
             self.take_in(source, read).await?;
             // Under load a batch is always waiting, so that the time-out above never comes.
             self.commit_on_time(&mut next_commit).await?;
@@ -136,6 +156,27 @@ impl Chain {
         }
         let stopped = *self.stop.borrow();
         self.finish(if stopped { Ending::Stopped } else { Ending::EndOfInput }).await
+    }
+
+    fn steering(&self) -> Steering {
+        Steering { stop: self.stop.subscribe(), pause: self.pause.subscribe() }
+    }
+
+    /// Commits what was taken of partitions that somebody else is to read, and lets go of them.
+    async fn give_up(&mut self, source: usize, revoking: Revoking) -> Result<(), Cause> {
+        let Revoking { partitions, lost, done } = revoking;
+        if !lost {
+            self.commit().await?;
+        } else if self.uncommitted_records > 0 && matches!(self.committing, Committing::Transaction(_)) {
+            // Their records are in the transaction, and their positions cannot be: the other reader has them.
+            return Err(Cause::Lost { name: self.source_name(source), partitions });
+        }
+        if let Some(positions) = self.positions.get_mut(source) {
+            positions.forget(&partitions);
+        }
+        self.places.forget(source, &partitions);
+        drop(done);
+        Ok(())
     }
 
     async fn commit_on_time(&mut self, next: &mut NextCommit) -> Result<(), Cause> {
@@ -184,23 +225,36 @@ impl Chain {
         }
     }
 
-    fn source_name(&self, index: usize) -> String {
+    pub(super) fn source_name(&self, index: usize) -> String {
         self.plan.sources.get(index).map(|source| source.name.to_string()).unwrap_or_default()
     }
 
     /// Takes one batch through every stage and into every sink's queue.
     async fn take_in(&mut self, source: usize, read: SourceBatch) -> Result<(), Cause> {
-        let SourceBatch { batch, bad, bad_system: _, bytes, origin, positions: _ } = read;
+        let SourceBatch { batch, bad, bad_system, bytes, origin, positions } = read;
+        let records = (batch.rows() + bad.len()) as u64;
         if let Some(counters) = self.counters.sources.get(source) {
-            counters.records.add((batch.rows() + bad.len()) as u64);
+            counters.records.add(records);
             counters.bytes.add(bytes);
-            counters.batches.add(1);
+            counters.batches.add(u64::from(records > 0));
         }
-        self.uncommitted_records += (batch.rows() + bad.len()) as u64;
-        self.refuse_bad(source, origin.as_ref(), &bad)?;
-        if batch.is_empty() {
-            return Ok(());
+        if let Some(taken) = self.positions.get_mut(source) {
+            taken.advance(&positions);
+            self.moved |= !positions.is_empty();
         }
+        self.places.read(source, &positions);
+        self.uncommitted_records += records;
+        self.refuse_bad(source, origin.as_ref(), &bad, &bad_system)?;
+        if !batch.is_empty() {
+            self.run_stages(source, batch).await?;
+        }
+        if let Some(letters) = &mut self.dead_letters {
+            letters.write_out().await?;
+        }
+        Ok(())
+    }
+
+    async fn run_stages(&mut self, source: usize, batch: Batch) -> Result<(), Cause> {
         let mut batch = Arc::new(batch);
         if batch.trace().is_none() {
             let trace = self.trace_ids.next();
@@ -271,12 +325,21 @@ impl Chain {
     }
 
     /// Deals with records that did not decode by the source's policy.
-    fn refuse_bad(&mut self, source: usize, origin: Option<&Origin>, bad: &[BadRecord]) -> Result<(), Cause> {
+    fn refuse_bad(
+        &mut self,
+        source: usize,
+        origin: Option<&Origin>,
+        bad: &[BadRecord],
+        system: &SystemColumns,
+    ) -> Result<(), Cause> {
         let (Some(plan), Some(counters)) = (self.plan.sources.get(source), self.counters.sources.get(source)) else {
             return Ok(());
         };
-        let partition = origin.map(|origin| origin.partition);
-        for record in bad {
+        let path = origin.map(|origin| origin.path.to_string_lossy());
+        let path = path.as_deref().or(system.origin.as_deref());
+        for (row, record) in bad.iter().enumerate() {
+            let of_topic = system.partition.as_ref().and_then(|column| column.values().get(row)).copied();
+            let partition = of_topic.or(origin.map(|origin| origin.partition));
             match (plan.on_error, &mut self.dead_letters) {
                 (ErrorPolicy::Fail, _) => {
                     return Err(Cause::Undecodable {
@@ -294,7 +357,7 @@ impl Chain {
                         place: Arc::clone(&plan.name),
                         guest: None,
                     };
-                    letters.add_bad(&sender, partition, record)?;
+                    letters.add_bad(&sender, path, partition, record)?;
                     counters.dead.add(1);
                 }
                 (ErrorPolicy::Skip | ErrorPolicy::DeadLetter, _) => {
@@ -306,63 +369,12 @@ impl Chain {
         Ok(())
     }
 
-    /// Makes everything taken in durable, dead letters first, and then counts it: metrics fold, progress moves on.
-    async fn commit(&mut self) -> Result<(), Cause> {
-        if self.uncommitted_records == 0 {
-            return Ok(());
-        }
-        if let Some(letters) = &mut self.dead_letters {
-            letters.flush()?;
-        }
-        self.settle_sinks().await?;
-        let mut flushed = Vec::with_capacity(self.sinks.len());
-        for sink in &mut self.sinks {
-            flushed.push(sink.flush().await?);
-        }
-        self.all_answer(flushed).await?;
-        self.committed();
-        Ok(())
-    }
-
-    /// As a commit, with every sink closed: the last one.
+    /// Commits everything, with every sink closed.
     async fn finish(&mut self, ending: Ending) -> Result<Ending, Cause> {
-        if let Some(letters) = &mut self.dead_letters {
-            letters.flush()?;
-        }
-        self.settle_sinks().await?;
-        for sink in &mut self.sinks {
-            sink.close().await?;
-        }
-        self.committed();
+        self.commit_last().await?;
         // A reader may have gone at the very end.
         let gone = ending == Ending::EndOfInput && self.sinks.iter().any(SinkTask::reader_gone);
         Ok(if gone { Ending::ReaderGone } else { ending })
-    }
-
-    /// Waits until every sink has taken what is queued for it, so that none publishes while another fails on a batch.
-    async fn settle_sinks(&mut self) -> Result<(), Cause> {
-        let mut taken = Vec::with_capacity(self.sinks.len());
-        for sink in &mut self.sinks {
-            taken.push(sink.taken().await?);
-        }
-        self.all_answer(taken).await
-    }
-
-    /// Waits for an answer of every sink; one that does not answer has ended.
-    async fn all_answer(&mut self, answers: Vec<oneshot::Receiver<()>>) -> Result<(), Cause> {
-        for (sink, answer) in self.sinks.iter_mut().zip(answers) {
-            if answer.await.is_err() {
-                sink.outcome().await?;
-            }
-        }
-        Ok(())
-    }
-
-    fn committed(&mut self) {
-        self.metrics.commit();
-        self.counters.committed_records.add(self.uncommitted_records);
-        self.counters.commits.add(1);
-        self.uncommitted_records = 0;
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a running query has done so far.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use weir_sandbox::Usage;
@@ -36,6 +36,25 @@ pub(crate) struct Counters {
     pub(crate) sinks: Vec<SinkCounters>,
     pub(crate) commits: Count,
     pub(crate) committed_records: Count,
+    pub(crate) restarts: Count,
+    state: Mutex<State>,
+}
+
+/// What a query is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It reads, works and commits.
+    #[default]
+    Running,
+    /// It was asked to pause, and reads nothing.
+    Paused,
+    /// It failed, and waits to go on from its last commit.
+    Retrying,
+    /// It was asked to stop, and finishes what it has.
+    Draining,
+    /// It has come to its end.
+    Ended,
 }
 
 #[derive(Debug)]
@@ -59,6 +78,7 @@ pub(crate) struct StageCounters {
     pub(crate) dead: Count,
     pub(crate) calls: Count,
     pub(crate) traps: Count,
+    pub(crate) retries: Count,
     pub(crate) fuel: Count,
     pub(crate) host_calls: Count,
     pub(crate) nanos: Count,
@@ -88,6 +108,8 @@ impl Counters {
             sinks: sinks.iter().map(SinkCounters::new).collect(),
             commits: Count::default(),
             committed_records: Count::default(),
+            restarts: Count::default(),
+            state: Mutex::default(),
         }
     }
 
@@ -98,7 +120,17 @@ impl Counters {
             sinks: self.sinks.iter().map(SinkCounters::progress).collect(),
             commits: self.commits.get(),
             committed_records: self.committed_records.get(),
+            restarts: self.restarts.get(),
+            state: self.state(),
         }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_state(&self, state: State) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
 
@@ -122,6 +154,7 @@ impl SourceCounters {
             batches: self.batches.get(),
             failed: self.failed.get(),
             dead: self.dead.get(),
+            partitions: Vec::new(),
         }
     }
 }
@@ -138,6 +171,7 @@ impl StageCounters {
             dead: Count::default(),
             calls: Count::default(),
             traps: Count::default(),
+            retries: Count::default(),
             fuel: Count::default(),
             host_calls: Count::default(),
             nanos: Count::default(),
@@ -172,6 +206,7 @@ impl StageCounters {
             dead: self.dead.get(),
             calls: self.calls.get(),
             traps: self.traps.get(),
+            retries: self.retries.get(),
             fuel: self.fuel.get(),
             host_calls: self.host_calls.get(),
             guest_nanos: self.nanos.get(),
@@ -222,6 +257,11 @@ pub struct Progress {
     pub commits: u64,
     /// Records read that are accounted for durably: written, filtered, failed or dead.
     pub committed_records: u64,
+    /// How often the query went back to its last commit and tried again. What it read again is counted again by sources,
+    /// stages and sinks, and never by `committed_records`.
+    pub restarts: u64,
+    /// What the query is about.
+    pub state: State,
 }
 
 /// What a source did.
@@ -239,6 +279,28 @@ pub struct SourceProgress {
     pub failed: u64,
     /// Records that did not decode and became dead letters.
     pub dead: u64,
+    /// How far it was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<PartitionProgress>,
+}
+
+/// How far a partition of a source was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PartitionProgress {
+    /// The topic or file.
+    pub origin: Arc<str>,
+    /// Its number.
+    pub number: i32,
+    /// The offset of the next record to be taken in; `None` before the first and after the last one.
+    pub read: Option<i64>,
+    /// The offset at which a new run would begin; likewise.
+    pub committed: Option<i64>,
+    /// The offset that the partition's next record will get, as far as it is known.
+    pub end: Option<i64>,
+    /// Records that are there and not committed.
+    pub lag: Option<i64>,
+    /// Whether it was read to its end, and committed.
+    pub done: bool,
 }
 
 /// What a stage did. `records_in + expanded = records_out + filtered + failed + dead` once the query has ended well.
@@ -262,6 +324,8 @@ pub struct StageProgress {
     pub calls: u64,
     /// Guest calls that ended in a trap, an exhausted limit or a refusal.
     pub traps: u64,
+    /// Guest calls over single records that had failed before.
+    pub retries: u64,
     /// Fuel, in instructions and their host-side equivalent.
     pub fuel: u64,
     /// Calls from the guest to the host.

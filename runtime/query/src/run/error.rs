@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use weir_batch::BatchError;
 use weir_sandbox::{Fault, Refusal};
-use weir_sinks::SinkError;
+use weir_sinks::{SinkError, TransactionError};
 
 use super::dead_letters::DeadLetterError;
 use super::stage::StageError;
+use super::state::StateError;
 use super::summary::Summary;
 use crate::file::Denied;
-use crate::source::SourceError;
+use crate::source::{Partition, SourceError};
 
 /// A query that could not be made ready.
 #[derive(Debug, thiserror::Error)]
@@ -24,14 +25,6 @@ pub enum BuildError {
         path: PathBuf,
         /// Why.
         source: Box<Refusal>,
-    },
-    /// A source could not be made ready.
-    #[error("sources.{name}: {source}")]
-    Source {
-        /// The source.
-        name: String,
-        /// Why.
-        source: SourceError,
     },
     /// A sink could not be opened.
     #[error("sinks.{name}: {source}")]
@@ -49,15 +42,23 @@ pub enum BuildError {
         /// Why.
         source: Denied,
     },
+    /// The state of an earlier run cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A source could not be made, or cannot go on where an earlier run stood.
+    #[error("sources.{name}: {source}")]
+    Source {
+        /// The source.
+        name: String,
+        /// Why.
+        source: SourceError,
+    },
+    /// Kafka's transactions could not be opened.
+    #[error("delivery: {0}")]
+    Transaction(#[from] TransactionError),
     /// A source could not be made.
     #[error(transparent)]
     Batch(#[from] BatchError),
-    /// Dead letters to a topic.
-    #[error("dead_letters: letters to the topic `{topic}` cannot be written yet; use `path`")]
-    DeadLettersToKafka {
-        /// The topic.
-        topic: String,
-    },
     /// Dead letters have no place.
     #[error(transparent)]
     DeadLetters(#[from] DeadLetterError),
@@ -125,6 +126,40 @@ pub enum Cause {
     /// A record could not be kept as a dead letter.
     #[error(transparent)]
     DeadLetters(#[from] DeadLetterError),
+    /// The manifest of a commit could not be written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A transaction of Kafka's did not go through.
+    #[error("delivery: {0}")]
+    Transaction(#[from] TransactionError),
+    /// Somebody else reads partitions of which uncommitted records are in the transaction.
+    #[error(
+        "sources.{name}: another reader has taken over {} before their records were committed",
+        partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    Lost {
+        /// The source.
+        name: String,
+        /// The partitions.
+        partitions: Vec<Partition>,
+    },
+    /// The query could not be opened again after a failure.
+    #[error("trying again: {0}")]
+    Again(#[source] Box<BuildError>),
+}
+
+impl BuildError {
+    /// Whether a later attempt may succeed.
+    pub(super) fn retryable(&self) -> bool {
+        match self {
+            BuildError::Sink { source, .. } => source.retryable() || source.fault() == weir_sinks::Fault::External,
+            BuildError::State(error) => error.retryable(),
+            BuildError::DeadLetters(error) => error.retryable(),
+            BuildError::Source { source, .. } => source.fault() == Fault::External,
+            BuildError::Transaction(error) => error.retryable(),
+            _ => false,
+        }
+    }
 }
 
 impl Cause {
@@ -132,12 +167,12 @@ impl Cause {
     pub fn fault(&self) -> Fault {
         match self {
             Cause::Source { source, .. } => source.fault(),
-            Cause::Sink { source, .. } => match source.fault() {
-                weir_sinks::Fault::Tenant => Fault::Tenant,
-                weir_sinks::Fault::External => Fault::External,
-                weir_sinks::Fault::Internal => Fault::Internal,
-            },
-            Cause::Undecodable { .. } | Cause::DeadLetters(_) => Fault::External,
+            Cause::Sink { source, .. } => sinks_fault(source.fault()),
+            Cause::Undecodable { .. } | Cause::DeadLetters(_) | Cause::Lost { .. } => Fault::External,
+            Cause::State(StateError::Io { .. }) => Fault::External,
+            Cause::State(_) => Fault::Tenant,
+            Cause::Transaction(error) => sinks_fault(error.fault()),
+            Cause::Again(_) => Fault::External,
             Cause::Stage { source, .. } => match source {
                 StageError::Call(error) => error.fault(),
                 StageError::Row { .. } | StageError::TooManyTraps { .. } => Fault::Tenant,
@@ -145,5 +180,13 @@ impl Cause {
                 StageError::Batch(_) => Fault::Internal,
             },
         }
+    }
+}
+
+fn sinks_fault(fault: weir_sinks::Fault) -> Fault {
+    match fault {
+        weir_sinks::Fault::Tenant => Fault::Tenant,
+        weir_sinks::Fault::External => Fault::External,
+        weir_sinks::Fault::Internal => Fault::Internal,
     }
 }

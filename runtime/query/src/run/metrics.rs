@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
-use weir_sandbox::{Function, MetricBatch, MetricDelta, Series as GuestSeries};
+use weir_sandbox::{Function, MetricBatch, MetricDelta, MetricKind, Series as GuestSeries};
+
+use super::state::{StoredSeries, StoredValue};
 
 /// The metrics of one query: staged with each batch, counted at each commit. A stage's series are its own: no other
 /// stage or tenant can name them. Holds an entry a series, as many as the stages' limits allow.
@@ -102,6 +104,72 @@ impl MetricRegistry {
         for (key, delta) in self.staged.drain() {
             fold(&mut self.committed, key, delta);
         }
+    }
+
+    /// Forgets what was staged: its batches will come again.
+    pub(crate) fn roll_back(&mut self) {
+        for (stage, series) in self.staged.drain().map(|(key, _)| key) {
+            let known = self.committed.contains_key(&(stage, Arc::clone(&series)));
+            let count = self.stages.get_mut(stage).and_then(|stage| stage.series.get_mut(series.metric));
+            if let Some(count) = count.filter(|_| !known) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Everything counted and staged, as the manifest of the next commit keeps it.
+    pub(crate) fn store(&self) -> Vec<StoredSeries> {
+        let mut all = self.committed.clone();
+        for (key, delta) in &self.staged {
+            fold(&mut all, (key.0, Arc::clone(&key.1)), delta.clone());
+        }
+        let stored = |((stage, series), delta): (&(usize, Arc<GuestSeries>), &MetricDelta)| {
+            let stage = self.stages.get(*stage)?;
+            Some(StoredSeries {
+                stage: stage.name.to_string(),
+                metric: stage.function.metrics.get(series.metric)?.name.clone(),
+                labels: series.labels.clone(),
+                overflow: series.overflow,
+                value: delta.into(),
+            })
+        };
+        let mut stored: Vec<StoredSeries> = all.iter().filter_map(stored).collect();
+        stored.sort_by(|one, other| {
+            (&one.stage, &one.metric, &one.labels).cmp(&(&other.stage, &other.metric, &other.labels))
+        });
+        stored
+    }
+
+    /// Takes over what an earlier run counted. Says how many series no stage declares any more: those are dropped.
+    pub(crate) fn restore(&mut self, stored: Vec<StoredSeries>) -> usize {
+        let mut dropped = 0;
+        for series in stored {
+            let stage = self.stages.iter().position(|stage| *stage.name == *series.stage);
+            let place = stage.and_then(|index| {
+                let function = &self.stages.get(index)?.function;
+                let metric = function.metrics.iter().position(|metric| metric.name == series.metric)?;
+                let declared = function.metrics.get(metric)?;
+                let fits = match &series.value {
+                    StoredValue::Counter { .. } => declared.kind == MetricKind::Counter,
+                    StoredValue::Gauge { .. } => declared.kind == MetricKind::Gauge,
+                    StoredValue::Histogram { buckets, .. } => {
+                        declared.kind == MetricKind::Histogram && buckets.len() == declared.buckets.len() + 1
+                    }
+                };
+                let labels = series.overflow || series.labels.len() == declared.labels.len();
+                (fits && labels).then_some((index, metric))
+            });
+            let Some((index, metric)) = place else {
+                dropped += 1;
+                continue;
+            };
+            if let Some(count) = self.stages.get_mut(index).and_then(|stage| stage.series.get_mut(metric)) {
+                *count += 1;
+            }
+            let key = Arc::new(GuestSeries { metric, labels: series.labels, overflow: series.overflow });
+            self.committed.insert((index, key), series.value.into());
+        }
+        dropped
     }
 
     /// What was counted, in the order of stages, metrics and label values.

@@ -3,22 +3,32 @@
 mod breaker;
 mod build;
 mod chain;
+mod commit;
 mod counters;
 mod dead_letters;
 mod error;
+mod failpoint;
+mod handle;
 mod metrics;
+mod open;
 mod query;
 mod reader;
 mod sink_task;
 mod stage;
+mod state;
 mod summary;
 mod trace_ids;
 mod waiting;
 
-pub use counters::{Progress, SinkProgress, SourceProgress, StageProgress};
+pub use counters::{PartitionProgress, Progress, SinkProgress, SourceProgress, StageProgress, State};
 pub use dead_letters::DeadLetterError;
 pub use error::{BuildError, Cause, RunError};
+pub use handle::QueryHandle;
 pub use metrics::{MetricRegistry, Reading, Series};
-pub use query::{Query, QueryHandle, SinkOverrides};
+pub use query::{Query, SinkOverrides};
 pub use stage::StageError;
+pub use state::{
+    Manifest, ManifestError, NextNumber, PartitionPosition, PreparedFile, SourcePositions, StateError, StoredSeries,
+    StoredValue,
+};
 pub use summary::{Ending, Summary};

@@ -1,116 +1,76 @@
 //! A query, built from its plan and run to its end.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use weir_batch::CopyOnWrite;
-use weir_batch::format::Fill;
-use weir_sandbox::Engine;
-use weir_sinks::{Sink, SinkConfig};
+use weir_sandbox::{Engine, Module};
+use weir_sinks::{Sink, SinkConfig, TransactionError};
 
-use super::build::build_stages;
+use super::build::{admit, stage_runners};
 use super::chain::{Chain, Parts};
-use super::counters::{Counters, Progress};
-use super::dead_letters::DeadLetters;
-use super::error::{BuildError, RunError};
+use super::commit::Committing;
+use super::counters::{Counters, State};
+use super::error::{BuildError, Cause, RunError};
+use super::handle::{Places, QueryHandle};
+use super::metrics::MetricRegistry;
+use super::open::Opened;
 use super::sink_task::SinkTask;
-use super::stage::StageRunner;
 use super::summary::{Ending, Summary};
-use crate::file::{DeadLettersPlan, Denied, Folders, Plan, SinkPlan, SourceKind};
-use crate::source::{FileSource, GeneratorSource, KafkaSource, NexmarkSource, Source};
+use super::waiting::sleep_or_stop;
+use crate::file::{Plan, Retry};
 
 /// Sources, stages and sinks, ready to run.
 pub struct Query {
-    plan: Plan,
-    sources: Vec<Box<dyn Source>>,
-    stages: Vec<StageRunner>,
-    sinks: Vec<Box<dyn Sink>>,
-    dead_letters: Option<DeadLetters>,
+    plan: Arc<Plan>,
+    // One a stage.
+    modules: Vec<Arc<Module>>,
+    opened: Opened,
+    metrics: MetricRegistry,
+    // Sinks that were given cannot be opened again.
+    given: bool,
     counters: Arc<Counters>,
+    places: Arc<Places>,
     copy_on_write: Arc<CopyOnWrite>,
     stop: watch::Sender<bool>,
-}
-
-/// Watches a query and stops it, from any thread; outlives it.
-#[derive(Clone)]
-pub struct QueryHandle {
-    counters: Arc<Counters>,
-    stop: watch::Sender<bool>,
-}
-
-impl QueryHandle {
-    /// What the query has done so far.
-    pub fn progress(&self) -> Progress {
-        self.counters.progress()
-    }
-
-    /// Asks the query to take in no more, to finish what it has, to commit and to end.
-    pub fn stop(&self) {
-        self.stop.send_replace(true);
-    }
+    pause: watch::Sender<bool>,
 }
 
 /// Sinks that stand in for those a plan names, by name: for tests and benches.
 pub type SinkOverrides = HashMap<String, Box<dyn Sink>>;
 
+/// After this long without a failure, the next one is a new one.
+const RETRIES_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+
+/// How a query goes on whose partitions went to another reader: nothing is wrong with it.
+const AFTER_LOSS: Retry = Retry { times_max: u32::MAX, backoff: Duration::from_millis(100) };
+
 impl Query {
-    /// Admits and compiles the modules, and opens sinks and dead letters. Nothing runs yet.
+    /// Admits and compiles the modules, finishes what a crashed run has committed, and opens sources, sinks and dead
+    /// letters. Nothing runs yet.
     ///
     /// # Errors
     ///
-    /// A refused module, or a sink or file that cannot be opened.
+    /// A refused module, a state that cannot be used, or a sink or file that cannot be opened.
     pub async fn build(plan: Plan, engine: &Engine) -> Result<Query, BuildError> {
         Query::build_with(plan, engine, SinkOverrides::new()).await
     }
 
-    /// As [`Query::build`], with some sinks given.
+    /// As [`Query::build`], with some sinks given. Such a query tries nothing again: see [`crate::SinkPlan::retry`].
     ///
     /// # Errors
     ///
     /// As [`Query::build`].
-    pub async fn build_with(plan: Plan, engine: &Engine, mut given: SinkOverrides) -> Result<Query, BuildError> {
-        let sources = plan.sources.iter().enumerate().map(|(index, source)| {
-            let records_max = plan.batching.records_max;
-            let built: Box<dyn Source> = match &source.kind {
-                SourceKind::File { paths, format, .. } => {
-                    let fill = Fill { records_max, delay_max: Some(plan.batching.delay_max) };
-                    let source = FileSource::new(paths.clone(), *format, Arc::clone(&source.schema), fill);
-                    Box::new(source.within(plan.folders.clone()))
-                }
-                SourceKind::Kafka(config) => {
-                    let built = KafkaSource::new(plan.kafka_source(index, config), Arc::clone(&source.schema));
-                    let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
-                    Box::new(built.map_err(named)?)
-                }
-                SourceKind::Generator { batches } => Box::new(GeneratorSource::new(*batches)?),
-                SourceKind::Nexmark { stream, events } => Box::new(NexmarkSource::new(*stream, *events, records_max)?),
-            };
-            Ok(built)
-        });
-        let sources = sources.collect::<Result<Vec<_>, BuildError>>()?;
-        let stages = build_stages(&plan, engine).await?;
-        let dead_letters = match &plan.dead_letters {
-            None => None,
-            Some(DeadLettersPlan::File(path)) => Some(path.as_path()),
-            Some(DeadLettersPlan::Kafka(config)) => {
-                return Err(BuildError::DeadLettersToKafka { topic: config.topic.clone() });
-            }
-        };
-        let dead_letters = dead_letters.map(|path| {
-            still_within(&plan.folders, path, || "dead_letters".to_owned())?;
-            DeadLetters::open(path, &plan.folders).map_err(BuildError::from)
-        });
-        let dead_letters = dead_letters.transpose()?;
-        let mut sinks = Vec::with_capacity(plan.sinks.len());
-        for sink in &plan.sinks {
-            sinks.push(match given.remove(&*sink.name) {
-                Some(sink) => sink,
-                None => open_sink(sink, &plan.folders).await?,
-            });
+    pub async fn build_with(plan: Plan, engine: &Engine, mut sinks: SinkOverrides) -> Result<Query, BuildError> {
+        let modules = admit(&plan, engine).await?;
+        let mut metrics = MetricRegistry::default();
+        for stage in &plan.stages {
+            metrics.add_stage(&stage.name, &stage.function, stage.limits.series_max);
         }
+        let given = !sinks.is_empty();
+        let opened = Opened::open(&plan, &mut sinks, Some(&mut metrics)).await?;
         let names = |names: Vec<&Arc<str>>| names.into_iter().map(Arc::clone).collect::<Vec<_>>();
         let counters = Counters::new(
             &names(plan.sources.iter().map(|source| &source.name).collect()),
@@ -118,14 +78,16 @@ impl Query {
             &names(plan.sinks.iter().map(|sink| &sink.name).collect()),
         );
         Ok(Query {
-            plan,
-            sources,
-            stages,
-            sinks,
-            dead_letters,
+            modules,
+            opened,
+            metrics,
+            given,
             counters: Arc::new(counters),
+            places: Arc::new(Places::new(plan.sources.len())),
             copy_on_write: Arc::new(CopyOnWrite::default()),
             stop: watch::Sender::new(false),
+            pause: watch::Sender::new(false),
+            plan: Arc::new(plan),
         })
     }
 
@@ -134,83 +96,172 @@ impl Query {
         &self.plan
     }
 
-    /// A handle to watch and stop it by.
+    /// A handle to watch and steer it by.
     pub fn handle(&self) -> QueryHandle {
-        QueryHandle { counters: Arc::clone(&self.counters), stop: self.stop.clone() }
+        QueryHandle {
+            query: self.plan.name.as_str().into(),
+            tenant: self.plan.tenant.as_str().into(),
+            counters: Arc::clone(&self.counters),
+            places: Arc::clone(&self.places),
+            stop: self.stop.clone(),
+            pause: self.pause.clone(),
+        }
     }
 
-    /// Runs until the sources end, [`QueryHandle::stop`] is called, the reader of a sink goes away, or something fails.
+    /// Runs until the sources end, [`QueryHandle::stop`] is called, the reader of a sink goes away, or something fails
+    /// for good. After a failure that its policy wants to be tried again, everything is opened anew, and goes on from
+    /// the last commit.
     ///
     /// # Errors
     ///
-    /// What failed first, with the summary up to there. Nothing written since the last commit is published then, but for
-    /// files that rotated on their own.
-    pub async fn run(self) -> Result<Summary, RunError> {
+    /// What failed first, or last where it was tried again, with the summary up to there. Nothing written since the
+    /// last commit is published then, but for files that rotated on their own.
+    pub async fn run(mut self) -> Result<Summary, RunError> {
         let started = Instant::now();
-        let Query { plan, sources, stages, sinks, dead_letters, counters, copy_on_write, stop } = self;
-        let (failed, mut failures) = mpsc::unbounded_channel();
-        let sinks = sinks.into_iter().zip(&plan.sinks).enumerate().map(|(index, (sink, plan))| {
-            let (name, counters) = (Arc::clone(&plan.name), Arc::clone(&counters));
-            SinkTask::spawn(name, sink, plan.queue_batches_max, counters, index, failed.clone())
-        });
-        let sinks = sinks.collect();
-        let parts = Parts {
-            plan,
-            stages,
-            sinks,
-            dead_letters,
-            counters: Arc::clone(&counters),
-            copy_on_write: Arc::clone(&copy_on_write),
-            stop,
-        };
-        let mut chain = Chain::new(parts);
-        // A sink that fails ends the query wherever it waits just then: for a record, a guest, or another sink.
-        let ended = tokio::select! {
-            biased;
-            ended = chain.run_to_end(sources) => ended,
-            Some(failed) = failures.recv() => Err(chain.why(failed).await),
-        };
-        if ended.is_err() {
-            for sink in &mut chain.sinks {
-                sink.abort().await;
+        let counters = Arc::clone(&self.counters);
+        let (mut failures, mut last_failure, mut commits) = (0, Instant::now(), 0);
+        let ended = loop {
+            let Attempt { ended, metrics } = self.attempt().await;
+            self.metrics = metrics;
+            let cause = match ended {
+                Ok(ending) => break Ok(ending),
+                Err(cause) => cause,
+            };
+            // A commit is progress: what fails after it is another failure.
+            if counters.commits.get() > commits || last_failure.elapsed() > RETRIES_FORGOTTEN_AFTER {
+                failures = 0;
             }
-        }
+            (last_failure, commits) = (Instant::now(), counters.commits.get());
+            match self.again(cause, &mut failures).await {
+                Ok(opened) => self.opened = opened,
+                Err(cause) => break Err(cause),
+            }
+        };
+        counters.set_state(State::Ended);
+        let mut progress = self.handle().progress();
+        progress.state = State::Ended;
         let summary = |ending| Summary {
-            query: chain.plan.name.clone(),
-            tenant: chain.plan.tenant.to_string(),
+            query: self.plan.name.clone(),
+            tenant: self.plan.tenant.to_string(),
             ending,
             elapsed: started.elapsed(),
-            progress: counters.progress(),
-            metrics: chain.metrics.committed(),
-            copy_on_write_free: copy_on_write.free(),
-            copy_on_write_copied: copy_on_write.copied(),
+            progress,
+            metrics: self.metrics.committed(),
+            copy_on_write_free: self.copy_on_write.free(),
+            copy_on_write_copied: self.copy_on_write.copied(),
         };
         match ended {
             Ok(ending) => Ok(summary(ending)),
             Err(cause) => Err(RunError { summary: Box::new(summary(Ending::Failed)), cause }),
         }
     }
+
+    /// Runs what is open until it ends or fails, and lets go of it.
+    async fn attempt(&mut self) -> Attempt {
+        let opened = std::mem::replace(&mut self.opened, Opened::nothing());
+        self.places.begin(&opened.positions, &opened.keepers);
+        self.counters.set_state(State::Running);
+        let (failed, mut failures) = mpsc::unbounded_channel();
+        let sinks = opened.sinks.into_iter().zip(&self.plan.sinks).enumerate().map(|(index, (sink, plan))| {
+            let (name, counters) = (Arc::clone(&plan.name), Arc::clone(&self.counters));
+            SinkTask::spawn(name, sink, plan.queue_batches_max, counters, index, failed.clone())
+        });
+        let parts = Parts {
+            plan: Arc::clone(&self.plan),
+            stages: stage_runners(&self.plan, &self.modules),
+            sinks: sinks.collect(),
+            dead_letters: opened.dead_letters,
+            committing: opened.committing,
+            positions: opened.positions,
+            keepers: opened.keepers,
+            metrics: std::mem::take(&mut self.metrics),
+            counters: Arc::clone(&self.counters),
+            places: Arc::clone(&self.places),
+            copy_on_write: Arc::clone(&self.copy_on_write),
+            stop: self.stop.clone(),
+            pause: self.pause.clone(),
+        };
+        let mut chain = Chain::new(parts);
+        // A sink that fails ends the query wherever it waits just then: for a record, a guest, or another sink.
+        let ended = tokio::select! {
+            biased;
+            ended = chain.run_to_end(opened.sources) => ended,
+            Some(failed) = failures.recv() => Err(chain.why(failed).await),
+        };
+        if ended.is_err() {
+            for sink in &mut chain.sinks {
+                sink.abort().await;
+            }
+            if let Committing::Transaction(transactions) = &chain.committing {
+                // Readers need not wait for it to time out. If it fails, the next opening aborts it, or the time-out.
+                if let Err(error) = transactions.abort().await {
+                    tracing::debug!("the transaction was not aborted: {error}");
+                }
+            }
+        }
+        self.places.end();
+        chain.metrics.roll_back();
+        Attempt { ended, metrics: chain.metrics }
+    }
+
+    /// Opens everything again after a failure, as often as the policy says, or gives the failure back.
+    async fn again(&mut self, cause: Cause, failures: &mut u32) -> Result<Opened, Cause> {
+        let Some(retry) = self.retry_of(&cause).filter(|_| !self.given) else { return Err(cause) };
+        let mut cause = cause;
+        loop {
+            if *failures >= retry.times_max || *self.stop.borrow() {
+                return Err(cause);
+            }
+            let pause = retry.pause(*failures);
+            *failures += 1;
+            self.counters.restarts.add(1);
+            self.counters.set_state(State::Retrying);
+            tracing::warn!(
+                query = self.plan.name,
+                tenant = self.plan.tenant.as_str(),
+                attempt = *failures,
+                attempts_max = retry.times_max,
+                pause_ms = super::waiting::millis(pause),
+                "trying again from the last commit: {cause}"
+            );
+            sleep_or_stop(tokio::time::Instant::now() + pause, &self.stop).await;
+            if *self.stop.borrow() {
+                return Err(cause);
+            }
+            match Opened::open(&self.plan, &mut SinkOverrides::new(), None).await {
+                Ok(opened) => return Ok(opened),
+                Err(error) if error.retryable() => cause = Cause::Again(Box::new(error)),
+                Err(error) => return Err(Cause::Again(Box::new(error))),
+            }
+        }
+    }
+
+    /// How often what failed is to be tried again.
+    fn retry_of(&self, cause: &Cause) -> Option<Retry> {
+        use weir_sandbox::Fault;
+        let any_sink = |of: fn(&SinkConfig) -> bool| {
+            let sinks = self.plan.sinks.iter().filter(move |sink| of(&sink.config));
+            sinks.filter_map(|sink| sink.retry).max_by_key(|retry| retry.times_max)
+        };
+        match cause {
+            Cause::Lost { .. } => Some(AFTER_LOSS),
+            Cause::Sink { name, .. } if cause.fault() == Fault::External => {
+                self.plan.sinks.iter().find(|sink| *sink.name == **name)?.retry
+            }
+            // It was another query's doing that this one ended, and it would go on taking turns with that.
+            Cause::Transaction(TransactionError::Fenced { .. }) => None,
+            Cause::Transaction(_) if cause.fault() != Fault::Tenant => {
+                any_sink(|config| matches!(config, SinkConfig::Kafka(_)))
+            }
+            Cause::State(_) | Cause::DeadLetters(_) if cause.fault() == Fault::External => any_sink(|_| true),
+            Cause::Source { source, .. } if source.retryable() => any_sink(|_| true),
+            _ => None,
+        }
+    }
 }
 
-/// Opens a sink. A file sink's folder is looked at before and after its first hidden file is made in it.
-async fn open_sink(sink: &SinkPlan, folders: &Folders) -> Result<Box<dyn Sink>, BuildError> {
-    let within = || match &sink.config {
-        SinkConfig::File(config) => still_within(folders, &config.path, || format!("sinks.{}", sink.name)),
-        SinkConfig::Stdout(_) | SinkConfig::Kafka(_) | SinkConfig::Memory(_) | SinkConfig::Count => Ok(()),
-    };
-    within()?;
-    let opened = sink.config.build(&sink.schema).await;
-    let opened = opened.map_err(|source| BuildError::Sink { name: sink.name.to_string(), source })?;
-    within()?;
-    Ok(opened)
-}
-
-/// Whether a file that is to be written still lies where the check of the query file found it.
-fn still_within(folders: &Folders, path: &Path, place: impl FnOnce() -> String) -> Result<(), BuildError> {
-    let denied = match folders.output(path) {
-        Ok(real) if real == path => return Ok(()),
-        Ok(_) => Denied::Outside,
-        Err(denied) => denied,
-    };
-    Err(BuildError::Denied { place: place(), source: denied })
+/// How an attempt ended, and the metrics as of its last commit.
+struct Attempt {
+    ended: Result<Ending, Cause>,
+    metrics: MetricRegistry,
 }

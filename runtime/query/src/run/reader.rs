@@ -17,21 +17,35 @@ impl Drop for Readers {
     }
 }
 
+/// What a reader is told from outside.
+pub(crate) struct Steering {
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) pause: watch::Receiver<bool>,
+}
+
 /// Reads a source to its end, or until it is told to stop, or until nobody listens.
 pub(crate) async fn read(
     index: usize,
     mut source: Box<dyn Source>,
     queue: mpsc::Sender<FromSource>,
-    mut stop: watch::Receiver<bool>,
+    mut steering: Steering,
 ) {
+    let Steering { stop, pause } = &mut steering;
     loop {
         if *stop.borrow_and_update() {
             return;
         }
+        let paused = *pause.borrow_and_update();
+        let steers_itself = source.pause(paused);
         let next = tokio::select! {
-            next = source.next() => next,
+            // A source that knows nothing of pauses is not interrupted in its reading, which would lose what it read.
+            next = source.next(), if steers_itself || !paused => next,
             // A batch that is being read when the stop comes was not taken in: it will be read again.
             changed = stop.changed() => {
+                if changed.is_err() { return }
+                continue;
+            }
+            changed = pause.changed(), if steers_itself || paused => {
                 if changed.is_err() { return }
                 continue;
             }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use weir_batch::Batch;
-use weir_sinks::{Sink, SinkError};
+use weir_sinks::{Prepared, Sink, SinkError};
 
 use super::counters::{Counters, SinkCounters};
 
@@ -16,6 +16,10 @@ enum Message {
     Taken(oneshot::Sender<()>),
     /// Asks that everything before be made durable.
     Flush(oneshot::Sender<()>),
+    /// Asks that everything before be made durable where no reader finds it.
+    Prepare(oneshot::Sender<Vec<Prepared>>),
+    /// Asks that what was prepared be made visible.
+    Publish(oneshot::Sender<()>),
     /// Asks that everything before be made durable and the sink be released. A queue that ends without this was
     /// abandoned: then nothing more is published.
     Close,
@@ -58,6 +62,10 @@ impl SinkTask {
         SinkTask { name, queue, task: Some(task), reader_gone: false }
     }
 
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
     /// Whether whoever read this sink's output has gone. It takes nothing more then, and that is no failure.
     pub(crate) fn reader_gone(&self) -> bool {
         self.reader_gone
@@ -79,6 +87,20 @@ impl SinkTask {
     pub(crate) async fn flush(&mut self) -> Result<oneshot::Receiver<()>, SinkFailure> {
         let (done, receiver) = oneshot::channel();
         self.send(Message::Flush(done)).await?;
+        Ok(receiver)
+    }
+
+    /// Asks that everything queued so far be made durable and stay hidden; answers likewise.
+    pub(crate) async fn prepare(&mut self) -> Result<oneshot::Receiver<Vec<Prepared>>, SinkFailure> {
+        let (done, receiver) = oneshot::channel();
+        self.send(Message::Prepare(done)).await?;
+        Ok(receiver)
+    }
+
+    /// Asks that what was prepared be made visible; answers likewise.
+    pub(crate) async fn publish(&mut self) -> Result<oneshot::Receiver<()>, SinkFailure> {
+        let (done, receiver) = oneshot::channel();
+        self.send(Message::Publish(done)).await?;
         Ok(receiver)
     }
 
@@ -139,13 +161,16 @@ async fn serve(
     mut messages: mpsc::Receiver<Message>,
     counters: Option<&SinkCounters>,
 ) -> Result<(), SinkError> {
+    // What an earlier sink of this name took, before the query went back to its last commit, stays counted.
+    let before = counters
+        .map(|counters| (counters.records.get(), counters.bytes.get(), counters.batches.get(), counters.files.get()));
     let publish = |sink: &dyn Sink| {
-        if let Some(counters) = counters {
+        if let Some((counters, (records, bytes, batches, files))) = counters.zip(before) {
             let stats = sink.stats();
-            counters.records.set(stats.records);
-            counters.bytes.set(stats.bytes);
-            counters.batches.set(stats.batches);
-            counters.files.set(stats.files);
+            counters.records.set(records + stats.records);
+            counters.bytes.set(bytes + stats.bytes);
+            counters.batches.set(batches + stats.batches);
+            counters.files.set(files + stats.files);
         }
     };
     loop {
@@ -171,6 +196,14 @@ async fn serve(
             }
             Some(Message::Flush(done)) => {
                 sink.flush().await?;
+                let _waiting: Result<(), ()> = done.send(());
+            }
+            Some(Message::Prepare(done)) => {
+                let prepared = sink.prepare().await?;
+                let _waiting: Result<(), _> = done.send(prepared);
+            }
+            Some(Message::Publish(done)) => {
+                sink.publish().await?;
                 let _waiting: Result<(), ()> = done.send(());
             }
             Some(Message::Close) => {

@@ -10,10 +10,10 @@ use weir_sandbox::{CallError, Fault, Instance, LogLevel, Outcome, Phase};
 
 use super::breaker::Breaker;
 use super::counters::StageCounters;
-use super::dead_letters::{DeadLetterError, DeadLetters, Sender, position};
+use super::dead_letters::{DeadLetterError, DeadLetters, Sender, Why, position};
 use super::metrics::MetricRegistry;
-use super::waiting::{Waiting, millis};
-use crate::file::ErrorPolicy;
+use super::waiting::{Waiting, millis, sleep_or_stop};
+use crate::file::{ErrorPolicy, Retry};
 
 /// Traps narrowed down in one batch before the stage is taken to be broken rather than its records.
 ///
@@ -28,6 +28,7 @@ pub(crate) struct StageRunner {
     pub(crate) name: Arc<str>,
     pub(crate) instance: Instance,
     pub(crate) on_error: ErrorPolicy,
+    pub(crate) retry: Option<Retry>,
     pub(crate) sender: Sender,
     pub(crate) breaker: Breaker,
     /// Until when its next batch waits, where it is held back.
@@ -51,6 +52,16 @@ pub(crate) struct Made {
     pub(crate) guilty: usize,
     /// The code of the last of them.
     pub(crate) code: Option<&'static str>,
+}
+
+/// A record that failed, and may be tried again.
+struct Failing {
+    /// A batch of this record alone.
+    record: Arc<Batch>,
+    code: String,
+    message: String,
+    /// How the guest ended over it, where that is how it failed.
+    ended: Option<Box<CallError>>,
 }
 
 /// A stage that cannot go on.
@@ -114,28 +125,35 @@ pub(crate) struct Workplace<'a> {
     pub(crate) stop: &'a watch::Sender<bool>,
 }
 
+impl Failing {
+    fn ended(record: Arc<Batch>, error: CallError) -> Failing {
+        let (code, message) = (error.code().to_owned(), error.to_string());
+        Failing { record, code, message, ended: Some(Box::new(error)) }
+    }
+}
+
 impl StageRunner {
     /// Runs the function over a batch.
     pub(crate) async fn run(&mut self, batch: &Arc<Batch>, mut at: Workplace<'_>) -> Result<Made, StageError> {
         at.counters.records_in.add(batch.rows() as u64);
         let mut made = Made::default();
+        let mut failing = Vec::new();
         // Parts still to be run, the first one last.
         let mut parts = vec![Arc::clone(batch)];
         while let Some(part) = parts.pop() {
-            let called = self.call(&part, &at).await;
+            let called = self.call(&part, at.counters, at.stop).await;
             at.counters.calls.add(1);
             match called {
                 Ok(outcome) => {
-                    let output = self.settle(&part, outcome, &mut at)?;
+                    let output = self.settle(&part, outcome, &mut failing, &mut at)?;
                     if !output.is_empty() {
                         made.outputs.push(output);
                     }
                 }
                 Err(error) => {
-                    at.counters.traps.add(1);
-                    at.counters.spend(&error.context.usage);
-                    self.report(&error.context.logs);
-                    if self.on_error == ErrorPolicy::Fail || !may_be_a_record(&error) {
+                    self.count_end(&error, &at);
+                    let stays = self.on_error == ErrorPolicy::Fail && self.retry.is_none();
+                    if stays || !may_be_a_record(&error) {
                         return Err(StageError::Call(Box::new(error)));
                     }
                     let rows = part.rows();
@@ -152,16 +170,70 @@ impl StageRunner {
                         let (records, limit) = (made.guilty, GUILTY_RECORDS_BATCH_MAX);
                         return Err(StageError::TooManyTraps { records, limit, last: Box::new(error) });
                     }
-                    self.fail_row(&part, 0, error.code(), &error.to_string(), &mut at)?;
+                    failing.push(Failing::ended(part, error));
                 }
             }
+        }
+        let failed = match self.retry {
+            Some(retry) => self.try_again(retry, failing, &mut made, &mut at).await?,
+            None => failing,
+        };
+        for record in failed {
+            self.fail_record(record, &mut at)?;
         }
         Ok(made)
     }
 
+    /// Runs the function again over records that failed, each by itself. Says which ones still fail.
+    async fn try_again(
+        &mut self,
+        retry: Retry,
+        mut failing: Vec<Failing>,
+        made: &mut Made,
+        at: &mut Workplace<'_>,
+    ) -> Result<Vec<Failing>, StageError> {
+        for attempt in 0..retry.times_max {
+            if failing.is_empty() {
+                break;
+            }
+            sleep_or_stop(Instant::now() + retry.pause(attempt), at.stop).await;
+            for record in std::mem::take(&mut failing) {
+                at.counters.retries.add(1);
+                at.counters.calls.add(1);
+                match self.call(&record.record, at.counters, at.stop).await {
+                    Ok(outcome) => {
+                        let output = self.settle(&record.record, outcome, &mut failing, at)?;
+                        if !output.is_empty() {
+                            made.outputs.push(output);
+                        }
+                    }
+                    Err(error) => {
+                        self.count_end(&error, at);
+                        if !may_be_a_record(&error) {
+                            return Err(StageError::Call(Box::new(error)));
+                        }
+                        failing.push(Failing::ended(record.record, error));
+                    }
+                }
+            }
+        }
+        Ok(failing)
+    }
+
+    fn count_end(&self, error: &CallError, at: &Workplace<'_>) {
+        at.counters.traps.add(1);
+        at.counters.spend(&error.context.usage);
+        self.report(&error.context.logs);
+    }
+
     /// Calls the guest, waiting for an instance where none is free: that is nobody's fault, and passes. After a stop it
     /// waits a little longer, for queries that stop as well to give theirs back.
-    async fn call(&mut self, part: &Arc<Batch>, at: &Workplace<'_>) -> Result<Outcome, CallError> {
+    async fn call(
+        &mut self,
+        part: &Arc<Batch>,
+        counters: &StageCounters,
+        stop: &watch::Sender<bool>,
+    ) -> Result<Outcome, CallError> {
         let mut waiting: Option<Waiting> = None;
         loop {
             let error = match self.instance.call(part).await {
@@ -169,7 +241,7 @@ impl StageRunner {
                 called => return called,
             };
             let waiting = waiting.get_or_insert_with(|| {
-                at.counters.instance_waits.add(1);
+                counters.instance_waits.add(1);
                 Waiting::new()
             });
             if waiting.warn_is_due() {
@@ -183,10 +255,10 @@ impl StageRunner {
                 );
             }
             let paused = Instant::now();
-            if !waiting.pause(at.stop).await {
+            if !waiting.pause(stop).await {
                 return Err(error);
             }
-            at.counters.instance_wait_ms.add(millis(paused.elapsed()));
+            counters.instance_wait_ms.add(millis(paused.elapsed()));
         }
     }
 
@@ -210,27 +282,29 @@ impl StageRunner {
         );
     }
 
-    /// Counts what a successful call did and deals with the records that it refused.
+    /// Counts what a successful call did, and adds the records that it refused to those that failed.
     fn settle(
-        &mut self,
+        &self,
         part: &Arc<Batch>,
         outcome: Outcome,
+        failing: &mut Vec<Failing>,
         at: &mut Workplace<'_>,
     ) -> Result<Arc<Batch>, StageError> {
         let counters = at.counters;
         counters.spend(&outcome.usage);
         counters.logs_dropped.add(outcome.logs_dropped);
         self.report(&outcome.logs);
-        for failure in &outcome.failed {
+        let answered = part.rows().saturating_sub(outcome.failed.len()).saturating_sub(outcome.filtered);
+        for failure in outcome.failed {
             let code = failure.code.to_string();
-            if self.on_error == ErrorPolicy::Fail {
+            if self.on_error == ErrorPolicy::Fail && self.retry.is_none() {
                 let (partition, offset) = position(part, failure.row);
-                let message = failure.message.clone();
+                let message = failure.message;
                 return Err(StageError::Row { row: failure.row, code, message, partition, offset });
             }
-            self.fail_row(part, failure.row, &code, &failure.message, at)?;
+            let record = part.slice(failure.row, 1)?;
+            failing.push(Failing { record, code, message: failure.message, ended: None });
         }
-        let answered = part.rows().saturating_sub(outcome.failed.len()).saturating_sub(outcome.filtered);
         counters.filtered.add(outcome.filtered as u64);
         counters.records_out.add(outcome.output.rows() as u64);
         counters.expanded.add(outcome.output.rows().saturating_sub(answered) as u64);
@@ -238,21 +312,23 @@ impl StageRunner {
         Ok(outcome.output)
     }
 
-    fn fail_row(
-        &self,
-        part: &Arc<Batch>,
-        row: usize,
-        code: &str,
-        message: &str,
-        at: &mut Workplace<'_>,
-    ) -> Result<(), StageError> {
+    /// Deals with a record that failed for good, by the policy.
+    fn fail_record(&self, failed: Failing, at: &mut Workplace<'_>) -> Result<(), StageError> {
+        let Failing { record, code, message, ended } = failed;
         match (&self.on_error, &mut at.dead_letters) {
+            (ErrorPolicy::Fail, _) => {
+                let (partition, offset) = position(&record, 0);
+                return Err(match ended {
+                    Some(error) => StageError::Call(error),
+                    None => StageError::Row { row: 0, code, message, partition, offset },
+                });
+            }
             (ErrorPolicy::DeadLetter, Some(letters)) => {
-                letters.add_row(&self.sender, part, row, code, message)?;
+                letters.add_row(&self.sender, &record, 0, Why { code: &code, message: &message })?;
                 at.counters.dead.add(1);
             }
             // A query whose stage dead-letters has a place for letters: the file's check sees to it.
-            (ErrorPolicy::Fail | ErrorPolicy::Skip | ErrorPolicy::DeadLetter, _) => at.counters.failed.add(1),
+            (ErrorPolicy::Skip | ErrorPolicy::DeadLetter, _) => at.counters.failed.add(1),
         }
         Ok(())
     }

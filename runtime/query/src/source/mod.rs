@@ -169,6 +169,16 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// Whether opening the source again may help.
+    pub fn retryable(&self) -> bool {
+        matches!(self, SourceError::Kafka { source, .. } if source.retryable())
+    }
+
+    /// Whether positions were not kept because somebody else reads the partitions now.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, SourceError::Kafka { source: KafkaSourceError::Lost(_), .. })
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
@@ -177,10 +187,5 @@ impl SourceError {
             SourceError::Kafka { source, .. } => source.fault(),
             SourceError::Batch(_) | SourceError::Thread(_) => Fault::Internal,
         }
-    }
-
-    /// Whether a new source may succeed with the same settings.
-    pub fn retryable(&self) -> bool {
-        matches!(self, SourceError::Kafka { source, .. } if source.retryable())
     }
 }

@@ -1,0 +1,158 @@
+//! Whether what is promised can be kept: which sources and sinks can commit in one step.
+
+use weir_sinks::SinkConfig;
+
+use super::plan::{Delivery, Guarantee, SourceKind};
+use super::problem::{Place, Problems};
+use super::sink::SinkDraft;
+use super::source::SourceDraft;
+
+/// Where the parts of `[delivery]` stand.
+pub(super) struct DeliveryPlaces {
+    pub(super) guarantee: Place,
+    pub(super) state: Place,
+    pub(super) transactional_id: Place,
+}
+
+/// Where dead letters go, as far as it could be read.
+pub(super) enum Letters<'a> {
+    Nowhere,
+    File(Place),
+    Kafka(Place, &'a str),
+}
+
+/// Refuses what no single step can commit, and says why.
+pub(super) fn check(
+    delivery: &Delivery,
+    places: &DeliveryPlaces,
+    sources: &[SourceDraft],
+    sinks: &[SinkDraft<'_>],
+    letters: &Letters<'_>,
+    problems: &Problems,
+) {
+    if delivery.guarantee != Guarantee::ExactlyOnce {
+        if delivery.transactional_id.is_some() {
+            let help = "leave it out, or set `guarantee = \"exactly_once\"`";
+            problems.error(&places.transactional_id, "there are no transactions under `at_least_once`", help);
+        }
+        return;
+    }
+    for sink in sinks {
+        if let Some(SinkConfig::Stdout(_)) = sink.config {
+            let message = "`exactly_once` is impossible here: the standard output cannot take back what it has shown";
+            problems.error(&sink.place, message, "write to a file or a topic, or promise `at_least_once`");
+        }
+    }
+    let first_topic = sinks.iter().find_map(|sink| match &sink.config {
+        Some(SinkConfig::Kafka(config)) => Some((sink, config)),
+        _ => None,
+    });
+    match first_topic {
+        Some((first, config)) => {
+            let brokers = &config.connection.brokers;
+            to_kafka(delivery, places, (sources, sinks), (&first.name, brokers), problems);
+            match letters {
+                Letters::Nowhere => {}
+                Letters::Kafka(_, letters) if same_brokers(letters, brokers) => {}
+                Letters::Kafka(place, _) | Letters::File(place) => {
+                    let message = "`exactly_once` is impossible: these letters are in no transaction with the topics \
+                                   that the query writes";
+                    problems.error(place, message, format!("send them to a topic on `{brokers}`"));
+                }
+            }
+        }
+        None => {
+            to_files(delivery, places, sources, problems);
+            if let Letters::Kafka(place, _) = letters {
+                let message = "`exactly_once` is impossible: a topic and the manifest of files are two steps, and a crash may come between";
+                problems.error(place, message, "keep dead letters in a file: `path = \"dead/letters.jsonl\"`");
+            }
+        }
+    }
+}
+
+/// Output and positions are in one Kafka transaction.
+fn to_kafka(
+    delivery: &Delivery,
+    places: &DeliveryPlaces,
+    (sources, sinks): (&[SourceDraft], &[SinkDraft<'_>]),
+    (first, brokers): (&str, &str),
+    problems: &Problems,
+) {
+    for sink in sinks {
+        match &sink.config {
+            Some(SinkConfig::File(_)) => {
+                let message = format!(
+                    "`exactly_once` is impossible: this file and the topic of `{first}` are committed in two steps, and a crash may come between"
+                );
+                let help = "make two queries of it: one to the topic, and one from the topic to the file";
+                problems.error(&sink.place, message, help);
+            }
+            Some(SinkConfig::Kafka(config)) if !same_brokers(&config.connection.brokers, brokers) => {
+                let message = format!(
+                    "`exactly_once` is impossible: a transaction lives on one cluster, and `{first}` is on `{brokers}`"
+                );
+                problems.error(&sink.place, message, "make a query of its own for each cluster");
+            }
+            _ => {}
+        }
+    }
+    for source in sources {
+        match &source.kind {
+            Some(SourceKind::Kafka(config)) if same_brokers(&config.connection.brokers, brokers) => {}
+            Some(SourceKind::Kafka(config)) => {
+                let message = format!(
+                    "`exactly_once` is impossible: a transaction lives on one cluster, and `{first}` is on `{brokers}`, this on `{}`",
+                    config.connection.brokers
+                );
+                problems.error(&source.place, message, "name the same brokers, or promise `at_least_once`");
+            }
+            Some(_) => {
+                let message = format!(
+                    "`exactly_once` is impossible: how far it was read cannot be part of the Kafka transaction that `{first}` writes in"
+                );
+                let help = "promise `at_least_once`, or write to files, whose manifest holds any source's positions";
+                problems.error(&source.place, message, help);
+            }
+            None => {}
+        }
+    }
+    if delivery.state.is_some() {
+        let message = "positions are kept by the consumer group, in the transaction";
+        problems.error(&places.state, message, "leave out `state`");
+    }
+}
+
+/// Files and positions are in one manifest.
+fn to_files(delivery: &Delivery, places: &DeliveryPlaces, sources: &[SourceDraft], problems: &Problems) {
+    if delivery.state.is_none() {
+        let help = "add for example `state = \"state/late\"`, a folder of the query's own";
+        problems.error(&places.guarantee, "`exactly_once` needs a place for the manifest of its files", help);
+    }
+    if delivery.transactional_id.is_some() {
+        let message = "the query writes files, which are in no Kafka transaction";
+        problems.error(&places.transactional_id, message, "leave it out");
+    }
+    for source in sources {
+        if !source.readable_again {
+            let message =
+                "`exactly_once` is impossible: what was read from it, and not committed, cannot be read again";
+            problems.error(&source.place, message, "read a regular file, or promise `at_least_once`");
+        }
+        if source.kind.as_ref().is_some_and(SourceKind::kept_by_group) {
+            let message = "`exactly_once` to files needs every partition in this process: the manifest keeps their \
+                           positions, which the consumer group would hand to others";
+            problems.error(&source.place, message, "set `partitions = \"all\"`, or a list of them");
+        }
+    }
+}
+
+/// Whether two lists name the same brokers, in any order.
+pub(super) fn same_brokers(one: &str, other: &str) -> bool {
+    let sorted = |list: &str| {
+        let mut brokers: Vec<String> = list.split(',').map(|broker| broker.trim().to_lowercase()).collect();
+        brokers.sort_unstable();
+        brokers
+    };
+    sorted(one) == sorted(other)
+}

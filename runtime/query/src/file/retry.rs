@@ -1,0 +1,67 @@
+//! Reading `on_error = "retry"` and `retry`, of stages and sinks.
+
+use std::time::Duration;
+
+use super::plan::{ErrorPolicy, Retry};
+use super::source::POLICIES;
+use super::table::Table;
+
+/// The words of a stage's `on_error`; `None` is to try again.
+pub(super) const STAGE_POLICIES: [(&str, Option<ErrorPolicy>); 4] = [
+    ("fail", Some(ErrorPolicy::Fail)),
+    ("skip", Some(ErrorPolicy::Skip)),
+    ("dead_letter", Some(ErrorPolicy::DeadLetter)),
+    ("retry", None),
+];
+
+/// The words of a sink's `on_error`; true is to try again.
+const SINK_POLICIES: [(&str, bool); 2] = [("fail", false), ("retry", true)];
+
+/// More attempts than anybody waits for.
+const TIMES_MAX: u64 = 1_000_000;
+
+const BACKOFF_MS_MAX: u64 = 30_000;
+
+/// `retry` where nothing is tried again.
+pub(super) fn none(table: &mut Table<'_>) -> Option<Retry> {
+    if let Some(item) = table.optional("retry") {
+        item.error("nothing is tried again here", "set `on_error = \"retry\"`, or leave out `retry`");
+    }
+    None
+}
+
+/// `retry = { times_max = 3, backoff_ms = 100, then = "dead_letter" }`; what it does not say has defaults.
+pub(super) fn of_stage(table: &mut Table<'_>) -> (ErrorPolicy, Option<Retry>) {
+    let mut then = ErrorPolicy::default();
+    let retry = table.section("retry", |mut table| {
+        then = table.optional("then").and_then(|item| item.choice(&POLICIES)).unwrap_or_default();
+        let retry = times_and_backoff(&mut table);
+        table.finish("`retry` of a stage");
+        retry
+    });
+    (then, Some(retry.unwrap_or_default()))
+}
+
+/// `on_error` and `retry` of a sink.
+pub(super) fn of_sink(table: &mut Table<'_>) -> Option<Retry> {
+    let again = table.optional("on_error").and_then(|item| item.choice(&SINK_POLICIES)).unwrap_or(false);
+    if !again {
+        return none(table);
+    }
+    let retry = table.section("retry", |mut table| {
+        let retry = times_and_backoff(&mut table);
+        table.finish("`retry` of a sink");
+        retry
+    });
+    Some(retry.unwrap_or_default())
+}
+
+fn times_and_backoff(table: &mut Table<'_>) -> Retry {
+    let default = Retry::default();
+    let times_max = table.optional("times_max").and_then(|item| item.integer(1..=TIMES_MAX));
+    let backoff_ms = table.optional("backoff_ms").and_then(|item| item.integer(1..=BACKOFF_MS_MAX));
+    Retry {
+        times_max: times_max.and_then(|times| u32::try_from(times).ok()).unwrap_or(default.times_max),
+        backoff: backoff_ms.map_or(default.backoff, Duration::from_millis),
+    }
+}

@@ -1,0 +1,98 @@
+//! A file of dead letters.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::DeadLetterError;
+use crate::file::Folders;
+
+/// A JSON-lines file that letters are appended to.
+pub(super) struct LetterFile {
+    path: PathBuf,
+    file: Arc<File>,
+    bytes: u64,
+}
+
+impl LetterFile {
+    /// Opens the file, making it where it is missing. What stands behind `committed` bytes is cut off; without such a
+    /// number a torn last line of an earlier crash is closed off instead.
+    pub(super) fn open(path: &Path, folders: &Folders, committed: Option<u64>) -> Result<LetterFile, DeadLetterError> {
+        let io = |source| DeadLetterError::Io { path: path.to_owned(), source };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(io)?;
+        let mut file = open_or_create(path).map_err(io)?;
+        folders.check_opened(&file, path).map_err(io)?;
+        let mut bytes = file.seek(SeekFrom::End(0)).map_err(io)?;
+        match committed {
+            Some(committed) if bytes < committed => {
+                return Err(DeadLetterError::Cut { path: path.to_owned(), found: bytes, committed });
+            }
+            Some(committed) if bytes > committed => {
+                file.set_len(committed).and_then(|()| file.sync_all()).map_err(io)?;
+                bytes = committed;
+            }
+            Some(_) => {}
+            None => bytes = close_off(&mut file, bytes).map_err(io)?,
+        }
+        // The file's name must last as long as what is in it.
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+        Ok(LetterFile { path: path.to_owned(), file: Arc::new(file), bytes })
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) async fn append(&mut self, letters: Vec<u8>) -> Result<(), DeadLetterError> {
+        self.bytes += letters.len() as u64;
+        self.off_thread(move |mut file| file.write_all(&letters)).await
+    }
+
+    pub(super) async fn sync(&mut self) -> Result<(), DeadLetterError> {
+        self.off_thread(|file| file.sync_data()).await
+    }
+
+    async fn off_thread(
+        &self,
+        work: impl FnOnce(&File) -> io::Result<()> + Send + 'static,
+    ) -> Result<(), DeadLetterError> {
+        let file = Arc::clone(&self.file);
+        let done = tokio::task::spawn_blocking(move || work(&file)).await;
+        let done = done.unwrap_or_else(|ended| Err(io::Error::other(ended)));
+        done.map_err(|source| DeadLetterError::Io { path: self.path.clone(), source })
+    }
+}
+
+/// Ends a torn last line, so that the next letter stands on one of its own. Says how long the file is then.
+fn close_off(file: &mut File, bytes: u64) -> io::Result<u64> {
+    if bytes == 0 {
+        return Ok(0);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    if last == *b"\n" {
+        return Ok(bytes);
+    }
+    file.write_all(b"\n")?;
+    Ok(bytes + 1)
+}
+
+/// A file that is not there is never made through a link: the system refuses that where it is to be a new one.
+fn open_or_create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).read(true);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    match options.create_new(true).open(path) {
+        // Somebody else made it meanwhile; or it is a link to nowhere, of which this says so.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().append(true).read(true).open(path)
+        }
+        opened => opened,
+    }
+}

@@ -1,0 +1,139 @@
+//! A running query, seen and steered from outside.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::counters::{Counters, PartitionProgress, Progress, State};
+use crate::source::{PositionKeeper, Positions};
+
+/// Watches a query, pauses and stops it, from any thread; outlives it.
+#[derive(Clone)]
+pub struct QueryHandle {
+    pub(super) query: Arc<str>,
+    pub(super) tenant: Arc<str>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) places: Arc<Places>,
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) pause: watch::Sender<bool>,
+}
+
+impl QueryHandle {
+    /// The query's name.
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// Its tenant.
+    pub fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// What the query has done so far.
+    pub fn progress(&self) -> Progress {
+        let mut progress = self.counters.progress();
+        progress.state = match self.counters.state() {
+            State::Running if *self.stop.borrow() => State::Draining,
+            State::Running if *self.pause.borrow() => State::Paused,
+            state => state,
+        };
+        for (index, source) in progress.sources.iter_mut().enumerate() {
+            source.partitions = self.places.partitions(index);
+        }
+        progress
+    }
+
+    /// Asks the query to take in no more, to finish what it has, to commit and to end.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Asks the query to read no more until [`QueryHandle::resume`]. What it has taken in goes on to the sinks, and
+    /// commits go on in their time.
+    pub fn pause(&self) {
+        self.pause.send_replace(true);
+    }
+
+    /// Asks the query to go on reading.
+    pub fn resume(&self) {
+        self.pause.send_replace(false);
+    }
+}
+
+/// How far the sources of a query were read, and how far that was committed.
+pub(super) struct Places(Mutex<Vec<Place>>);
+
+#[derive(Default)]
+struct Place {
+    read: Positions,
+    committed: Positions,
+    keeper: Option<Arc<dyn PositionKeeper>>,
+}
+
+impl Places {
+    pub(super) fn new(sources: usize) -> Places {
+        Places(Mutex::new((0..sources).map(|_| Place::default()).collect()))
+    }
+
+    /// An attempt begins at these positions.
+    pub(super) fn begin(&self, positions: &[Positions], keepers: &[Option<Arc<dyn PositionKeeper>>]) {
+        for (place, (positions, keeper)) in self.lock().iter_mut().zip(positions.iter().zip(keepers)) {
+            place.read = positions.clone();
+            place.committed.advance(positions);
+            place.keeper = keeper.as_ref().map(Arc::clone);
+        }
+    }
+
+    /// An attempt has ended: what kept positions is let go.
+    pub(super) fn end(&self) {
+        self.lock().iter_mut().for_each(|place| place.keeper = None);
+    }
+
+    pub(super) fn read(&self, source: usize, to: &Positions) {
+        if let Some(place) = self.lock().get_mut(source) {
+            place.read.advance(to);
+        }
+    }
+
+    pub(super) fn committed(&self, positions: &[Positions]) {
+        for (place, positions) in self.lock().iter_mut().zip(positions) {
+            place.committed.advance(positions);
+        }
+    }
+
+    /// Somebody else reads these partitions now.
+    pub(super) fn forget(&self, source: usize, partitions: &[crate::source::Partition]) {
+        if let Some(place) = self.lock().get_mut(source) {
+            place.read.forget(partitions);
+            place.committed.forget(partitions);
+        }
+    }
+
+    fn partitions(&self, source: usize) -> Vec<PartitionProgress> {
+        let places = self.lock();
+        let Some(place) = places.get(source) else { return Vec::new() };
+        let ends = place.keeper.as_ref().map(|keeper| keeper.ends()).unwrap_or_default();
+        let mut all = ends.clone();
+        all.advance(&place.read);
+        let progress = all.iter().map(|(partition, _)| {
+            let (read, committed) = (place.read.get(partition), place.committed.get(partition));
+            let end = ends.get(partition);
+            let next = |position: Option<i64>| position.filter(|&next| next != Positions::END);
+            PartitionProgress {
+                origin: Arc::clone(&partition.origin),
+                number: partition.number,
+                read: next(read),
+                committed: next(committed),
+                end,
+                lag: end.zip(committed).map(|(end, committed)| end.saturating_sub(committed).max(0)),
+                done: committed == Some(Positions::END),
+            }
+        });
+        progress.collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Place>> {
+        // Every change is an assignment or insertion: a panic elsewhere leaves nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,292 @@
+//! What a commit writes down: how far sources were read, and which files that made.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use weir_sandbox::MetricDelta;
+
+use crate::source::{Partition, Positions};
+
+/// The state of a query at its last commit. Written as one line that names version and checksum, and one of JSON.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The query's name.
+    pub query: String,
+    /// Its tenant.
+    pub tenant: String,
+    /// Commits so far, of all runs.
+    pub commits: u64,
+    /// Records taken in and committed so far, of all runs.
+    pub records: u64,
+    /// Where each source goes on.
+    pub sources: Vec<SourcePositions>,
+    /// The files of the last commit, which whoever finds this publishes if that has not been done.
+    pub files: Vec<PreparedFile>,
+    /// The numbers that the next file of each numbered sink has at least.
+    pub next_numbers: Vec<NextNumber>,
+    /// How long the file of dead letters was. What stands behind that was never committed.
+    pub dead_letter_bytes: Option<u64>,
+    /// What guests recorded.
+    pub metrics: Vec<StoredSeries>,
+}
+
+/// Where a source goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourcePositions {
+    /// The source.
+    pub source: String,
+    /// Its partitions.
+    pub partitions: Vec<PartitionPosition>,
+}
+
+/// Where a partition goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartitionPosition {
+    /// The topic or file.
+    pub origin: String,
+    /// Its number.
+    pub number: i32,
+    /// The offset of the next record; [`Positions::END`] where there is none.
+    pub next: i64,
+}
+
+/// A file that is durable under one name, and to be found under another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreparedFile {
+    /// Where it was written.
+    pub hidden: PathBuf,
+    /// Where it belongs.
+    pub path: PathBuf,
+    /// The number in its name.
+    pub number: u64,
+}
+
+/// The lowest number that a sink's next file may have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NextNumber {
+    /// The sink.
+    pub sink: String,
+    /// The number.
+    pub number: u64,
+}
+
+/// One series of a guest's metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredSeries {
+    /// The stage.
+    pub stage: String,
+    /// The metric.
+    pub metric: String,
+    /// Its label values, in the order of the metric's labels.
+    pub labels: Vec<String>,
+    /// Whether it is the one that takes what is beyond the limit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overflow: bool,
+    /// The value.
+    pub value: StoredValue,
+}
+
+/// The value of a series.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case", tag = "kind")]
+pub enum StoredValue {
+    /// The sum of all steps.
+    Counter {
+        /// The sum.
+        sum: f64,
+    },
+    /// The last value.
+    Gauge {
+        /// The value.
+        last: f64,
+    },
+    /// Values by bucket.
+    Histogram {
+        /// Values in each bucket.
+        buckets: Vec<u64>,
+        /// How many there were.
+        count: u64,
+        /// Their sum.
+        sum: f64,
+    },
+}
+
+/// Bytes that are no whole manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The first line is missing or is not a manifest's.
+    #[error("it does not begin as a manifest does: it is torn, or something else")]
+    NoManifest,
+    /// It was written by another version of this program.
+    #[error("it is of version {found}, and this program reads version {VERSION}")]
+    Version {
+        /// The version that it names.
+        found: String,
+    },
+    /// The contents are not those that were written.
+    #[error("its checksum does not fit its contents: it is torn, or was altered")]
+    Checksum,
+    /// The contents were written by something else.
+    #[error("its contents cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+const MAGIC: &str = "weir-manifest";
+const VERSION: &str = "1";
+
+impl Manifest {
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    ///
+    /// A path that is no UTF-8.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
+        let body = serde_json::to_vec(self)?;
+        let mut bytes = format!("{MAGIC} {VERSION} {}\n", hex(&Sha256::digest(&body))).into_bytes();
+        bytes.extend_from_slice(&body);
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// Reads a whole file.
+    ///
+    /// # Errors
+    ///
+    /// Anything but exactly what [`Manifest::to_bytes`] made.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Manifest, ManifestError> {
+        let newline = bytes.iter().position(|&byte| byte == b'\n').ok_or(ManifestError::NoManifest)?;
+        let (first, body) = bytes.split_at(newline);
+        let first = std::str::from_utf8(first).map_err(|_| ManifestError::NoManifest)?;
+        let mut words = first.split(' ');
+        let (magic, version, checksum, end) = (words.next(), words.next(), words.next(), words.next());
+        let (Some(MAGIC), Some(version), Some(checksum), None) = (magic, version, checksum, end) else {
+            return Err(ManifestError::NoManifest);
+        };
+        if version != VERSION {
+            return Err(ManifestError::Version { found: version.to_owned() });
+        }
+        let body = body.strip_prefix(b"\n").and_then(|body| body.strip_suffix(b"\n")).ok_or(ManifestError::Checksum)?;
+        if hex(&Sha256::digest(body)) != checksum {
+            return Err(ManifestError::Checksum);
+        }
+        Ok(serde_json::from_slice(body)?)
+    }
+
+    /// Where a source goes on; nowhere in particular if it is not known here.
+    pub fn positions(&self, source: &str) -> Positions {
+        let source = self.sources.iter().find(|known| known.source == source);
+        let partitions = source.into_iter().flat_map(|source| &source.partitions);
+        partitions
+            .map(|place| (Partition { origin: place.origin.as_str().into(), number: place.number }, place.next))
+            .collect()
+    }
+
+    /// The lowest number that a sink's next file may have.
+    pub fn next_number(&self, sink: &str) -> u64 {
+        self.next_numbers.iter().find(|known| known.sink == sink).map_or(1, |known| known.number)
+    }
+}
+
+impl SourcePositions {
+    /// The positions of a source, for keeping.
+    pub fn new(source: &str, positions: &Positions) -> SourcePositions {
+        let partition = |(partition, next): (&Partition, i64)| PartitionPosition {
+            origin: partition.origin.to_string(),
+            number: partition.number,
+            next,
+        };
+        SourcePositions { source: source.to_owned(), partitions: positions.iter().map(partition).collect() }
+    }
+}
+
+impl From<&MetricDelta> for StoredValue {
+    fn from(value: &MetricDelta) -> StoredValue {
+        match value {
+            MetricDelta::Counter { sum } => StoredValue::Counter { sum: *sum },
+            MetricDelta::Gauge { last } => StoredValue::Gauge { last: *last },
+            MetricDelta::Histogram { buckets, count, sum } => {
+                StoredValue::Histogram { buckets: buckets.clone(), count: *count, sum: *sum }
+            }
+        }
+    }
+}
+
+impl From<StoredValue> for MetricDelta {
+    fn from(value: StoredValue) -> MetricDelta {
+        match value {
+            StoredValue::Counter { sum } => MetricDelta::Counter { sum },
+            StoredValue::Gauge { last } => MetricDelta::Gauge { last },
+            StoredValue::Histogram { buckets, count, sum } => MetricDelta::Histogram { buckets, count, sum },
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let partition = |origin: &str, number| Partition { origin: origin.into(), number };
+        let positions = [(partition("in", 0), 17), (partition("in", 1), Positions::END)].into_iter().collect();
+        Manifest {
+            query: "late".to_owned(),
+            tenant: "acme".to_owned(),
+            commits: 3,
+            records: 40,
+            sources: vec![SourcePositions::new("in", &positions)],
+            files: vec![PreparedFile {
+                hidden: "/o/.a.csv.1-2-3.part".into(),
+                path: "/o/a-000003.csv".into(),
+                number: 3,
+            }],
+            next_numbers: vec![NextNumber { sink: "out".to_owned(), number: 4 }],
+            dead_letter_bytes: Some(120),
+            metrics: vec![StoredSeries {
+                stage: "late".to_owned(),
+                metric: "delay".to_owned(),
+                labels: vec!["x".to_owned()],
+                overflow: false,
+                value: StoredValue::Histogram { buckets: vec![1, 2], count: 3, sum: 0.1 + 0.2 },
+            }],
+        }
+    }
+
+    #[test]
+    fn a_manifest_comes_back_as_it_was() {
+        let manifest = manifest();
+        let read = Manifest::from_bytes(&manifest.to_bytes().unwrap()).unwrap();
+        assert_eq!(read, manifest);
+        assert_eq!(read.positions("in").get(&Partition { origin: "in".into(), number: 1 }), Some(Positions::END));
+        assert_eq!((read.next_number("out"), read.next_number("other")), (4, 1));
+    }
+
+    #[test]
+    fn one_that_is_torn_at_any_byte_is_refused() {
+        let bytes = manifest().to_bytes().unwrap();
+        for length in 0..bytes.len() {
+            assert!(Manifest::from_bytes(&bytes[..length]).is_err(), "cut to {length} bytes");
+        }
+    }
+
+    #[test]
+    fn one_with_any_byte_changed_is_refused() {
+        let bytes = manifest().to_bytes().unwrap();
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            assert!(Manifest::from_bytes(&changed).is_err(), "byte {place} changed");
+        }
+        assert!(Manifest::from_bytes(&[bytes.as_slice(), b"\n"].concat()).is_err());
+    }
+}

@@ -1,0 +1,146 @@
+//! The folder in which a query keeps what it needs to go on where it was.
+
+mod manifest;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+pub use manifest::{
+    Manifest, ManifestError, NextNumber, PartitionPosition, PreparedFile, SourcePositions, StoredSeries, StoredValue,
+};
+
+use super::failpoint::failpoint;
+
+/// A folder with the manifest of a query's last commit. Held by one run at a time, which keeps a lock in it.
+#[derive(Debug)]
+pub(crate) struct StateFolder {
+    path: PathBuf,
+    // Held as long as this lives.
+    _lock: File,
+}
+
+/// The state of a query cannot be read, or not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The file system refused.
+    #[error("state: cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another run has it.
+    #[error("state: {} is in use: this query is running already, here or in another process", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The manifest is damaged. Starting anew would count everything twice, so that it is not done unasked.
+    #[error(
+        "state: {} cannot be used: {source}; put it back from a copy, or remove the folder to begin anew",
+        path.display()
+    )]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ManifestError,
+    },
+    /// The manifest is of another query.
+    #[error(
+        "state: {} is of query `{query}` of tenant `{tenant}`: every query needs a folder of its own",
+        path.display()
+    )]
+    OtherQuery {
+        /// The file.
+        path: PathBuf,
+        /// The query that it is of.
+        query: String,
+        /// Its tenant.
+        tenant: String,
+    },
+}
+
+impl StateError {
+    /// Whether the next attempt may succeed: space may be made on a full disk.
+    pub(crate) fn retryable(&self) -> bool {
+        matches!(self, StateError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull
+            || source.kind() == io::ErrorKind::QuotaExceeded)
+    }
+}
+
+/// A manifest is far below this: an entry a partition, a file of one commit, and a series.
+const MANIFEST_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+impl StateFolder {
+    /// Opens the folder, making it where it is missing, and takes its lock.
+    pub(crate) fn open(path: &Path) -> Result<StateFolder, StateError> {
+        fs::create_dir_all(path).map_err(|source| io_error("create", path, source))?;
+        let lock_path = path.join("lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
+        let lock = lock.map_err(|source| io_error("create", &lock_path, source))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(StateFolder { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StateError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(io_error("lock", &lock_path, source)),
+        }
+    }
+
+    /// The manifest of the last commit, where there was one; it has to be this query's.
+    pub(crate) fn load(&self, query: &str, tenant: &str) -> Result<Option<Manifest>, StateError> {
+        let Some(manifest) = Manifest::load(&self.path)? else { return Ok(None) };
+        if manifest.query != query || manifest.tenant != tenant {
+            let Manifest { query, tenant, .. } = manifest;
+            return Err(StateError::OtherQuery { path: manifest_path(&self.path), query, tenant });
+        }
+        Ok(Some(manifest))
+    }
+
+    /// Replaces the manifest in one step, durably: written beside it, synced, renamed, and the folder synced. After an
+    /// error of the last sync nobody knows which of both is there; either is whole.
+    pub(crate) fn save(&self, manifest: &Manifest) -> Result<(), StateError> {
+        let path = manifest_path(&self.path);
+        let bytes = manifest.to_bytes().map_err(|source| StateError::Manifest { path: path.clone(), source })?;
+        let beside = self.path.join("manifest.new");
+        let mut file = File::create(&beside).map_err(|source| io_error("create", &beside, source))?;
+        file.write_all(&bytes).map_err(|source| io_error("write", &beside, source))?;
+        file.sync_all().map_err(|source| io_error("sync", &beside, source))?;
+        failpoint("manifest.written");
+        fs::rename(&beside, &path).map_err(|source| io_error("publish", &path, source))?;
+        failpoint("manifest.renamed");
+        let folder = File::open(&self.path).and_then(|folder| folder.sync_all());
+        folder.map_err(|source| io_error("sync", &self.path, source))
+    }
+}
+
+impl Manifest {
+    /// The manifest in a state folder, where there is one. Takes no lock: what it says was true when it was read.
+    ///
+    /// # Errors
+    ///
+    /// One that is damaged, or cannot be read.
+    pub fn load(folder: &Path) -> Result<Option<Manifest>, StateError> {
+        let path = manifest_path(folder);
+        let too_long = || io_error("read", &path, io::ErrorKind::FileTooLarge.into());
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(io_error("read", &path, source)),
+            Ok(there) if there.len() > MANIFEST_BYTES_MAX => return Err(too_long()),
+            Ok(_) => {}
+        }
+        let bytes = fs::read(&path).map_err(|source| io_error("read", &path, source))?;
+        Manifest::from_bytes(&bytes).map(Some).map_err(|source| StateError::Manifest { path, source })
+    }
+}
+
+fn manifest_path(folder: &Path) -> PathBuf {
+    folder.join("manifest")
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> StateError {
+    StateError::Io { action, path: path.to_owned(), source }
+}

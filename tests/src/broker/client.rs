@@ -1,0 +1,89 @@
+//! The client's side of a broker: its settings, and what the administrator asks.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+
+/// How long one request may take.
+pub(super) const REQUEST_AT_MOST: Duration = Duration::from_secs(15);
+
+/// What every client here is told.
+pub(super) fn config(address: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", address);
+    // A broker that is started again should be noticed soon: the default waits up to ten seconds.
+    config.set("reconnect.backoff.ms", "20").set("reconnect.backoff.max.ms", "500");
+    // A topic that is asked for and is not there is a test's mistake.
+    config.set("allow.auto.create.topics", "false");
+    config
+}
+
+/// Whether a broker answers there.
+pub(super) fn answers(address: &str) -> bool {
+    let consumer: BaseConsumer = config(address).create().expect("a consumer");
+    consumer.fetch_metadata(None, Duration::from_millis(300)).is_ok()
+}
+
+/// The partitions of a topic, or none where it is not there.
+pub(super) fn partitions(address: &str, topic: &str) -> Vec<i32> {
+    let consumer: BaseConsumer = config(address).create().expect("a consumer");
+    let Ok(metadata) = consumer.fetch_metadata(Some(topic), REQUEST_AT_MOST) else { return Vec::new() };
+    let found = metadata.topics().iter().filter(|found| found.name() == topic && found.error().is_none());
+    found.flat_map(|topic| topic.partitions()).map(|partition| partition.id()).collect()
+}
+
+/// Creates a topic with the broker's own choice of copies, or with one where it is alone.
+pub(super) fn create_topic(address: &str, name: &str, partitions: i32, alone: bool) -> Result<(), String> {
+    let copies = TopicReplication::Fixed(if alone { 1 } else { -1 });
+    let topic = NewTopic::new(name, partitions, copies);
+    let admin: AdminClient<DefaultClientContext> = config(address).create().map_err(|error| error.to_string())?;
+    let options = AdminOptions::new().operation_timeout(Some(REQUEST_AT_MOST)).request_timeout(Some(REQUEST_AT_MOST));
+    let results = block_on(admin.create_topics([&topic], &options)).map_err(|error| error.to_string())?;
+    for result in results {
+        result.map_err(|(name, code)| format!("{name}: {code}"))?;
+    }
+    Ok(())
+}
+
+/// Deletes topics as far as that works: it is for cleaning up.
+pub(super) fn delete_topics(address: &str, names: &[String]) {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let Ok(admin) = config(address).create::<AdminClient<DefaultClientContext>>() else { return };
+    let options = AdminOptions::new().operation_timeout(Some(REQUEST_AT_MOST)).request_timeout(Some(REQUEST_AT_MOST));
+    if let Err(error) = block_on(admin.delete_topics(&names, &options)) {
+        eprintln!("the topics {} were not deleted: {error}", names.join(", "));
+    }
+}
+
+/// A number that differs from call to call and from process to process.
+pub(super) fn random() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
+/// Runs a future on this thread. The administrator's futures are completed by a thread of their own, so no runtime is needed, and none is
+/// in the way where a test has one.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
