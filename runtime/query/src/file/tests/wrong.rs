@@ -67,9 +67,9 @@ fn exactly_once() {
     check_edit(
         r#""at_least_once""#,
         r#""exactly_once""#,
-        &expect![
-            "late.toml:29: delivery.guarantee: `exactly_once` is not supported for these sources and sinks: their positions and their output cannot be committed in one step; use `at_least_once`, under which a crash can repeat records but loses none"
-        ],
+        &expect![[r#"
+            late.toml:20: sinks.table: `exactly_once` is impossible here: the standard output cannot take back what it has shown; write to a file or a topic, or promise `at_least_once`
+            late.toml:29: delivery.guarantee: `exactly_once` needs a place for the manifest of its files; add for example `state = "state/late"`, a folder of the query's own"#]],
     );
 }
 
