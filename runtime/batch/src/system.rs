@@ -85,6 +85,16 @@ impl SystemColumns {
         }
     }
 
+    /// The columns with these physical rows, in this order.
+    ///
+    /// # Errors
+    ///
+    /// A row that does not exist.
+    pub fn rows(&self, rows: impl IntoIterator<Item = usize>) -> Result<SystemColumns, BatchError> {
+        let rows = rows.into_iter().map(|row| u32::try_from(row).unwrap_or(u32::MAX));
+        self.take(&arrow::array::UInt32Array::from_iter_values(rows))
+    }
+
     /// Fails where a column has not this many rows.
     pub(crate) fn check(&self, rows: usize) -> Result<(), BatchError> {
         let lengths = [

@@ -51,8 +51,8 @@ mod run;
 mod source;
 
 pub use file::{
-    Batching, Delivery, Denied, ErrorPolicy, Folders, Guarantee, LimitsFile, NexmarkStream, Node, Plan, Problem,
-    QueryFileError, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan, TenantLimits,
+    Batching, DeadLettersPlan, Delivery, Denied, ErrorPolicy, Folders, Guarantee, LimitsFile, NexmarkStream, Node,
+    Plan, Problem, QueryFileError, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan, TenantLimits, Topics,
 };
 pub use letters::{
     Entry, Header, Letter, LetterFilter, LetterLines, LettersPlan, NotReplayed, OtherVersion, Replay, ReplayError,
@@ -65,6 +65,7 @@ pub use run::{
     StoredValue, Summary,
 };
 pub use source::{
-    FileSource, GroupOffsets, Origin, Partition, PositionKeeper, Positions, Revoking, SEED_BATCH_ROWS, Source,
-    SourceBatch, SourceError, SourceEvent, nexmark_schema, seed_batch, seed_schema,
+    FileSource, GroupOffsets, KafkaIsolation, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError,
+    KafkaStart, Origin, Partition, PositionKeeper, Positions, Revoking, SEED_BATCH_ROWS, Source, SourceBatch,
+    SourceError, SourceEvent, nexmark_schema, seed_batch, seed_schema,
 };

@@ -66,3 +66,4 @@ pub use infer::infer_schema;
 pub use kind::Format;
 pub use record_decoder::{DecodedRecords, RecordDecoder, RecordFormat};
 pub use record_encoder::RecordEncoder;
+pub use timestamp::parse as parse_timestamp;

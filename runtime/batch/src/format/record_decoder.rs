@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ::csv::{ByteRecord, ReaderBuilder};
-use arrow::array::{Array, ArrayRef, BinaryArray, BooleanArray, RecordBatch, StringArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, BinaryArray, BooleanArray, RecordBatch, StringArray};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{filter, take};
+use arrow::compute::filter;
 
 use super::csv_values::ColumnBuilder;
 use super::error::brief;
@@ -78,40 +78,6 @@ pub struct DecodedRecords {
     pub batch: Batch,
     /// The others, ascending by row, each with what is wrong with it.
     pub bad: Vec<(usize, String)>,
-}
-
-impl DecodedRecords {
-    /// The rows of a column of all records that belong to the good ones.
-    ///
-    /// # Errors
-    ///
-    /// None in practice: rows are left out, and none is added.
-    pub fn of_good<A: Array + Clone + 'static>(&self, column: &A) -> Result<A, BatchError> {
-        if self.bad.is_empty() {
-            return Ok(column.clone());
-        }
-        let kept = filter(column, &BooleanArray::new(kept(column.len(), &self.bad), None))?;
-        same_type(&kept)
-    }
-
-    /// The rows of a column of all records that belong to the bad ones.
-    ///
-    /// # Errors
-    ///
-    /// None in practice: rows are left out, and none is added.
-    pub fn of_bad<A: Array + Clone + 'static>(&self, column: &A) -> Result<A, BatchError> {
-        let rows = self.bad.iter().map(|(row, _)| u32::try_from(*row).unwrap_or(u32::MAX));
-        same_type(&take(column, &UInt32Array::from_iter_values(rows), None)?)
-    }
-}
-
-/// What Arrow's kernels give back has the type that they were given.
-fn same_type<A: Array + Clone + 'static>(column: &ArrayRef) -> Result<A, BatchError> {
-    let unsupported = || BatchError::UnsupportedType {
-        name: std::any::type_name::<A>().to_owned(),
-        found: column.data_type().to_string(),
-    };
-    column.as_any().downcast_ref::<A>().cloned().ok_or_else(unsupported)
 }
 
 fn kept(rows: usize, bad: &[(usize, String)]) -> BooleanBuffer {
@@ -296,10 +262,7 @@ mod tests {
         let decoded = decoder.decode(&BinaryArray::from_opt_vec(values.to_vec())).unwrap();
         let bad: String = decoded.bad.iter().map(|(row, message)| format!("\n{row}: {message}")).collect();
         expect.assert_eq(&format!("{}{bad}", decoded.batch));
-        let rows = Int64Array::from_iter_values(0..values.len() as i64);
-        assert_eq!(decoded.of_good(&rows).unwrap().len(), decoded.batch.rows());
-        let bad: Vec<i64> = decoded.bad.iter().map(|(row, _)| *row as i64).collect();
-        assert_eq!(decoded.of_bad(&rows).unwrap().values().to_vec(), bad);
+        assert_eq!(decoded.batch.rows() + decoded.bad.len(), values.len());
     }
 
     #[test]

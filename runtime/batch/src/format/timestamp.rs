@@ -29,7 +29,11 @@ pub(super) fn write_rfc_3339(micros: i64, out: &mut Vec<u8>) -> bool {
 
 /// Microseconds since the Unix epoch: of RFC 3339 text, of the ISO 8601 forms that Arrow reads (a date, a space for
 /// the `T`; UTC where no offset is given), or of a decimal number, which is taken as microseconds.
-pub(super) fn parse(text: &str) -> Result<i64, String> {
+///
+/// # Errors
+///
+/// Any other text.
+pub fn parse(text: &str) -> Result<i64, String> {
     if let Ok(micros) = text.parse::<i64>() {
         return Ok(micros);
     }

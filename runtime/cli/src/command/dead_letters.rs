@@ -37,7 +37,9 @@ impl Letters {
     pub(super) fn of(query: &args::Query) -> anyhow::Result<Letters> {
         let plans = load(std::slice::from_ref(&query.file), query.limits.as_deref()).map_err(wrong)?;
         let plan = plans.into_iter().next().context("no query")?;
-        let path = plan.dead_letters.clone().context("the query has no `[dead_letters]`").map_err(wrong)?;
+        let letters = plan.dead_letters.as_ref().context("the query has no `[dead_letters]`").map_err(wrong)?;
+        let path = letters.file().context("its dead letters are in a topic, and this command reads files");
+        let path = path.map_err(wrong)?.to_owned();
         if let Some(replaying) = Replay::unfinished(&path) {
             let text = "holds letters of a replay that has not finished; `weir dead-letters replay` takes it up";
             tracing::warn!("{}: {text}", replaying.display());

@@ -99,6 +99,14 @@ fn to_kafka(
     }
     for source in sources {
         match &source.kind {
+            Some(SourceKind::Kafka(config)) if same_brokers(&config.connection.brokers, brokers) => {}
+            Some(SourceKind::Kafka(config)) => {
+                let message = format!(
+                    "`exactly_once` is impossible: a transaction lives on one cluster, and `{first}` is on `{brokers}`, this on `{}`",
+                    config.connection.brokers
+                );
+                problems.error(&source.place, message, "name the same brokers, or promise `at_least_once`");
+            }
             Some(_) => {
                 let message = format!(
                     "`exactly_once` is impossible: how far it was read cannot be part of the Kafka transaction that `{first}` writes in"

@@ -6,7 +6,9 @@ use std::path::Path;
 use weir_sandbox::{Isolation, Kind, OutputShape};
 use weir_sinks::{SinkConfig, StdoutFormat};
 
-use super::plan::{ErrorPolicy, Guarantee, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan};
+use super::plan::{
+    DeadLettersPlan, ErrorPolicy, Guarantee, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
+};
 
 /// What `weir check` prints: each source with its schema, each stage with its function and types, each sink, and what is
 /// promised. Ends with a line end.
@@ -35,12 +37,19 @@ impl fmt::Display for Plan {
         }
         let Self { batching, .. } = self;
         writeln!(f, "batches of up to {} records or {} ms", batching.records_max, batching.delay_max.as_millis())?;
-        if let Some(path) = &self.dead_letters {
-            writeln!(f, "dead letters to {}", path.display())?;
+        match &self.dead_letters {
+            None => {}
+            Some(DeadLettersPlan::File(path)) => writeln!(f, "dead letters to {}", path.display())?,
+            Some(DeadLettersPlan::Kafka(config)) => {
+                writeln!(f, "dead letters to kafka {} at {}", config.topic, config.connection)?;
+            }
         }
         if let Some(folders) = self.folders.paths() {
             let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
             writeln!(f, "all files within {}", folders.join(", "))?;
+        }
+        if self.topics.is_bounded() {
+            writeln!(f, "all topics within {}", self.topics.topics_listed())?;
         }
         Ok(())
     }
@@ -55,6 +64,7 @@ impl Plan {
                 f.write_str(if *declared { ", schema declared" } else { ", schema of the file" })?;
             }
             SourceKind::Letters(letters) => write!(f, "{letters}")?,
+            SourceKind::Kafka(config) => super::kafka_describe::describe_source(config, f)?,
             SourceKind::Generator { batches } => write!(f, "generator, {batches} batches")?,
             SourceKind::Nexmark { stream, events } => write!(f, "nexmark {}, {events} events", stream.name())?,
         }
@@ -110,7 +120,7 @@ impl Plan {
                     f.write_str(", numbered")?;
                 }
             }
-            SinkConfig::Kafka(config) => write!(f, "Kafka topic {}", config.topic)?,
+            SinkConfig::Kafka(config) => super::kafka_describe::describe_sink(config, f)?,
             SinkConfig::Memory(_) => f.write_str("memory")?,
             SinkConfig::Count => f.write_str("counts and drops")?,
         }

@@ -10,8 +10,9 @@ use super::limits;
 use super::problem::{Problem, Problems, QueryFileError, clip};
 use super::table::{Item, Table};
 use super::text;
+use super::topics::Topics;
 
-/// What tenants may use: limits and folders of each, read from a TOML file.
+/// What tenants may use: limits, folders and topics of each, read from a TOML file.
 ///
 /// ```
 /// use weir_query::LimitsFile;
@@ -47,6 +48,8 @@ pub struct TenantLimits {
     pub limits: Limits,
     /// Where its queries may read and write files, and have their modules.
     pub folders: Folders,
+    /// Which topics they may read and write, and where.
+    pub topics: Topics,
 }
 
 /// What becomes of tenants that the file does not name.
@@ -101,6 +104,11 @@ impl LimitsFile {
         &self.tenants.get(tenant).unwrap_or(&self.defaults).folders
     }
 
+    /// A tenant's topics: its own, else the defaults'.
+    pub fn topics_of(&self, tenant: &TenantId) -> &Topics {
+        &self.tenants.get(tenant).unwrap_or(&self.defaults).topics
+    }
+
     /// The tenants that the file names.
     pub fn tenants(&self) -> impl Iterator<Item = &TenantId> {
         self.tenants.keys()
@@ -114,7 +122,7 @@ impl LimitsFile {
 
 fn check(mut root: Table<'_>, folder: &Path, problems: &Problems) -> Option<LimitsFile> {
     let unknown = root.optional("unknown_tenants").map_or(Some(Unknown::Defaults), |item| item.choice(&UNKNOWN));
-    let usual = TenantLimits::default();
+    let usual = TenantLimits { topics: Topics::anything().without_env(), ..TenantLimits::default() };
     let defaults = root.section("defaults", |table| tenant(table, &usual, folder, "`defaults`")).unwrap_or(usual);
     let mut tenants = BTreeMap::new();
     if let Some(table) = root.optional("tenants").and_then(|item| item.table()) {
@@ -137,8 +145,12 @@ fn check(mut root: Table<'_>, folder: &Path, problems: &Problems) -> Option<Limi
 fn tenant(mut table: Table<'_>, base: &TenantLimits, folder: &Path, what: &str) -> TenantLimits {
     let limits = limits::of_tenant(&mut table, &base.limits);
     let folders = table.optional("folders").and_then(|item| folders(&item, folder));
+    let mut topics = base.topics.clone();
+    table.optional("topics").iter().for_each(|item| topics.set_topics(item));
+    table.optional("brokers").iter().for_each(|item| topics.set_brokers(item));
+    table.optional("env").iter().for_each(|item| topics.set_env(item));
     table.finish(what);
-    TenantLimits { limits, folders: folders.unwrap_or_else(|| base.folders.clone()) }
+    TenantLimits { limits, folders: folders.unwrap_or_else(|| base.folders.clone()), topics }
 }
 
 fn folders(item: &Item<'_>, folder: &Path) -> Option<Folders> {

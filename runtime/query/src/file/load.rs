@@ -8,11 +8,13 @@ use super::bind::{BoundStage, Modules, bind};
 use super::chain::Chain;
 use super::delivery::{self, Letters};
 use super::folders::Folders;
+use super::kafka_sink;
+use super::kafka_uses::TopicUses;
 use super::limits::Ceiling;
 use super::limits_file::{LimitsFile, TenantLimits};
 use super::names::{self, Names};
 use super::paths::Paths;
-use super::plan::{ErrorPolicy, Plan, SinkPlan, SourcePlan, StagePlan, instances};
+use super::plan::{DeadLettersPlan, ErrorPolicy, Plan, SinkPlan, SourcePlan, StagePlan, instances};
 use super::problem::{Problem, Problems, QueryFileError, suggest};
 use super::settings;
 use super::sink::{self, SinkDraft};
@@ -95,23 +97,39 @@ fn check(
         ceiling = Ceiling { limits: given.limits.clone(), tenant: Some(tenant) };
         paths.confine(tenant, given.folders.clone());
     }
-    let sources = source::read(&mut root, &mut names, &mut paths, problems);
+    let rights = tenant.as_ref().and_then(|(_, given)| given.as_ref()).map(|given| given.topics.clone());
+    let query = name.as_ref().map_or("query", |(name, _)| name);
+    let mut topics = TopicUses::new(tenant.as_ref().map(|(tenant, _)| tenant), query, rights.unwrap_or_default());
+    let sources = source::read(&mut root, &mut names, &mut paths, &mut topics, problems);
     let stages = stage::read(&mut root, &mut names, &mut paths, &ceiling, problems);
     let (delivery, delivery_places) = settings::delivery(&mut root, &mut paths, problems);
-    let sinks = sink::read(&mut root, &mut names, &mut paths, &delivery, problems);
+    let sinks = sink::read(&mut root, &mut names, &mut paths, &mut topics, &delivery, problems);
     let batching = root.section("batching", settings::batching).unwrap_or_default();
     let dead_letters_item = root.optional("dead_letters");
     let has_dead_letters = dead_letters_item.is_some();
-    let letters = dead_letters_item.as_ref().map_or(Letters::Nowhere, |item| Letters::File(item.place.clone()));
+    let letters_place = dead_letters_item.as_ref().map(|item| item.place.clone());
     let dead_letters = dead_letters_item
         .and_then(|item| item.table())
-        .and_then(|table| settings::dead_letters(table, &mut paths, problems));
+        .and_then(|table| settings::dead_letters(table, &mut paths, &mut topics, problems));
     root.finish("a query");
+    topics.check_loops(problems);
+    let transactions = delivery.transactional_id.as_deref();
+    transactions.iter().for_each(|id| topics.transacts(&delivery_places.transactional_id, id, problems));
+
+    let letters = match (letters_place, &dead_letters) {
+        (None, _) => Letters::Nowhere,
+        (Some(place), Some(DeadLettersPlan::Kafka(config))) => Letters::Kafka(place, &config.connection.brokers),
+        (Some(place), _) => Letters::File(place),
+    };
 
     delivery::check(&delivery, &delivery_places, &sources, &sinks, &letters, problems);
     check_dead_letters(has_dead_letters, &sources, &stages, problems);
     let (bound, sink_inputs) = check_chain(&sources, &stages, &sinks, paths.folders(), problems);
+    for (draft, (_, schema)) in sinks.iter().zip(&sink_inputs) {
+        schema.iter().for_each(|schema| kafka_sink::check_columns(&draft.columns, schema, problems));
+    }
     check_instances(&stages, tenant.as_ref().map(|(tenant, _)| tenant), &ceiling.limits, problems);
+    let (rights, groups) = (topics.rights().clone(), topics.into_groups());
     let (name, name_spot) = name?;
     let (limits, folders) = (ceiling.limits.clone(), paths.folders().clone());
     let uses = paths.into_uses();
@@ -131,9 +149,11 @@ fn check(
         dead_letters,
         warnings: Vec::new(),
         limits,
+        topics: rights,
         folders,
         name_spot,
         uses,
+        groups,
     })
 }
 

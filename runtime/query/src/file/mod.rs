@@ -8,7 +8,8 @@
 //! 3. Only where nothing was recorded is there a plan.
 //! 4. `together` compares plans that are to run side by side.
 //!
-//! The limits file is read the same way by `limits_file`; `limits` keeps stages, and `folders` paths, within it.
+//! The limits file is read the same way by `limits_file`; `limits` keeps stages, `folders` paths, and `topics` topics,
+//! within it.
 //!
 //! Modules are read and their manifests parsed; no code of theirs runs.
 
@@ -17,6 +18,11 @@ mod chain;
 mod delivery;
 mod describe;
 mod folders;
+mod kafka;
+mod kafka_describe;
+mod kafka_sink;
+mod kafka_source;
+mod kafka_uses;
 mod limits;
 mod limits_file;
 mod load;
@@ -35,11 +41,13 @@ mod table;
 mod tests;
 mod text;
 mod together;
+mod topics;
 
 pub use folders::{Denied, Folders};
 pub use limits_file::{LimitsFile, TenantLimits};
 pub use plan::{
-    Batching, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan,
-    StagePlan,
+    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, Retry, SinkPlan,
+    SourceKind, SourcePlan, StagePlan,
 };
 pub use problem::{Problem, QueryFileError};
+pub use topics::Topics;

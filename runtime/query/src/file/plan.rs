@@ -1,18 +1,21 @@
 //! The query that a file describes, checked from source to sink.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use weir_batch::Schema;
-use weir_batch::format::Format;
+use weir_batch::format::{Fill, Format};
 use weir_sandbox::{Bound, Function, Isolation, Limits, TenantId};
-use weir_sinks::{KafkaConnection, SinkConfig, TransactionSettings};
+use weir_sinks::{KafkaConnection, KafkaSinkConfig, SinkConfig, TransactionSettings};
 
 use super::folders::Folders;
+use super::kafka_uses::GroupUse;
 use super::paths::FileUse;
 use super::problem::{Problem, Spot};
+use super::topics::Topics;
 use crate::letters::LettersPlan;
+use crate::source::{KafkaPartitions, KafkaSourceConfig};
 
 /// A query that can be run: every name resolved, every module read, every function bound to the schema it gets.
 #[derive(Debug)]
@@ -32,17 +35,40 @@ pub struct Plan {
     /// How records are gathered into batches.
     pub batching: Batching,
     /// Where records go that failed under [`ErrorPolicy::DeadLetter`]; present where a source or stage asks for it.
-    pub dead_letters: Option<PathBuf>,
+    pub dead_letters: Option<DeadLettersPlan>,
     /// What is odd but can be run, in the order of the file's lines.
     pub warnings: Vec<Problem>,
     /// What the tenant may use; each stage's own limits lie within it where a limits file says so.
     pub limits: Limits,
+    /// The topics that it was checked against.
+    pub topics: Topics,
     /// The folders that its files were checked against, and are again when they are opened.
     pub folders: Folders,
     /// Where the name stands.
     pub(super) name_spot: Spot,
     /// What it does with files.
     pub(super) uses: Vec<FileUse>,
+    /// The consumer groups that it is a member of.
+    pub(super) groups: Vec<GroupUse>,
+}
+
+/// Where failed records go.
+#[derive(Clone, Debug)]
+pub enum DeadLettersPlan {
+    /// A file of JSON lines.
+    File(PathBuf),
+    /// A topic. Only where it is and how it is compressed is chosen.
+    Kafka(Box<KafkaSinkConfig>),
+}
+
+impl DeadLettersPlan {
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            DeadLettersPlan::File(path) => Some(path),
+            DeadLettersPlan::Kafka(_) => None,
+        }
+    }
 }
 
 /// A point of the chain that a stage or sink reads from: an index into [`Plan::sources`] or [`Plan::stages`].
@@ -79,6 +105,8 @@ pub enum SourceKind {
         /// Whether the query file declares the schema, rather than the files giving it.
         declared: bool,
     },
+    /// Kafka topics. Batching, and whether raw bytes are kept, follow from the query.
+    Kafka(Box<KafkaSourceConfig>),
     /// The seed workload: the same thousand records again and again.
     Generator {
         /// How many batches.
@@ -254,7 +282,7 @@ impl Default for Batching {
 impl SourceKind {
     /// Whether the positions of its readers are kept by a consumer group, and nowhere else.
     pub(crate) fn kept_by_group(&self) -> bool {
-        false
+        matches!(self, SourceKind::Kafka(config) if config.partitions == KafkaPartitions::Group)
     }
 }
 
@@ -316,6 +344,20 @@ impl Plan {
             }
         }
         reached
+    }
+
+    /// The settings of the source at this index, with those that follow from the rest of the query: how batches are
+    /// filled, and whether a stage may want a record's bytes for a dead letter.
+    pub(crate) fn kafka_source(&self, index: usize, config: &KafkaSourceConfig) -> KafkaSourceConfig {
+        let stages = self.stages_reached(index);
+        let wants_raw =
+            |stage: &usize| self.stages.get(*stage).is_some_and(|stage| stage.on_error == ErrorPolicy::DeadLetter);
+        KafkaSourceConfig {
+            fill: Fill { records_max: self.batching.records_max, delay_max: Some(self.batching.delay_max) },
+            keep_raw: stages.iter().any(wants_raw),
+            prefetch_records_max: config.prefetch_records_max.max(self.batching.records_max),
+            ..config.clone()
+        }
     }
 
     /// How many instances it holds at once: one for each stage, but those that take a fresh one for each batch take

@@ -1,11 +1,13 @@
 //! Reading `[delivery]`, `[batching]` and `[dead_letters]`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::delivery::DeliveryPlaces;
+use super::kafka_sink;
+use super::kafka_uses::TopicUses;
 use super::paths::Paths;
-use super::plan::{Batching, Delivery, Guarantee};
+use super::plan::{Batching, DeadLettersPlan, Delivery, Guarantee};
 use super::problem::Problems;
 use super::table::Table;
 
@@ -67,7 +69,19 @@ pub(super) fn batching(mut table: Table<'_>) -> Batching {
 }
 
 /// Reads `[dead_letters]`.
-pub(super) fn dead_letters(mut table: Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> Option<PathBuf> {
+pub(super) fn dead_letters(
+    mut table: Table<'_>,
+    paths: &mut Paths<'_>,
+    topics: &mut TopicUses<'_>,
+    problems: &Problems,
+) -> Option<DeadLettersPlan> {
+    let to_kafka =
+        table.optional("kind").map_or(Some(false), |item| item.choice(&[("file", false), ("kafka", true)]))?;
+    if to_kafka {
+        let config = kafka_sink::dead_letters(&mut table, topics, problems);
+        table.finish("`dead_letters` of kind kafka");
+        return config.map(|config| DeadLettersPlan::Kafka(Box::new(config)));
+    }
     let item = table.required("path", "name the file, for example `path = \"dead/late.jsonl\"`");
     let path = item.and_then(|item| {
         let written = item.text()?;
@@ -78,5 +92,5 @@ pub(super) fn dead_letters(mut table: Table<'_>, paths: &mut Paths<'_>, problems
         paths.output(&item.place, written, false, problems)
     });
     table.finish("`dead_letters`");
-    path
+    path.map(DeadLettersPlan::File)
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use weir_batch::format::Format;
 use weir_sinks::{FileSinkConfig, IfExists, SinkConfig, SinkError, StdoutFormat, StdoutSinkConfig};
 
+use super::kafka_sink::{self, ColumnUse};
+use super::kafka_uses::TopicUses;
 use super::names::{self, Names};
 use super::paths::Paths;
 use super::plan::{Delivery, Guarantee, Retry};
@@ -22,6 +24,8 @@ pub(super) struct SinkDraft<'a> {
     pub(super) config: Option<SinkConfig>,
     pub(super) input: Input<'a>,
     pub(super) queue_batches_max: usize,
+    /// Columns that its settings name.
+    pub(super) columns: Vec<ColumnUse>,
     pub(super) retry: Option<Retry>,
 }
 
@@ -38,12 +42,14 @@ const TABLE_ROWS_MAX: u64 = 1_000_000;
 /// The longest time that a file stays open: a day.
 const ROTATE_MS_MAX: u64 = 86_400_000;
 
-const KINDS: [(&str, Kind); 3] = [("stdout", Kind::Stdout), ("file", Kind::File), ("count", Kind::Count)];
+const KINDS: [(&str, Kind); 4] =
+    [("stdout", Kind::Stdout), ("file", Kind::File), ("kafka", Kind::Kafka), ("count", Kind::Count)];
 
 #[derive(Clone, Copy)]
 enum Kind {
     Stdout,
     File,
+    Kafka,
     Count,
 }
 
@@ -52,6 +58,7 @@ pub(super) fn read<'a>(
     root: &mut Table<'a>,
     names: &mut Names,
     paths: &mut Paths<'_>,
+    topics: &mut TopicUses<'_>,
     delivery: &Delivery,
     problems: &Problems,
 ) -> Vec<SinkDraft<'a>> {
@@ -66,7 +73,7 @@ pub(super) fn read<'a>(
         names::check(name, &item.place, problems);
         names.claim(name, "sink", &item.place, problems);
         let Some(table) = item.table() else { continue };
-        sinks.push(sink(name, table, paths, delivery, problems));
+        sinks.push(sink(name, table, paths, topics, delivery, problems));
     }
     warn_of_tables(&sinks, problems);
     sinks
@@ -87,11 +94,13 @@ fn sink<'a>(
     name: &str,
     mut table: Table<'a>,
     paths: &mut Paths<'_>,
+    topics: &mut TopicUses<'_>,
     delivery: &Delivery,
     problems: &Problems,
 ) -> SinkDraft<'a> {
+    let mut columns = Vec::new();
     let place = table.place.clone();
-    let kind = table.required("kind", "use one of `stdout`, `file`, `count`");
+    let kind = table.required("kind", "use one of `stdout`, `file`, `kafka`, `count`");
     let kind = kind.and_then(|item| item.choice(&KINDS));
     let input = stage::input(&mut table);
     let retry = retry::of_sink(&mut table);
@@ -103,6 +112,11 @@ fn sink<'a>(
             stdout(&mut table)
         }
         Some(Kind::File) => file(&mut table, paths, delivery, problems),
+        Some(Kind::Kafka) => {
+            let (config, needed) = kafka_sink::read(&mut table, topics, problems);
+            columns = needed;
+            config.map(|config| SinkConfig::Kafka(Box::new(config)))
+        }
         Some(Kind::Count) => Some(SinkConfig::Count),
     };
     match kind {
@@ -110,6 +124,7 @@ fn sink<'a>(
         None => {}
         Some(Kind::Stdout) => table.finish("a stdout sink"),
         Some(Kind::File) => table.finish("a file sink"),
+        Some(Kind::Kafka) => table.finish("a kafka sink"),
         Some(Kind::Count) => table.finish("a count sink"),
     }
     SinkDraft {
@@ -118,6 +133,7 @@ fn sink<'a>(
         config,
         input,
         queue_batches_max: size(queue_batches_max.unwrap_or(QUEUE_BATCHES_DEFAULT)),
+        columns,
         retry,
     }
 }

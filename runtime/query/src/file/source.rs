@@ -7,6 +7,8 @@ use weir_batch::Schema;
 use weir_batch::format::{Format, infer_schema};
 
 use super::folders::Folders;
+use super::kafka_source;
+use super::kafka_uses::TopicUses;
 use super::names::{self, Names};
 use super::paths::{InputFile, Paths};
 use super::plan::{ErrorPolicy, NexmarkStream, SourceKind};
@@ -31,11 +33,15 @@ pub(super) struct SourceDraft {
 /// How many records are looked at to tell a schema.
 const INFER_ROWS_MAX: usize = 1000;
 
-const KINDS: [(&str, Kind); 3] = [("file", Kind::File), ("generator", Kind::Generator), ("nexmark", Kind::Nexmark)];
+const KINDS: [(&str, Kind); 4] =
+    [("file", Kind::File), ("kafka", Kind::Kafka), ("generator", Kind::Generator), ("nexmark", Kind::Nexmark)];
+
+const KIND_HELP: &str = "use one of `file`, `kafka`, `generator`, `nexmark`";
 
 #[derive(Clone, Copy)]
 enum Kind {
     File,
+    Kafka,
     Generator,
     Nexmark,
 }
@@ -55,6 +61,7 @@ pub(super) fn read(
     root: &mut Table<'_>,
     names: &mut Names,
     paths: &mut Paths<'_>,
+    topics: &mut TopicUses<'_>,
     problems: &Problems,
 ) -> Vec<SourceDraft> {
     let help = "write for example `[sources.flights]` with `kind = \"file\"` and `path = \"flights.parquet\"`";
@@ -68,12 +75,18 @@ pub(super) fn read(
         names::check(name, &item.place, problems);
         names.claim(name, "source", &item.place, problems);
         let Some(table) = item.table() else { continue };
-        sources.push(source(name, table, paths, problems));
+        sources.push(source(name, table, paths, topics, problems));
     }
     sources
 }
 
-fn source(name: &str, mut table: Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> SourceDraft {
+fn source(
+    name: &str,
+    mut table: Table<'_>,
+    paths: &mut Paths<'_>,
+    topics: &mut TopicUses<'_>,
+    problems: &Problems,
+) -> SourceDraft {
     let mut draft = SourceDraft {
         place: table.place.clone(),
         name: name.into(),
@@ -83,7 +96,7 @@ fn source(name: &str, mut table: Table<'_>, paths: &mut Paths<'_>, problems: &Pr
         on_error: ErrorPolicy::default(),
         on_error_place: table.place.clone(),
     };
-    let kind = table.required("kind", "use one of `file`, `generator`, `nexmark`");
+    let kind = table.required("kind", KIND_HELP);
     let Some(kind) = kind.and_then(|item| item.choice(&KINDS)) else {
         // Without its kind nothing is known of the other keys.
         return draft;
@@ -94,6 +107,7 @@ fn source(name: &str, mut table: Table<'_>, paths: &mut Paths<'_>, problems: &Pr
     }
     match kind {
         Kind::File => file(&mut draft, &mut table, paths, problems),
+        Kind::Kafka => kafka_source::read(&mut draft, &mut table, topics, problems),
         Kind::Generator => {
             let batches = table.required("batches", "say how many batches of 1000 records to make");
             let batches = batches.and_then(|item| item.integer(1..=COUNT_MAX));
@@ -111,6 +125,7 @@ fn source(name: &str, mut table: Table<'_>, paths: &mut Paths<'_>, problems: &Pr
     }
     table.finish(match kind {
         Kind::File => "a file source",
+        Kind::Kafka => "a kafka source",
         Kind::Generator => "a generator source",
         Kind::Nexmark => "a nexmark source",
     });

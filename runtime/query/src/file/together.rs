@@ -8,12 +8,12 @@ use weir_sandbox::TenantId;
 use super::LimitsFile;
 use super::paths::{FileUse, UseKind, unnumbered};
 use super::plan::Plan;
-use super::problem::{Problem, QueryFileError};
+use super::problem::{Problem, QueryFileError, clip};
 
 impl Plan {
     /// Reads and checks query files that are to run side by side, under a limits file where there is one. They may not
-    /// have the same name and tenant, write what another writes or reads, share the standard output or a pipe that they
-    /// read, or need more instances together than their tenant may have.
+    /// have the same name and tenant, write what another writes or reads, share the standard output, a pipe that they
+    /// read or a consumer group, or need more instances together than their tenant may have.
     ///
     /// # Errors
     ///
@@ -59,6 +59,7 @@ fn clashes(plans: &[&Plan]) -> Vec<Vec<Problem>> {
     names(plans, &mut found);
     instances(plans, &mut found);
     files(plans, &mut found);
+    groups(plans, &mut found);
     found
 }
 
@@ -90,6 +91,24 @@ fn instances(plans: &[&Plan], found: &mut [Vec<Problem>]) {
             );
             let help = "run fewer of them together, or raise `instances_max` in the limits file";
             found.push(plan.name_spot.problem(message, help));
+        }
+    }
+}
+
+/// Members of a group share its topics out among them, so that each query would get a part of the records.
+fn groups(plans: &[&Plan], found: &mut [Vec<Problem>]) {
+    for (index, (plan, found)) in plans.iter().zip(found).enumerate() {
+        let others = || plans.iter().take(index).flat_map(|other| other.groups.iter().map(move |group| (other, group)));
+        for group in &plan.groups {
+            if let Some((other, first)) = others().find(|(_, first)| first.meets(group)) {
+                let message = format!(
+                    "{} reads as group `{}` too (`{}`), and each would get a part of the records",
+                    other.called(),
+                    clip(&group.group),
+                    first.spot.key
+                );
+                found.push(group.spot.problem(message, "let each query read as a group of its own"));
+            }
         }
     }
 }

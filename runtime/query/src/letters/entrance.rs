@@ -62,6 +62,7 @@ impl Entrance {
             }
             // Of binary formats a letter holds the record as JSON.
             SourceKind::File { .. } => bytes(RecordFormat::JsonLines)?,
+            SourceKind::Kafka(config) => bytes(config.format)?,
             SourceKind::Generator { .. } | SourceKind::Nexmark { .. } | SourceKind::Letters(_) => What::Nothing,
         };
         Ok(Entrance { schema: Arc::clone(&source.schema), what })

@@ -11,7 +11,7 @@ use weir_sinks::SinkConfig;
 
 use super::divide::{Desk, Fate};
 use super::{Entrance, Entry, LetterFilter, LetterLines, LettersPlan, ReplayError, ReplayPaths};
-use crate::file::{Denied, ErrorPolicy, Node, Plan, SourceKind, SourcePlan};
+use crate::file::{DeadLettersPlan, Denied, ErrorPolicy, Node, Plan, SourceKind, SourcePlan};
 use crate::run::{BuildError, Ending, Locked, Query, StateFolder, Summary, failpoint, lock};
 
 /// Letters that were taken out, and the query that runs them.
@@ -86,7 +86,7 @@ impl Replay {
     ///
     /// A query that is running, or that has no file of letters; a sink that would replace or refuse a file.
     pub fn prepare(plan: Plan, filter: &LetterFilter) -> Result<Replay, ReplayError> {
-        let path = plan.dead_letters.clone().ok_or(ReplayError::NoFile)?;
+        let path = plan.dead_letters.as_ref().and_then(DeadLettersPlan::file).ok_or(ReplayError::NoFile)?.to_owned();
         if plan.folders.output(&path)? != path {
             return Err(Denied::Outside.into());
         }

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use weir_batch::Schema;
 use weir_batch::format::BadRecord;
 
+use super::system::system_columns;
 use super::{Entrance, Letter, LetterLines};
 use crate::file::Folders;
 use crate::source::{Origin, Partition, Positions, Source, SourceBatch, SourceError, SourceEvent};
@@ -111,6 +112,8 @@ impl LettersPlan {
         let format = |source| SourceError::Format { path: self.path.clone(), source };
         let mut entrance = self.entrance.lock().unwrap_or_else(PoisonError::into_inner);
         let restored = entrance.decode(&letters.iter().collect::<Vec<_>>()).map_err(format)?;
+        let guilty: Vec<&Letter> = restored.bad.iter().filter_map(|(row, _)| letters.get(*row)).collect();
+        let bad_system = system_columns(&guilty)?;
         let bad = restored.bad.into_iter().filter_map(|(row, message)| {
             let letter = letters.get_mut(row)?;
             let bytes = letter.bytes.take().unwrap_or_default();
@@ -119,7 +122,7 @@ impl LettersPlan {
         let bad = bad.collect();
         let next = i64::try_from(last.saturating_add(1)).unwrap_or(i64::MAX);
         let positions = Positions::from_iter([(open.partition.clone(), next)]);
-        Ok(Some(SourceBatch { batch: restored.batch, bad, bytes, origin, positions }))
+        Ok(Some(SourceBatch { batch: restored.batch, bad, bad_system, bytes, origin, positions }))
     }
 }
 

@@ -10,11 +10,12 @@ use weir_batch::arrow::array::{
     StringArray, TimestampMicrosecondArray,
 };
 use weir_batch::arrow::datatypes::Float64Type;
+use weir_batch::format::BadRecord;
 use weir_batch::{Batch, DataType, Field, Schema, SystemColumns};
 
 use super::system::system_columns;
 use super::{Entrance, Letter};
-use crate::run::{Sender, Why, of_row};
+use crate::run::{Sender, Why, of_bad, of_row};
 
 /// A value of each type.
 #[derive(Clone, Debug)]
@@ -168,4 +169,26 @@ fn what_does_not_fit_is_told_by_row() {
     let restored = Entrance::of_stage(&schema).unwrap().decode(&letters.iter().collect::<Vec<_>>()).unwrap();
     assert_eq!(restored.batch.rows(), 1);
     assert_eq!(restored.bad.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1, 2, 3, 4]);
+}
+
+#[test]
+fn what_a_topic_says_of_a_record_that_does_not_decode_is_kept() {
+    let mut known = Letter::parse(br#"{"query":"q","tenant":"t","place":"p","code":"c","message":"m"}"#).unwrap();
+    (known.key, known.timestamp_us) = (Some(b"k\xff".to_vec()), Some(17));
+    known.headers = vec![("h".to_owned(), Some(vec![0])), ("n".to_owned(), None)];
+    let nothing = Letter { key: None, timestamp_us: None, headers: Vec::new(), ..known.clone() };
+    let system = system_columns(&[&nothing, &known]).unwrap();
+    let bad = BadRecord { offset: 9, line: None, bytes: b"\x00".to_vec(), message: "no".to_owned() };
+    let sender = Sender { query: "q".into(), tenant: "t".into(), place: "p".into(), guest: None };
+    let letter = |system: &SystemColumns, row| {
+        let mut text = Vec::new();
+        of_bad(&sender, Some("topic"), Some(3), &bad, (system, row), &mut text).unwrap();
+        Letter::parse(&text).unwrap()
+    };
+    let same = |letter: &Letter| (letter.key.clone(), letter.timestamp_us, letter.headers.clone());
+    assert_eq!(same(&letter(&system, 1)), same(&known));
+    assert_eq!(same(&letter(&system, 0)), same(&nothing));
+    // Files know nothing more.
+    assert_eq!(same(&letter(&SystemColumns::default(), 0)), same(&nothing));
+    assert_eq!(letter(&system, 1).bytes, Some(vec![0]));
 }

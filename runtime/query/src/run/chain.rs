@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use weir_batch::format::BadRecord;
-use weir_batch::{Batch, CopyOnWrite};
+use weir_batch::{Batch, CopyOnWrite, SystemColumns};
 
 use super::commit::Committing;
 use super::counters::Counters;
@@ -231,7 +231,7 @@ impl Chain {
 
     /// Takes one batch through every stage and into every sink's queue.
     async fn take_in(&mut self, source: usize, read: SourceBatch) -> Result<(), Cause> {
-        let SourceBatch { batch, bad, bytes, origin, positions } = read;
+        let SourceBatch { batch, bad, bad_system, bytes, origin, positions } = read;
         let records = (batch.rows() + bad.len()) as u64;
         if let Some(counters) = self.counters.sources.get(source) {
             counters.records.add(records);
@@ -244,7 +244,7 @@ impl Chain {
         }
         self.places.read(source, &positions);
         self.uncommitted_records += records;
-        self.refuse_bad(source, origin.as_ref(), &bad)?;
+        self.refuse_bad(source, origin.as_ref(), &bad, &bad_system)?;
         if !batch.is_empty() {
             self.run_stages(source, batch).await?;
         }
@@ -325,13 +325,21 @@ impl Chain {
     }
 
     /// Deals with records that did not decode by the source's policy.
-    fn refuse_bad(&mut self, source: usize, origin: Option<&Origin>, bad: &[BadRecord]) -> Result<(), Cause> {
+    fn refuse_bad(
+        &mut self,
+        source: usize,
+        origin: Option<&Origin>,
+        bad: &[BadRecord],
+        system: &SystemColumns,
+    ) -> Result<(), Cause> {
         let (Some(plan), Some(counters)) = (self.plan.sources.get(source), self.counters.sources.get(source)) else {
             return Ok(());
         };
-        let partition = origin.map(|origin| origin.partition);
         let path = origin.map(|origin| origin.path.to_string_lossy());
-        for record in bad {
+        let path = path.as_deref().or(system.origin.as_deref());
+        for (row, record) in bad.iter().enumerate() {
+            let of_topic = system.partition.as_ref().and_then(|column| column.values().get(row)).copied();
+            let partition = of_topic.or(origin.map(|origin| origin.partition));
             match (plan.on_error, &mut self.dead_letters) {
                 (ErrorPolicy::Fail, _) => {
                     return Err(Cause::Undecodable {
@@ -349,7 +357,7 @@ impl Chain {
                         place: Arc::clone(&plan.name),
                         guest: None,
                     };
-                    letters.add_bad(&sender, path.as_deref(), partition, record)?;
+                    letters.add_bad(&sender, path, partition, record, (system, row))?;
                     counters.dead.add(1);
                 }
                 (ErrorPolicy::Skip | ErrorPolicy::DeadLetter, _) => {

@@ -45,7 +45,7 @@ pub enum BuildError {
     /// The state of an earlier run cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A source cannot go on where an earlier run stood.
+    /// A source could not be made, or cannot go on where an earlier run stood.
     #[error("sources.{name}: {source}")]
     Source {
         /// The source.

@@ -24,7 +24,7 @@ pub use counters::{PartitionProgress, Progress, SinkProgress, SourceProgress, St
 pub use dead_letters::DeadLetterError;
 pub(crate) use dead_letters::{Locked, lock};
 #[cfg(test)]
-pub(crate) use dead_letters::{Sender, Why, of_row};
+pub(crate) use dead_letters::{Sender, Why, of_bad, of_row};
 pub use error::{BuildError, Cause, RunError};
 pub(crate) use failpoint::failpoint;
 pub use handle::QueryHandle;

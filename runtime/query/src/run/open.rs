@@ -4,18 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use weir_batch::format::Fill;
-use weir_sinks::{KafkaTransactions, Prepared, Sink, SinkConfig, publish_prepared};
+use weir_sinks::{
+    KafkaKey, KafkaSink, KafkaSinkConfig, KafkaTransactions, KafkaValue, Prepared, Sink, SinkConfig, publish_prepared,
+};
 
 use super::commit::{Committing, Kept};
-use super::dead_letters::DeadLetters;
+use super::dead_letters::{DeadLetters, LETTER_COLUMN};
 use super::error::BuildError;
 use super::metrics::MetricRegistry;
 use super::query::SinkOverrides;
 use super::stage::GUILTY_RECORDS_BATCH_MAX;
 use super::state::{Manifest, StateFolder};
-use crate::file::{Denied, Folders, Guarantee, Plan, SinkPlan, SourceKind};
+use crate::file::{DeadLettersPlan, Denied, Folders, Guarantee, Plan, SinkPlan, SourceKind};
 use crate::letters::LettersSource;
-use crate::source::{FileSource, GeneratorSource, NexmarkSource, PositionKeeper, Positions, Source};
+use crate::source::{FileSource, GeneratorSource, KafkaSource, NexmarkSource, PositionKeeper, Positions, Source};
 
 /// What one attempt reads from and writes to, standing where the last commit left it.
 pub(super) struct Opened {
@@ -60,9 +62,9 @@ impl Opened {
             });
         }
         let (mut sources, mut positions, mut keepers) = (Vec::new(), Vec::new(), Vec::new());
-        for source in &plan.sources {
+        for (index, source) in plan.sources.iter().enumerate() {
             let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
-            let mut opened = open_source(plan, &source.kind, &source.schema)?;
+            let mut opened = open_source(plan, index, &source.kind, &source.schema)?;
             let from = match &kept {
                 Some(kept) if !source.kind.kept_by_group() => kept.manifest.positions(&source.name_in_manifest()),
                 _ => Positions::default(),
@@ -116,8 +118,11 @@ async fn open_dead_letters(
     kept: Option<&Kept>,
     transactions: Option<&KafkaTransactions>,
 ) -> Result<Option<DeadLetters>, BuildError> {
-    let Some(path) = &plan.dead_letters else { return Ok(None) };
-    let _ = transactions;
+    let path = match &plan.dead_letters {
+        None => return Ok(None),
+        Some(DeadLettersPlan::File(path)) => path,
+        Some(DeadLettersPlan::Kafka(config)) => return letters_to_kafka(config, transactions).await.map(Some),
+    };
     still_within(&plan.folders, path, || "dead_letters".to_owned())?;
     let committed = kept.and_then(|kept| kept.manifest.dead_letter_bytes);
     let letters = DeadLetters::to_file(path, &plan.folders, committed)?;
@@ -129,8 +134,25 @@ async fn open_dead_letters(
     Ok(Some(letters))
 }
 
+/// Letters to a topic: in the query's transactions, where it has any.
+async fn letters_to_kafka(
+    config: &KafkaSinkConfig,
+    transactions: Option<&KafkaTransactions>,
+) -> Result<DeadLetters, BuildError> {
+    let value = KafkaValue::Raw { column: LETTER_COLUMN.to_owned() };
+    let config = KafkaSinkConfig { value, key: KafkaKey::None, ..config.clone() };
+    let schema = Arc::new(DeadLetters::schema()?);
+    let named = |source| BuildError::Sink { name: "dead_letters".to_owned(), source };
+    let sink: Box<dyn Sink> = match transactions {
+        Some(transactions) => Box::new(transactions.sink(&config, &schema).await.map_err(named)?),
+        None => Box::new(KafkaSink::open(&config, &schema).await.map_err(named)?),
+    };
+    Ok(DeadLetters::to_sink(sink)?)
+}
+
 fn open_source(
     plan: &Plan,
+    index: usize,
     kind: &SourceKind,
     schema: &Arc<weir_batch::Schema>,
 ) -> Result<Box<dyn Source>, BuildError> {
@@ -146,9 +168,17 @@ fn open_source(
             let letters_max = records_max.min(GUILTY_RECORDS_BATCH_MAX);
             Box::new(LettersSource::new(letters, schema, letters_max))
         }
+        SourceKind::Kafka(config) => {
+            let opened = KafkaSource::new(plan.kafka_source(index, config), Arc::clone(schema));
+            Box::new(opened.map_err(|source| BuildError::Source { name: name_of(plan, index), source })?)
+        }
         SourceKind::Generator { batches } => Box::new(GeneratorSource::new(*batches)?),
         SourceKind::Nexmark { stream, events } => Box::new(NexmarkSource::new(*stream, *events, records_max)?),
     })
+}
+
+fn name_of(plan: &Plan, source: usize) -> String {
+    plan.sources.get(source).map(|source| source.name.to_string()).unwrap_or_default()
 }
 
 /// Opens a sink. A file sink's folder is looked at before and after its first hidden file is made in it.

@@ -98,6 +98,13 @@ impl Source for GeneratorSource {
         let position = i64::try_from(self.next.saturating_mul(SEED_BATCH_ROWS as u64)).unwrap_or(i64::MAX);
         let positions = Positions::from_iter([(generated(), position)]);
         let batch = self.template.clone();
-        Ok(Some(SourceEvent::Batch(SourceBatch { batch, bad: Vec::new(), bytes: 0, origin: None, positions })))
+        Ok(Some(SourceEvent::Batch(SourceBatch {
+            batch,
+            bad: Vec::new(),
+            bad_system: SystemColumns::default(),
+            bytes: 0,
+            origin: None,
+            positions,
+        })))
     }
 }

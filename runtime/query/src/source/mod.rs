@@ -2,6 +2,7 @@
 
 mod file;
 mod generator;
+mod kafka;
 mod nexmark;
 mod position;
 
@@ -10,13 +11,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use weir_batch::format::{BadRecord, FormatError};
-use weir_batch::{Batch, BatchError, Schema};
+use weir_batch::{Batch, BatchError, Schema, SystemColumns};
 use weir_sandbox::Fault;
 
 pub(crate) use self::nexmark::NexmarkSource;
 pub use file::FileSource;
 pub(crate) use generator::GeneratorSource;
 pub use generator::{SEED_BATCH_ROWS, seed_batch, seed_schema};
+pub use kafka::{KafkaIsolation, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart};
+pub(crate) use kafka::{refuse_group, refuse_topic};
 pub use nexmark::nexmark_schema;
 pub use position::{Partition, Positions};
 
@@ -94,6 +97,9 @@ pub struct SourceBatch {
     pub batch: Batch,
     /// The records that were not, with their bytes.
     pub bad: Vec<BadRecord>,
+    /// What the source knows of each of those, in their order: with topics their partitions, offsets, keys, timestamps
+    /// and headers. No columns where it knows nothing more.
+    pub bad_system: SystemColumns,
     /// Bytes read from outside for all of them.
     pub bytes: u64,
     /// The file that they come from, where there is one.
@@ -149,6 +155,14 @@ pub enum SourceError {
         /// What it is.
         found: &'static str,
     },
+    /// A topic cannot be read on, or its positions not be kept.
+    #[error("kafka at {brokers}: {source}")]
+    Kafka {
+        /// The brokers.
+        brokers: String,
+        /// Why.
+        source: KafkaSourceError,
+    },
     /// The thread that read the file ended without an answer.
     #[error("the reading thread ended: {0}")]
     Thread(String),
@@ -157,12 +171,12 @@ pub enum SourceError {
 impl SourceError {
     /// Whether opening the source again may help.
     pub fn retryable(&self) -> bool {
-        false
+        matches!(self, SourceError::Kafka { source, .. } if source.retryable())
     }
 
     /// Whether positions were not kept because somebody else reads the partitions now.
     pub fn is_lost(&self) -> bool {
-        false
+        matches!(self, SourceError::Kafka { source: KafkaSourceError::Lost(_), .. })
     }
 
     /// Whose fault it is.
@@ -170,6 +184,7 @@ impl SourceError {
         match self {
             SourceError::Io { .. } | SourceError::Format { .. } => Fault::External,
             SourceError::Moved { .. } | SourceError::NotSeekable { .. } => Fault::Tenant,
+            SourceError::Kafka { source, .. } => source.fault(),
             SourceError::Batch(_) | SourceError::Thread(_) => Fault::Internal,
         }
     }

@@ -129,7 +129,14 @@ impl Source for NexmarkSource {
         tokio::task::yield_now().await;
         let batch = self.batch(rows)?;
         let positions = Positions::from_iter([(generated(), self.next_offset)]);
-        Ok(Some(SourceEvent::Batch(SourceBatch { batch, bad: Vec::new(), bytes: 0, origin: None, positions })))
+        Ok(Some(SourceEvent::Batch(SourceBatch {
+            batch,
+            bad: Vec::new(),
+            bad_system: SystemColumns::default(),
+            bytes: 0,
+            origin: None,
+            positions,
+        })))
     }
 }
 

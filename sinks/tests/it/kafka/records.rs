@@ -57,8 +57,8 @@ fn batch() -> Arc<Batch> {
             Some(1_640_995_200_125_000),
         ])),
         partition: Some(Int32Array::from(vec![Some(2), Some(0), None, Some(1)])),
-        offset: None,
         headers: Some(headers()),
+        ..SystemColumns::default()
     };
     let batch = Batch::new(Arc::new(schema.unwrap()), columns).unwrap();
     Arc::new(batch.with_system(system).unwrap())

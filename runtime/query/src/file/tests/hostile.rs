@@ -69,6 +69,9 @@ cpu_percent_max = "none"
 [tenants.acme]
 trap_pause_ms_max = 2000
 folders = [".", "out"]
+topics = ["acme.*", "shared"]
+brokers = ["kafka-1:9092"]
+env = ["ACME_*"]
 [tenants.beta]
 hardened = true
 "#;

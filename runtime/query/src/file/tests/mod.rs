@@ -1,9 +1,11 @@
 //! Query files, wrong and right.
 
 mod hostile;
+mod kafka;
 mod outside;
 mod right;
 mod together;
+mod topics;
 mod wrong;
 mod wrong_limits;
 mod wrong_sink;

@@ -216,3 +216,26 @@ fn every_mistake_of_every_file_in_their_order() {
         "#]],
     );
 }
+
+#[test]
+fn queries_of_one_consumer_group() {
+    let kafka = |group: &str, brokers: &str| {
+        let source =
+            format!("[sources.in]\nkind = \"kafka\"\nbrokers = \"{brokers}\"\ntopic = \"in\"\nformat = \"raw\"");
+        format!("{source}\n{group}\n[sinks.count]\nkind = \"count\"")
+    };
+    let group = "group = \"acme.shared\"";
+    let texts = [
+        query("a", &kafka(group, "b1:9092")),
+        query("b", &kafka(group, "b2:9092,B1:9092")),
+        query("c", &kafka(group, "b3:9092")),
+        query("d", &kafka("", "b1:9092")),
+    ];
+    check(
+        &texts,
+        None,
+        &expect![[r#"
+        1.toml:8: sources.in.group: query `a` of tenant `acme` reads as group `acme.shared` too (`sources.in.group`), and each would get a part of the records; let each query read as a group of its own
+    "#]],
+    );
+}

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
-use weir_batch::Batch;
 use weir_batch::arrow::array::{Array, AsArray};
 use weir_batch::format::{BadRecord, Format, FormatError, open_encoder};
+use weir_batch::{Batch, SystemColumns};
 
 use super::DeadLetterError;
 
@@ -67,14 +67,13 @@ pub(crate) fn of_row(
     let record = record_json(batch, row)?;
     let system = batch.system();
     let row = batch.physical_row(row);
-    let timestamp_us = system.timestamp.as_ref().zip(row).filter(|(column, row)| column.is_valid(*row));
     let letter = Letter {
         origin: system.origin.as_deref(),
         partition,
         offset,
-        timestamp_us: timestamp_us.map(|(column, row)| column.value(row)),
-        key_hex: key(batch, row).map(hex),
-        headers: row.map(|row| headers(batch, row)).unwrap_or_default(),
+        timestamp_us: row.and_then(|row| timestamp(system, row)),
+        key_hex: row.and_then(|row| key(system, row)).map(hex),
+        headers: row.map(|row| headers(system, row)).unwrap_or_default(),
         bytes_hex: system
             .raw
             .as_ref()
@@ -86,19 +85,24 @@ pub(crate) fn of_row(
     add(&letter, Some(&record), into)
 }
 
-/// Appends the letter of what a source could not decode.
+/// Appends the letter of what a source could not decode, of which it knows beside the bytes what stands in a row of
+/// `system`.
 pub(crate) fn of_bad(
     sender: &Sender,
     origin: Option<&str>,
     partition: Option<i32>,
     bad: &BadRecord,
+    (system, row): (&SystemColumns, usize),
     into: &mut Vec<u8>,
 ) -> Result<(), DeadLetterError> {
     let letter = Letter {
         origin,
         partition,
         offset: Some(bad.offset),
+        timestamp_us: timestamp(system, row),
         line: bad.line,
+        key_hex: key(system, row).map(hex),
+        headers: headers(system, row),
         bytes_hex: Some(hex(&bad.bytes)),
         ..Letter::of(sender, Why { code: "undecodable", message: &bad.message })
     };
@@ -150,14 +154,20 @@ pub(crate) fn position(batch: &Batch, row: usize) -> (Option<i32>, Option<i64>) 
     (partition, offset)
 }
 
-fn key(batch: &Batch, row: Option<usize>) -> Option<&[u8]> {
-    let (column, row) = batch.system().key.as_ref().zip(row)?;
-    column.is_valid(row).then(|| column.value(row))
+fn key(system: &SystemColumns, row: usize) -> Option<&[u8]> {
+    let column = system.key.as_ref().filter(|column| row < column.len() && column.is_valid(row))?;
+    Some(column.value(row))
+}
+
+fn timestamp(system: &SystemColumns, row: usize) -> Option<i64> {
+    let column = system.timestamp.as_ref().filter(|column| row < column.len() && column.is_valid(row))?;
+    Some(column.value(row))
 }
 
 /// Names, and values in hexadecimal digits.
-fn headers(batch: &Batch, row: usize) -> Vec<(String, Option<String>)> {
-    let Some(list) = batch.system().headers.as_ref().filter(|list| list.is_valid(row)) else { return Vec::new() };
+fn headers(system: &SystemColumns, row: usize) -> Vec<(String, Option<String>)> {
+    let list = system.headers.as_ref().filter(|list| row < list.len() && list.is_valid(row));
+    let Some(list) = list else { return Vec::new() };
     let headers = list.value(row);
     let Some(headers) = headers.as_struct_opt() else { return Vec::new() };
     let columns = (headers.columns().first(), headers.columns().get(1));

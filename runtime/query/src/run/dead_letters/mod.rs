@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use weir_batch::arrow::array::{ArrayRef, StringArray};
 use weir_batch::format::{BadRecord, FormatError};
-use weir_batch::{Batch, BatchError, DataType, Field, Schema};
+use weir_batch::{Batch, BatchError, DataType, Field, Schema, SystemColumns};
 use weir_sinks::{Sink, SinkError};
 
 use self::file::LetterFile;
-#[cfg(test)]
-pub(crate) use self::letter::of_row;
 pub(crate) use self::letter::{Sender, Why, position};
+#[cfg(test)]
+pub(crate) use self::letter::{of_bad, of_row};
 pub(crate) use self::lock::{Locked, lock};
 use crate::file::Folders;
 
@@ -133,15 +133,16 @@ impl DeadLetters {
         letter::of_row(sender, batch, row, why, &mut self.pending)
     }
 
-    /// Adds what a source could not decode.
+    /// Adds what a source could not decode, with the row of what else it knows of it.
     pub(crate) fn add_bad(
         &mut self,
         sender: &Sender,
         origin: Option<&str>,
         partition: Option<i32>,
         bad: &BadRecord,
+        known: (&SystemColumns, usize),
     ) -> Result<(), DeadLetterError> {
-        letter::of_bad(sender, origin, partition, bad, &mut self.pending)
+        letter::of_bad(sender, origin, partition, bad, known, &mut self.pending)
     }
 
     /// Hands on what was added.

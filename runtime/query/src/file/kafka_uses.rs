@@ -1,0 +1,189 @@
+//! The topics that a query reads and writes.
+
+use weir_sandbox::TenantId;
+use weir_sinks::KafkaConnection;
+
+use super::problem::{Place, Problems, Spot, clip};
+use super::topics::Topics;
+
+/// Keeps topics to the tenant's, and remembers which are read and which are written.
+pub(super) struct TopicUses<'a> {
+    tenant: Option<&'a TenantId>,
+    query: &'a str,
+    rights: Topics,
+    read: Vec<TopicUse>,
+    written: Vec<TopicUse>,
+    groups: Vec<GroupUse>,
+}
+
+/// A topic in use.
+struct TopicUse {
+    place: Place,
+    brokers: Vec<String>,
+    topic: String,
+}
+
+/// A consumer group in use.
+#[derive(Clone, Debug)]
+pub(super) struct GroupUse {
+    /// The key that says so.
+    pub(super) spot: Spot,
+    brokers: Vec<String>,
+    /// The group.
+    pub(super) group: String,
+}
+
+impl GroupUse {
+    /// Whether the other one is a member of the same group, as far as brokers' names tell.
+    pub(super) fn meets(&self, other: &GroupUse) -> bool {
+        self.group == other.group && same_cluster(&self.brokers, &other.brokers)
+    }
+}
+
+fn same_cluster(one: &[String], other: &[String]) -> bool {
+    one.iter().any(|broker| other.contains(broker))
+}
+
+/// None of a connection that could not be read: what else is wrong is told all the same.
+fn brokers_of(connection: Option<&KafkaConnection>) -> Vec<String> {
+    let brokers = connection.map(|connection| connection.brokers.split(',').map(str::to_ascii_lowercase));
+    brokers.into_iter().flatten().collect()
+}
+
+impl<'a> TopicUses<'a> {
+    /// For a query of this tenant; without bounds where there is no limits file.
+    pub(super) fn new(tenant: Option<&'a TenantId>, query: &'a str, rights: Topics) -> TopicUses<'a> {
+        TopicUses { tenant, query, rights, read: Vec::new(), written: Vec::new(), groups: Vec::new() }
+    }
+
+    fn tenant(&self) -> &str {
+        self.tenant.map_or("default", TenantId::as_str)
+    }
+
+    pub(super) fn rights(&self) -> &Topics {
+        &self.rights
+    }
+
+    /// The group of a source that names none.
+    pub(super) fn group(&self) -> String {
+        format!("{}.{}", self.tenant(), self.query)
+    }
+
+    /// Whether this broker may be talked to; or the reason why not, reported.
+    pub(super) fn broker(&self, place: &Place, broker: &str, problems: &Problems) -> bool {
+        if self.rights.allows_broker(broker) {
+            return true;
+        }
+        let message = format!("`{}` is not one of tenant `{}`'s brokers", clip(broker), self.tenant());
+        problems.error(place, message, format!("use {}", self.rights.brokers_listed()));
+        false
+    }
+
+    /// Whether this variable of the environment may be used; or the reason why not, reported.
+    pub(super) fn env(&self, place: &Place, name: &str, problems: &Problems) -> bool {
+        if self.rights.allows_env(name) {
+            return true;
+        }
+        let message = format!("`{}` is not one of tenant `{}`'s variables", clip(name), self.tenant());
+        let listed = self.rights.env_listed();
+        let help = match listed.as_str() {
+            "" => "name it under `env` of the tenant in the limits file".to_owned(),
+            listed => format!("use {listed}"),
+        };
+        problems.error(place, message, help);
+        false
+    }
+
+    fn topic(&self, place: &Place, topic: &str, problems: &Problems) -> bool {
+        let allowed = self.rights.allows(topic);
+        if !allowed {
+            let listed = self.rights.topics_listed();
+            let message = format!("topic `{}` is not one of tenant `{}`'s: {listed}", clip(topic), self.tenant());
+            problems.error(place, message, "use one of those, or have it added in the limits file");
+        }
+        allowed
+    }
+
+    /// A topic to be read, remembered.
+    pub(super) fn reads(
+        &mut self,
+        place: &Place,
+        connection: Option<&KafkaConnection>,
+        topic: &str,
+        problems: &Problems,
+    ) -> bool {
+        let (brokers, topic_name) = (brokers_of(connection), topic.to_owned());
+        self.read.push(TopicUse { place: place.clone(), brokers, topic: topic_name });
+        self.topic(place, topic, problems)
+    }
+
+    /// A topic to be written, remembered.
+    pub(super) fn writes(
+        &mut self,
+        place: &Place,
+        connection: Option<&KafkaConnection>,
+        topic: &str,
+        problems: &Problems,
+    ) -> bool {
+        let (brokers, topic_name) = (brokers_of(connection), topic.to_owned());
+        self.written.push(TopicUse { place: place.clone(), brokers, topic: topic_name });
+        self.topic(place, topic, problems)
+    }
+
+    /// A group to be a member of, remembered.
+    pub(super) fn joins(
+        &mut self,
+        place: &Place,
+        connection: Option<&KafkaConnection>,
+        group: &str,
+        problems: &Problems,
+    ) -> bool {
+        let begins = format!("{}.", self.tenant());
+        let owned = !self.rights.is_bounded() || group.starts_with(&begins);
+        if !owned {
+            let message = format!("group `{}` is not one of tenant `{}`'s", clip(group), self.tenant());
+            problems.error(
+                place,
+                message,
+                format!("let it begin with `{begins}`, or leave it out: `{}`", self.group()),
+            );
+        }
+        let it = GroupUse { spot: problems.spot(place), brokers: brokers_of(connection), group: group.to_owned() };
+        if let Some(other) = self.groups.iter().find(|other| other.meets(&it)) {
+            let message = format!("`{}` reads as group `{}` too, and each would get half", other.spot.key, clip(group));
+            let help = format!("name a group of its own, such as `group = \"{}.2\"`", self.group());
+            problems.error(place, message, help);
+        }
+        self.groups.push(it);
+        owned
+    }
+
+    /// A transactional id; or the reason why it is not the tenant's, reported.
+    pub(super) fn transacts(&self, place: &Place, id: &str, problems: &Problems) {
+        let begins = format!("{}.", self.tenant());
+        if self.rights.is_bounded() && !id.starts_with(&begins) {
+            let message = format!("transactional id `{}` is not one of tenant `{}`'s", clip(id), self.tenant());
+            problems.error(
+                place,
+                message,
+                format!("let it begin with `{begins}`, or leave it out: `{}`", self.group()),
+            );
+        }
+    }
+
+    /// Reports topics that the query writes and reads: its records would go round for ever.
+    pub(super) fn check_loops(&self, problems: &Problems) {
+        for written in &self.written {
+            let same = |read: &&TopicUse| read.topic == written.topic && same_cluster(&read.brokers, &written.brokers);
+            if let Some(read) = self.read.iter().find(same) {
+                let message = format!("`{}` reads this topic: what is written would be read again", read.place.key);
+                problems.error(&written.place, message, "write to another topic");
+            }
+        }
+    }
+
+    /// The groups that the query is a member of.
+    pub(super) fn into_groups(self) -> Vec<GroupUse> {
+        self.groups
+    }
+}

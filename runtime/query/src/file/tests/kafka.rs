@@ -1,0 +1,319 @@
+//! Kafka sources, sinks and dead letters, right and wrong.
+
+use expect_test::expect;
+
+use super::{check, check_plan};
+
+/// A query from a topic to a topic; the rest of each is given.
+fn query(source: &str, sink: &str) -> String {
+    let source = format!("[sources.in]\nkind = \"kafka\"\nbrokers = \"kafka-1:9092\"\n{source}\n");
+    format!(
+        "name = \"copy\"\ntenant = \"acme\"\n{source}[sinks.out]\nkind = \"kafka\"\nbrokers = \"kafka-1:9092\"\n{sink}\n"
+    )
+}
+
+const TOPIC: &str = "topic = \"flights\"\nschema = { delay = \"i64\", origin = \"utf8?\", at = \"timestamp\" }";
+
+const OUT: &str = "topic = \"late\"";
+
+#[test]
+fn the_least_that_has_to_be_said() {
+    check_plan(
+        &query(TOPIC, OUT),
+        &expect![[r#"
+        query copy of tenant acme
+        source in: kafka flights at kafka-1:9092, json_lines, group acme.copy, from the earliest record, for ever
+          gives delay i64, origin utf8?, at timestamp
+        sink out: kafka late at kafka-1:9092, json_lines, queue of 4 batches
+          takes in: delay i64, origin utf8?, at timestamp
+        delivery at least once, committed at the end of the stream
+        batches of up to 8192 records or 100 ms
+    "#]],
+    );
+}
+
+#[test]
+fn everything_that_can_be_said() {
+    let source = r#"
+topics = ["flights", "flights.more"]
+group = "acme.reader"
+partitions = [2, 0]
+start = "2024-01-31T00:00:00Z"
+until = "end"
+format = "raw"
+schema = { payload = "utf8" }
+tombstones = "skip"
+isolation = "read_uncommitted"
+options = { "fetch.min.bytes" = 1000, "security.protocol" = "plaintext", "socket.keepalive.enable" = true }
+on_error = "dead_letter""#;
+    let sink = r#"
+topic = "late"
+format = "raw"
+value = "payload"
+key = "payload"
+partitioner = "murmur2"
+headers = { origin = "payload" }
+timestamp = "now"
+compression = "zstd"
+delivery_timeout_ms = 5000
+options = { "linger.ms" = 5 }
+[dead_letters]
+kind = "kafka"
+brokers = ["kafka-1:9092", "kafka-2:9092"]
+topic = "dead"
+compression = "gzip""#;
+    check_plan(
+        &query(source, sink),
+        &expect![[r#"
+        query copy of tenant acme
+        source in: kafka flights, flights.more at kafka-1:9092, raw, group acme.reader, partitions 0, 2, from 1706659200000 ms since 1970, uncommitted records too, tombstones are skipped, to the end, bad records go to the dead letters
+          gives payload utf8
+        sink out: kafka late at kafka-1:9092, the bytes of `payload`, key of `payload`, partitioner murmur2, header origin of `payload`, timestamp of the writing, zstd, queue of 4 batches
+          takes in: payload utf8
+        delivery at least once, committed at the end of the stream
+        batches of up to 8192 records or 100 ms
+        dead letters to kafka dead at kafka-1:9092,kafka-2:9092
+    "#]],
+    );
+}
+
+#[test]
+fn a_raw_value_needs_no_schema() {
+    check_plan(
+        &query(
+            "topic = \"flights\"\nformat = \"raw\"\npartitions = \"all\"\nstart = \"latest\"",
+            "topic = \"late\"\nkey = \"none\"\nheaders = false",
+        ),
+        &expect![[r#"
+            query copy of tenant acme
+            source in: kafka flights at kafka-1:9092, raw, group acme.copy, all partitions, from the next record, for ever
+              gives value binary?
+            sink out: kafka late at kafka-1:9092, json_lines, no key, headers that came are left out, queue of 4 batches
+              takes in: value binary?
+            delivery at least once, committed at the end of the stream
+            batches of up to 8192 records or 100 ms
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_missing() {
+    check(
+        r#"
+name = "missing"
+[sources.in]
+kind = "kafka"
+[sinks.out]
+kind = "kafka"
+format = "raw"
+[dead_letters]
+kind = "kafka"
+"#,
+        &expect![[r#"
+            late.toml:3: sources.in.brokers: missing; name at least one, for example `brokers = "localhost:9092"`
+            late.toml:3: sources.in.topic: missing; name the topic, or several as `topics = ["a", "b"]`
+            late.toml:3: sources.in.schema: missing: records of a topic carry no schema; declare it, for example `schema = { delay = "i64", origin = "utf8?" }`
+            late.toml:5: sinks.out.brokers: missing; name at least one, for example `brokers = "localhost:9092"`
+            late.toml:5: sinks.out.topic: missing; name the topic, which has to exist
+            late.toml:5: sinks.out.value: missing; name the column of bytes or text that a record's value is, as `value = "payload"`
+            late.toml:8: dead_letters.brokers: missing; name at least one, for example `brokers = "localhost:9092"`
+            late.toml:8: dead_letters.topic: missing; name the topic, which has to exist"#]],
+    );
+}
+
+#[test]
+fn wrong_settings_of_a_source() {
+    let source = r#"
+topics = ["flights", "no topic", "..", "flights"]
+group = ""
+partitions = [1, -1]
+start = "yesterday"
+until = "tomorrow"
+format = "parquet"
+schema = { delay = "int" }
+tombstones = "drop"
+isolation = "committed"
+topc = "x""#;
+    check(
+        &query(source, OUT),
+        &expect![[r#"
+            late.toml:7: sources.in.topics[1]: `no topic` cannot be a topic: it may hold letters, digits, `.`, `_` and `-` only
+            late.toml:7: sources.in.topics[2]: `..` cannot be a topic: it must not be `.` or `..`
+            late.toml:7: sources.in.topics[3]: `flights` is named twice; leave out one of them
+            late.toml:8: sources.in.group: must not be empty
+            late.toml:9: sources.in.partitions: is no list of different partitions; use "group", "all", or a list of numbers from 0 such as [0, 1]
+            late.toml:10: sources.in.start: `yesterday` is no place to start at; use `earliest`, `latest`, or a time such as `2024-01-31T00:00:00Z`
+            late.toml:11: sources.in.until: `tomorrow` is not known here; use one of `end`
+            late.toml:12: sources.in.format: `parquet` is not known here; use one of `json_lines`, `csv`, `bincode`, `raw`
+            late.toml:13: sources.in.schema.delay: `int` is not a type; use `i64`
+            late.toml:14: sources.in.tombstones: `drop` is not known here; use one of `keep`, `skip`
+            late.toml:15: sources.in.isolation: `committed` is not known here; use one of `read_committed`, `read_uncommitted`
+            late.toml:16: sources.in.topc: a kafka source has no such key; did you mean `topic`?"#]],
+    );
+    check(
+        &query(&format!("{TOPIC}\ntopics = [\"a\"]\npartitions = 3"), OUT),
+        &expect![[r#"
+        late.toml:8: sources.in.topics: `topic` is given as well; leave out one of them
+        late.toml:9: sources.in.partitions: expected "group", "all", or a list of numbers from 0 such as [0, 1], found an integer"#]],
+    );
+    check(
+        &query(&format!("{TOPIC}\nformat = \"raw\""), OUT),
+        &expect![[
+            r#"late.toml:7: sources.in.schema: a raw value is one field, and 3 are declared; write for example `schema = { value = "binary?" }`, or leave it out"#
+        ]],
+    );
+    check(
+        &query(&format!("topic = \"{}\"\nformat = \"raw\"", "a".repeat(250)), OUT),
+        &expect![
+            "late.toml:6: sources.in.topic: `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...` cannot be a topic: it must not be longer than 249 bytes"
+        ],
+    );
+}
+
+#[test]
+fn wrong_settings_of_a_sink() {
+    let sink = r#"
+topic = "late/er"
+format = "json"
+key = 5
+partitioner = "murmur"
+headers = { "" = "origin", ok = 3 }
+timestamp = false
+compression = "lz5"
+delivery_timeout_ms = 0"#;
+    check(
+        &query(TOPIC, sink),
+        &expect![[r#"
+        late.toml:12: sinks.out.topic: `late/er` cannot be a topic: it may hold letters, digits, `.`, `_` and `-` only
+        late.toml:13: sinks.out.format: `json` is not known here; did you mean `json_lines`?
+        late.toml:14: sinks.out.key: expected a string, found an integer
+        late.toml:15: sinks.out.partitioner: `murmur` is not known here; did you mean `murmur2`?
+        late.toml:16: sinks.out.headers."": a header's name must have 1 to 255 bytes and no control characters
+        late.toml:16: sinks.out.headers.ok: expected a string, found an integer
+        late.toml:17: sinks.out.timestamp: expected a string, found a boolean
+        late.toml:18: sinks.out.compression: `lz5` is not known here; did you mean `lz4`?
+        late.toml:19: sinks.out.delivery_timeout_ms: 0 is out of range; use a number from 1 to 86400000"#]],
+    );
+    check(
+        &query(TOPIC, "topic = \"late\"\nvalue = \"origin\"\nheaders = \"yes\""),
+        &expect![[r#"
+        late.toml:12: sinks.out.value: only a raw value is a column; leave out `value`, or use `format = "raw"`
+        late.toml:13: sinks.out.headers: expected true, false, or a table such as { origin = "column" }, found a string"#]],
+    );
+}
+
+#[test]
+fn columns_that_are_missing_or_of_another_type() {
+    let sink = r#"
+topic = "late"
+format = "raw"
+value = "delay"
+key = "origen"
+headers = { from = "origin", when = "at", none = "nothing" }
+timestamp = "origin""#;
+    check(
+        &query(TOPIC, sink),
+        &expect![[r#"
+        late.toml:14: sinks.out.value: column `delay` is i64: it must be one of binary, utf8
+        late.toml:15: sinks.out.key: the sink is given no column `origen`; did you mean `origin`?
+        late.toml:16: sinks.out.headers.when: column `at` is timestamp: it must be one of binary, utf8, i8, i16, i32, i64
+        late.toml:16: sinks.out.headers.none: the sink is given no column `nothing`; it is given `delay`, `origin`, `at`
+        late.toml:17: sinks.out.timestamp: column `origin` is utf8: it must be one of timestamp"#]],
+    );
+}
+
+#[test]
+fn options_that_cannot_be_set() {
+    let options = r#"
+[sources.in.options]
+"fetch.min.byte" = 1
+"plugin.library.paths" = "/tmp/evil.so"
+"enable.auto.commit" = true
+"linger.ms" = 5
+"fetch.wait.max.ms" = "soon"
+"client.id" = [1]
+"ssl.ca.location" = { env = "HOME" }
+security.protocol = "ssl"
+"sasl.password" = { env = "WEIR_TEST_NO_SUCH_VARIABLE" }
+"sasl.username" = { evn = "X" }"#;
+    check(
+        &query(&format!("{TOPIC}\n{options}"), OUT),
+        &expect![[r#"
+            late.toml:10: sources.in.options."fetch.min.byte": option `fetch.min.byte` cannot be set here; did you mean `fetch.min.bytes`?
+            late.toml:11: sources.in.options."plugin.library.paths": option `plugin.library.paths` cannot be set here; the options that can be set stand in QUERY.md
+            late.toml:12: sources.in.options."enable.auto.commit": option `enable.auto.commit` cannot be set here; the options that can be set stand in QUERY.md
+            late.toml:13: sources.in.options."linger.ms": option `linger.ms` is of sinks; leave it out
+            late.toml:14: sources.in.options."fetch.wait.max.ms": `fetch.wait.max.ms`: Invalid value for configuration property "fetch.wait.max.ms"
+            late.toml:15: sources.in.options."client.id": expected a string, a number, true or false, or `{ env = "NAME" }`, found a list
+            late.toml:16: sources.in.options."ssl.ca.location": option `ssl.ca.location` cannot be set here; did you mean `ssl.ca.pem`?
+            late.toml:17: sources.in.options.security: option `security` cannot be set here; write an option's whole name in quotes, for example `"security.protocol" = "SSL"`
+            late.toml:18: sources.in.options."sasl.password".env: the environment has no variable `WEIR_TEST_NO_SUCH_VARIABLE`; set it before the query is loaded
+            late.toml:19: sources.in.options."sasl.username".env: missing; write `{ env = "NAME" }`, the name of a variable of the environment
+            late.toml:19: sources.in.options."sasl.username".evn: a value of the environment has no such key; did you mean `env`?"#]],
+    );
+}
+
+#[test]
+fn brokers_that_are_none() {
+    let text = query(TOPIC, OUT).replacen("\"kafka-1:9092\"", "[\"kafka-1:9092,\", \"http://kafka\"]", 1);
+    check(
+        &text,
+        &expect![[r#"
+        late.toml:5: sources.in.brokers[0]: must name at least one broker, as host:port; write for example `localhost:9092`
+        late.toml:5: sources.in.brokers[1]: `http://kafka` is not host:port; write for example `localhost:9092`"#]],
+    );
+}
+
+#[test]
+fn secrets_of_the_environment_are_taken_and_never_shown() {
+    // Whatever the environment of a test has: this is set in every one.
+    let secret = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+    let source = format!("{TOPIC}\noptions = {{ \"sasl.password\" = {{ env = \"CARGO_MANIFEST_DIR\" }} }}");
+    let plan = super::super::Plan::parse(&query(&source, OUT), std::path::Path::new(".")).unwrap();
+    let super::super::SourceKind::Kafka(config) = &plan.sources[0].kind else { panic!("{plan}") };
+    assert_eq!(config.connection.options["sasl.password"], secret);
+    assert!(!plan.to_string().contains(&secret) && !format!("{plan:?}").contains(&format!("\"{secret}\"")), "{plan:?}");
+    // Neither where the option refuses it.
+    let source = source.replace("sasl.password", "fetch.min.bytes");
+    check(
+        &query(&source, OUT),
+        &expect![[
+            r#"late.toml:8: sources.in.options."fetch.min.bytes": the variable's value is none that this option takes"#
+        ]],
+    );
+}
+
+#[test]
+fn a_sink_that_feeds_its_own_source() {
+    check(
+        &query(TOPIC, "topic = \"flights\""),
+        &expect![
+            "late.toml:11: sinks.out.topic: `sources.in.topic` reads this topic: what is written would be read again; write to another topic"
+        ],
+    );
+    // At other brokers it is another topic.
+    let other = query(TOPIC, "topic = \"flights\"").replacen("kafka-1", "kafka-2", 1);
+    check(&other, &expect![""]);
+    let letters =
+        format!("{OUT}\n[dead_letters]\nkind = \"kafka\"\nbrokers = \"b:1,KAFKA-1:9092\"\ntopic = \"flights\"");
+    check(
+        &query(TOPIC, &letters),
+        &expect![
+            "late.toml:15: dead_letters.topic: `sources.in.topic` reads this topic: what is written would be read again; write to another topic"
+        ],
+    );
+}
+
+#[test]
+fn two_sources_of_one_group() {
+    let more = format!(
+        "{OUT}\ninput = [\"in\", \"more\"]\n[sources.more]\nkind = \"kafka\"\nbrokers = \"kafka-1:9092\"\n{TOPIC}"
+    );
+    check(
+        &query(TOPIC, &more),
+        &expect![[
+            r#"late.toml:13: sources.more: `sources.in` reads as group `acme.copy` too, and each would get half; name a group of its own, such as `group = "acme.copy.2"`"#
+        ]],
+    );
+    check(&query(TOPIC, &format!("{more}\ngroup = \"acme.copy.2\"")), &expect![""]);
+}

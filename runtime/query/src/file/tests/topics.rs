@@ -1,0 +1,115 @@
+//! Topics, groups, brokers and variables that are not a tenant's: attack 60, "output to an unowned topic or path: denied".
+
+use expect_test::{Expect, expect};
+
+use super::super::{LimitsFile, Plan};
+use super::folder;
+
+const LIMITS: &str = "[tenants.acme]\ntopics = [\"acme.*\", \"shared-in\"]\nbrokers = [\"kafka-1:9092\"]\nenv = [\"CARGO_MANIFEST_*\"]\n";
+
+fn query(read: &str, written: &str, more: &str) -> String {
+    format!(
+        "name = \"copy\"\ntenant = \"acme\"\n[sources.in]\nkind = \"kafka\"\nbrokers = \"kafka-1:9092\"\n\
+         topic = \"{read}\"\nformat = \"raw\"\n{more}\n\
+         [sinks.out]\nkind = \"kafka\"\nbrokers = \"kafka-1:9092\"\ntopic = \"{written}\"\n"
+    )
+}
+
+fn problems(limits: &str, text: &str) -> String {
+    let folder = folder();
+    let limits = LimitsFile::parse(limits, folder.path()).unwrap();
+    let problems = Plan::parse_with(text, folder.path(), &limits).err().unwrap_or_default();
+    problems.iter().map(|problem| format!("{}: {problem}\n", problem.line)).collect()
+}
+
+fn check(limits: &str, text: &str, expect: &Expect) {
+    expect.assert_eq(&problems(limits, text));
+}
+
+#[test]
+fn what_is_the_tenants_is_allowed() {
+    check(LIMITS, &query("shared-in", "acme.late", "group = \"acme.copy.more\""), &expect![""]);
+    check(LIMITS, &query("acme.in", "acme.", ""), &expect![""]);
+    let anything = "[tenants.acme]";
+    check(anything, &query("theirs", "also-theirs", "group = \"any\""), &expect![""]);
+    let defaults = "[defaults]\ntopics = [\"shared-*\"]";
+    check(defaults, &query("shared-in", "shared-out", ""), &expect![""]);
+    check(&format!("{defaults}\n{LIMITS}"), &query("acme.in", "acme.out", ""), &expect![""]);
+}
+
+#[test]
+fn outputs_to_topics_of_others_are_denied() {
+    for topic in [
+        "beta.late",
+        "acme",
+        "acmes",
+        "ACME.late",
+        "Acme.late",
+        "shared-in2",
+        "shared",
+        "late",
+        "xacme.late",
+        "__consumer_offsets",
+    ] {
+        let said = problems(LIMITS, &query("shared-in", topic, ""));
+        let expected =
+            format!("12: sinks.out.topic: topic `{topic}` is not one of tenant `acme`'s: acme.*, shared-in; ");
+        assert!(said.starts_with(&expected), "{topic}: {said}");
+    }
+    // Names that are none are denied before.
+    for topic in ["acme./../beta", "acme.*", "acme.late\\u0000", "acme.late beta", ".."] {
+        let said = problems(LIMITS, &query("shared-in", topic, ""));
+        assert!(said.contains("sinks.out.topic: ") && said.contains("cannot be a topic"), "{topic}: {said}");
+    }
+}
+
+#[test]
+fn everything_else_that_is_not_the_tenants_is_denied() {
+    let more = "group = \"beta.copy\"\noptions = { \"sasl.password\" = { env = \"HOME\" }, \"client.id\" = { env = \"CARGO_MANIFEST_DIR\" } }";
+    let text = query("beta.in", "acme.late", more)
+        + "[dead_letters]\nkind = \"kafka\"\nbrokers = \"kafka-1:9092,kafka-2:9092\"\ntopic = \"beta.dead\"\n";
+    check(
+        LIMITS,
+        &text,
+        &expect![[r#"
+            6: sources.in.topic: topic `beta.in` is not one of tenant `acme`'s: acme.*, shared-in; use one of those, or have it added in the limits file
+            8: sources.in.group: group `beta.copy` is not one of tenant `acme`'s; let it begin with `acme.`, or leave it out: `acme.copy`
+            9: sources.in.options."sasl.password".env: `HOME` is not one of tenant `acme`'s variables; use CARGO_MANIFEST_*
+            16: dead_letters.brokers: `kafka-2:9092` is not one of tenant `acme`'s brokers; use kafka-1:9092
+            17: dead_letters.topic: topic `beta.dead` is not one of tenant `acme`'s: acme.*, shared-in; use one of those, or have it added in the limits file
+        "#]],
+    );
+    let letters = text.replace(",kafka-2:9092", "").replace("env = \"HOME\"", "env = \"CARGO_MANIFEST_DIR\"");
+    check(
+        LIMITS,
+        &letters,
+        &expect![[r#"
+        6: sources.in.topic: topic `beta.in` is not one of tenant `acme`'s: acme.*, shared-in; use one of those, or have it added in the limits file
+        8: sources.in.group: group `beta.copy` is not one of tenant `acme`'s; let it begin with `acme.`, or leave it out: `acme.copy`
+        17: dead_letters.topic: topic `beta.dead` is not one of tenant `acme`'s: acme.*, shared-in; use one of those, or have it added in the limits file
+    "#]],
+    );
+    check(
+        "[defaults]",
+        &query("a", "b", "options = { \"sasl.password\" = { env = \"HOME\" } }"),
+        &expect![[r#"
+        8: sources.in.options."sasl.password".env: `HOME` is not one of tenant `acme`'s variables; name it under `env` of the tenant in the limits file
+    "#]],
+    );
+}
+
+#[test]
+fn limits_files_that_are_wrong() {
+    let folder = folder();
+    let text = "[tenants.acme]\ntopics = [\"a*b\", \"no topic\", \"*\"]\nbrokers = [\"kafka\", \":9092\"]\nenv = [\"A=B\", 7]\n[tenants.beta]\ntopics = []\n";
+    let problems = LimitsFile::parse(text, folder.path()).unwrap_err();
+    let said: String = problems.iter().map(|problem| format!("{}: {problem}\n", problem.line)).collect();
+    expect![[r#"
+        2: tenants.acme.topics[0]: cannot be the name of a topic, nor the beginning of one; write a name, or its beginning and one `*` at the end
+        2: tenants.acme.topics[1]: cannot be the name of a topic, nor the beginning of one; write a name, or its beginning and one `*` at the end
+        3: tenants.acme.brokers[0]: is not host:port; write for example `kafka-1:9092`
+        3: tenants.acme.brokers[1]: is not host:port; write for example `kafka-1:9092`
+        4: tenants.acme.env[1]: expected a string, found an integer
+        6: tenants.beta.topics: an empty list; name at least one
+    "#]].assert_eq(&said);
+}

@@ -1,0 +1,200 @@
+//! Settings of a Kafka source.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use weir_batch::format::{Fill, RecordFormat};
+use weir_sinks::{KafkaConnection, KafkaSide};
+
+use super::KafkaSourceError;
+use crate::source::SourceError;
+
+/// Settings of a [`super::KafkaSource`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaSourceConfig {
+    /// The brokers.
+    pub connection: KafkaConnection,
+    /// At least one topic.
+    pub topics: Vec<String>,
+    /// The consumer group: it keeps the positions, also where the source chooses partitions by itself.
+    pub group: String,
+    /// Which partitions are read.
+    pub partitions: KafkaPartitions,
+    /// Where partitions begin of which no position is kept.
+    pub start: KafkaStart,
+    /// What a record's value is.
+    pub format: RecordFormat,
+    /// Records without a value are passed over, rather than being nulls (in [`RecordFormat::Raw`]) or bad records.
+    pub skip_tombstones: bool,
+    /// Whether records of open and aborted transactions are read.
+    pub isolation: KafkaIsolation,
+    /// The stream ends when every partition was read to the end that it had at the start, or a little further.
+    pub until_end: bool,
+    /// When a batch goes on.
+    pub fill: Fill,
+    /// Records that wait for the query, in whole batches; what librdkafka holds of each partition comes on top
+    /// (`queued.max.messages.kbytes`).
+    pub prefetch_records_max: usize,
+    /// Bytes that wait for the query, likewise.
+    pub prefetch_bytes_max: usize,
+    /// Whether batches hold each record's bytes, for what may become a dead letter.
+    pub keep_raw: bool,
+}
+
+/// Which partitions are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum KafkaPartitions {
+    /// Those that the group's coordinator gives to this member.
+    #[default]
+    Group,
+    /// All, also those that are added later.
+    All,
+    /// These of every topic.
+    List(Vec<i32>),
+}
+
+/// Where partitions begin of which no position is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KafkaStart {
+    /// With the first record that there is.
+    #[default]
+    Earliest,
+    /// With the next one.
+    Latest,
+    /// With the first one that is not older, in milliseconds since the Unix epoch.
+    Timestamp(i64),
+}
+
+/// Whether records of open and aborted transactions are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KafkaIsolation {
+    /// No.
+    #[default]
+    ReadCommitted,
+    /// Yes.
+    ReadUncommitted,
+}
+
+impl KafkaIsolation {
+    /// The name in query files, which is librdkafka's too.
+    pub const fn name(self) -> &'static str {
+        match self {
+            KafkaIsolation::ReadCommitted => "read_committed",
+            KafkaIsolation::ReadUncommitted => "read_uncommitted",
+        }
+    }
+}
+
+/// What librdkafka holds of each partition, where the options do not say: enough for its fetches of a megabyte to follow
+/// each other.
+const QUEUED_KBYTES_MAX: &str = "4096";
+
+/// The longest group that Kafka's own tools take.
+const GROUP_BYTES_MAX: usize = 255;
+
+impl KafkaSourceConfig {
+    /// JSON values of this topic, read by a member of this group, for ever.
+    pub fn new(connection: KafkaConnection, topic: impl Into<String>, group: impl Into<String>) -> KafkaSourceConfig {
+        KafkaSourceConfig {
+            connection,
+            topics: vec![topic.into()],
+            group: group.into(),
+            partitions: KafkaPartitions::default(),
+            start: KafkaStart::default(),
+            format: RecordFormat::default(),
+            skip_tombstones: false,
+            isolation: KafkaIsolation::default(),
+            until_end: false,
+            fill: Fill { records_max: 8192, delay_max: Some(Duration::from_millis(100)) },
+            prefetch_records_max: 65_536,
+            prefetch_bytes_max: 16 << 20,
+            keep_raw: false,
+        }
+    }
+
+    /// Checks what can be checked without connecting to anything.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong.
+    pub fn validate(&self) -> Result<(), String> {
+        self.connection.validate().map_err(|error| error.to_string())?;
+        if self.topics.is_empty() {
+            return Err("there must be a topic".to_owned());
+        }
+        for (index, topic) in self.topics.iter().enumerate() {
+            if let Some(reason) = refuse_topic(topic) {
+                return Err(format!("topic `{}`: {reason}", topic.escape_debug()));
+            }
+            if self.topics.iter().take(index).any(|other| other == topic) {
+                return Err(format!("topic `{topic}` is named twice"));
+            }
+        }
+        if let Some(reason) = refuse_group(&self.group) {
+            return Err(format!("the group {reason}"));
+        }
+        match &self.partitions {
+            KafkaPartitions::List(numbers) if numbers.is_empty() => Err("no partition is named".to_owned()),
+            KafkaPartitions::List(numbers) if numbers.iter().any(|number| *number < 0) => {
+                Err("partitions are counted from 0".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The settings of the consumer.
+    pub(super) fn client_config(&self) -> ClientConfig {
+        let mut config = self.connection.client_config_for(KafkaSide::Consumer);
+        if !self.connection.options.contains_key("queued.max.messages.kbytes") {
+            config.set("queued.max.messages.kbytes", QUEUED_KBYTES_MAX);
+        }
+        config
+            .set("group.id", &self.group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", if self.until_end { "true" } else { "false" })
+            .set("isolation.level", self.isolation.name())
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            // A partition whose kept position is gone begins there, too.
+            .set("auto.offset.reset", if self.start == KafkaStart::Latest { "latest" } else { "earliest" });
+        config
+    }
+
+    /// How long a batch waits for more records.
+    pub(super) fn delay_max(&self) -> Duration {
+        self.fill.delay_max.unwrap_or(Duration::from_millis(100))
+    }
+
+    /// How long an answer to a rebalance may wait for the query: as long as the group waits, but never for ever.
+    pub(super) fn revoke_wait_max(&self) -> Duration {
+        let option = self.connection.options.get("max.poll.interval.ms").and_then(|ms| ms.parse().ok());
+        Duration::from_millis(option.unwrap_or(300_000)).min(Duration::from_secs(25))
+    }
+
+    /// The error with the brokers beside it.
+    pub(super) fn error(&self, source: KafkaSourceError) -> SourceError {
+        SourceError::Kafka { brokers: self.connection.brokers.clone(), source }
+    }
+}
+
+/// Why Kafka would not take a topic's name.
+pub(crate) fn refuse_topic(topic: &str) -> Option<&'static str> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    match topic {
+        "" => Some("must not be empty"),
+        "." | ".." => Some("must not be `.` or `..`"),
+        _ if topic.len() > 249 => Some("must not be longer than 249 bytes"),
+        _ if !topic.bytes().all(legal) => Some("may hold letters, digits, `.`, `_` and `-` only"),
+        _ => None,
+    }
+}
+
+/// Why a group's name is none.
+pub(crate) fn refuse_group(group: &str) -> Option<&'static str> {
+    match group {
+        "" => Some("must not be empty"),
+        _ if group.len() > GROUP_BYTES_MAX => Some("must not be longer than 255 bytes"),
+        _ if group.chars().any(char::is_control) => Some("must not hold control characters"),
+        _ => None,
+    }
+}

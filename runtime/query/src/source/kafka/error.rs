@@ -1,0 +1,90 @@
+//! Why a topic cannot be read on.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use weir_sandbox::Fault;
+
+/// Why a topic cannot be read on, or positions in it not be kept. Brokers that do not answer are none: they are waited for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KafkaSourceError {
+    /// There is no such topic, or none that this user may see.
+    #[error("there is no topic `{topic}`")]
+    UnknownTopic {
+        /// The topic.
+        topic: String,
+    },
+    /// The topic has fewer partitions.
+    #[error("topic `{topic}` has no partition {partition}")]
+    UnknownPartition {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
+    /// The user may not do this, or is not who it claims to be.
+    #[error("not authorised: {0}")]
+    NotAuthorised(Code),
+    /// The consumer met an error after which it is of no use.
+    #[error("the consumer failed for good: {0}")]
+    Fatal(Code),
+    /// No consumer can be made of these settings.
+    #[error("the settings cannot be used: {0}")]
+    Settings(String),
+    /// A reader cannot be told where to begin by anybody but its group.
+    #[error("group `{group}` keeps the positions of its members: none can be given")]
+    SeekInGroup {
+        /// The group.
+        group: String,
+    },
+    /// The partitions are another member's by now. What it reads again begins at the last positions that were kept.
+    #[error("the positions are another member's to keep: {0}")]
+    Lost(Code),
+    /// The positions could not be kept.
+    #[error("the positions could not be kept: {0}")]
+    Commit(String),
+    /// A record's batch does not hold together.
+    #[error("the records cannot be made a batch of: {0}")]
+    Batch(String),
+    /// The source was dropped.
+    #[error("the source was dropped")]
+    Closed,
+}
+
+impl KafkaSourceError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            KafkaSourceError::UnknownTopic { .. }
+            | KafkaSourceError::UnknownPartition { .. }
+            | KafkaSourceError::NotAuthorised(_)
+            | KafkaSourceError::Settings(_)
+            | KafkaSourceError::SeekInGroup { .. } => Fault::Tenant,
+            KafkaSourceError::Fatal(_) | KafkaSourceError::Lost(_) | KafkaSourceError::Commit(_) => Fault::External,
+            KafkaSourceError::Batch(_) | KafkaSourceError::Closed => Fault::Internal,
+        }
+    }
+
+    /// Whether a new reader may succeed with the same settings.
+    pub fn retryable(&self) -> bool {
+        matches!(self, KafkaSourceError::Fatal(_) | KafkaSourceError::Lost(_) | KafkaSourceError::Commit(_))
+    }
+
+    /// What ends the reading; `None` for what passes, or is another's to report.
+    pub(super) fn of(error: &KafkaError) -> Option<KafkaSourceError> {
+        if let KafkaError::MessageConsumptionFatal(code) = error {
+            return Some(KafkaSourceError::Fatal(*code));
+        }
+        let code = error.rdkafka_error_code()?;
+        match code {
+            Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism
+            | Code::Authentication => Some(KafkaSourceError::NotAuthorised(code)),
+            Code::InconsistentGroupProtocol | Code::Fatal | Code::FencedInstanceId => {
+                Some(KafkaSourceError::Fatal(code))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Messages as they gather to a batch.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rdkafka::Message;
+use rdkafka::message::{BorrowedMessage, Headers};
+use weir_batch::arrow::array::{
+    Array, ArrayRef, BinaryArray, BinaryBuilder, Int32Array, Int64Array, ListArray, StringBuilder, StructArray,
+    TimestampMicrosecondArray,
+};
+use weir_batch::arrow::buffer::OffsetBuffer;
+use weir_batch::arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields};
+use weir_batch::format::{BadRecord, FormatError, RecordDecoder};
+use weir_batch::{BatchError, SystemColumns};
+
+use crate::source::{Partition, Positions, SourceBatch};
+
+/// A batch is full with this many bytes, whatever its number of records: Arrow's offsets end at 2 GiB, and memory
+/// follows from it.
+const BYTES_MAX: usize = 16 << 20;
+
+/// The messages of one topic that are to be one batch. Bytes are copied once, from librdkafka's buffers.
+pub(super) struct Gather {
+    pub(super) since: Instant,
+    values: BinaryBuilder,
+    keys: BinaryBuilder,
+    timestamps: Vec<Option<i64>>,
+    partitions: Vec<i32>,
+    offsets: Vec<i64>,
+    header_names: StringBuilder,
+    header_values: BinaryBuilder,
+    // Where each record's headers end.
+    header_ends: Vec<i32>,
+    positions: Positions,
+    bytes: usize,
+    topic: Arc<str>,
+}
+
+impl Gather {
+    pub(super) fn new(topic: &Arc<str>) -> Gather {
+        Gather {
+            since: Instant::now(),
+            values: BinaryBuilder::new(),
+            keys: BinaryBuilder::new(),
+            timestamps: Vec::new(),
+            partitions: Vec::new(),
+            offsets: Vec::new(),
+            header_names: StringBuilder::new(),
+            header_values: BinaryBuilder::new(),
+            header_ends: vec![0],
+            positions: Positions::default(),
+            bytes: 0,
+            topic: Arc::clone(topic),
+        }
+    }
+
+    /// Takes a message in, or only its position.
+    pub(super) fn push(&mut self, partition: &Partition, message: &BorrowedMessage<'_>, skip: bool) {
+        self.positions.set(partition.clone(), message.offset().saturating_add(1));
+        let size = message.payload_len().saturating_add(message.key_len());
+        self.bytes = self.bytes.saturating_add(size);
+        if skip {
+            return;
+        }
+        self.values.append_option(message.payload());
+        self.keys.append_option(message.key());
+        self.timestamps.push(message.timestamp().to_millis().map(|ms| ms.saturating_mul(1000)));
+        self.partitions.push(partition.number);
+        self.offsets.push(message.offset());
+        if let Some(headers) = message.headers() {
+            for header in headers.iter() {
+                self.header_names.append_value(header.key);
+                self.header_values.append_option(header.value);
+                self.bytes = self.bytes.saturating_add(header.key.len() + header.value.map_or(0, <[u8]>::len));
+            }
+        }
+        self.header_ends
+            .push(i32::try_from(self.header_names.offsets_slice().len().saturating_sub(1)).unwrap_or(i32::MAX));
+    }
+
+    pub(super) fn is_full(&self, records_max: usize) -> bool {
+        self.offsets.len() >= records_max || self.bytes >= BYTES_MAX
+    }
+
+    /// The batch that they are.
+    pub(super) fn finish(mut self, decoder: &RecordDecoder, keep_raw: bool) -> Result<SourceBatch, FormatError> {
+        let values = self.values.finish();
+        let all = SystemColumns {
+            key: Some(self.keys.finish()),
+            timestamp: Some(TimestampMicrosecondArray::from(self.timestamps)),
+            partition: Some(Int32Array::from(self.partitions)),
+            offset: Some(Int64Array::from(self.offsets)),
+            headers: headers(self.header_names, self.header_values, self.header_ends)?,
+            origin: Some(Arc::clone(&self.topic)),
+            raw: keep_raw.then(|| values.clone()),
+        };
+        let decoded = decoder.decode(&values)?;
+        let bad_rows = || decoded.bad.iter().map(|(row, _)| *row);
+        let of_bad = match decoded.bad.is_empty() {
+            true => SystemColumns::default(),
+            false => all.rows(bad_rows())?,
+        };
+        let of_good = match decoded.bad.is_empty() {
+            true => all,
+            false => {
+                let mut bad = bad_rows().peekable();
+                all.rows((0..values.len()).filter(|row| bad.next_if_eq(row).is_none()))?
+            }
+        };
+        let offsets = of_bad.offset.as_ref().map_or(&[][..], |offsets| offsets.values());
+        let bad = decoded.bad.iter().zip(offsets).map(|((row, message), &offset)| BadRecord {
+            offset,
+            line: None,
+            bytes: of_row(&values, *row),
+            message: message.clone(),
+        });
+        Ok(SourceBatch {
+            bad: bad.collect(),
+            bad_system: of_bad,
+            batch: decoded.batch.with_system(of_good)?,
+            bytes: self.bytes as u64,
+            origin: None,
+            positions: self.positions,
+        })
+    }
+}
+
+fn of_row(values: &BinaryArray, row: usize) -> Vec<u8> {
+    if values.is_valid(row) { values.value(row).to_vec() } else { Vec::new() }
+}
+
+/// `_headers`; none where no record has any.
+fn headers(
+    mut names: StringBuilder,
+    mut values: BinaryBuilder,
+    ends: Vec<i32>,
+) -> Result<Option<ListArray>, BatchError> {
+    if ends.last().is_none_or(|&end| end == 0) {
+        return Ok(None);
+    }
+    let fields = Fields::from(vec![
+        ArrowField::new("key", ArrowType::Utf8, false),
+        ArrowField::new("value", ArrowType::Binary, true),
+    ]);
+    let columns: Vec<ArrayRef> = vec![Arc::new(names.finish()), Arc::new(values.finish())];
+    let pairs = StructArray::try_new(fields, columns, None)?;
+    let item = Arc::new(ArrowField::new("item", pairs.data_type().clone(), false));
+    Ok(Some(ListArray::try_new(item, OffsetBuffer::new(ends.into()), Arc::new(pairs), None)?))
+}

@@ -1,0 +1,290 @@
+//! What passes between the threads of a Kafka source and the task that reads it.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use weir_batch::arrow::buffer::BooleanBuffer;
+
+use crate::source::{Partition, Positions, Revoking, SourceBatch, SourceError, SourceEvent};
+
+/// Shared by the source, its keeper, and its threads.
+#[derive(Default)]
+pub(super) struct HandOver {
+    state: Mutex<State>,
+    // Something arrived for the reading task.
+    arrived: Notify,
+    // Something arrived for the polling thread.
+    woken: Mutex<bool>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    // Batches in the order in which they were read.
+    ready: VecDeque<SourceBatch>,
+    ready_records: usize,
+    ready_bytes: usize,
+    // Told before any batch: they concern batches that were taken already.
+    revoking: VecDeque<Revoking>,
+    paused: bool,
+    failed: Option<SourceError>,
+    ended: bool,
+    reader_gone: bool,
+    closed: bool,
+    polling: Polling,
+    // Partitions found by the scout, for the polling thread.
+    found: Vec<Partition>,
+    // What this reader reads, with the ends that are known.
+    assigned: Vec<Partition>,
+    ends: Positions,
+    // The ends that were known first.
+    first_ends: Positions,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Polling {
+    #[default]
+    NotYet,
+    Now,
+    NoMore,
+}
+
+fn size(batch: &SourceBatch) -> (usize, usize) {
+    let records = batch.batch.rows() + batch.bad.len();
+    (records, usize::try_from(batch.bytes).unwrap_or(usize::MAX))
+}
+
+impl HandOver {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What comes next for the reading task. Nothing is taken before it is returned.
+    pub(super) async fn next(&self) -> Result<Option<SourceEvent>, SourceError> {
+        loop {
+            let arrived = self.arrived.notified();
+            {
+                let mut state = self.lock();
+                if let Some(revoking) = state.revoking.pop_front() {
+                    return Ok(Some(SourceEvent::Revoking(revoking)));
+                }
+                if !state.paused
+                    && let Some(batch) = state.ready.pop_front()
+                {
+                    let (records, bytes) = size(&batch);
+                    state.ready_records = state.ready_records.saturating_sub(records);
+                    state.ready_bytes = state.ready_bytes.saturating_sub(bytes);
+                    drop(state);
+                    self.wake();
+                    return Ok(Some(SourceEvent::Batch(batch)));
+                }
+                if let Some(error) = state.failed.take() {
+                    state.ended = true;
+                    return Err(error);
+                }
+                if state.ended && state.ready.is_empty() {
+                    return Ok(None);
+                }
+            }
+            arrived.await;
+        }
+    }
+
+    pub(super) fn pause(&self, paused: bool) {
+        self.lock().paused = paused;
+        self.arrived.notify_one();
+        self.wake();
+    }
+
+    /// Whether so little waits that more is to be read.
+    pub(super) fn has_room(&self, records_max: usize, bytes_max: usize) -> bool {
+        let state = self.lock();
+        !state.paused && !state.ended && state.ready_records < records_max && state.ready_bytes < bytes_max
+    }
+
+    pub(super) fn push(&self, batch: SourceBatch) {
+        let mut state = self.lock();
+        let (records, bytes) = size(&batch);
+        state.ready_records += records;
+        state.ready_bytes = state.ready_bytes.saturating_add(bytes);
+        for (partition, next) in batch.positions.iter() {
+            raise(&mut state.ends, partition, next);
+        }
+        state.ready.push_back(batch);
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Drops what waits of these partitions, and tells the reading task; `false` where nobody reads any more.
+    pub(super) fn revoke(&self, revoking: Revoking) -> Result<bool, SourceError> {
+        let mut state = self.lock();
+        let waiting = std::mem::take(&mut state.ready);
+        (state.ready_records, state.ready_bytes) = (0, 0);
+        for batch in waiting {
+            let Some(batch) = without(batch, &revoking.partitions)? else { continue };
+            let (records, bytes) = size(&batch);
+            state.ready_records += records;
+            state.ready_bytes = state.ready_bytes.saturating_add(bytes);
+            state.ready.push_back(batch);
+        }
+        state.assigned.retain(|partition| !revoking.partitions.contains(partition));
+        state.ends.forget(&revoking.partitions);
+        if state.reader_gone || state.ended {
+            return Ok(false);
+        }
+        state.revoking.push_back(revoking);
+        drop(state);
+        self.arrived.notify_one();
+        Ok(true)
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting_records(&self) -> usize {
+        self.lock().ready_records
+    }
+
+    pub(super) fn assign(&self, partitions: impl IntoIterator<Item = Partition>) {
+        self.lock().assigned.extend(partitions);
+    }
+
+    /// The stream ended: what waits is still handed over.
+    pub(super) fn end(&self) {
+        self.lock().ended = true;
+        self.arrived.notify_one();
+    }
+
+    pub(super) fn fail(&self, error: SourceError) {
+        let mut state = self.lock();
+        if !state.ended && state.failed.is_none() {
+            state.failed = Some(error);
+        }
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    pub(super) fn reader_gone(&self) {
+        let mut state = self.lock();
+        state.reader_gone = true;
+        // What hangs on them is let go.
+        state.revoking.clear();
+        drop(state);
+        self.wake();
+    }
+
+    pub(super) fn is_reader_gone(&self) -> bool {
+        self.lock().reader_gone
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    pub(super) fn polling_began(&self) {
+        self.lock().polling = Polling::Now;
+    }
+
+    pub(super) fn is_polling(&self) -> bool {
+        self.lock().polling == Polling::Now
+    }
+
+    pub(super) fn polling_ended(&self) {
+        self.lock().polling = Polling::NoMore;
+        self.wake();
+        self.arrived.notify_one();
+    }
+
+    /// Ends the threads, and waits for the polling one this long.
+    pub(super) fn close(&self, wait_max: Duration) {
+        {
+            let mut state = self.lock();
+            state.closed = true;
+            state.revoking.clear();
+        }
+        let deadline = Instant::now() + wait_max;
+        self.wake();
+        while self.is_polling() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    pub(super) fn found(&self, partitions: Vec<Partition>) {
+        self.lock().found.extend(partitions);
+        self.wake();
+    }
+
+    pub(super) fn take_found(&self) -> Vec<Partition> {
+        std::mem::take(&mut self.lock().found)
+    }
+
+    pub(super) fn assigned(&self) -> Vec<Partition> {
+        self.lock().assigned.clone()
+    }
+
+    /// An end that a broker told.
+    pub(super) fn set_end(&self, partition: &Partition, end: i64) {
+        let mut state = self.lock();
+        if !state.assigned.contains(partition) {
+            return;
+        }
+        if state.first_ends.get(partition).is_none() {
+            state.first_ends.set(partition.clone(), end);
+        }
+        raise(&mut state.ends, partition, end);
+    }
+
+    pub(super) fn first_end(&self, partition: &Partition) -> Option<i64> {
+        self.lock().first_ends.get(partition)
+    }
+
+    pub(super) fn ends(&self) -> Positions {
+        self.lock().ends.clone()
+    }
+
+    /// Wakes the polling thread.
+    pub(super) fn wake(&self) {
+        *self.woken.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.wake.notify_all();
+    }
+
+    /// Waits until woken, or this long.
+    pub(super) fn sleep(&self, wait_max: Duration) {
+        let woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.wake.wait_timeout_while(woken, wait_max, |woken| !*woken);
+        let (mut woken, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *woken = false;
+    }
+}
+
+fn raise(ends: &mut Positions, partition: &Partition, end: i64) {
+    if ends.get(partition).is_none_or(|known| known < end) {
+        ends.set(partition.clone(), end);
+    }
+}
+
+/// What remains of a batch without the records of these partitions; `None` where that is nothing.
+fn without(mut batch: SourceBatch, partitions: &[Partition]) -> Result<Option<SourceBatch>, SourceError> {
+    let gone = |origin: &str, number: i32| partitions.iter().any(|it| &*it.origin == origin && it.number == number);
+    let touched = batch.positions.iter().any(|(partition, _)| gone(&partition.origin, partition.number));
+    if !touched {
+        return Ok(Some(batch));
+    }
+    batch.positions.forget(partitions);
+    if batch.positions.is_empty() {
+        return Ok(None);
+    }
+    let origin = batch.batch.system().origin.clone().unwrap_or_default();
+    if let Some(numbers) = batch.batch.system().partition.clone() {
+        let keep = BooleanBuffer::collect_bool(numbers.len(), |row| !gone(&origin, numbers.value(row)));
+        let all = std::sync::Arc::new(batch.batch);
+        batch.batch = std::sync::Arc::unwrap_or_clone(all.filter(&keep)?);
+    }
+    if let Some(numbers) = batch.bad_system.partition.clone() {
+        let keep = BooleanBuffer::collect_bool(numbers.len(), |row| !gone(&origin, numbers.value(row)));
+        let mut kept = keep.iter();
+        batch.bad.retain(|_| kept.next().unwrap_or(true));
+        batch.bad_system = batch.bad_system.rows(keep.set_indices())?;
+    }
+    Ok(Some(batch))
+}
