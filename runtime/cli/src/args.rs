@@ -1,5 +1,7 @@
 //! What the command line takes.
 
+pub(crate) mod dead_letters;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -35,6 +37,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Run one function of a module over a file, and print rows, metrics, errors, fuel and time.
     Try(Try),
+    /// List, show and replay the records that a query could not deal with.
+    DeadLetters(dead_letters::DeadLetters),
     /// Make a guest crate that builds and passes its own test.
     New(New),
     /// Attack this program with hostile modules, under your limits and on this machine, and report what became of each.

@@ -4,6 +4,7 @@ mod code_cache;
 mod commands;
 mod common;
 mod crash;
+mod dead_letters;
 mod errors;
 mod examples;
 mod flights;

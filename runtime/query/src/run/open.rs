@@ -15,6 +15,7 @@ use super::metrics::MetricRegistry;
 use super::query::SinkOverrides;
 use super::state::{Manifest, StateFolder};
 use crate::file::{DeadLettersPlan, Denied, Folders, Guarantee, Plan, SinkPlan, SourceKind};
+use crate::letters::LettersSource;
 use crate::source::{FileSource, GeneratorSource, KafkaSource, NexmarkSource, PositionKeeper, Positions, Source};
 
 /// What one attempt reads from and writes to, standing where the last commit left it.
@@ -64,7 +65,7 @@ impl Opened {
             let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
             let mut opened = open_source(plan, index, &source.kind, &source.schema)?;
             let from = match &kept {
-                Some(kept) if !source.kind.kept_by_group() => kept.manifest.positions(&source.name),
+                Some(kept) if !source.kind.kept_by_group() => kept.manifest.positions(&source.name_in_manifest()),
                 _ => Positions::default(),
             };
             if !from.is_empty() {
@@ -165,6 +166,7 @@ fn open_source(
             let opened = KafkaSource::new(plan.kafka_source(index, config), Arc::clone(schema));
             Box::new(opened.map_err(|source| BuildError::Source { name: name_of(plan, index), source })?)
         }
+        SourceKind::Letters(letters) => Box::new(LettersSource::new(letters, schema, records_max)),
         SourceKind::Generator { batches } => Box::new(GeneratorSource::new(*batches)?),
         SourceKind::Nexmark { stream, events } => Box::new(NexmarkSource::new(*stream, *events, records_max)?),
     })
