@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::json;
-use weir_query::{DeadLettersPlan, Entry, Letter, LetterFilter, LetterLines, Plan, Replay};
+use weir_query::{Entry, Letter, LetterFilter, LetterLines, Plan, Replay};
 
 use super::dead_letters_text::{plain, plain_json, time};
 use super::files::load;
@@ -37,14 +37,9 @@ impl Letters {
     pub(super) fn of(query: &args::Query) -> anyhow::Result<Letters> {
         let plans = load(std::slice::from_ref(&query.file), query.limits.as_deref()).map_err(wrong)?;
         let plan = plans.into_iter().next().context("no query")?;
-        let path = match &plan.dead_letters {
-            Some(DeadLettersPlan::File(path)) => path.clone(),
-            Some(DeadLettersPlan::Kafka(config)) => {
-                let topic = &config.topic;
-                return Err(wrong(anyhow::anyhow!("the letters are in the topic `{topic}`, and are read from there")));
-            }
-            None => return Err(wrong(anyhow::anyhow!("the query has no `[dead_letters]`"))),
-        };
+        let letters = plan.dead_letters.as_ref().context("the query has no `[dead_letters]`").map_err(wrong)?;
+        let path = letters.file().context("its dead letters are in a topic, and this command reads files");
+        let path = path.map_err(wrong)?.to_owned();
         if let Some(replaying) = Replay::unfinished(&path) {
             let text = "holds letters of a replay that has not finished; `weir dead-letters replay` takes it up";
             tracing::warn!("{}: {text}", replaying.display());

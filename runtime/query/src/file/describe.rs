@@ -63,8 +63,8 @@ impl Plan {
                 write!(f, "{format} {}", paths.iter().map(|path| name(path)).collect::<Vec<_>>().join(", "))?;
                 f.write_str(if *declared { ", schema declared" } else { ", schema of the file" })?;
             }
-            SourceKind::Kafka(config) => super::kafka_describe::describe_source(config, f)?,
             SourceKind::Letters(letters) => write!(f, "{letters}")?,
+            SourceKind::Kafka(config) => super::kafka_describe::describe_source(config, f)?,
             SourceKind::Generator { batches } => write!(f, "generator, {batches} batches")?,
             SourceKind::Nexmark { stream, events } => write!(f, "nexmark {}, {events} events", stream.name())?,
         }

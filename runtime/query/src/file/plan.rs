@@ -1,6 +1,6 @@
 //! The query that a file describes, checked from source to sink.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +59,16 @@ pub enum DeadLettersPlan {
     File(PathBuf),
     /// A topic. Only where it is and how it is compressed is chosen.
     Kafka(Box<KafkaSinkConfig>),
+}
+
+impl DeadLettersPlan {
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            DeadLettersPlan::File(path) => Some(path),
+            DeadLettersPlan::Kafka(_) => None,
+        }
+    }
 }
 
 /// A point of the chain that a stage or sink reads from: an index into [`Plan::sources`] or [`Plan::stages`].

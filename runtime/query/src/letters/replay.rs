@@ -86,7 +86,7 @@ impl Replay {
     ///
     /// A query that is running, or that has no file of letters; a sink that would replace or refuse a file.
     pub fn prepare(plan: Plan, filter: &LetterFilter) -> Result<Replay, ReplayError> {
-        let Some(DeadLettersPlan::File(path)) = plan.dead_letters.clone() else { return Err(ReplayError::NoFile) };
+        let path = plan.dead_letters.as_ref().and_then(DeadLettersPlan::file).ok_or(ReplayError::NoFile)?.to_owned();
         if plan.folders.output(&path)? != path {
             return Err(Denied::Outside.into());
         }

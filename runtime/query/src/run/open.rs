@@ -162,11 +162,11 @@ fn open_source(
             let source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill);
             Box::new(source.within(plan.folders.clone()))
         }
+        SourceKind::Letters(letters) => Box::new(LettersSource::new(letters, schema, records_max)),
         SourceKind::Kafka(config) => {
             let opened = KafkaSource::new(plan.kafka_source(index, config), Arc::clone(schema));
             Box::new(opened.map_err(|source| BuildError::Source { name: name_of(plan, index), source })?)
         }
-        SourceKind::Letters(letters) => Box::new(LettersSource::new(letters, schema, records_max)),
         SourceKind::Generator { batches } => Box::new(GeneratorSource::new(*batches)?),
         SourceKind::Nexmark { stream, events } => Box::new(NexmarkSource::new(*stream, *events, records_max)?),
     })
