@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use weir_batch::Schema;
 use weir_batch::format::BadRecord;
-use weir_batch::{Schema, SystemColumns};
 
 use super::{Entrance, Letter, LetterLines};
 use crate::file::Folders;
@@ -119,14 +119,7 @@ impl LettersPlan {
         let bad = bad.collect();
         let next = i64::try_from(last.saturating_add(1)).unwrap_or(i64::MAX);
         let positions = Positions::from_iter([(open.partition.clone(), next)]);
-        Ok(Some(SourceBatch {
-            batch: restored.batch,
-            bad,
-            bad_system: SystemColumns::default(),
-            bytes,
-            origin,
-            positions,
-        }))
+        Ok(Some(SourceBatch { batch: restored.batch, bad, bad_system: None, bytes, origin, positions }))
     }
 }
 
