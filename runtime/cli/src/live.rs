@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
-use weir_query::{Progress, QueryHandle};
+use weir_query::{Progress, QueryHandle, State};
 
 use crate::exit::say;
 
@@ -138,6 +138,7 @@ struct Totals {
     errors: u64,
     held_back_ms: u64,
     instance_wait_ms: u64,
+    lag: Option<i64>,
 }
 
 fn totals(progress: &Progress) -> Totals {
@@ -149,15 +150,26 @@ fn totals(progress: &Progress) -> Totals {
             + progress.stages.iter().map(|stage| stage.failed + stage.dead).sum::<u64>(),
         held_back_ms: progress.stages.iter().map(|stage| stage.held_back_ms).sum(),
         instance_wait_ms: progress.stages.iter().map(|stage| stage.instance_wait_ms).sum(),
+        lag: (progress.sources.iter().flat_map(|source| &source.partitions))
+            .filter_map(|partition| partition.lag)
+            .reduce(i64::saturating_add),
     }
 }
 
-/// `1,234,000 in (5.1 M/s, 12.0 MB), 3,400 out, 0 errors, 1,200,000 committed`, and what it waited for, if it did:
+/// `1,234,000 in (5.1 M/s, 12.0 MB), 3,400 out, 0 errors, 1,200,000 committed`, after the state where that is not
+/// running, and before what is left to do, where that is known, and what it waited for, if it did: `, lag 1,200`,
 /// `, held back 2,550 ms`, `, waited 120 ms for instances`.
 fn line(progress: &Progress, rate: f64) -> String {
     let totals = totals(progress);
+    let state = match progress.state {
+        State::Running => "",
+        State::Paused => "paused: ",
+        State::Retrying => "retrying: ",
+        State::Draining => "draining: ",
+        State::Ended => "ended: ",
+    };
     let mut text = format!(
-        "{} in ({:.2} M/s, {:.1} MB), {} out, {} errors, {} committed",
+        "{state}{} in ({:.2} M/s, {:.1} MB), {} out, {} errors, {} committed",
         grouped(totals.read),
         rate / 1e6,
         totals.bytes as f64 / 1e6,
@@ -165,6 +177,9 @@ fn line(progress: &Progress, rate: f64) -> String {
         grouped(totals.errors),
         grouped(progress.committed_records)
     );
+    if let Some(lag) = totals.lag {
+        text.push_str(&format!(", lag {}", grouped(lag.unsigned_abs())));
+    }
     if totals.held_back_ms > 0 {
         text.push_str(&format!(", held back {} ms", grouped(totals.held_back_ms)));
     }

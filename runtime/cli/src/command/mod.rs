@@ -3,8 +3,11 @@
 pub(crate) mod check;
 mod files;
 pub(crate) mod inspect;
+mod named;
 pub(crate) mod new;
 pub(crate) mod redteam;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod status;
+pub(crate) mod steer;
 pub(crate) mod try_out;
