@@ -207,6 +207,47 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_line_says_the_state_and_what_is_left_where_that_is_known() {
+        use weir_query::{PartitionProgress, SourceProgress};
+        let partition = |lag| PartitionProgress {
+            origin: "topic".into(),
+            number: 0,
+            read: Some(7),
+            committed: Some(5),
+            end: None,
+            lag,
+            read_to_end: false,
+            done: false,
+        };
+        let source = |lags: &[Option<i64>]| SourceProgress {
+            name: "in".into(),
+            records: 7,
+            bytes: 0,
+            batches: 1,
+            failed: 0,
+            dead: 0,
+            partitions: lags.iter().copied().map(partition).collect(),
+        };
+        let mut progress = Progress {
+            sources: vec![source(&[None])],
+            stages: Vec::new(),
+            sinks: Vec::new(),
+            commits: 1,
+            committed_records: 5,
+            uncommitted_records: 2,
+            restarts: 0,
+            state: State::Running,
+        };
+        let plain = "7 in (0.00 M/s, 0.0 MB), 0 out, 0 errors, 5 committed";
+        assert_eq!(line(&progress, 0.0), plain);
+        progress.state = State::Paused;
+        progress.sources = vec![source(&[Some(1200), None]), source(&[Some(34)])];
+        assert_eq!(line(&progress, 0.0), format!("paused: {}, lag 1,234", plain.replacen("7", "14", 1)));
+        progress.state = State::Retrying;
+        assert!(line(&progress, 0.0).starts_with("retrying: 14 in "));
+    }
+
+    #[test]
     fn numbers_are_grouped_by_thousands() {
         let grouped = [0, 999, 1000, 1_234_567].map(grouped);
         assert_eq!(grouped, ["0", "999", "1,000", "1,234,567"]);

@@ -22,10 +22,17 @@ pub(crate) fn status(args: &Status, json: bool) -> anyhow::Result<Exit> {
         .map(|written| Named::new(written, args.tenant.as_deref()).map_err(wrong))
         .collect::<Result<_, _>>()?;
     let mut before = HashMap::new();
+    let mut ran = false;
     loop {
         let look = Instant::now();
         let Everyone { queries, silent } = everyone()?;
         let shown = Shown { args, json, queries: &queries, before: &before, look };
+        let runs = queries.iter().any(|found| shown.is_meant(&named, found) && !found.seen.has_ended());
+        if ran && !runs {
+            // Its process told how it ended, and has gone.
+            return Ok(Exit::Done);
+        }
+        ran = runs && args.watch;
         let mut screen = Vec::new();
         if args.watch && !json && std::io::stdout().is_terminal() {
             // To the top, and nothing of the last look stays.
@@ -39,8 +46,7 @@ pub(crate) fn status(args: &Status, json: bool) -> anyhow::Result<Exit> {
             report(&anyhow::anyhow!("process {pid}: {error}"), None, json);
             exit = Exit::Failed;
         }
-        let runs = queries.iter().any(|found| shown.is_meant(&named, found) && !found.seen.has_ended());
-        if !args.watch || !runs {
+        if !ran {
             return Ok(exit);
         }
         before = queries.into_iter().map(|found| (key(&found), (look, found.seen))).collect();
@@ -281,5 +287,17 @@ fn size(bytes: u64) -> String {
         1000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
         1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
         _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_are_short() {
+        let times = [0, 59_940, 60_000, 3_600_000, 90_061_000].map(|ms| time(Duration::from_millis(ms)));
+        assert_eq!(times, ["0.0 s", "59.9 s", "1 min 00 s", "1 h 00 min", "1 d 01 h"]);
+        assert_eq!([999, 1000, 1_500_000, 2_000_000_000].map(size), ["999 B", "1.0 kB", "1.5 MB", "2.0 GB"]);
     }
 }

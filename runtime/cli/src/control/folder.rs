@@ -21,7 +21,10 @@ pub(crate) enum FolderError {
     NoFolder { path: PathBuf },
     #[error("{} belongs to user {uid}: whoever it is could steer these queries, or invent some", path.display())]
     Foreign { path: PathBuf, uid: u32 },
-    #[error("{} can be written to by others (mode {mode:04o}): chmod go-w, or name another by WEIR_RUNTIME_DIR", path.display())]
+    #[error(
+        "{} can be written to by others (mode {mode:04o}): chmod go-w, or name another by WEIR_RUNTIME_DIR",
+        path.display()
+    )]
     Writable { path: PathBuf, mode: u32 },
     #[error("{} is in use by another process", path.display())]
     InUse { path: PathBuf },

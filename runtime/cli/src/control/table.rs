@@ -42,7 +42,8 @@ pub(crate) fn table<const N: usize>(
     Ok(())
 }
 
-/// Text that came from outside, so that it can neither break a line nor colour a terminal nor turn the reading direction.
+/// Text that came from outside, so that it can neither break a line nor colour a terminal nor turn the reading
+/// direction.
 pub(crate) fn clean(text: &str) -> String {
     let mut cleaned = String::new();
     for character in text.chars().take(NAME_CHARS_MAX) {
@@ -65,10 +66,11 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_they_have_to_be() {
-        let mut out = Vec::new();
+        let mut out = b"sinks\n".to_vec();
         let rows = [["a".to_owned(), "1,000".to_owned()], ["name".to_owned(), "7".to_owned()]];
         table(&mut out, [("SINK", Align::Left), ("N", Align::Right)], &rows).expect("a table");
         expect![[r#"
+            sinks
               SINK      N
               a     1,000
               name      7
