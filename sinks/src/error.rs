@@ -57,7 +57,7 @@ pub enum SinkError {
     #[error("the reader of the standard output is gone")]
     ReaderGone,
     /// Kafka refused, or did not answer.
-    #[error("cannot write to topic `{topic}`{}: {source}", partition.map_or(String::new(), |p| format!(", partition {p}")))]
+    #[error("cannot write to topic `{topic}`{}: {source}", of_partition(*partition))]
     Kafka {
         /// The topic. In a transaction it may be that of another sink, whose record was lost.
         topic: String,
@@ -176,4 +176,9 @@ impl SinkError {
             _ => SinkError::Stdout(source),
         }
     }
+}
+
+/// Which partition, where there is one to name.
+fn of_partition(partition: Option<i32>) -> String {
+    partition.map_or_else(String::new, |partition| format!(", partition {partition}"))
 }

@@ -14,6 +14,8 @@ use crate::process::{Launch, Process, tail};
 #[derive(Debug)]
 pub struct Weir {
     launch: Launch,
+    // What stands before its own arguments, where another program starts it.
+    prefix: Vec<std::ffi::OsString>,
 }
 
 impl Weir {
@@ -27,13 +29,26 @@ impl Weir {
         let program = weir_binary().unwrap_or_else(|missing| panic!("{missing}"));
         let launch = Launch { program, folder: folder.to_owned(), unset: vec!["WEIR_LOG".into()], ..Launch::default() };
         // Not in the home of whoever runs the tests.
-        Weir { launch }.env("WEIR_CODE_CACHE", folder.join("code-cache"))
+        Weir { launch, prefix: Vec::new() }.env("WEIR_CODE_CACHE", folder.join("code-cache"))
     }
 
     /// With this variable in its environment.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Weir {
         self.launch.set.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// With a disk of so many KiB mounted at this folder, which the command alone sees; a test looks into it through
+    /// [`WeirProcess::path`]. Needs util-linux, and a kernel that lets users have namespaces.
+    #[must_use]
+    pub fn with_disk(mut self, at: &Path, kib: u64) -> Weir {
+        let mount = r#"mount -t tmpfs -o "size=$2k" tmpfs "$1" && shift 2 && exec "$@""#;
+        let mut prefix: Vec<std::ffi::OsString> =
+            ["--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"].map(Into::into).into();
+        prefix.extend([at.into(), kib.to_string().into(), std::mem::take(&mut self.launch.program).into()]);
+        self.launch.program = "unshare".into();
+        self.prefix = prefix;
         self
     }
 
@@ -44,7 +59,8 @@ impl Weir {
     /// If it cannot be started.
     #[track_caller]
     pub fn run<S: AsRef<OsStr>>(mut self, args: &[S]) -> WeirProcess {
-        self.launch.args = args.iter().map(|argument| argument.as_ref().to_owned()).collect();
+        let args = args.iter().map(|argument| argument.as_ref().to_owned());
+        self.launch.args = self.prefix.drain(..).chain(args).collect();
         let logs = tempfile::tempdir().expect("a folder for what weir says");
         let process = Process::start(&self.launch, logs.path())
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", self.launch.program.display()));
@@ -63,6 +79,12 @@ impl WeirProcess {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Where a path that the process sees is found from here, also on a disk of its own.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        let inside = path.strip_prefix("/").unwrap_or(path);
+        PathBuf::from(format!("/proc/{}/root", self.id())).join(inside)
     }
 
     /// Whether it has not ended.

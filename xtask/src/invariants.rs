@@ -20,19 +20,19 @@ const RULES: [Rule; 7] = [
     Rule {
         package: "weir-batch",
         has: &["arrow"],
-        lacks: &["wasmtime", "tokio", "weir-abi", "weir-sandbox", "weir-sinks", "weir-query"],
+        lacks: &["wasmtime", "tokio", "rdkafka", "weir-abi", "weir-sandbox", "weir-sinks", "weir-query"],
         reason: "a batch is data: no I/O, no wasm",
     },
     Rule {
         package: "weir-sinks",
-        has: &["weir-batch", "tokio"],
+        has: &["weir-batch", "tokio", "rdkafka"],
         lacks: &["wasmtime", "weir-abi", "weir-sandbox", "weir-query"],
         reason: "a sink can be tested without an engine",
     },
     Rule {
         package: "weir-sandbox",
         has: &["wasmtime", "weir-abi", "weir-batch"],
-        lacks: &["weir-sinks", "weir-query", "weir-guest", "weir-hostile", "wat"],
+        lacks: &["rdkafka", "weir-sinks", "weir-query", "weir-guest", "weir-hostile", "wat"],
         reason: "what holds hostile code in check has no business with outputs; host and guest share the ABI's constants only",
     },
     Rule {

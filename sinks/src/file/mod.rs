@@ -6,6 +6,7 @@ mod part;
 
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -220,7 +221,11 @@ impl Inner {
         let numbering = Numbering::new(&self.config);
         let mut number = numbering.next()?.max(self.next_number);
         for mut finished in std::mem::take(&mut self.held) {
-            let (hidden, path) = (finished.keep().to_owned(), numbering.path(number));
+            // Whoever publishes them may be started in another folder.
+            let absolute = |path: &Path| {
+                std::path::absolute(path).map_err(|source| SinkError::file("tell the full path of", path, source))
+            };
+            let (hidden, path) = (absolute(finished.keep())?, absolute(&numbering.path(number))?);
             self.prepared.push((finished, Prepared { hidden, path, number }));
             number = number.saturating_add(1);
         }

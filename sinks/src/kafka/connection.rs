@@ -95,7 +95,8 @@ impl KafkaConnection {
             Some(mechanism) if !options::MECHANISMS.contains(&mechanism.as_str()) => {
                 refuse(format!("`sasl.mechanism` must be one of {names}"))
             }
-            None if self.options.get("security.protocol").is_some_and(|protocol| protocol.contains("sasl")) => {
+            // librdkafka does not mind upper case here.
+            None if self.options.get("security.protocol").is_some_and(|p| p.to_lowercase().contains("sasl")) => {
                 refuse(format!("`sasl.mechanism` is missing: set one of {names}"))
             }
             _ => Ok(()),
@@ -125,7 +126,7 @@ impl KafkaConnection {
     }
 
     /// The options for a client of either side; librdkafka passes over those that are not its side's. The caller adds
-    /// what its own settings say.
+    /// what its own settings say, and never prints what comes back: rdkafka's `Debug` shows private keys.
     pub fn client_config(&self) -> ClientConfig {
         self.client_config_for(KafkaSide::Both)
     }
@@ -138,6 +139,10 @@ impl KafkaConnection {
             if options::find(name).is_some_and(|option| option.side.concerns(side)) {
                 config.set(name, value);
             }
+        }
+        if !self.options.contains_key("sasl.mechanism") && !self.options.contains_key("sasl.mechanisms") {
+            // librdkafka's default is GSSAPI, which runs a command.
+            config.set("sasl.mechanisms", "PLAIN");
         }
         config.set("bootstrap.servers", &self.brokers);
         // Looking at a topic must not make it.

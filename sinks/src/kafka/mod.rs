@@ -3,15 +3,18 @@
 mod bytes;
 mod config;
 mod connection;
+mod deliveries;
 mod headers;
 mod layout;
 mod log;
+mod membership;
 mod options;
 mod problem;
 mod producer;
 mod sink;
 mod transaction;
 mod transaction_error;
+mod transaction_settings;
 
 pub use config::{KafkaCompression, KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue};
 pub use connection::{KafkaConnection, KafkaConnectionError};
@@ -19,5 +22,6 @@ pub use log::log_librdkafka;
 pub use options::{KafkaOption, KafkaSide};
 pub use problem::KafkaProblem;
 pub use sink::KafkaSink;
-pub use transaction::{KafkaTransactions, TransactionSettings};
+pub use transaction::KafkaTransactions;
 pub use transaction_error::TransactionError;
+pub use transaction_settings::TransactionSettings;

@@ -129,7 +129,7 @@ pub(super) fn nearest(name: &str) -> Option<&'static str> {
     ALLOWED
         .iter()
         .map(|option| (strsim::osa_distance(&lower, option.name), strsim::jaro_winkler(&lower, option.name), option))
-        .filter(|(distance, likeness, _)| *distance <= mistyped_max || *likeness >= 0.9)
+        .filter(|(distance, likeness, _)| *distance <= mistyped_max || *likeness >= 0.85)
         .min_by(|one, other| one.0.cmp(&other.0).then(other.1.total_cmp(&one.1)))
         .map(|(_, _, option)| option.name)
 }

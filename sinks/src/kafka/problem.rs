@@ -48,8 +48,8 @@ pub enum KafkaProblem {
     /// The transaction that the sink writes in failed before.
     #[error("its transaction failed before")]
     AfterError,
-    /// The sink was dropped while it wrote.
-    #[error("the sink was dropped while it wrote")]
+    /// A sink failed or was dropped before all of its records were written.
+    #[error("a sink failed or was dropped before all of its records were written")]
     Abandoned,
     /// No client can be made of these settings.
     #[error("librdkafka does not take the settings: {0}")]

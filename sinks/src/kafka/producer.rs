@@ -1,19 +1,16 @@
 //! One producer of librdkafka's, with what became of its records.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::Message;
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
 
-use super::connection::brief;
+use super::deliveries::{Deliveries, Failure};
 use super::options::KafkaSide;
-use super::{KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem, log_librdkafka};
+use super::{KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem};
 
 /// A record on its way out. librdkafka copies it.
 pub(super) type Record<'a> = BaseRecord<'a, [u8], [u8]>;
@@ -34,68 +31,6 @@ pub(super) struct ProducerSettings {
     pub(super) delivery_timeout: Option<Duration>,
     /// The transactional id, and how long the broker lets a transaction be open.
     pub(super) transactional: Option<(String, Duration)>,
-}
-
-/// A record that will never arrive.
-#[derive(Clone, Debug)]
-pub(super) struct Failure {
-    pub(super) topic: String,
-    /// None for one that had not been given one.
-    pub(super) partition: Option<i32>,
-    pub(super) code: Code,
-}
-
-/// Hears of every delivery. Shared with librdkafka's wrapper, which calls it from within `poll`.
-#[derive(Debug, Default)]
-pub(super) struct Deliveries {
-    // The first that failed; every later one may be its consequence.
-    first_failure: Mutex<Option<Failure>>,
-    failed: AtomicBool,
-    reported: AtomicU64,
-    // While records are thrown away on purpose, that they were is no failure.
-    purging: AtomicBool,
-    // What the last connection met with, for an opening that fails.
-    last_error: Mutex<Option<(Code, String)>>,
-}
-
-impl Deliveries {
-    fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-        // Every change is one assignment: a panic elsewhere leaves nothing half done.
-        mutex.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ClientContext for Deliveries {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log_librdkafka(level, facility, line);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        log_librdkafka(RDKafkaLogLevel::Warning, "ERROR", reason);
-        // That all brokers are down follows from an error that said more.
-        if let Some(code) = error.rdkafka_error_code().filter(|code| *code != Code::AllBrokersDown) {
-            *Deliveries::lock(&self.last_error) = Some((code, brief(reason)));
-        }
-    }
-}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        self.reported.fetch_add(1, Ordering::Relaxed);
-        let Err((error, record)) = result else { return };
-        if self.purging.load(Ordering::Acquire) {
-            return;
-        }
-        let mut first = Deliveries::lock(&self.first_failure);
-        if first.is_none() {
-            let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
-            let partition = Some(record.partition()).filter(|partition| *partition >= 0);
-            *first = Some(Failure { topic: record.topic().to_owned(), partition, code });
-        }
-        self.failed.store(true, Ordering::Release);
-    }
 }
 
 /// An idempotent producer. All of its methods may block, except [`Producer::is_idle`].

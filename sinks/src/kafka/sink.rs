@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use weir_batch::{Batch, Schema};
 
 use super::layout::Layout;
+use super::membership::Membership;
 use super::producer::{Producer, ProducerSettings};
-use super::transaction::Membership;
 use super::{KafkaProblem, KafkaSinkConfig};
 use crate::blocking::off_thread;
 use crate::memory::check_schema;
@@ -22,8 +22,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// Writes records to a Kafka topic, one message each, through an idempotent producer.
 ///
 /// `write` hands records to librdkafka's queue and waits where that is full. `flush` waits until all in-sync replicas
-/// have acknowledged every record, which takes `linger.ms` at least and `delivery_timeout` at most. Order is kept within
-/// a partition. The first record that is lost fails the sink: what is still in its queue is thrown away.
+/// have acknowledged every record, which takes `linger.ms` at least and `delivery_timeout` at most. Order is kept
+/// within a partition. The first record that is lost fails the sink: what is still in its queue is thrown away.
 ///
 /// Dropped without `close`, the sink throws its queue away; records that are on the wire at that moment may still
 /// arrive. A producer without transactions cannot take back what was acknowledged either, so that a reader may see part

@@ -13,11 +13,10 @@ use weir_batch::Schema;
 
 use super::config::check_timeout;
 use super::layout::Layout;
+use super::membership::Membership;
 use super::producer::{Producer, ProducerSettings};
 use super::transaction_error::Moment;
-use super::{
-    KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem, KafkaSink, KafkaSinkConfig, TransactionError,
-};
+use super::{KafkaConnection, KafkaProblem, KafkaSink, KafkaSinkConfig, TransactionError, TransactionSettings};
 use crate::SinkError;
 use crate::blocking::off_thread;
 
@@ -25,37 +24,6 @@ use crate::blocking::off_thread;
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 /// How long a failed transaction is tried to be aborted, so that readers need not wait for it to time out.
 const COURTESY: Duration = Duration::from_secs(5);
-
-/// What holds for all sinks that write in the same transactions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TransactionSettings {
-    /// How long a transaction may be open before the broker aborts it. The broker has a limit of its own
-    /// (`transaction.max.timeout.ms`, 15 minutes unless it was changed).
-    pub timeout: Duration,
-    /// How long the opening waits for older transactions to be ended.
-    pub open_timeout: Duration,
-    /// How long a commit or an abort is tried.
-    pub commit_timeout: Duration,
-    /// Which partition a record goes to; librdkafka has one partitioner a producer.
-    pub partitioner: KafkaPartitioner,
-    /// How batches of records are compressed.
-    pub compression: KafkaCompression,
-    /// How long a record may take to be delivered; at most `timeout`.
-    pub delivery_timeout: Option<Duration>,
-}
-
-impl Default for TransactionSettings {
-    fn default() -> TransactionSettings {
-        TransactionSettings {
-            timeout: Duration::from_secs(60),
-            open_timeout: Duration::from_secs(30),
-            commit_timeout: Duration::from_secs(60),
-            partitioner: KafkaPartitioner::default(),
-            compression: KafkaCompression::default(),
-            delivery_timeout: None,
-        }
-    }
-}
 
 /// The transactions of one query: one producer, shared by its sinks and its dead letters. A clone is the same
 /// transactions.
@@ -80,19 +48,19 @@ pub struct KafkaTransactions {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    producer: Producer,
+pub(super) struct Shared {
+    pub(super) producer: Producer,
     connection: KafkaConnection,
     settings: TransactionSettings,
     // Read by writers while they write, so that no commit comes between the rows of a batch.
-    state: RwLock<State>,
+    pub(super) state: RwLock<State>,
     // Whether a row was written since the transaction began.
-    written: AtomicBool,
+    pub(super) written: AtomicBool,
     // Nobody stops what waits here: the steps have time-outs.
     never: AtomicBool,
 }
 
-enum State {
+pub(super) enum State {
     Idle,
     Open(Arc<Transaction>),
     Failed,
@@ -100,9 +68,9 @@ enum State {
 
 /// One transaction from its begin to its end.
 #[derive(Default)]
-struct Transaction {
+pub(super) struct Transaction {
     // A sink wrote some rows of a batch but not all, or is gone: it must not be committed.
-    torn: AtomicBool,
+    pub(super) torn: AtomicBool,
 }
 
 impl KafkaTransactions {
@@ -159,7 +127,7 @@ impl KafkaTransactions {
         let membership = off_thread(move || {
             let checked = shared.producer.check_topic(&config.topic, config.open_timeout);
             checked.map_err(|source| SinkError::Kafka { topic: config.topic.clone(), partition: None, source })?;
-            Ok(Membership { shared, transaction: None })
+            Ok(Membership::new(shared))
         });
         Ok(KafkaSink::in_transaction(layout, schema, membership.await?))
     }
@@ -276,7 +244,7 @@ impl Shared {
     }
 
     /// Takes part in the open transaction, or begins one.
-    fn enter(&self) -> Result<(RwLockReadGuard<'_, State>, Arc<Transaction>), TransactionError> {
+    pub(super) fn enter(&self) -> Result<(RwLockReadGuard<'_, State>, Arc<Transaction>), TransactionError> {
         let guard = self.state.read().unwrap_or_else(PoisonError::into_inner);
         if let State::Open(transaction) = &*guard {
             let transaction = Arc::clone(transaction);
@@ -349,7 +317,7 @@ impl Shared {
     ) -> Result<(), TransactionError> {
         self.producer.await_deliveries(&self.never).map_err(TransactionError::lost)?;
         if matches!(state, State::Open(transaction) if transaction.torn.load(Ordering::Acquire)) {
-            return Err(TransactionError::Aborted { source: KafkaProblem::AfterError });
+            return Err(TransactionError::Aborted { source: KafkaProblem::Abandoned });
         }
         for (positions, group) in offsets {
             retried(self.settings.commit_timeout, |left| {
@@ -385,83 +353,5 @@ impl Shared {
     fn give_up(&self) {
         self.producer.in_transaction.store(false, Ordering::Release);
         self.try_abort(COURTESY).unwrap_or_default();
-    }
-}
-
-/// A sink's part in the transactions.
-pub(super) struct Membership {
-    shared: Arc<Shared>,
-    // The transaction that the sink last wrote in, ended or not.
-    transaction: Option<Arc<Transaction>>,
-}
-
-/// A write under way. Unless it says that all was written, the transaction is torn.
-pub(super) struct Writing<'a> {
-    shared: &'a Shared,
-    _no_commit: RwLockReadGuard<'a, State>,
-    transaction: Arc<Transaction>,
-    whole: bool,
-}
-
-impl Membership {
-    pub(super) fn producer(&self) -> &Producer {
-        &self.shared.producer
-    }
-
-    /// Begins to write, in a new transaction if none is open.
-    pub(super) fn enter(&mut self) -> Result<Writing<'_>, KafkaProblem> {
-        let (guard, transaction) = self.shared.enter().map_err(|error| match error {
-            TransactionError::Aborted { source } | TransactionError::Fatal { source, .. } => source,
-            TransactionError::Fenced { .. } => KafkaProblem::Fenced(rdkafka::error::RDKafkaErrorCode::Fenced),
-            _ => KafkaProblem::AfterError,
-        })?;
-        if transaction.torn.load(Ordering::Acquire) {
-            return Err(KafkaProblem::AfterError);
-        }
-        self.transaction = Some(Arc::clone(&transaction));
-        self.shared.written.store(true, Ordering::Release);
-        Ok(Writing { shared: &self.shared, _no_commit: guard, transaction, whole: false })
-    }
-
-    /// Fails where the transactions failed.
-    pub(super) fn check(&self) -> Result<(), KafkaProblem> {
-        let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
-        match &*state {
-            State::Failed => Err(KafkaProblem::AfterError),
-            State::Open(transaction) if transaction.torn.load(Ordering::Acquire) => Err(KafkaProblem::AfterError),
-            State::Open(_) | State::Idle => Ok(()),
-        }
-    }
-
-    /// Ends in good order: what was written may be committed.
-    pub(super) fn leave(mut self) {
-        self.transaction = None;
-    }
-}
-
-impl Drop for Membership {
-    fn drop(&mut self) {
-        // If that transaction has ended, this changes nothing.
-        if let Some(transaction) = &self.transaction {
-            transaction.torn.store(true, Ordering::Release);
-        }
-    }
-}
-
-impl Writing<'_> {
-    pub(super) fn producer(&self) -> &Producer {
-        &self.shared.producer
-    }
-
-    pub(super) fn all_written(mut self) {
-        self.whole = true;
-    }
-}
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        if !self.whole {
-            self.transaction.torn.store(true, Ordering::Release);
-        }
     }
 }

@@ -68,7 +68,8 @@ async fn a_dead_letter_says_what_failed_where_and_why_and_keeps_the_record() {
             "name": "record_500",
             "value": 750.0
           },
-          "tenant": "default"
+          "tenant": "default",
+          "timestamp_us": 1640995700000000
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&letter).expect("JSON"));
 }

@@ -147,7 +147,14 @@ mod tests {
                 {\"name\":null,\"delay\":-1}
                 {\"name\":\"\",\"delay\":7}"#]],
         );
-        check(Format::Csv, expect![[r#""#]]);
+        check(
+            Format::Csv,
+            expect![[r#"
+            SEA,61
+            \"a \"\"b\"\", c\nd\",5
+            ,-1
+            ,7"#]],
+        );
     }
 
     #[test]

@@ -136,7 +136,9 @@ impl Chain {
                     continue;
                 }
             };
-            self.wait_for_held(reached.get(source).map_or(&[], Vec::as_slice), &mut next_commit).await?;
+            if !read.batch.is_empty() {
+                self.wait_for_held(reached.get(source).map_or(&[], Vec::as_slice), &mut next_commit).await?;
+            }
             self.take_in(source, read).await?;
             // Under load a batch is always waiting, so that the time-out above never comes.
             self.commit_on_time(&mut next_commit).await?;

@@ -49,6 +49,7 @@ impl Opened {
         }
         // Before any source looks for its positions: what an older run left open is aborted by this.
         let transactions = open_transactions(plan).await?;
+        let dead_letters = open_dead_letters(plan, kept.as_ref(), transactions.as_ref()).await?;
         let mut sinks = Vec::with_capacity(plan.sinks.len());
         for sink in &plan.sinks {
             sinks.push(match given.remove(&*sink.name) {
@@ -56,7 +57,6 @@ impl Opened {
                 None => open_sink(sink, &plan.folders, kept.as_ref(), transactions.as_ref()).await?,
             });
         }
-        let dead_letters = open_dead_letters(plan, kept.as_ref(), transactions.as_ref()).await?;
         let (mut sources, mut positions, mut keepers) = (Vec::new(), Vec::new(), Vec::new());
         for source in &plan.sources {
             let named = |error| BuildError::Source { name: source.name.to_string(), source: error };

@@ -1,6 +1,6 @@
 //! Files as a source: one after the other, each a partition.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -88,12 +88,17 @@ struct Files {
     skip: i64,
 }
 
+/// The file's name in positions: the same from whichever folder the query is run.
+fn origin_of(path: &Path) -> Arc<str> {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into()
+}
+
 impl Files {
     /// Goes to where an earlier run stood. A file that was read to its end is not opened again.
     fn seek(&mut self, positions: &Positions) -> Result<(), SourceError> {
         for (partition, _) in positions.iter() {
             let path = usize::try_from(partition.number).ok().and_then(|number| self.paths.get(number));
-            let now = path.map(|path| path.to_string_lossy());
+            let now = path.map(|path| origin_of(path));
             if now.as_deref() != Some(&*partition.origin) {
                 let found = now.map_or_else(|| "not in the list any more".to_owned(), |now| format!("{now} now"));
                 return Err(SourceError::Moved { kept: partition.clone(), found });
@@ -117,8 +122,8 @@ impl Files {
     }
 
     fn partition_of(&self, index: usize) -> Partition {
-        let origin = self.paths.get(index).map(|path| path.to_string_lossy()).unwrap_or_default();
-        Partition { origin: origin.as_ref().into(), number: i32::try_from(index).unwrap_or(i32::MAX) }
+        let origin = self.paths.get(index).map(|path| origin_of(path)).unwrap_or_default();
+        Partition { origin, number: i32::try_from(index).unwrap_or(i32::MAX) }
     }
 
     fn next(&mut self) -> Result<Option<SourceBatch>, SourceError> {

@@ -67,9 +67,9 @@ fn exactly_once() {
     check_edit(
         r#""at_least_once""#,
         r#""exactly_once""#,
-        &expect![
-            "late.toml:29: delivery.guarantee: `exactly_once` is not supported for these sources and sinks: their positions and their output cannot be committed in one step; use `at_least_once`, under which a crash can repeat records but loses none"
-        ],
+        &expect![[r#"
+            late.toml:20: sinks.table: `exactly_once` is impossible here: the standard output cannot take back what it has shown; write to a file or a topic, or promise `at_least_once`
+            late.toml:29: delivery.guarantee: `exactly_once` needs a place for the manifest of its files; add for example `state = "state/late"`, a folder of the query's own"#]],
     );
 }
 
@@ -206,8 +206,9 @@ guarantee = "exactly_once"
             late.toml:15: stages.late.input: there is no source or stage `flihgts`; did you mean `flights`?
             late.toml:19: stages.gone.module: there is no file `gone.wasm`; paths are taken from the query file's folder
             late.toml:21: stages.gone.on_error: there is nowhere for dead letters to go; add `[dead_letters]` with `path = "dead/letters.jsonl"`
+            late.toml:23: sinks.table: `exactly_once` is impossible here: the standard output cannot take back what it has shown; write to a file or a topic, or promise `at_least_once`
             late.toml:25: sinks.table.rows_max: expected an integer, found a string
             late.toml:29: sinks.archive.path: the suffix of `late.xlsx` does not tell the format; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`, `bincode`
-            late.toml:32: delivery.guarantee: `exactly_once` is not supported for these sources and sinks: their positions and their output cannot be committed in one step; use `at_least_once`, under which a crash can repeat records but loses none"#]],
+            late.toml:32: delivery.guarantee: `exactly_once` needs a place for the manifest of its files; add for example `state = "state/late"`, a folder of the query's own"#]],
     );
 }

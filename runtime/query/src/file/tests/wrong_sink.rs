@@ -19,7 +19,7 @@ fn a_key_of_another_kind_of_sink() {
         "rows_max = 10",
         "rotate_bytes_max = 10",
         &expect![
-            "late.toml:22: sinks.table.rotate_bytes_max: a stdout sink has no such key; its keys are `kind`, `input`, `queue_batches_max`, `format`, `rows_max`"
+            "late.toml:22: sinks.table.rotate_bytes_max: a stdout sink has no such key; its keys are `kind`, `input`, `on_error`, `retry`, `queue_batches_max`, `format`, `rows_max`"
         ],
     );
 }

@@ -203,7 +203,7 @@ input = ["seed", "bids"]
             late.toml:12: sources.bids.seed: a nexmark source has no such key; its keys are `kind`, `on_error`, `stream`, `events`
             late.toml:14: sources.old-name.kind: missing; use one of `file`, `generator`, `nexmark`
             late.toml:14: sources.old-name: feeds no stage and no sink; add `old-name` to the `input` of a stage or sink, or remove the source
-            late.toml:19: sinks.count.format: a count sink has no such key; its keys are `kind`, `input`, `queue_batches_max`"#]],
+            late.toml:19: sinks.count.format: a count sink has no such key; its keys are `kind`, `input`, `on_error`, `retry`, `queue_batches_max`"#]],
     );
 }
 

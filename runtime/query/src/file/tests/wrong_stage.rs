@@ -253,7 +253,7 @@ fn an_error_policy_that_is_none() {
         r#"on_error = "skip""#,
         r#"on_error = "ignore""#,
         &expect![
-            "late.toml:15: stages.late.on_error: `ignore` is not known here; use one of `fail`, `skip`, `dead_letter`"
+            "late.toml:15: stages.late.on_error: `ignore` is not known here; use one of `fail`, `skip`, `dead_letter`, `retry`"
         ],
     );
 }

@@ -1,0 +1,115 @@
+//! State that was damaged, is in use, or is another query's.
+
+use std::fs;
+
+use weir_query::{BuildError, Manifest, Plan, Query};
+use weir_sandbox::{Engine, EngineConfig};
+
+use crate::support::{EXACTLY_ONCE, assert_once, input, query, run_to, run_to_end, start, written};
+
+fn build(engine: &Engine, folder: &std::path::Path) -> Result<Query, BuildError> {
+    let plan = Plan::load(folder.join("numbers.toml")).expect("a plan");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(Query::build(plan, engine))
+}
+
+#[test]
+fn a_manifest_that_is_torn_at_any_byte_is_refused_by_name_and_nothing_is_read_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    input(folder.path(), 2_000);
+    query(folder.path(), EXACTLY_ONCE);
+    run_to_end(folder.path());
+    let path = folder.path().join("state/manifest");
+    let whole = fs::read(&path).expect("the manifest");
+    let engine = Engine::new(&EngineConfig::default()).expect("an engine");
+    // Without the stage, whose compilation would take most of the time.
+    let text = fs::read_to_string(folder.path().join("numbers.toml")).expect("the query");
+    let (before, stage) = text.split_once("[[stages]]").expect("a stage");
+    let after = stage.split_once("[sinks").expect("a sink").1;
+    fs::write(folder.path().join("numbers.toml"), format!("{before}[sinks{after}")).expect("the query");
+    for length in 0..whole.len() {
+        fs::write(&path, &whole[..length]).expect("a torn manifest");
+        let error = build(&engine, folder.path()).err().unwrap_or_else(|| panic!("cut to {length} bytes, it was used"));
+        let said = error.to_string();
+        assert!(matches!(error, BuildError::State(_)), "{said}");
+        assert!(said.contains("state/manifest cannot be used") && said.contains("remove the folder"), "{said}");
+    }
+    assert_once(&written(folder.path()), 2_000);
+    fs::write(folder.path().join("numbers.toml"), text).expect("the query");
+    fs::write(&path, &whole).expect("the whole manifest");
+    run_to_end(folder.path());
+    assert_once(&written(folder.path()), 2_000);
+}
+
+#[test]
+fn a_manifest_that_was_being_written_is_of_no_account_however_much_of_it_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    input(folder.path(), 20_000);
+    query(folder.path(), EXACTLY_ONCE);
+    run_to(folder.path(), "manifest.written:2");
+    let (path, beside) = (folder.path().join("state/manifest"), folder.path().join("state/manifest.new"));
+    let (last, next) = (fs::read(&path).expect("the manifest"), fs::read(&beside).expect("the next one"));
+    assert_ne!(last, next);
+    let engine = Engine::new(&EngineConfig::default()).expect("an engine");
+    for length in (0..next.len()).step_by(7) {
+        fs::write(&beside, &next[..length]).expect("a torn manifest");
+        build(&engine, folder.path()).map(drop).unwrap_or_else(|error| panic!("{length} bytes: {error}"));
+        assert_eq!(fs::read(&path).expect("the manifest"), last);
+    }
+    run_to_end(folder.path());
+    assert_once(&written(folder.path()), 20_000);
+}
+
+#[test]
+fn a_state_folder_is_of_one_run_and_of_one_query() {
+    let folder = tempfile::tempdir().expect("a folder");
+    input(folder.path(), 1_000_000);
+    query(folder.path(), EXACTLY_ONCE);
+    let mut first = start(folder.path());
+    weir_tests::wait_until("the first run commits", crate::support::PATIENCE, || {
+        folder.path().join("state/manifest").exists()
+    });
+    let mut second = start(folder.path());
+    assert_eq!(second.wait(crate::support::PATIENCE).code(), Some(2), "{}", second.stderr());
+    assert!(second.stderr().contains("is in use: this query is running already"), "{}", second.stderr());
+    first.kill_9();
+
+    let text = fs::read_to_string(folder.path().join("numbers.toml")).expect("the query");
+    fs::write(folder.path().join("numbers.toml"), text.replace("\"numbers\"", "\"other\"")).expect("the query");
+    let mut other = start(folder.path());
+    assert_eq!(other.wait(crate::support::PATIENCE).code(), Some(2), "{}", other.stderr());
+    assert!(other.stderr().contains("is of query `numbers` of tenant `default`"), "{}", other.stderr());
+}
+
+#[test]
+fn a_finished_query_that_is_run_again_does_nothing_and_one_with_more_input_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    input(folder.path(), 5_000);
+    query(folder.path(), EXACTLY_ONCE);
+    run_to_end(folder.path());
+    let again = run_to_end(folder.path());
+    assert_eq!(again["committed_records"], 0, "{again}");
+    assert_eq!(crate::support::counted(&again), 5_000);
+    assert_once(&written(folder.path()), 5_000);
+
+    // A second file in the list is new; the first one is not opened again.
+    fs::rename(folder.path().join("in.csv"), folder.path().join("first.csv")).expect("the first file");
+    let rest: String = (5_000..6_000).map(|id| format!("{id}\n")).collect();
+    fs::write(folder.path().join("in.csv"), format!("id\n{rest}")).expect("the second file");
+    let text = fs::read_to_string(folder.path().join("numbers.toml")).expect("the query");
+    let moved = text.replace("path = \"in.csv\"", "paths = [\"first.csv\", \"in.csv\"]");
+    fs::write(folder.path().join("numbers.toml"), &moved).expect("the query");
+    let mut refused = start(folder.path());
+    assert_eq!(refused.wait(crate::support::PATIENCE).code(), Some(2), "{}", refused.stderr());
+    assert!(refused.stderr().contains("positions were kept for"), "{}", refused.stderr());
+
+    fs::rename(folder.path().join("in.csv"), folder.path().join("second.csv")).expect("the second file");
+    fs::rename(folder.path().join("first.csv"), folder.path().join("in.csv")).expect("the first file");
+    let more = text.replace("path = \"in.csv\"", "paths = [\"in.csv\", \"second.csv\"]");
+    fs::write(folder.path().join("numbers.toml"), more).expect("the query");
+    let summary = run_to_end(folder.path());
+    assert_eq!(summary["committed_records"], 1_000, "{summary}");
+    assert_once(&written(folder.path()), 6_000);
+    let manifest = Manifest::load(&folder.path().join("state")).expect("a state").expect("a manifest");
+    assert_eq!(manifest.records, 6_000);
+}

@@ -1,0 +1,7 @@
+//! What is promised about every record, kept through crashes, full disks and failures.
+
+mod crashes;
+mod damage;
+mod disk;
+mod modes;
+mod support;
