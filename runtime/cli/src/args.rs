@@ -1,16 +1,18 @@
 //! What the command line takes.
 
+pub(crate) mod control;
+pub(crate) mod dead_letters;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-use crate::control;
-
 /// Runs tenants' WebAssembly functions over streams of records.
 ///
 /// Exit codes: 0 done (also when drained after ctrl-C, or when the reader of standard output went away); 1 a query
-/// failed while it ran, is not running, or did not do in time what it was told, or an attack was not withstood; 2 the command line, a query or limits file, a module or an input
-/// is wrong, and nothing ran; 130 a second ctrl-C ended it at once.
+/// failed while it ran, is not running, or did not do in time what it was told, or an attack was not withstood; 2 the
+/// command line, a query or limits file, a module or an input is wrong, and nothing ran; 130 a second ctrl-C ended it at
+/// once.
 ///
 /// Modules are compiled by a process of their own, and what came of it is kept in the folder that WEIR_CODE_CACHE names
 /// (`none` keeps nothing), by default weir/code in the user's cache folder. WEIR_LOG chooses what is logged.
@@ -32,13 +34,13 @@ pub(crate) enum Command {
     /// Run query files until their input ends or ctrl-C.
     Run(Run),
     /// Say what running queries do, or where a stopped one would go on.
-    Status(control::args::Status),
+    Status(control::Status),
     /// Let running queries read no more, until `resume`.
-    Pause(control::args::Steer),
+    Pause(control::Steer),
     /// Let paused queries go on.
-    Resume(control::args::Steer),
+    Resume(control::Steer),
     /// Let running queries finish what they have read, commit and end.
-    Stop(control::args::Steer),
+    Stop(control::Steer),
     /// Check query files, and say what they would do.
     Check(Check),
     /// Print the schema of a file, as a query file declares it.
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Run one function of a module over a file, and print rows, metrics, errors, fuel and time.
     Try(Try),
+    /// List, show and replay the records that a query could not deal with.
+    DeadLetters(dead_letters::DeadLetters),
     /// Make a guest crate that builds and passes its own test.
     New(New),
     /// Attack this program with hostile modules, under your limits and on this machine, and report what became of each.

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Schema(schema) => command::schema::schema(&schema, args.json),
         Command::Inspect(inspect) => command::inspect::inspect(&inspect, args.json),
         Command::Try(try_out) => command::try_out::try_out(&try_out, args.json),
+        Command::DeadLetters(letters) => command::dead_letters::dead_letters(&letters, args.json),
         Command::New(new) => command::new::new(&new, args.json),
         Command::Redteam(redteam) => command::redteam::redteam(&redteam, args.json),
     };

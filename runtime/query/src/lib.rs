@@ -46,12 +46,17 @@
 //! A commit makes dead letters durable, then every sink, and only then counts: metrics, and the records committed.
 
 mod file;
+mod letters;
 mod run;
 mod source;
 
 pub use file::{
     Batching, Delivery, Denied, ErrorPolicy, Folders, Guarantee, LimitsFile, NexmarkStream, Node, Plan, Problem,
     QueryFileError, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan, TenantLimits,
+};
+pub use letters::{
+    Entry, Header, Letter, LetterFilter, LetterLines, LettersPlan, NotReplayed, OtherVersion, Replay, ReplayError,
+    Replayed, Replaying,
 };
 pub use run::{
     BuildError, Cause, DeadLetterError, Ending, Manifest, ManifestError, MetricRegistry, NextNumber, PartitionPosition,

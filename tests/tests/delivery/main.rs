@@ -4,4 +4,5 @@ mod crashes;
 mod damage;
 mod disk;
 mod modes;
+mod replay;
 mod support;

@@ -19,7 +19,7 @@ use arrow::array::{Array, RecordBatch, RecordBatchOptions};
 use super::csv_values::ColumnBuilder;
 use super::encoder::{ByteCounter, CountingWriter};
 use super::error::brief;
-use super::narrow::decoded_columns;
+use super::narrow::{decoded_columns, null_message};
 use super::projection::Projection;
 use super::{Decoded, Decoder, Encoder, Format, FormatError};
 use crate::{Batch, DataType, Field, Schema};
@@ -317,6 +317,28 @@ fn push(column: &mut ColumnBuilder, value: Value<'_>) -> Result<(), FormatError>
         (ColumnBuilder::Binary(builder), Value::Binary(value)) => builder.append_value(value),
         (ColumnBuilder::Timestamp(builder), Value::Timestamp(value)) => builder.append_value(value),
         (_, value) => return Err(corrupt(format!("a value of another type than its field: {value:?}"))),
+    }
+    Ok(())
+}
+
+/// Appends the values of one record that stands alone; where that fails, those of some of its first fields.
+pub(super) fn push_record(bytes: &[u8], schema: &Schema, columns: &mut [ColumnBuilder]) -> Result<(), String> {
+    let (frame, used) = ::bincode::borrow_decode_from_slice(bytes, limited()).map_err(|error| brief(&error))?;
+    let Frame::Record(values) = frame else { return Err("the value is a frame of a file, and no record".to_owned()) };
+    if used != bytes.len() {
+        return Err("the value holds more than one record".to_owned());
+    }
+    if values.len() != columns.len() {
+        return Err(format!("{} values where {} fields are declared", values.len(), columns.len()));
+    }
+    for ((field, column), value) in schema.fields().iter().zip(columns).zip(values) {
+        if value == Value::Null && !field.nullable {
+            return Err(null_message(&field.name));
+        }
+        push(column, value).map_err(|error| match error {
+            FormatError::Corrupt { reason, .. } => format!("field `{}`: {reason}", field.name),
+            error => brief(&error),
+        })?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use arrow::array::cast::AsArray;
 use arrow::array::types::{
     ArrowPrimitiveType, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
-use arrow::array::{ArrayRef, BinaryBuilder, BooleanBuilder, PrimitiveBuilder, StringBuilder};
+use arrow::array::{ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, PrimitiveBuilder, StringBuilder};
 use arrow::datatypes::{DataType as ArrowType, TimeUnit};
 
 use super::json_values::write_f64;
@@ -76,6 +76,21 @@ impl ColumnBuilder {
             }
         }
         Ok(())
+    }
+
+    /// How many values it has.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            ColumnBuilder::Bool(builder) => builder.len(),
+            ColumnBuilder::I8(builder) => builder.len(),
+            ColumnBuilder::I16(builder) => builder.len(),
+            ColumnBuilder::I32(builder) => builder.len(),
+            ColumnBuilder::I64(builder) => builder.len(),
+            ColumnBuilder::F64(builder) => builder.len(),
+            ColumnBuilder::Utf8(builder) => builder.len(),
+            ColumnBuilder::Binary(builder) => builder.len(),
+            ColumnBuilder::Timestamp(builder) => builder.len(),
+        }
     }
 
     pub(super) fn push_null(&mut self) {

@@ -93,7 +93,7 @@ impl Decoder for JsonLinesDecoder {
     }
 }
 
-fn arrow_decoder(schema: &SchemaRef, rows: usize) -> Result<ArrowDecoder, FormatError> {
+pub(super) fn arrow_decoder(schema: &SchemaRef, rows: usize) -> Result<ArrowDecoder, FormatError> {
     // One row of room more than is asked for: the decoder stops taking bytes when it is full.
     ReaderBuilder::new(Arc::clone(schema))
         .with_batch_size(rows + 1)
@@ -103,7 +103,7 @@ fn arrow_decoder(schema: &SchemaRef, rows: usize) -> Result<ArrowDecoder, Format
 }
 
 /// Decodes lines, each of which must be exactly one record.
-fn decode(decoder: &mut ArrowDecoder, bytes: &[u8], spans: &[Span]) -> Result<Option<RecordBatch>, String> {
+pub(super) fn decode(decoder: &mut ArrowDecoder, bytes: &[u8], spans: &[Span]) -> Result<Option<RecordBatch>, String> {
     for (index, span) in spans.iter().enumerate() {
         if let Some(fault) = span.fault {
             return Err(fault.message());
@@ -118,7 +118,7 @@ fn decode(decoder: &mut ArrowDecoder, bytes: &[u8], spans: &[Span]) -> Result<Op
 }
 
 /// Says what is wrong with a line that did not decode, plainer than Arrow does where that is possible.
-fn explain(line: &[u8], schema: &Schema, otherwise: String) -> String {
+pub(super) fn explain(line: &[u8], schema: &Schema, otherwise: String) -> String {
     let text = match std::str::from_utf8(line) {
         Ok(text) => text,
         Err(error) => return format!("not UTF-8 from byte {} of the line on", error.valid_up_to()),

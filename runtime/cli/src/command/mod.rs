@@ -1,6 +1,10 @@
 //! One file a command.
 
 pub(crate) mod check;
+pub(crate) mod dead_letters;
+mod dead_letters_replay;
+mod dead_letters_show;
+mod dead_letters_text;
 mod files;
 pub(crate) mod inspect;
 mod named;

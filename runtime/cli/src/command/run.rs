@@ -158,7 +158,7 @@ async fn run_all(queries: Vec<(Name, Query)>, board: &Board, screen: &Screen, qu
     exit
 }
 
-fn tell(summary: &Summary, name: Option<&Name>, quiet: bool, json: bool) {
+pub(super) fn tell(summary: &Summary, name: Option<&Name>, quiet: bool, json: bool) {
     if json {
         say(named(name, json!({ "summary": summary })));
     } else if !quiet {
@@ -167,18 +167,18 @@ fn tell(summary: &Summary, name: Option<&Name>, quiet: bool, json: bool) {
 }
 
 /// SIGINT and SIGTERM, caught since this was made.
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Signals> {
+    pub(super) fn new() -> std::io::Result<Signals> {
         Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
     /// The first signal drains the queries; a second ends the process at once.
-    async fn stop(mut self, queries: Vec<QueryHandle>, socket: Option<Arc<SocketFile>>) {
+    pub(super) async fn stop(mut self, queries: Vec<QueryHandle>, socket: Option<Arc<SocketFile>>) {
         let mut asked = false;
         loop {
             tokio::select! {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use weir_query::{Manifest, Positions};
 
 use super::named::{Named, State};
-use crate::control::args::Status;
+use crate::args::control::Status;
 use crate::control::{Align, Everyone, Found, Seen, clean, everyone, table};
 use crate::exit::{Exit, report, wrong};
 use crate::live::grouped;
@@ -162,7 +162,7 @@ impl Shown<'_> {
             grouped(progress.uncommitted_records),
             if seen.commit_ms.is_none() { " (it commits when it ends)" } else { "" },
         )?;
-        let again = if progress.restarts > 0 { ": what was read again is counted again, but as committed" } else { "" };
+        let again = if progress.restarts > 0 { ": what was read again is counted again" } else { "" };
         writeln!(out, "  restarts {}{again}", progress.restarts)?;
         let sinks: Vec<_> = (progress.sinks.iter())
             .map(|sink| [clean(&sink.name), grouped(sink.records), size(sink.bytes), grouped(sink.files)])

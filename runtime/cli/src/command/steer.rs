@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::named::Named;
-use crate::control::args::Steer;
+use crate::args::control::Steer;
 use crate::control::{Ask, Everyone, Found, Order, Seen, ask, clean, everyone};
 use crate::exit::{Exit, report, wrong};
 use crate::live::grouped;

@@ -10,7 +10,6 @@
 //!
 //! **[`Found`]**: a query of some process, as that process told of it.
 
-pub(crate) mod args;
 mod board;
 mod client;
 mod folder;

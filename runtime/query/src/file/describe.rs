@@ -54,6 +54,7 @@ impl Plan {
                 write!(f, "{format} {}", paths.iter().map(|path| name(path)).collect::<Vec<_>>().join(", "))?;
                 f.write_str(if *declared { ", schema declared" } else { ", schema of the file" })?;
             }
+            SourceKind::Letters(letters) => write!(f, "{letters}")?,
             SourceKind::Generator { batches } => write!(f, "generator, {batches} batches")?,
             SourceKind::Nexmark { stream, events } => write!(f, "nexmark {}, {events} events", stream.name())?,
         }

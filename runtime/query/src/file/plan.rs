@@ -12,6 +12,7 @@ use weir_sinks::{KafkaConnection, SinkConfig, TransactionSettings};
 use super::folders::Folders;
 use super::paths::FileUse;
 use super::problem::{Problem, Spot};
+use crate::letters::LettersPlan;
 
 /// A query that can be run: every name resolved, every module read, every function bound to the schema it gets.
 #[derive(Debug)]
@@ -90,6 +91,8 @@ pub enum SourceKind {
         /// How many records of that stream.
         events: u64,
     },
+    /// Dead letters, which come in at the source or stage where they died: what a replay reads instead of everything.
+    Letters(Arc<LettersPlan>),
 }
 
 /// A stream of the Nexmark auction benchmark (<https://datalab.cs.pdx.edu/niagara/NEXMark/>).
@@ -252,6 +255,19 @@ impl SourceKind {
     /// Whether the positions of its readers are kept by a consumer group, and nowhere else.
     pub(crate) fn kept_by_group(&self) -> bool {
         false
+    }
+}
+
+impl SourcePlan {
+    /// What the manifest calls the letters of a place. No name in a query file holds a space.
+    pub(crate) const LETTERS_OF: &str = "letters of ";
+
+    /// What the manifest calls it.
+    pub(crate) fn name_in_manifest(&self) -> String {
+        match self.kind {
+            SourceKind::Letters(_) => format!("{}{}", SourcePlan::LETTERS_OF, self.name),
+            _ => self.name.to_string(),
+        }
     }
 }
 

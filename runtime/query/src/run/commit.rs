@@ -135,9 +135,10 @@ impl Chain {
         let manifest = &mut kept.manifest;
         manifest.commits += 1;
         manifest.records += self.uncommitted_records;
-        manifest.sources = (self.plan.sources.iter().zip(&self.positions))
-            .map(|(source, positions)| SourcePositions::new(&source.name, positions))
-            .collect();
+        let sources = self.plan.sources.iter().zip(&self.positions);
+        manifest.keep_sources(
+            sources.map(|(source, place)| SourcePositions::new(&source.name_in_manifest(), place)).collect(),
+        );
         for (sink, prepared) in &files {
             let next = prepared.number.saturating_add(1);
             match manifest.next_numbers.iter_mut().find(|known| known.sink == *sink) {

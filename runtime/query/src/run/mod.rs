@@ -22,11 +22,16 @@ mod waiting;
 
 pub use counters::{PartitionProgress, Progress, SinkProgress, SourceProgress, StageProgress, State};
 pub use dead_letters::DeadLetterError;
+pub(crate) use dead_letters::{Locked, lock};
+#[cfg(test)]
+pub(crate) use dead_letters::{Sender, Why, of_row};
 pub use error::{BuildError, Cause, RunError};
+pub(crate) use failpoint::failpoint;
 pub use handle::QueryHandle;
 pub use metrics::{MetricRegistry, Reading, Series};
 pub use query::{Query, SinkOverrides};
 pub use stage::StageError;
+pub(crate) use state::StateFolder;
 pub use state::{
     Manifest, ManifestError, NextNumber, PartitionPosition, PreparedFile, SourcePositions, StateError, StoredSeries,
     StoredValue,

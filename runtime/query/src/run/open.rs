@@ -13,6 +13,7 @@ use super::metrics::MetricRegistry;
 use super::query::SinkOverrides;
 use super::state::{Manifest, StateFolder};
 use crate::file::{Denied, Folders, Guarantee, Plan, SinkPlan, SourceKind};
+use crate::letters::LettersSource;
 use crate::source::{FileSource, GeneratorSource, NexmarkSource, PositionKeeper, Positions, Source};
 
 /// What one attempt reads from and writes to, standing where the last commit left it.
@@ -62,7 +63,7 @@ impl Opened {
             let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
             let mut opened = open_source(plan, &source.kind, &source.schema)?;
             let from = match &kept {
-                Some(kept) if !source.kind.kept_by_group() => kept.manifest.positions(&source.name),
+                Some(kept) if !source.kind.kept_by_group() => kept.manifest.positions(&source.name_in_manifest()),
                 _ => Positions::default(),
             };
             if !from.is_empty() {
@@ -139,6 +140,7 @@ fn open_source(
             let source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill);
             Box::new(source.within(plan.folders.clone()))
         }
+        SourceKind::Letters(letters) => Box::new(LettersSource::new(letters, schema, records_max)),
         SourceKind::Generator { batches } => Box::new(GeneratorSource::new(*batches)?),
         SourceKind::Nexmark { stream, events } => Box::new(NexmarkSource::new(*stream, *events, records_max)?),
     })

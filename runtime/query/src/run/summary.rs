@@ -101,11 +101,8 @@ impl fmt::Display for Summary {
         )?;
         if self.progress.restarts > 0 {
             let plural = if self.progress.restarts == 1 { "" } else { "s" };
-            writeln!(
-                f,
-                "  went back to its last commit {} time{plural}: what was read again is counted again, but as committed",
-                self.progress.restarts
-            )?;
+            let times = self.progress.restarts;
+            writeln!(f, "  tried again {times} time{plural} after a failure: what was read again is counted again")?;
         }
         for source in &self.progress.sources {
             write!(f, "  source {}: {} records", source.name, source.records)?;

@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::DeadLetterError;
+use super::lock::{Locked, lock};
 use crate::file::Folders;
+use crate::letters::ReplayPaths;
 
-/// A JSON-lines file that letters are appended to.
+/// A JSON-lines file that letters are appended to. Locked for as long as it is open: its letters are replayed only while
+/// no query adds to them.
 pub(super) struct LetterFile {
     path: PathBuf,
     file: Arc<File>,
@@ -22,10 +25,12 @@ impl LetterFile {
         let io = |source| DeadLetterError::Io { path: path.to_owned(), source };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(io)?;
-        let mut file = open_or_create(path).map_err(io)?;
-        folders.check_opened(&file, path).map_err(io)?;
+        let replay = ReplayPaths::of(path);
+        let mut file = open_locked(path, folders, &replay)?;
         let mut bytes = file.seek(SeekFrom::End(0)).map_err(io)?;
         match committed {
+            // The letters that are missing are there, and being replayed.
+            Some(committed) if bytes < committed && replay.is_going_on() => {}
             Some(committed) if bytes < committed => {
                 return Err(DeadLetterError::Cut { path: path.to_owned(), found: bytes, committed });
             }
@@ -62,6 +67,21 @@ impl LetterFile {
         let done = tokio::task::spawn_blocking(move || work(&file)).await;
         let done = done.unwrap_or_else(|ended| Err(io::Error::other(ended)));
         done.map_err(|source| DeadLetterError::Io { path: self.path.clone(), source })
+    }
+}
+
+/// Opens the file and takes its lock. What a replay that crashed had left of it is put in its place first.
+fn open_locked(path: &Path, folders: &Folders, replay: &ReplayPaths) -> Result<File, DeadLetterError> {
+    let io = |source| DeadLetterError::Io { path: path.to_owned(), source };
+    loop {
+        let file = open_or_create(path).map_err(io)?;
+        folders.check_opened(&file, path).map_err(io)?;
+        match lock(&file, path).map_err(io)? {
+            Locked::InUse => return Err(DeadLetterError::InUse { path: path.to_owned() }),
+            Locked::Moved => {}
+            Locked::Held if replay.put_back().map_err(io)? => {}
+            Locked::Held => return Ok(file),
+        }
     }
 }
 

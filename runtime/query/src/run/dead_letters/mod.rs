@@ -2,6 +2,7 @@
 
 mod file;
 mod letter;
+mod lock;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,10 @@ use weir_batch::{Batch, BatchError, DataType, Field, Schema};
 use weir_sinks::{Sink, SinkError};
 
 use self::file::LetterFile;
+#[cfg(test)]
+pub(crate) use self::letter::of_row;
 pub(crate) use self::letter::{Sender, Why, position};
+pub(crate) use self::lock::{Locked, lock};
 use crate::file::Folders;
 
 /// Where dead letters go, one JSON object a letter:
@@ -58,6 +62,15 @@ pub enum DeadLetterError {
         found: u64,
         /// Its length at the last commit.
         committed: u64,
+    },
+    /// Somebody else writes the file.
+    #[error(
+        "dead letters {}: the file is in use: a query that writes it is running, or its letters are being replayed",
+        path.display()
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
     },
     /// The sink of the letters failed.
     #[error("dead letters: {0}")]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use weir_sandbox::MetricDelta;
 
+use crate::file::SourcePlan;
 use crate::source::{Partition, Positions};
 
 /// The state of a query at its last commit. Written as one line that names version and checksum, and one of JSON.
@@ -186,6 +187,15 @@ impl Manifest {
         partitions
             .map(|place| (Partition { origin: place.origin.as_str().into(), number: place.number }, place.next))
             .collect()
+    }
+
+    /// Takes over where these sources go on. The sources of a replay of dead letters, and the query's own, leave each
+    /// other's positions alone: either goes on where it was, however they take turns.
+    pub(crate) fn keep_sources(&mut self, sources: Vec<SourcePositions>) {
+        let is_replay = |source: &SourcePositions| source.source.starts_with(SourcePlan::LETTERS_OF);
+        let replay = sources.iter().any(is_replay);
+        self.sources.retain(|known| is_replay(known) != replay);
+        self.sources.extend(sources);
     }
 
     /// The lowest number that a sink's next file may have.

@@ -1,0 +1,96 @@
+//! `weir dead-letters replay`.
+
+use std::num::NonZero;
+use std::time::Duration;
+
+use serde_json::json;
+use weir_query::{Replay, Replayed, Replaying};
+use weir_sinks::SinkConfig;
+
+use super::dead_letters::{Letters, filter};
+use super::dead_letters_text::{plain, plain_json};
+use super::run::{Signals, tell};
+use crate::args::dead_letters as args;
+use crate::engine::{config, engine};
+use crate::exit::{Exit, say, wrong};
+use crate::live::{Screen, Show};
+
+pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
+    let mut filter = filter(&args.filter);
+    filter.only = (!args.only.is_empty()).then(|| args.only.iter().copied().collect());
+    let plan = Letters::of(&args.query)?.plan;
+    let rows_on_stdout = plan.sinks.iter().any(|sink| matches!(sink.config, SinkConfig::Stdout { .. }));
+    let replay = Replay::prepare(plan, &filter).map_err(wrong)?;
+    announce(replay.replaying());
+    if replay.replaying().letters == 0 {
+        if json {
+            say(json!({ "replayed": 0, "died_again": 0 }));
+        } else if !args.quiet {
+            say("no letters to replay");
+        }
+        return Ok(Exit::Done);
+    }
+    let screen = Screen::new(Show::choose(args.quiet, json, rows_on_stdout));
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2 * cores).enable_all().build()?;
+    let done = runtime.block_on(async {
+        let signals = Signals::new()?;
+        let (query, replaying) = replay.build(&engine(config())?).await.map_err(wrong)?;
+        let signals = tokio::spawn(signals.stop(vec![query.handle()], None));
+        let watch = screen.watch(query.handle(), None);
+        let ran = query.run().await;
+        signals.abort();
+        drop(watch);
+        let summary = match &ran {
+            Ok(summary) => summary,
+            Err(error) => &error.summary,
+        };
+        tell(summary, None, args.quiet, json);
+        let letters = replaying.letters;
+        let replayed = replaying.finish(summary)?;
+        account(&replayed, letters, args.quiet, json);
+        ran?;
+        Ok(if replayed.kept.is_some() { Exit::Done } else { Exit::Failed })
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
+}
+
+/// What is odd about the letters, before they run.
+fn announce(replaying: &Replaying) {
+    if replaying.resumed {
+        tracing::warn!(
+            letters = replaying.letters,
+            "an earlier replay did not finish: its letters are replayed, whatever is asked for now"
+        );
+    }
+    for not in &replaying.why_not {
+        tracing::warn!("letter {} stays: {}", not.number, plain(&not.reason, 1000));
+    }
+    let untold = replaying.not_replayed.saturating_sub(replaying.why_not.len() as u64);
+    if untold > 0 {
+        tracing::warn!("{untold} more letters stay because they cannot be replayed");
+    }
+    for version in &replaying.other_versions {
+        let (place, module) = (plain(&version.place, 100), plain(&version.module, 64));
+        let letters = version.letters;
+        tracing::warn!("replayed by another version of the module: {letters} letters of {place} died of {module}");
+    }
+}
+
+fn account(replayed: &Replayed, letters: u64, quiet: bool, json: bool) {
+    let Replayed { letters: read, died_again, kept } = replayed;
+    if json {
+        let kept = kept.as_ref().map(|kept| kept.display().to_string());
+        let said = json!({ "replayed": read, "died_again": died_again, "finished": kept.is_some(), "kept": kept });
+        say(plain_json(&said.to_string()));
+    } else if let Some(kept) = kept {
+        if !quiet {
+            say(format_args!("replayed {read} letters, {died_again} died again; kept in {}", kept.display()));
+        }
+    } else {
+        say(format_args!(
+            "replayed {read} of {letters} letters, {died_again} died again; the next `weir dead-letters replay` goes on"
+        ));
+    }
+}

@@ -1,0 +1,71 @@
+//! Why letters are not replayed.
+
+use std::io;
+use std::path::PathBuf;
+
+use weir_batch::format::FormatError;
+
+use crate::file::Denied;
+use crate::run::StateError;
+
+/// Letters could not be taken out to be replayed, or not be put away. None is lost by it.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The query keeps no letters in a file.
+    #[error("the query has no `[dead_letters]` with a `path`, so that there are none to replay")]
+    NoFile,
+    /// The file is no longer where it was when the query file was checked.
+    #[error("dead_letters: its file {0}, other than when the query file was checked")]
+    Denied(#[from] Denied),
+    /// Somebody writes the letters, or replays them.
+    #[error(
+        "dead letters {}: in use: the query is running, or its letters are being replayed; stop it first",
+        path.display()
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What a sink would do to a file that is there.
+    #[error(
+        "sinks.{sink}: {} is there, and the replayed records cannot be added to it: move it away, or let the sink write \
+         numbered files (`commit_ms`, `rotate_bytes_max`)",
+        path.display()
+    )]
+    SinkFile {
+        /// The sink.
+        sink: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Letters of a replay that did not finish cannot come in any more.
+    #[error(
+        "letter {number} of {}, which an unfinished replay left, cannot be replayed any more: {reason}; mend the query, \
+         or add that file's lines to the letters again and remove it",
+        path.display()
+    )]
+    Stuck {
+        /// The file of that replay.
+        path: PathBuf,
+        /// The letter.
+        number: u64,
+        /// Why not.
+        reason: String,
+    },
+    /// The state folder is in use, or damaged.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Records cannot be decoded at all.
+    #[error("dead letters: {0}")]
+    Format(#[from] FormatError),
+    /// The file system refused.
+    #[error("dead letters: cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}

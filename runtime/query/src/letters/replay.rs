@@ -1,0 +1,379 @@
+//! Taking letters out, running them again, and putting them away.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use weir_sandbox::Engine;
+use weir_sinks::SinkConfig;
+
+use super::divide::{Desk, Fate};
+use super::{Entrance, Entry, LetterFilter, LetterLines, LettersPlan, ReplayError, ReplayPaths};
+use crate::file::{Denied, ErrorPolicy, Node, Plan, SourceKind, SourcePlan};
+use crate::run::{BuildError, Ending, Locked, Query, StateFolder, Summary, failpoint, lock};
+
+/// Letters that were taken out, and the query that runs them.
+///
+/// From here on until [`Replaying::finish`] they are in a file of their own, with `.replaying` behind the name; whatever
+/// ends the process, the next replay takes that file up first. In the end it is called `.replayed-1`, `-2`, …, and
+/// stays.
+pub struct Replay {
+    plan: Plan,
+    replaying: Replaying,
+}
+
+/// What a replay has at hand.
+#[derive(Debug)]
+pub struct Replaying {
+    paths: ReplayPaths,
+    // Held for as long as they are replayed.
+    _lock: Option<File>,
+    /// How many letters there are to replay.
+    pub letters: u64,
+    /// Whether they are those of a replay that did not finish, whatever the filter says.
+    pub resumed: bool,
+    /// How many letters the filter left where they are.
+    pub left: u64,
+    /// How many letters, and lines that are none, stay because they cannot be replayed.
+    pub not_replayed: u64,
+    /// The first of those.
+    pub why_not: Vec<NotReplayed>,
+    /// The versions of modules that letters died of, where they are not today's.
+    pub other_versions: Vec<OtherVersion>,
+}
+
+/// A letter that cannot be replayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotReplayed {
+    /// Its number.
+    pub number: u64,
+    /// Why not.
+    pub reason: String,
+}
+
+/// Letters that are replayed by another version of the module than they died of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherVersion {
+    /// The stage.
+    pub place: String,
+    /// The digest of the version that they died of.
+    pub module: String,
+    /// How many they are.
+    pub letters: u64,
+}
+
+/// What came of a replay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// How many letters were replayed.
+    pub letters: u64,
+    /// How many letters came of that.
+    pub died_again: u64,
+    /// Where the replayed letters are kept; `None` where the replay did not come to its end, and the next one goes on.
+    pub kept: Option<PathBuf>,
+}
+
+/// Reasons that are told one by one.
+const REASONS_MAX: usize = 10;
+
+impl Replay {
+    /// Takes the letters that are meant out of the query's file, or takes up those of a replay that did not finish.
+    /// Everything that can be refused is, before a file is touched.
+    ///
+    /// # Errors
+    ///
+    /// A query that is running, or that has no file of letters; a sink that would replace or refuse a file.
+    pub fn prepare(plan: Plan, filter: &LetterFilter) -> Result<Replay, ReplayError> {
+        let path = plan.dead_letters.clone().ok_or(ReplayError::NoFile)?;
+        if plan.folders.output(&path)? != path {
+            return Err(Denied::Outside.into());
+        }
+        check_sinks(&plan)?;
+        let paths = ReplayPaths::of(&path);
+        // A query with state that runs is told by this; what stands behind the letters of its last commit is of none.
+        let state = plan.delivery.state.as_deref().map(StateFolder::open).transpose()?;
+        let manifest = match &state {
+            Some(folder) => folder.load(&plan.name, plan.tenant.as_str())?,
+            None => None,
+        };
+        let committed = manifest.and_then(|manifest| manifest.dead_letter_bytes);
+        let mut desk = Desk::new(&plan, filter)?;
+        let file = open_letters(&plan, &paths)?;
+        let (mut replaying, places) = if paths.is_going_on() {
+            take_up(&plan, &paths, &mut desk)?
+        } else {
+            match file {
+                Some(file) => take_out(&paths, &file, committed, &mut desk)?,
+                None => (Replaying::of(paths.clone()), BTreeSet::new()),
+            }
+        };
+        let versions = std::mem::take(&mut desk.other_versions);
+        let version = |((place, module), letters)| OtherVersion { place, module, letters };
+        replaying.other_versions = versions.into_iter().map(version).collect();
+        let entrances = std::mem::take(&mut desk.entrances);
+        Ok(Replay { plan: replaying_plan(plan, &paths, &places, entrances), replaying })
+    }
+
+    /// The file of a replay of these letters that is going on, or did not finish.
+    pub fn unfinished(letters: &Path) -> Option<PathBuf> {
+        let paths = ReplayPaths::of(letters);
+        paths.is_going_on().then_some(paths.replaying)
+    }
+
+    /// What there is to replay. With no letters nothing was touched, and there is nothing to run.
+    pub fn replaying(&self) -> &Replaying {
+        &self.replaying
+    }
+
+    /// The query that replays them, made ready; and what is to be told of its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Query::build`]; the letters wait for the next replay then.
+    pub async fn build(self, engine: &Engine) -> Result<(Query, Replaying), BuildError> {
+        Ok((Query::build(self.plan, engine).await?, self.replaying))
+    }
+}
+
+impl Replaying {
+    fn of(paths: ReplayPaths) -> Replaying {
+        Replaying {
+            paths,
+            _lock: None,
+            letters: 0,
+            resumed: false,
+            left: 0,
+            not_replayed: 0,
+            why_not: Vec::new(),
+            other_versions: Vec::new(),
+        }
+    }
+
+    /// Puts the letters away if the query has come to the end of them.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be renamed; the next replay runs the letters again.
+    pub fn finish(self, summary: &Summary) -> Result<Replayed, ReplayError> {
+        failpoint("replay.ran");
+        let kept = match summary.ending {
+            Ending::EndOfInput => {
+                let io = io_error("rename", &self.paths.replaying);
+                let kept = self.paths.put_away().map_err(io)?;
+                failpoint("replay.put_away");
+                Some(kept)
+            }
+            Ending::Stopped | Ending::ReaderGone | Ending::Failed => None,
+        };
+        Ok(Replayed { letters: summary.records_read(), died_again: summary.records_dead(), kept })
+    }
+
+    fn note(&mut self, number: u64, fate: &Fate) {
+        match fate {
+            Fate::Replayed => self.letters += 1,
+            Fate::Left => self.left += 1,
+            Fate::Not(reason) => {
+                self.not_replayed += 1;
+                if self.why_not.len() < REASONS_MAX {
+                    self.why_not.push(NotReplayed { number, reason: reason.clone() });
+                }
+            }
+        }
+    }
+}
+
+/// A file without numbers is one whole output: what comes of letters alone can neither be added to it nor take its place.
+fn check_sinks(plan: &Plan) -> Result<(), ReplayError> {
+    for sink in &plan.sinks {
+        if let SinkConfig::File(config) = &sink.config
+            && !config.is_numbered()
+            && config.path.exists()
+        {
+            return Err(ReplayError::SinkFile { sink: sink.name.to_string(), path: config.path.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// The letters, locked, with what an unfinished replay had left put back; `None` where there is no file.
+fn open_letters(plan: &Plan, paths: &ReplayPaths) -> Result<Option<File>, ReplayError> {
+    let path = &paths.letters;
+    loop {
+        let file = match plan.folders.open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if paths.put_back().map_err(io_error("put back", path))? {
+                    continue;
+                }
+                return Ok(None);
+            }
+            Err(error) => return Err(io_error("open", path)(error)),
+        };
+        match lock(&file, path).map_err(io_error("lock", path))? {
+            Locked::InUse => return Err(ReplayError::InUse { path: path.clone() }),
+            Locked::Moved => {}
+            Locked::Held if paths.put_back().map_err(io_error("put back", path))? => {}
+            Locked::Held => return Ok(Some(file)),
+        }
+    }
+}
+
+type Taken = (Replaying, BTreeSet<Arc<str>>);
+
+/// Takes up what a replay has left that did not finish.
+fn take_up(plan: &Plan, paths: &ReplayPaths, desk: &mut Desk<'_>) -> Result<Taken, ReplayError> {
+    let path = &paths.replaying;
+    let file = plan.folders.open(path).map_err(io_error("open", path))?;
+    if lock(&file, path).map_err(io_error("lock", path))? != Locked::Held {
+        return Err(ReplayError::InUse { path: path.clone() });
+    }
+    let mut replaying = Replaying { resumed: true, ..Replaying::of(paths.clone()) };
+    let everything = LetterFilter::default();
+    let mut whole = Desk::new(plan, &everything)?;
+    for_each(&file, path, None, &mut whole, |entry, fate| {
+        if let Fate::Not(reason) = fate {
+            return Err(ReplayError::Stuck { path: path.clone(), number: entry.number, reason: reason.clone() });
+        }
+        replaying.note(entry.number, fate);
+        Ok(())
+    })?;
+    desk.other_versions = std::mem::take(&mut whole.other_versions);
+    replaying._lock = Some(file);
+    Ok((replaying, whole.places))
+}
+
+/// Divides the letters into those that are replayed and those that stay.
+fn take_out(
+    paths: &ReplayPaths,
+    file: &File,
+    committed: Option<u64>,
+    desk: &mut Desk<'_>,
+) -> Result<Taken, ReplayError> {
+    let mut replaying = Replaying::of(paths.clone());
+    let mode = file.metadata().map_err(io_error("read", &paths.letters))?.permissions();
+    let mut chosen = BufWriter::new(create(&paths.new, &mode)?);
+    let mut rest = BufWriter::new(create(&paths.rest, &mode)?);
+    // The bytes are copied as they are, side by side with the reading.
+    let again = File::open(&paths.letters).map_err(io_error("open", &paths.letters))?;
+    let mut again = BufReader::with_capacity(1 << 16, again);
+    for_each(file, &paths.letters, committed, desk, |entry, fate| {
+        replaying.note(entry.number, fate);
+        let (to, path) = match fate {
+            Fate::Replayed => (&mut chosen, &paths.new),
+            Fate::Left | Fate::Not(_) => (&mut rest, &paths.rest),
+        };
+        copy_line(&mut again, to, entry.bytes).map_err(io_error("write", path))
+    })?;
+    if replaying.letters == 0 {
+        remove(&paths.new)?;
+        remove(&paths.rest)?;
+        return Ok((replaying, BTreeSet::new()));
+    }
+    let written = |file: BufWriter<File>, path: &Path| {
+        let file = file.into_inner().map_err(|error| io_error("write", path)(error.into_error()))?;
+        file.sync_all().map_err(io_error("sync", path))?;
+        Ok::<_, ReplayError>(file)
+    };
+    written(rest, &paths.rest)?;
+    let chosen = written(chosen, &paths.new)?;
+    if lock(&chosen, &paths.new).map_err(io_error("lock", &paths.new))? != Locked::Held {
+        return Err(ReplayError::InUse { path: paths.new.clone() });
+    }
+    paths.sync_folder().map_err(io_error("sync the folder of", &paths.letters))?;
+    failpoint("replay.divided");
+    fs::rename(&paths.new, &paths.replaying).map_err(io_error("rename", &paths.new))?;
+    paths.sync_folder().map_err(io_error("sync the folder of", &paths.letters))?;
+    failpoint("replay.taken_out");
+    paths.put_back().map_err(io_error("put back", &paths.letters))?;
+    failpoint("replay.put_back");
+    replaying._lock = Some(chosen);
+    Ok((replaying, std::mem::take(&mut desk.places)))
+}
+
+/// Shows each entry with its fate, in order, up to `bytes_max` bytes of the file.
+fn for_each(
+    file: &File,
+    path: &Path,
+    bytes_max: Option<u64>,
+    desk: &mut Desk<'_>,
+    mut then: impl FnMut(&Entry, &Fate) -> Result<(), ReplayError>,
+) -> Result<(), ReplayError> {
+    let read = io_error("read", path);
+    let mut lines = LetterLines::new(BufReader::with_capacity(1 << 16, file.take(bytes_max.unwrap_or(u64::MAX))));
+    loop {
+        let entries = lines.by_ref().take(Desk::ENTRIES).collect::<io::Result<Vec<_>>>();
+        let entries = match entries {
+            Ok(entries) if entries.is_empty() => return Ok(()),
+            Ok(entries) => entries,
+            Err(error) => return Err(read(error)),
+        };
+        let fates = desk.look_at(&entries)?;
+        for (entry, fate) in entries.iter().zip(&fates) {
+            then(entry, fate)?;
+        }
+    }
+}
+
+/// Copies a line; a last one without an end gets one, so that what comes after it stands on a line of its own.
+fn copy_line(from: &mut impl Read, to: &mut impl Write, bytes: u64) -> io::Result<()> {
+    let Some(before_end) = bytes.checked_sub(1) else { return Ok(()) };
+    let copied = io::copy(&mut from.take(before_end), to)?;
+    let mut end = [0];
+    from.read_exact(&mut end)?;
+    to.write_all(&end)?;
+    if copied != before_end {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    if end == *b"\n" { Ok(()) } else { to.write_all(b"\n") }
+}
+
+/// A new file in place of what an older attempt left, for whom the letters are for.
+fn create(path: &Path, mode: &fs::Permissions) -> Result<File, ReplayError> {
+    remove(path)?;
+    let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(io_error("create", path))?;
+    file.set_permissions(mode.clone()).map_err(io_error("create", path))?;
+    Ok(file)
+}
+
+fn remove(path: &Path) -> Result<(), ReplayError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl Fn(io::Error) -> ReplayError {
+    move |source| ReplayError::Io { action, path: path.to_owned(), source }
+}
+
+/// The query with letters in place of its sources, and beside what its stages read.
+fn replaying_plan(
+    mut plan: Plan,
+    paths: &ReplayPaths,
+    places: &BTreeSet<Arc<str>>,
+    mut entrances: HashMap<Arc<str>, Entrance>,
+) -> Plan {
+    let mut letters_of = |place: &Arc<str>| {
+        let entrance = entrances.remove(place)?;
+        let schema = Arc::clone(entrance.schema());
+        let (path, folders, place) = (paths.replaying.clone(), plan.folders.clone(), Arc::clone(place));
+        let letters = LettersPlan { path, folders, place, entrance: Mutex::new(entrance) };
+        Some((SourceKind::Letters(Arc::new(letters)), schema))
+    };
+    for source in &mut plan.sources {
+        if let Some((kind, _)) = letters_of(&source.name) {
+            source.kind = kind;
+        }
+    }
+    for stage in &mut plan.stages {
+        if let Some((kind, schema)) = places.get(&stage.name).and_then(&mut letters_of) {
+            stage.inputs.push(Node::Source(plan.sources.len()));
+            // All of them decoded when they were taken out: another end than the query's would lose one.
+            let on_error = ErrorPolicy::Fail;
+            plan.sources.push(SourcePlan { name: Arc::clone(&stage.name), kind, schema, on_error });
+        }
+    }
+    plan
+}

@@ -1,0 +1,158 @@
+//! Letters as a source: what died at one place comes in there again.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use weir_batch::Schema;
+use weir_batch::format::BadRecord;
+
+use super::{Entrance, Letter, LetterLines};
+use crate::file::Folders;
+use crate::source::{Origin, Partition, Positions, Source, SourceBatch, SourceError, SourceEvent};
+
+/// The letters of one place that are to be replayed: what a plan names, and each attempt opens.
+pub struct LettersPlan {
+    pub(super) path: PathBuf,
+    pub(super) folders: Folders,
+    pub(super) place: Arc<str>,
+    // Shared by the attempts of a query, one of which runs at a time.
+    pub(super) entrance: Mutex<Entrance>,
+}
+
+impl fmt::Debug for LettersPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LettersPlan").field("path", &self.path).field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+/// `letters of late, out/dead.jsonl.replaying`.
+impl fmt::Display for LettersPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "letters of {}, {}", self.place, self.path.display())
+    }
+}
+
+/// Reads the letters of one place. A position is the number of the next line.
+pub(crate) struct LettersSource {
+    plan: Arc<LettersPlan>,
+    schema: Arc<Schema>,
+    records_max: usize,
+    from: u64,
+    // `None` before the first read, while a blocking thread has it, or after such a thread died.
+    open: Option<Open>,
+    begun: bool,
+}
+
+struct Open {
+    lines: LetterLines<BufReader<File>>,
+    partition: Partition,
+    // A letter of another origin, with its number and bytes, which begins the next batch.
+    next: Option<(u64, u64, Letter)>,
+}
+
+impl LettersSource {
+    pub(crate) fn new(plan: &Arc<LettersPlan>, schema: &Arc<Schema>, records_max: usize) -> LettersSource {
+        let (plan, schema) = (Arc::clone(plan), Arc::clone(schema));
+        LettersSource { plan, schema, records_max, from: 0, open: None, begun: false }
+    }
+}
+
+impl LettersPlan {
+    fn io(&self, source: io::Error) -> SourceError {
+        SourceError::Io { path: self.path.clone(), source }
+    }
+
+    /// The file's name alone would not do: the next replay's file has the same, and other letters.
+    fn partition(&self, file: &File) -> io::Result<Partition> {
+        let there = file.metadata()?;
+        let written = format!("{}.{:09}", there.mtime(), there.mtime_nsec());
+        Ok(Partition { origin: format!("{} of {written}", self.path.display()).into(), number: 0 })
+    }
+
+    fn open(&self) -> io::Result<Open> {
+        let file = self.folders.open(&self.path)?;
+        let partition = self.partition(&file)?;
+        let lines = LetterLines::new(BufReader::with_capacity(1 << 16, file));
+        Ok(Open { lines, partition, next: None })
+    }
+
+    /// The next letters of the place, all of one origin and partition.
+    fn read(&self, open: &mut Open, from: u64, letters_max: usize) -> Result<Option<SourceBatch>, SourceError> {
+        let mut letters: Vec<Letter> = Vec::new();
+        let (mut bytes, mut last) = (0, 0);
+        if let Some((number, took, letter)) = open.next.take() {
+            (last, bytes) = (number, took);
+            letters.push(letter);
+        }
+        while letters.len() < letters_max {
+            let Some(entry) = open.lines.next() else { break };
+            let entry = entry.map_err(|error| self.io(error))?;
+            // What is no letter was left out when the file was made.
+            let Ok(letter) = entry.letter else { continue };
+            if entry.number < from || *letter.place != *self.place {
+                continue;
+            }
+            let same = |first: &Letter| (&first.origin, first.partition) == (&letter.origin, letter.partition);
+            if !letters.first().is_none_or(same) {
+                open.next = Some((entry.number, entry.bytes, letter));
+                break;
+            }
+            (last, bytes) = (entry.number, bytes + entry.bytes);
+            letters.push(letter);
+        }
+        let Some(first) = letters.first() else { return Ok(None) };
+        let origin = first.origin.as_ref();
+        let origin = origin.map(|path| Origin { path: path.into(), partition: first.partition.unwrap_or(0) });
+        let format = |source| SourceError::Format { path: self.path.clone(), source };
+        let mut entrance = self.entrance.lock().unwrap_or_else(PoisonError::into_inner);
+        let restored = entrance.decode(&letters.iter().collect::<Vec<_>>()).map_err(format)?;
+        let bad = restored.bad.into_iter().filter_map(|(row, message)| {
+            let letter = letters.get_mut(row)?;
+            let bytes = letter.bytes.take().unwrap_or_default();
+            Some(BadRecord { offset: letter.offset.unwrap_or(0), line: letter.line, bytes, message })
+        });
+        let bad = bad.collect();
+        let next = i64::try_from(last.saturating_add(1)).unwrap_or(i64::MAX);
+        let positions = Positions::from_iter([(open.partition.clone(), next)]);
+        Ok(Some(SourceBatch { batch: restored.batch, bad, bytes, origin, positions }))
+    }
+}
+
+#[async_trait]
+impl Source for LettersSource {
+    fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Positions of an earlier replay's letters are passed over.
+    async fn seek(&mut self, positions: &Positions) -> Result<(), SourceError> {
+        let open = self.plan.open().map_err(|error| self.plan.io(error))?;
+        self.from = positions.get(&open.partition).and_then(|next| u64::try_from(next).ok()).unwrap_or(0);
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Option<SourceEvent>, SourceError> {
+        let open = self.open.take();
+        if open.is_none() && self.begun {
+            return Err(SourceError::Thread("an earlier read did not come back".to_owned()));
+        }
+        self.begun = true;
+        let (plan, from, letters_max) = (Arc::clone(&self.plan), self.from, self.records_max);
+        let read = tokio::task::spawn_blocking(move || {
+            let mut open = match open {
+                Some(open) => open,
+                None => plan.open().map_err(|error| plan.io(error))?,
+            };
+            let batch = plan.read(&mut open, from, letters_max)?;
+            Ok::<_, SourceError>((open, batch))
+        });
+        let (open, batch) = read.await.map_err(|error| SourceError::Thread(error.to_string()))??;
+        self.open = Some(open);
+        Ok(batch.map(SourceEvent::Batch))
+    }
+}

@@ -1,0 +1,50 @@
+//! The system columns of records that come back.
+
+use std::sync::Arc;
+
+use weir_batch::arrow::array::{
+    Array, ArrayRef, BinaryArray, BinaryBuilder, Int32Array, Int64Array, ListArray, StringBuilder, StructArray,
+    TimestampMicrosecondArray,
+};
+use weir_batch::arrow::buffer::OffsetBuffer;
+use weir_batch::arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields};
+use weir_batch::{BatchError, SystemColumns};
+
+use super::Letter;
+
+/// What letters know of their records beside the fields. All of them have the first one's origin. A column of which no
+/// letter knows anything is left out.
+pub(super) fn system_columns(letters: &[&Letter]) -> Result<SystemColumns, BatchError> {
+    let any = |known: fn(&Letter) -> bool| letters.iter().any(|letter| known(letter));
+    let binary =
+        |value: fn(&Letter) -> Option<&[u8]>| BinaryArray::from_iter(letters.iter().map(|letter| value(letter)));
+    let partitions = || Int32Array::from_iter(letters.iter().map(|letter| letter.partition));
+    let offsets = || Int64Array::from_iter(letters.iter().map(|letter| letter.offset));
+    let timestamps = || TimestampMicrosecondArray::from_iter(letters.iter().map(|letter| letter.timestamp_us));
+    Ok(SystemColumns {
+        key: any(|letter| letter.key.is_some()).then(|| binary(|letter| letter.key.as_deref())),
+        timestamp: any(|letter| letter.timestamp_us.is_some()).then(timestamps),
+        partition: any(|letter| letter.partition.is_some()).then(partitions),
+        offset: any(|letter| letter.offset.is_some()).then(offsets),
+        headers: any(|letter| !letter.headers.is_empty()).then(|| headers(letters)).transpose()?,
+        origin: letters.first().and_then(|letter| letter.origin.as_deref()).map(Arc::from),
+        raw: any(|letter| letter.bytes.is_some()).then(|| binary(|letter| letter.bytes.as_deref())),
+    })
+}
+
+fn headers(letters: &[&Letter]) -> Result<ListArray, BatchError> {
+    let (mut names, mut values) = (StringBuilder::new(), BinaryBuilder::new());
+    for (name, value) in letters.iter().flat_map(|letter| &letter.headers) {
+        names.append_value(name);
+        values.append_option(value.as_deref());
+    }
+    let ends = OffsetBuffer::from_lengths(letters.iter().map(|letter| letter.headers.len()));
+    let fields = Fields::from(vec![
+        ArrowField::new("key", ArrowType::Utf8, false),
+        ArrowField::new("value", ArrowType::Binary, true),
+    ]);
+    let columns: Vec<ArrayRef> = vec![Arc::new(names.finish()), Arc::new(values.finish())];
+    let pairs = StructArray::try_new(fields, columns, None)?;
+    let item = Arc::new(ArrowField::new("item", pairs.data_type().clone(), false));
+    Ok(ListArray::try_new(item, ends, Arc::new(pairs), None)?)
+}

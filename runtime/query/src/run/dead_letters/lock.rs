@@ -1,0 +1,51 @@
+//! One at a time: whoever writes a file of letters holds a lock on it.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// What came of taking the lock.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Locked {
+    /// Held until the file is closed, by whoever has a handle of it.
+    Held,
+    /// Somebody else has it.
+    InUse,
+    /// The name belongs to another file by now: it has to be opened again.
+    Moved,
+}
+
+/// A thread of an attempt that was just ended may still write, and has the lock for as long.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Takes the lock of a file that was opened by this path. What is no regular file is not locked.
+pub(crate) fn lock(file: &File, path: &Path) -> io::Result<Locked> {
+    if !file.metadata()?.is_file() {
+        return Ok(Locked::Held);
+    }
+    let mut tries = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if tries < TRIES => {
+                tries += 1;
+                std::thread::sleep(PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => return Ok(Locked::InUse),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                tracing::warn!("{}: the file system knows no locks: let nobody else write it", path.display());
+                break;
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    let is_same =
+        |there: fs::Metadata| Ok((there.dev(), there.ino()) == (file.metadata()?.dev(), file.metadata()?.ino()));
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Locked::Moved),
+        there => Ok(if there.and_then(is_same)? { Locked::Held } else { Locked::Moved }),
+    }
+}
