@@ -1,5 +1,6 @@
 //! What the command line takes.
 
+pub(crate) mod control;
 pub(crate) mod dead_letters;
 
 use std::path::PathBuf;
@@ -9,11 +10,14 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 /// Runs tenants' WebAssembly functions over streams of records.
 ///
 /// Exit codes: 0 done (also when drained after ctrl-C, or when the reader of standard output went away); 1 a query
-/// failed while it ran, or an attack was not withstood; 2 the command line, a query or limits file, a module or an input
-/// is wrong, and nothing ran; 130 a second ctrl-C ended it at once.
+/// failed while it ran, is not running, or did not do in time what it was told, or an attack was not withstood; 2 the
+/// command line, a query or limits file, a module or an input is wrong, and nothing ran; 130 a second ctrl-C ended it at
+/// once.
 ///
 /// Modules are compiled by a process of their own, and what came of it is kept in the folder that WEIR_CODE_CACHE names
 /// (`none` keeps nothing), by default weir/code in the user's cache folder. WEIR_LOG chooses what is logged.
+/// Running queries are found by sockets in WEIR_RUNTIME_DIR, else XDG_RUNTIME_DIR/weir, else weir-UID in the folder of
+/// temporary files.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version)]
 pub(crate) struct Args {
@@ -29,6 +33,14 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run query files until their input ends or ctrl-C.
     Run(Run),
+    /// Say what running queries do, or where a stopped one would go on.
+    Status(control::Status),
+    /// Let running queries read no more, until `resume`.
+    Pause(control::Steer),
+    /// Let paused queries go on.
+    Resume(control::Steer),
+    /// Let running queries finish what they have read, commit and end.
+    Stop(control::Steer),
     /// Check query files, and say what they would do.
     Check(Check),
     /// Print the schema of a file, as a query file declares it.
@@ -52,6 +64,9 @@ pub(crate) struct Run {
     /// Print no progress and no summary.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// Open no socket: `status`, `pause`, `resume` and `stop` do not find the queries then.
+    #[arg(long)]
+    pub(crate) no_control: bool,
 }
 
 #[derive(Debug, ClapArgs)]

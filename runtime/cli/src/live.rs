@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
-use weir_query::{Progress, QueryHandle};
+use weir_query::{Progress, QueryHandle, State};
 
 use crate::exit::say;
 
@@ -138,6 +138,7 @@ struct Totals {
     errors: u64,
     held_back_ms: u64,
     instance_wait_ms: u64,
+    lag: Option<i64>,
 }
 
 fn totals(progress: &Progress) -> Totals {
@@ -149,15 +150,26 @@ fn totals(progress: &Progress) -> Totals {
             + progress.stages.iter().map(|stage| stage.failed + stage.dead).sum::<u64>(),
         held_back_ms: progress.stages.iter().map(|stage| stage.held_back_ms).sum(),
         instance_wait_ms: progress.stages.iter().map(|stage| stage.instance_wait_ms).sum(),
+        lag: (progress.sources.iter().flat_map(|source| &source.partitions))
+            .filter_map(|partition| partition.lag)
+            .reduce(i64::saturating_add),
     }
 }
 
-/// `1,234,000 in (5.1 M/s, 12.0 MB), 3,400 out, 0 errors, 1,200,000 committed`, and what it waited for, if it did:
+/// `1,234,000 in (5.1 M/s, 12.0 MB), 3,400 out, 0 errors, 1,200,000 committed`, after the state where that is not
+/// running, and before what is left to do, where that is known, and what it waited for, if it did: `, lag 1,200`,
 /// `, held back 2,550 ms`, `, waited 120 ms for instances`.
 fn line(progress: &Progress, rate: f64) -> String {
     let totals = totals(progress);
+    let state = match progress.state {
+        State::Running => "",
+        State::Paused => "paused: ",
+        State::Retrying => "retrying: ",
+        State::Draining => "draining: ",
+        State::Ended => "ended: ",
+    };
     let mut text = format!(
-        "{} in ({:.2} M/s, {:.1} MB), {} out, {} errors, {} committed",
+        "{state}{} in ({:.2} M/s, {:.1} MB), {} out, {} errors, {} committed",
         grouped(totals.read),
         rate / 1e6,
         totals.bytes as f64 / 1e6,
@@ -165,6 +177,9 @@ fn line(progress: &Progress, rate: f64) -> String {
         grouped(totals.errors),
         grouped(progress.committed_records)
     );
+    if let Some(lag) = totals.lag {
+        text.push_str(&format!(", lag {}", grouped(lag.unsigned_abs())));
+    }
     if totals.held_back_ms > 0 {
         text.push_str(&format!(", held back {} ms", grouped(totals.held_back_ms)));
     }
@@ -190,6 +205,47 @@ pub(crate) fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_line_says_the_state_and_what_is_left_where_that_is_known() {
+        use weir_query::{PartitionProgress, SourceProgress};
+        let partition = |lag| PartitionProgress {
+            origin: "topic".into(),
+            number: 0,
+            read: Some(7),
+            committed: Some(5),
+            end: None,
+            lag,
+            read_to_end: false,
+            done: false,
+        };
+        let source = |lags: &[Option<i64>]| SourceProgress {
+            name: "in".into(),
+            records: 7,
+            bytes: 0,
+            batches: 1,
+            failed: 0,
+            dead: 0,
+            partitions: lags.iter().copied().map(partition).collect(),
+        };
+        let mut progress = Progress {
+            sources: vec![source(&[None])],
+            stages: Vec::new(),
+            sinks: Vec::new(),
+            commits: 1,
+            committed_records: 5,
+            uncommitted_records: 2,
+            restarts: 0,
+            state: State::Running,
+        };
+        let plain = "7 in (0.00 M/s, 0.0 MB), 0 out, 0 errors, 5 committed";
+        assert_eq!(line(&progress, 0.0), plain);
+        progress.state = State::Paused;
+        progress.sources = vec![source(&[Some(1200), None]), source(&[Some(34)])];
+        assert_eq!(line(&progress, 0.0), format!("paused: {}, lag 1,234", plain.replacen("7", "14", 1)));
+        progress.state = State::Retrying;
+        assert!(line(&progress, 0.0).starts_with("retrying: 14 in "));
+    }
 
     #[test]
     fn numbers_are_grouped_by_thousands() {

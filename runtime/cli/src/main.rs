@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod control;
 mod engine;
 mod exit;
 mod heap;
@@ -26,6 +27,10 @@ fn main() -> ExitCode {
     log_to_stderr(args.json, shown);
     let done = match args.command {
         Command::Run(run) => command::run::run(&run, args.json),
+        Command::Status(status) => command::status::status(&status, args.json),
+        Command::Pause(steer) => command::steer::steer(&steer, command::steer::Wish::Pause, args.json),
+        Command::Resume(steer) => command::steer::steer(&steer, command::steer::Wish::Resume, args.json),
+        Command::Stop(steer) => command::steer::steer(&steer, command::steer::Wish::Stop, args.json),
         Command::Check(check) => command::check::check(&check, args.json),
         Command::Schema(schema) => command::schema::schema(&schema, args.json),
         Command::Inspect(inspect) => command::inspect::inspect(&inspect, args.json),

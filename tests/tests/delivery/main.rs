@@ -3,6 +3,7 @@
 mod crashes;
 mod damage;
 mod disk;
+mod kafka;
 mod modes;
 mod replay;
 mod support;

@@ -36,7 +36,7 @@ pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
     let done = runtime.block_on(async {
         let signals = Signals::new()?;
         let (query, replaying) = replay.build(&engine(config())?).await.map_err(wrong)?;
-        let signals = tokio::spawn(signals.stop(vec![query.handle()]));
+        let signals = tokio::spawn(signals.stop(vec![query.handle()], None));
         let watch = screen.watch(query.handle(), None);
         let ran = query.run().await;
         signals.abort();

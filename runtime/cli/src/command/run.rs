@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{Id, JoinSet};
 use tracing::Instrument;
-use weir_query::{Plan, Query, QueryHandle, RunError, Summary};
+use weir_query::{Ending, Plan, Query, QueryHandle, RunError, Summary};
 use weir_sandbox::Engine;
 use weir_sinks::SinkConfig;
 
 use super::files::load;
 use crate::args;
+use crate::control::{Board, Control, Outcome, SocketFile};
 use crate::engine::{config, engine};
 use crate::exit::{Exit, report, say, wrong};
 use crate::live::{Name, Screen, Show, named};
@@ -44,14 +46,28 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
         let signals = Signals::new()?;
         let queries = build(plans, &engine, several).await?;
         let handles = queries.iter().map(|(_, query)| query.handle()).collect();
-        let signals = tokio::spawn(signals.stop(handles));
-        let exit = run_all(queries, &screen, args.quiet, json).await;
+        let board = Arc::new(Board::new(queries.iter().map(|(_, query)| query)));
+        let control = if args.no_control { None } else { open_control(&board) };
+        let signals = tokio::spawn(signals.stop(handles, control.as_ref().map(Control::socket)));
+        let exit = run_all(queries, &board, &screen, args.quiet, json).await;
         signals.abort();
+        drop(control);
         Ok(exit)
     });
     // A read from a silent pipe cannot be called off; everything else on these threads is done in a moment.
     runtime.shutdown_timeout(Duration::from_secs(1));
     done
+}
+
+/// Opens the control socket, which is a convenience: a query is not kept from running by what is wrong with it.
+fn open_control(board: &Arc<Board>) -> Option<Control> {
+    match Control::open(Arc::clone(board)) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            tracing::warn!("`weir status`, `pause`, `resume` and `stop` will not find this process: {error}");
+            None
+        }
+    }
 }
 
 /// Queries that could not be made ready, a line each.
@@ -89,11 +105,12 @@ async fn build(plans: Vec<Plan>, engine: &Engine, several: bool) -> anyhow::Resu
 }
 
 /// Runs each query in a task of its own, and says how each ended. One that fails does not end the others.
-async fn run_all(queries: Vec<(Name, Query)>, screen: &Screen, quiet: bool, json: bool) -> Exit {
+async fn run_all(queries: Vec<(Name, Query)>, board: &Board, screen: &Screen, quiet: bool, json: bool) -> Exit {
     let several = queries.len() > 1;
     let mut running: JoinSet<Result<Summary, RunError>> = JoinSet::new();
     let mut watched: HashMap<Id, _> = HashMap::new();
     for (name, query) in queries {
+        let whose = name.clone();
         let name = several.then_some(name);
         let progress = screen.watch(query.handle(), name.clone());
         let task = match &name {
@@ -104,7 +121,7 @@ async fn run_all(queries: Vec<(Name, Query)>, screen: &Screen, quiet: bool, json
             }
             None => running.spawn(query.run()),
         };
-        watched.insert(task.id(), (name, progress));
+        watched.insert(task.id(), (whose, name, progress));
     }
     let mut exit = Exit::Done;
     while let Some(ended) = running.join_next_with_id().await {
@@ -112,26 +129,31 @@ async fn run_all(queries: Vec<(Name, Query)>, screen: &Screen, quiet: bool, json
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let mut name = None;
-        if let Some((of, progress)) = watched.remove(&id) {
+        let (mut whose, mut name) = (None, None);
+        if let Some((of, shown, progress)) = watched.remove(&id) {
             drop(progress);
-            name = of;
+            (whose, name) = (Some(of), shown);
         }
-        let (summary, failure) = match ended {
+        let (summary, failure): (_, Option<anyhow::Error>) = match ended {
             Ok((_, Ok(summary))) => (Some(summary), None),
             Ok((_, Err(error))) => (Some((*error.summary).clone()), Some(error.into())),
             // A bug of this program: it ends one query, and is said.
             Err(error) => (None, Some(anyhow::anyhow!("the query's task ended without an account: {error}"))),
         };
+        let said = failure.as_ref().map(ToString::to_string);
         screen.suspend(|| {
-            if let Some(summary) = summary {
-                tell(&summary, name.as_ref(), quiet, json);
+            if let Some(summary) = &summary {
+                tell(summary, name.as_ref(), quiet, json);
             }
             if let Some(error) = failure {
                 report(&error, name.as_ref(), json);
                 exit = Exit::Failed;
             }
         });
+        if let Some(whose) = whose {
+            let ending = summary.map_or(Ending::Failed, |summary| summary.ending).to_string();
+            board.ended(&whose.query, &whose.tenant, Outcome { ending, failure: said });
+        }
     }
     exit
 }
@@ -156,7 +178,7 @@ impl Signals {
     }
 
     /// The first signal drains the queries; a second ends the process at once.
-    pub(super) async fn stop(mut self, queries: Vec<QueryHandle>) {
+    pub(super) async fn stop(mut self, queries: Vec<QueryHandle>, socket: Option<Arc<SocketFile>>) {
         let mut asked = false;
         loop {
             tokio::select! {
@@ -164,6 +186,7 @@ impl Signals {
                 _ = self.terminate.recv() => {}
             }
             if asked {
+                socket.iter().for_each(|socket| socket.remove());
                 std::process::exit(130);
             }
             asked = true;

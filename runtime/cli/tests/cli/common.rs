@@ -14,6 +14,8 @@ pub(crate) fn weir(folder: &Path, args: &[&str]) -> Command {
     command.args(args).current_dir(folder).env_remove("WEIR_LOG");
     // Not in the home of whoever runs the tests.
     command.env("WEIR_CODE_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("code"));
+    // Nor among their queries.
+    command.env("WEIR_RUNTIME_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("run"));
     command
 }
 

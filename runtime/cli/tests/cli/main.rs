@@ -3,6 +3,8 @@
 mod code_cache;
 mod commands;
 mod common;
+mod control;
+mod control_socket;
 mod crash;
 mod dead_letters;
 mod errors;

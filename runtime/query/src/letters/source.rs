@@ -113,7 +113,7 @@ impl LettersPlan {
         let mut entrance = self.entrance.lock().unwrap_or_else(PoisonError::into_inner);
         let restored = entrance.decode(&letters.iter().collect::<Vec<_>>()).map_err(format)?;
         let guilty: Vec<&Letter> = restored.bad.iter().filter_map(|(row, _)| letters.get(*row)).collect();
-        let bad_system = system_columns(&guilty)?;
+        let bad_system = Some(Box::new(system_columns(&guilty)?)).filter(|_| !guilty.is_empty());
         let bad = restored.bad.into_iter().filter_map(|(row, message)| {
             let letter = letters.get_mut(row)?;
             let bytes = letter.bytes.take().unwrap_or_default();

@@ -244,7 +244,7 @@ impl Chain {
         }
         self.places.read(source, &positions);
         self.uncommitted_records += records;
-        self.refuse_bad(source, origin.as_ref(), &bad, &bad_system)?;
+        self.refuse_bad(source, origin.as_ref(), &bad, bad_system.as_deref())?;
         if !batch.is_empty() {
             self.run_stages(source, batch).await?;
         }
@@ -330,13 +330,15 @@ impl Chain {
         source: usize,
         origin: Option<&Origin>,
         bad: &[BadRecord],
-        system: &SystemColumns,
+        system: Option<&SystemColumns>,
     ) -> Result<(), Cause> {
         let (Some(plan), Some(counters)) = (self.plan.sources.get(source), self.counters.sources.get(source)) else {
             return Ok(());
         };
         let path = origin.map(|origin| origin.path.to_string_lossy());
-        let path = path.as_deref().or(system.origin.as_deref());
+        let path = path.as_deref().or(system.and_then(|system| system.origin.as_deref()));
+        let nothing = SystemColumns::default();
+        let system = system.unwrap_or(&nothing);
         for (row, record) in bad.iter().enumerate() {
             let of_topic = system.partition.as_ref().and_then(|column| column.values().get(row)).copied();
             let partition = of_topic.or(origin.map(|origin| origin.partition));

@@ -37,6 +37,8 @@ pub(crate) struct Counters {
     pub(crate) commits: Count,
     pub(crate) committed_records: Count,
     pub(crate) restarts: Count,
+    // Records that attempts before this one had read and not committed. They are read, and counted, again.
+    read_in_vain: Count,
     state: Mutex<State>,
 }
 
@@ -109,12 +111,16 @@ impl Counters {
             commits: Count::default(),
             committed_records: Count::default(),
             restarts: Count::default(),
+            read_in_vain: Count::default(),
             state: Mutex::default(),
         }
     }
 
     pub(crate) fn progress(&self) -> Progress {
+        // Before the sources are looked at: a commit in between makes it too large, and never hides a record.
+        let done_with = self.committed_records.get() + self.read_in_vain.get();
         Progress {
+            uncommitted_records: self.records_read().saturating_sub(done_with),
             sources: self.sources.iter().map(SourceCounters::progress).collect(),
             stages: self.stages.iter().map(StageCounters::progress).collect(),
             sinks: self.sinks.iter().map(SinkCounters::progress).collect(),
@@ -125,11 +131,19 @@ impl Counters {
         }
     }
 
+    fn records_read(&self) -> u64 {
+        self.sources.iter().map(|source| source.records.get()).sum()
+    }
+
     pub(crate) fn state(&self) -> State {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set_state(&self, state: State) {
+        // An attempt begins, and nothing of the one before it goes on.
+        if state == State::Running {
+            self.read_in_vain.set(self.records_read().saturating_sub(self.committed_records.get()));
+        }
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
@@ -257,6 +271,8 @@ pub struct Progress {
     pub commits: u64,
     /// Records read that are accounted for durably: written, filtered, failed or dead.
     pub committed_records: u64,
+    /// Records read since the last commit: of them nothing is promised yet.
+    pub uncommitted_records: u64,
     /// How often the query went back to its last commit and tried again. What it read again is counted again by sources,
     /// stages and sinks, and never by `committed_records`.
     pub restarts: u64,
@@ -299,7 +315,9 @@ pub struct PartitionProgress {
     pub end: Option<i64>,
     /// Records that are there and not committed.
     pub lag: Option<i64>,
-    /// Whether it was read to its end, and committed.
+    /// Whether it was read to its end.
+    pub read_to_end: bool,
+    /// Whether it was read to its end, and that is committed.
     pub done: bool,
 }
 
@@ -368,4 +386,29 @@ pub struct SinkProgress {
     pub batches: u64,
     /// Files published.
     pub files: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_again_after_a_restart_is_uncommitted_once() {
+        let counters = Counters::new(&["in".into()], &[], &[]);
+        let uncommitted = || counters.progress().uncommitted_records;
+        counters.set_state(State::Running);
+        counters.sources[0].records.add(10);
+        counters.committed_records.add(6);
+        assert_eq!(uncommitted(), 4);
+        counters.set_state(State::Retrying);
+        assert_eq!(uncommitted(), 4);
+        counters.set_state(State::Running);
+        assert_eq!(uncommitted(), 0);
+        counters.sources[0].records.add(5);
+        assert_eq!(uncommitted(), 5);
+        counters.committed_records.add(5);
+        assert_eq!(uncommitted(), 0);
+        counters.set_state(State::Ended);
+        assert_eq!(uncommitted(), 0);
+    }
 }

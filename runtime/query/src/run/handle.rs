@@ -126,6 +126,7 @@ impl Places {
                 committed: next(committed),
                 end,
                 lag: end.zip(committed).map(|(end, committed)| end.saturating_sub(committed).max(0)),
+                read_to_end: read == Some(Positions::END),
                 done: committed == Some(Positions::END),
             }
         });

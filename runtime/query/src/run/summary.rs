@@ -99,6 +99,11 @@ impl fmt::Display for Summary {
             self.progress.commits,
             if self.progress.commits == 1 { "" } else { "s" }
         )?;
+        if self.progress.restarts > 0 {
+            let plural = if self.progress.restarts == 1 { "" } else { "s" };
+            let times = self.progress.restarts;
+            writeln!(f, "  tried again {times} time{plural} after a failure: what was read again is counted again")?;
+        }
         for source in &self.progress.sources {
             write!(f, "  source {}: {} records", source.name, source.records)?;
             if source.bytes > 0 {
@@ -119,6 +124,9 @@ impl fmt::Display for Summary {
             )?;
             if stage.traps > 0 {
                 write!(f, "; {} traps", stage.traps)?;
+            }
+            if stage.retries > 0 {
+                write!(f, "; {} calls over single records that had failed", stage.retries)?;
             }
             if stage.held_back > 0 {
                 write!(f, "; held back {} times, {} ms", stage.held_back, stage.held_back_ms)?;

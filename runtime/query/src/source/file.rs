@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use weir_batch::arrow::array::{Int32Array, new_empty_array};
 use weir_batch::arrow::buffer::BooleanBuffer;
 use weir_batch::format::{Decoded, Decoder, Fill, Format, open_decoder};
-use weir_batch::{Batch, Schema, SystemColumns};
+use weir_batch::{Batch, Schema};
 
 use super::{Origin, Partition, Positions, Source, SourceBatch, SourceError, SourceEvent};
 use crate::file::Folders;
@@ -176,14 +176,7 @@ impl Files {
         let batch = Batch::with_rows(Arc::clone(&self.schema), columns, 0)?;
         let partition = self.partition_of(self.next_path.saturating_sub(1));
         let positions = Positions::from_iter([(partition, Positions::END)]);
-        Ok(SourceBatch {
-            batch,
-            bad: Vec::new(),
-            bad_system: SystemColumns::default(),
-            bytes: 0,
-            origin: None,
-            positions,
-        })
+        Ok(SourceBatch { batch, bad: Vec::new(), bad_system: None, bytes: 0, origin: None, positions })
     }
 
     fn with_partition(&mut self, decoded: Decoded) -> Result<SourceBatch, SourceError> {
@@ -202,13 +195,6 @@ impl Files {
         let path = self.paths.get(self.next_path.saturating_sub(1)).cloned().unwrap_or_default();
         let origin = Some(Origin { path, partition: number });
         let positions = last.map(|last| (partition, last.saturating_add(1))).into_iter().collect();
-        Ok(SourceBatch {
-            batch,
-            bad: decoded.bad,
-            bad_system: SystemColumns::default(),
-            bytes: decoded.bytes_read,
-            origin,
-            positions,
-        })
+        Ok(SourceBatch { batch, bad: decoded.bad, bad_system: None, bytes: decoded.bytes_read, origin, positions })
     }
 }

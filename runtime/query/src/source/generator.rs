@@ -101,7 +101,7 @@ impl Source for GeneratorSource {
         Ok(Some(SourceEvent::Batch(SourceBatch {
             batch,
             bad: Vec::new(),
-            bad_system: SystemColumns::default(),
+            bad_system: None,
             bytes: 0,
             origin: None,
             positions,

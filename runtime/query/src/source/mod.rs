@@ -71,6 +71,10 @@ pub type GroupOffsets = (rdkafka::TopicPartitionList, rdkafka::consumer::Consume
 
 /// What a source has to say.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every event is a batch: boxing them would only add an allocation"
+)]
 pub enum SourceEvent {
     /// Records.
     Batch(SourceBatch),
@@ -98,8 +102,8 @@ pub struct SourceBatch {
     /// The records that were not, with their bytes.
     pub bad: Vec<BadRecord>,
     /// What the source knows of each of those, in their order: with topics their partitions, offsets, keys, timestamps
-    /// and headers. No columns where it knows nothing more.
-    pub bad_system: SystemColumns,
+    /// and headers. `None` where it knows nothing more, or there is none.
+    pub bad_system: Option<Box<SystemColumns>>,
     /// Bytes read from outside for all of them.
     pub bytes: u64,
     /// The file that they come from, where there is one.

@@ -132,7 +132,7 @@ impl Source for NexmarkSource {
         Ok(Some(SourceEvent::Batch(SourceBatch {
             batch,
             bad: Vec::new(),
-            bad_system: SystemColumns::default(),
+            bad_system: None,
             bytes: 0,
             origin: None,
             positions,

@@ -98,8 +98,8 @@ impl Gather {
         let decoded = decoder.decode(&values)?;
         let bad_rows = || decoded.bad.iter().map(|(row, _)| *row);
         let of_bad = match decoded.bad.is_empty() {
-            true => SystemColumns::default(),
-            false => all.rows(bad_rows())?,
+            true => None,
+            false => Some(Box::new(all.rows(bad_rows())?)),
         };
         let of_good = match decoded.bad.is_empty() {
             true => all,
@@ -108,7 +108,8 @@ impl Gather {
                 all.rows((0..values.len()).filter(|row| bad.next_if_eq(row).is_none()))?
             }
         };
-        let offsets = of_bad.offset.as_ref().map_or(&[][..], |offsets| offsets.values());
+        let offsets =
+            of_bad.as_ref().and_then(|system| system.offset.as_ref()).map_or(&[][..], |offsets| offsets.values());
         let bad = decoded.bad.iter().zip(offsets).map(|((row, message), &offset)| BadRecord {
             offset,
             line: None,

@@ -280,11 +280,13 @@ fn without(mut batch: SourceBatch, partitions: &[Partition]) -> Result<Option<So
         let all = std::sync::Arc::new(batch.batch);
         batch.batch = std::sync::Arc::unwrap_or_clone(all.filter(&keep)?);
     }
-    if let Some(numbers) = batch.bad_system.partition.clone() {
+    if let Some(system) = &mut batch.bad_system
+        && let Some(numbers) = system.partition.clone()
+    {
         let keep = BooleanBuffer::collect_bool(numbers.len(), |row| !gone(&origin, numbers.value(row)));
         let mut kept = keep.iter();
         batch.bad.retain(|_| kept.next().unwrap_or(true));
-        batch.bad_system = batch.bad_system.rows(keep.set_indices())?;
+        **system = system.rows(keep.set_indices())?;
     }
     Ok(Some(batch))
 }

@@ -47,7 +47,7 @@ async fn bad_records_are_known_by_partition_and_offset() {
     let mut lines = Vec::new();
     for batch in &batches {
         for (row, bad) in batch.bad.iter().enumerate() {
-            let (system, text) = (&batch.bad_system, String::from_utf8_lossy(&bad.bytes));
+            let (system, text) = (batch.bad_system.as_ref().unwrap(), String::from_utf8_lossy(&bad.bytes));
             let partition = system.partition.as_ref().unwrap().value(row);
             assert_eq!(system.offset.as_ref().unwrap().value(row), bad.offset);
             let key = system.key.as_ref().unwrap();

@@ -42,7 +42,7 @@ async fn a_second_member_takes_over_what_the_first_has_committed() {
     let next_offset = positions.get(&partition).unwrap();
     keeper.commit(&Positions::from_iter([(partition.clone(), next_offset)])).await.unwrap();
     drop(revoking);
-    positions.forget(&[partition.clone()]);
+    positions.forget(std::slice::from_ref(&partition));
     writer.ids("in", partition.number, 200..203);
     let (batch_of_second, second) = of_second.await.unwrap();
     assert_eq!(ids(&batch_of_second)[0], 200, "not what the first had read");

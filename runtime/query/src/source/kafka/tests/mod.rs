@@ -4,6 +4,7 @@ mod decode;
 mod faults;
 mod group;
 mod positions;
+mod query;
 
 use std::sync::Arc;
 use std::time::Duration;

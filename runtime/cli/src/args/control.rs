@@ -1,0 +1,35 @@
+//! What the commands take that look at running queries, or steer them.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Names of queries, or query files; without any, all that run as this user.
+    #[arg(value_name = "NAME|QUERY")]
+    pub(crate) queries: Vec<String>,
+    /// Only queries of this tenant.
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// Look again every second, until nothing runs any more.
+    #[arg(long, short)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Steer {
+    /// Names of queries, or query files.
+    #[arg(value_name = "NAME|QUERY", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) queries: Vec<String>,
+    /// Only queries of this tenant.
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// Only queries of the process with this id.
+    #[arg(long)]
+    pub(crate) pid: Option<u32>,
+    /// All that run as this user.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How long to wait until each has done it, in milliseconds; what was asked stands after that, too.
+    #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(0..=600_000))]
+    pub(crate) timeout_ms: u64,
+}
