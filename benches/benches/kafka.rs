@@ -66,7 +66,7 @@ fn plain(broker: &Broker, from: &str, to: &str, records: u64) {
             record = again;
         }
         left -= 1;
-        if left % 1024 == 0 {
+        if left.is_multiple_of(1024) {
             producer.poll(Duration::ZERO);
         }
     }

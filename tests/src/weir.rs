@@ -29,7 +29,9 @@ impl Weir {
         let program = weir_binary().unwrap_or_else(|missing| panic!("{missing}"));
         let launch = Launch { program, folder: folder.to_owned(), unset: vec!["WEIR_LOG".into()], ..Launch::default() };
         // Not in the home of whoever runs the tests.
-        Weir { launch, prefix: Vec::new() }.env("WEIR_CODE_CACHE", folder.join("code-cache"))
+        Weir { launch, prefix: Vec::new() }
+            .env("WEIR_CODE_CACHE", folder.join("code-cache"))
+            .env("WEIR_RUNTIME_DIR", folder.join("run"))
     }
 
     /// With this variable in its environment.

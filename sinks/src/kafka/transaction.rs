@@ -132,6 +132,16 @@ impl KafkaTransactions {
         Ok(KafkaSink::in_transaction(layout, schema, membership.await?))
     }
 
+    /// The connection that its sinks share.
+    pub fn connection(&self) -> &KafkaConnection {
+        &self.shared.connection
+    }
+
+    /// The settings that its sinks share.
+    pub fn settings(&self) -> &TransactionSettings {
+        &self.shared.settings
+    }
+
     /// Begins a transaction unless one is open. Writes do it by themselves.
     ///
     /// # Errors

@@ -39,37 +39,41 @@ fn a_full_disk_ends_the_query_with_its_name_and_no_torn_file() {
 }
 
 #[test]
-fn a_query_that_tries_again_goes_on_when_there_is_room_and_writes_everything_once() {
-    let folder = tempfile::tempdir().expect("a folder");
-    input(folder.path(), 100_000);
-    query(folder.path(), EXACTLY_ONCE);
-    let text = fs::read_to_string(folder.path().join("numbers.toml")).expect("the query");
-    let retried = text.replace(
-        "path = \"out/ids.csv\"",
-        "path = \"out/ids.csv\"\non_error = \"retry\"\nretry = { times_max = 1000, backoff_ms = 20 }",
-    );
-    fs::write(folder.path().join("numbers.toml"), retried).expect("the query");
-    let mut weir = start(folder.path(), 300);
-    let out = weir.path(&folder.path().join("disk/out"));
-    // Whoever reads the files takes them away, which makes room.
-    let mut taken = Vec::new();
-    let collected = folder.path().join("out");
-    fs::create_dir_all(&collected).expect("a folder");
-    while weir.is_running() {
-        for entry in fs::read_dir(&out).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            if !name.as_encoded_bytes().starts_with(b".") && fs::copy(entry.path(), collected.join(&name)).is_ok() {
-                fs::remove_file(entry.path()).expect("a file that was read");
-                taken.push(name);
+fn a_query_that_tries_again_goes_on_when_there_is_room_and_commits_everything_once() {
+    // With a state and without one: what was committed is remembered by the process as well.
+    for delivery in [EXACTLY_ONCE, "[delivery]\ncommit_ms = 10"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        input(folder.path(), 100_000);
+        query(folder.path(), delivery);
+        let text = fs::read_to_string(folder.path().join("numbers.toml")).expect("the query");
+        let retried = text.replace(
+            "path = \"out/ids.csv\"",
+            "path = \"out/ids.csv\"\non_error = \"retry\"\nretry = { times_max = 1000, backoff_ms = 20 }",
+        );
+        fs::write(folder.path().join("numbers.toml"), retried).expect("the query");
+        let mut weir = start(folder.path(), 300);
+        let out = weir.path(&folder.path().join("disk/out"));
+        // Whoever reads the files takes them away, which makes room.
+        let collected = folder.path().join("out");
+        fs::create_dir_all(&collected).expect("a folder");
+        while weir.is_running() {
+            for entry in fs::read_dir(&out).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                if !name.as_encoded_bytes().starts_with(b".") && fs::copy(entry.path(), collected.join(&name)).is_ok() {
+                    // The process may have ended meanwhile, and its disk with it.
+                    fs::remove_file(entry.path()).unwrap_or_default();
+                }
             }
+            std::thread::sleep(Duration::from_millis(200));
         }
-        std::thread::sleep(Duration::from_millis(200));
+        let status = weir.wait(PATIENCE);
+        assert!(status.success(), "{status}\n{}", weir.stderr());
+        let summary = summary(&weir);
+        assert!(summary["restarts"].as_u64().is_some_and(|restarts| restarts > 0), "{summary}");
+        assert_eq!(summary["committed_records"], 100_000, "{delivery}");
+        assert_eq!(crate::support::counted(&summary), 100_000, "{delivery}");
+        let found = written(folder.path());
+        let different: std::collections::HashSet<_> = found.iter().collect();
+        assert!(!found.is_empty() && different.len() == found.len(), "{delivery}: {} records", found.len());
     }
-    let status = weir.wait(PATIENCE);
-    assert!(status.success(), "{status}\n{}", weir.stderr());
-    let _ = taken;
-    let summary = summary(&weir);
-    assert!(summary["restarts"].as_u64().is_some_and(|restarts| restarts > 0), "{summary}");
-    assert_eq!(summary["committed_records"], 100_000);
-    assert_eq!(crate::support::counted(&summary), 100_000);
 }

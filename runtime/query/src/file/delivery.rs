@@ -1,6 +1,8 @@
 //! Whether what is promised can be kept: which sources and sinks can commit in one step.
 
-use weir_sinks::SinkConfig;
+use std::time::Duration;
+
+use weir_sinks::{KafkaSinkConfig, SinkConfig};
 
 use super::plan::{Delivery, Guarantee, SourceKind};
 use super::problem::{Place, Problems};
@@ -19,6 +21,17 @@ pub(super) enum Letters<'a> {
     Nowhere,
     File(Place),
     Kafka(Place, &'a str),
+}
+
+/// How often a query commits that does not say it, and cannot wait for its end: because a topic has none, or because a
+/// transaction would time out.
+pub(super) fn commits_by_itself(delivery: &Delivery, sources: &[SourceDraft]) -> Option<Duration> {
+    const EVERY: Duration = Duration::from_secs(1);
+    let endless = sources.iter().any(|source| match &source.kind {
+        Some(SourceKind::Kafka(config)) => !config.until_end || delivery.guarantee == Guarantee::ExactlyOnce,
+        _ => false,
+    });
+    endless.then_some(EVERY)
 }
 
 /// Refuses what no single step can commit, and says why.
@@ -51,6 +64,7 @@ pub(super) fn check(
         Some((first, config)) => {
             let brokers = &config.connection.brokers;
             to_kafka(delivery, places, (sources, sinks), (&first.name, brokers), problems);
+            one_producer(sinks, (&first.name, config), problems);
             match letters {
                 Letters::Nowhere => {}
                 Letters::Kafka(_, letters) if same_brokers(letters, brokers) => {}
@@ -120,6 +134,23 @@ fn to_kafka(
     if delivery.state.is_some() {
         let message = "positions are kept by the consumer group, in the transaction";
         problems.error(&places.state, message, "leave out `state`");
+    }
+}
+
+/// A transaction is of one producer, which has its settings once.
+fn one_producer(sinks: &[SinkDraft<'_>], (first, theirs): (&str, &KafkaSinkConfig), problems: &Problems) {
+    for sink in sinks {
+        let Some(SinkConfig::Kafka(ours)) = &sink.config else { continue };
+        let differ = [
+            ("partitioner", ours.partitioner.librdkafka_name() != theirs.partitioner.librdkafka_name()),
+            ("compression", ours.compression != theirs.compression),
+            ("delivery_timeout_ms", ours.delivery_timeout != theirs.delivery_timeout),
+            ("options", ours.connection.options != theirs.connection.options),
+        ];
+        for (key, _) in differ.into_iter().filter(|(_, differ)| *differ) {
+            let message = format!("the topics of one transaction have one producer, and `{first}` has another `{key}`");
+            problems.error(&sink.place.child(key, sink.place.offset), message, "say the same in both, or in neither");
+        }
     }
 }
 

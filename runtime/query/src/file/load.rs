@@ -102,7 +102,8 @@ fn check(
     let mut topics = TopicUses::new(tenant.as_ref().map(|(tenant, _)| tenant), query, rights.unwrap_or_default());
     let sources = source::read(&mut root, &mut names, &mut paths, &mut topics, problems);
     let stages = stage::read(&mut root, &mut names, &mut paths, &ceiling, problems);
-    let (delivery, delivery_places) = settings::delivery(&mut root, &mut paths, problems);
+    let (mut delivery, delivery_places) = settings::delivery(&mut root, &mut paths, problems);
+    delivery.commit_every = delivery.commit_every.or_else(|| delivery::commits_by_itself(&delivery, &sources));
     let sinks = sink::read(&mut root, &mut names, &mut paths, &mut topics, &delivery, problems);
     let batching = root.section("batching", settings::batching).unwrap_or_default();
     let dead_letters_item = root.optional("dead_letters");

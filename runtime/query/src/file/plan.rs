@@ -280,6 +280,14 @@ impl Default for Batching {
 }
 
 impl SourceKind {
+    /// Whether what was read can be read again: not from a pipe or terminal.
+    pub(crate) fn can_be_read_again(&self) -> bool {
+        match self {
+            SourceKind::File { paths, .. } => paths.iter().all(|path| path.is_file()),
+            _ => true,
+        }
+    }
+
     /// Whether the positions of its readers are kept by a consumer group, and nowhere else.
     pub(crate) fn kept_by_group(&self) -> bool {
         matches!(self, SourceKind::Kafka(config) if config.partitions == KafkaPartitions::Group)

@@ -101,6 +101,11 @@ impl Places {
         }
     }
 
+    /// Where each source goes on after the last commit.
+    pub(super) fn all_committed(&self) -> Vec<Positions> {
+        self.lock().iter().map(|place| place.committed.clone()).collect()
+    }
+
     /// Somebody else reads these partitions now.
     pub(super) fn forget(&self, source: usize, partitions: &[crate::source::Partition]) {
         if let Some(place) = self.lock().get_mut(source) {

@@ -37,12 +37,14 @@ impl Opened {
         Opened { sources, sinks, dead_letters: None, committing, positions, keepers }
     }
 
-    /// Finishes what a crashed run has committed and not published, and opens everything behind that. The metrics of
-    /// earlier runs come in where `metrics` has none yet.
+    /// Finishes what a crashed run has committed and not published, and opens everything behind that: behind
+    /// `committed`, where this run has committed something already. The metrics of earlier runs come in where `metrics`
+    /// has none yet.
     pub(super) async fn open(
         plan: &Plan,
         given: &mut SinkOverrides,
         metrics: Option<&mut MetricRegistry>,
+        committed: &[Positions],
     ) -> Result<Opened, BuildError> {
         let kept = plan.delivery.state.as_deref().map(|folder| open_state(plan, folder)).transpose()?;
         if let (Some(kept), Some(metrics)) = (&kept, metrics) {
@@ -66,6 +68,7 @@ impl Opened {
             let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
             let mut opened = open_source(plan, index, &source.kind, &source.schema)?;
             let from = match &kept {
+                None if !source.kind.kept_by_group() => committed.get(index).cloned().unwrap_or_default(),
                 Some(kept) if !source.kind.kept_by_group() => kept.manifest.positions(&source.name_in_manifest()),
                 _ => Positions::default(),
             };
@@ -144,7 +147,18 @@ async fn letters_to_kafka(
     let schema = Arc::new(DeadLetters::schema()?);
     let named = |source| BuildError::Sink { name: "dead_letters".to_owned(), source };
     let sink: Box<dyn Sink> = match transactions {
-        Some(transactions) => Box::new(transactions.sink(&config, &schema).await.map_err(named)?),
+        Some(transactions) => {
+            // Letters have no wishes of their own.
+            let settings = transactions.settings();
+            let config = KafkaSinkConfig {
+                connection: transactions.connection().clone(),
+                partitioner: settings.partitioner,
+                compression: settings.compression,
+                delivery_timeout: settings.delivery_timeout,
+                ..config
+            };
+            Box::new(transactions.sink(&config, &schema).await.map_err(named)?)
+        }
         None => Box::new(KafkaSink::open(&config, &schema).await.map_err(named)?),
     };
     Ok(DeadLetters::to_sink(sink)?)
@@ -200,7 +214,9 @@ async fn open_sink(
             Ok(opened)
         }
         (SinkConfig::Kafka(config), Some(transactions)) => {
-            Ok(Box::new(transactions.sink(config, &sink.schema).await.map_err(named)?))
+            // The same brokers, which may be written in another order.
+            let config = KafkaSinkConfig { connection: transactions.connection().clone(), ..(**config).clone() };
+            Ok(Box::new(transactions.sink(&config, &sink.schema).await.map_err(named)?))
         }
         (config, _) => config.build(&sink.schema).await.map_err(named),
     }

@@ -70,7 +70,7 @@ impl Query {
             metrics.add_stage(&stage.name, &stage.function, stage.limits.series_max);
         }
         let given = !sinks.is_empty();
-        let opened = Opened::open(&plan, &mut sinks, Some(&mut metrics)).await?;
+        let opened = Opened::open(&plan, &mut sinks, Some(&mut metrics), &[]).await?;
         let names = |names: Vec<&Arc<str>>| names.into_iter().map(Arc::clone).collect::<Vec<_>>();
         let counters = Counters::new(
             &names(plan.sources.iter().map(|source| &source.name).collect()),
@@ -206,7 +206,9 @@ impl Query {
 
     /// Opens everything again after a failure, as often as the policy says, or gives the failure back.
     async fn again(&mut self, cause: Cause, failures: &mut u32) -> Result<Opened, Cause> {
-        let Some(retry) = self.retry_of(&cause).filter(|_| !self.given) else { return Err(cause) };
+        // What was read from a pipe and not committed is gone.
+        let once = self.given || !self.plan.sources.iter().all(|source| source.kind.can_be_read_again());
+        let Some(retry) = self.retry_of(&cause).filter(|_| !once) else { return Err(cause) };
         let mut cause = cause;
         loop {
             if *failures >= retry.times_max || *self.stop.borrow() {
@@ -228,7 +230,8 @@ impl Query {
             if *self.stop.borrow() {
                 return Err(cause);
             }
-            match Opened::open(&self.plan, &mut SinkOverrides::new(), None).await {
+            let committed = self.places.all_committed();
+            match Opened::open(&self.plan, &mut SinkOverrides::new(), None, &committed).await {
                 Ok(opened) => return Ok(opened),
                 Err(error) if error.retryable() => cause = Cause::Again(Box::new(error)),
                 Err(error) => return Err(Cause::Again(Box::new(error))),

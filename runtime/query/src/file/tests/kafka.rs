@@ -21,14 +21,14 @@ fn the_least_that_has_to_be_said() {
     check_plan(
         &query(TOPIC, OUT),
         &expect![[r#"
-        query copy of tenant acme
-        source in: kafka flights at kafka-1:9092, json_lines, group acme.copy, from the earliest record, for ever
-          gives delay i64, origin utf8?, at timestamp
-        sink out: kafka late at kafka-1:9092, json_lines, queue of 4 batches
-          takes in: delay i64, origin utf8?, at timestamp
-        delivery at least once, committed at the end of the stream
-        batches of up to 8192 records or 100 ms
-    "#]],
+            query copy of tenant acme
+            source in: kafka flights at kafka-1:9092, json_lines, group acme.copy, from the earliest record, for ever
+              gives delay i64, origin utf8?, at timestamp
+            sink out: kafka late at kafka-1:9092, json_lines, queue of 4 batches
+              takes in: delay i64, origin utf8?, at timestamp
+            delivery at least once, committed every 1000 ms
+            batches of up to 8192 records or 100 ms
+        "#]],
     );
 }
 
@@ -90,7 +90,7 @@ fn a_raw_value_needs_no_schema() {
               gives value binary?
             sink out: kafka late at kafka-1:9092, json_lines, no key, headers that came are left out, queue of 4 batches
               takes in: value binary?
-            delivery at least once, committed at the end of the stream
+            delivery at least once, committed every 1000 ms
             batches of up to 8192 records or 100 ms
         "#]],
     );

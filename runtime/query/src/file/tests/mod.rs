@@ -1,5 +1,6 @@
 //! Query files, wrong and right.
 
+mod delivery;
 mod hostile;
 mod kafka;
 mod outside;

@@ -129,6 +129,10 @@ impl Manifest {
         match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(io_error("read", &path, source)),
+            // A pipe would be waited for.
+            Ok(there) if !there.is_file() => {
+                return Err(StateError::Manifest { path, source: ManifestError::NoManifest });
+            }
             Ok(there) if there.len() > MANIFEST_BYTES_MAX => return Err(too_long()),
             Ok(_) => {}
         }

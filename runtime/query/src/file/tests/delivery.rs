@@ -1,0 +1,196 @@
+//! What can be promised of which sources and sinks.
+
+use expect_test::expect;
+
+use super::{check, check_plan};
+
+const NUMBERS: &str = "name = \"numbers\"\n";
+const CSV: &str = "[sources.csv]\nkind = \"file\"\npath = \"flights.csv\"\ninfer = true\n";
+const SEED: &str = "[sources.seed]\nkind = \"generator\"\nbatches = 1\n";
+const TOPIC: &str = "[sources.topic]\nkind = \"kafka\"\nbrokers = \"one:9092, two:9092\"\ntopic = \"in\"\n\
+                     schema = { id = \"i64\", name = \"utf8\", value = \"f64\" }\n";
+const FILE: &str = "[sinks.file]\nkind = \"file\"\npath = \"out/a.csv\"\n";
+const OUT: &str = "[sinks.out]\nkind = \"kafka\"\nbrokers = [\"two:9092\", \"one:9092\"]\ntopic = \"out\"\n";
+const ONCE: &str = "[delivery]\nguarantee = \"exactly_once\"\n";
+const STATE: &str = "state = \"state/numbers\"\n";
+
+fn text(parts: &[&str]) -> String {
+    format!("{NUMBERS}{}", parts.concat())
+}
+
+#[test]
+fn any_source_to_files_by_a_manifest() {
+    check_plan(
+        &text(&[
+            SEED,
+            FILE,
+            "[sinks.more]\nkind = \"file\"\npath = \"out/b.jsonl\"\nrotate_bytes_max = 1000\n",
+            ONCE,
+            STATE,
+        ]),
+        &expect![[r#"
+            query numbers of tenant default
+            source seed: generator, 1 batches
+              gives id i64, name utf8, value f64
+            sink file: csv out/a.csv, numbered, queue of 4 batches
+              takes seed: id i64, name utf8, value f64
+            sink more: json_lines out/b.jsonl, a new file after 1000 bytes, numbered, queue of 4 batches
+              takes seed: id i64, name utf8, value f64
+            delivery exactly once, committed at the end of the stream
+            state in state/numbers
+            batches of up to 8192 records or 100 ms
+        "#]],
+    );
+}
+
+#[test]
+fn topics_to_topics_by_a_transaction() {
+    check_plan(
+        &text(&[TOPIC, OUT, "[sinks.count]\nkind = \"count\"\n", ONCE, "transactional_id = \"mine\"\n"]),
+        &expect![[r#"
+            query numbers of tenant default
+            source topic: kafka in at one:9092,two:9092, json_lines, group default.numbers, from the earliest record, for ever
+              gives id i64, name utf8, value f64
+            sink out: kafka out at two:9092,one:9092, json_lines, queue of 4 batches
+              takes topic: id i64, name utf8, value f64
+            sink count: counts and drops, queue of 4 batches
+              takes topic: id i64, name utf8, value f64
+            delivery exactly once, committed every 1000 ms
+            batches of up to 8192 records or 100 ms
+        "#]],
+    );
+}
+
+#[test]
+fn files_without_a_place_for_the_manifest() {
+    check(
+        &text(&[SEED, FILE, ONCE]),
+        &expect![[
+            r#"late.toml:9: delivery.guarantee: `exactly_once` needs a place for the manifest of its files; add for example `state = "state/late"`, a folder of the query's own"#
+        ]],
+    );
+}
+
+#[test]
+fn a_group_shares_partitions_out_and_a_manifest_does_not() {
+    check(
+        &text(&[TOPIC, FILE, ONCE, STATE]),
+        &expect![[
+            r#"late.toml:2: sources.topic: `exactly_once` to files needs every partition in this process: the manifest keeps their positions, which the consumer group would hand to others; set `partitions = "all"`, or a list of them"#
+        ]],
+    );
+}
+
+#[test]
+fn a_topic_and_a_file_are_two_steps() {
+    check(
+        &text(&[TOPIC, OUT, FILE, ONCE]),
+        &expect![
+            "late.toml:11: sinks.file: `exactly_once` is impossible: this file and the topic of `out` are committed in two steps, and a crash may come between; make two queries of it: one to the topic, and one from the topic to the file"
+        ],
+    );
+}
+
+#[test]
+fn a_generator_is_in_no_transaction_and_the_terminal_in_none_either() {
+    check(
+        &text(&[SEED, OUT, "[sinks.table]\nkind = \"stdout\"\n", ONCE, STATE]),
+        &expect![[r#"
+        late.toml:2: sources.seed: `exactly_once` is impossible: how far it was read cannot be part of the Kafka transaction that `out` writes in; promise `at_least_once`, or write to files, whose manifest holds any source's positions
+        late.toml:9: sinks.table: `exactly_once` is impossible here: the standard output cannot take back what it has shown; write to a file or a topic, or promise `at_least_once`
+        late.toml:13: delivery.state: positions are kept by the consumer group, in the transaction; leave out `state`"#]],
+    );
+}
+
+#[test]
+fn clusters_do_not_share_transactions() {
+    let other = "[sinks.other]\nkind = \"kafka\"\nbrokers = \"three:9092\"\ntopic = \"out\"\n";
+    check(
+        &text(&[TOPIC, OUT, other, ONCE]),
+        &expect![
+            "late.toml:11: sinks.other: `exactly_once` is impossible: a transaction lives on one cluster, and `out` is on `two:9092,one:9092`; make a query of its own for each cluster"
+        ],
+    );
+    let from_other = TOPIC.replace("one:9092, two:9092", "three:9092");
+    check(
+        &text(&[&from_other, OUT, ONCE]),
+        &expect![
+            "late.toml:2: sources.topic: `exactly_once` is impossible: a transaction lives on one cluster, and `out` is on `two:9092,one:9092`, this on `three:9092`; name the same brokers, or promise `at_least_once`"
+        ],
+    );
+}
+
+#[test]
+fn dead_letters_belong_to_the_same_step() {
+    let file = "[dead_letters]\npath = \"dead.jsonl\"\n";
+    let topic = "[dead_letters]\nkind = \"kafka\"\nbrokers = \"one:9092,two:9092\"\ntopic = \"dead\"\n";
+    let skipped = TOPIC.replace("topic = \"in\"", "topic = \"in\"\non_error = \"dead_letter\"");
+    check(
+        &text(&[&skipped, OUT, ONCE, file]),
+        &expect![
+            "late.toml:14: dead_letters: `exactly_once` is impossible: these letters are in no transaction with the topics that the query writes; send them to a topic on `two:9092,one:9092`"
+        ],
+    );
+    let csv = CSV.replace("infer", "on_error = \"dead_letter\"\ninfer");
+    check(
+        &text(&[&csv, FILE, ONCE, STATE, topic]),
+        &expect![[
+            r#"late.toml:13: dead_letters: `exactly_once` is impossible: a topic and the manifest of files are two steps, and a crash may come between; keep dead letters in a file: `path = "dead/letters.jsonl"`"#
+        ]],
+    );
+    check_plan(
+        &text(&[&skipped, OUT, ONCE, topic]),
+        &expect![[r#"
+        query numbers of tenant default
+        source topic: kafka in at one:9092,two:9092, json_lines, group default.numbers, from the earliest record, for ever, bad records go to the dead letters
+          gives id i64, name utf8, value f64
+        sink out: kafka out at two:9092,one:9092, json_lines, queue of 4 batches
+          takes topic: id i64, name utf8, value f64
+        delivery exactly once, committed every 1000 ms
+        batches of up to 8192 records or 100 ms
+        dead letters to kafka dead at one:9092,two:9092
+    "#]],
+    );
+}
+
+#[test]
+fn one_transaction_has_one_producer() {
+    let other =
+        OUT.replace("[sinks.out]", "[sinks.other]") + "compression = \"zstd\"\noptions = { \"linger.ms\" = 1 }\n";
+    check(&text(&[TOPIC, OUT, &other, ONCE]), &expect![[r#""#]]);
+}
+
+#[test]
+fn words_that_mean_nothing_at_least_once() {
+    check(
+        &text(&[SEED, FILE, "[delivery]\ntransactional_id = \"mine\"\n"]),
+        &expect![[
+            r#"late.toml:9: delivery.transactional_id: there are no transactions under `at_least_once`; leave it out, or set `guarantee = "exactly_once"`"#
+        ]],
+    );
+}
+
+#[test]
+fn attempts_without_a_policy_and_policies_that_do_not_fit() {
+    let retried = "[sinks.file]\nkind = \"file\"\npath = \"out/a.csv\"\nretry = { times_max = 3 }\n";
+    check(
+        &text(&[SEED, retried]),
+        &expect![[
+            r#"late.toml:8: sinks.file.retry: nothing is tried again here; set `on_error = "retry"`, or leave out `retry`"#
+        ]],
+    );
+    let unknown =
+        "[sinks.file]\nkind = \"file\"\npath = \"out/a.csv\"\non_error = \"retry\"\nretry = { then = \"skip\" }\n";
+    check(
+        &text(&[SEED, unknown]),
+        &expect![
+            "late.toml:9: sinks.file.retry.then: `retry` of a sink has no such key; its keys are `times_max`, `backoff_ms`"
+        ],
+    );
+    check(
+        &text(&[&CSV.replace("infer", "on_error = \"retry\"\ninfer"), FILE]),
+        &expect![
+            "late.toml:5: sources.csv.on_error: `retry` is not known here; use one of `fail`, `skip`, `dead_letter`"
+        ],
+    );
+}
