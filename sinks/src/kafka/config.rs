@@ -140,7 +140,7 @@ impl KafkaPartitioner {
     }
 
     /// librdkafka's name of what decides where no partition is given.
-    pub(super) const fn librdkafka_name(self) -> &'static str {
+    pub const fn librdkafka_name(self) -> &'static str {
         match self {
             KafkaPartitioner::Murmur2Random | KafkaPartitioner::Keep => "murmur2_random",
             KafkaPartitioner::Murmur2 => "murmur2",
