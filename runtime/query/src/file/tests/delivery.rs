@@ -157,9 +157,12 @@ fn dead_letters_belong_to_the_same_step() {
 fn one_transaction_has_one_producer() {
     let other =
         OUT.replace("[sinks.out]", "[sinks.other]") + "compression = \"zstd\"\noptions = { \"linger.ms\" = 1 }\n";
-    check(&text(&[TOPIC, OUT, &other, ONCE]), &expect![[r#"
+    check(
+        &text(&[TOPIC, OUT, &other, ONCE]),
+        &expect![[r#"
         late.toml:11: sinks.other.compression: the topics of one transaction have one producer, and `out` has another `compression`; say the same in both, or in neither
-        late.toml:11: sinks.other.options: the topics of one transaction have one producer, and `out` has another `options`; say the same in both, or in neither"#]]);
+        late.toml:11: sinks.other.options: the topics of one transaction have one producer, and `out` has another `options`; say the same in both, or in neither"#]],
+    );
 }
 
 #[test]
