@@ -5,6 +5,7 @@
 //! their own in each round, as a run does, read values of 200 bytes from four partitions, and wait for every
 //! acknowledgement. The broker is a process beside, on the same two cores: what it takes is in the wall time of both.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use criterion::measurement::{Measurement, WallTime};
@@ -87,6 +88,12 @@ fn plan(broker: &Broker, from: &str, to: &str) -> Plan {
     Plan::parse(&text, std::path::Path::new(".")).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
+/// Each round writes a topic of its own.
+fn next_topic(broker: &Broker) -> String {
+    static ROUND: AtomicU64 = AtomicU64::new(0);
+    broker.topic(&format!("to-{}", ROUND.fetch_add(1, Ordering::Relaxed)), PARTITIONS)
+}
+
 fn two_threads() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
@@ -102,15 +109,11 @@ fn copying<M: Measurement>(criterion: &mut Criterion<M>, clock: &str) {
     let mut group = criterion.benchmark_group(format!("topic to topic, {clock}"));
     group.throughput(Throughput::Elements(records)).sample_size(10).sampling_mode(SamplingMode::Flat);
     group.bench_function("plain loop", |bencher| {
-        bencher.iter_batched(
-            || broker.topic("to", PARTITIONS),
-            |to| plain(&broker, &from, &to, records),
-            BatchSize::PerIteration,
-        );
+        bencher.iter_batched(|| next_topic(&broker), |to| plain(&broker, &from, &to, records), BatchSize::PerIteration);
     });
     group.bench_function("query", |bencher| {
         bencher.iter_batched(
-            || broker.topic("to", PARTITIONS),
+            || next_topic(&broker),
             |to| {
                 let query = Query::build(plan(&broker, &from, &to), &engine);
                 let query = runtime.block_on(query).expect("a query");

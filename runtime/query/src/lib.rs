@@ -56,7 +56,7 @@ pub use file::{
 };
 pub use letters::{
     Entry, Header, Letter, LetterFilter, LetterLines, LettersPlan, NotReplayed, OtherVersion, Replay, ReplayError,
-    Replayed, Replaying,
+    Replayed, Replaying, TopicLetters, TopicLettersError,
 };
 pub use run::{
     BuildError, Cause, DeadLetterError, Ending, Manifest, ManifestError, MetricRegistry, NextNumber, PartitionPosition,

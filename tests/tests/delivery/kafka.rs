@@ -299,3 +299,45 @@ fn of_a_thousand_records_one_does_not_decode_and_one_fails_and_both_letters_hold
         assert!(letters.iter().all(|letter| letter["partition"].is_i64() && letter["offset"].is_i64()), "{letters:?}");
     }
 }
+
+#[test]
+fn letters_in_a_topic_are_listed_shown_and_replayed() {
+    let broker = Broker::for_transactions();
+    let topics = Topics::new(&broker, "letters", 2);
+    topics.produce(0..100);
+    let folder = tempfile::tempdir().expect("a folder");
+    let letters =
+        format!("[dead_letters]\nkind = \"kafka\"\nbrokers = {:?}\ntopic = {:?}", broker.address(), topics.dead);
+    topics.query(folder.path(), ALL_TO_THE_END, &topics.sink(), &format!("{}\n{letters}", topics.exactly_once()));
+    let module = guest_path("faulty").expect("a built guest");
+    let stage = |at: u64| {
+        format!(
+            "[[stages]]\nname = \"faulty\"\nmodule = {module:?}\nfunction = \"refuses\"\nparams = {{ at = {at} }}\n\
+             on_error = \"dead_letter\"\n[sinks.out]"
+        )
+    };
+    let text = fs::read_to_string(folder.path().join("numbers.toml")).expect("the query");
+    let write = |at| fs::write(folder.path().join("numbers.toml"), text.replace("[sinks.out]", &stage(at)));
+    write(7).expect("the query");
+    crate::support::run_to_end(folder.path());
+    let said = |args: &[&str]| {
+        let mut weir = Weir::in_folder(folder.path()).run(args);
+        let status = weir.wait(PATIENCE);
+        assert!(status.success(), "{args:?}: {status}\n{}", weir.stderr());
+        weir.stdout() + &weir.stderr()
+    };
+    for _ in 0..2 {
+        // To look at them changes nothing.
+        let listed = said(&["dead-letters", "list", "numbers.toml"]);
+        assert!(listed.lines().count() == 1 && listed.contains("faulty"), "{listed}");
+    }
+    let shown = said(&["dead-letters", "show", "numbers.toml", "0"]);
+    assert!(shown.contains("{\"id\":7}"), "{shown}");
+    write(8).expect("the query");
+    let replayed = said(&["dead-letters", "replay", "numbers.toml"]);
+    assert!(replayed.contains("replayed 1 letters, 0 died again"), "{replayed}");
+    topics.assert_exact(0..100);
+    let listed = said(&["dead-letters", "list", "numbers.toml"]);
+    assert_eq!(listed, "", "what was replayed is not listed again");
+    assert!(said(&["dead-letters", "replay", "numbers.toml"]).contains("no letters to replay"));
+}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::json;
-use weir_query::{Entry, Letter, LetterFilter, LetterLines, Plan, Replay};
+use weir_query::{DeadLettersPlan, Entry, Folders, Letter, LetterFilter, LetterLines, Plan, Replay, TopicLetters};
 
 use super::dead_letters_text::{plain, plain_json, time};
 use super::files::load;
@@ -30,31 +30,72 @@ pub(crate) fn dead_letters(args: &args::DeadLetters, json: bool) -> anyhow::Resu
 /// Where a query's letters are.
 pub(super) struct Letters {
     pub(super) plan: Plan,
+    /// The file; of letters in a topic, the one that they are brought into.
     pub(super) path: PathBuf,
+    // Holds that file for as long as it is looked at.
+    looked_at: Option<tempfile::TempDir>,
 }
 
 impl Letters {
+    /// To be looked at: what a topic holds is copied, and stays there.
     pub(super) fn of(query: &args::Query) -> anyhow::Result<Letters> {
-        let plans = load(std::slice::from_ref(&query.file), query.limits.as_deref()).map_err(wrong)?;
-        let plan = plans.into_iter().next().context("no query")?;
-        let letters = plan.dead_letters.as_ref().context("the query has no `[dead_letters]`").map_err(wrong)?;
-        let path = letters.file().context("its dead letters are in a topic, and this command reads files");
-        let path = path.map_err(wrong)?.to_owned();
-        if let Some(replaying) = Replay::unfinished(&path) {
-            let text = "holds letters of a replay that has not finished; `weir dead-letters replay` takes it up";
-            tracing::warn!("{}: {text}", replaying.display());
+        let (plan, path) = find(query)?;
+        if plan.dead_letters.as_ref().and_then(DeadLettersPlan::file).is_some() {
+            return Ok(Letters { plan, path, looked_at: None });
         }
-        Ok(Letters { plan, path })
+        let folder = tempfile::tempdir().context("cannot make a folder for the topic's letters")?;
+        let copy = folder.path().join("letters.jsonl");
+        match std::fs::copy(&path, &copy) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+            _ => {}
+        }
+        TopicLetters::fetch(&plan, &copy)?;
+        Ok(Letters { plan, path: copy, looked_at: Some(folder) })
+    }
+
+    /// To be replayed: what a topic holds is brought into a file beside the query's, and is not brought again.
+    pub(super) fn taken(query: &args::Query) -> anyhow::Result<Letters> {
+        let (plan, path) = find(query)?;
+        if let Some(letters) = TopicLetters::fetch(&plan, &path)? {
+            letters.taken()?;
+        }
+        Ok(Letters { plan, path, looked_at: None })
     }
 
     /// None where there is no file yet.
     pub(super) fn read(&self) -> anyhow::Result<Option<LetterLines<BufReader<File>>>> {
-        match LetterLines::open(&self.path, &self.plan.folders) {
+        // A copy lies outside of the tenant's folders, and holds what the topic does.
+        let anywhere = Folders::anywhere();
+        let folders = if self.looked_at.is_some() { &anywhere } else { &self.plan.folders };
+        match LetterLines::open(&self.path, folders) {
             Ok(lines) => Ok(Some(lines)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(wrong(anyhow::anyhow!("{}: {error}", self.path.display()))),
         }
     }
+}
+
+/// The query, and the file that its letters are in or come to: `late.letters.jsonl` beside `late.toml` for those of a topic.
+fn find(query: &args::Query) -> anyhow::Result<(Plan, PathBuf)> {
+    let plans = load(std::slice::from_ref(&query.file), query.limits.as_deref()).map_err(wrong)?;
+    let plan = plans.into_iter().next().context("no query")?;
+    let letters = plan.dead_letters.as_ref().context("the query has no `[dead_letters]`").map_err(wrong)?;
+    let path = match letters.file() {
+        Some(path) => path.to_owned(),
+        None => {
+            let beside = query.file.with_extension("letters.jsonl");
+            plan.folders.output(&beside).map_err(|denied| {
+                wrong(anyhow::anyhow!("{}: its file for the topic's letters {denied}", beside.display()))
+            })?
+        }
+    };
+    if let Some(replaying) = Replay::unfinished(&path) {
+        let text = "holds letters of a replay that has not finished; `weir dead-letters replay` takes it up";
+        tracing::warn!("{}: {text}", replaying.display());
+    }
+    Ok((plan, path))
 }
 
 pub(super) fn filter(filter: &args::Filter) -> LetterFilter {

@@ -18,9 +18,9 @@ use crate::live::{Screen, Show};
 pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
     let mut filter = filter(&args.filter);
     filter.only = (!args.only.is_empty()).then(|| args.only.iter().copied().collect());
-    let plan = Letters::of(&args.query)?.plan;
+    let Letters { plan, path, .. } = Letters::taken(&args.query)?;
     let rows_on_stdout = plan.sinks.iter().any(|sink| matches!(sink.config, SinkConfig::Stdout { .. }));
-    let replay = Replay::prepare(plan, &filter).map_err(wrong)?;
+    let replay = Replay::prepare_from(plan, &path, &filter).map_err(wrong)?;
     announce(replay.replaying());
     if replay.replaying().letters == 0 {
         if json {

@@ -16,6 +16,7 @@ mod source;
 mod system;
 #[cfg(test)]
 mod tests;
+mod topic;
 
 pub use error::ReplayError;
 pub use filter::LetterFilter;
@@ -23,6 +24,7 @@ pub use letter::{Header, Letter};
 pub use reader::{Entry, LetterLines};
 pub use replay::{NotReplayed, OtherVersion, Replay, Replayed, Replaying};
 pub use source::LettersPlan;
+pub use topic::{TopicLetters, TopicLettersError};
 
 use entrance::Entrance;
 pub(crate) use paths::ReplayPaths;

@@ -87,6 +87,21 @@ impl Replay {
     /// A query that is running, or that has no file of letters; a sink that would replace or refuse a file.
     pub fn prepare(plan: Plan, filter: &LetterFilter) -> Result<Replay, ReplayError> {
         let path = plan.dead_letters.as_ref().and_then(DeadLettersPlan::file).ok_or(ReplayError::NoFile)?.to_owned();
+        Replay::prepare_from(plan, &path, filter)
+    }
+
+    /// As [`Replay::prepare`], of letters that [`crate::TopicLetters`] brought into this file. Those that die again go to
+    /// the topic.
+    ///
+    /// # Errors
+    ///
+    /// As [`Replay::prepare`].
+    pub fn prepare_from(mut plan: Plan, path: &Path, filter: &LetterFilter) -> Result<Replay, ReplayError> {
+        let path = path.to_owned();
+        // Under the query's own name it would fence a query that is running.
+        if plan.transactions().is_some() {
+            plan.delivery.transactional_id = Some(format!("{}.replay", plan.transactional_id()));
+        }
         if plan.folders.output(&path)? != path {
             return Err(Denied::Outside.into());
         }

@@ -1,0 +1,171 @@
+//! Letters in a topic, brought into a file beside the query.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Message, Offset, TopicPartitionList};
+use weir_sinks::KafkaSide;
+
+use crate::file::{DeadLettersPlan, Plan};
+use crate::run::{Locked, lock};
+
+/// A topic's letters that no replay has taken yet: those behind the positions of the group `<tenant>.<name>.letters`.
+/// They are read to the end that the topic has, and go on to a file; the positions are kept when that is durable.
+/// Letters of one partition stay in their order.
+pub struct TopicLetters {
+    consumer: BaseConsumer,
+    topic: String,
+    next: TopicPartitionList,
+}
+
+/// Letters that could not be brought.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicLettersError {
+    /// The brokers did not answer, or refused.
+    #[error("dead letters in topic {topic}: {source}")]
+    Kafka {
+        /// The topic.
+        topic: String,
+        /// What librdkafka says.
+        source: KafkaError,
+    },
+    /// The topic's end did not come.
+    #[error("dead letters in topic {topic}: its end did not come within {} s: are all brokers up?", patience.as_secs())]
+    NoEnd {
+        /// The topic.
+        topic: String,
+        /// How long it was waited for.
+        patience: Duration,
+    },
+    /// A replay is going on.
+    #[error("{}: in use: its letters are being replayed", path.display())]
+    InUse {
+        /// The file.
+        path: std::path::PathBuf,
+    },
+    /// The file could not be written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// How long brokers are waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl TopicLetters {
+    /// Reads the new letters of the plan's topic, and appends them to the file, a line each; `None` where the plan's
+    /// letters are in no topic. Nobody else notices until [`TopicLetters::taken`].
+    ///
+    /// # Errors
+    ///
+    /// Brokers that do not answer, or a file that cannot be written.
+    pub fn fetch(plan: &Plan, to: &Path) -> Result<Option<TopicLetters>, TopicLettersError> {
+        let Some(DeadLettersPlan::Kafka(config)) = &plan.dead_letters else { return Ok(None) };
+        let topic = config.topic.clone();
+        let kafka = |source| TopicLettersError::Kafka { topic: topic.clone(), source };
+        let consumer: BaseConsumer = config
+            .connection
+            .client_config_for(KafkaSide::Consumer)
+            .set("group.id", format!("{}.{}.letters", plan.tenant, plan.name))
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("isolation.level", "read_committed")
+            .set("auto.offset.reset", "earliest")
+            .create()
+            .map_err(kafka)?;
+        let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).map_err(kafka)?;
+        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id());
+        let mut open: BTreeSet<i32> = partitions.collect();
+        let mut asked = TopicPartitionList::new();
+        for &partition in &open {
+            asked.add_partition(&topic, partition);
+        }
+        let kept = consumer.committed_offsets(asked, PATIENCE).map_err(kafka)?;
+        let mut next = TopicPartitionList::new();
+        for partition in kept.elements() {
+            let from = match partition.offset() {
+                Offset::Offset(offset) => Offset::Offset(offset),
+                _ => Offset::Beginning,
+            };
+            next.add_partition_offset(&topic, partition.partition(), from).map_err(kafka)?;
+        }
+        drop(kept);
+        consumer.assign(&next).map_err(kafka)?;
+
+        let io = |source| TopicLettersError::Io { path: to.to_owned(), source };
+        // Held while it is written: a replay puts another file in its place.
+        let file = loop {
+            let file = File::options().create(true).append(true).open(to).map_err(io)?;
+            match lock(&file, to).map_err(io)? {
+                Locked::Held => break file,
+                Locked::Moved => {}
+                Locked::InUse => return Err(TopicLettersError::InUse { path: to.to_owned() }),
+            }
+        };
+        let mut lines = BufWriter::new(file);
+        let mut heard = Instant::now();
+        while !open.is_empty() {
+            match consumer.poll(Duration::from_millis(100)) {
+                None if heard.elapsed() > PATIENCE => {
+                    return Err(TopicLettersError::NoEnd { topic, patience: PATIENCE });
+                }
+                None => continue,
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    open.remove(&partition);
+                }
+                // A broker that is away comes back, or the patience ends.
+                Some(Err(error)) if !matches!(error, KafkaError::MessageConsumptionFatal(_)) => {
+                    tracing::debug!("{error}");
+                    continue;
+                }
+                Some(Err(error)) => return Err(kafka(error)),
+                Some(Ok(message)) => {
+                    // What came behind the end that was seen is for the next time.
+                    if !open.contains(&message.partition()) {
+                        continue;
+                    }
+                    if let Some(letter) = message.payload() {
+                        // A letter is one line; what somebody else wrote need not be.
+                        let line: Vec<u8> =
+                            letter.iter().map(|&byte| if byte == b'\n' { b' ' } else { byte }).collect();
+                        lines.write_all(&line).and_then(|()| lines.write_all(b"\n")).map_err(io)?;
+                    }
+                    let offset = Offset::Offset(message.offset().saturating_add(1));
+                    next.set_partition_offset(&topic, message.partition(), offset).map_err(kafka)?;
+                }
+            }
+            heard = Instant::now();
+        }
+        let file = lines.into_inner().map_err(|error| io(error.into_error()))?;
+        file.sync_all().map_err(io)?;
+        Ok(Some(TopicLetters { consumer, topic, next }))
+    }
+
+    /// Keeps the positions: the letters are in the file now, and nowhere else to be looked for.
+    ///
+    /// # Errors
+    ///
+    /// What the brokers answer. The letters come again then.
+    pub fn taken(self) -> Result<(), TopicLettersError> {
+        let mut read = TopicPartitionList::new();
+        let kafka = |source| TopicLettersError::Kafka { topic: self.topic.clone(), source };
+        for partition in self.next.elements() {
+            if let Offset::Offset(_) = partition.offset() {
+                read.add_partition_offset(&self.topic, partition.partition(), partition.offset()).map_err(kafka)?;
+            }
+        }
+        if read.count() > 0 {
+            self.consumer.commit(&read, CommitMode::Sync).map_err(kafka)?;
+        }
+        Ok(())
+    }
+}
