@@ -245,3 +245,23 @@ fn a_receiver_that_is_down_fails_nothing_and_is_said_once() {
     assert_eq!(said.matches("spans are lost, and queries go on").count(), 1, "{said}");
     assert!(said.contains("spans that were lost on their way to the receiver of traces spans=5"), "{said}");
 }
+
+#[test]
+fn a_receiver_that_never_answers_slows_nothing_and_every_span_is_accounted_for() {
+    // Connections are taken by the system, and by nobody else.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "name = \"seed\"\n[sources.seed]\nkind = \"generator\"\nbatches = 2000\n[sinks.out]\nkind = \"count\"\n";
+    std::fs::write(folder.path().join("q.toml"), text).expect("a query file");
+    let endpoint = format!("http://{}/v1/traces", silent.local_addr().expect("an address"));
+    let weir = Weir::in_folder(folder.path())
+        .env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint)
+        .env("OTEL_EXPORTER_OTLP_TIMEOUT", "3600000")
+        .env("OTEL_BSP_MAX_QUEUE_SIZE", "64");
+    let mut weir = weir.run(&["run", "q.toml"]);
+    assert!(weir.wait(SOON).success(), "{}", weir.stderr());
+    let said = weir.stderr();
+    assert_eq!(said.matches("spans are lost, and queries go on").count(), 1, "{said}");
+    // Source, batch and sink of each, and one commit.
+    assert!(said.contains("the receiver of traces spans=6001"), "{said}");
+}
