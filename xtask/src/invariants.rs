@@ -38,8 +38,8 @@ const RULES: [Rule; 7] = [
     Rule {
         package: "weir-query",
         has: &["weir-batch", "weir-sandbox", "weir-sinks"],
-        lacks: &["weir-guest", "clap", "indicatif"],
-        reason: "a query runs without a terminal; host and guest share the ABI's constants only",
+        lacks: &["weir-guest", "clap", "indicatif", "opentelemetry_sdk", "opentelemetry-otlp"],
+        reason: "a query runs without a terminal, and hands its spans on as plain values; host and guest share the ABI's constants only",
     },
     Rule {
         package: "weir-hostile",

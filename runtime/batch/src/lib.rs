@@ -30,7 +30,8 @@
 //! **[`SystemColumns`]**: what the source knows of each record beside its fields: `_key`, `_timestamp`, `_partition`,
 //! `_offset`, `_headers`. Each is absent until a source fills it.
 //!
-//! **[`TraceContext`]**: the W3C trace context of the batch, 25 bytes by value.
+//! **[`TraceContext`]**: the W3C trace context of the batch, 25 bytes by value. Only a batch that is traced has one: what its
+//! records came with is in their `_headers`.
 //!
 //! **[`CopyOnWrite`]**: how often a mutation found its batch unshared (free) and how often it had to copy the batch's
 //! frame. Columns are shared even then: a copied frame is a few hundred bytes, never the data.

@@ -7,6 +7,7 @@ mod engine;
 mod exit;
 mod heap;
 mod live;
+mod traces;
 
 use std::process::ExitCode;
 

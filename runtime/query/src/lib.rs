@@ -43,12 +43,17 @@
 //!
 //! **[`MetricRegistry`]**: what guests recorded, staged with each batch and counted when it commits. An entry a series.
 //!
+//! **[`Tracing`]**: which batches of a query have spans, and the [`SpanExporter`] that takes each [`Span`] as it ends. Given to
+//! a query by [`Query::traced`]; without it no span, id or clock is made, and records keep the `traceparent` that they came
+//! with. How spans leave the process is the exporter's business: this crate has none.
+//!
 //! A commit makes dead letters durable, then every sink, and only then counts: metrics, and the records committed.
 
 mod file;
 mod letters;
 mod run;
 mod source;
+mod trace;
 
 pub use file::{
     Batching, DeadLettersPlan, Delivery, Denied, ErrorPolicy, Folders, Guarantee, LimitsFile, NexmarkStream, Node,
@@ -69,3 +74,4 @@ pub use source::{
     KafkaStart, Origin, Partition, PositionKeeper, Positions, Revoking, SEED_BATCH_ROWS, Source, SourceBatch,
     SourceError, SourceEvent, nexmark_schema, seed_batch, seed_schema,
 };
+pub use trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};

@@ -18,6 +18,9 @@ use crate::SinkError;
 /// The name of the header that carries a W3C trace context.
 const TRACEPARENT: &str = "traceparent";
 
+/// The name of the header that goes with it, and means nothing beside another trace context.
+const TRACESTATE: &str = "tracestate";
+
 /// Where the parts of a record come from, with columns by position. Made once by a sink.
 pub(super) struct Layout {
     topic: Arc<str>,
@@ -164,7 +167,7 @@ fn millis(micros: i64) -> i64 {
 }
 
 /// The headers of a row: those it came with, those of columns, the trace. Each kind replaces headers of the same name
-/// of the kinds before.
+/// of the kinds before; without a trace of the batch, the row keeps its own.
 fn headers(
     passed: Option<&PassedHeaders<'_>>,
     columns: &[(&str, Bytes<'_>)],
@@ -177,7 +180,8 @@ fn headers(
     if capacity == 0 {
         return None;
     }
-    let is_trace = |name: &str| trace.is_some() && name.eq_ignore_ascii_case(TRACEPARENT);
+    let is_trace =
+        |name: &str| trace.is_some() && [TRACEPARENT, TRACESTATE].iter().any(|known| name.eq_ignore_ascii_case(known));
     let mut headers = OwnedHeaders::new_with_capacity(capacity);
     for (name, value) in passed_range.filter_map(|index| passed.and_then(|passed| passed.get(index))) {
         if !is_trace(name) && !columns.iter().any(|(column, _)| *column == name) {

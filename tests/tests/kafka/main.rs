@@ -4,4 +4,5 @@ mod command;
 mod life;
 mod records;
 mod support;
+mod traces;
 mod transactions;

@@ -6,3 +6,4 @@ mod held_back;
 mod sharing;
 mod support;
 mod tenants;
+mod traces;

@@ -18,10 +18,10 @@ use super::reader::{FromSource, Readers, Steering, read};
 use super::sink_task::{SinkFailure, SinkTask};
 use super::stage::{StageRunner, Workplace};
 use super::summary::Ending;
-use super::trace_ids::TraceIds;
 use super::waiting::{millis, sleep_or_stop};
 use crate::file::{ErrorPolicy, Node, Plan};
 use crate::source::{Origin, PositionKeeper, Positions, Revoking, Source, SourceBatch, SourceError, SourceEvent};
+use crate::trace::{BatchSpan, Spans, Waited};
 
 /// Batches that may wait between the sources and the stages, for each source.
 const SOURCE_QUEUE_BATCHES: usize = 2;
@@ -39,6 +39,7 @@ pub(super) struct Parts {
     pub(super) counters: Arc<Counters>,
     pub(super) places: Arc<Places>,
     pub(super) copy_on_write: Arc<CopyOnWrite>,
+    pub(super) spans: Option<Spans>,
     pub(super) stop: watch::Sender<bool>,
     pub(super) pause: watch::Sender<bool>,
 }
@@ -60,8 +61,9 @@ pub(super) struct Chain {
     pub(super) uncommitted_records: u64,
     /// Whether a position has moved since the last commit; also past no record at all.
     pub(super) moved: bool,
+    /// Where batches are traced.
+    pub(super) spans: Option<Spans>,
     copy_on_write: Arc<CopyOnWrite>,
-    trace_ids: TraceIds,
     stop: watch::Sender<bool>,
     pause: watch::Sender<bool>,
     // What each stage made of the batch at hand; kept to save allocations.
@@ -101,7 +103,7 @@ impl Chain {
             uncommitted_records: 0,
             moved: false,
             copy_on_write: parts.copy_on_write,
-            trace_ids: TraceIds::new(),
+            spans: parts.spans,
             stop: parts.stop,
             pause: parts.pause,
         }
@@ -127,7 +129,7 @@ impl Chain {
                     }
                 },
             };
-            let Some((source, read)) = message else { break };
+            let Some(FromSource { source, read, waited }) = message else { break };
             let read = read.map_err(|error| Cause::Source { name: self.source_name(source), source: error })?;
             let read = match read {
                 SourceEvent::Batch(read) => read,
@@ -139,7 +141,7 @@ impl Chain {
             if !read.batch.is_empty() {
                 self.wait_for_held(reached.get(source).map_or(&[], Vec::as_slice), &mut next_commit).await?;
             }
-            self.take_in(source, read).await?;
+            self.take_in(source, read, waited).await?;
             // Under load a batch is always waiting, so that the time-out above never comes.
             self.commit_on_time(&mut next_commit).await?;
             // Only after the turn: what was taken in has reached every sink that still takes something.
@@ -159,7 +161,7 @@ impl Chain {
     }
 
     fn steering(&self) -> Steering {
-        Steering { stop: self.stop.subscribe(), pause: self.pause.subscribe() }
+        Steering { stop: self.stop.subscribe(), pause: self.pause.subscribe(), timed: self.spans.is_some() }
     }
 
     /// Commits what was taken of partitions that somebody else is to read, and lets go of them.
@@ -230,7 +232,7 @@ impl Chain {
     }
 
     /// Takes one batch through every stage and into every sink's queue.
-    async fn take_in(&mut self, source: usize, read: SourceBatch) -> Result<(), Cause> {
+    async fn take_in(&mut self, source: usize, read: SourceBatch, waited: Option<Waited>) -> Result<(), Cause> {
         let SourceBatch { batch, bad, bad_system, bytes, origin, positions } = read;
         let records = (batch.rows() + bad.len()) as u64;
         if let Some(counters) = self.counters.sources.get(source) {
@@ -246,7 +248,7 @@ impl Chain {
         self.uncommitted_records += records;
         self.refuse_bad(source, origin.as_ref(), &bad, bad_system.as_deref())?;
         if !batch.is_empty() {
-            self.run_stages(source, batch).await?;
+            self.run_stages(source, batch, waited).await?;
         }
         if let Some(letters) = &mut self.dead_letters {
             letters.write_out().await?;
@@ -254,17 +256,20 @@ impl Chain {
         Ok(())
     }
 
-    async fn run_stages(&mut self, source: usize, batch: Batch) -> Result<(), Cause> {
+    async fn run_stages(&mut self, source: usize, batch: Batch, waited: Option<Waited>) -> Result<(), Cause> {
         let mut batch = Arc::new(batch);
-        if batch.trace().is_none() {
-            let trace = self.trace_ids.next();
-            self.copy_on_write.make_mut(&mut batch).set_trace(trace);
+        let span = self.spans.as_mut().and_then(|spans| spans.begin(source, &batch, waited));
+        // Without a span of its own a batch has no context: sinks pass on what each record came with.
+        if let Some(span) = &span {
+            self.copy_on_write.make_mut(&mut batch).set_trace(Some(span.context()));
         }
-        self.write_out(Node::Source(source), &batch).await?;
+        self.write_out(Node::Source(source), &batch, span.as_ref()).await?;
         for stage in 0..self.stages.len() {
             let inputs = self.inputs_of(stage, source, &batch);
             let mut made = Vec::new();
             let (mut rows, mut guilty, mut code) = (0, 0, None);
+            let traced = span.as_ref().filter(|_| !inputs.is_empty());
+            let mut of_stage = traced.and_then(|span| span.stage(stage, inputs.iter().map(|input| input.rows()).sum()));
             for input in &inputs {
                 let (Some(runner), Some(counters)) = (self.stages.get_mut(stage), self.counters.stages.get(stage))
                 else {
@@ -277,6 +282,9 @@ impl Chain {
                     stop: &self.stop,
                 };
                 let ran = runner.run(input, at).await;
+                if let (Some(span), Err(error)) = (&mut of_stage, &ran) {
+                    span.fail(error);
+                }
                 let ran = ran.map_err(|source| Cause::Stage { name: runner.name.to_string(), source })?;
                 made.extend(ran.outputs);
                 rows += input.rows();
@@ -287,8 +295,11 @@ impl Chain {
             if let Some(runner) = self.stages.get_mut(stage) {
                 runner.judge(rows, guilty, code);
             }
+            if let Some(mut span) = of_stage {
+                span.set("weir.records.out", made.iter().map(|output| output.rows()).sum());
+            }
             for output in &made {
-                self.write_out(Node::Stage(stage), output).await?;
+                self.write_out(Node::Stage(stage), output, span.as_ref()).await?;
             }
             if let Some(outputs) = self.outputs.get_mut(stage) {
                 *outputs = made;
@@ -315,10 +326,10 @@ impl Chain {
     }
 
     /// Queues a batch for every sink attached to this point.
-    async fn write_out(&mut self, node: Node, batch: &Arc<Batch>) -> Result<(), Cause> {
+    async fn write_out(&mut self, node: Node, batch: &Arc<Batch>, span: Option<&Arc<BatchSpan>>) -> Result<(), Cause> {
         for (sink, plan) in self.sinks.iter_mut().zip(&self.plan.sinks) {
             if plan.inputs.contains(&node) {
-                sink.write(Arc::clone(batch)).await?;
+                sink.write(Arc::clone(batch), span.map(Arc::clone)).await?;
             }
         }
         Ok(())

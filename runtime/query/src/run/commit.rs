@@ -41,6 +41,16 @@ impl Chain {
     }
 
     async fn commit_all(&mut self, last: bool) -> Result<(), Cause> {
+        let records = self.uncommitted_records;
+        let span = self.spans.as_mut().and_then(|spans| spans.commit(records));
+        let done = self.commit_in_steps(last).await;
+        if let (Some(mut span), Err(error)) = (span, &done) {
+            span.fail(error);
+        }
+        done
+    }
+
+    async fn commit_in_steps(&mut self, last: bool) -> Result<(), Cause> {
         failpoint("commit.begin");
         if let Some(letters) = &mut self.dead_letters {
             letters.flush().await?;

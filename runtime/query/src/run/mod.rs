@@ -17,7 +17,6 @@ mod sink_task;
 mod stage;
 mod state;
 mod summary;
-mod trace_ids;
 mod waiting;
 
 pub use counters::{PartitionProgress, Progress, SinkProgress, SourceProgress, StageProgress, State};

@@ -21,6 +21,7 @@ use super::sink_task::SinkTask;
 use super::summary::{Ending, Summary};
 use super::waiting::sleep_or_stop;
 use crate::file::{Plan, Retry};
+use crate::trace::{Spans, TraceCounters, Tracing};
 
 /// Sources, stages and sinks, ready to run.
 pub struct Query {
@@ -34,6 +35,8 @@ pub struct Query {
     counters: Arc<Counters>,
     places: Arc<Places>,
     copy_on_write: Arc<CopyOnWrite>,
+    tracing: Option<Tracing>,
+    trace_counters: Arc<TraceCounters>,
     stop: watch::Sender<bool>,
     pause: watch::Sender<bool>,
 }
@@ -85,10 +88,19 @@ impl Query {
             counters: Arc::new(counters),
             places: Arc::new(Places::new(plan.sources.len())),
             copy_on_write: Arc::new(CopyOnWrite::default()),
+            tracing: None,
+            trace_counters: Arc::new(TraceCounters::default()),
             stop: watch::Sender::new(false),
             pause: watch::Sender::new(false),
             plan: Arc::new(plan),
         })
+    }
+
+    /// The same query, its batches traced.
+    #[must_use]
+    pub fn traced(mut self, tracing: Tracing) -> Query {
+        self.tracing = Some(tracing);
+        self
     }
 
     /// The plan that it was built from.
@@ -149,6 +161,7 @@ impl Query {
             metrics: self.metrics.committed(),
             copy_on_write_free: self.copy_on_write.free(),
             copy_on_write_copied: self.copy_on_write.copied(),
+            traces: self.tracing.as_ref().map(|_| self.trace_counters.read()),
         };
         match ended {
             Ok(ending) => Ok(summary(ending)),
@@ -166,6 +179,8 @@ impl Query {
             let (name, counters) = (Arc::clone(&plan.name), Arc::clone(&self.counters));
             SinkTask::spawn(name, sink, plan.queue_batches_max, counters, index, failed.clone())
         });
+        let spans = self.tracing.clone();
+        let spans = spans.map(|tracing| Spans::new(tracing, &self.plan, Arc::clone(&self.trace_counters)));
         let parts = Parts {
             plan: Arc::clone(&self.plan),
             stages: stage_runners(&self.plan, &self.modules),
@@ -178,6 +193,7 @@ impl Query {
             counters: Arc::clone(&self.counters),
             places: Arc::clone(&self.places),
             copy_on_write: Arc::clone(&self.copy_on_write),
+            spans,
             stop: self.stop.clone(),
             pause: self.pause.clone(),
         };

@@ -1,12 +1,20 @@
 //! Sources, each in a task of its own.
 
+use std::time::SystemTime;
+
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::source::{Source, SourceError, SourceEvent};
+use crate::trace::Waited;
 
 /// What a source's task hands on.
-pub(crate) type FromSource = (usize, Result<SourceEvent, SourceError>);
+pub(crate) struct FromSource {
+    pub(crate) source: usize,
+    pub(crate) read: Result<SourceEvent, SourceError>,
+    /// How long that took, where somebody asks.
+    pub(crate) waited: Option<Waited>,
+}
 
 /// Reading tasks, ended with the query whichever way it ends.
 pub(crate) struct Readers(pub(crate) Vec<JoinHandle<()>>);
@@ -21,6 +29,8 @@ impl Drop for Readers {
 pub(crate) struct Steering {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) pause: watch::Receiver<bool>,
+    /// Whether somebody asks how long reading takes.
+    pub(crate) timed: bool,
 }
 
 /// Reads a source to its end, or until it is told to stop, or until nobody listens.
@@ -30,12 +40,14 @@ pub(crate) async fn read(
     queue: mpsc::Sender<FromSource>,
     mut steering: Steering,
 ) {
-    let Steering { stop, pause } = &mut steering;
+    let Steering { stop, pause, timed } = &mut steering;
+    let now = || timed.then(SystemTime::now);
     loop {
         if *stop.borrow_and_update() {
             return;
         }
         let paused = *pause.borrow_and_update();
+        let from = now();
         let steers_itself = source.pause(paused);
         let next = tokio::select! {
             // A source that knows nothing of pauses is not interrupted in its reading, which would lose what it read.
@@ -50,13 +62,14 @@ pub(crate) async fn read(
                 continue;
             }
         };
-        let message = match next {
+        let waited = from.zip(now()).map(|(from, until)| Waited { from, until });
+        let read = match next {
             Ok(None) => return,
             Ok(Some(event)) => Ok(event),
             Err(error) => Err(error),
         };
-        let failed = message.is_err();
-        if queue.send((index, message)).await.is_err() || failed {
+        let failed = read.is_err();
+        if queue.send(FromSource { source: index, read, waited }).await.is_err() || failed {
             return;
         }
     }

@@ -9,9 +9,11 @@ use weir_batch::Batch;
 use weir_sinks::{Prepared, Sink, SinkError};
 
 use super::counters::{Counters, SinkCounters};
+use crate::trace::BatchSpan;
 
 enum Message {
-    Batch(Arc<Batch>),
+    /// A batch, and its span where it has one.
+    Batch(Arc<Batch>, Option<Arc<BatchSpan>>),
     /// Asks whether everything before was taken without an error.
     Taken(oneshot::Sender<()>),
     /// Asks that everything before be made durable.
@@ -52,7 +54,7 @@ impl SinkTask {
     ) -> SinkTask {
         let (queue, messages) = mpsc::channel(queue_batches_max.max(1));
         let task = tokio::spawn(async move {
-            let ended = serve(sink, messages, counters.sinks.get(index)).await;
+            let ended = serve(sink, index, messages, counters.sinks.get(index)).await;
             if ended.as_ref().is_err_and(|error| !error.is_reader_gone()) {
                 // Nobody listens once the query has ended.
                 let _listening: Result<(), _> = failed.send(index);
@@ -72,8 +74,8 @@ impl SinkTask {
     }
 
     /// Queues a batch, waiting while the queue is full.
-    pub(crate) async fn write(&mut self, batch: Arc<Batch>) -> Result<(), SinkFailure> {
-        self.send(Message::Batch(batch)).await
+    pub(crate) async fn write(&mut self, batch: Arc<Batch>, span: Option<Arc<BatchSpan>>) -> Result<(), SinkFailure> {
+        self.send(Message::Batch(batch, span)).await
     }
 
     /// Asks whether everything queued so far was taken; the answer comes by the channel, which is dropped if not.
@@ -158,6 +160,7 @@ impl Drop for SinkTask {
 
 async fn serve(
     mut sink: Box<dyn Sink>,
+    index: usize,
     mut messages: mpsc::Receiver<Message>,
     counters: Option<&SinkCounters>,
 ) -> Result<(), SinkError> {
@@ -190,7 +193,16 @@ async fn serve(
         };
         // Nobody waits for an answer any more when the query has failed meanwhile: nothing is owed then.
         match message {
-            Some(Message::Batch(batch)) => sink.write(batch).await?,
+            Some(Message::Batch(batch, None)) => sink.write(batch).await?,
+            Some(Message::Batch(batch, Some(of_batch))) => {
+                let span = of_batch.sink(index, batch.rows());
+                drop(of_batch);
+                let written = sink.write(batch).await;
+                if let (Some(mut span), Err(error)) = (span, &written) {
+                    span.fail(error);
+                }
+                written?;
+            }
             Some(Message::Taken(done)) => {
                 let _waiting: Result<(), ()> = done.send(());
             }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::counters::Progress;
 use super::metrics::{Reading, Series};
+use crate::trace::TraceCounts;
 
 /// Why a query ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -54,6 +55,9 @@ pub struct Summary {
     pub copy_on_write_free: u64,
     /// Batch mutations that had to copy the batch's frame.
     pub copy_on_write_copied: u64,
+    /// What became of its batches' traces, where it was traced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traces: Option<TraceCounts>,
 }
 
 fn seconds<S: serde::Serializer>(elapsed: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -160,6 +164,13 @@ impl fmt::Display for Summary {
             "  batches written to in place {} times, after copying their frame {} times",
             self.copy_on_write_free, self.copy_on_write_copied
         )?;
+        if let Some(TraceCounts { sampled, unsampled, malformed }) = self.traces {
+            write!(f, "  traced {sampled} batches, {unsampled} not sampled")?;
+            if malformed > 0 {
+                write!(f, ", {malformed} headers were no trace context")?;
+            }
+            writeln!(f)?;
+        }
         for of_one_metric in
             self.metrics.chunk_by(|one, other| (&one.stage, &one.metric) == (&other.stage, &other.metric))
         {

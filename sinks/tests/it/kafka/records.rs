@@ -198,6 +198,14 @@ async fn the_batch_s_trace_replaces_what_was_passed() {
 }
 
 #[tokio::test]
+async fn without_a_trace_of_the_batch_each_record_keeps_its_own() {
+    let read = written(1, batch(), |_| ()).await;
+    let own: Vec<_> = read[0].headers.iter().filter(|(name, _)| name == "traceparent").collect();
+    assert_eq!(own, [&("traceparent".to_owned(), Some(b"old".to_vec()))]);
+    assert!(read[1..].iter().all(|message| message.headers.iter().all(|(name, _)| name != "traceparent")));
+}
+
+#[tokio::test]
 async fn timestamps_are_whole_milliseconds() {
     let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
     let before = now();

@@ -1,0 +1,235 @@
+//! The spans of a running query.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use serde::Serialize;
+use weir_batch::{Batch, TraceContext};
+
+use super::arrived::Arrived;
+use super::ids::TraceIds;
+use super::place::{Attributes, Place, Places};
+use super::{LINKS_MAX, Span, SpanKind, Tracing};
+use crate::file::Plan;
+
+/// What became of a query's batches, where it is traced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TraceCounts {
+    /// Batches that have a span.
+    pub sampled: u64,
+    /// Batches that have none.
+    pub unsampled: u64,
+    /// `traceparent` headers that are no trace context, in the batches that were looked at.
+    pub malformed: u64,
+}
+
+/// As they are counted, through every attempt.
+#[derive(Default)]
+pub(crate) struct TraceCounters {
+    sampled: AtomicU64,
+    unsampled: AtomicU64,
+    malformed: AtomicU64,
+}
+
+impl TraceCounters {
+    pub(crate) fn read(&self) -> TraceCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (sampled, unsampled) = (read(&self.sampled), read(&self.unsampled));
+        TraceCounts { sampled, unsampled, malformed: read(&self.malformed) }
+    }
+}
+
+/// From when until when a reader waited for a batch and its decoding.
+#[derive(Clone, Copy)]
+pub(crate) struct Waited {
+    pub(crate) from: SystemTime,
+    pub(crate) until: SystemTime,
+}
+
+/// Begins the spans of one query.
+pub(crate) struct Spans {
+    shared: Arc<Shared>,
+    // Batches since the last commit, as its links.
+    uncommitted: Vec<TraceContext>,
+    uncommitted_unlinked: u32,
+}
+
+struct Shared {
+    tracing: Tracing,
+    ids: TraceIds,
+    places: Places,
+    counters: Arc<TraceCounters>,
+}
+
+impl Spans {
+    pub(crate) fn new(tracing: Tracing, plan: &Plan, counters: Arc<TraceCounters>) -> Spans {
+        let shared = Shared { tracing, ids: TraceIds::new(), places: Places::of(plan), counters };
+        Spans { shared: Arc::new(shared), uncommitted: Vec::new(), uncommitted_unlinked: 0 }
+    }
+
+    /// The span of a batch that a source has read, if the batch is sampled.
+    pub(crate) fn begin(&mut self, source: usize, batch: &Batch, waited: Option<Waited>) -> Option<Arc<BatchSpan>> {
+        let Shared { tracing, ids, counters, places } = &*self.shared;
+        let sampler = tracing.sampler;
+        let trace_id = ids.trace_id();
+        let by_ratio = sampler.takes(trace_id);
+        // Contexts are looked for where they may decide, or become links.
+        let arrived = if by_ratio || sampler.by_parents() { Arrived::of(batch) } else { Arrived::default() };
+        if arrived.malformed > 0 {
+            counters.malformed.fetch_add(arrived.malformed, Ordering::Relaxed);
+        }
+        let sampled = by_ratio || arrived.sampled;
+        let Some(context) = sampled.then(|| ids.span_of(trace_id)).flatten() else {
+            counters.unsampled.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        counters.sampled.fetch_add(1, Ordering::Relaxed);
+        let waited = waited.unwrap_or_else(|| {
+            let now = SystemTime::now();
+            Waited { from: now, until: now }
+        });
+        let place = places.sources.get(source);
+        let mut attributes = place.map_or_else(Vec::new, |place| place.attributes.clone());
+        attributes.push(("weir.records.in", batch.rows().into()));
+        let messages = place.is_some_and(|place| place.kind == SpanKind::Client);
+        if messages {
+            attributes.push(("messaging.batch.message_count", batch.rows().into()));
+            if let Some(topic) = &batch.system().origin {
+                attributes.push(("messaging.destination.name", topic.into()));
+            }
+        }
+        let operation = |name: &'static str, of_type: &'static str| {
+            let operation = [("messaging.operation.name", name.into()), ("messaging.operation.type", of_type.into())];
+            operation.into_iter().filter(move |_| messages)
+        };
+        let mut of_source = attributes.clone();
+        of_source.extend(operation("poll", "receive"));
+        attributes.extend(operation("process", "process"));
+        if arrived.malformed > 0 {
+            attributes.push(("weir.traceparent.malformed", arrived.malformed.into()));
+        }
+        let span = Span {
+            context,
+            parent: None,
+            name: "weir.batch",
+            kind: if messages { SpanKind::Consumer } else { SpanKind::Internal },
+            start: waited.from,
+            end: waited.until,
+            attributes,
+            links: arrived.contexts,
+            links_dropped: arrived.unlinked,
+            error: None,
+        };
+        let kind = place.map_or(SpanKind::Internal, |place| place.kind);
+        if let Some(context) = ids.span_of(trace_id) {
+            let (parent, start, end) = (Some(span.context.span_id()), waited.from, waited.until);
+            let (attributes, links) = (of_source, Vec::new());
+            let name = "weir.source";
+            let of_source =
+                Span { context, parent, name, kind, start, end, attributes, links, links_dropped: 0, error: None };
+            tracing.exporter.export(of_source);
+        }
+        match self.uncommitted.len() < LINKS_MAX {
+            true => self.uncommitted.push(context),
+            false => self.uncommitted_unlinked = self.uncommitted_unlinked.saturating_add(1),
+        }
+        Some(Arc::new(BatchSpan(OpenSpan { span, shared: Arc::clone(&self.shared), of: None })))
+    }
+
+    /// The span of a commit that begins now, if a batch that it commits has one. A trace of its own: it is of many
+    /// batches.
+    pub(crate) fn commit(&mut self, records: u64) -> Option<OpenSpan> {
+        if self.uncommitted.is_empty() {
+            return None;
+        }
+        let (links, links_dropped) = (std::mem::take(&mut self.uncommitted), self.uncommitted_unlinked);
+        self.uncommitted_unlinked = 0;
+        let context = self.shared.ids.span_of(self.shared.ids.trace_id())?;
+        let mut attributes = self.shared.places.commit.clone();
+        attributes.push(("weir.records", records.into()));
+        let mut span = open("weir.commit", SpanKind::Internal, context, None, attributes);
+        (span.links, span.links_dropped) = (links, links_dropped);
+        Some(OpenSpan { span, shared: Arc::clone(&self.shared), of: None })
+    }
+}
+
+fn open(
+    name: &'static str,
+    kind: SpanKind,
+    context: TraceContext,
+    parent: Option<[u8; 8]>,
+    attributes: Attributes,
+) -> Span {
+    let start = SystemTime::now();
+    let (links, links_dropped, error) = (Vec::new(), 0, None);
+    Span { context, parent, name, kind, start, end: start, attributes, links, links_dropped, error }
+}
+
+/// The span of one batch. Held by all that work on the batch; it ends when the last of them lets go.
+pub(crate) struct BatchSpan(OpenSpan);
+
+impl BatchSpan {
+    /// What is written to the headers of the batch's records.
+    pub(crate) fn context(&self) -> TraceContext {
+        self.0.span.context
+    }
+
+    /// A stage at work on so many of the batch's records.
+    pub(crate) fn stage(self: &Arc<BatchSpan>, stage: usize, records_in: usize) -> Option<OpenSpan> {
+        let mut span = self.child("weir.stage", self.0.shared.places.stages.get(stage))?;
+        span.set("weir.records.in", records_in);
+        Some(span)
+    }
+
+    /// A sink at its write of so many records.
+    pub(crate) fn sink(self: &Arc<BatchSpan>, sink: usize, records: usize) -> Option<OpenSpan> {
+        let place = self.0.shared.places.sinks.get(sink);
+        let mut span = self.child("weir.sink", place)?;
+        span.set("weir.records.in", records);
+        if place.is_some_and(|place| place.kind == SpanKind::Client) {
+            span.set("messaging.batch.message_count", records);
+        }
+        Some(span)
+    }
+
+    fn child(self: &Arc<BatchSpan>, name: &'static str, place: Option<&Place>) -> Option<OpenSpan> {
+        let OpenSpan { span, shared, .. } = &self.0;
+        let context = shared.ids.span_of(span.context.trace_id())?;
+        let attributes = place.map_or_else(|| shared.places.query.clone(), |place| place.attributes.clone());
+        let kind = place.map_or(SpanKind::Internal, |place| place.kind);
+        let span = open(name, kind, context, Some(span.context.span_id()), attributes);
+        Some(OpenSpan { span, shared: Arc::clone(shared), of: Some(Arc::clone(self)) })
+    }
+}
+
+/// A span that ends, and is exported, when it is dropped.
+pub(crate) struct OpenSpan {
+    span: Span,
+    shared: Arc<Shared>,
+    // A child keeps its batch's span open: dropped after this one was exported.
+    #[expect(dead_code, reason = "held for its drop alone")]
+    of: Option<Arc<BatchSpan>>,
+}
+
+impl OpenSpan {
+    pub(crate) fn set(&mut self, name: &'static str, value: usize) {
+        self.span.attributes.push((name, value.into()));
+    }
+
+    /// Says how the span's work failed.
+    pub(crate) fn fail(&mut self, error: &impl fmt::Display) {
+        self.span.error = Some(error.to_string());
+    }
+}
+
+impl Drop for OpenSpan {
+    fn drop(&mut self) {
+        let attributes = std::mem::take(&mut self.span.attributes);
+        let links = std::mem::take(&mut self.span.links);
+        let mut span = Span { attributes, links, ..self.span.clone() };
+        span.end = SystemTime::now().max(span.start);
+        self.shared.tracing.exporter.export(span);
+    }
+}
