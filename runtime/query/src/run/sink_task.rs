@@ -9,6 +9,7 @@ use weir_batch::Batch;
 use weir_sinks::{Prepared, Sink, SinkError};
 
 use super::counters::{Counters, SinkCounters};
+use super::timing::Timing;
 
 enum Message {
     Batch(Arc<Batch>),
@@ -29,6 +30,9 @@ enum Message {
 pub(crate) struct SinkTask {
     name: Arc<str>,
     queue: mpsc::Sender<Message>,
+    counters: Arc<Counters>,
+    // Its own among the counters.
+    index: usize,
     // `None` once the sink's end was told.
     task: Option<JoinHandle<Result<(), SinkError>>>,
     reader_gone: bool,
@@ -51,15 +55,17 @@ impl SinkTask {
         failed: mpsc::UnboundedSender<usize>,
     ) -> SinkTask {
         let (queue, messages) = mpsc::channel(queue_batches_max.max(1));
+        counters.sinks.get(index).into_iter().for_each(|sink| sink.queue_max.set(queue.max_capacity() as u64));
+        let counted = Arc::clone(&counters);
         let task = tokio::spawn(async move {
-            let ended = serve(sink, messages, counters.sinks.get(index)).await;
+            let ended = serve(sink, messages, counted.sinks.get(index)).await;
             if ended.as_ref().is_err_and(|error| !error.is_reader_gone()) {
                 // Nobody listens once the query has ended.
                 let _listening: Result<(), _> = failed.send(index);
             }
             ended
         });
-        SinkTask { name, queue, task: Some(task), reader_gone: false }
+        SinkTask { name, queue, counters, index, task: Some(task), reader_gone: false }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -121,6 +127,9 @@ impl SinkTask {
 
     async fn send(&mut self, message: Message) -> Result<(), SinkFailure> {
         if self.reader_gone || self.queue.send(message).await.is_ok() {
+            if let Some(counters) = self.counters.sinks.get(self.index) {
+                counters.queued.set(self.queue.max_capacity().saturating_sub(self.queue.capacity()) as u64);
+            }
             return Ok(());
         }
         // The far end is gone only when the sink has ended.
@@ -173,6 +182,10 @@ async fn serve(
             counters.files.set(files + stats.files);
         }
     };
+    // A sink that fails ends the query: only what went well is timed.
+    let took = |timing: fn(&SinkCounters) -> &Timing, since: Instant| {
+        counters.into_iter().for_each(|counters| timing(counters).add(since.elapsed()));
+    };
     loop {
         let message = match sink.next_deadline() {
             None => messages.recv().await,
@@ -188,26 +201,35 @@ async fn serve(
                 }
             }
         };
+        counters.into_iter().for_each(|counters| counters.queued.set(messages.len() as u64));
+        let since = Instant::now();
         // Nobody waits for an answer any more when the query has failed meanwhile: nothing is owed then.
         match message {
-            Some(Message::Batch(batch)) => sink.write(batch).await?,
+            Some(Message::Batch(batch)) => {
+                sink.write(batch).await?;
+                took(|sink| &sink.write_times, since);
+            }
             Some(Message::Taken(done)) => {
                 let _waiting: Result<(), ()> = done.send(());
             }
             Some(Message::Flush(done)) => {
                 sink.flush().await?;
+                took(|sink| &sink.flush_times, since);
                 let _waiting: Result<(), ()> = done.send(());
             }
             Some(Message::Prepare(done)) => {
                 let prepared = sink.prepare().await?;
+                took(|sink| &sink.flush_times, since);
                 let _waiting: Result<(), _> = done.send(prepared);
             }
             Some(Message::Publish(done)) => {
                 sink.publish().await?;
+                took(|sink| &sink.flush_times, since);
                 let _waiting: Result<(), ()> = done.send(());
             }
             Some(Message::Close) => {
                 sink.close().await?;
+                took(|sink| &sink.flush_times, since);
                 publish(&*sink);
                 return Ok(());
             }
