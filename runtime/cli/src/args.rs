@@ -3,6 +3,7 @@
 pub(crate) mod control;
 pub(crate) mod dead_letters;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -67,6 +68,10 @@ pub(crate) struct Run {
     /// Open no socket: `status`, `pause`, `resume` and `stop` do not find the queries then.
     #[arg(long)]
     pub(crate) no_control: bool,
+    /// Serve metrics to Prometheus by HTTP, at /metrics. Whoever can reach this address reads them: names of tenants and
+    /// queries, and the label values that functions record.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_METRICS_LISTEN")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -35,7 +35,7 @@
 //! [`Query::run`]. While it runs, each source and each sink has a task of its own behind a bounded queue, and one task
 //! takes each batch through the stages: what is in memory is what is in the queues.
 //!
-//! **[`QueryHandle`]**: watches a query ([`Progress`]) and asks it to stop; any number, from any thread.
+//! **[`QueryHandle`]**: watches a query ([`Progress`], [`Details`], [`CommittedMetric`]) and asks it to stop; any number, from any thread.
 //!
 //! **[`Source`]**: a stream of batches. Read by one task until it ends, or the query does.
 //!
@@ -64,10 +64,10 @@ pub use letters::{
     Replayed, Replaying, TopicLetters, TopicLettersError,
 };
 pub use run::{
-    BuildError, Cause, DeadLetterError, Ending, Manifest, ManifestError, MetricRegistry, NextNumber, PartitionPosition,
-    PartitionProgress, PreparedFile, Progress, Query, QueryHandle, Reading, RunError, Series, SinkOverrides,
-    SinkProgress, SourcePositions, SourceProgress, StageError, StageProgress, State, StateError, StoredSeries,
-    StoredValue, Summary,
+    BuildError, Cause, CommittedMetric, CommittedSeries, DeadLetterError, Details, Durations, Ending, Manifest,
+    ManifestError, MetricRegistry, NextNumber, PartitionPosition, PartitionProgress, PreparedFile, Progress, Query,
+    QueryHandle, Reading, RunError, Series, SinkDetails, SinkOverrides, SinkProgress, SourcePositions, SourceProgress,
+    StageDetails, StageError, StageProgress, State, StateError, StoredSeries, StoredValue, Summary,
 };
 pub use source::{
     FileSource, GroupOffsets, KafkaIsolation, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError,
@@ -75,3 +75,4 @@ pub use source::{
     SourceError, SourceEvent, nexmark_schema, seed_batch, seed_schema,
 };
 pub use trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};
+pub use weir_sandbox::MetricKind;

@@ -17,6 +17,8 @@ pub struct SeriesDelta {
     pub series: Arc<Series>,
     /// What it gained.
     pub value: MetricDelta,
+    /// From how many recorded values.
+    pub values: u64,
 }
 
 /// One metric with one set of label values.

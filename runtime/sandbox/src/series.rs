@@ -41,6 +41,8 @@ struct Slot {
     series: Arc<Series>,
     kind: MetricKind,
     touched: bool,
+    // How many values came.
+    values: u64,
     // Sum of a counter or histogram, last value of a gauge.
     value: f64,
     // Of histograms only; then `counts` is one longer than `bounds`.
@@ -103,6 +105,7 @@ impl Recorder {
             series: Arc::new(Series { metric: metric as usize, labels, overflow }),
             kind: declared.kind,
             touched: false,
+            values: 0,
             value: 0.0,
             bounds: Arc::clone(&declared.buckets),
             counts: vec![0; counts],
@@ -140,6 +143,7 @@ impl Recorder {
             slot.touched = true;
             self.touched.push(handle);
         }
+        slot.values = slot.values.saturating_add(1);
         match slot.kind {
             MetricKind::Gauge => slot.value = value,
             MetricKind::Counter => slot.add(value),
@@ -165,7 +169,7 @@ impl Recorder {
         if !values.clone().fold(true, |good, value| good & (value >= least) & (value <= f64::MAX)) {
             return Err(Status::BadValue);
         }
-        let (mut sum, mut last) = (0.0, None);
+        let (mut sum, mut last, mut count) = (0.0, None, 0_u64);
         if slot.kind == MetricKind::Histogram {
             for value in values {
                 sum += value;
@@ -179,14 +183,17 @@ impl Recorder {
                     *count = count.saturating_add(1);
                 }
                 last = Some(value);
+                count = count.wrapping_add(1);
             }
         } else {
             for value in values {
                 sum += value;
                 last = Some(value);
+                count = count.wrapping_add(1);
             }
         }
         let Some(last) = last else { return Ok(()) };
+        slot.values = slot.values.saturating_add(count);
         match slot.kind {
             MetricKind::Gauge => slot.value = last,
             // Beyond the range of doubles on the way, though each value is within it: held at its end.
@@ -205,7 +212,7 @@ impl Recorder {
         for handle in self.touched.drain(..) {
             let Some(slot) = self.slots.get_mut(handle as usize) else { continue };
             slot.touched = false;
-            let value = std::mem::take(&mut slot.value);
+            let (value, values) = (std::mem::take(&mut slot.value), std::mem::take(&mut slot.values));
             let value = match slot.kind {
                 MetricKind::Counter => MetricDelta::Counter { sum: value },
                 MetricKind::Gauge => MetricDelta::Gauge { last: value },
@@ -216,7 +223,7 @@ impl Recorder {
                     MetricDelta::Histogram { buckets, count, sum: value }
                 }
             };
-            series.push(SeriesDelta { series: Arc::clone(&slot.series), value });
+            series.push(SeriesDelta { series: Arc::clone(&slot.series), value, values });
         }
         MetricBatch { series }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tracing::Instrument;
 use weir_query::{Ending, Plan, Query, QueryHandle, RunError, Summary};
 use weir_sandbox::Engine;
 use weir_sinks::SinkConfig;
+use weir_telemetry::{Endpoint, exposition};
 
 use super::files::load;
 use crate::args;
@@ -47,13 +49,15 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
         // From here on a signal waits for the queries to be ready, and then drains them.
         let signals = Signals::new()?;
         let queries = build(plans, &engine, several, traces.as_ref()).await?;
-        let handles = queries.iter().map(|(_, query)| query.handle()).collect();
+        let handles: Vec<_> = queries.iter().map(|(_, query)| query.handle()).collect();
+        let metrics = args.metrics_listen.map(|address| open_metrics(address, handles.clone(), args.quiet, json));
+        let metrics = metrics.transpose()?;
         let board = Arc::new(Board::new(queries.iter().map(|(_, query)| query)));
         let control = if args.no_control { None } else { open_control(&board) };
         let signals = tokio::spawn(signals.stop(handles, control.as_ref().map(Control::socket)));
         let exit = run_all(queries, &board, &screen, args.quiet, json).await;
         signals.abort();
-        drop(control);
+        drop((control, metrics));
         Ok(exit)
     });
     // A read from a silent pipe cannot be called off; everything else on these threads is done in a moment.
@@ -71,6 +75,18 @@ fn open_control(board: &Arc<Board>) -> Option<Control> {
             None
         }
     }
+}
+
+/// Opens the metrics endpoint. It was asked for: without it nothing is run.
+fn open_metrics(address: SocketAddr, queries: Vec<QueryHandle>, quiet: bool, json: bool) -> anyhow::Result<Endpoint> {
+    let endpoint = Endpoint::open(address, move || exposition(&queries)).map_err(wrong)?;
+    let url = format!("http://{}/metrics", endpoint.address());
+    if json {
+        say(json!({ "metrics": url }));
+    } else if !quiet {
+        say(format_args!("metrics at {url}"));
+    }
+    Ok(endpoint)
 }
 
 /// Queries that could not be made ready, a line each.

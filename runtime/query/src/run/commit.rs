@@ -1,5 +1,7 @@
 //! The commit: the one moment at which what was read becomes what was done.
 
+use std::time::Instant;
+
 use tokio::sync::oneshot;
 use weir_sinks::{KafkaTransactions, Prepared, SinkError};
 
@@ -51,6 +53,7 @@ impl Chain {
     }
 
     async fn commit_in_steps(&mut self, last: bool) -> Result<(), Cause> {
+        let started = Instant::now();
         failpoint("commit.begin");
         if let Some(letters) = &mut self.dead_letters {
             letters.flush().await?;
@@ -94,6 +97,7 @@ impl Chain {
         }
         // Committed from here on: what fails below fails a query whose output is there.
         self.committed();
+        self.counters.commit_times.add(started.elapsed());
         if last && !matches!(self.committing, Committing::AtLeastOnce(_)) {
             self.close_sinks().await?;
         }

@@ -1,10 +1,13 @@
 //! What a running query has done so far.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use weir_sandbox::Usage;
+
+use super::timing::Timing;
 
 /// A number that one task raises and others read.
 #[derive(Debug, Default)]
@@ -37,6 +40,7 @@ pub(crate) struct Counters {
     pub(crate) commits: Count,
     pub(crate) committed_records: Count,
     pub(crate) restarts: Count,
+    pub(crate) commit_times: Timing,
     // Records that attempts before this one had read and not committed. They are read, and counted, again.
     read_in_vain: Count,
     state: Mutex<State>,
@@ -91,6 +95,9 @@ pub(crate) struct StageCounters {
     pub(crate) held_back_ms: Count,
     pub(crate) instance_waits: Count,
     pub(crate) instance_wait_ms: Count,
+    pub(crate) call_times: Timing,
+    // A trap costs microseconds: a lock is nothing beside it.
+    traps_by_code: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 #[derive(Debug)]
@@ -100,6 +107,10 @@ pub(crate) struct SinkCounters {
     pub(crate) bytes: Count,
     pub(crate) batches: Count,
     pub(crate) files: Count,
+    pub(crate) write_times: Timing,
+    pub(crate) flush_times: Timing,
+    pub(crate) queued: Count,
+    pub(crate) queue_max: Count,
 }
 
 impl Counters {
@@ -111,6 +122,7 @@ impl Counters {
             commits: Count::default(),
             committed_records: Count::default(),
             restarts: Count::default(),
+            commit_times: Timing::default(),
             read_in_vain: Count::default(),
             state: Mutex::default(),
         }
@@ -196,6 +208,8 @@ impl StageCounters {
             held_back_ms: Count::default(),
             instance_waits: Count::default(),
             instance_wait_ms: Count::default(),
+            call_times: Timing::default(),
+            traps_by_code: Mutex::default(),
         }
     }
 
@@ -204,9 +218,22 @@ impl StageCounters {
         let nanos = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.fuel.add(usage.fuel);
         self.host_calls.add(usage.host_calls);
-        self.nanos.add(nanos(usage.time.saturating_sub(usage.waited)));
+        let worked = usage.time.saturating_sub(usage.waited);
+        self.nanos.add(nanos(worked));
+        self.call_times.add(worked);
         self.waited_nanos.add(nanos(usage.waited));
         self.memory_bytes_peak.raise_to(usage.memory_bytes as u64);
+    }
+
+    /// Counts that the guest ended early.
+    pub(crate) fn trapped(&self, code: &'static str) {
+        self.traps.add(1);
+        *self.traps_by_code.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+    }
+
+    pub(crate) fn traps_by_code(&self) -> Vec<(&'static str, u64)> {
+        let traps = self.traps_by_code.lock().unwrap_or_else(PoisonError::into_inner);
+        traps.iter().map(|(code, count)| (*code, *count)).collect()
     }
 
     fn progress(&self) -> StageProgress {
@@ -243,6 +270,10 @@ impl SinkCounters {
             bytes: Count::default(),
             batches: Count::default(),
             files: Count::default(),
+            write_times: Timing::default(),
+            flush_times: Timing::default(),
+            queued: Count::default(),
+            queue_max: Count::default(),
         }
     }
 

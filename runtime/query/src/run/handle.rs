@@ -3,8 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+use weir_batch::CopyOnWrite;
 
 use super::counters::{Counters, PartitionProgress, Progress, State};
+use super::details::Details;
+use super::metrics::{CommittedMetric, CommittedMetrics};
 use crate::source::{PositionKeeper, Positions};
 
 /// Watches a query, pauses and stops it, from any thread; outlives it.
@@ -14,6 +17,8 @@ pub struct QueryHandle {
     pub(super) tenant: Arc<str>,
     pub(super) counters: Arc<Counters>,
     pub(super) places: Arc<Places>,
+    pub(super) metrics: Arc<CommittedMetrics>,
+    pub(super) copy_on_write: Arc<CopyOnWrite>,
     pub(super) stop: watch::Sender<bool>,
     pub(super) pause: watch::Sender<bool>,
 }
@@ -41,6 +46,16 @@ impl QueryHandle {
             source.partitions = self.places.partitions(index);
         }
         progress
+    }
+
+    /// How the query has spent its time, and what waits in it.
+    pub fn details(&self) -> Details {
+        self.counters.details(&self.copy_on_write)
+    }
+
+    /// What its functions recorded in batches that are committed. Costs a copy of every series.
+    pub fn metrics(&self) -> Vec<CommittedMetric> {
+        self.metrics.read()
     }
 
     /// Asks the query to take in no more, to finish what it has, to commit and to end.

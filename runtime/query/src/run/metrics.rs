@@ -1,7 +1,7 @@
 //! What guests recorded: staged with each batch, counted when it commits.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use weir_sandbox::{Function, MetricBatch, MetricDelta, MetricKind, Series as GuestSeries};
@@ -14,7 +14,21 @@ use super::state::{StoredSeries, StoredValue};
 pub struct MetricRegistry {
     stages: Vec<StageMetrics>,
     staged: Folded,
-    committed: Folded,
+    // Values that overflow series took, by stage and metric; not counted yet.
+    staged_overflow: Overflow,
+    committed: Arc<CommittedMetrics>,
+}
+
+/// What was counted up to the last commit, for the registry's owner to change and for anybody to look at. It is locked
+/// for a moment at each batch and commit, and while somebody copies it.
+#[derive(Debug, Default)]
+pub(crate) struct CommittedMetrics(Mutex<Committed>);
+
+#[derive(Debug, Default)]
+struct Committed {
+    stages: Vec<(Arc<str>, Arc<Function>)>,
+    series: Folded,
+    overflow: Overflow,
 }
 
 #[derive(Debug)]
@@ -25,6 +39,8 @@ struct StageMetrics {
     // Series of each metric that were ever staged. An instance keeps to the limit by itself; its successors start anew.
     series: Vec<usize>,
 }
+
+type Overflow = HashMap<(usize, usize), u64>;
 
 /// Series of all stages, put together. Its size is bounded by the stages' limits on series.
 type Folded = HashMap<(usize, Arc<GuestSeries>), MetricDelta>;
@@ -77,6 +93,7 @@ impl MetricRegistry {
     /// Adds a stage, and returns the number to stage its batches under.
     pub fn add_stage(&mut self, name: &Arc<str>, function: &Arc<Function>, series_max: usize) -> usize {
         let (name, function) = (Arc::clone(name), Arc::clone(function));
+        self.committed.lock().stages.push((Arc::clone(&name), Arc::clone(&function)));
         let series = vec![0; function.metrics.len()];
         self.stages.push(StageMetrics { name, function, series_max, series });
         self.stages.len() - 1
@@ -85,9 +102,10 @@ impl MetricRegistry {
     /// Stages what a stage recorded in a batch.
     pub fn stage(&mut self, stage: usize, batch: &MetricBatch) {
         let Some(metrics) = self.stages.get_mut(stage) else { return };
+        let committed = self.committed.lock();
         for delta in &batch.series {
             let mut key = (stage, Arc::clone(&delta.series));
-            if !self.staged.contains_key(&key) && !self.committed.contains_key(&key) {
+            if !self.staged.contains_key(&key) && !committed.series.contains_key(&key) {
                 let Some(series) = metrics.series.get_mut(key.1.metric) else { continue };
                 if *series >= metrics.series_max && !key.1.labels.is_empty() {
                     key.1 = Arc::new(GuestSeries { metric: key.1.metric, labels: Vec::new(), overflow: true });
@@ -95,21 +113,37 @@ impl MetricRegistry {
                     *series += 1;
                 }
             }
+            if key.1.overflow {
+                let taken = self.staged_overflow.entry((stage, key.1.metric)).or_default();
+                *taken = taken.saturating_add(delta.values);
+            }
             fold(&mut self.staged, key, delta.value.clone());
         }
     }
 
     /// Counts what was staged.
     pub fn commit(&mut self) {
+        let mut committed = self.committed.lock();
         for (key, delta) in self.staged.drain() {
-            fold(&mut self.committed, key, delta);
+            fold(&mut committed.series, key, delta);
         }
+        for (metric, values) in self.staged_overflow.drain() {
+            let taken = committed.overflow.entry(metric).or_default();
+            *taken = taken.saturating_add(values);
+        }
+    }
+
+    /// What was counted, for others to look at.
+    pub(crate) fn shared(&self) -> Arc<CommittedMetrics> {
+        Arc::clone(&self.committed)
     }
 
     /// Forgets what was staged: its batches will come again.
     pub(crate) fn roll_back(&mut self) {
+        self.staged_overflow.clear();
+        let committed = self.committed.lock();
         for (stage, series) in self.staged.drain().map(|(key, _)| key) {
-            let known = self.committed.contains_key(&(stage, Arc::clone(&series)));
+            let known = committed.series.contains_key(&(stage, Arc::clone(&series)));
             let count = self.stages.get_mut(stage).and_then(|stage| stage.series.get_mut(series.metric));
             if let Some(count) = count.filter(|_| !known) {
                 *count = count.saturating_sub(1);
@@ -119,7 +153,7 @@ impl MetricRegistry {
 
     /// Everything counted and staged, as the manifest of the next commit keeps it.
     pub(crate) fn store(&self) -> Vec<StoredSeries> {
-        let mut all = self.committed.clone();
+        let mut all = self.committed.lock().series.clone();
         for (key, delta) in &self.staged {
             fold(&mut all, (key.0, Arc::clone(&key.1)), delta.clone());
         }
@@ -167,14 +201,15 @@ impl MetricRegistry {
                 *count += 1;
             }
             let key = Arc::new(GuestSeries { metric, labels: series.labels, overflow: series.overflow });
-            self.committed.insert((index, key), series.value.into());
+            self.committed.lock().series.insert((index, key), series.value.into());
         }
         dropped
     }
 
     /// What was counted, in the order of stages, metrics and label values.
     pub fn committed(&self) -> Vec<Series> {
-        let mut keys: Vec<_> = self.committed.iter().collect();
+        let committed = self.committed.lock();
+        let mut keys: Vec<_> = committed.series.iter().collect();
         keys.sort_by(|((stage, one), _), ((other_stage, other), _)| {
             (stage, one.metric, one.overflow, &one.labels).cmp(&(
                 other_stage,
@@ -194,23 +229,102 @@ impl MetricRegistry {
         } else {
             metric.labels.iter().cloned().zip(series.labels.iter().cloned()).collect()
         };
-        let reading = match delta {
-            MetricDelta::Counter { sum } => Reading::Counter { total: *sum },
-            MetricDelta::Gauge { last } => Reading::Gauge { value: *last },
-            MetricDelta::Histogram { buckets, count, sum } => Reading::Histogram {
-                count: *count,
-                sum: *sum,
-                bounds: metric.buckets.clone(),
-                buckets: buckets.clone(),
-            },
-        };
         Some(Series {
             stage: stage.name.to_string(),
             metric: metric.name.clone(),
             unit: metric.unit.clone(),
             labels,
-            reading,
+            reading: Reading::new(delta.clone(), &metric.buckets),
         })
+    }
+}
+
+impl Reading {
+    fn new(delta: MetricDelta, bounds: &[f64]) -> Reading {
+        match delta {
+            MetricDelta::Counter { sum } => Reading::Counter { total: sum },
+            MetricDelta::Gauge { last } => Reading::Gauge { value: last },
+            MetricDelta::Histogram { buckets, count, sum } => {
+                Reading::Histogram { count, sum, bounds: bounds.to_vec(), buckets }
+            }
+        }
+    }
+}
+
+/// A metric that a stage's function declares, with its series as they stood at the last commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommittedMetric {
+    /// The stage.
+    pub stage: Arc<str>,
+    /// The metric, as the function declares it: `[a-z][a-z0-9_]*`, unique in the stage.
+    pub name: String,
+    /// How values are put together.
+    pub kind: MetricKind,
+    /// The unit of its values; empty where nothing is said. Any text.
+    pub unit: String,
+    /// What it measures; empty where nothing is said. Any text.
+    pub help: String,
+    /// The names of its labels, each `[a-z][a-z0-9_]*`, without repetition.
+    pub labels: Vec<String>,
+    /// Its series, in the order of their label values; the overflow series comes last.
+    pub series: Vec<CommittedSeries>,
+    /// Values that this run recorded in the overflow series, for want of room for more series.
+    pub overflow_values: u64,
+}
+
+/// One set of label values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommittedSeries {
+    /// A value for each label, any text; none in an overflow series.
+    pub labels: Vec<String>,
+    /// Whether it is the one that takes what is beyond the limit.
+    pub overflow: bool,
+    /// The value.
+    pub reading: Reading,
+}
+
+impl CommittedMetrics {
+    /// Every metric of every stage, in the order of the file and the declarations, also where nothing was recorded.
+    pub(crate) fn read(&self) -> Vec<CommittedMetric> {
+        let (stages, series, overflow) = {
+            let committed = self.lock();
+            (committed.stages.clone(), committed.series.clone(), committed.overflow.clone())
+        };
+        let mut metrics = Vec::new();
+        let mut places = HashMap::new();
+        for (index, (name, function)) in stages.iter().enumerate() {
+            for (number, declared) in function.metrics.iter().enumerate() {
+                places.insert((index, number), metrics.len());
+                metrics.push(CommittedMetric {
+                    stage: Arc::clone(name),
+                    name: declared.name.clone(),
+                    kind: declared.kind,
+                    unit: declared.unit.clone(),
+                    help: declared.help.clone(),
+                    labels: declared.labels.clone(),
+                    series: Vec::new(),
+                    overflow_values: overflow.get(&(index, number)).copied().unwrap_or(0),
+                });
+            }
+        }
+        for ((stage, series), delta) in series {
+            let place = places.get(&(stage, series.metric)).and_then(|&place| metrics.get_mut(place));
+            let bounds = stages.get(stage).and_then(|(_, function)| function.metrics.get(series.metric));
+            if let (Some(metric), Some(declared)) = (place, bounds) {
+                let reading = Reading::new(delta, &declared.buckets);
+                let (labels, overflow) = (series.labels.clone(), series.overflow);
+                metric.series.push(CommittedSeries { labels, overflow, reading });
+            }
+        }
+        for metric in &mut metrics {
+            metric.series.sort_by(|one, other| (one.overflow, &one.labels).cmp(&(other.overflow, &other.labels)));
+        }
+        metrics
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Committed> {
+        // Every change is an insertion or a sum: a panic elsewhere leaves nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

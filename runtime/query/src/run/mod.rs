@@ -6,6 +6,7 @@ mod chain;
 mod commit;
 mod counters;
 mod dead_letters;
+mod details;
 mod error;
 mod failpoint;
 mod handle;
@@ -17,6 +18,7 @@ mod sink_task;
 mod stage;
 mod state;
 mod summary;
+mod timing;
 mod waiting;
 
 pub use counters::{PartitionProgress, Progress, SinkProgress, SourceProgress, StageProgress, State};
@@ -24,10 +26,11 @@ pub use dead_letters::DeadLetterError;
 pub(crate) use dead_letters::{Locked, lock};
 #[cfg(test)]
 pub(crate) use dead_letters::{Sender, Why, of_bad, of_row};
+pub use details::{Details, SinkDetails, StageDetails};
 pub use error::{BuildError, Cause, RunError};
 pub(crate) use failpoint::failpoint;
 pub use handle::QueryHandle;
-pub use metrics::{MetricRegistry, Reading, Series};
+pub use metrics::{CommittedMetric, CommittedSeries, MetricRegistry, Reading, Series};
 pub use query::{Query, SinkOverrides};
 pub use stage::StageError;
 pub(crate) use state::StateFolder;
@@ -36,3 +39,4 @@ pub use state::{
     StoredValue,
 };
 pub use summary::{Ending, Summary};
+pub use timing::Durations;

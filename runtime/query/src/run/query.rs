@@ -15,7 +15,7 @@ use super::commit::Committing;
 use super::counters::{Counters, State};
 use super::error::{BuildError, Cause, RunError};
 use super::handle::{Places, QueryHandle};
-use super::metrics::MetricRegistry;
+use super::metrics::{CommittedMetrics, MetricRegistry};
 use super::open::Opened;
 use super::sink_task::SinkTask;
 use super::summary::{Ending, Summary};
@@ -30,6 +30,8 @@ pub struct Query {
     modules: Vec<Arc<Module>>,
     opened: Opened,
     metrics: MetricRegistry,
+    // What the registry has counted, wherever that is.
+    shared_metrics: Arc<CommittedMetrics>,
     // Sinks that were given cannot be opened again.
     given: bool,
     counters: Arc<Counters>,
@@ -83,6 +85,7 @@ impl Query {
         Ok(Query {
             modules,
             opened,
+            shared_metrics: metrics.shared(),
             metrics,
             given,
             counters: Arc::new(counters),
@@ -115,6 +118,8 @@ impl Query {
             tenant: self.plan.tenant.as_str().into(),
             counters: Arc::clone(&self.counters),
             places: Arc::clone(&self.places),
+            metrics: Arc::clone(&self.shared_metrics),
+            copy_on_write: Arc::clone(&self.copy_on_write),
             stop: self.stop.clone(),
             pause: self.pause.clone(),
         }

@@ -9,6 +9,7 @@ use weir_batch::Batch;
 use weir_sinks::{Prepared, Sink, SinkError};
 
 use super::counters::{Counters, SinkCounters};
+use super::timing::Timing;
 use crate::trace::BatchSpan;
 
 enum Message {
@@ -31,6 +32,9 @@ enum Message {
 pub(crate) struct SinkTask {
     name: Arc<str>,
     queue: mpsc::Sender<Message>,
+    counters: Arc<Counters>,
+    // Its own among the counters.
+    index: usize,
     // `None` once the sink's end was told.
     task: Option<JoinHandle<Result<(), SinkError>>>,
     reader_gone: bool,
@@ -53,15 +57,17 @@ impl SinkTask {
         failed: mpsc::UnboundedSender<usize>,
     ) -> SinkTask {
         let (queue, messages) = mpsc::channel(queue_batches_max.max(1));
+        counters.sinks.get(index).into_iter().for_each(|sink| sink.queue_max.set(queue.max_capacity() as u64));
+        let counted = Arc::clone(&counters);
         let task = tokio::spawn(async move {
-            let ended = serve(sink, index, messages, counters.sinks.get(index)).await;
+            let ended = serve(sink, index, messages, counted.sinks.get(index)).await;
             if ended.as_ref().is_err_and(|error| !error.is_reader_gone()) {
                 // Nobody listens once the query has ended.
                 let _listening: Result<(), _> = failed.send(index);
             }
             ended
         });
-        SinkTask { name, queue, task: Some(task), reader_gone: false }
+        SinkTask { name, queue, counters, index, task: Some(task), reader_gone: false }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -123,6 +129,9 @@ impl SinkTask {
 
     async fn send(&mut self, message: Message) -> Result<(), SinkFailure> {
         if self.reader_gone || self.queue.send(message).await.is_ok() {
+            if let Some(counters) = self.counters.sinks.get(self.index) {
+                counters.queued.set(self.queue.max_capacity().saturating_sub(self.queue.capacity()) as u64);
+            }
             return Ok(());
         }
         // The far end is gone only when the sink has ended.
@@ -176,6 +185,10 @@ async fn serve(
             counters.files.set(files + stats.files);
         }
     };
+    // A sink that fails ends the query: only what went well is timed.
+    let took = |timing: fn(&SinkCounters) -> &Timing, since: Instant| {
+        counters.into_iter().for_each(|counters| timing(counters).add(since.elapsed()));
+    };
     loop {
         let message = match sink.next_deadline() {
             None => messages.recv().await,
@@ -191,35 +204,41 @@ async fn serve(
                 }
             }
         };
+        counters.into_iter().for_each(|counters| counters.queued.set(messages.len() as u64));
+        let since = Instant::now();
         // Nobody waits for an answer any more when the query has failed meanwhile: nothing is owed then.
         match message {
-            Some(Message::Batch(batch, None)) => sink.write(batch).await?,
-            Some(Message::Batch(batch, Some(of_batch))) => {
-                let span = of_batch.sink(index, batch.rows());
+            Some(Message::Batch(batch, of_batch)) => {
+                let span = of_batch.as_ref().and_then(|of_batch| of_batch.sink(index, batch.rows()));
                 drop(of_batch);
                 let written = sink.write(batch).await;
                 if let (Some(mut span), Err(error)) = (span, &written) {
                     span.fail(error);
                 }
                 written?;
+                took(|sink| &sink.write_times, since);
             }
             Some(Message::Taken(done)) => {
                 let _waiting: Result<(), ()> = done.send(());
             }
             Some(Message::Flush(done)) => {
                 sink.flush().await?;
+                took(|sink| &sink.flush_times, since);
                 let _waiting: Result<(), ()> = done.send(());
             }
             Some(Message::Prepare(done)) => {
                 let prepared = sink.prepare().await?;
+                took(|sink| &sink.flush_times, since);
                 let _waiting: Result<(), _> = done.send(prepared);
             }
             Some(Message::Publish(done)) => {
                 sink.publish().await?;
+                took(|sink| &sink.flush_times, since);
                 let _waiting: Result<(), ()> = done.send(());
             }
             Some(Message::Close) => {
                 sink.close().await?;
+                took(|sink| &sink.flush_times, since);
                 publish(&*sink);
                 return Ok(());
             }

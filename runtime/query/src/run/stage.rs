@@ -221,7 +221,7 @@ impl StageRunner {
     }
 
     fn count_end(&self, error: &CallError, at: &Workplace<'_>) {
-        at.counters.traps.add(1);
+        at.counters.trapped(error.code());
         at.counters.spend(&error.context.usage);
         self.report(&error.context.logs);
     }

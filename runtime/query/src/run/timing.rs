@@ -1,0 +1,86 @@
+//! How long things take: a histogram that any task adds to without a lock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Upper bounds of the buckets in nanoseconds: from a guest call over a small batch to a sink that hangs. Beyond the
+/// last one is one more bucket.
+const BOUNDS_NANOS: [u64; 14] = [
+    10_000,
+    25_000,
+    100_000,
+    250_000,
+    1_000_000,
+    2_500_000,
+    10_000_000,
+    25_000_000,
+    100_000_000,
+    250_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    10_000_000_000,
+    60_000_000_000,
+];
+
+/// Durations by bucket. Adding one costs two additions to shared numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Timing {
+    buckets: [AtomicU64; BOUNDS_NANOS.len() + 1],
+    nanos: AtomicU64,
+}
+
+/// Durations by bucket, at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Durations {
+    /// Upper bounds of the buckets but the last, in seconds, ascending.
+    pub bounds: Vec<f64>,
+    /// How many lie in each bucket, not accumulated: one more than there are bounds. A duration lies in the first bucket
+    /// whose bound is not below it.
+    pub buckets: Vec<u64>,
+    /// Their sum in seconds.
+    pub sum: f64,
+}
+
+impl Timing {
+    pub(crate) fn add(&self, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS_NANOS.partition_point(|&bound| bound < nanos);
+        if let Some(bucket) = self.buckets.get(bucket) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        self.nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> Durations {
+        Durations {
+            bounds: BOUNDS_NANOS.iter().map(|&nanos| nanos as f64 / 1e9).collect(),
+            buckets: self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect(),
+            sum: self.nanos.load(Ordering::Relaxed) as f64 / 1e9,
+        }
+    }
+}
+
+impl Durations {
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_lies_in_the_first_bucket_whose_bound_is_not_below_it() {
+        let timing = Timing::default();
+        for nanos in [0, 10_000, 10_001, 60_000_000_000, 60_000_000_001] {
+            timing.add(Duration::from_nanos(nanos));
+        }
+        let read = timing.read();
+        let filled: Vec<_> = read.buckets.iter().enumerate().filter(|(_, count)| **count > 0).collect();
+        assert_eq!(filled, [(0, &2), (1, &1), (13, &1), (14, &1)]);
+        assert_eq!((read.count(), read.bounds.len()), (5, read.buckets.len() - 1));
+        assert!((read.sum - 120.000_020_002).abs() < 1e-9, "{}", read.sum);
+    }
+}

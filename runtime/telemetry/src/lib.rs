@@ -1,0 +1,50 @@
+//! What running queries do, in the text format of Prometheus, and the HTTP endpoint that serves it.
+//!
+//! ```no_run
+//! use weir_query::QueryHandle;
+//! use weir_telemetry::{Endpoint, exposition};
+//!
+//! # fn serve(queries: Vec<QueryHandle>) -> Result<(), weir_telemetry::EndpointError> {
+//! let endpoint = Endpoint::open(([127, 0, 0, 1], 9464).into(), move || exposition(&queries))?;
+//! println!("curl http://{}/metrics", endpoint.address());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The nouns
+//!
+//! **[`exposition`]**: the state of any number of queries as text, version 0.0.4. It holds the runtime's own metrics
+//! (`weir_query_…`, `weir_source_…`, `weir_stage_…`, `weir_sink_…`), and what guests recorded (`weir_guest_…`). Costs a
+//! copy of every series, and the text.
+//!
+//! **[`Endpoint`]**: answers `GET /metrics` and `GET /healthz` until it is dropped, on a thread of its own: also while
+//! guests hold every thread that queries run on.
+//!
+//! **[`Scrape`]**: such a text, read again; for those who show what an endpoint tells.
+//!
+//! # What guests can and cannot do to it
+//!
+//! The kind of a guest's metric is in its name: the counter `late` is `weir_guest_late_total`, the gauge `late` is
+//! `weir_guest_late_value`, and the histogram `late` is `weir_guest_late` with `_bucket`, `_sum` and `_count`. What
+//! carries the ending already is left as it is, unless its function declares the shorter name as well; a histogram whose
+//! name has such an ending itself gets `_histogram`. So functions of two tenants that use one name for two kinds
+//! never share a family, and no tenant can change what another's metrics are called or how they are typed.
+//!
+//! Every series has the labels `tenant`, `query` and `stage`, which are the runtime's. A guest's label of that name, or
+//! `le` or `overflow`, or one that begins with `guest_`, gets `guest_` in front: two labels never become one. Values are
+//! those of the last commit. What was beyond the limit of series is in the one with `overflow="true"`, and
+//! `weir_stage_metric_overflow_values_total` says how many values that took in this run.
+//!
+//! A stage's series with labels take at most [`GUEST_BYTES_MAX`] of the text, so that nobody's metrics keep others from
+//! being read. `weir_stage_metric_series_left_out` says how many series that left out.
+
+mod endpoint;
+mod families;
+mod guests;
+mod queries;
+mod scrape;
+
+pub use endpoint::{Endpoint, EndpointError};
+pub use guests::GUEST_BYTES_MAX;
+pub use queries::exposition;
+pub use scrape::{Sample, Scrape, ScrapeError};
