@@ -1,6 +1,7 @@
 //! The partitions that are being read.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::consumer::base_consumer::PartitionQueue;
@@ -19,6 +20,8 @@ pub(super) struct Lane {
     at_end: bool,
     // Records read since the queue was last empty.
     run: u64,
+    // Since when it is empty.
+    empty: Option<Instant>,
 }
 
 /// What the queue of a partition gave.
@@ -32,6 +35,10 @@ pub(super) enum Polled {
 /// As much as a fetch can hold. Where reading never catches up with writing, this far behind the first end it stops.
 const PAST_END_MAX: u64 = 20_000;
 
+/// How long a queue stays empty at a known end before that is taken for the end. The fetch of what comes before a broker's
+/// own word that this is the end takes milliseconds.
+const QUIET: Duration = Duration::from_secs(1);
+
 impl Lane {
     /// Takes the partition's records out of the consumer's queue, where they would mix with those of others. To be
     /// called before it is assigned.
@@ -39,7 +46,7 @@ impl Lane {
         let mut queue = consumer.split_partition_queue(&partition.origin, partition.number)?;
         let wake = Arc::clone(hand_over);
         queue.set_nonempty_callback(move || wake.wake());
-        Some(Lane { partition: partition.clone(), queue, next: None, at_end: false, run: 0 })
+        Some(Lane { partition: partition.clone(), queue, next: None, at_end: false, run: 0, empty: None })
     }
 
     /// Gives at most `max` records to `take`, and stops early where that answers `false`.
@@ -50,9 +57,10 @@ impl Lane {
     ) -> Polled {
         let mut records = 0;
         while records < max {
-            match self.queue.poll(std::time::Duration::ZERO) {
+            match self.queue.poll(Duration::ZERO) {
                 None => {
                     self.run = 0;
+                    self.empty.get_or_insert_with(Instant::now);
                     break;
                 }
                 Some(Ok(message)) => {
@@ -60,6 +68,7 @@ impl Lane {
                     records += 1;
                     self.next = Some(message.offset().saturating_add(1));
                     self.run = self.run.saturating_add(1);
+                    self.empty = None;
                     if !take(&self.partition, &message) {
                         break;
                     }
@@ -74,10 +83,12 @@ impl Lane {
         Polled::Records(records)
     }
 
-    /// Whether it was read to an end that it had at the start or later. Where a broker says that the end is before what
-    /// it has handed out (one does), what was handed out is read first.
+    /// Whether it was read to an end that it had at the start or later. The client says so when it comes to an end; where
+    /// it never does, because records are written as fast as they are read, the end that was asked for tells. A broker may
+    /// give one that lies before what it then hands out (one does): what comes is read first.
     pub(super) fn is_done(&self, first_end: Option<i64>) -> bool {
         let beyond = first_end.is_some_and(|end| self.next.is_some_and(|next| next >= end));
-        self.at_end || (beyond && (self.run == 0 || self.run >= PAST_END_MAX))
+        let quiet = self.empty.is_some_and(|since| since.elapsed() >= QUIET);
+        self.at_end || (beyond && (quiet || self.run >= PAST_END_MAX))
     }
 }
