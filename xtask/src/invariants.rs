@@ -16,7 +16,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     Rule {
         package: "weir-batch",
         has: &["arrow"],
@@ -40,6 +40,12 @@ const RULES: [Rule; 7] = [
         has: &["weir-batch", "weir-sandbox", "weir-sinks"],
         lacks: &["weir-guest", "clap", "indicatif", "opentelemetry_sdk", "opentelemetry-otlp"],
         reason: "a query runs without a terminal, and hands its spans on as plain values; host and guest share the ABI's constants only",
+    },
+    Rule {
+        package: "weir-telemetry",
+        has: &["weir-query", "hyper"],
+        lacks: &["weir-guest", "weir-redteam", "clap", "indicatif", "ratatui"],
+        reason: "queries are measured through their handles, without a terminal",
     },
     Rule {
         package: "weir-hostile",

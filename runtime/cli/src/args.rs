@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Say what running queries do, or where a stopped one would go on.
     Status(control::Status),
+    /// Watch running queries: stages, sinks and lags, every second.
+    Top(control::Top),
     /// Let running queries read no more, until `resume`.
     Pause(control::Steer),
     /// Let paused queries go on.

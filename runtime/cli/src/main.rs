@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let done = match args.command {
         Command::Run(run) => command::run::run(&run, args.json),
         Command::Status(status) => command::status::status(&status, args.json),
+        Command::Top(top) => command::top::top(&top, args.json),
         Command::Pause(steer) => command::steer::steer(&steer, command::steer::Wish::Pause, args.json),
         Command::Resume(steer) => command::steer::steer(&steer, command::steer::Wish::Resume, args.json),
         Command::Stop(steer) => command::steer::steer(&steer, command::steer::Wish::Stop, args.json),

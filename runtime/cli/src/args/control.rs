@@ -33,3 +33,14 @@ pub(crate) struct Steer {
     #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(0..=600_000))]
     pub(crate) timeout_ms: u64,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// A metrics endpoint, as `weir run --metrics-listen` opens it; may stand several times. Without any, all queries
+    /// that run as this user, by their control sockets.
+    #[arg(long = "endpoint", value_name = "URL")]
+    pub(crate) endpoints: Vec<String>,
+    /// Print one table, and end.
+    #[arg(long)]
+    pub(crate) once: bool,
+}

@@ -14,4 +14,5 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod steer;
+pub(crate) mod top;
 pub(crate) mod try_out;

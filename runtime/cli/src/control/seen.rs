@@ -56,6 +56,11 @@ pub(crate) struct SeenPartition {
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct SeenStage {
+    pub(crate) name: String,
+    pub(crate) records_in: u64,
+    pub(crate) records_out: u64,
+    pub(crate) traps: u64,
+    pub(crate) guest_nanos: u64,
     pub(crate) filtered: u64,
     pub(crate) failed: u64,
     pub(crate) dead: u64,

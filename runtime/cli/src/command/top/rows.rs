@@ -1,0 +1,137 @@
+//! The lines of the table: one a query, and below it one for each source, stage and sink.
+
+use super::model::{Look, Part, PartKind, SeenQuery};
+use crate::control::{Align, clean};
+use crate::live::grouped;
+
+/// What the columns hold. `BUSY` is the part of a core that the guest takes.
+pub(super) const HEADINGS: [(&str, Align); 9] = [
+    ("NAME", Align::Left),
+    ("STATE", Align::Left),
+    ("IN", Align::Right),
+    ("OUT", Align::Right),
+    ("OUT/s", Align::Right),
+    ("BUSY", Align::Right),
+    ("ERRORS", Align::Right),
+    ("TRAPS", Align::Right),
+    ("LAG", Align::Right),
+];
+
+/// A line.
+pub(super) struct Row {
+    pub(super) is_query: bool,
+    pub(super) troubled: bool,
+    pub(super) cells: [String; HEADINGS.len()],
+}
+
+/// In which order queries are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Order {
+    #[default]
+    Name,
+    Rate,
+    Errors,
+    Lag,
+}
+
+impl Order {
+    pub(super) fn next(self) -> Order {
+        match self {
+            Order::Name => Order::Rate,
+            Order::Rate => Order::Errors,
+            Order::Errors => Order::Lag,
+            Order::Lag => Order::Name,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Order::Name => "name",
+            Order::Rate => "rate",
+            Order::Errors => "errors",
+            Order::Lag => "lag",
+        }
+    }
+}
+
+/// Rows of all queries. Rates are those since the look before, where there is one.
+pub(super) fn rows(now: &Look, before: Option<&Look>, order: Order) -> Vec<Row> {
+    let past = |query: &SeenQuery| before.and_then(|look| look.queries.iter().find(|other| other.is(query)));
+    let seconds = before.map_or(1.0, |before| (now.at - before.at).as_secs_f64().max(1e-3));
+    let rate = |now: f64, before: Option<f64>| before.map(|before| (now - before).max(0.0) / seconds);
+    let read = |query: &SeenQuery| query.sum(PartKind::Source, |part| part.records_out);
+    let mut queries: Vec<&SeenQuery> = now.queries.iter().collect();
+    queries.sort_by(|one, other| {
+        let by = |key: &dyn Fn(&SeenQuery) -> f64| key(other).total_cmp(&key(one));
+        let first = match order {
+            Order::Name => std::cmp::Ordering::Equal,
+            Order::Rate => by(&|query| rate(read(query), past(query).map(read)).unwrap_or(0.0)),
+            Order::Errors => by(&SeenQuery::errors),
+            Order::Lag => by(&|query| query.lag().unwrap_or(0.0)),
+        };
+        let names = |query: &SeenQuery| (query.tenant.clone(), query.query.clone(), query.place.clone());
+        first.then_with(|| names(one).cmp(&names(other)))
+    });
+    let mut rows = Vec::new();
+    for query in queries {
+        let past = past(query);
+        let traps = query.sum(PartKind::Stage, |part| part.traps);
+        rows.push(Row {
+            is_query: true,
+            troubled: query.state == "retrying",
+            cells: [
+                format!("{}/{} ({})", clean(&query.tenant), clean(&query.query), clean(&query.place)),
+                clean(&query.state),
+                count(read(query)),
+                count(query.sum(PartKind::Sink, |part| part.records_in)),
+                optional(rate(read(query), past.map(read))),
+                String::new(),
+                count(query.errors()),
+                count(traps),
+                optional(query.lag()),
+            ],
+        });
+        for part in &query.parts {
+            let past =
+                past.and_then(|past| past.parts.iter().find(|old| old.kind == part.kind && old.name == part.name));
+            rows.push(of_part(part, |of| rate(of(part), past.map(of))));
+        }
+    }
+    rows
+}
+
+fn of_part(part: &Part, rate: impl Fn(fn(&Part) -> f64) -> Option<f64>) -> Row {
+    let (kind, is_stage) = match part.kind {
+        PartKind::Source => ("source", false),
+        PartKind::Stage => ("stage", true),
+        PartKind::Sink => ("sink", false),
+    };
+    let through: fn(&Part) -> f64 =
+        if part.kind == PartKind::Sink { |part| part.records_in } else { |part| part.records_out };
+    let busy = rate(|part| part.guest_seconds).map_or_else(|| "-".to_owned(), |busy| format!("{:.0}%", 100.0 * busy));
+    let only = |shown: bool, text: String| if shown { text } else { String::new() };
+    Row {
+        is_query: false,
+        troubled: rate(|part| part.errors + part.traps).is_some_and(|rate| rate > 0.0),
+        cells: [
+            format!("  {kind} {}", clean(&part.name)),
+            String::new(),
+            only(part.kind != PartKind::Source, count(part.records_in)),
+            only(part.kind != PartKind::Sink, count(part.records_out)),
+            optional(rate(through)),
+            only(is_stage, busy),
+            only(part.kind != PartKind::Sink, count(part.errors)),
+            only(is_stage, count(part.traps)),
+            only(part.kind == PartKind::Source, optional(part.lag)),
+        ],
+    }
+}
+
+/// A number without its fraction: counts are sent as doubles.
+fn count(number: f64) -> String {
+    grouped(number.round() as u64)
+}
+
+fn optional(number: Option<f64>) -> String {
+    number.map_or_else(|| "-".to_owned(), count)
+}

@@ -1,0 +1,127 @@
+//! The table on a terminal.
+
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Constraint, Layout};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Text};
+use ratatui::widgets::{Cell, Paragraph, Row as TableRow, Table, TableState};
+
+use super::model::Look;
+use super::rows::{HEADINGS, Order, rows};
+use crate::control::{Align, clean};
+
+/// What the keys have chosen.
+#[derive(Default)]
+pub(super) struct Screen {
+    pub(super) order: Order,
+    selected: usize,
+}
+
+impl Screen {
+    pub(super) fn scroll(&mut self, by: isize) {
+        self.selected = self.selected.saturating_add_signed(by);
+    }
+
+    pub(super) fn draw(&mut self, frame: &mut Frame<'_>, now: &Look, before: Option<&Look>) {
+        let rows = rows(now, before, self.order);
+        self.selected = self.selected.min(rows.len().saturating_sub(1));
+        let silent = u16::try_from(now.silent.len().min(3)).unwrap_or(0);
+        let [head, body, trouble, foot] = Layout::vertical([
+            Constraint::Length(1),
+            Constraint::Min(1),
+            Constraint::Length(silent),
+            Constraint::Length(1),
+        ])
+        .areas(frame.area());
+        let plural = if now.queries.len() == 1 { "query" } else { "queries" };
+        let title = format!("weir top: {} {plural}, by {}", now.queries.len(), self.order.name());
+        frame.render_widget(Line::styled(title, Modifier::BOLD), head);
+
+        let mut widths = HEADINGS.map(|(heading, _)| heading.chars().count());
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(&row.cells) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let side = |align| if align == Align::Left { Alignment::Left } else { Alignment::Right };
+        let headings = HEADINGS.map(|(heading, align)| Cell::new(Text::raw(heading).alignment(side(align))));
+        let lines = rows.into_iter().map(|row| {
+            let cells = row.cells.into_iter().zip(HEADINGS);
+            let cells = cells.map(|(cell, (_, align))| Cell::new(Text::raw(cell).alignment(side(align))));
+            let style = if row.is_query { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
+            TableRow::new(cells).style(if row.troubled { style.fg(Color::Red) } else { style })
+        });
+        let widths = widths.map(|width| Constraint::Length(u16::try_from(width).unwrap_or(u16::MAX)));
+        let table = Table::new(lines, widths)
+            .column_spacing(2)
+            .header(TableRow::new(headings).style(Modifier::UNDERLINED))
+            .row_highlight_style(Modifier::REVERSED);
+        frame.render_stateful_widget(table, body, &mut TableState::new().with_selected(self.selected));
+
+        let said: Vec<Line<'_>> = now.silent.iter().map(|silent| Line::styled(clean(silent), Color::Red)).collect();
+        frame.render_widget(Paragraph::new(said), trouble);
+        frame.render_widget("q quit   ↑↓ move   s order", foot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use expect_test::expect;
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+    use weir_telemetry::Scrape;
+
+    use super::*;
+
+    fn look(at: Instant, read: u64) -> Look {
+        let text = format!(
+            r#"weir_query_state{{tenant="acme",query="late",state="running"}} 1
+weir_query_state{{tenant="acme",query="late",state="paused"}} 0
+weir_query_state{{tenant="beta",query="a[31m",state="retrying"}} 1
+weir_source_records_total{{tenant="acme",query="late",source="in"}} {read}
+weir_source_partition_lag_records{{tenant="acme",query="late",source="in",origin="t",partition="0"}} 1200
+weir_source_partition_lag_records{{tenant="acme",query="late",source="in",origin="t",partition="1"}} 34
+weir_sink_records_total{{tenant="acme",query="late",sink="out"}} 12
+weir_stage_records_in_total{{tenant="acme",query="late",stage="f"}} {read}
+weir_stage_records_out_total{{tenant="acme",query="late",stage="f"}} 12
+weir_stage_guest_seconds_total{{tenant="acme",query="late",stage="f"}} {}
+weir_guest_source_records_total{{tenant="acme",query="late",stage="f"}} 777
+"#,
+            read as f64 / 4000.0
+        );
+        let mut look = Look::new(at);
+        look.add_scrape("host:1", &Scrape::parse(&text).expect("a text of the format"));
+        look.silent.push("host:2: it does not answer".to_owned());
+        look
+    }
+
+    #[test]
+    fn queries_stages_sinks_and_lags_are_drawn_and_sorted() {
+        let start = Instant::now();
+        let (before, now) = (look(start, 1000), look(start + Duration::from_secs(2), 5000));
+        let mut terminal = Terminal::new(TestBackend::new(96, 10)).expect("a terminal");
+        let mut screen = Screen::default();
+        terminal.draw(|frame| screen.draw(frame, &now, Some(&before))).expect("a frame");
+        expect![[r#"
+            "weir top: 2 queries, by name                                                                    "
+            "NAME                 STATE        IN    OUT  OUT/s  BUSY  ERRORS  TRAPS    LAG                  "
+            "acme/late (host:1)   running   5,000     12  2,000             0      0  1,234                  "
+            "  source in                           5,000  2,000             0         1,234                  "
+            "  stage f                      5,000     12      0   50%       0      0                         "
+            "  sink out                        12             0                                              "
+            "beta/a[31m (host:1)  retrying      0      0      0             0      0      -                  "
+            "                                                                                                "
+            "host:2: it does not answer                                                                      "
+            "q quit   ↑↓ move   s order                                                                      "
+        "#]]
+        .assert_eq(&terminal.backend().to_string());
+        // By lag, and another one is selected.
+        screen.order = Order::Lag;
+        screen.scroll(100);
+        terminal.draw(|frame| screen.draw(frame, &now, None)).expect("a frame");
+        assert_eq!(screen.selected, 4);
+        assert!(terminal.backend().to_string().contains("by lag"));
+    }
+}

@@ -1,0 +1,280 @@
+//! `weir run --metrics-listen`, scraped over TCP while queries work, and `weir top`.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use weir_tests::{guest_path, wait_for};
+
+use crate::common::{run, said};
+use crate::control::{LONG, weir_in};
+use crate::exposition::Exposition;
+use crate::lifecycle::send;
+
+/// A process that serves metrics. Killed when it is dropped.
+struct Served {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Served {
+    /// Starts these queries, and waits until the endpoint is there.
+    fn start(folder: &Path, args: &[&str]) -> Served {
+        let mut command = weir_in(folder, &[&["run", "--metrics-listen", "127.0.0.1:0"], args].concat());
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the command");
+        let mut stderr = BufReader::new(child.stderr.take().expect("standard error"));
+        let mut line = String::new();
+        stderr.read_line(&mut line).expect("a line");
+        let url = line.trim().strip_prefix("metrics at http://").and_then(|url| url.strip_suffix("/metrics"));
+        let address = url.unwrap_or_else(|| panic!("no endpoint: {line}")).parse().expect("an address");
+        // What it says from here on has to go somewhere.
+        std::thread::spawn(move || drop(std::io::copy(&mut stderr, &mut std::io::sink())));
+        Served { child, address }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).expect("a connection");
+        stream.set_read_timeout(Some(LONG)).expect("a time-out");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert_eq!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), path == "/metrics");
+        body.to_owned()
+    }
+
+    fn scrape(&self) -> Exposition {
+        let text = self.get("/metrics");
+        let read = Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        promtool(&text);
+        read
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// What Prometheus' own tool finds wrong, where it is installed. It also lints, so that only what it cannot read counts.
+fn promtool(text: &str) {
+    let tool = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let Ok(mut tool) = tool else { return };
+    tool.stdin.take().expect("standard input").write_all(text.as_bytes()).expect("the text");
+    let told = tool.wait_with_output().expect("promtool");
+    // 3 says that a name is not as they would have it.
+    assert!([Some(0), Some(3)].contains(&told.status.code()), "{}", String::from_utf8_lossy(&told.stderr));
+}
+
+/// Writes `<name>.toml`: JSON lines of `path` through a function that counts texts, with room for so many series.
+fn texts(folder: &Path, name: &str, tenant: &str, path: &str, series_max: usize) {
+    let module = guest_path("echo").expect("the echo guest");
+    let text = format!(
+        r#"name = "{name}"
+tenant = "{tenant}"
+[sources.in]
+kind = "file"
+path = "{path}"
+format = "json_lines"
+schema = {{ b = "bool?", i8 = "i8?", i16 = "i16?", i32 = "i32?", i64 = "i64?", f = "f64?", s = "utf8?", y = "binary?", t = "timestamp?" }}
+[[stages]]
+name = "seen"
+module = {module:?}
+function = "seen"
+[stages.limits]
+series_max = {series_max}
+[sinks.out]
+kind = "count"
+[delivery]
+commit_ms = 20
+[batching]
+delay_ms_max = 10
+"#
+    );
+    fs::write(folder.join(format!("{name}.toml")), text).expect("the query file");
+}
+
+/// Writes `<name>.toml`: many batches through a function that never comes back from one record of each.
+fn runaway(folder: &Path, name: &str, tenant: &str) {
+    let module = guest_path("faulty").expect("the faulty guest");
+    let text = format!(
+        r#"name = "{name}"
+tenant = "{tenant}"
+[sources.seed]
+kind = "generator"
+batches = 1000000
+[[stages]]
+name = "stage"
+module = {module:?}
+function = "loops"
+on_error = "skip"
+params = {{ at = 7 }}
+limits = {{ deadline_ms_max = 400 }}
+[sinks.out]
+kind = "count"
+"#
+    );
+    fs::write(folder.join(format!("{name}.toml")), text).expect("the query file");
+}
+
+const HOSTILE: [&str; 4] = ["\"} 9", "\n# a", "\\\\\n\"", "{,=}"];
+
+#[test]
+fn two_tenants_with_the_same_metrics_are_told_apart_whatever_they_record() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines: String = HOSTILE
+        .iter()
+        .enumerate()
+        .map(|(index, text)| format!("{}\n", serde_json::json!({ "s": text, "i32": index, "i8": 10 * index })))
+        .collect();
+    fs::write(folder.path().join("texts.jsonl"), &lines).expect("the input");
+    texts(folder.path(), "first", "acme", "/dev/stdin", 100);
+    texts(folder.path(), "second", "beta", "texts.jsonl", 2);
+    let mut served = Served::start(folder.path(), &["first.toml", "second.toml"]);
+    assert_eq!(served.get("/healthz"), "ok\n");
+    let first = [("tenant", "acme"), ("query", "first")];
+    let second = [("tenant", "beta"), ("query", "second")];
+    let stdin = served.child.stdin.as_mut().expect("standard input");
+    stdin.write_all(lines.as_bytes()).and_then(|()| stdin.flush()).expect("records");
+    // One has ended and is still told of; the other waits for more.
+    let read = wait_for("both to commit", LONG, || {
+        let read = served.scrape();
+        let committed = |of: &[_]| read.value("weir_query_committed_records_total", of) == Some(4.0);
+        (committed(&first) && committed(&second)).then_some(read)
+    });
+    for (index, text) in HOSTILE.iter().enumerate() {
+        let rest = (index % 3).to_string();
+        let labels = [first.as_slice(), &[("stage", "seen"), ("text", text), ("rest", &rest)]].concat();
+        assert_eq!(read.value("weir_guest_by_text_total", &labels), Some(1.0), "{text:?}");
+    }
+    // Two of the second's four found no room for series of their own.
+    let of_second = |more: &[(&'static str, &'static str)]| [second.as_slice(), more].concat();
+    assert_eq!(read.value("weir_guest_by_text_total", &of_second(&[("overflow", "true")])), Some(2.0));
+    let swallowed = of_second(&[("metric", "by_text")]);
+    assert_eq!(read.value("weir_stage_metric_overflow_values_total", &swallowed), Some(2.0));
+    assert_eq!(read.types["weir_guest_by_text_total"], "counter");
+    assert_eq!(read.types["weir_guest_small"], "histogram");
+    for of in [first, second] {
+        assert_eq!(read.value("weir_guest_rows_total", &of), Some(4.0));
+        assert_eq!(read.value("weir_guest_last_value", &of), Some(3.0));
+        assert_eq!(read.value("weir_guest_small_sum", &of), Some(60.0));
+        assert_eq!(read.value("weir_guest_small_bucket", &[of.as_slice(), &[("le", "0")]].concat()), Some(1.0));
+        assert_eq!(read.value("weir_stage_records_in_total", &of), Some(4.0));
+        assert_eq!(read.value("weir_sink_records_total", &of), Some(4.0));
+        let calls = read.value("weir_stage_calls_total", &of);
+        assert_eq!(read.value("weir_stage_call_duration_seconds_count", &of), calls);
+        let commits = read.value("weir_query_commits_total", &of);
+        assert_eq!(read.value("weir_query_commit_duration_seconds_count", &of), commits);
+        assert!(read.value("weir_sink_write_duration_seconds_count", &of) >= Some(1.0));
+    }
+    let state = |of: &[_], state| read.value("weir_query_state", &[of, &[("state", state)]].concat());
+    assert_eq!((state(&first, "running"), state(&first, "ended")), (Some(1.0), Some(0.0)));
+}
+
+#[test]
+fn it_answers_while_guests_hold_every_core_and_counters_never_fall() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let names: Vec<_> = (0..2 * cores).map(|index| format!("q{index}")).collect();
+    names.iter().for_each(|name| runaway(folder.path(), name, &format!("t{name}")));
+    let files: Vec<_> = names.iter().map(|name| format!("{name}.toml")).collect();
+    let served = Served::start(folder.path(), &files.iter().map(String::as_str).collect::<Vec<_>>());
+    let trapped = |read: &Exposition| {
+        names.iter().all(|name| read.value("weir_stage_traps_total", &[("query", name.as_str())]) > Some(0.0))
+    };
+    wait_for("every guest to be ended once", LONG, || trapped(&served.scrape()).then_some(()));
+    let mut before: Option<Exposition> = None;
+    for _ in 0..10 {
+        let started = Instant::now();
+        let read = served.scrape();
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        for sample in before.iter().flat_map(|before| &before.samples) {
+            let of = sample.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>();
+            if sample.name.ends_with("_total") {
+                assert!(read.value(&sample.name, &of) >= Some(sample.value), "{sample:?} fell");
+            }
+        }
+        before = Some(read);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let read = before.expect("a scrape");
+    for name in &names {
+        let of = [("query", name.as_str())];
+        let codes: f64 = (read.samples.iter())
+            .filter(|sample| sample.name == "weir_stage_traps_by_code_total" && sample.labels["query"] == *name)
+            .map(|sample| sample.value)
+            .sum();
+        assert_eq!(Some(codes), read.value("weir_stage_traps_total", &of));
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_an_error_before_anything_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("texts.jsonl"), "{\"i8\":1}\n").expect("the input");
+    texts(folder.path(), "q", "acme", "texts.jsonl", 2);
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let told = run(folder.path(), &["run", "--metrics-listen", &address, "q.toml"]);
+    assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{}", told.err);
+    assert!(told.err.contains(&format!("error: cannot serve metrics at {address}: ")), "{}", told.err);
+    // By the environment, too; and what is no address is wrong.
+    for (address, code) in [(address.as_str(), 2), ("nowhere", 2), ("127.0.0.1:0", 0)] {
+        let mut command = weir_in(folder.path(), &["run", "q.toml"]);
+        let told = said(command.env("WEIR_METRICS_LISTEN", address).stdin(Stdio::null()).output().expect("weir"));
+        assert_eq!(told.code, Some(code), "{address}: {}", told.err);
+        assert_eq!(told.err.contains("metrics at http://127.0.0.1:"), code == 0, "{}", told.err);
+    }
+}
+
+#[test]
+fn top_shows_the_same_by_the_endpoint_and_by_the_control_socket() {
+    let folder = tempfile::tempdir().expect("a folder");
+    texts(folder.path(), "q", "acme", "/dev/stdin", 2);
+    let mut served = Served::start(folder.path(), &["q.toml"]);
+    let lines = "{\"i8\":1}\n".repeat(1234);
+    let stdin = served.child.stdin.as_mut().expect("standard input");
+    stdin.write_all(lines.as_bytes()).and_then(|()| stdin.flush()).expect("records");
+    let of = [("tenant", "acme"), ("query", "q")];
+    wait_for("the commit", LONG, || {
+        (served.scrape().value("weir_query_committed_records_total", &of) == Some(1234.0)).then_some(())
+    });
+    let url = format!("http://{}", served.address);
+    let tell = |args: &[&str]| {
+        let told = said(weir_in(folder.path(), args).output().expect("weir"));
+        assert_eq!(told.code, Some(0), "{}", told.err);
+        told.out
+    };
+    let expected = expect_test::expect![[r#"
+        NAME STATE IN OUT OUT/s BUSY ERRORS TRAPS LAG
+        acme/q (PLACE) running 1,234 1,234 - 0 0 -
+        source in 1,234 - 0 -
+        stage seen 1,234 1,234 - - 0 0
+        sink out 1,234 -"#]];
+    let steady = |text: String, place: &str| {
+        let lines =
+            text.lines().map(|line| line.replace(place, "PLACE").split_whitespace().collect::<Vec<_>>().join(" "));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let by_endpoint = tell(&["top", "--once", "--endpoint", &url]);
+    expected.assert_eq(&steady(by_endpoint, &served.address.to_string()));
+    let by_socket = tell(&["top", "--once"]);
+    expected.assert_eq(&steady(by_socket, &format!("pid {}", served.child.id())));
+    let json: serde_json::Value = serde_json::from_str(&tell(&["--json", "top", "--once"])).expect("JSON");
+    assert_eq!((&json["query"], &json["parts"][1]["records_in"]), (&"q".into(), &1234.0.into()));
+    // Neither a terminal to draw on nor an endpoint: each is said.
+    let told = said(weir_in(folder.path(), &["top"]).stdin(Stdio::null()).output().expect("weir"));
+    assert_eq!(told.code, Some(2), "{}", told.err);
+    send(&served.child, libc::SIGTERM);
+    served.child.wait().expect("an end");
+    let told = said(weir_in(folder.path(), &["top", "--once", "--endpoint", &url]).output().expect("weir"));
+    assert_eq!((told.code, told.err.contains("error: 127.0.0.1:")), (Some(1), true), "{}", told.err);
+    assert_eq!(tell(&["top", "--once"]), "no query is running\n");
+}
