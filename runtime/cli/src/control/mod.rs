@@ -1,6 +1,6 @@
 //! Running queries, seen and steered from other processes of the same user.
 //!
-//! **[`RuntimeFolder`]**: where the sockets are, one a process. It is used only where nobody else can write to it: who
+//! **`RuntimeFolder`**: where the sockets are, one a process. It is used only where nobody else can write to it: who
 //! can reach a socket may stop what runs behind it.
 //!
 //! **[`Board`]**: what a process runs, and how it ended. It answers requests.
