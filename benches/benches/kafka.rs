@@ -77,8 +77,9 @@ fn plain(broker: &Broker, from: &str, to: &str, records: u64) {
     }
 }
 
+/// Of a group of its own, which has read nothing.
 fn plan(broker: &Broker, from: &str, to: &str) -> Plan {
-    let (brokers, group) = (broker.address(), broker.name("weir"));
+    let (brokers, group) = (broker.address(), broker.name(&format!("weir-{to}")));
     let text = format!(
         "name = \"copy\"\n[sources.from]\nkind = \"kafka\"\nbrokers = {brokers:?}\ntopic = {from:?}\ngroup = {group:?}\n\
          partitions = \"all\"\nuntil = \"end\"\nformat = \"raw\"\nschema = {{ value = \"utf8\" }}\n\

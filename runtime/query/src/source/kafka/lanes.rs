@@ -18,8 +18,6 @@ pub(super) struct Lane {
     // The next record's offset, once there was one.
     next: Option<i64>,
     at_end: bool,
-    // Records read since the queue was last empty.
-    run: u64,
     // Since when it is empty.
     empty: Option<Instant>,
 }
@@ -33,7 +31,7 @@ pub(super) enum Polled {
 }
 
 /// As much as a fetch can hold. Where reading never catches up with writing, this far behind the first end it stops.
-const PAST_END_MAX: u64 = 20_000;
+const PAST_END_MAX: i64 = 20_000;
 
 /// How long a queue stays empty at a known end before that is taken for the end. The fetch of what comes before a broker's
 /// own word that this is the end takes milliseconds.
@@ -46,7 +44,7 @@ impl Lane {
         let mut queue = consumer.split_partition_queue(&partition.origin, partition.number)?;
         let wake = Arc::clone(hand_over);
         queue.set_nonempty_callback(move || wake.wake());
-        Some(Lane { partition: partition.clone(), queue, next: None, at_end: false, run: 0, empty: None })
+        Some(Lane { partition: partition.clone(), queue, next: None, at_end: false, empty: None })
     }
 
     /// Gives at most `max` records to `take`, and stops early where that answers `false`.
@@ -59,7 +57,6 @@ impl Lane {
         while records < max {
             match self.queue.poll(Duration::ZERO) {
                 None => {
-                    self.run = 0;
                     self.empty.get_or_insert_with(Instant::now);
                     break;
                 }
@@ -67,7 +64,6 @@ impl Lane {
                     // A record that was read before a rebalance and comes again.
                     records += 1;
                     self.next = Some(message.offset().saturating_add(1));
-                    self.run = self.run.saturating_add(1);
                     self.empty = None;
                     if !take(&self.partition, &message) {
                         break;
@@ -75,7 +71,6 @@ impl Lane {
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {
                     self.at_end = true;
-                    self.run = 0;
                 }
                 Some(Err(error)) => return Polled::Error(error),
             }
@@ -87,8 +82,8 @@ impl Lane {
     /// it never does, because records are written as fast as they are read, the end that was asked for tells. A broker may
     /// give one that lies before what it then hands out (one does): what comes is read first.
     pub(super) fn is_done(&self, first_end: Option<i64>) -> bool {
-        let beyond = first_end.is_some_and(|end| self.next.is_some_and(|next| next >= end));
+        let past = first_end.zip(self.next).map(|(end, next)| next.saturating_sub(end));
         let quiet = self.empty.is_some_and(|since| since.elapsed() >= QUIET);
-        self.at_end || (beyond && (quiet || self.run >= PAST_END_MAX))
+        self.at_end || past.is_some_and(|past| past >= PAST_END_MAX || (past >= 0 && quiet))
     }
 }
