@@ -148,6 +148,10 @@ impl KafkaSourceConfig {
         if !self.connection.options.contains_key("queued.max.messages.kbytes") {
             config.set("queued.max.messages.kbytes", QUEUED_KBYTES_MAX);
         }
+        // The client's own second would be waited for each time that the queue was full for a moment.
+        if !self.connection.options.contains_key("fetch.queue.backoff.ms") {
+            config.set("fetch.queue.backoff.ms", "5");
+        }
         config
             .set("group.id", &self.group)
             .set("enable.auto.commit", "false")
