@@ -177,7 +177,7 @@ impl Inner {
             let numbering = Numbering::new(&self.config);
             let first = numbering.next()?.max(self.config.number_min);
             // Another sink over the same path may take a number first.
-            finished.publish((first..).map(|number| numbering.path(number)), IfExists::Fail, folder)?;
+            finished.publish((first..=u64::MAX).map(|number| numbering.path(number)), IfExists::Fail, folder)?;
         } else {
             // What stands there may have changed since the opening.
             check_path(&self.config)?;

@@ -113,3 +113,77 @@ fn a_finished_query_that_is_run_again_does_nothing_and_one_with_more_input_goes_
     let manifest = Manifest::load(&folder.path().join("state")).expect("a state").expect("a manifest");
     assert_eq!(manifest.records, 6_000);
 }
+
+/// The manifest of a query that has ended, changed as somebody could who may write to its folder.
+fn forge(folder: &std::path::Path, change: impl FnOnce(&mut Manifest)) {
+    let state = folder.join("state");
+    let mut manifest = Manifest::load(&state).expect("a state").expect("a manifest");
+    change(&mut manifest);
+    fs::write(state.join("manifest"), manifest.to_bytes().expect("bytes")).expect("the manifest");
+}
+
+#[test]
+fn a_forged_manifest_hurts_its_own_query_at_most() {
+    let folder = tempfile::tempdir().expect("a folder");
+    input(folder.path(), 1_000);
+    query(folder.path(), EXACTLY_ONCE);
+    run_to_end(folder.path());
+
+    // Everything at its limit, and more series than the stage may have.
+    forge(folder.path(), |manifest| {
+        (manifest.commits, manifest.records) = (u64::MAX, u64::MAX);
+        manifest.sources[0].partitions[0].next = i64::MIN;
+        manifest.next_numbers[0].number = u64::MAX;
+        let series = manifest.metrics.last().expect("a series").clone();
+        for label in 0..5_000 {
+            manifest
+                .metrics
+                .push(weir_query::StoredSeries { labels: vec![format!("forged-{label}")], ..series.clone() });
+        }
+    });
+    let mut weir = start(folder.path());
+    let status = weir.wait(crate::support::PATIENCE);
+    assert!(status.code().is_some_and(|code| code < 3), "{status}\n{}", weir.stderr());
+    assert!(!weir.stderr().contains("panicked"), "{}", weir.stderr());
+    assert!(weir.stderr().contains("series of metrics are dropped"), "{}", weir.stderr());
+
+    // A position beyond the end: nothing is read, and nothing is made up.
+    forge(folder.path(), |manifest| manifest.sources[0].partitions[0].next = i64::MAX - 1);
+    assert_eq!(run_to_end(folder.path())["committed_records"], 0);
+}
+
+#[test]
+fn a_forged_manifest_publishes_nothing_outside_of_the_tenants_folders() {
+    let folder = tempfile::tempdir().expect("a folder");
+    input(folder.path(), 1_000);
+    fs::create_dir(folder.path().join("out")).expect("a folder");
+    query(folder.path(), EXACTLY_ONCE);
+    let text = fs::read_to_string(folder.path().join("numbers.toml")).expect("the query");
+    let text = text.replace("\"state\"", "\"out/state\"").replace("\"in.csv\"", "\"out/in.csv\"");
+    let (before, stage) = text.split_once("[[stages]]").expect("a stage");
+    let after = stage.split_once("[sinks").expect("a sink").1;
+    fs::write(folder.path().join("numbers.toml"), format!("{before}[sinks{after}")).expect("the query");
+    fs::rename(folder.path().join("in.csv"), folder.path().join("out/in.csv")).expect("the input");
+    fs::write(folder.path().join("limits.toml"), "[tenants.default]\nfolders = [\"out\"]\n").expect("limits");
+    let run = || {
+        let args = ["--json", "run", "--limits", "limits.toml", "numbers.toml"];
+        let mut weir = weir_tests::Weir::in_folder(folder.path()).run(&args);
+        let status = weir.wait(crate::support::PATIENCE);
+        (status.code(), weir.stderr())
+    };
+    let (code, said) = run();
+    assert_eq!(code, Some(0), "{said}");
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "of somebody else").expect("a file");
+    let state = folder.path().join("out/state");
+    for (hidden, path) in [("secret", "out/taken.csv"), ("out/in.csv", "planted.csv")] {
+        let mut manifest = Manifest::load(&state).expect("a state").expect("a manifest");
+        let (hidden, path) = (folder.path().join(hidden), folder.path().join(path));
+        manifest.files = vec![weir_query::PreparedFile { hidden: hidden.clone(), path: path.clone(), number: 0 }];
+        fs::write(state.join("manifest"), manifest.to_bytes().expect("bytes")).expect("the manifest");
+        let (code, said) = run();
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("lies outside of the tenant's folders"), "{said}");
+        assert!(hidden.exists() && !path.exists(), "{said}");
+    }
+}

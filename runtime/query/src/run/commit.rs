@@ -147,8 +147,9 @@ impl Chain {
             Committing::AtLeastOnce(None) | Committing::Transaction(_) => return Ok(()),
         };
         let manifest = &mut kept.manifest;
-        manifest.commits += 1;
-        manifest.records += self.uncommitted_records;
+        // Whoever may write to the folder may have put anything there.
+        manifest.commits = manifest.commits.saturating_add(1);
+        manifest.records = manifest.records.saturating_add(self.uncommitted_records);
         let sources = self.plan.sources.iter().zip(&self.positions);
         manifest.keep_sources(
             sources.map(|(source, place)| SourcePositions::new(&source.name_in_manifest(), place)).collect(),

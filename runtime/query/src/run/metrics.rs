@@ -174,7 +174,8 @@ impl MetricRegistry {
         stored
     }
 
-    /// Takes over what an earlier run counted. Says how many series no stage declares any more: those are dropped.
+    /// Takes over what an earlier run counted. Says how many series no stage declares any more, or are beyond its limit:
+    /// those are dropped.
     pub(crate) fn restore(&mut self, stored: Vec<StoredSeries>) -> usize {
         let mut dropped = 0;
         for series in stored {
@@ -197,9 +198,14 @@ impl MetricRegistry {
                 dropped += 1;
                 continue;
             };
-            if let Some(count) = self.stages.get_mut(index).and_then(|stage| stage.series.get_mut(metric)) {
-                *count += 1;
+            // The tenant may be able to write what was kept: it gets no more series by that than its stages make.
+            let Some(stage) = self.stages.get_mut(index) else { continue };
+            let Some(count) = stage.series.get_mut(metric) else { continue };
+            if *count > stage.series_max {
+                dropped += 1;
+                continue;
             }
+            *count += 1;
             let key = Arc::new(GuestSeries { metric, labels: series.labels, overflow: series.overflow });
             self.committed.lock().series.insert((index, key), series.value.into());
         }

@@ -50,7 +50,9 @@ impl Opened {
         if let (Some(kept), Some(metrics)) = (&kept, metrics) {
             let dropped = metrics.restore(kept.manifest.metrics.clone());
             if dropped > 0 {
-                tracing::warn!("{dropped} series of metrics are dropped: no stage declares them any more");
+                tracing::warn!(
+                    "{dropped} series of metrics are dropped: no stage declares them any more, or may have so many"
+                );
             }
         }
         // Before any source looks for its positions: what an older run left open is aborted by this.

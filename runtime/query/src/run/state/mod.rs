@@ -74,7 +74,7 @@ impl StateError {
 }
 
 /// A manifest is far below this: an entry a partition, a file of one commit, and a series.
-const MANIFEST_BYTES_MAX: u64 = 256 * 1024 * 1024;
+const MANIFEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 impl StateFolder {
     /// Opens the folder, making it where it is missing, and takes its lock.

@@ -1,5 +1,6 @@
 //! Messages as they gather to a batch.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -69,10 +70,11 @@ impl Gather {
         self.partitions.push(partition.number);
         self.offsets.push(message.offset());
         if let Some(headers) = message.headers() {
-            for header in headers.iter() {
-                self.header_names.append_value(header.key);
-                self.header_values.append_option(header.value);
-                self.bytes = self.bytes.saturating_add(header.key.len() + header.value.map_or(0, <[u8]>::len));
+            for index in 0..headers.count() {
+                let (name, value) = legible(|| headers.try_get(index).map(|header| (header.key, header.value)));
+                self.header_names.append_value(name);
+                self.header_values.append_option(value);
+                self.bytes = self.bytes.saturating_add(name.len() + value.map_or(0, <[u8]>::len));
             }
         }
         self.header_ends
@@ -127,6 +129,12 @@ impl Gather {
     }
 }
 
+/// A header, or what stands for one whose name is no UTF-8: whoever may write to the topic can send such a name, and the
+/// client panics over it.
+fn legible<'a>(get: impl FnOnce() -> Option<(&'a str, Option<&'a [u8]>)>) -> (&'a str, Option<&'a [u8]>) {
+    catch_unwind(AssertUnwindSafe(get)).ok().flatten().unwrap_or(("\u{fffd}", None))
+}
+
 fn of_row(values: &BinaryArray, row: usize) -> Vec<u8> {
     if values.is_valid(row) { values.value(row).to_vec() } else { Vec::new() }
 }
@@ -148,4 +156,17 @@ fn headers(
     let pairs = StructArray::try_new(fields, columns, None)?;
     let item = Arc::new(ArrowField::new("item", pairs.data_type().clone(), false));
     Ok(Some(ListArray::try_new(item, OffsetBuffer::new(ends.into()), Arc::new(pairs), None)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_over_which_the_client_panics_is_passed_on_without_its_value() {
+        assert_eq!(legible(|| Some(("name", Some(&b"value"[..])))), ("name", Some(&b"value"[..])));
+        let name = vec![0xff];
+        assert_eq!(legible(|| Some((std::str::from_utf8(&name).unwrap(), None))), ("\u{fffd}", None));
+        assert_eq!(legible(|| None), ("\u{fffd}", None));
+    }
 }
