@@ -23,9 +23,12 @@ use weir_tests::{Broker, Record};
 
 const PARTITIONS: i32 = 4;
 
-/// Criterion's test mode, which only asks whether everything runs, is content with little.
+/// `WEIR_KAFKA_RECORDS`, by default 400,000. Criterion's test mode, which only asks whether everything runs, is content with
+/// little.
 fn records() -> u64 {
-    if std::env::args().any(|argument| argument == "--bench") { 400_000 } else { 2_000 }
+    let asked = std::env::var("WEIR_KAFKA_RECORDS").ok().and_then(|records| records.parse().ok());
+    let measured = std::env::args().any(|argument| argument == "--bench");
+    asked.unwrap_or(if measured { 400_000 } else { 2_000 })
 }
 
 /// Reads the topic to its end and writes each record to the other.

@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BinaryArray, Int32Array, Int64Array, ListArray, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, ArrayRef, BinaryArray, Int32Array, Int64Array, ListArray, StringArray, StructArray,
+    TimestampMicrosecondArray,
+};
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::take;
+use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields};
 
 use crate::{BatchError, DataType};
 
@@ -72,6 +77,26 @@ impl SystemColumn {
 }
 
 impl SystemColumns {
+    /// A `_headers` column: all records' headers one after the other, and how many each record has.
+    ///
+    /// # Errors
+    ///
+    /// Names, values and lengths that disagree.
+    pub fn headers_of(
+        names: StringArray,
+        values: BinaryArray,
+        lengths: impl IntoIterator<Item = usize>,
+    ) -> Result<ListArray, BatchError> {
+        let fields = Fields::from(vec![
+            ArrowField::new("key", ArrowType::Utf8, false),
+            ArrowField::new("value", ArrowType::Binary, true),
+        ]);
+        let columns: Vec<ArrayRef> = vec![Arc::new(names), Arc::new(values)];
+        let pairs = StructArray::try_new(fields, columns, None)?;
+        let item = Arc::new(ArrowField::new("item", pairs.data_type().clone(), false));
+        Ok(ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), Arc::new(pairs), None)?)
+    }
+
     /// The column, where the source filled it.
     pub fn get(&self, column: SystemColumn) -> Option<ArrayRef> {
         fn dynamic<A: Array + Clone + 'static>(array: &Option<A>) -> Option<ArrayRef> {

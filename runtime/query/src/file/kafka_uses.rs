@@ -16,6 +16,12 @@ pub(super) struct TopicUses<'a> {
     groups: Vec<GroupUse>,
 }
 
+impl TopicUse {
+    fn new(place: &Place, connection: Option<&KafkaConnection>, topic: &str) -> TopicUse {
+        TopicUse { place: place.clone(), brokers: brokers_of(connection), topic: topic.to_owned() }
+    }
+}
+
 /// A topic in use.
 struct TopicUse {
     place: Place,
@@ -112,8 +118,7 @@ impl<'a> TopicUses<'a> {
         topic: &str,
         problems: &Problems,
     ) -> bool {
-        let (brokers, topic_name) = (brokers_of(connection), topic.to_owned());
-        self.read.push(TopicUse { place: place.clone(), brokers, topic: topic_name });
+        self.read.push(TopicUse::new(place, connection, topic));
         self.topic(place, topic, problems)
     }
 
@@ -125,8 +130,7 @@ impl<'a> TopicUses<'a> {
         topic: &str,
         problems: &Problems,
     ) -> bool {
-        let (brokers, topic_name) = (brokers_of(connection), topic.to_owned());
-        self.written.push(TopicUse { place: place.clone(), brokers, topic: topic_name });
+        self.written.push(TopicUse::new(place, connection, topic));
         self.topic(place, topic, problems)
     }
 

@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use weir_batch::arrow::array::{
-    Array, ArrayRef, BinaryArray, BinaryBuilder, Int32Array, Int64Array, ListArray, StringBuilder, StructArray,
-    TimestampMicrosecondArray,
+    BinaryArray, BinaryBuilder, Int32Array, Int64Array, ListArray, StringBuilder, TimestampMicrosecondArray,
 };
-use weir_batch::arrow::buffer::OffsetBuffer;
-use weir_batch::arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields};
 use weir_batch::{BatchError, SystemColumns};
 
 use super::Letter;
@@ -38,13 +35,5 @@ fn headers(letters: &[&Letter]) -> Result<ListArray, BatchError> {
         names.append_value(name);
         values.append_option(value.as_deref());
     }
-    let ends = OffsetBuffer::from_lengths(letters.iter().map(|letter| letter.headers.len()));
-    let fields = Fields::from(vec![
-        ArrowField::new("key", ArrowType::Utf8, false),
-        ArrowField::new("value", ArrowType::Binary, true),
-    ]);
-    let columns: Vec<ArrayRef> = vec![Arc::new(names.finish()), Arc::new(values.finish())];
-    let pairs = StructArray::try_new(fields, columns, None)?;
-    let item = Arc::new(ArrowField::new("item", pairs.data_type().clone(), false));
-    Ok(ListArray::try_new(item, ends, Arc::new(pairs), None)?)
+    SystemColumns::headers_of(names.finish(), values.finish(), letters.iter().map(|letter| letter.headers.len()))
 }

@@ -6,14 +6,11 @@ use std::time::Instant;
 
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
+use weir_batch::SystemColumns;
 use weir_batch::arrow::array::{
-    Array, ArrayRef, BinaryArray, BinaryBuilder, Int32Array, Int64Array, ListArray, StringBuilder, StructArray,
-    TimestampMicrosecondArray,
+    Array, BinaryArray, BinaryBuilder, Int32Array, Int64Array, StringBuilder, TimestampMicrosecondArray,
 };
-use weir_batch::arrow::buffer::OffsetBuffer;
-use weir_batch::arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields};
 use weir_batch::format::{BadRecord, FormatError, RecordDecoder};
-use weir_batch::{BatchError, SystemColumns};
 
 use crate::source::{Partition, Positions, SourceBatch};
 
@@ -31,8 +28,8 @@ pub(super) struct Gather {
     offsets: Vec<i64>,
     header_names: StringBuilder,
     header_values: BinaryBuilder,
-    // Where each record's headers end.
-    header_ends: Vec<i32>,
+    // How many headers each record has.
+    header_counts: Vec<usize>,
     positions: Positions,
     bytes: usize,
     topic: Arc<str>,
@@ -49,7 +46,7 @@ impl Gather {
             offsets: Vec::new(),
             header_names: StringBuilder::new(),
             header_values: BinaryBuilder::new(),
-            header_ends: vec![0],
+            header_counts: Vec::new(),
             positions: Positions::default(),
             bytes: 0,
             topic: Arc::clone(topic),
@@ -77,8 +74,7 @@ impl Gather {
                 self.bytes = self.bytes.saturating_add(name.len() + value.map_or(0, <[u8]>::len));
             }
         }
-        self.header_ends
-            .push(i32::try_from(self.header_names.offsets_slice().len().saturating_sub(1)).unwrap_or(i32::MAX));
+        self.header_counts.push(message.headers().map_or(0, Headers::count));
     }
 
     pub(super) fn is_full(&self, records_max: usize) -> bool {
@@ -88,12 +84,19 @@ impl Gather {
     /// The batch that they are.
     pub(super) fn finish(mut self, decoder: &RecordDecoder, keep_raw: bool) -> Result<SourceBatch, FormatError> {
         let values = self.values.finish();
+        let headers = match self.header_counts.iter().any(|&count| count > 0) {
+            true => {
+                let (names, values) = (self.header_names.finish(), self.header_values.finish());
+                Some(SystemColumns::headers_of(names, values, self.header_counts)?)
+            }
+            false => None,
+        };
         let all = SystemColumns {
             key: Some(self.keys.finish()),
             timestamp: Some(TimestampMicrosecondArray::from(self.timestamps)),
             partition: Some(Int32Array::from(self.partitions)),
             offset: Some(Int64Array::from(self.offsets)),
-            headers: headers(self.header_names, self.header_values, self.header_ends)?,
+            headers,
             origin: Some(Arc::clone(&self.topic)),
             raw: keep_raw.then(|| values.clone()),
         };
@@ -137,25 +140,6 @@ fn legible<'a>(get: impl FnOnce() -> Option<(&'a str, Option<&'a [u8]>)>) -> (&'
 
 fn of_row(values: &BinaryArray, row: usize) -> Vec<u8> {
     if values.is_valid(row) { values.value(row).to_vec() } else { Vec::new() }
-}
-
-/// `_headers`; none where no record has any.
-fn headers(
-    mut names: StringBuilder,
-    mut values: BinaryBuilder,
-    ends: Vec<i32>,
-) -> Result<Option<ListArray>, BatchError> {
-    if ends.last().is_none_or(|&end| end == 0) {
-        return Ok(None);
-    }
-    let fields = Fields::from(vec![
-        ArrowField::new("key", ArrowType::Utf8, false),
-        ArrowField::new("value", ArrowType::Binary, true),
-    ]);
-    let columns: Vec<ArrayRef> = vec![Arc::new(names.finish()), Arc::new(values.finish())];
-    let pairs = StructArray::try_new(fields, columns, None)?;
-    let item = Arc::new(ArrowField::new("item", pairs.data_type().clone(), false));
-    Ok(Some(ListArray::try_new(item, OffsetBuffer::new(ends.into()), Arc::new(pairs), None)?))
 }
 
 #[cfg(test)]
