@@ -105,7 +105,7 @@ const STAGE: [Number<StageProgress>; 18] = [
     gauge("weir.stage.memory_peak", "By", "The most linear memory that an instance has had.", |stage| {
         Whole(stage.memory_bytes_peak)
     }),
-    counter("weir.stage.log_lines_dropped", "{line}", "Log lines of the guest beyond its limit.", |stage| {
+    counter("weir.stage.log_lines_dropped", "{line}", "Log lines of the guest beyond its limits.", |stage| {
         Whole(stage.logs_dropped)
     }),
     counter("weir.stage.held_back", "{time}", "Times that the stage was held back, for its traps.", |stage| {
