@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use weir_tests::{Receiver, Weir};
+use weir_tests::{Export, Receiver, Weir};
 
 use crate::support::{run, talker, weir, write};
 
-/// A thousand batches, each with a line in the log.
+/// Two hundred batches, each with a line in the log.
 fn query(folder: &Path) {
     let says = "(drop (call $log (i32.const 3) (i32.const 0) (i32.const 6)))";
     write(folder, "guest.wasm", talker("(data (i32.const 0) \"a line\")", says));
@@ -89,6 +89,23 @@ fn refusals_and_garbage_are_losses() {
 }
 
 #[test]
+fn what_a_receiver_leaves_out_of_what_it_takes_is_lost_and_said_without_its_control_characters() {
+    let folder = tempfile::tempdir().expect("a folder");
+    query(folder.path());
+    let receiver = Receiver::answering(|path| {
+        // Field 1 of the answer: field 1 of it is how many, field 2 is why.
+        let refused = if path == "/v1/logs" { "\n\x09\x08\x07\x12\x05no\x1b[m" } else { "" };
+        let length = refused.len();
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{refused}")
+    });
+    let told = run(weir(folder.path(), &receiver), &["run", "q.toml"]).stderr();
+    let first = "log records are lost, and queries go on: the receiver takes a part alone: no\\u{1b}[m\n";
+    assert!(told.contains(first) && !told.contains("spans are lost") && !told.contains('\u{1b}'), "{told}");
+    let lost = 7 * receiver.requests().iter().filter(|request| request.head.contains("/v1/logs")).count();
+    assert!(told.contains(&format!("the receiver of logs lost={lost}\n")), "{told}");
+}
+
+#[test]
 fn a_busy_receiver_is_asked_again_when_it_says() {
     let folder = tempfile::tempdir().expect("a folder");
     query(folder.path());
@@ -114,6 +131,21 @@ fn a_busy_receiver_is_asked_again_when_it_says() {
         let refused = if path == "/v1/traces" { of(429) } else { of(503) };
         assert!(refused.is_some() && refused == of(200), "{path}: the same again");
     }
+}
+
+#[test]
+fn log_records_go_in_batches_of_the_size_that_is_asked_for() {
+    let (folder, receiver) = (tempfile::tempdir().expect("a folder"), Receiver::start());
+    query(folder.path());
+    let weir = weir(folder.path(), &receiver).env("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "30");
+    let told = run(weir.env("OTEL_BLRP_SCHEDULE_DELAY", "3600000"), &["run", "q.toml"]).stderr();
+    assert_eq!(receiver.logs().len(), 200, "{told}");
+    let requests = receiver.requests();
+    let sizes = requests.iter().filter_map(|request| match &request.export {
+        Export::Logs(logs) => Some(logs.resource_logs[0].scope_logs[0].log_records.len()),
+        _ => None,
+    });
+    assert!(sizes.into_iter().all(|size| size <= 30));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The HTTP client of all three signals: a blocking one, for each exporter has a thread of its own.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -9,9 +10,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use prost::Message;
 use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
+use super::fate::Fate;
+use super::own_words::cleaned;
 use super::settings::Outlet;
 
 /// More of an answer is not read.
@@ -28,6 +33,7 @@ pub(super) struct Client {
     headers: HeaderMap,
     gzip: bool,
     timeout: Duration,
+    fate: Arc<Fate>,
 }
 
 /// Why a request was not taken.
@@ -45,8 +51,9 @@ pub(super) enum NotTaken {
 }
 
 impl Client {
-    /// With so much time for each request as a whole, its repetitions among them.
-    pub(super) fn open(outlet: &Outlet) -> anyhow::Result<Client> {
+    /// With so much time for each request as a whole, its repetitions among them. What a receiver leaves out of a request
+    /// that it takes is lost here; the rest is for whoever sends.
+    pub(super) fn open(outlet: &Outlet, fate: &Arc<Fate>) -> anyhow::Result<Client> {
         // A status of failure is understood here. A receiver that sends headers with a secret elsewhere is not
         // followed.
         let mut config =
@@ -62,7 +69,8 @@ impl Client {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         let (url, timeout) = (outlet.url.clone(), outlet.timeout);
-        Ok(Client { agent: config.build().into(), url, headers, gzip: outlet.gzip, timeout })
+        let (gzip, fate) = (outlet.gzip, Arc::clone(fate));
+        Ok(Client { agent: config.build().into(), url, headers, gzip, timeout, fate })
     }
 
     /// Sends a body, again where the receiver is busy for a while, until it is taken or the time is over.
@@ -74,6 +82,7 @@ impl Client {
             let (status, asked, answer) =
                 self.attempt(&body, until).map_err(|error| NotTaken::NoAnswer(Box::new(error)))?;
             if (200..300).contains(&status) {
+                self.look_at(&answer);
                 return Ok(answer);
             }
             let wait = asked.unwrap_or(pause);
@@ -84,6 +93,18 @@ impl Client {
             }
             std::thread::sleep(wait);
             pause = pause.saturating_mul(2);
+        }
+    }
+
+    /// A request that is taken may be taken in part.
+    fn look_at(&self, answer: &Bytes) {
+        // The answers of all three signals are one on the wire. One that is none says nothing: the status has said it.
+        let Ok(ExportLogsServiceResponse { partial_success: Some(partial) }) = Message::decode(&answer[..]) else {
+            return;
+        };
+        if let Some(refused) = u64::try_from(partial.rejected_log_records).ok().filter(|&refused| refused > 0) {
+            let why = cleaned(&partial.error_message);
+            self.fate.lose_part(refused, &format!("the receiver takes a part alone: {why}"));
         }
     }
 

@@ -45,6 +45,11 @@ impl Fate {
         }
     }
 
+    /// Counts what a receiver has left out: of metrics these are points, and the export they are of is what is lost.
+    pub(super) fn lose_part(&self, things: u64, why: &str) {
+        self.lose(if self.signal == Signal::Metrics { 1 } else { things }, why);
+    }
+
     /// Counts a loss, and says the first one.
     pub(super) fn lose(&self, things: u64, why: &str) {
         self.lost.fetch_add(things, Ordering::Relaxed);

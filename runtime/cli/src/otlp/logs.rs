@@ -27,15 +27,15 @@ pub(super) struct Logs {
 impl Logs {
     /// From here on the runtime's own warnings go to it as well.
     pub(super) fn open(settings: &LogSettings) -> anyhow::Result<Logs> {
+        let fate = Arc::new(Fate::new(Signal::Logs, settings.queue_max));
         let otlp = opentelemetry_otlp::LogExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(&settings.outlet.url)
-            .with_http_client(Client::open(&settings.outlet)?)
+            .with_http_client(Client::open(&settings.outlet, &fate)?)
             // The client's own.
             .with_retry_policy(RetryPolicy::disabled())
             .build()?;
-        let fate = Arc::new(Fate::new(Signal::Logs, settings.queue_max));
         let counted = Counted { inner: otlp, fate: Arc::clone(&fate) };
         // Delays and sizes are read from `OTEL_BLRP_*` by the default.
         let config = BatchConfigBuilder::default().with_max_queue_size(settings.queue_max).build();

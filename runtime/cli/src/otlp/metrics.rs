@@ -36,7 +36,8 @@ impl Metrics {
         let origin = Origin { resource, start: SystemTime::now() };
         // An export waits for nobody: the next one has all of its figures, and newer ones.
         let fate = Arc::new(Fate::new(Signal::Metrics, 1));
-        let exporter = Exporter { client: Client::open(&settings.outlet)?, queries, origin, fate: Arc::clone(&fate) };
+        let client = Client::open(&settings.outlet, &fate)?;
+        let exporter = Exporter { client, queries, origin, fate: Arc::clone(&fate) };
         let ((stop, stopped), (end, ended)) = (channel(), channel());
         let every = settings.every;
         let run = move || {

@@ -99,6 +99,13 @@ impl Visit for Said {
     }
 }
 
+/// Text from outside, fit to be said.
+pub(super) fn cleaned(text: &str) -> String {
+    let mut cut = Cut(String::new());
+    let _cut = cut.write_str(text).is_err();
+    cut.0
+}
+
 /// Takes so much, escapes what a terminal or a parser of lines could take for more than text, and refuses the rest.
 struct Cut(String);
 

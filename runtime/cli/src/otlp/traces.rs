@@ -25,16 +25,16 @@ pub(super) struct Traces {
 
 impl Traces {
     pub(super) fn open(settings: &TraceSettings) -> anyhow::Result<Traces> {
+        let fate = Arc::new(Fate::new(Signal::Traces, settings.queue_max));
         let mut otlp = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(&settings.outlet.url)
-            .with_http_client(Client::open(&settings.outlet)?)
+            .with_http_client(Client::open(&settings.outlet, &fate)?)
             // The client's own.
             .with_retry_policy(RetryPolicy::disabled())
             .build()?;
         otlp.set_resource(&settings.outlet.resource);
-        let fate = Arc::new(Fate::new(Signal::Traces, settings.queue_max));
         let counted = Counted { inner: otlp, fate: Arc::clone(&fate) };
         // Delays and sizes are read from `OTEL_BSP_*` by the default.
         let config = BatchConfigBuilder::default().with_max_queue_size(settings.queue_max).build();
