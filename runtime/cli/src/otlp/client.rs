@@ -16,8 +16,8 @@ use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::fate::Fate;
+use super::outlet::Outlet;
 use super::own_words::cleaned;
-use super::settings::Outlet;
 
 /// More of an answer is not read.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;

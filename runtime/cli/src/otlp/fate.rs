@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use opentelemetry_sdk::error::OTelSdkError;
 
-use super::settings::Signal;
+use super::environment::Signal;
 
 /// What is waiting and what was lost of one signal.
 #[derive(Debug)]

@@ -14,9 +14,10 @@ use opentelemetry_sdk::logs::{
 use weir_query::{GuestLine, LogExporter, LogLevel};
 
 use super::client::Client;
+use super::environment::Signal;
 use super::fate::Fate;
 use super::own_words::{self, OwnLine};
-use super::settings::{LogSettings, Signal};
+use super::settings::LogSettings;
 
 /// The exporter of log records.
 pub(super) struct Logs {

@@ -12,8 +12,9 @@ use weir_query::QueryHandle;
 use weir_telemetry::{Origin, otlp_requests};
 
 use super::client::Client;
+use super::environment::Signal;
 use super::fate::Fate;
-use super::settings::{MetricSettings, Signal};
+use super::settings::MetricSettings;
 
 /// The exporter of metrics, on a thread of its own: also while guests hold every thread that queries run on.
 pub(super) struct Metrics {

@@ -3,9 +3,11 @@
 //! counted, said once, and stops nothing.
 
 mod client;
+mod environment;
 mod fate;
 mod logs;
 mod metrics;
+mod outlet;
 mod own_words;
 mod settings;
 mod traces;
@@ -14,10 +16,11 @@ use std::time::Duration;
 
 use weir_query::{Query, QueryHandle};
 
+use self::environment::Environment;
 use self::logs::Logs;
 use self::metrics::Metrics;
 pub(crate) use self::own_words::OwnWords;
-use self::settings::{Environment, LogSettings, MetricSettings, TraceSettings};
+use self::settings::{LogSettings, MetricSettings, TraceSettings};
 use self::traces::Traces;
 
 /// How long the end of the process waits for receivers to take what is left.

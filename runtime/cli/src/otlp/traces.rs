@@ -14,8 +14,9 @@ use weir_batch::TraceContext;
 use weir_query::{Span, SpanExporter, SpanValue, Tracing};
 
 use super::client::Client;
+use super::environment::Signal;
 use super::fate::Fate;
-use super::settings::{Signal, TraceSettings};
+use super::settings::TraceSettings;
 
 /// The exporter of spans.
 pub(super) struct Traces {
