@@ -5,11 +5,13 @@ mod broker;
 mod guests;
 mod multiset;
 mod process;
+mod receiver;
 mod wait;
 mod weir;
 
 pub use broker::{Broker, Isolation, Received, Record, drain};
 pub use guests::{GuestMissing, guest_module, guest_path, guest_rustc};
 pub use multiset::{assert_same, difference, multiset};
+pub use receiver::{Export, Receiver, Request, number_of, said, text_of};
 pub use wait::{wait_for, wait_until};
 pub use weir::{Weir, WeirProcess};

@@ -7,7 +7,7 @@ mod engine;
 mod exit;
 mod heap;
 mod live;
-mod traces;
+mod otlp;
 
 use std::process::ExitCode;
 
@@ -55,15 +55,18 @@ fn main() -> ExitCode {
 
 /// Log lines go to standard error, never to standard output, which is the data's. `WEIR_LOG` chooses what is shown.
 fn log_to_stderr(json: bool, shown: &str) {
-    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    use tracing_subscriber::{EnvFilter, Layer};
     let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new(shown));
     // A standard error that is closed is no reason to end: what cannot be said is dropped.
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
-    if json {
-        builder.json().init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
+    let lines = if json {
+        lines.json().boxed()
     } else {
         let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-        builder.with_ansi(colour).without_time().init();
-    }
+        lines.with_ansi(colour).without_time().boxed()
+    };
+    // What is shown is what an exporter of logs hears.
+    tracing_subscriber::registry().with(filter).with(lines).with(otlp::OwnWords).init();
 }

@@ -47,6 +47,9 @@
 //! a query by [`Query::traced`]; without it no span, id or clock is made, and records keep the `traceparent` that they came
 //! with. How spans leave the process is the exporter's business: this crate has none.
 //!
+//! **[`GuestLine`]**: what a guest has said, escaped and within its tenant's limits, and at most a thousand a second of each
+//! stage. It goes to `tracing`, with the target `guest`, and to the [`LogExporter`] that [`Query::logged`] was given.
+//!
 //! A commit makes dead letters durable, then every sink, and only then counts: metrics, and the records committed.
 
 mod file;
@@ -64,10 +67,11 @@ pub use letters::{
     Replayed, Replaying, TopicLetters, TopicLettersError,
 };
 pub use run::{
-    BuildError, Cause, CommittedMetric, CommittedSeries, DeadLetterError, Details, Durations, Ending, Manifest,
-    ManifestError, MetricRegistry, NextNumber, PartitionPosition, PartitionProgress, PreparedFile, Progress, Query,
-    QueryHandle, Reading, RunError, Series, SinkDetails, SinkOverrides, SinkProgress, SourcePositions, SourceProgress,
-    StageDetails, StageError, StageProgress, State, StateError, StoredSeries, StoredValue, Summary,
+    BuildError, Cause, CommittedMetric, CommittedSeries, DeadLetterError, Details, Durations, Ending, GuestLine,
+    LogExporter, Manifest, ManifestError, MetricRegistry, NextNumber, PartitionPosition, PartitionProgress,
+    PreparedFile, Progress, Query, QueryHandle, Reading, RunError, Series, SinkDetails, SinkOverrides, SinkProgress,
+    SourcePositions, SourceProgress, Speaker, StageDetails, StageError, StageProgress, State, StateError, StoredSeries,
+    StoredValue, Summary,
 };
 pub use source::{
     FileSource, GroupOffsets, KafkaIsolation, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError,
@@ -75,4 +79,4 @@ pub use source::{
     SourceError, SourceEvent, nexmark_schema, seed_batch, seed_schema,
 };
 pub use trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};
-pub use weir_sandbox::MetricKind;
+pub use weir_sandbox::{LogLevel, MetricKind};

@@ -1,33 +1,63 @@
-//! The text format of Prometheus, version 0.0.4: families of samples, each with its type once.
+//! Families of samples, each with its kind once: what the text of Prometheus and what OTLP are both made from.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fmt::{self, Write};
 
 /// What a family's samples are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Only rises while the process lives.
     Counter,
+    /// Goes up and down; of several series the sum means something. A gauge to Prometheus.
+    UpDownCounter,
     Gauge,
     Histogram,
 }
 
-/// Families by name. Samples of one family stay together, in the order in which they came.
+/// Families by the name that Prometheus knows them by. Samples of one family stay together, in the order in which they
+/// came.
 #[derive(Default)]
-pub(crate) struct Families(BTreeMap<String, Family>);
+pub(crate) struct Families(pub(crate) BTreeMap<String, Family>);
 
-struct Family {
-    kind: Kind,
-    help: Text,
-    unit: Text,
-    samples: String,
+pub(crate) struct Family {
+    /// As OpenTelemetry knows it: with dots, and without the unit.
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) help: Agreed<String>,
+    pub(crate) unit: Agreed<Unit>,
+    pub(crate) series: Vec<Series>,
+}
+
+/// One sample with its labels.
+pub(crate) struct Series {
+    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) reading: Sample,
+}
+
+pub(crate) enum Sample {
+    Number(Value),
+    /// Buckets are not accumulated, and one more than there are bounds.
+    Histogram {
+        bounds: Vec<f64>,
+        buckets: Vec<u64>,
+        sum: f64,
+    },
 }
 
 /// What is said of a family by several who may not agree.
 #[derive(Debug, PartialEq, Eq)]
-enum Text {
-    Said(String),
+pub(crate) enum Agreed<T> {
+    Said(T),
     Disputed,
+}
+
+/// What a family counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// By the code that OpenTelemetry uses (UCUM): `s`, `By`, `{record}`.
+    Code(&'static str),
+    /// A tenant's word for it. It is no part of any name.
+    Word(String),
 }
 
 /// A sample's value.
@@ -41,209 +71,132 @@ pub(crate) enum Value {
 /// Labels with their values. Names are `[a-zA-Z_][a-zA-Z0-9_]*`; values are any text.
 pub(crate) type Labels<'a> = [(&'a str, &'a str)];
 
-/// What is said of a family: what it measures, and in which unit; either may be empty, and any text.
-pub(crate) type About<'a> = (&'a str, &'a str);
+/// What is said of a family: its dotted name, what it measures, which may be empty, and in which unit.
+#[derive(Clone)]
+pub(crate) struct About<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) help: &'a str,
+    pub(crate) unit: Unit,
+}
 
 /// Explanations are cut after this many characters.
 const HELP_CHARS_MAX: usize = 300;
 
-impl Text {
-    fn agree(&mut self, with: String) {
-        if *self != Text::Said(with) {
-            *self = Text::Disputed;
+impl<'a> About<'a> {
+    pub(crate) fn new(name: &'a str, unit: &'static str, help: &'a str) -> About<'a> {
+        About { name, help, unit: Unit::Code(unit) }
+    }
+
+    /// With a unit and an explanation that somebody else chose, cut.
+    pub(crate) fn told(name: &'a str, unit: &str, help: &'a str) -> About<'a> {
+        About { name, help, unit: Unit::Word(cut(unit)) }
+    }
+
+    /// The name that Prometheus knows it by, as the standard translation has it: underscores for dots, the unit behind
+    /// it where it is one of measure, and `_total` behind a counter.
+    pub(crate) fn prometheus_name(&self, kind: Kind) -> String {
+        let mut name = self.name.replace('.', "_");
+        if kind == Kind::Counter && name.ends_with("_total") {
+            name.truncate(name.len() - "_total".len());
+        }
+        if let Some(unit) = self.unit.word()
+            && matches!(self.unit, Unit::Code(_))
+            && !name.ends_with(&format!("_{unit}"))
+        {
+            name.push('_');
+            name.push_str(unit);
+        }
+        if kind == Kind::Counter {
+            name.push_str("_total");
+        }
+        name
+    }
+}
+
+impl Unit {
+    /// The unit in a word; `None` where things are counted.
+    pub(crate) fn word(&self) -> Option<&str> {
+        match self {
+            Unit::Code("s") => Some("seconds"),
+            Unit::Code("By") => Some("bytes"),
+            Unit::Code(_) => None,
+            Unit::Word(word) => Some(word.as_str()).filter(|word| !word.is_empty()),
         }
     }
 }
 
+impl<T: PartialEq> Agreed<T> {
+    fn agree(&mut self, with: T) {
+        if *self != Agreed::Said(with) {
+            *self = Agreed::Disputed;
+        }
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(HELP_CHARS_MAX).collect()
+}
+
 impl Families {
     /// The family of this name, which has one kind wherever it is asked for.
-    fn family(&mut self, name: &str, kind: Kind, (help, unit): About<'_>) -> &mut Family {
-        let [help, unit] = [help, unit].map(|text| text.chars().take(HELP_CHARS_MAX).collect::<String>());
-        match self.0.entry(name.to_owned()) {
+    fn family(&mut self, kind: Kind, about: About<'_>) -> &mut Family {
+        let (prometheus, help) = (about.prometheus_name(kind), cut(about.help));
+        match self.0.entry(prometheus) {
             Entry::Vacant(entry) => {
-                let (help, unit) = (Text::Said(help), Text::Said(unit));
-                entry.insert(Family { kind, help, unit, samples: String::new() })
+                let (name, help, unit) = (about.name.to_owned(), Agreed::Said(help), Agreed::Said(about.unit));
+                entry.insert(Family { name, kind, help, unit, series: Vec::new() })
             }
             Entry::Occupied(entry) => {
                 let family = entry.into_mut();
-                debug_assert_eq!(family.kind, kind, "{name}");
+                debug_assert_eq!((family.kind, family.name.as_str()), (kind, about.name));
                 family.help.agree(help);
-                family.unit.agree(unit);
+                family.unit.agree(about.unit);
                 family
             }
         }
     }
 
     /// Adds a sample of a counter or gauge.
-    pub(crate) fn add(&mut self, kind: Kind, name: &str, about: About<'_>, labels: &Labels<'_>, value: Value) {
-        let family = self.family(name, kind, about);
-        sample(&mut family.samples, name, "", labels, None, value);
+    pub(crate) fn add(&mut self, kind: Kind, about: About<'_>, labels: &Labels<'_>, value: Value) {
+        let series = Series { labels: owned(labels), reading: Sample::Number(value) };
+        self.family(kind, about).series.push(series);
     }
 
     /// Adds a histogram: `buckets` are not accumulated, and one more than there are bounds.
     pub(crate) fn add_histogram(
         &mut self,
-        name: &str,
         about: About<'_>,
         labels: &Labels<'_>,
         (bounds, buckets, sum): (&[f64], &[u64], f64),
     ) {
-        let family = self.family(name, Kind::Histogram, about);
-        let mut below = 0_u64;
-        for (index, bucket) in buckets.iter().enumerate() {
-            below = below.saturating_add(*bucket);
-            let bound = bounds.get(index).copied().unwrap_or(f64::INFINITY);
-            sample(&mut family.samples, name, "_bucket", labels, Some(bound), Value::Whole(below));
-        }
-        sample(&mut family.samples, name, "_sum", labels, None, Value::Real(sum));
-        sample(&mut family.samples, name, "_count", labels, None, Value::Whole(below));
-    }
-
-    /// All of it.
-    pub(crate) fn into_text(self) -> String {
-        let mut text = String::with_capacity(self.0.values().map(|family| family.samples.len() + 256).sum());
-        for (name, family) in self.0 {
-            let kind = match family.kind {
-                Kind::Counter => "counter",
-                Kind::Gauge => "gauge",
-                Kind::Histogram => "histogram",
-            };
-            match &family.help {
-                Text::Said(help) if help.is_empty() => {}
-                Text::Said(help) => line(&mut text, format_args!("# HELP {name} {}", Escaped(help, false))),
-                Text::Disputed => {
-                    line(&mut text, format_args!("# HELP {name} Described differently by its functions."))
-                }
-            }
-            line(&mut text, format_args!("# TYPE {name} {kind}"));
-            // A comment to parsers of this version; people, and those of OpenMetrics, read it.
-            if let Text::Said(unit) = &family.unit
-                && !unit.is_empty()
-            {
-                line(&mut text, format_args!("# UNIT {name} {}", Escaped(unit, false)));
-            }
-            text.push_str(&family.samples);
-        }
-        text
+        let reading = Sample::Histogram { bounds: bounds.to_vec(), buckets: buckets.to_vec(), sum };
+        self.family(Kind::Histogram, about).series.push(Series { labels: owned(labels), reading });
     }
 }
 
-fn put(text: &mut String, said: fmt::Arguments<'_>) {
-    // Writing to a string does not fail.
-    let _written: fmt::Result = text.write_fmt(said);
-}
-
-fn line(text: &mut String, said: fmt::Arguments<'_>) {
-    put(text, said);
-    text.push('\n');
-}
-
-fn sample(text: &mut String, name: &str, suffix: &str, labels: &Labels<'_>, le: Option<f64>, value: Value) {
-    text.push_str(name);
-    text.push_str(suffix);
-    let mut before = '{';
-    for (name, value) in labels {
-        put(text, format_args!("{before}{name}=\"{}\"", Escaped(value, true)));
-        before = ',';
-    }
-    if let Some(bound) = le {
-        put(text, format_args!("{before}le=\"{}\"", Value::Real(bound)));
-        before = ',';
-    }
-    if before == ',' {
-        text.push('}');
-    }
-    line(text, format_args!(" {value}"));
-}
-
-/// As the format writes numbers.
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Value::Whole(value) => write!(f, "{value}"),
-            Value::Signed(value) => write!(f, "{value}"),
-            Value::Real(value) if value.is_nan() => f.write_str("NaN"),
-            Value::Real(value) if value.is_infinite() => f.write_str(if value > 0.0 { "+Inf" } else { "-Inf" }),
-            // Three hundred digits would be right, and long.
-            Value::Real(value) if value != 0.0 && !(1e-5..1e16).contains(&value.abs()) => write!(f, "{value:e}"),
-            Value::Real(value) => write!(f, "{value}"),
-        }
-    }
-}
-
-/// Text with what would end it escaped; quotes only where it stands in quotes.
-struct Escaped<'a>(&'a str, bool);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                '\\' => f.write_str("\\\\")?,
-                '\n' => f.write_str("\\n")?,
-                '"' if self.1 => f.write_str("\\\"")?,
-                other => f.write_char(other)?,
-            }
-        }
-        Ok(())
-    }
+fn owned(labels: &Labels<'_>) -> Vec<(String, String)> {
+    labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
-
     use super::*;
 
-    fn check(fill: impl FnOnce(&mut Families), expected: Expect) {
-        let mut families = Families::default();
-        fill(&mut families);
-        expected.assert_eq(&families.into_text());
-    }
-
     #[test]
-    fn families_stay_together_and_say_their_type_once() {
-        check(
-            |families| {
-                families.add(Kind::Gauge, "b", ("Of b.", ""), &[("x", "1")], Value::Signed(-1));
-                families.add(Kind::Counter, "a_total", ("", "rows"), &[], Value::Whole(7));
-                families.add(Kind::Gauge, "b", ("Of b, too.", ""), &[("x", "2")], Value::Real(0.5));
-            },
-            expect![[r#"
-                # TYPE a_total counter
-                # UNIT a_total rows
-                a_total 7
-                # HELP b Described differently by its functions.
-                # TYPE b gauge
-                b{x="1"} -1
-                b{x="2"} 0.5
-            "#]],
-        );
-    }
-
-    #[test]
-    fn buckets_are_accumulated_and_the_last_is_the_count() {
-        check(
-            |families| {
-                let histogram: (&[f64], &[u64], f64) = (&[-1.0, 0.5, 1e20], &[1, 0, 2, 4], 3.25);
-                families.add_histogram("h", ("Of\nh \\ \"x\".", ""), &[("q", "a\\b\n\"c\" é")], histogram);
-            },
-            expect![[r#"
-                # HELP h Of\nh \\ "x".
-                # TYPE h histogram
-                h_bucket{q="a\\b\n\"c\" é",le="-1"} 1
-                h_bucket{q="a\\b\n\"c\" é",le="0.5"} 1
-                h_bucket{q="a\\b\n\"c\" é",le="1e20"} 3
-                h_bucket{q="a\\b\n\"c\" é",le="+Inf"} 7
-                h_sum{q="a\\b\n\"c\" é"} 3.25
-                h_count{q="a\\b\n\"c\" é"} 7
-            "#]],
-        );
-    }
-
-    #[test]
-    fn numbers_that_are_none_are_written_as_the_format_has_them() {
-        let reals = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, 1e-300, -0.0, 123_456.0];
-        let written = reals.map(|real| Value::Real(real).to_string());
-        assert_eq!(written, ["NaN", "+Inf", "-Inf", "1.7976931348623157e308", "1e-300", "-0", "123456"]);
+    fn names_are_translated_as_the_standard_has_it() {
+        use Kind::{Counter, Gauge, Histogram, UpDownCounter};
+        let check = |kind, name, unit, expected: &str| {
+            assert_eq!(About::new(name, unit, "").prometheus_name(kind), expected);
+        };
+        check(Counter, "weir.query.commits", "{commit}", "weir_query_commits_total");
+        check(Counter, "weir.source.bytes", "By", "weir_source_bytes_total");
+        check(Counter, "weir.stage.guest", "s", "weir_stage_guest_seconds_total");
+        check(Histogram, "weir.sink.write.duration", "s", "weir_sink_write_duration_seconds");
+        check(Gauge, "weir.sink.queue.messages_max", "{message}", "weir_sink_queue_messages_max");
+        check(UpDownCounter, "process.memory.usage", "By", "process_memory_usage_bytes");
+        let guests = |kind, name| About::told(name, "seconds", "").prometheus_name(kind);
+        assert_eq!(guests(Counter, "weir.guest.late_total"), "weir_guest_late_total");
+        assert_eq!(guests(Counter, "weir.guest.late_total_total"), "weir_guest_late_total_total");
+        assert_eq!(guests(Histogram, "weir.guest.late"), "weir_guest_late");
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use weir_query::{CommittedMetric, CommittedSeries, MetricKind, QueryHandle, Reading};
 
-use crate::families::{Families, Kind, Value};
+use crate::families::{About, Families, Kind, Value};
 
 /// The most that a stage's series with labels take of the text, in bytes. A histogram repeats its labels in every
 /// bucket: within a stage's limit of series, that could be hundreds of megabytes.
@@ -23,8 +23,9 @@ pub(crate) fn add_guests(families: &mut Families, query: &QueryHandle) {
         let left_out = add_stage(families, (query.tenant(), query.query()), of_stage, GUEST_BYTES_MAX);
         let Some(first) = of_stage.first() else { continue };
         let labels = [("tenant", query.tenant()), ("query", query.query()), ("stage", &*first.stage)];
-        let about = ("Series of guests' metrics that are left out here, for their size.", "");
-        families.add(Kind::Gauge, "weir_stage_metric_series_left_out", about, &labels, Value::Whole(left_out));
+        let help = "Series of guests' metrics that are left out here, for their size.";
+        let about = About::new("weir.stage.metric.series_left_out", "{series}", help);
+        families.add(Kind::Gauge, about, &labels, Value::Whole(left_out));
     }
 }
 
@@ -32,8 +33,9 @@ pub(crate) fn add_guests(families: &mut Families, query: &QueryHandle) {
 fn add_stage(families: &mut Families, of: (&str, &str), metrics: &[CommittedMetric], mut room: usize) -> u64 {
     let mut left_out = 0;
     for metric in metrics {
-        let name = format!("weir_guest_{}", exported(metric, metrics));
-        let about = (metric.help.as_str(), metric.unit.as_str());
+        // With its kind in the name also where Prometheus would add it: a counter and a histogram stay two.
+        let name = format!("weir.guest.{}", exported(metric, metrics));
+        let about = About::told(&name, &metric.unit, &metric.help);
         let names: Vec<Cow<'_, str>> = metric.labels.iter().map(|label| exported_label(label)).collect();
         for series in &metric.series {
             let mut labels = vec![("tenant", of.0), ("query", of.1), ("stage", &*metric.stage)];
@@ -51,18 +53,17 @@ fn add_stage(families: &mut Families, of: (&str, &str), metrics: &[CommittedMetr
                 room -= bytes;
             }
             match &series.reading {
-                Reading::Counter { total } => families.add(Kind::Counter, &name, about, &labels, Value::Real(*total)),
-                Reading::Gauge { value } => families.add(Kind::Gauge, &name, about, &labels, Value::Real(*value)),
+                Reading::Counter { total } => families.add(Kind::Counter, about.clone(), &labels, Value::Real(*total)),
+                Reading::Gauge { value } => families.add(Kind::Gauge, about.clone(), &labels, Value::Real(*value)),
                 Reading::Histogram { sum, bounds, buckets, .. } => {
-                    families.add_histogram(&name, about, &labels, (bounds, buckets, *sum));
+                    families.add_histogram(about.clone(), &labels, (bounds, buckets, *sum));
                 }
             }
         }
         let labels = [("tenant", of.0), ("query", of.1), ("stage", &*metric.stage), ("metric", &metric.name)];
-        let about =
-            ("Values that a guest recorded beyond its limit of series, in the series with overflow=\"true\".", "");
-        let values = Value::Whole(metric.overflow_values);
-        families.add(Kind::Counter, "weir_stage_metric_overflow_values_total", about, &labels, values);
+        let help = "Values that a guest recorded beyond its limit of series, in the series with overflow=\"true\".";
+        let about = About::new("weir.stage.metric.overflow_values", "{value}", help);
+        families.add(Kind::Counter, about, &labels, Value::Whole(metric.overflow_values));
     }
     left_out
 }

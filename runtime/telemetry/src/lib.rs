@@ -1,4 +1,4 @@
-//! What running queries do, in the text format of Prometheus, and the HTTP endpoint that serves it.
+//! What running queries do: in the text format of Prometheus, with the HTTP endpoint that serves it, and as OTLP.
 //!
 //! ```no_run
 //! use weir_query::QueryHandle;
@@ -14,8 +14,15 @@
 //! # The nouns
 //!
 //! **[`exposition`]**: the state of any number of queries as text, version 0.0.4. It holds the runtime's own metrics
-//! (`weir_query_…`, `weir_source_…`, `weir_stage_…`, `weir_sink_…`), and what guests recorded (`weir_guest_…`). Costs a
+//! (`weir_query_…`, `weir_source_…`, `weir_stage_…`, `weir_sink_…`, `process_…`), and what guests recorded (`weir_guest_…`). Costs a
 //! copy of every series, and the text.
+//!
+//! **[`otlp_requests`]**: the same figures as OTLP carries them: made from the same families, so that neither knows one
+//! that the other does not. Counters are monotonic cumulative sums since [`Origin::start`], histograms have explicit
+//! bounds, attributes are the labels. Names have dots, and the unit beside them: `weir.stage.guest` in `s` is
+//! `weir_stage_guest_seconds_total` here, as Prometheus translates names itself. A guest's unit is an annotation, such as
+//! `{minutes}`, since it is a tenant's word; its metric keeps the kind in the name, `weir.guest.late_total`. What the
+//! process takes has OpenTelemetry's names, `process.memory.usage` and `process.cpu.time`.
 //!
 //! **[`Endpoint`]**: answers `GET /metrics` and `GET /healthz` until it is dropped, on a thread of its own: also while
 //! guests hold every thread that queries run on.
@@ -41,10 +48,14 @@
 mod endpoint;
 mod families;
 mod guests;
+mod otlp;
+mod process;
 mod queries;
 mod scrape;
+mod text;
 
 pub use endpoint::{Endpoint, EndpointError};
 pub use guests::GUEST_BYTES_MAX;
+pub use otlp::{Origin, otlp_requests};
 pub use queries::exposition;
 pub use scrape::{Sample, Scrape, ScrapeError};

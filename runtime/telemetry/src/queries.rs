@@ -5,18 +5,27 @@ use weir_query::{
     StageDetails, StageProgress, State,
 };
 
-use crate::families::{Families, Kind, Value};
+use crate::families::{About, Families, Kind, Value};
 use crate::guests::add_guests;
+use crate::process::add_process;
 
-/// A number of something, under its name. Those that end in `_total` only rise while the process lives.
+/// A number of something, under its name and in its unit.
 struct Number<T> {
+    kind: Kind,
     name: &'static str,
+    unit: &'static str,
     help: &'static str,
     of: fn(&T) -> Value,
 }
 
-const fn number<T>(name: &'static str, help: &'static str, of: fn(&T) -> Value) -> Number<T> {
-    Number { name, help, of }
+/// One that only rises while the process lives.
+const fn counter<T>(name: &'static str, unit: &'static str, help: &'static str, of: fn(&T) -> Value) -> Number<T> {
+    Number { kind: Kind::Counter, name, unit, help, of }
+}
+
+/// One that stands for a moment.
+const fn gauge<T>(name: &'static str, unit: &'static str, help: &'static str, of: fn(&T) -> Value) -> Number<T> {
+    Number { kind: Kind::Gauge, name, unit, help, of }
 }
 
 fn millis(millis: u64) -> Value {
@@ -30,85 +39,103 @@ fn nanos(nanos: u64) -> Value {
 use Value::Whole;
 
 const QUERY: [Number<Progress>; 4] = [
-    number("weir_query_commits_total", "Commits.", |query| Whole(query.commits)),
-    number(
-        "weir_query_committed_records_total",
+    counter("weir.query.commits", "{commit}", "Commits.", |query| Whole(query.commits)),
+    counter(
+        "weir.query.committed_records",
+        "{record}",
         "Records read that are accounted for durably: written, filtered, failed or dead-lettered.",
         |query| Whole(query.committed_records),
     ),
-    number("weir_query_uncommitted_records", "Records read since the last commit.", |query| {
+    gauge("weir.query.uncommitted_records", "{record}", "Records read since the last commit.", |query| {
         Whole(query.uncommitted_records)
     }),
-    number(
-        "weir_query_restarts_total",
+    counter(
+        "weir.query.restarts",
+        "{restart}",
         "Times that the query went back to its last commit after a failure. What it reads again is counted again.",
         |query| Whole(query.restarts),
     ),
 ];
 
 const SOURCE: [Number<SourceProgress>; 5] = [
-    number("weir_source_records_total", "Records read, those that did not decode among them.", |source| {
+    counter("weir.source.records", "{record}", "Records read, those that did not decode among them.", |source| {
         Whole(source.records)
     }),
-    number("weir_source_bytes_total", "Bytes read from outside.", |source| Whole(source.bytes)),
-    number("weir_source_batches_total", "Batches handed on.", |source| Whole(source.batches)),
-    number("weir_source_failed_records_total", "Records that did not decode and were skipped.", |source| {
+    counter("weir.source.bytes", "By", "Bytes read from outside.", |source| Whole(source.bytes)),
+    counter("weir.source.batches", "{batch}", "Batches handed on.", |source| Whole(source.batches)),
+    counter("weir.source.failed_records", "{record}", "Records that did not decode and were skipped.", |source| {
         Whole(source.failed)
     }),
-    number("weir_source_dead_records_total", "Records that did not decode and became dead letters.", |source| {
+    counter("weir.source.dead_records", "{record}", "Records that did not decode and became dead letters.", |source| {
         Whole(source.dead)
     }),
 ];
 
 const STAGE: [Number<StageProgress>; 18] = [
-    number("weir_stage_records_in_total", "Records that came in.", |stage| Whole(stage.records_in)),
-    number("weir_stage_records_out_total", "Records that went on.", |stage| Whole(stage.records_out)),
-    number("weir_stage_filtered_records_total", "Records that the function left out.", |stage| Whole(stage.filtered)),
-    number("weir_stage_expanded_records_total", "Records that the function made beyond one for each.", |stage| {
-        Whole(stage.expanded)
+    counter("weir.stage.records_in", "{record}", "Records that came in.", |stage| Whole(stage.records_in)),
+    counter("weir.stage.records_out", "{record}", "Records that went on.", |stage| Whole(stage.records_out)),
+    counter("weir.stage.filtered_records", "{record}", "Records that the function left out.", |stage| {
+        Whole(stage.filtered)
     }),
-    number("weir_stage_failed_records_total", "Records that failed and were skipped.", |stage| Whole(stage.failed)),
-    number("weir_stage_dead_records_total", "Records that failed and became dead letters.", |stage| Whole(stage.dead)),
-    number("weir_stage_calls_total", "Guest calls, those that ended early among them.", |stage| Whole(stage.calls)),
-    number("weir_stage_traps_total", "Guest calls that ended early.", |stage| Whole(stage.traps)),
-    number("weir_stage_retries_total", "Calls over single records that had failed.", |stage| Whole(stage.retries)),
-    number("weir_stage_fuel_total", "Fuel used: about an instruction each.", |stage| Whole(stage.fuel)),
-    number("weir_stage_host_calls_total", "Calls from the guest to the host.", |stage| Whole(stage.host_calls)),
-    number("weir_stage_guest_seconds_total", "Time in guest calls, less the waiting for a turn.", |stage| {
+    counter(
+        "weir.stage.expanded_records",
+        "{record}",
+        "Records that the function made beyond one for each.",
+        |stage| Whole(stage.expanded),
+    ),
+    counter("weir.stage.failed_records", "{record}", "Records that failed and were skipped.", |stage| {
+        Whole(stage.failed)
+    }),
+    counter("weir.stage.dead_records", "{record}", "Records that failed and became dead letters.", |stage| {
+        Whole(stage.dead)
+    }),
+    counter("weir.stage.calls", "{call}", "Guest calls, those that ended early among them.", |stage| {
+        Whole(stage.calls)
+    }),
+    counter("weir.stage.traps", "{call}", "Guest calls that ended early.", |stage| Whole(stage.traps)),
+    counter("weir.stage.retries", "{call}", "Calls over single records that had failed.", |stage| Whole(stage.retries)),
+    counter("weir.stage.fuel", "{fuel}", "Fuel used: about an instruction each.", |stage| Whole(stage.fuel)),
+    counter("weir.stage.host_calls", "{call}", "Calls from the guest to the host.", |stage| Whole(stage.host_calls)),
+    counter("weir.stage.guest", "s", "Time in guest calls, less the waiting for a turn.", |stage| {
         nanos(stage.guest_nanos)
     }),
-    number("weir_stage_turn_wait_seconds_total", "Time that guest calls waited for their turn on a core.", |stage| {
+    counter("weir.stage.turn_wait", "s", "Time that guest calls waited for their turn on a core.", |stage| {
         nanos(stage.waited_nanos)
     }),
-    number("weir_stage_memory_peak_bytes", "The most linear memory that an instance has had.", |stage| {
+    gauge("weir.stage.memory_peak", "By", "The most linear memory that an instance has had.", |stage| {
         Whole(stage.memory_bytes_peak)
     }),
-    number("weir_stage_log_lines_dropped_total", "Log lines of the guest beyond its limit.", |stage| {
+    counter("weir.stage.log_lines_dropped", "{line}", "Log lines of the guest beyond its limits.", |stage| {
         Whole(stage.logs_dropped)
     }),
-    number("weir_stage_held_back_total", "Times that the stage was held back, for its traps.", |stage| {
+    counter("weir.stage.held_back", "{time}", "Times that the stage was held back, for its traps.", |stage| {
         Whole(stage.held_back)
     }),
-    number("weir_stage_held_back_seconds_total", "Time that the stage was held back.", |stage| {
+    counter("weir.stage.held_back_seconds", "s", "Time that the stage was held back.", |stage| {
         millis(stage.held_back_ms)
     }),
-    number("weir_stage_instance_wait_seconds_total", "Time that the stage waited for a free instance.", |stage| {
+    counter("weir.stage.instance_wait", "s", "Time that the stage waited for a free instance.", |stage| {
         millis(stage.instance_wait_ms)
     }),
 ];
 
 const SINK: [Number<SinkProgress>; 4] = [
-    number("weir_sink_records_total", "Records written.", |sink| Whole(sink.records)),
-    number("weir_sink_bytes_total", "Bytes written.", |sink| Whole(sink.bytes)),
-    number("weir_sink_batches_total", "Batches written.", |sink| Whole(sink.batches)),
-    number("weir_sink_files_total", "Files published.", |sink| Whole(sink.files)),
+    counter("weir.sink.records", "{record}", "Records written.", |sink| Whole(sink.records)),
+    counter("weir.sink.bytes", "By", "Bytes written.", |sink| Whole(sink.bytes)),
+    counter("weir.sink.batches", "{batch}", "Batches written.", |sink| Whole(sink.batches)),
+    counter("weir.sink.files", "{file}", "Files published.", |sink| Whole(sink.files)),
 ];
 
 const QUEUE: [Number<SinkDetails>; 2] = [
-    number("weir_sink_queue_messages", "Batches, and requests of commits, that wait for the sink.", |sink| {
-        Whole(sink.queued)
+    gauge(
+        "weir.sink.queue.messages",
+        "{message}",
+        "Batches, and requests of commits, that wait for the sink.",
+        |sink| Whole(sink.queued),
+    ),
+    gauge("weir.sink.queue.messages_max", "{message}", "The most that may wait for the sink.", |sink| {
+        Whole(sink.queue_max)
     }),
-    number("weir_sink_queue_messages_max", "The most that may wait for the sink.", |sink| Whole(sink.queue_max)),
 ];
 
 const STATES: [(State, &str); 5] = [
@@ -122,30 +149,37 @@ const STATES: [(State, &str); 5] = [
 /// The state of these queries as text, version 0.0.4 of Prometheus' format. No two of them have both name and tenant in
 /// common.
 pub fn exposition<'a>(queries: impl IntoIterator<Item = &'a QueryHandle>) -> String {
+    families(queries).into_text()
+}
+
+/// All that is measured: what is exported, in whatever form, is read from here.
+pub(crate) fn families<'a>(queries: impl IntoIterator<Item = &'a QueryHandle>) -> Families {
     let mut families = Families::default();
-    let about = ("The version of the program.", "");
-    families.add(Kind::Gauge, "weir_build_info", about, &[("version", env!("CARGO_PKG_VERSION"))], Whole(1));
+    let about = About::new("weir.build.info", "", "The version of the program.");
+    families.add(Kind::Gauge, about, &[("version", env!("CARGO_PKG_VERSION"))], Whole(1));
+    add_process(&mut families);
     for query in queries {
         let of = [("tenant", query.tenant()), ("query", query.query())];
         add_query(&mut families, of, &query.progress(), &query.details());
         add_guests(&mut families, query);
     }
-    families.into_text()
+    families
 }
 
 fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress, details: &Details) {
     add(families, &QUERY, progress, &of);
     let [tenant, query] = of;
     for (state, name) in STATES {
-        let about = ("1 for the state that the query is in.", "");
+        let about = About::new("weir.query.state", "", "1 for the state that the query is in.");
         let value = Whole(u64::from(progress.state == state));
-        families.add(Kind::Gauge, "weir_query_state", about, &[tenant, query, ("state", name)], value);
+        families.add(Kind::Gauge, about, &[tenant, query, ("state", name)], value);
     }
-    timed(families, "weir_query_commit_duration_seconds", "Commits that came to their end.", &details.commits, &of);
+    timed(families, "weir.query.commit.duration", "Commits that came to their end.", &details.commits, &of);
     for (cost, count) in [("free", details.copy_on_write_free), ("copied", details.copy_on_write_copied)] {
-        let about = ("Batches written to, in place or after their frame was copied.", "");
+        let help = "Batches written to, in place or after their frame was copied.";
+        let about = About::new("weir.query.copy_on_write", "{batch}", help);
         let labels = [tenant, query, ("cost", cost)];
-        families.add(Kind::Counter, "weir_query_copy_on_write_total", about, &labels, Whole(count));
+        families.add(Kind::Counter, about, &labels, Whole(count));
     }
     for source in &progress.sources {
         add(families, &SOURCE, source, &[tenant, query, ("source", &source.name)]);
@@ -159,11 +193,11 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
     for StageDetails { name, calls, traps } in &details.stages {
         let stage = ("stage", &**name);
         let help = "Guest calls, less the waiting for a turn.";
-        timed(families, "weir_stage_call_duration_seconds", help, calls, &[tenant, query, stage]);
+        timed(families, "weir.stage.call.duration", help, calls, &[tenant, query, stage]);
         for (code, count) in traps {
-            let about = ("Guest calls that ended early, by why.", "");
+            let about = About::new("weir.stage.traps_by_code", "{call}", "Guest calls that ended early, by why.");
             let labels = [tenant, query, stage, ("code", *code)];
-            families.add(Kind::Counter, "weir_stage_traps_by_code_total", about, &labels, Whole(*count));
+            families.add(Kind::Counter, about, &labels, Whole(*count));
         }
     }
     for sink in &progress.sinks {
@@ -172,21 +206,20 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
     for sink in &details.sinks {
         let labels = [tenant, query, ("sink", &*sink.name)];
         add(families, &QUEUE, sink, &labels);
-        timed(families, "weir_sink_write_duration_seconds", "Batches written.", &sink.writes, &labels);
+        timed(families, "weir.sink.write.duration", "Batches written.", &sink.writes, &labels);
         let help = "What made output durable or visible: flushes, preparations, publications, the closing.";
-        timed(families, "weir_sink_flush_duration_seconds", help, &sink.flushes, &labels);
+        timed(families, "weir.sink.flush.duration", help, &sink.flushes, &labels);
     }
 }
 
 fn add<T>(families: &mut Families, numbers: &[Number<T>], of: &T, labels: &[(&str, &str)]) {
-    for Number { name, help, of: value } in numbers {
-        let kind = if name.ends_with("_total") { Kind::Counter } else { Kind::Gauge };
-        families.add(kind, name, (help, ""), labels, value(of));
+    for Number { kind, name, unit, help, of: value } in numbers {
+        families.add(*kind, About::new(name, unit, help), labels, value(of));
     }
 }
 
 fn timed(families: &mut Families, name: &str, help: &str, times: &Durations, labels: &[(&str, &str)]) {
-    families.add_histogram(name, (help, "seconds"), labels, (&times.bounds, &times.buckets, times.sum));
+    families.add_histogram(About::new(name, "s", help), labels, (&times.bounds, &times.buckets, times.sum));
 }
 
 /// What is not known of a partition has no sample.
@@ -194,14 +227,19 @@ fn add_partition(families: &mut Families, of: [(&str, &str); 3], partition: &Par
     let number = partition.number.to_string();
     let [tenant, query, source] = of;
     let labels = [tenant, query, source, ("origin", &*partition.origin), ("partition", number.as_str())];
-    for (name, help, value) in [
-        ("weir_source_partition_lag_records", "Records that are there and not committed.", partition.lag),
-        ("weir_source_partition_read_offset", "The offset of the next record to be taken in.", partition.read),
-        ("weir_source_partition_committed_offset", "The offset at which a new run would begin.", partition.committed),
-        ("weir_source_partition_end_offset", "The offset that the next record will get.", partition.end),
+    for (name, unit, help, value) in [
+        ("weir.source.partition.lag_records", "{record}", "Records that are there and not committed.", partition.lag),
+        ("weir.source.partition.read_offset", "", "The offset of the next record to be taken in.", partition.read),
+        (
+            "weir.source.partition.committed_offset",
+            "",
+            "The offset at which a new run would begin.",
+            partition.committed,
+        ),
+        ("weir.source.partition.end_offset", "", "The offset that the next record will get.", partition.end),
     ] {
         if let Some(value) = value {
-            families.add(Kind::Gauge, name, (help, ""), &labels, Value::Signed(value));
+            families.add(Kind::Gauge, About::new(name, unit, help), &labels, Value::Signed(value));
         }
     }
 }

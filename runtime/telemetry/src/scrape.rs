@@ -117,14 +117,14 @@ fn quoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::families::{Families, Kind, Value};
+    use crate::families::{About, Families, Kind, Value};
 
     #[test]
     fn what_was_written_is_read_again() {
         let values = ["plain", "", "a\\n\n\"}", "\\\\\"", "é, {x=\"y\"} 7", "\u{202e}\r\t"];
         let mut families = Families::default();
         for value in values {
-            families.add(Kind::Gauge, "g", ("h", ""), &[("a", value), ("b", "2")], Value::Real(-1.5e-9));
+            families.add(Kind::Gauge, About::new("g", "", "h"), &[("a", value), ("b", "2")], Value::Real(-1.5e-9));
         }
         let scrape = Scrape::parse(&families.into_text()).expect("a text of the format");
         let read: Vec<_> = scrape.samples.iter().map(|sample| sample.label("a").unwrap_or("none")).collect();

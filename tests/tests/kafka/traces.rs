@@ -1,76 +1,16 @@
 //! A trace from a producer's header, through Weir, to a consumer's header and to a receiver of traces.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
-use prost::Message;
-use weir_tests::{Broker, Isolation, Received, Record, Weir, guest_path};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use weir_tests::{Broker, Export, Isolation, Received, Receiver, Record, Weir, guest_path, number_of, text_of};
 
 use crate::support::SOON;
 
 /// Whoever started the trace: recorded, and not.
 const RECORDED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNRECORDED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
-
-/// A receiver of traces by OTLP over HTTP, which keeps them.
-struct Receiver {
-    address: String,
-    taken: Arc<Mutex<Vec<ResourceSpans>>>,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Receiver {
-    fn start() -> Receiver {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = format!("http://{}", listener.local_addr().expect("an address"));
-        let (taken, heads) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
-        let (into, heads_into) = (Arc::clone(&taken), Arc::clone(&heads));
-        // It ends with the test's process.
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (head, request) = answer(stream.expect("a connection"));
-                heads_into.lock().expect("a lock").push(head);
-                into.lock().expect("a lock").extend(request.resource_spans);
-            }
-        });
-        Receiver { address, taken, heads }
-    }
-
-    fn spans(&self) -> Vec<Span> {
-        let taken = self.taken.lock().expect("a lock");
-        let scopes = taken.iter().flat_map(|resource| &resource.scope_spans);
-        scopes.flat_map(|scope| &scope.spans).cloned().collect()
-    }
-}
-
-/// Takes one request, and gives its head and what it holds.
-fn answer(mut stream: TcpStream) -> (String, ExportTraceServiceRequest) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
-    let (mut head, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).expect("a line");
-        let lower = line.trim_end().to_ascii_lowercase();
-        if lower.is_empty() {
-            break;
-        }
-        if let Some(value) = lower.strip_prefix("content-length:") {
-            length = value.trim().parse().expect("a length");
-        }
-        head.push_str(&line);
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("a body");
-    stream
-        .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-        .expect("an answer");
-    (head, ExportTraceServiceRequest::decode(&*body).expect("an export of traces"))
-}
 
 /// Records with and without a context go from topic to topic, in one batch.
 fn run(broker: &Broker, folder: &Path, environment: &[(&str, &str)]) -> (Vec<Received>, String) {
@@ -129,20 +69,12 @@ fn hex(id: &[u8]) -> String {
 
 #[track_caller]
 fn text<'a>(span: &'a Span, name: &str) -> &'a str {
-    let value = span.attributes.iter().find(|attribute| attribute.key == name).and_then(|found| found.value.as_ref());
-    match value.and_then(|value| value.value.as_ref()) {
-        Some(Value::StringValue(text)) => text,
-        other => panic!("{name} of {}: {other:?}", span.name),
-    }
+    text_of(&span.attributes, name).unwrap_or_else(|| panic!("no text {name} in {span:?}"))
 }
 
 #[track_caller]
 fn number(span: &Span, name: &str) -> i64 {
-    let value = span.attributes.iter().find(|attribute| attribute.key == name).and_then(|found| found.value.as_ref());
-    match value.and_then(|value| value.value.as_ref()) {
-        Some(Value::IntValue(number)) => *number,
-        other => panic!("{name} of {}: {other:?}", span.name),
-    }
+    number_of(&span.attributes, name).unwrap_or_else(|| panic!("no number {name} in {span:?}"))
 }
 
 #[test]
@@ -199,16 +131,13 @@ fn a_trace_goes_on_from_a_producer_s_header_to_a_consumer_s_and_its_spans_are_ex
     assert_ne!(commit.trace_id, batch.trace_id);
     assert_eq!((&commit.links[0].trace_id, &commit.links[0].span_id), (&batch.trace_id, &batch.span_id));
 
-    let taken = receiver.taken.lock().expect("a lock");
-    let resource = taken[0].resource.as_ref().expect("a resource");
-    let has = |name: &str, value: &str| {
-        let value = Some(Value::StringValue(value.to_owned()));
-        let mut found = resource.attributes.iter().filter(|attribute| attribute.key == name);
-        found.any(|found| found.value.as_ref().and_then(|found| found.value.clone()) == value)
-    };
-    assert!(has("service.name", "weir") && has("deployment.environment.name", "test"), "{resource:?}");
-    let heads = receiver.heads.lock().expect("a lock").concat().to_ascii_lowercase();
-    assert!(heads.starts_with("post /v1/traces ") && heads.contains("x-secret: open"), "{heads}");
+    let requests = receiver.requests();
+    let sent = requests.iter().find(|request| matches!(request.export, Export::Traces(_))).expect("an export");
+    let resource = &sent.resource().expect("a resource").attributes;
+    assert_eq!(text_of(resource, "service.name"), Some("weir"), "{resource:?}");
+    assert_eq!(text_of(resource, "deployment.environment.name"), Some("test"), "{resource:?}");
+    let head = sent.head.to_ascii_lowercase();
+    assert!(head.starts_with("post /v1/traces ") && head.contains("x-secret: open"), "{head}");
     assert!(said.contains("traced 1 batches, 0 not sampled, 1 headers were no trace context"), "{said}");
 }
 
@@ -243,7 +172,7 @@ fn a_receiver_that_is_down_fails_nothing_and_is_said_once() {
     let (read, said) = run(&broker, folder.path(), &[("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{gone}"))]);
     assert_eq!(read.len(), 4);
     assert_eq!(said.matches("spans are lost, and queries go on").count(), 1, "{said}");
-    assert!(said.contains("spans that were lost on their way to the receiver of traces spans=5"), "{said}");
+    assert!(said.contains("spans that were lost on their way to the receiver of traces lost=5"), "{said}");
 }
 
 #[test]
@@ -263,5 +192,5 @@ fn a_receiver_that_never_answers_slows_nothing_and_every_span_is_accounted_for()
     let said = weir.stderr();
     assert_eq!(said.matches("spans are lost, and queries go on").count(), 1, "{said}");
     // Source, batch and sink of each, and one commit.
-    assert!(said.contains("the receiver of traces spans=6001"), "{said}");
+    assert!(said.contains("the receiver of traces lost=6001"), "{said}");
 }

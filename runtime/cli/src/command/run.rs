@@ -22,7 +22,7 @@ use crate::control::{Board, Control, Outcome, SocketFile};
 use crate::engine::{config, engine};
 use crate::exit::{Exit, report, say, wrong};
 use crate::live::{Name, Screen, Show, named};
-use crate::traces::Traces;
+use crate::otlp::Otlp;
 
 pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
     let args::Files { queries, limits } = &args.files;
@@ -43,15 +43,16 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     // Guests hold as many of these as there are cores, at most: the others keep sources and sinks going.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2 * cores).enable_all().build()?;
-    let traces = Traces::from_environment();
+    let mut otlp = Otlp::from_environment();
     let done = runtime.block_on(async {
         let engine = engine(config())?;
         // From here on a signal waits for the queries to be ready, and then drains them.
         let signals = Signals::new()?;
-        let queries = build(plans, &engine, several, traces.as_ref()).await?;
+        let queries = build(plans, &engine, several, &otlp).await?;
         let handles: Vec<_> = queries.iter().map(|(_, query)| query.handle()).collect();
         let metrics = args.metrics_listen.map(|address| open_metrics(address, handles.clone(), args.quiet, json));
         let metrics = metrics.transpose()?;
+        otlp.measure(handles.clone());
         let board = Arc::new(Board::new(queries.iter().map(|(_, query)| query)));
         let control = if args.no_control { None } else { open_control(&board) };
         let signals = tokio::spawn(signals.stop(handles, control.as_ref().map(Control::socket)));
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
     });
     // A read from a silent pipe cannot be called off; everything else on these threads is done in a moment.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    traces.into_iter().for_each(Traces::close);
+    otlp.close();
     done
 }
 
@@ -102,12 +103,7 @@ impl fmt::Display for NotReady {
 impl std::error::Error for NotReady {}
 
 /// Makes all of them ready before the first one runs.
-async fn build(
-    plans: Vec<Plan>,
-    engine: &Engine,
-    several: bool,
-    traces: Option<&Traces>,
-) -> anyhow::Result<Vec<(Name, Query)>> {
+async fn build(plans: Vec<Plan>, engine: &Engine, several: bool, otlp: &Otlp) -> anyhow::Result<Vec<(Name, Query)>> {
     // Stages keep their instances: queries that need more than there are would wait for each other for good.
     let (needed, most) = (plans.iter().map(Plan::instances_max).sum::<usize>(), engine.instances_max());
     if u32::try_from(needed).is_ok_and(|needed| needed <= most) {
@@ -116,10 +112,7 @@ async fn build(
         for plan in plans {
             let name = Name { query: plan.name.clone(), tenant: plan.tenant.to_string() };
             match Query::build(plan, engine).await {
-                Ok(query) => queries.push(match traces {
-                    Some(traces) => (name, query.traced(traces.tracing())),
-                    None => (name, query),
-                }),
+                Ok(query) => queries.push((name, otlp.watch(query))),
                 Err(error) if several => not_ready.push(format!("{name}: {error}")),
                 Err(error) => return Err(wrong(error)),
             }

@@ -8,6 +8,7 @@ use weir_sandbox::{Engine, Instance, Module, Refusal};
 use super::breaker::Breaker;
 use super::dead_letters::Sender;
 use super::error::BuildError;
+use super::guest_log::{GuestLog, LogExporter, Speaker};
 use super::stage::StageRunner;
 use crate::file::Plan;
 
@@ -54,15 +55,26 @@ pub(crate) async fn admit(plan: &Plan, engine: &Engine) -> Result<Vec<Arc<Module
 }
 
 /// Stages ready to run: each has a new instance, a fresh breaker, and the module at its place.
-pub(crate) fn stage_runners(plan: &Plan, modules: &[Arc<Module>]) -> Vec<StageRunner> {
+pub(crate) fn stage_runners(
+    plan: &Plan,
+    modules: &[Arc<Module>],
+    logs: Option<&Arc<dyn LogExporter>>,
+) -> Vec<StageRunner> {
     let stages = plan.stages.iter().zip(modules).enumerate();
     stages
         .map(|(index, (stage, module))| {
-            let sender = Sender {
-                query: plan.name.as_str().into(),
+            let speaker = Speaker {
                 tenant: plan.tenant.to_string().into(),
+                query: plan.name.as_str().into(),
+                stage: Arc::clone(&stage.name),
+                module: module.digest().to_string().into(),
+                function: stage.function.name.as_str().into(),
+            };
+            let sender = Sender {
+                query: Arc::clone(&speaker.query),
+                tenant: Arc::clone(&speaker.tenant),
                 place: Arc::clone(&stage.name),
-                guest: Some((module.digest().to_string().into(), stage.function.name.as_str().into())),
+                guest: Some((Arc::clone(&speaker.module), Arc::clone(&speaker.function))),
             };
             let bound = Arc::new(stage.bound.clone());
             let instance = Instance::new(module, &bound, &stage.limits).with_isolation(stage.isolation);
@@ -73,6 +85,7 @@ pub(crate) fn stage_runners(plan: &Plan, modules: &[Arc<Module>]) -> Vec<StageRu
                 on_error: stage.on_error,
                 retry: stage.retry,
                 sender,
+                log: GuestLog::new(speaker, logs.map(Arc::clone)),
                 breaker: Breaker::new(stage.limits.trap_pause_ms_max),
                 hold: None,
             }

@@ -21,7 +21,7 @@ use super::summary::Ending;
 use super::waiting::{millis, sleep_or_stop};
 use crate::file::{ErrorPolicy, Node, Plan};
 use crate::source::{Origin, PositionKeeper, Positions, Revoking, Source, SourceBatch, SourceError, SourceEvent};
-use crate::trace::{BatchSpan, Spans, Waited};
+use crate::trace::{BatchSpan, OpenSpan, Spans, Waited};
 
 /// Batches that may wait between the sources and the stages, for each source.
 const SOURCE_QUEUE_BATCHES: usize = 2;
@@ -280,6 +280,7 @@ impl Chain {
                     dead_letters: self.dead_letters.as_mut(),
                     metrics: &mut self.metrics,
                     stop: &self.stop,
+                    trace: of_stage.as_ref().map(OpenSpan::context),
                 };
                 let ran = runner.run(input, at).await;
                 if let (Some(span), Err(error)) = (&mut of_stage, &ran) {

@@ -385,7 +385,7 @@ pub struct StageProgress {
     pub waited_nanos: u64,
     /// The largest linear memory seen, in bytes.
     pub memory_bytes_peak: u64,
-    /// Log lines beyond the tenant's limit.
+    /// Log lines beyond the limits of a batch or of a second.
     pub logs_dropped: u64,
     /// How often a batch waited because the batches before it had kept ending the guest.
     pub held_back: u64,

@@ -14,6 +14,7 @@ use super::chain::{Chain, Parts};
 use super::commit::Committing;
 use super::counters::{Counters, State};
 use super::error::{BuildError, Cause, RunError};
+use super::guest_log::LogExporter;
 use super::handle::{Places, QueryHandle};
 use super::metrics::{CommittedMetrics, MetricRegistry};
 use super::open::Opened;
@@ -38,6 +39,7 @@ pub struct Query {
     places: Arc<Places>,
     copy_on_write: Arc<CopyOnWrite>,
     tracing: Option<Tracing>,
+    logs: Option<Arc<dyn LogExporter>>,
     trace_counters: Arc<TraceCounters>,
     stop: watch::Sender<bool>,
     pause: watch::Sender<bool>,
@@ -92,6 +94,7 @@ impl Query {
             places: Arc::new(Places::new(plan.sources.len())),
             copy_on_write: Arc::new(CopyOnWrite::default()),
             tracing: None,
+            logs: None,
             trace_counters: Arc::new(TraceCounters::default()),
             stop: watch::Sender::new(false),
             pause: watch::Sender::new(false),
@@ -103,6 +106,13 @@ impl Query {
     #[must_use]
     pub fn traced(mut self, tracing: Tracing) -> Query {
         self.tracing = Some(tracing);
+        self
+    }
+
+    /// The same query, what its guests say handed to this exporter as well.
+    #[must_use]
+    pub fn logged(mut self, exporter: Arc<dyn LogExporter>) -> Query {
+        self.logs = Some(exporter);
         self
     }
 
@@ -188,7 +198,7 @@ impl Query {
         let spans = spans.map(|tracing| Spans::new(tracing, &self.plan, Arc::clone(&self.trace_counters)));
         let parts = Parts {
             plan: Arc::clone(&self.plan),
-            stages: stage_runners(&self.plan, &self.modules),
+            stages: stage_runners(&self.plan, &self.modules, self.logs.as_ref()),
             sinks: sinks.collect(),
             dead_letters: opened.dead_letters,
             committing: opened.committing,

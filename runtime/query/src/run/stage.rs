@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
-use weir_batch::Batch;
-use weir_sandbox::{CallError, Fault, Instance, LogLevel, Outcome, Phase};
+use weir_batch::{Batch, TraceContext};
+use weir_sandbox::{CallError, Fault, Instance, Outcome, Phase};
 
 use super::breaker::Breaker;
 use super::counters::StageCounters;
 use super::dead_letters::{DeadLetterError, DeadLetters, Sender, Why, position};
+use super::guest_log::GuestLog;
 use super::metrics::MetricRegistry;
 use super::waiting::{Waiting, millis, sleep_or_stop};
 use crate::file::{ErrorPolicy, Retry};
@@ -30,6 +31,7 @@ pub(crate) struct StageRunner {
     pub(crate) on_error: ErrorPolicy,
     pub(crate) retry: Option<Retry>,
     pub(crate) sender: Sender,
+    pub(crate) log: GuestLog,
     pub(crate) breaker: Breaker,
     /// Until when its next batch waits, where it is held back.
     pub(crate) hold: Option<Hold>,
@@ -123,6 +125,8 @@ pub(crate) struct Workplace<'a> {
     pub(crate) dead_letters: Option<&'a mut DeadLetters>,
     pub(crate) metrics: &'a mut MetricRegistry,
     pub(crate) stop: &'a watch::Sender<bool>,
+    /// Its span over this batch, where there is one.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Failing {
@@ -220,10 +224,11 @@ impl StageRunner {
         Ok(failing)
     }
 
-    fn count_end(&self, error: &CallError, at: &Workplace<'_>) {
+    fn count_end(&mut self, error: &CallError, at: &Workplace<'_>) {
         at.counters.trapped(error.code());
         at.counters.spend(&error.context.usage);
-        self.report(&error.context.logs);
+        // The error keeps its own.
+        self.log.report(error.context.logs.clone(), error.context.logs_dropped, at.trace, at.counters);
     }
 
     /// Calls the guest, waiting for an instance where none is free: that is nobody's fault, and passes. After a stop it
@@ -284,7 +289,7 @@ impl StageRunner {
 
     /// Counts what a successful call did, and adds the records that it refused to those that failed.
     fn settle(
-        &self,
+        &mut self,
         part: &Arc<Batch>,
         outcome: Outcome,
         failing: &mut Vec<Failing>,
@@ -292,8 +297,7 @@ impl StageRunner {
     ) -> Result<Arc<Batch>, StageError> {
         let counters = at.counters;
         counters.spend(&outcome.usage);
-        counters.logs_dropped.add(outcome.logs_dropped);
-        self.report(&outcome.logs);
+        self.log.report(outcome.logs, outcome.logs_dropped, at.trace, counters);
         let answered = part.rows().saturating_sub(outcome.failed.len()).saturating_sub(outcome.filtered);
         for failure in outcome.failed {
             let code = failure.code.to_string();
@@ -331,18 +335,5 @@ impl StageRunner {
             (ErrorPolicy::Skip | ErrorPolicy::DeadLetter, _) => at.counters.failed.add(1),
         }
         Ok(())
-    }
-
-    /// The guest's log lines become the runtime's, escaped by the sandbox.
-    fn report(&self, logs: &[weir_sandbox::LogLine]) {
-        for line in logs {
-            let (stage, text) = (&*self.name, &line.text);
-            match line.level {
-                LogLevel::Error => tracing::error!(target: "guest", stage, "{text}"),
-                LogLevel::Warn => tracing::warn!(target: "guest", stage, "{text}"),
-                LogLevel::Info => tracing::info!(target: "guest", stage, "{text}"),
-                LogLevel::Debug => tracing::debug!(target: "guest", stage, "{text}"),
-            }
-        }
     }
 }

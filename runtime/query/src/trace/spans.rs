@@ -214,6 +214,11 @@ pub(crate) struct OpenSpan {
 }
 
 impl OpenSpan {
+    /// Its ids.
+    pub(crate) fn context(&self) -> TraceContext {
+        self.span.context
+    }
+
     pub(crate) fn set(&mut self, name: &'static str, value: usize) {
         self.span.attributes.push((name, value.into()));
     }

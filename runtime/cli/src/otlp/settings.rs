@@ -1,0 +1,142 @@
+//! How traces, metrics and logs are exported, where they are.
+
+use std::time::Duration;
+
+use weir_query::Sampler;
+
+use super::environment::{Environment, Signal};
+use super::outlet::Outlet;
+
+/// The specification's defaults.
+const QUEUE_MAX: usize = 2048;
+const METRICS_EVERY: Duration = Duration::from_secs(60);
+
+/// How traces are exported.
+pub(super) struct TraceSettings {
+    pub(super) outlet: Outlet,
+    pub(super) sampler: Sampler,
+    pub(super) queue_max: usize,
+}
+
+impl TraceSettings {
+    pub(super) fn read(environment: &Environment<'_>) -> Option<TraceSettings> {
+        let outlet = Outlet::read(environment, Signal::Traces)?;
+        let (name, argument) = (environment.get("OTEL_TRACES_SAMPLER"), environment.get("OTEL_TRACES_SAMPLER_ARG"));
+        let sampler = Sampler::named(name.as_deref(), argument.as_deref()).unwrap_or_else(|error| {
+            environment.problem(format!("OTEL_TRACES_SAMPLER: {error}; parentbased_always_on stands in"));
+            Sampler::default()
+        });
+        Some(TraceSettings { outlet, sampler, queue_max: queue_max(environment, "OTEL_BSP_MAX_QUEUE_SIZE") })
+    }
+}
+
+/// How metrics are exported.
+pub(super) struct MetricSettings {
+    pub(super) outlet: Outlet,
+    pub(super) every: Duration,
+}
+
+impl MetricSettings {
+    pub(super) fn read(environment: &Environment<'_>) -> Option<MetricSettings> {
+        let outlet = Outlet::read(environment, Signal::Metrics)?;
+        let every = environment.named_number("OTEL_METRIC_EXPORT_INTERVAL");
+        let temporality = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+        if let Some(other) = environment.get(temporality).filter(|value| !value.eq_ignore_ascii_case("cumulative")) {
+            environment.problem(format!("{temporality} is `{other}`: counters are sent cumulative"));
+        }
+        Some(MetricSettings { outlet, every: every.map_or(METRICS_EVERY, Duration::from_millis) })
+    }
+}
+
+/// How logs are exported.
+pub(super) struct LogSettings {
+    pub(super) outlet: Outlet,
+    pub(super) queue_max: usize,
+}
+
+impl LogSettings {
+    pub(super) fn read(environment: &Environment<'_>) -> Option<LogSettings> {
+        let outlet = Outlet::read(environment, Signal::Logs)?;
+        Some(LogSettings { outlet, queue_max: queue_max(environment, "OTEL_BLRP_MAX_QUEUE_SIZE") })
+    }
+}
+
+fn queue_max(environment: &Environment<'_>, variable: &str) -> usize {
+    environment.named_number(variable).and_then(|things| usize::try_from(things).ok()).unwrap_or(QUEUE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::otlp::outlet::TIMEOUT;
+
+    /// Reads by this, with what is wrong.
+    fn read<T>(variables: &[(&str, &str)], by: fn(&Environment<'_>) -> Option<T>) -> (Option<T>, Vec<String>) {
+        let get = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let environment = Environment::of(&get);
+        let settings = by(&environment);
+        (settings, environment.problems())
+    }
+
+    const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318");
+
+    #[test]
+    fn signals_are_off_until_somebody_asks_for_them() {
+        for signal in [Signal::Traces, Signal::Metrics, Signal::Logs] {
+            let upper = signal.name().to_uppercase();
+            let (own, exporter) = (format!("OTEL_EXPORTER_OTLP_{upper}_ENDPOINT"), format!("OTEL_{upper}_EXPORTER"));
+            let asked = |variables: &[(&str, &str)]| {
+                let get = |name: &str| {
+                    variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+                };
+                Environment::of(&get).asks_for(signal)
+            };
+            assert!(!asked(&[]));
+            assert!(asked(&[ENDPOINT]));
+            assert!(asked(&[(&own, "http://localhost/x")]));
+            assert!(asked(&[(&exporter, "otlp")]));
+            assert!(!asked(&[ENDPOINT, (&exporter, "none")]));
+            assert!(!asked(&[ENDPOINT, (&exporter, "zipkin")]));
+            assert!(!asked(&[ENDPOINT, ("OTEL_SDK_DISABLED", "TRUE")]));
+            assert!(asked(&[ENDPOINT, ("OTEL_SDK_DISABLED", "1")]));
+        }
+        assert!(read(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://x")], LogSettings::read).0.is_none());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said_once_and_the_default_stands_in() {
+        let variables = [
+            ENDPOINT,
+            ("OTEL_TRACES_SAMPLER", "xray"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+        ];
+        let (odd, problems) = read(&variables, |environment| {
+            LogSettings::read(environment)?;
+            MetricSettings::read(environment)?;
+            TraceSettings::read(environment)
+        });
+        let odd = odd.expect("traces");
+        assert_eq!((odd.sampler, odd.outlet.timeout, odd.queue_max), (Sampler::default(), TIMEOUT, QUEUE_MAX));
+        assert_eq!((problems.len(), odd.outlet.gzip), (5, false), "{problems:?}");
+        let set = read(
+            &[
+                ENDPOINT,
+                ("OTEL_EXPORTER_OTLP_TIMEOUT", "100"),
+                ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "250"),
+                ("OTEL_BSP_MAX_QUEUE_SIZE", "7"),
+                ("OTEL_TRACES_SAMPLER", "traceidratio"),
+                ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
+                ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+            ],
+            TraceSettings::read,
+        );
+        let (set, problems) = (set.0.expect("traces"), set.1);
+        assert_eq!((set.outlet.timeout, set.queue_max), (Duration::from_millis(250), 7));
+        assert_eq!(set.sampler, Sampler::named(Some("traceidratio"), Some("0.25")).expect("a sampler"));
+        assert!(set.outlet.gzip);
+        assert_eq!(problems, [""; 0]);
+    }
+}

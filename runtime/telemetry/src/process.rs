@@ -1,0 +1,34 @@
+//! What the process as a whole takes, under the names that OpenTelemetry gives it.
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::families::{About, Families, Kind, Value};
+
+/// Adds memory and processor time.
+pub(crate) fn add_process(families: &mut Families) {
+    if let Some(bytes) = resident_bytes() {
+        let about = About::new("process.memory.usage", "By", "Memory of the process that is in use.");
+        families.add(Kind::UpDownCounter, about, &[], Value::Whole(bytes));
+    }
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let about = About::new("process.cpu.time", "s", "Time on the cores, of all threads.");
+    families.add(Kind::Counter, about, &[], Value::Real(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9));
+}
+
+/// As the kernel says it; `None` where there is no such file.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_takes_some_memory_and_not_all_of_it() {
+        let bytes = resident_bytes().expect("the kernel says it");
+        assert!((1 << 20..1 << 40).contains(&bytes), "{bytes}");
+    }
+}
