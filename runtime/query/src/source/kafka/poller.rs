@@ -128,12 +128,15 @@ impl Poller {
                 tracing::warn!("kafka source: the query did not commit in time what it has to let go");
             }
             let waits = matches!(revoke.done.try_recv(), Err(oneshot::error::TryRecvError::Empty));
-            if waits && !late && !self.hand_over.is_reader_gone() {
+            if waits && !late {
                 return Ok(());
             }
-            let partitions = std::mem::take(&mut revoke.partitions);
-            self.revoke = None;
-            self.let_go(&partitions)?;
+            if let Some(Revoke { partitions, done, .. }) = self.revoke.take() {
+                if waits {
+                    self.hand_over.let_go_early(partitions.clone(), done);
+                }
+                self.let_go(&partitions)?;
+            }
         }
         if let Some((partitions, _)) = self.assign.take_if(|(_, again)| Instant::now() >= *again) {
             self.assign(partitions)?;
@@ -187,9 +190,10 @@ impl Poller {
             return self.let_go(&partitions);
         }
         let (sender, done) = oneshot::channel();
-        let told = self.hand_over.revoke(Revoking { partitions: partitions.clone(), lost, done: sender })?;
-        if lost || !told {
-            // There is nothing to be kept of them any more, or nobody to keep it.
+        self.hand_over.revoke(Revoking { partitions: partitions.clone(), lost, done: sender })?;
+        if lost {
+            // There is nothing to be kept of them any more.
+            self.hand_over.let_go_early(partitions.clone(), done);
             return self.let_go(&partitions);
         }
         self.revoke = Some(Revoke { partitions, done, deadline: Instant::now() + self.config.revoke_wait_max() });
