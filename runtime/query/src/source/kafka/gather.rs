@@ -77,6 +77,11 @@ impl Gather {
         self.header_counts.push(message.headers().map_or(0, Headers::count));
     }
 
+    /// Takes in that a partition goes on there, behind what is shown to nobody.
+    pub(super) fn pass(&mut self, partition: &Partition, next: i64) {
+        self.positions.set(partition.clone(), next);
+    }
+
     pub(super) fn is_full(&self, records_max: usize) -> bool {
         self.offsets.len() >= records_max || self.bytes >= BYTES_MAX
     }

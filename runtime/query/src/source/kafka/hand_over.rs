@@ -250,6 +250,11 @@ impl HandOver {
         self.lock().first_ends.get(partition)
     }
 
+    /// The end that is known of a partition.
+    pub(super) fn end_of(&self, partition: &Partition) -> Option<i64> {
+        self.lock().ends.get(partition)
+    }
+
     pub(super) fn ends(&self) -> Positions {
         self.lock().ends.clone()
     }

@@ -111,6 +111,9 @@ impl Poller {
                 }
             }
             if !busy {
+                if !ended {
+                    self.pass_hidden();
+                }
                 self.hand_over.sleep(self.sleep_max());
             }
         }
@@ -240,6 +243,35 @@ impl Poller {
         }
         self.flush(false)?;
         Ok(busy)
+    }
+
+    /// Moves positions behind what no reader sees, at the end of a partition: the marks of transactions, and records of
+    /// aborted ones. Else the end would stay out of reach, and the lag above nothing.
+    fn pass_hidden(&mut self) {
+        let hand_over = &self.hand_over;
+        let behind: Vec<_> = self
+            .lanes
+            .iter_mut()
+            .filter_map(|lane| lane.take_end(hand_over.end_of(&lane.partition)).then_some(lane))
+            .collect();
+        if behind.is_empty() {
+            return;
+        }
+        // Only the client knows what it has passed over. It is asked seldom: when an end that a broker told is not reached.
+        let positions = match self.consumer.position() {
+            Ok(positions) => positions,
+            Err(error) => return self.consumer.context().log_passing(&error, "positions are not known"),
+        };
+        for lane in behind {
+            let origin = Arc::clone(&lane.partition.origin);
+            let position = positions.find_partition(&origin, lane.partition.number).map(|found| found.offset());
+            if let Some(Offset::Offset(next)) = position
+                && lane.pass(next)
+            {
+                let gather = self.gathers.entry(Arc::clone(&origin)).or_insert_with(|| Gather::new(&origin));
+                gather.pass(&lane.partition, next);
+            }
+        }
     }
 
     fn has_room(&self) -> bool {
