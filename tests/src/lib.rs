@@ -8,7 +8,7 @@ mod process;
 mod wait;
 mod weir;
 
-pub use broker::{Broker, Isolation, Received, Record, drain};
+pub use broker::{Broker, Feature, Isolation, Received, Record, drain};
 pub use guests::{GuestMissing, guest_module, guest_path, guest_rustc};
 pub use multiset::{assert_same, difference, multiset};
 pub use wait::{wait_for, wait_until};

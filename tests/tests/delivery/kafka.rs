@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_tests::{Broker, Isolation, Record, Weir, WeirProcess, assert_same, guest_path, multiset, wait_until};
+use weir_tests::{
+    Broker, Feature, Isolation, Record, Weir, WeirProcess, assert_same, guest_path, multiset, wait_until,
+};
 
 use crate::support::{PATIENCE, assert_once, number, run_to, start, summary, written};
 
@@ -203,6 +205,9 @@ fn partitions(weir: &WeirProcess) -> usize {
 #[test]
 fn two_processes_share_a_group_and_the_one_that_is_left_takes_over() {
     let broker = Broker::for_groups();
+    if broker.lacks(Feature::Groups, "how two processes share a group") {
+        return;
+    }
     let topics = Topics::new(&broker, "one", 4);
     let folder = tempfile::tempdir().expect("a folder");
     let options = "options = { \"session.timeout.ms\" = \"6000\", \"heartbeat.interval.ms\" = \"500\" }";
