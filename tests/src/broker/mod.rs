@@ -49,7 +49,17 @@ impl Broker {
     /// If it is not there, or does not start.
     #[track_caller]
     pub fn tansu() -> Broker {
-        Broker::start_new(Program::Tansu, find::program(TANSU.0, TANSU.1))
+        Broker::start_new(Program::Tansu, find::program(TANSU.0, TANSU.1), None)
+    }
+
+    /// A fresh tansu that sends its clients to this address, `HOST:PORT`, where somebody passes on to it what they say.
+    ///
+    /// # Panics
+    ///
+    /// If it is not there, or does not start.
+    #[track_caller]
+    pub fn tansu_behind(advertised: &str) -> Broker {
+        Broker::start_new(Program::Tansu, find::program(TANSU.0, TANSU.1), Some(advertised))
     }
 
     /// A fresh noida-db: transactions and fencing as Kafka has them, kept in a folder; for small data.
@@ -59,7 +69,7 @@ impl Broker {
     /// If it is not there, or does not start.
     #[track_caller]
     pub fn noida() -> Broker {
-        Broker::start_new(Program::Noida, find::program(NOIDA.0, NOIDA.1))
+        Broker::start_new(Program::Noida, find::program(NOIDA.0, NOIDA.1), None)
     }
 
     /// The cluster that `KAFKA_BOOTSTRAP` names, if it is set.
@@ -102,8 +112,10 @@ impl Broker {
     }
 
     #[track_caller]
-    fn start_new(program: Program, path: Result<PathBuf, String>) -> Broker {
-        let own = path.and_then(|path| Own::start_new(program, path)).unwrap_or_else(|problem| panic!("{problem}"));
+    fn start_new(program: Program, path: Result<PathBuf, String>, advertised: Option<&str>) -> Broker {
+        let own = path
+            .and_then(|path| Own::start_new(program, path, advertised))
+            .unwrap_or_else(|problem| panic!("{problem}"));
         Broker::at(own.address(), Some(own), lacks::of_program(program))
     }
 

@@ -52,5 +52,6 @@ fn nothing_is_left_to_read_behind_the_mark_of_a_transaction() {
     settled(7);
     weir.term();
     assert!(weir.wait(SOON).success(), "{}", weir.stderr());
+    assert!(!weir.stderr().contains("PartitionEOF"), "no news: {}", weir.stderr());
     assert_eq!(broker.committed(&group, &topic).get(&0), Some(&7));
 }
