@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         return weir_sandbox::compile_worker();
     }
     heap::give_back_large_blocks();
+    weir_query::hush_illegible_headers();
     let args = Args::parse();
     // Attacks make the host warn, which is what it should do, and would bury the report.
     let shown = if matches!(args.command, Command::Redteam(_)) { "error,weir_sandbox=off" } else { "warn,guest=info" };

@@ -76,7 +76,7 @@ pub use run::{
 pub use source::{
     FileSource, GroupOffsets, KafkaIsolation, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError,
     KafkaStart, Origin, Partition, PositionKeeper, Positions, Revoking, SEED_BATCH_ROWS, Source, SourceBatch,
-    SourceError, SourceEvent, nexmark_schema, seed_batch, seed_schema,
+    SourceError, SourceEvent, hush_illegible_headers, nexmark_schema, seed_batch, seed_schema,
 };
 pub use trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};
 pub use weir_sandbox::{LogLevel, MetricKind};

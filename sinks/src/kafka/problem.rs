@@ -42,6 +42,9 @@ pub enum KafkaProblem {
     /// Another producer with the same transactional id has taken over.
     #[error("another producer has taken over: {0}")]
     Fenced(Code),
+    /// The group has moved on: the positions in the transaction are another member's to keep.
+    #[error("another member of the group has taken over: {0}")]
+    OtherMember(Code),
     /// The producer met an error after which it is of no use.
     #[error("the producer failed for good: {0}")]
     Fatal(Code),
@@ -89,6 +92,9 @@ impl KafkaProblem {
             Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::TransactionCoordinatorFenced => {
                 KafkaProblem::Fenced(code)
             }
+            Code::IllegalGeneration | Code::UnknownMemberId | Code::RebalanceInProgress | Code::FencedInstanceId => {
+                KafkaProblem::OtherMember(code)
+            }
             Code::Fatal | Code::OutOfOrderSequenceNumber | Code::UnknownProducerId | Code::DuplicateSequenceNumber => {
                 KafkaProblem::Fatal(code)
             }
@@ -119,6 +125,7 @@ impl KafkaProblem {
             KafkaProblem::Unreachable { .. }
             | KafkaProblem::TimedOut(_)
             | KafkaProblem::Fenced(_)
+            | KafkaProblem::OtherMember(_)
             | KafkaProblem::Fatal(_)
             | KafkaProblem::Other(_) => Fault::External,
         }

@@ -2,6 +2,7 @@
 
 mod client;
 mod find;
+mod lacks;
 mod own;
 mod produce;
 mod read;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rustix::process::Signal;
 
+pub use self::lacks::Feature;
 pub use self::produce::{Record, drain};
 pub use self::read::{Isolation, Received};
 
@@ -34,6 +36,7 @@ const NOIDA: (&str, &str) = ("WEIR_TEST_NOIDA", "noida-db");
 pub struct Broker {
     address: String,
     own: Option<Own>,
+    lacks: Vec<Feature>,
     prefix: String,
     topics: Mutex<Vec<String>>,
 }
@@ -46,7 +49,17 @@ impl Broker {
     /// If it is not there, or does not start.
     #[track_caller]
     pub fn tansu() -> Broker {
-        Broker::start_new(Program::Tansu, find::program(TANSU.0, TANSU.1))
+        Broker::start_new(Program::Tansu, find::program(TANSU.0, TANSU.1), None)
+    }
+
+    /// A fresh tansu that sends its clients to this address, `HOST:PORT`, where somebody passes on to it what they say.
+    ///
+    /// # Panics
+    ///
+    /// If it is not there, or does not start.
+    #[track_caller]
+    pub fn tansu_behind(advertised: &str) -> Broker {
+        Broker::start_new(Program::Tansu, find::program(TANSU.0, TANSU.1), Some(advertised))
     }
 
     /// A fresh noida-db: transactions and fencing as Kafka has them, kept in a folder; for small data.
@@ -56,7 +69,7 @@ impl Broker {
     /// If it is not there, or does not start.
     #[track_caller]
     pub fn noida() -> Broker {
-        Broker::start_new(Program::Noida, find::program(NOIDA.0, NOIDA.1))
+        Broker::start_new(Program::Noida, find::program(NOIDA.0, NOIDA.1), None)
     }
 
     /// The cluster that `KAFKA_BOOTSTRAP` names, if it is set.
@@ -70,7 +83,7 @@ impl Broker {
         wait_until(&format!("KAFKA_BOOTSTRAP={address} answers"), Duration::from_secs(20), || {
             client::answers(&address)
         });
-        Some(Broker::at(address, None))
+        Some(Broker::at(address, None, lacks::of_cluster()))
     }
 
     /// Whether a cluster is all there is: `KAFKA_BOOTSTRAP` names one, and a test broker's program is missing. What a test shows of a
@@ -99,14 +112,16 @@ impl Broker {
     }
 
     #[track_caller]
-    fn start_new(program: Program, path: Result<PathBuf, String>) -> Broker {
-        let own = path.and_then(|path| Own::start_new(program, path)).unwrap_or_else(|problem| panic!("{problem}"));
-        Broker::at(own.address(), Some(own))
+    fn start_new(program: Program, path: Result<PathBuf, String>, advertised: Option<&str>) -> Broker {
+        let own = path
+            .and_then(|path| Own::start_new(program, path, advertised))
+            .unwrap_or_else(|problem| panic!("{problem}"));
+        Broker::at(own.address(), Some(own), lacks::of_program(program))
     }
 
-    fn at(address: String, own: Option<Own>) -> Broker {
+    fn at(address: String, own: Option<Own>, lacks: Vec<Feature>) -> Broker {
         let prefix = format!("weir-{:08x}", client::random() & 0xffff_ffff);
-        Broker { address, own, prefix, topics: Mutex::default() }
+        Broker { address, own, lacks, prefix, topics: Mutex::default() }
     }
 
     /// `HOST:PORT`, as `bootstrap.servers` wants it.
@@ -122,6 +137,15 @@ impl Broker {
     /// Whether the broker is this test's own, so that it can be stopped. A cluster cannot.
     pub fn is_own(&self) -> bool {
         self.own.is_some()
+    }
+
+    /// Whether the broker lacks this, so that `what` cannot be shown on it, which is said on standard error.
+    pub fn lacks(&self, feature: Feature, what: &str) -> bool {
+        let lacks = self.lacks.contains(&feature);
+        if lacks {
+            eprintln!("not shown on this broker, which lacks {feature:?}: {what}");
+        }
+        lacks
     }
 
     /// The id of the broker's process, where it is this test's own and running.

@@ -32,12 +32,12 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// Starts it on a free port.
-    pub(super) fn start_new(program: Program, path: PathBuf) -> Result<Own, String> {
+    /// Starts it on a free port. tansu can be told an address that it gives itself out for.
+    pub(super) fn start_new(program: Program, path: PathBuf, advertised: Option<&str>) -> Result<Own, String> {
         // Another may take the port between the look and the start.
         let mut failures = Vec::new();
         for _ in 0..3 {
-            let own = Own::new(program, path.clone(), free_port());
+            let own = Own::new(program, path.clone(), free_port(), advertised);
             match own.try_start() {
                 Ok(()) => return Ok(own),
                 Err(failure) => failures.push(failure),
@@ -46,12 +46,13 @@ impl Own {
         Err(failures.join("\n"))
     }
 
-    fn new(program: Program, path: PathBuf, port: u16) -> Own {
+    fn new(program: Program, path: PathBuf, port: u16, advertised: Option<&str>) -> Own {
         let folder = tempfile::tempdir().expect("a folder for a broker");
         let url = format!("tcp://127.0.0.1:{port}");
+        let advertised = advertised.map_or(url.clone(), |address| format!("tcp://{address}"));
         let args: Vec<String> = match program {
             // Untold, it listens on all interfaces.
-            Program::Tansu => ["broker", "--listener-url", &url, "--advertised-listener-url", &url]
+            Program::Tansu => ["broker", "--listener-url", &url, "--advertised-listener-url", &advertised]
                 .into_iter()
                 .chain(["--storage-engine", "memory://tansu/"])
                 .map(str::to_owned)

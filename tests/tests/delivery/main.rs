@@ -4,6 +4,7 @@ mod crashes;
 mod damage;
 mod disk;
 mod kafka;
+mod lost;
 mod modes;
 mod replay;
 mod support;

@@ -1,8 +1,11 @@
 //! What the tests of Kafka stand on: the brokers, and the oracle that writes and reads beside the code under test.
 
 mod command;
+mod generations;
+mod lag;
 mod life;
 mod records;
+mod start;
 mod support;
 mod traces;
 mod transactions;

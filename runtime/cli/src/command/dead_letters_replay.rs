@@ -1,16 +1,18 @@
 //! `weir dead-letters replay`.
 
 use std::num::NonZero;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use weir_query::{Replay, Replayed, Replaying};
+use weir_query::{Ending, Replay, Replayed, Replaying};
 use weir_sinks::SinkConfig;
 
 use super::dead_letters::{Letters, filter};
 use super::dead_letters_text::{plain, plain_json};
-use super::run::{Signals, tell};
+use super::run::{Signals, open_control, tell};
 use crate::args::dead_letters as args;
+use crate::control::{Board, Control, Outcome};
 use crate::engine::{config, engine};
 use crate::exit::{Exit, say, wrong};
 use crate::live::{Screen, Show};
@@ -36,7 +38,11 @@ pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
     let done = runtime.block_on(async {
         let signals = Signals::new()?;
         let (query, replaying) = replay.build(&engine(config())?).await.map_err(wrong)?;
-        let signals = tokio::spawn(signals.stop(vec![query.handle()], None));
+        // By the query's name: it does not run meanwhile.
+        let (name, tenant) = (query.plan().name.clone(), query.plan().tenant.to_string());
+        let board = Arc::new(Board::new([&query].into_iter()));
+        let control = open_control(&board);
+        let signals = tokio::spawn(signals.stop(vec![query.handle()], control.as_ref().map(Control::socket)));
         let watch = screen.watch(query.handle(), None);
         let ran = query.run().await;
         signals.abort();
@@ -45,9 +51,13 @@ pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
             Ok(summary) => summary,
             Err(error) => &error.summary,
         };
+        let ending = if ran.is_ok() { summary.ending } else { Ending::Failed };
+        let failure = ran.as_ref().err().map(ToString::to_string);
+        board.ended(&name, &tenant, Outcome { ending: ending.to_string(), failure });
         tell(summary, None, args.quiet, json);
         let letters = replaying.letters;
         let replayed = replaying.finish(summary)?;
+        drop(control);
         account(&replayed, letters, args.quiet, json);
         ran?;
         Ok(if replayed.kept.is_some() { Exit::Done } else { Exit::Failed })

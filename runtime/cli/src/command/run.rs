@@ -68,7 +68,7 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
 }
 
 /// Opens the control socket, which is a convenience: a query is not kept from running by what is wrong with it.
-fn open_control(board: &Arc<Board>) -> Option<Control> {
+pub(super) fn open_control(board: &Arc<Board>) -> Option<Control> {
     match Control::open(Arc::clone(board)) {
         Ok(control) => Some(control),
         Err(error) => {

@@ -3,12 +3,15 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use weir_tests::guest_path;
+use weir_tests::{guest_path, wait_for};
 
-use crate::common::{Said, run, summary};
+use crate::common::{Said, run, said, summary};
+use crate::control::{LONG, tell, weir_in};
 
 /// A thousand records, numbered, and a query over them.
 struct Case {
@@ -414,4 +417,29 @@ fn a_query_with_state_goes_on_where_it_was_after_a_replay() {
     // The manifest says that the file is empty: what stands behind is of no commit.
     assert_eq!(case.replay(&[])["replayed"], 0);
     assert_eq!(case.out(), all());
+}
+
+#[test]
+fn a_replay_is_seen_and_stopped_as_a_query_is() {
+    let mut case = Case::stage("refuses", 7);
+    // It would wait for half a minute before it tries the letter again.
+    let retry = "on_error = \"retry\"\nretry = { times_max = 1, backoff_ms = 30000, then = \"dead_letter\" }";
+    case.change("on_error = \"dead_letter\"\n[sinks.out]", &format!("{retry}\n[sinks.out]"));
+    write_letters(&case.path("dead.jsonl"), &[("check", "a", 7)]);
+    let mut replay = weir_in(case.folder.path(), &["dead-letters", "replay", "q.toml"]);
+    let replay = replay.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command");
+    let seen = wait_for("the replay is seen", LONG, || {
+        let report =
+            serde_json::from_str::<Value>(&tell(case.folder.path(), &["--json", "status", "q.toml"]).out).ok()?;
+        (report["progress"]["uncommitted_records"] == 1).then_some(report)
+    });
+    assert_eq!((&seen["query"], &seen["pid"]), (&"case".into(), &replay.id().into()));
+    let began = Instant::now();
+    let stopped = tell(case.folder.path(), &["stop", "q.toml"]);
+    assert_eq!(stopped.code, Some(0), "{}", stopped.err);
+    let replayed = said(replay.wait_with_output().expect("its end"));
+    assert!(began.elapsed() < Duration::from_secs(20), "{}", replayed.err);
+    // The letter is one again, or is to be replayed by the next one: it is not lost.
+    let left: usize = ["dead.jsonl", "dead.jsonl.replaying"].map(|name| case.lines(name).len()).into_iter().sum();
+    assert!(left >= 1, "{}", replayed.err);
 }

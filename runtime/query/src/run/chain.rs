@@ -20,7 +20,9 @@ use super::stage::{StageRunner, Workplace};
 use super::summary::Ending;
 use super::waiting::{millis, sleep_or_stop};
 use crate::file::{ErrorPolicy, Node, Plan};
-use crate::source::{Origin, PositionKeeper, Positions, Revoking, Source, SourceBatch, SourceError, SourceEvent};
+use crate::source::{
+    Origin, Partition, PositionKeeper, Positions, Revoking, Source, SourceBatch, SourceError, SourceEvent,
+};
 use crate::trace::{BatchSpan, OpenSpan, Spans, Waited};
 
 /// Batches that may wait between the sources and the stages, for each source.
@@ -359,6 +361,11 @@ impl Chain {
                     return Err(Cause::Undecodable {
                         source_name: plan.name.to_string(),
                         file: origin.map(|origin| origin.path.clone()),
+                        partition: system
+                            .origin
+                            .clone()
+                            .zip(of_topic)
+                            .map(|(origin, number)| Partition { origin, number }),
                         record: record.offset,
                         line: record.line,
                         message: record.message.clone(),

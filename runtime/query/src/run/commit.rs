@@ -87,8 +87,13 @@ impl Chain {
                 let mut offsets = Vec::new();
                 for (index, (keeper, positions)) in self.keepers.iter().zip(&self.positions).enumerate() {
                     let Some(keeper) = keeper.as_ref().filter(|_| !positions.is_empty()) else { continue };
-                    let of_source = keeper.of_transaction(positions);
-                    offsets.push(of_source.map_err(|source| Cause::Source { name: self.source_name(index), source })?);
+                    offsets.push(keeper.of_transaction(positions).map_err(|source| match source.is_lost() {
+                        true => Cause::Lost {
+                            name: self.source_name(index),
+                            partitions: positions.iter().map(|(partition, _)| partition.clone()).collect(),
+                        },
+                        false => Cause::Source { name: self.source_name(index), source },
+                    })?);
                 }
                 failpoint("commit.offsets");
                 transactions.commit(offsets).await?;

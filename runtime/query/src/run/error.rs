@@ -91,8 +91,12 @@ pub enum Cause {
     },
     /// A record did not decode, and the policy is `fail`.
     #[error(
-        "sources.{source_name}: {}record {record}{} does not decode: {message}; `on_error = \"skip\"` or \"dead_letter\" would go on",
-        file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default(),
+        "sources.{source_name}: {}{record}{} does not decode: {message}; `on_error = \"skip\"` or \"dead_letter\" would go on",
+        match (file, partition) {
+            (Some(file), _) => format!("{}: record ", file.display()),
+            (None, Some(partition)) => format!("{partition}: the record at offset "),
+            (None, None) => "record ".to_owned(),
+        },
         line.map(|line| format!(" (line {line})")).unwrap_or_default()
     )]
     Undecodable {
@@ -100,7 +104,9 @@ pub enum Cause {
         source_name: String,
         /// The file, where the source reads files.
         file: Option<PathBuf>,
-        /// The record's number in its file, from 0.
+        /// The topic and its partition, where the source reads topics.
+        partition: Option<Partition>,
+        /// The record's number in its file, from 0, or its offset in the partition.
         record: i64,
         /// Its line, from 1, where the format has lines.
         line: Option<u64>,

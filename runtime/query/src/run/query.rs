@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use weir_batch::CopyOnWrite;
 use weir_sandbox::{Engine, Module};
-use weir_sinks::{Sink, SinkConfig, TransactionError};
+use weir_sinks::{KafkaProblem, Sink, SinkConfig, TransactionError};
 
 use super::build::{admit, stage_runners};
 use super::chain::{Chain, Parts};
@@ -278,7 +278,10 @@ impl Query {
             sinks.filter_map(|sink| sink.retry).max_by_key(|retry| retry.times_max)
         };
         match cause {
-            Cause::Lost { .. } => Some(AFTER_LOSS),
+            Cause::Lost { .. }
+            | Cause::Transaction(TransactionError::Aborted { source: KafkaProblem::OtherMember(_) }) => {
+                Some(AFTER_LOSS)
+            }
             Cause::Sink { name, .. } if cause.fault() == Fault::External => {
                 self.plan.sinks.iter().find(|sink| *sink.name == **name)?.retry
             }

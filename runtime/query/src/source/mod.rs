@@ -18,7 +18,10 @@ pub(crate) use self::nexmark::NexmarkSource;
 pub use file::FileSource;
 pub(crate) use generator::GeneratorSource;
 pub use generator::{SEED_BATCH_ROWS, seed_batch, seed_schema};
-pub use kafka::{KafkaIsolation, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart};
+pub use kafka::{
+    KafkaIsolation, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart,
+    hush_illegible_headers,
+};
 pub(crate) use kafka::{refuse_group, refuse_topic};
 pub use nexmark::nexmark_schema;
 pub use position::{Partition, Positions};

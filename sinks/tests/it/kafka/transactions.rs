@@ -121,6 +121,28 @@ async fn positions_are_committed_with_records_or_alone() {
 }
 
 #[tokio::test]
+async fn positions_of_an_older_generation_abort() {
+    for (code, said) in [
+        (
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+            "IllegalGeneration (Broker: Specified group generation id is not valid)",
+        ),
+        (RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, "UnknownMemberId (Broker: Unknown member)"),
+    ] {
+        let cluster = Cluster::new();
+        cluster.topic("in", 1);
+        let transactions = open(&cluster).await;
+        let (positions, group, _consumer) = position(&cluster);
+        cluster.fail(RDKafkaApiKey::TxnOffsetCommit, &[code]);
+        let error = transactions.commit(vec![(positions, group)]).await.unwrap_err();
+        let TransactionError::Aborted { source: KafkaProblem::OtherMember(_) } = &error else { panic!("{error}") };
+        let expected = format!("the transaction is aborted: another member of the group has taken over: {said}");
+        assert_eq!((error.to_string(), error.fault()), (expected, Fault::External));
+        assert!(error.certainly_not_committed());
+    }
+}
+
+#[tokio::test]
 async fn an_abort_is_followed_by_a_new_transaction() {
     let cluster = Cluster::new();
     let transactions = open(&cluster).await;

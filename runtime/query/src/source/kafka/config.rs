@@ -156,7 +156,7 @@ impl KafkaSourceConfig {
             .set("group.id", &self.group)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .set("enable.partition.eof", if self.until_end { "true" } else { "false" })
+            .set("enable.partition.eof", "true")
             .set("isolation.level", self.isolation.name())
             .set("partition.assignment.strategy", "cooperative-sticky")
             // A partition whose kept position is gone begins there, too.

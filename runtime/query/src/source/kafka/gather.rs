@@ -1,6 +1,5 @@
 //! Messages as they gather to a batch.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +11,7 @@ use weir_batch::arrow::array::{
 };
 use weir_batch::format::{BadRecord, FormatError, RecordDecoder};
 
+use super::illegible::legible;
 use crate::source::{Partition, Positions, SourceBatch};
 
 /// A batch is full with this many bytes, whatever its number of records: Arrow's offsets end at 2 GiB, and memory
@@ -77,6 +77,11 @@ impl Gather {
         self.header_counts.push(message.headers().map_or(0, Headers::count));
     }
 
+    /// Takes in that a partition goes on there, behind what is shown to nobody.
+    pub(super) fn pass(&mut self, partition: &Partition, next: i64) {
+        self.positions.set(partition.clone(), next);
+    }
+
     pub(super) fn is_full(&self, records_max: usize) -> bool {
         self.offsets.len() >= records_max || self.bytes >= BYTES_MAX
     }
@@ -132,25 +137,6 @@ impl Gather {
     }
 }
 
-/// A header, or what stands for one whose name is no UTF-8: whoever may write to the topic can send such a name, and the
-/// client panics over it.
-fn legible<'a>(get: impl FnOnce() -> Option<(&'a str, Option<&'a [u8]>)>) -> (&'a str, Option<&'a [u8]>) {
-    catch_unwind(AssertUnwindSafe(get)).ok().flatten().unwrap_or(("\u{fffd}", None))
-}
-
 fn of_row(values: &BinaryArray, row: usize) -> Vec<u8> {
     if values.is_valid(row) { values.value(row).to_vec() } else { Vec::new() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_header_over_which_the_client_panics_is_passed_on_without_its_value() {
-        assert_eq!(legible(|| Some(("name", Some(&b"value"[..])))), ("name", Some(&b"value"[..])));
-        let name = vec![0xff];
-        assert_eq!(legible(|| Some((std::str::from_utf8(&name).unwrap(), None))), ("\u{fffd}", None));
-        assert_eq!(legible(|| None), ("\u{fffd}", None));
-    }
 }

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{Notify, oneshot};
 use weir_batch::arrow::buffer::BooleanBuffer;
 
 use crate::source::{Partition, Positions, Revoking, SourceBatch, SourceError, SourceEvent};
@@ -41,6 +42,8 @@ struct State {
     ends: Positions,
     // The ends that were known first.
     first_ends: Positions,
+    // Partitions that were let go before whoever took their records had answered; what is open is not answered yet.
+    let_go_early: Vec<(Vec<Partition>, oneshot::Receiver<()>)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,8 +120,9 @@ impl HandOver {
         self.arrived.notify_one();
     }
 
-    /// Drops what waits of these partitions, and tells the reading task; `false` where nobody reads any more.
-    pub(super) fn revoke(&self, revoking: Revoking) -> Result<bool, SourceError> {
+    /// Drops what waits of these partitions, and tells the reading task. Where nobody reads any more it is told to
+    /// nobody: what was taken before may still be committed, and there is an answer when that is done, at the close.
+    pub(super) fn revoke(&self, revoking: Revoking) -> Result<(), SourceError> {
         let mut state = self.lock();
         let waiting = std::mem::take(&mut state.ready);
         (state.ready_records, state.ready_bytes) = (0, 0);
@@ -131,13 +135,25 @@ impl HandOver {
         }
         state.assigned.retain(|partition| !revoking.partitions.contains(partition));
         state.ends.forget(&revoking.partitions);
-        if state.reader_gone || state.ended {
-            return Ok(false);
-        }
         state.revoking.push_back(revoking);
         drop(state);
         self.arrived.notify_one();
-        Ok(true)
+        Ok(())
+    }
+
+    /// Notes partitions that are let go though `done` has not been dropped. To be called before they are.
+    pub(super) fn let_go_early(&self, partitions: Vec<Partition>, done: oneshot::Receiver<()>) {
+        self.lock().let_go_early.push((partitions, done));
+    }
+
+    /// Whether one of these is of a partition that was let go, by somebody who has not heard of it yet. It may be
+    /// assigned here once more, in a later generation of the group, which must not vouch for what was read in an
+    /// earlier one.
+    pub(super) fn is_let_go(&self, positions: &Positions) -> bool {
+        let mut state = self.lock();
+        state.let_go_early.retain_mut(|(_, done)| matches!(done.try_recv(), Err(TryRecvError::Empty)));
+        let mut all = state.let_go_early.iter().flat_map(|(partitions, _)| partitions);
+        all.any(|partition| positions.get(partition).is_some())
     }
 
     #[cfg(test)]
@@ -165,11 +181,7 @@ impl HandOver {
     }
 
     pub(super) fn reader_gone(&self) {
-        let mut state = self.lock();
-        state.reader_gone = true;
-        // What hangs on them is let go.
-        state.revoking.clear();
-        drop(state);
+        self.lock().reader_gone = true;
         self.wake();
     }
 
@@ -236,6 +248,11 @@ impl HandOver {
 
     pub(super) fn first_end(&self, partition: &Partition) -> Option<i64> {
         self.lock().first_ends.get(partition)
+    }
+
+    /// The end that is known of a partition.
+    pub(super) fn end_of(&self, partition: &Partition) -> Option<i64> {
+        self.lock().ends.get(partition)
     }
 
     pub(super) fn ends(&self) -> Positions {

@@ -93,6 +93,15 @@ impl Keeper {
         self.membership.consumer().ok_or_else(|| self.config.error(KafkaSourceError::Closed))
     }
 
+    /// Fails where these are of partitions that went to another member, which nobody has been told yet who read them.
+    fn check_kept(&self, consumer: &Consumer, positions: &Positions) -> Result<(), SourceError> {
+        // In this order: partitions that are let go are noted before the consumer says that it has lost none.
+        if consumer.assignment_lost() || self.hand_over.is_let_go(positions) {
+            return Err(self.config.error(KafkaSourceError::Lost(Code::AssignmentLost)));
+        }
+        Ok(())
+    }
+
     fn offsets(&self, positions: &Positions) -> Result<TopicPartitionList, SourceError> {
         let mut list = TopicPartitionList::new();
         for (partition, next) in positions.iter() {
@@ -110,6 +119,7 @@ impl PositionKeeper for Keeper {
             return Ok(());
         }
         let (consumer, offsets) = (self.consumer()?, self.offsets(positions)?);
+        self.check_kept(&consumer, positions)?;
         let committed = tokio::task::spawn_blocking(move || {
             let committed = commit(&consumer, &offsets);
             // A list that lives on would keep the consumer from being dropped.
@@ -123,7 +133,11 @@ impl PositionKeeper for Keeper {
     }
 
     fn of_transaction(&self, positions: &Positions) -> Result<GroupOffsets, SourceError> {
-        let group = self.consumer()?.group_metadata();
+        let consumer = self.consumer()?;
+        // First: it is of the generation that the check then speaks for, or of an earlier one, which the broker refuses.
+        // A member that was expelled has none, and one that has joined again has a new one: either would be taken.
+        let group = consumer.group_metadata();
+        self.check_kept(&consumer, positions)?;
         let group = group.ok_or_else(|| self.config.error(KafkaSourceError::Commit("there is no group".to_owned())))?;
         Ok((self.offsets(positions)?, group))
     }

@@ -18,6 +18,8 @@ pub(super) struct Lane {
     // The next record's offset, once there was one.
     next: Option<i64>,
     at_end: bool,
+    // It came to an end, and since then nobody has asked how far that is.
+    end_unknown: bool,
     // Since when it is empty.
     empty: Option<Instant>,
 }
@@ -44,7 +46,7 @@ impl Lane {
         let mut queue = consumer.split_partition_queue(&partition.origin, partition.number)?;
         let wake = Arc::clone(hand_over);
         queue.set_nonempty_callback(move || wake.wake());
-        Some(Lane { partition: partition.clone(), queue, next: None, at_end: false, empty: None })
+        Some(Lane { partition: partition.clone(), queue, next: None, at_end: false, end_unknown: false, empty: None })
     }
 
     /// Gives at most `max` records to `take`, and stops early where that answers `false`.
@@ -65,17 +67,33 @@ impl Lane {
                     records += 1;
                     self.next = Some(message.offset().saturating_add(1));
                     self.empty = None;
+                    self.end_unknown = false;
                     if !take(&self.partition, &message) {
                         break;
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {
                     self.at_end = true;
+                    self.end_unknown = true;
                 }
                 Some(Err(error)) => return Polled::Error(error),
             }
         }
         Polled::Records(records)
+    }
+
+    /// Whether it stands at an end that lies behind its last record, which has not been said before.
+    pub(super) fn take_end(&mut self, end: Option<i64>) -> bool {
+        let hidden = self.end_unknown && end.is_some_and(|end| self.next.is_none_or(|next| next < end));
+        self.end_unknown &= !hidden;
+        hidden
+    }
+
+    /// Whether that is news: everything before it was read, or is shown to nobody.
+    pub(super) fn pass(&mut self, next: i64) -> bool {
+        let passed = self.next.is_none_or(|known| known < next);
+        self.next = self.next.max(Some(next));
+        passed
     }
 
     /// Whether it was read to an end that it had at the start or later. The client says so when it comes to an end; where

@@ -10,6 +10,7 @@ mod context;
 mod error;
 mod gather;
 mod hand_over;
+mod illegible;
 mod keeper;
 mod lanes;
 mod poller;
@@ -28,6 +29,7 @@ pub use self::config::{KafkaIsolation, KafkaPartitions, KafkaSourceConfig, Kafka
 pub(crate) use self::config::{refuse_group, refuse_topic};
 pub use self::error::KafkaSourceError;
 use self::hand_over::HandOver;
+pub use self::illegible::hush_illegible_headers;
 use self::keeper::{Keeper, Membership};
 use self::poller::Poller;
 use super::{PositionKeeper, Positions, Source, SourceError, SourceEvent};

@@ -111,6 +111,9 @@ impl Poller {
                 }
             }
             if !busy {
+                if !ended {
+                    self.pass_hidden();
+                }
                 self.hand_over.sleep(self.sleep_max());
             }
         }
@@ -128,12 +131,15 @@ impl Poller {
                 tracing::warn!("kafka source: the query did not commit in time what it has to let go");
             }
             let waits = matches!(revoke.done.try_recv(), Err(oneshot::error::TryRecvError::Empty));
-            if waits && !late && !self.hand_over.is_reader_gone() {
+            if waits && !late {
                 return Ok(());
             }
-            let partitions = std::mem::take(&mut revoke.partitions);
-            self.revoke = None;
-            self.let_go(&partitions)?;
+            if let Some(Revoke { partitions, done, .. }) = self.revoke.take() {
+                if waits {
+                    self.hand_over.let_go_early(partitions.clone(), done);
+                }
+                self.let_go(&partitions)?;
+            }
         }
         if let Some((partitions, _)) = self.assign.take_if(|(_, again)| Instant::now() >= *again) {
             self.assign(partitions)?;
@@ -187,9 +193,10 @@ impl Poller {
             return self.let_go(&partitions);
         }
         let (sender, done) = oneshot::channel();
-        let told = self.hand_over.revoke(Revoking { partitions: partitions.clone(), lost, done: sender })?;
-        if lost || !told {
-            // There is nothing to be kept of them any more, or nobody to keep it.
+        self.hand_over.revoke(Revoking { partitions: partitions.clone(), lost, done: sender })?;
+        if lost {
+            // There is nothing to be kept of them any more.
+            self.hand_over.let_go_early(partitions.clone(), done);
             return self.let_go(&partitions);
         }
         self.revoke = Some(Revoke { partitions, done, deadline: Instant::now() + self.config.revoke_wait_max() });
@@ -236,6 +243,35 @@ impl Poller {
         }
         self.flush(false)?;
         Ok(busy)
+    }
+
+    /// Moves positions behind what no reader sees, at the end of a partition: the marks of transactions, and records of
+    /// aborted ones. Else the end would stay out of reach, and the lag above nothing.
+    fn pass_hidden(&mut self) {
+        let hand_over = &self.hand_over;
+        let behind: Vec<_> = self
+            .lanes
+            .iter_mut()
+            .filter_map(|lane| lane.take_end(hand_over.end_of(&lane.partition)).then_some(lane))
+            .collect();
+        if behind.is_empty() {
+            return;
+        }
+        // Only the client knows what it has passed over. It is asked seldom: when an end that a broker told is not reached.
+        let positions = match self.consumer.position() {
+            Ok(positions) => positions,
+            Err(error) => return self.consumer.context().log_passing(&error, "positions are not known"),
+        };
+        for lane in behind {
+            let origin = Arc::clone(&lane.partition.origin);
+            let position = positions.find_partition(&origin, lane.partition.number).map(|found| found.offset());
+            if let Some(Offset::Offset(next)) = position
+                && lane.pass(next)
+            {
+                let gather = self.gathers.entry(Arc::clone(&origin)).or_insert_with(|| Gather::new(&origin));
+                gather.pass(&lane.partition, next);
+            }
+        }
     }
 
     fn has_room(&self) -> bool {

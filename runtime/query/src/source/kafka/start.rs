@@ -48,6 +48,8 @@ pub(super) fn with_offsets(
     if timed.count() > 0 {
         let timed = consumer.offsets_for_times(timed, ASK_WAIT_MAX)?;
         for element in timed.elements() {
+            // Without an answer the time itself would stand there as an offset.
+            element.error()?;
             list.add_partition_offset(element.topic(), element.partition(), element.offset())?;
         }
     }

@@ -1,5 +1,9 @@
 //! Members of a group.
 
+use std::time::Instant;
+
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
 use super::*;
 use crate::source::{Partition, Positions};
 
@@ -66,4 +70,88 @@ async fn a_member_reads_to_the_end() {
     }
     let mut source = open(&KafkaSourceConfig { partitions: KafkaPartitions::Group, ..config(&cluster) });
     assert_eq!(all(&mut source).await.iter().map(|batch| ids(batch).len()).sum::<usize>(), 30);
+}
+
+/// Reads as many records, and says how far that is.
+async fn read(source: &mut KafkaSource, records: usize) -> Positions {
+    let (mut read, mut positions) = (0, Positions::default());
+    while read < records {
+        let batch = batch(source).await.unwrap();
+        read += ids(&batch).len();
+        positions.advance(&batch.positions);
+    }
+    positions
+}
+
+async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(30), "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// As when a process was stopped for longer than its session lasts: the coordinator knows the member no more.
+#[tokio::test]
+async fn what_was_read_before_a_loss_is_vouched_for_by_no_later_generation() {
+    let cluster = cluster(2);
+    let writer = Writer::new(&cluster);
+    writer.ids("in", 0, 0..50);
+    writer.ids("in", 1, 50..100);
+    let mut source = member(&cluster);
+    let keeper = source.keeper().unwrap();
+    let positions = read(&mut source, 100).await;
+    drop(keeper.of_transaction(&positions).unwrap());
+
+    cluster.request_errors(RDKafkaApiKey::Heartbeat, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID]);
+    soon("the loss is known", || keeper.of_transaction(&positions).is_err()).await;
+    // The member has joined again, and has what it had before. Nobody has heard of that yet.
+    soon("the partitions are assigned again", || source.hand_over.assigned().len() == 2).await;
+    let error = keeper.of_transaction(&positions).err().unwrap();
+    assert!(error.is_lost(), "{error}");
+    assert_eq!(
+        error.to_string().rsplit_once(": the positions").unwrap().1,
+        " are another member's to keep: AssignmentLost (Local: Group partition assignment lost)"
+    );
+    assert!(keeper.commit(&positions).await.unwrap_err().is_lost());
+
+    let SourceEvent::Revoking(revoking) = next(&mut source).await.unwrap().unwrap() else { panic!("a batch") };
+    assert!(revoking.lost && revoking.partitions.len() == 2, "{revoking:?}");
+    assert!(keeper.of_transaction(&positions).is_err(), "heard of, and not dealt with");
+    drop(revoking);
+    // From where the group's positions are: nothing was committed.
+    let mut batches = Vec::new();
+    while batches.iter().map(|batch| ids(batch).len()).sum::<usize>() < 100 {
+        batches.push(batch(&mut source).await.unwrap());
+    }
+    assert_eq!(sorted_ids(&batches), (0..100).collect::<Vec<_>>());
+    keeper.commit(&positions).await.unwrap();
+    drop((source, keeper));
+}
+
+#[tokio::test]
+async fn what_a_reader_took_before_it_stopped_is_committed_before_another_member_goes_on() {
+    let cluster = cluster(2);
+    let writer = Writer::new(&cluster);
+    writer.ids("in", 0, 0..50);
+    writer.ids("in", 1, 50..100);
+    let mut first = member(&cluster);
+    let keeper = first.keeper().unwrap();
+    let positions = read(&mut first, 100).await;
+    let hand_over = Arc::clone(&first.hand_over);
+    // A query that stops reads no more, and commits what it has. Meanwhile another member comes.
+    drop(first);
+    let mut second = member(&cluster);
+    let of_second = tokio::spawn(async move { (batch(&mut second).await.unwrap(), second) });
+    soon("a partition is asked for", || hand_over.assigned().len() == 1).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!of_second.is_finished());
+    keeper.commit(&positions).await.unwrap();
+    drop(keeper);
+    for partition in 0..2 {
+        writer.ids("in", partition, 200..203);
+    }
+    let (batch_of_second, second) = of_second.await.unwrap();
+    assert_eq!(ids(&batch_of_second)[0], 200, "not what the first had read");
+    drop(second);
 }

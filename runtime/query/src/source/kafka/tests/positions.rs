@@ -1,6 +1,8 @@
 //! Where reading begins, and how far it is kept.
 
-use super::super::KafkaStart;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use super::super::{KafkaSourceError, KafkaStart};
 use super::*;
 use crate::source::{Partition, Positions};
 
@@ -77,4 +79,36 @@ async fn the_latest_start_passes_over_what_is_there() {
 async fn an_empty_topic_ends_at_once() {
     let cluster = cluster(4);
     assert_eq!(all(&mut open(&config(&cluster))).await.len(), 0);
+}
+
+/// The mock has no record for any time, and then a partition begins at its end.
+#[tokio::test]
+async fn a_broker_that_does_not_answer_for_a_time_is_asked_again() {
+    let cluster = cluster(2);
+    let writer = Writer::new(&cluster);
+    writer.ids("in", 0, 0..5);
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR; 4];
+    cluster.request_errors(RDKafkaApiKey::ListOffsets, &errors);
+    let config = KafkaSourceConfig { start: KafkaStart::Timestamp(1), until_end: false, ..config(&cluster) };
+    let mut source = open(&config);
+    let keeper = source.keeper().unwrap();
+    let waiting = tokio::time::timeout(Duration::from_secs(3), source.next()).await;
+    assert!(waiting.is_err(), "{waiting:?}");
+    writer.ids("in", 0, 5..7);
+    assert_eq!(ids(&batch(&mut source).await.unwrap()), [5, 6]);
+    // What was committed is not asked for a time.
+    keeper.commit(&position(0, 2)).await.unwrap();
+    drop((source, keeper));
+    let mut source = open(&config);
+    assert_eq!(ids(&batch(&mut source).await.unwrap()), [2, 3, 4, 5, 6]);
+}
+
+#[tokio::test]
+async fn a_time_that_may_not_be_asked_for_is_an_error() {
+    let cluster = cluster(1);
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 20];
+    cluster.request_errors(RDKafkaApiKey::ListOffsets, &errors);
+    let mut source = open(&KafkaSourceConfig { start: KafkaStart::Timestamp(1), ..config(&cluster) });
+    let error = next(&mut source).await.unwrap_err();
+    let SourceError::Kafka { source: KafkaSourceError::NotAuthorised(_), .. } = &error else { panic!("{error}") };
 }

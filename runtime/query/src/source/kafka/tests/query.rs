@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use expect_test::expect;
 use weir_batch::format::RecordFormat;
 use weir_sandbox::{Engine, EngineConfig};
 
@@ -61,4 +62,20 @@ topic = "dead"
 
     // A second run finds nothing to do.
     assert_eq!(run().await.progress.sources[0].records, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_does_not_decode_is_named_by_its_place() {
+    let cluster = cluster(2);
+    let writer = Writer::new(&cluster);
+    writer.ids("in", 0, 0..4);
+    writer.ids("in", 1, 4..7);
+    writer.value("in", 1, Some(b"{\"id\":\"x\"}"));
+    writer.flush();
+    let text = "name = \"q\"\n[sources.ids]\nkind = \"kafka\"\nbrokers = \"BROKERS\"\ntopic = \"in\"\n\
+                partitions = \"all\"\nuntil = \"end\"\nschema = { id = \"i64\" }\n[sinks.out]\nkind = \"count\"\n";
+    let plan = Plan::parse(&text.replace("BROKERS", &cluster.bootstrap_servers()), Path::new(".")).unwrap();
+    let engine = Engine::new(&EngineConfig::default()).unwrap();
+    let error = Query::build(plan, &engine).await.unwrap().run().await.unwrap_err();
+    expect![[r#"sources.ids: in [1]: the record at offset 3 does not decode: field `id`: `x` is not an i64; `on_error = "skip"` or "dead_letter" would go on"#]].assert_eq(&error.cause.to_string());
 }
