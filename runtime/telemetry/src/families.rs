@@ -47,6 +47,14 @@ pub(crate) type About<'a> = (&'a str, &'a str);
 /// Explanations are cut after this many characters.
 const HELP_CHARS_MAX: usize = 300;
 
+/// What is said of a family, cut, and with a mark for each control character but the line's end, which is escaped.
+/// Prometheus takes a NUL in a comment for the end of the text: with one in its unit, a guest would hide all that
+/// comes after it, and that is the runtime's own.
+fn said(text: &str) -> String {
+    let shown = |character: char| if character.is_control() && character != '\n' { '\u{fffd}' } else { character };
+    text.chars().take(HELP_CHARS_MAX).map(shown).collect()
+}
+
 impl Text {
     fn agree(&mut self, with: String) {
         if *self != Text::Said(with) {
@@ -58,7 +66,7 @@ impl Text {
 impl Families {
     /// The family of this name, which has one kind wherever it is asked for.
     fn family(&mut self, name: &str, kind: Kind, (help, unit): About<'_>) -> &mut Family {
-        let [help, unit] = [help, unit].map(|text| text.chars().take(HELP_CHARS_MAX).collect::<String>());
+        let [help, unit] = [help, unit].map(said);
         match self.0.entry(name.to_owned()) {
             Entry::Vacant(entry) => {
                 let (help, unit) = (Text::Said(help), Text::Said(unit));
@@ -238,6 +246,26 @@ mod tests {
                 h_count{q="a\\b\n\"c\" é"} 7
             "#]],
         );
+    }
+
+    #[test]
+    fn what_is_said_of_a_family_cannot_end_the_text_nor_begin_a_line() {
+        check(
+            |families| {
+                families.add(Kind::Gauge, "a", ("x\0\n# EOF\r\n", "s\0\u{85}\t"), &[], Value::Whole(1));
+                families.add(Kind::Gauge, "b", ("", "\0"), &[], Value::Whole(1));
+            },
+            expect![[r#"
+                # HELP a x�\n# EOF�\n
+                # TYPE a gauge
+                # UNIT a s���
+                a 1
+                # TYPE b gauge
+                # UNIT b �
+                b 1
+            "#]],
+        );
+        assert_eq!(said(&"é".repeat(400)).chars().count(), HELP_CHARS_MAX);
     }
 
     #[test]

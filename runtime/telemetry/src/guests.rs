@@ -33,7 +33,8 @@ fn add_stage(families: &mut Families, of: (&str, &str), metrics: &[CommittedMetr
     let mut left_out = 0;
     for metric in metrics {
         let name = format!("weir_guest_{}", exported(metric, metrics));
-        let about = (metric.help.as_str(), metric.unit.as_str());
+        let help = if metric.help.is_empty() { "Of a guest, which does not say what it is." } else { &metric.help };
+        let about = (help, metric.unit.as_str());
         let names: Vec<Cow<'_, str>> = metric.labels.iter().map(|label| exported_label(label)).collect();
         for series in &metric.series {
             let mut labels = vec![("tenant", of.0), ("query", of.1), ("stage", &*metric.stage)];
