@@ -2,7 +2,7 @@
 
 use weir_query::{
     Details, Durations, PartitionProgress, Progress, QueryHandle, SinkDetails, SinkProgress, SourceProgress,
-    StageDetails, StageProgress, State,
+    StageDetails, StageProgress, State, TraceCounts,
 };
 
 use crate::families::{Families, Kind, Value};
@@ -45,6 +45,12 @@ const QUERY: [Number<Progress>; 4] = [
         |query| Whole(query.restarts),
     ),
 ];
+
+const TRACES: [Number<TraceCounts>; 1] = [number(
+    "weir_query_malformed_traceparents_total",
+    "Headers called traceparent that are no trace context, in the batches that were looked at.",
+    |traces| Whole(traces.malformed),
+)];
 
 const SOURCE: [Number<SourceProgress>; 5] = [
     number("weir_source_records_total", "Records read, those that did not decode among them.", |source| {
@@ -146,6 +152,14 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
         let about = ("Batches written to, in place or after their frame was copied.", "");
         let labels = [tenant, query, ("cost", cost)];
         families.add(Kind::Counter, "weir_query_copy_on_write_total", about, &labels, Whole(count));
+    }
+    if let Some(traces) = &details.traces {
+        for (sampled, count) in [("true", traces.sampled), ("false", traces.unsampled)] {
+            let about = ("Batches of a traced query, by whether they have a span.", "");
+            let labels = [tenant, query, ("sampled", sampled)];
+            families.add(Kind::Counter, "weir_query_traced_batches_total", about, &labels, Whole(count));
+        }
+        add(families, &TRACES, traces, &of);
     }
     for source in &progress.sources {
         add(families, &SOURCE, source, &[tenant, query, ("source", &source.name)]);
