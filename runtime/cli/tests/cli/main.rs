@@ -14,5 +14,7 @@ mod flights;
 mod lifecycle;
 mod metrics;
 mod new_crate;
+mod promlint;
 mod redteam;
+mod served;
 mod tenants;

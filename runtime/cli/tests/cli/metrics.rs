@@ -1,10 +1,9 @@
 //! `weir run --metrics-listen`, scraped over TCP while queries work, and `weir top`.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use weir_tests::{guest_path, wait_for};
@@ -13,65 +12,7 @@ use crate::common::{run, said};
 use crate::control::{LONG, weir_in};
 use crate::exposition::Exposition;
 use crate::lifecycle::send;
-
-/// A process that serves metrics. Killed when it is dropped.
-struct Served {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Served {
-    /// Starts these queries, and waits until the endpoint is there.
-    fn start(folder: &Path, args: &[&str]) -> Served {
-        let mut command = weir_in(folder, &[&["run", "--metrics-listen", "127.0.0.1:0"], args].concat());
-        let command = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the command");
-        let mut stderr = BufReader::new(child.stderr.take().expect("standard error"));
-        let mut line = String::new();
-        stderr.read_line(&mut line).expect("a line");
-        let url = line.trim().strip_prefix("metrics at http://").and_then(|url| url.strip_suffix("/metrics"));
-        let address = url.unwrap_or_else(|| panic!("no endpoint: {line}")).parse().expect("an address");
-        // What it says from here on has to go somewhere.
-        std::thread::spawn(move || drop(std::io::copy(&mut stderr, &mut std::io::sink())));
-        Served { child, address }
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).expect("a connection");
-        stream.set_read_timeout(Some(LONG)).expect("a time-out");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address).expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
-        assert_eq!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), path == "/metrics");
-        body.to_owned()
-    }
-
-    fn scrape(&self) -> Exposition {
-        let text = self.get("/metrics");
-        let read = Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        promtool(&text);
-        read
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// What Prometheus' own tool finds wrong, where it is installed. It also lints, so that only what it cannot read counts.
-fn promtool(text: &str) {
-    let tool = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let Ok(mut tool) = tool else { return };
-    tool.stdin.take().expect("standard input").write_all(text.as_bytes()).expect("the text");
-    let told = tool.wait_with_output().expect("promtool");
-    // 3 says that a name is not as they would have it.
-    assert!([Some(0), Some(3)].contains(&told.status.code()), "{}", String::from_utf8_lossy(&told.stderr));
-}
+use crate::served::Served;
 
 /// Writes `<name>.toml`: JSON lines of `path` through a function that counts texts, with room for so many series.
 fn texts(folder: &Path, name: &str, tenant: &str, path: &str, series_max: usize) {
@@ -141,8 +82,7 @@ fn two_tenants_with_the_same_metrics_are_told_apart_whatever_they_record() {
     assert_eq!(served.get("/healthz"), "ok\n");
     let first = [("tenant", "acme"), ("query", "first")];
     let second = [("tenant", "beta"), ("query", "second")];
-    let stdin = served.child.stdin.as_mut().expect("standard input");
-    stdin.write_all(lines.as_bytes()).and_then(|()| stdin.flush()).expect("records");
+    served.feed(&lines);
     // One has ended and is still told of; the other waits for more.
     let read = wait_for("both to commit", LONG, || {
         let read = served.scrape();
@@ -240,8 +180,7 @@ fn top_shows_the_same_by_the_endpoint_and_by_the_control_socket() {
     texts(folder.path(), "q", "acme", "/dev/stdin", 2);
     let mut served = Served::start(folder.path(), &["q.toml"]);
     let lines = "{\"i8\":1}\n".repeat(1234);
-    let stdin = served.child.stdin.as_mut().expect("standard input");
-    stdin.write_all(lines.as_bytes()).and_then(|()| stdin.flush()).expect("records");
+    served.feed(&lines);
     let of = [("tenant", "acme"), ("query", "q")];
     wait_for("the commit", LONG, || {
         (served.scrape().value("weir_query_committed_records_total", &of) == Some(1234.0)).then_some(())
