@@ -11,6 +11,7 @@ mod errors;
 mod examples;
 mod exposition;
 mod flights;
+mod hostile_metrics;
 mod lifecycle;
 mod metrics;
 mod new_crate;
