@@ -6,6 +6,7 @@ mod common;
 mod control;
 mod control_socket;
 mod crash;
+mod dashboard;
 mod dead_letters;
 mod errors;
 mod examples;

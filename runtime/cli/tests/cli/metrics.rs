@@ -156,6 +156,35 @@ fn it_answers_while_guests_hold_every_core_and_counters_never_fall() {
 }
 
 #[test]
+fn nearly_every_batch_is_written_to_in_place_and_the_counter_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = guest_path("seed").expect("the seed guest");
+    let text = format!(
+        "name = \"passed\"\n[sources.seed]\nkind = \"generator\"\nbatches = 300\n\
+         [[stages]]\nname = \"pass\"\nmodule = {module:?}\nfunction = \"pass\"\n[sinks.out]\nkind = \"count\"\n"
+    );
+    fs::write(folder.path().join("passed.toml"), text).expect("the query file");
+    // It keeps the endpoint there, and is not written to.
+    texts(folder.path(), "silent", "acme", "/dev/stdin", 2);
+    // Nobody listens there; what batches are written to is the context that receivers would know them by.
+    let traced = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")];
+    let served = Served::start_with(folder.path(), &["passed.toml", "silent.toml"], &traced, Stdio::null());
+    let passed = [("query", "passed")];
+    let read = wait_for("all batches", LONG, || {
+        let read = served.scrape();
+        (read.value("weir_query_committed_records_total", &passed) == Some(300_000.0)).then_some(read)
+    });
+    let written = |query, cost| {
+        read.value("weir_query_copy_on_write_total", &[("query", query), ("cost", cost)]).expect("a sample")
+    };
+    let (free, copied) = (written("passed", "free"), written("passed", "copied"));
+    assert_eq!(free + copied, 300.0);
+    assert!(free > 0.95 * 300.0, "{free} free, {copied} copied");
+    assert_eq!((written("silent", "free"), written("silent", "copied")), (0.0, 0.0));
+    assert_eq!(read.value("weir_query_traced_batches_total", &[passed[0], ("sampled", "true")]), Some(300.0));
+}
+
+#[test]
 fn an_address_that_cannot_be_had_is_an_error_before_anything_runs() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("texts.jsonl"), "{\"i8\":1}\n").expect("the input");
