@@ -1,6 +1,7 @@
 //! `weir run --metrics-listen`, scraped over TCP while queries work, and `weir top`.
 
 use std::fs;
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
@@ -236,7 +237,7 @@ fn top_shows_the_same_by_the_endpoint_and_by_the_control_socket() {
     let by_socket = tell(&["top", "--once"]);
     expected.assert_eq(&steady(by_socket, &format!("pid {}", served.child.id())));
     let json: serde_json::Value = serde_json::from_str(&tell(&["--json", "top", "--once"])).expect("JSON");
-    assert_eq!((&json["query"], &json["parts"][1]["records_in"]), (&"q".into(), &1234.0.into()));
+    assert_eq!((&json["query"], &json["parts"][1]["records_in"]), (&"q".into(), &1234.into()));
     // Neither a terminal to draw on nor an endpoint: each is said.
     let told = said(weir_in(folder.path(), &["top"]).stdin(Stdio::null()).output().expect("weir"));
     assert_eq!(told.code, Some(2), "{}", told.err);
@@ -245,4 +246,34 @@ fn top_shows_the_same_by_the_endpoint_and_by_the_control_socket() {
     let told = said(weir_in(folder.path(), &["top", "--once", "--endpoint", &url]).output().expect("weir"));
     assert_eq!((told.code, told.err.contains("error: 127.0.0.1:")), (Some(1), true), "{}", told.err);
     assert_eq!(tell(&["top", "--once"]), "no query is running\n");
+}
+
+#[test]
+fn top_draws_on_a_narrow_terminal_and_is_left_while_an_endpoint_hangs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    texts(folder.path(), "q", "acme", "/dev/stdin", 2);
+    let mut served = Served::start(folder.path(), &["q.toml"]);
+    served.feed(&"{\"i8\":1}\n".repeat(1234));
+    // It takes connections, and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = silent.local_addr().expect("an address");
+    let weir = env!("CARGO_BIN_EXE_weir");
+    for (endpoint, drawn) in [(served.address, "acme/q"), (silent, "no answer yet")] {
+        let mut command = std::process::Command::new("script");
+        let top = format!("stty cols 40 rows 12; exec {weir} top --endpoint http://{endpoint}");
+        let command = command.args(["-q", "-e", "-f", "-c", &top, "screen"]).current_dir(folder.path());
+        // A test is not on a terminal itself, and may say that there is none.
+        let command = command.env("TERM", "xterm").stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut script = command.spawn().expect("script, of util-linux");
+        wait_for("a frame", LONG, || {
+            let drawn_so_far = fs::read(folder.path().join("screen")).unwrap_or_default();
+            String::from_utf8_lossy(&drawn_so_far).contains(drawn).then_some(())
+        });
+        let asked = Instant::now();
+        script.stdin.take().expect("standard input").write_all(b"q").expect("a key");
+        let status = wait_for("its end", LONG, || script.try_wait().expect("a child"));
+        assert!(status.success(), "{status}");
+        // An endpoint has five seconds to answer.
+        assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+    }
 }
