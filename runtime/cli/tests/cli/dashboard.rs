@@ -267,6 +267,9 @@ fn every_expression_of_the_dashboard_is_of_a_real_scrape_and_every_family_is_on_
     let shown: BTreeSet<String> = shown.into_iter().filter(|name| !name.starts_with("weir_guest_")).collect();
     assert_eq!(shown.intersection(&left_out).collect::<Vec<_>>(), Vec::<&String>::new(), "left out, and shown");
     assert_eq!(&shown | &left_out, own);
+    let docs = fs::read_to_string(root().join("docs/metrics.md")).expect("the page");
+    let said: BTreeSet<String> = docs.split('`').filter(|word| own.contains(*word)).map(str::to_owned).collect();
+    assert_eq!(said, own, "families that docs/metrics.md does not tell of");
 }
 
 #[test]

@@ -79,10 +79,13 @@ fn two_tenants_with_the_same_metrics_are_told_apart_whatever_they_record() {
     fs::write(folder.path().join("texts.jsonl"), &lines).expect("the input");
     texts(folder.path(), "first", "acme", "/dev/stdin", 100);
     texts(folder.path(), "second", "beta", "texts.jsonl", 2);
+    // Of one name, too.
+    let text = fs::read_to_string(folder.path().join("second.toml")).expect("the query file");
+    fs::write(folder.path().join("second.toml"), text.replace("\"second\"", "\"first\"")).expect("the query file");
     let mut served = Served::start(folder.path(), &["first.toml", "second.toml"]);
     assert_eq!(served.get("/healthz"), "ok\n");
     let first = [("tenant", "acme"), ("query", "first")];
-    let second = [("tenant", "beta"), ("query", "second")];
+    let second = [("tenant", "beta"), ("query", "first")];
     served.feed(&lines);
     // One has ended and is still told of; the other waits for more.
     let read = wait_for("both to commit", LONG, || {
