@@ -89,7 +89,7 @@ impl<'a> About<'a> {
 
     /// With a unit and an explanation that somebody else chose, cut.
     pub(crate) fn told(name: &'a str, unit: &str, help: &'a str) -> About<'a> {
-        About { name, help, unit: Unit::Word(cut(unit)) }
+        About { name, help, unit: Unit::Word(said(unit)) }
     }
 
     /// The name that Prometheus knows it by, as the standard translation has it: underscores for dots, the unit behind
@@ -133,14 +133,18 @@ impl<T: PartialEq> Agreed<T> {
     }
 }
 
-fn cut(text: &str) -> String {
-    text.chars().take(HELP_CHARS_MAX).collect()
+/// What is said of a family, cut, and with a mark for each control character but the line's end, which is escaped.
+/// Prometheus takes a NUL in a comment for the end of the text: with one in its unit, a guest would hide all that
+/// comes after it, and that is the runtime's own.
+fn said(text: &str) -> String {
+    let shown = |character: char| if character.is_control() && character != '\n' { '\u{fffd}' } else { character };
+    text.chars().take(HELP_CHARS_MAX).map(shown).collect()
 }
 
 impl Families {
     /// The family of this name, which has one kind wherever it is asked for.
     fn family(&mut self, kind: Kind, about: About<'_>) -> &mut Family {
-        let (prometheus, help) = (about.prometheus_name(kind), cut(about.help));
+        let (prometheus, help) = (about.prometheus_name(kind), said(about.help));
         match self.0.entry(prometheus) {
             Entry::Vacant(entry) => {
                 let (name, help, unit) = (about.name.to_owned(), Agreed::Said(help), Agreed::Said(about.unit));

@@ -35,7 +35,8 @@ fn add_stage(families: &mut Families, of: (&str, &str), metrics: &[CommittedMetr
     for metric in metrics {
         // With its kind in the name also where Prometheus would add it: a counter and a histogram stay two.
         let name = format!("weir.guest.{}", exported(metric, metrics));
-        let about = About::told(&name, &metric.unit, &metric.help);
+        let help = if metric.help.is_empty() { "Of a guest, which does not say what it is." } else { &metric.help };
+        let about = About::told(&name, &metric.unit, help);
         let names: Vec<Cow<'_, str>> = metric.labels.iter().map(|label| exported_label(label)).collect();
         for series in &metric.series {
             let mut labels = vec![("tenant", of.0), ("query", of.1), ("stage", &*metric.stage)];

@@ -42,6 +42,9 @@
 //! those of the last commit. What was beyond the limit of series is in the one with `overflow="true"`, and
 //! `weir_stage_metric_overflow_values_total` says how many values that took in this run.
 //!
+//! What a function says of a metric, its unit and help, has no control characters here: a NUL there would end the text for
+//! Prometheus. Where two functions share a family and say different things of it, neither is told.
+//!
 //! A stage's series with labels take at most [`GUEST_BYTES_MAX`] of the text, so that nobody's metrics keep others from
 //! being read. `weir_stage_metric_series_left_out` says how many series that left out.
 

@@ -2,7 +2,7 @@
 
 use weir_query::{
     Details, Durations, PartitionProgress, Progress, QueryHandle, SinkDetails, SinkProgress, SourceProgress,
-    StageDetails, StageProgress, State,
+    StageDetails, StageProgress, State, TraceCounts,
 };
 
 use crate::families::{About, Families, Kind, Value};
@@ -56,6 +56,13 @@ const QUERY: [Number<Progress>; 4] = [
         |query| Whole(query.restarts),
     ),
 ];
+
+const TRACES: [Number<TraceCounts>; 1] = [counter(
+    "weir.query.malformed_traceparents",
+    "{header}",
+    "Headers called traceparent that are no trace context, in the batches that were looked at.",
+    |traces| Whole(traces.malformed),
+)];
 
 const SOURCE: [Number<SourceProgress>; 5] = [
     counter("weir.source.records", "{record}", "Records read, those that did not decode among them.", |source| {
@@ -180,6 +187,15 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
         let about = About::new("weir.query.copy_on_write", "{batch}", help);
         let labels = [tenant, query, ("cost", cost)];
         families.add(Kind::Counter, about, &labels, Whole(count));
+    }
+    if let Some(traces) = &details.traces {
+        for (sampled, count) in [("true", traces.sampled), ("false", traces.unsampled)] {
+            let help = "Batches of a traced query, by whether they have a span.";
+            let about = About::new("weir.query.traced_batches", "{batch}", help);
+            let labels = [tenant, query, ("sampled", sampled)];
+            families.add(Kind::Counter, about, &labels, Whole(count));
+        }
+        add(families, &TRACES, traces, &of);
     }
     for source in &progress.sources {
         add(families, &SOURCE, source, &[tenant, query, ("source", &source.name)]);

@@ -167,6 +167,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_a_family_cannot_end_the_text_nor_begin_a_line() {
+        check(
+            |families| {
+                let about = About::told("a", "s\0\u{85}\t", "x\0\n# EOF\r\n");
+                families.add(Kind::Gauge, about, &[], Value::Whole(1));
+                families.add(Kind::Gauge, About::told("b", "\0", ""), &[], Value::Whole(1));
+                families.add(Kind::Gauge, About::new("c", "", &"#".repeat(60)), &[], Value::Whole(1));
+            },
+            expect![[r#"
+                # HELP a x�\n# EOF�\n
+                # TYPE a gauge
+                # UNIT a s���
+                a 1
+                # TYPE b gauge
+                # UNIT b �
+                b 1
+                # HELP c ############################################################
+                # TYPE c gauge
+                c 1
+            "#]],
+        );
+    }
+
+    #[test]
     fn numbers_that_are_none_are_written_as_the_format_has_them() {
         let reals = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, 1e-300, -0.0, 123_456.0];
         let written = reals.map(|real| Value::Real(real).to_string());

@@ -40,6 +40,10 @@ impl Exposition {
         // Not `lines`, which takes a carriage return for part of an end.
         for line in text[..text.len() - 1].split('\n') {
             let wrong = |why: &str| Err(format!("{why}: {line}"));
+            // Prometheus ends its reading there, without an error.
+            if line.starts_with('#') && line.chars().any(char::is_control) {
+                return wrong("a control character in a comment");
+            }
             let mut enter = |name: &str| {
                 if family != name {
                     closed.insert(std::mem::replace(&mut family, name.to_owned()));
@@ -51,10 +55,14 @@ impl Exposition {
                 let (word, name) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
                 let rest = words.next().unwrap_or_default();
                 let again = match word {
+                    "HELP" if !is_help(rest) => return wrong("no help"),
                     "HELP" => !helped.insert(name.to_owned()) || read.types.contains_key(name),
                     "TYPE" => {
                         if !["counter", "gauge", "histogram"].contains(&rest) {
                             return wrong("no such type");
+                        }
+                        if !helped.contains(name) {
+                            return wrong("no help");
                         }
                         read.types.insert(name.to_owned(), rest.to_owned()).is_some()
                     }
@@ -127,6 +135,17 @@ impl Exposition {
     }
 }
 
+/// Something, with every backslash the beginning of an escape.
+fn is_help(text: &str) -> bool {
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character == '\\' && !matches!(characters.next(), Some('\\' | 'n')) {
+            return false;
+        }
+    }
+    !text.is_empty()
+}
+
 fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
@@ -182,7 +201,7 @@ fn sample(line: &str) -> Option<Sample> {
 
 #[test]
 fn the_reader_refuses_what_breaks_a_rule() {
-    let good = "# HELP a_total h\n# TYPE a_total counter\na_total{x=\"\\\\\\n\\\"\"} 1\n# TYPE h histogram\n\
+    let good = "# HELP a_total h\n# TYPE a_total counter\na_total{x=\"\\\\\\n\\\"\"} 1\n# HELP h \\\\ \\n\n# TYPE h histogram\n\
                 h_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n";
     let read = Exposition::parse(good).expect("a text that keeps every rule");
     assert_eq!(read.value("a_total", &[("x", "\\\n\"")]), Some(1.0));
@@ -192,7 +211,12 @@ fn the_reader_refuses_what_breaks_a_rule() {
         ("# TYPE h histogram\n", "# TYPE a_total counter\n"),
         ("# HELP a_total h\n# TYPE a_total counter\n", "# TYPE a_total counter\n# HELP a_total h\n"),
         ("\\\"", "\""),
-        ("\\n", "\\t"),
+        ("\\n\\\"", "\\t\\\""),
+        ("\\\\ \\n", "\\t"),
+        ("# HELP h \\\\ \\n\n", ""),
+        ("# HELP h \\\\ \\n\n", "# HELP h \n"),
+        ("# HELP h ", "# HELP h \0"),
+        ("# HELP h ", "# UNIT h \0\n# HELP h "),
         ("h_count 2", "h_count 3"),
         ("{le=\"1\"} 1", "{le=\"1\"} 3"),
         ("{le=\"1\"} 1", "{le=\"+Inf\"} 1"),

@@ -1,10 +1,10 @@
 //! `weir run --metrics-listen`, scraped over TCP while queries work, and `weir top`.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use weir_tests::{guest_path, wait_for};
@@ -13,65 +13,7 @@ use crate::common::{run, said};
 use crate::control::{LONG, weir_in};
 use crate::exposition::Exposition;
 use crate::lifecycle::send;
-
-/// A process that serves metrics. Killed when it is dropped.
-struct Served {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Served {
-    /// Starts these queries, and waits until the endpoint is there.
-    fn start(folder: &Path, args: &[&str]) -> Served {
-        let mut command = weir_in(folder, &[&["run", "--metrics-listen", "127.0.0.1:0"], args].concat());
-        let command = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the command");
-        let mut stderr = BufReader::new(child.stderr.take().expect("standard error"));
-        let mut line = String::new();
-        stderr.read_line(&mut line).expect("a line");
-        let url = line.trim().strip_prefix("metrics at http://").and_then(|url| url.strip_suffix("/metrics"));
-        let address = url.unwrap_or_else(|| panic!("no endpoint: {line}")).parse().expect("an address");
-        // What it says from here on has to go somewhere.
-        std::thread::spawn(move || drop(std::io::copy(&mut stderr, &mut std::io::sink())));
-        Served { child, address }
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).expect("a connection");
-        stream.set_read_timeout(Some(LONG)).expect("a time-out");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address).expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
-        assert_eq!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), path == "/metrics");
-        body.to_owned()
-    }
-
-    fn scrape(&self) -> Exposition {
-        let text = self.get("/metrics");
-        let read = Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        promtool(&text);
-        read
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// What Prometheus' own tool finds wrong, where it is installed. It also lints, so that only what it cannot read counts.
-fn promtool(text: &str) {
-    let tool = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let Ok(mut tool) = tool else { return };
-    tool.stdin.take().expect("standard input").write_all(text.as_bytes()).expect("the text");
-    let told = tool.wait_with_output().expect("promtool");
-    // 3 says that a name is not as they would have it.
-    assert!([Some(0), Some(3)].contains(&told.status.code()), "{}", String::from_utf8_lossy(&told.stderr));
-}
+use crate::served::Served;
 
 /// Writes `<name>.toml`: JSON lines of `path` through a function that counts texts, with room for so many series.
 fn texts(folder: &Path, name: &str, tenant: &str, path: &str, series_max: usize) {
@@ -137,12 +79,14 @@ fn two_tenants_with_the_same_metrics_are_told_apart_whatever_they_record() {
     fs::write(folder.path().join("texts.jsonl"), &lines).expect("the input");
     texts(folder.path(), "first", "acme", "/dev/stdin", 100);
     texts(folder.path(), "second", "beta", "texts.jsonl", 2);
+    // Of one name, too.
+    let text = fs::read_to_string(folder.path().join("second.toml")).expect("the query file");
+    fs::write(folder.path().join("second.toml"), text.replace("\"second\"", "\"first\"")).expect("the query file");
     let mut served = Served::start(folder.path(), &["first.toml", "second.toml"]);
     assert_eq!(served.get("/healthz"), "ok\n");
     let first = [("tenant", "acme"), ("query", "first")];
-    let second = [("tenant", "beta"), ("query", "second")];
-    let stdin = served.child.stdin.as_mut().expect("standard input");
-    stdin.write_all(lines.as_bytes()).and_then(|()| stdin.flush()).expect("records");
+    let second = [("tenant", "beta"), ("query", "first")];
+    served.feed(&lines);
     // One has ended and is still told of; the other waits for more.
     let read = wait_for("both to commit", LONG, || {
         let read = served.scrape();
@@ -216,6 +160,35 @@ fn it_answers_while_guests_hold_every_core_and_counters_never_fall() {
 }
 
 #[test]
+fn nearly_every_batch_is_written_to_in_place_and_the_counter_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = guest_path("seed").expect("the seed guest");
+    let text = format!(
+        "name = \"passed\"\n[sources.seed]\nkind = \"generator\"\nbatches = 300\n\
+         [[stages]]\nname = \"pass\"\nmodule = {module:?}\nfunction = \"pass\"\n[sinks.out]\nkind = \"count\"\n"
+    );
+    fs::write(folder.path().join("passed.toml"), text).expect("the query file");
+    // It keeps the endpoint there, and is not written to.
+    texts(folder.path(), "silent", "acme", "/dev/stdin", 2);
+    // Nobody listens there; what batches are written to is the context that receivers would know them by.
+    let traced = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")];
+    let served = Served::start_with(folder.path(), &["passed.toml", "silent.toml"], &traced, Stdio::null());
+    let passed = [("query", "passed")];
+    let read = wait_for("all batches", LONG, || {
+        let read = served.scrape();
+        (read.value("weir_query_committed_records_total", &passed) == Some(300_000.0)).then_some(read)
+    });
+    let written = |query, cost| {
+        read.value("weir_query_copy_on_write_total", &[("query", query), ("cost", cost)]).expect("a sample")
+    };
+    let (free, copied) = (written("passed", "free"), written("passed", "copied"));
+    assert_eq!(free + copied, 300.0);
+    assert!(free > 0.95 * 300.0, "{free} free, {copied} copied");
+    assert_eq!((written("silent", "free"), written("silent", "copied")), (0.0, 0.0));
+    assert_eq!(read.value("weir_query_traced_batches_total", &[passed[0], ("sampled", "true")]), Some(300.0));
+}
+
+#[test]
 fn an_address_that_cannot_be_had_is_an_error_before_anything_runs() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("texts.jsonl"), "{\"i8\":1}\n").expect("the input");
@@ -240,8 +213,7 @@ fn top_shows_the_same_by_the_endpoint_and_by_the_control_socket() {
     texts(folder.path(), "q", "acme", "/dev/stdin", 2);
     let mut served = Served::start(folder.path(), &["q.toml"]);
     let lines = "{\"i8\":1}\n".repeat(1234);
-    let stdin = served.child.stdin.as_mut().expect("standard input");
-    stdin.write_all(lines.as_bytes()).and_then(|()| stdin.flush()).expect("records");
+    served.feed(&lines);
     let of = [("tenant", "acme"), ("query", "q")];
     wait_for("the commit", LONG, || {
         (served.scrape().value("weir_query_committed_records_total", &of) == Some(1234.0)).then_some(())
@@ -268,7 +240,7 @@ fn top_shows_the_same_by_the_endpoint_and_by_the_control_socket() {
     let by_socket = tell(&["top", "--once"]);
     expected.assert_eq(&steady(by_socket, &format!("pid {}", served.child.id())));
     let json: serde_json::Value = serde_json::from_str(&tell(&["--json", "top", "--once"])).expect("JSON");
-    assert_eq!((&json["query"], &json["parts"][1]["records_in"]), (&"q".into(), &1234.0.into()));
+    assert_eq!((&json["query"], &json["parts"][1]["records_in"]), (&"q".into(), &1234.into()));
     // Neither a terminal to draw on nor an endpoint: each is said.
     let told = said(weir_in(folder.path(), &["top"]).stdin(Stdio::null()).output().expect("weir"));
     assert_eq!(told.code, Some(2), "{}", told.err);
@@ -277,4 +249,34 @@ fn top_shows_the_same_by_the_endpoint_and_by_the_control_socket() {
     let told = said(weir_in(folder.path(), &["top", "--once", "--endpoint", &url]).output().expect("weir"));
     assert_eq!((told.code, told.err.contains("error: 127.0.0.1:")), (Some(1), true), "{}", told.err);
     assert_eq!(tell(&["top", "--once"]), "no query is running\n");
+}
+
+#[test]
+fn top_draws_on_a_narrow_terminal_and_is_left_while_an_endpoint_hangs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    texts(folder.path(), "q", "acme", "/dev/stdin", 2);
+    let mut served = Served::start(folder.path(), &["q.toml"]);
+    served.feed(&"{\"i8\":1}\n".repeat(1234));
+    // It takes connections, and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = silent.local_addr().expect("an address");
+    let weir = env!("CARGO_BIN_EXE_weir");
+    for (endpoint, drawn) in [(served.address, "acme/q"), (silent, "no answer yet")] {
+        let mut command = std::process::Command::new("script");
+        let top = format!("stty cols 40 rows 12; exec {weir} top --endpoint http://{endpoint}");
+        let command = command.args(["-q", "-e", "-f", "-c", &top, "screen"]).current_dir(folder.path());
+        // A test is not on a terminal itself, and may say that there is none.
+        let command = command.env("TERM", "xterm").stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut script = command.spawn().expect("script, of util-linux");
+        wait_for("a frame", LONG, || {
+            let drawn_so_far = fs::read(folder.path().join("screen")).unwrap_or_default();
+            String::from_utf8_lossy(&drawn_so_far).contains(drawn).then_some(())
+        });
+        let asked = Instant::now();
+        script.stdin.take().expect("standard input").write_all(b"q").expect("a key");
+        let status = wait_for("its end", LONG, || script.try_wait().expect("a child"));
+        assert!(status.success(), "{status}");
+        // An endpoint has five seconds to answer.
+        assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::counters::{Counters, SinkCounters, StageCounters};
 use super::timing::Durations;
+use crate::trace::TraceCounts;
 
 /// How a query spends its time, and what waits in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,8 @@ pub struct Details {
     pub copy_on_write_free: u64,
     /// Batch mutations that had to copy the batch's frame.
     pub copy_on_write_copied: u64,
+    /// What became of its batches' traces, where it is traced.
+    pub traces: Option<TraceCounts>,
 }
 
 /// A stage's.
@@ -47,13 +50,14 @@ pub struct SinkDetails {
 }
 
 impl Counters {
-    pub(super) fn details(&self, copy_on_write: &weir_batch::CopyOnWrite) -> Details {
+    pub(super) fn details(&self, copy_on_write: &weir_batch::CopyOnWrite, traces: Option<TraceCounts>) -> Details {
         Details {
             stages: self.stages.iter().map(StageCounters::details).collect(),
             sinks: self.sinks.iter().map(SinkCounters::details).collect(),
             commits: self.commit_times.read(),
             copy_on_write_free: copy_on_write.free(),
             copy_on_write_copied: copy_on_write.copied(),
+            traces,
         }
     }
 }

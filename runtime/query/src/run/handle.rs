@@ -9,6 +9,7 @@ use super::counters::{Counters, PartitionProgress, Progress, State};
 use super::details::Details;
 use super::metrics::{CommittedMetric, CommittedMetrics};
 use crate::source::{PositionKeeper, Positions};
+use crate::trace::TraceCounters;
 
 /// Watches a query, pauses and stops it, from any thread; outlives it.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub struct QueryHandle {
     pub(super) places: Arc<Places>,
     pub(super) metrics: Arc<CommittedMetrics>,
     pub(super) copy_on_write: Arc<CopyOnWrite>,
+    // Where it is traced.
+    pub(super) traces: Option<Arc<TraceCounters>>,
     pub(super) stop: watch::Sender<bool>,
     pub(super) pause: watch::Sender<bool>,
 }
@@ -50,7 +53,7 @@ impl QueryHandle {
 
     /// How the query has spent its time, and what waits in it.
     pub fn details(&self) -> Details {
-        self.counters.details(&self.copy_on_write)
+        self.counters.details(&self.copy_on_write, self.traces.as_ref().map(|traces| traces.read()))
     }
 
     /// What its functions recorded in batches that are committed. Costs a copy of every series.

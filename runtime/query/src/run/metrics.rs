@@ -174,8 +174,8 @@ impl MetricRegistry {
         stored
     }
 
-    /// Takes over what an earlier run counted. Says how many series no stage declares any more, or are beyond its limit:
-    /// those are dropped.
+    /// Takes over what an earlier run counted. Says how many series no stage declares any more, are beyond its limit, or
+    /// hold what nothing could have counted: those are dropped.
     pub(crate) fn restore(&mut self, stored: Vec<StoredSeries>) -> usize {
         let mut dropped = 0;
         for series in stored {
@@ -185,13 +185,18 @@ impl MetricRegistry {
                 let metric = function.metrics.iter().position(|metric| metric.name == series.metric)?;
                 let declared = function.metrics.get(metric)?;
                 let fits = match &series.value {
-                    StoredValue::Counter { .. } => declared.kind == MetricKind::Counter,
+                    StoredValue::Counter { sum } => declared.kind == MetricKind::Counter && *sum >= 0.0,
                     StoredValue::Gauge { .. } => declared.kind == MetricKind::Gauge,
-                    StoredValue::Histogram { buckets, .. } => {
-                        declared.kind == MetricKind::Histogram && buckets.len() == declared.buckets.len() + 1
+                    StoredValue::Histogram { buckets, count, .. } => {
+                        declared.kind == MetricKind::Histogram
+                            && buckets.len() == declared.buckets.len() + 1
+                            && buckets.iter().copied().fold(0, u64::saturating_add) == *count
                     }
                 };
-                let labels = series.overflow || series.labels.len() == declared.labels.len();
+                let labels = match series.overflow {
+                    true => series.labels.is_empty() && !declared.labels.is_empty(),
+                    false => series.labels.len() == declared.labels.len(),
+                };
                 (fits && labels).then_some((index, metric))
             });
             let Some((index, metric)) = place else {
@@ -334,7 +339,9 @@ impl CommittedMetrics {
     }
 }
 
-/// Adds a delta to what its series has: sums and counts add up, a gauge takes the later value.
+/// Adds a delta to what its series has: sums and counts add up, a gauge takes the later value. A sum is a double, exact
+/// for whole numbers up to 2^53; beyond the range of doubles it is held at its end, as the sandbox does within a batch: a
+/// sum that is no number could neither be written to a manifest nor be read from one.
 fn fold(into: &mut Folded, key: (usize, Arc<GuestSeries>), delta: MetricDelta) {
     use std::collections::hash_map::Entry;
     match into.entry(key) {
@@ -342,7 +349,7 @@ fn fold(into: &mut Folded, key: (usize, Arc<GuestSeries>), delta: MetricDelta) {
             entry.insert(delta);
         }
         Entry::Occupied(mut entry) => match (entry.get_mut(), delta) {
-            (MetricDelta::Counter { sum }, MetricDelta::Counter { sum: more }) => *sum += more,
+            (MetricDelta::Counter { sum }, MetricDelta::Counter { sum: more }) => *sum = finite(*sum + more),
             (
                 MetricDelta::Histogram { buckets, count, sum },
                 MetricDelta::Histogram { buckets: more_buckets, count: more_count, sum: more_sum },
@@ -351,12 +358,16 @@ fn fold(into: &mut Folded, key: (usize, Arc<GuestSeries>), delta: MetricDelta) {
                     *bucket = bucket.saturating_add(more);
                 }
                 *count = count.saturating_add(more_count);
-                *sum += more_sum;
+                *sum = finite(*sum + more_sum);
             }
             // A gauge; a series' kind is its metric's, so that no other pair can meet.
             (stands, later) => *stands = later,
         },
     }
+}
+
+fn finite(sum: f64) -> f64 {
+    sum.clamp(f64::MIN, f64::MAX)
 }
 
 #[cfg(test)]
@@ -380,5 +391,76 @@ mod tests {
         assert_eq!(folded[&(0, counter)], MetricDelta::Counter { sum: 3.0 });
         assert_eq!(folded[&(0, gauge)], MetricDelta::Gauge { last: 2.0 });
         assert_eq!(folded[&(0, histogram)], MetricDelta::Histogram { buckets: vec![2, 0, 4], count: 6, sum: 3.0 });
+    }
+
+    #[test]
+    fn sums_stay_numbers_and_counts_stay_counts_whatever_is_added() {
+        let mut folded = Folded::new();
+        let (counter, histogram) = (series(0, "a"), series(2, "a"));
+        for sum in [f64::MAX, f64::MAX] {
+            fold(&mut folded, (0, Arc::clone(&counter)), MetricDelta::Counter { sum });
+            let value = MetricDelta::Histogram { buckets: vec![u64::MAX], count: u64::MAX, sum };
+            fold(&mut folded, (0, Arc::clone(&histogram)), value);
+        }
+        // Without an end to be held at this would be infinity less infinity.
+        let value = MetricDelta::Histogram { buckets: vec![1], count: 1, sum: f64::MIN };
+        fold(&mut folded, (0, Arc::clone(&histogram)), value);
+        assert_eq!(folded[&(0, Arc::clone(&counter))], MetricDelta::Counter { sum: f64::MAX });
+        let held = MetricDelta::Histogram { buckets: vec![u64::MAX], count: u64::MAX, sum: 0.0 };
+        assert_eq!(folded[&(0, histogram)], held);
+        // A double counts one by one up to 2^53, and no further.
+        let exact = 9_007_199_254_740_992.0;
+        let mut folded = Folded::new();
+        for sum in [exact - 1.0, 1.0, 1.0, 2.0] {
+            fold(&mut folded, (0, Arc::clone(&counter)), MetricDelta::Counter { sum });
+        }
+        assert_eq!(folded[&(0, counter)], MetricDelta::Counter { sum: exact + 2.0 });
+    }
+
+    #[test]
+    fn what_nothing_could_have_counted_is_not_taken_over() {
+        let metric = |name: &str, kind, buckets: &[f64]| weir_sandbox::Metric {
+            name: name.to_owned(),
+            kind,
+            unit: String::new(),
+            help: String::new(),
+            labels: Vec::new(),
+            buckets: buckets.to_vec(),
+        };
+        let metrics = vec![metric("c", MetricKind::Counter, &[]), metric("h", MetricKind::Histogram, &[1.0])];
+        let function = Function {
+            name: "f".to_owned(),
+            kind: weir_sandbox::Kind::Metrics,
+            fallible: false,
+            doc: String::new(),
+            input: Vec::new(),
+            output: Vec::new(),
+            params: Vec::new(),
+            metrics,
+        };
+        let stored = |metric: &str, value| StoredSeries {
+            stage: "s".to_owned(),
+            metric: metric.to_owned(),
+            labels: Vec::new(),
+            overflow: false,
+            value,
+        };
+        let (buckets, sum) = (vec![1, 2], 3.0);
+        for (kept, dropped, series) in [
+            (1, 0, stored("c", StoredValue::Counter { sum: 0.5 })),
+            (0, 1, stored("c", StoredValue::Counter { sum: -0.5 })),
+            (0, 1, stored("c", StoredValue::Gauge { last: 1.0 })),
+            (0, 1, stored("x", StoredValue::Counter { sum: 1.0 })),
+            (1, 0, stored("h", StoredValue::Histogram { buckets: buckets.clone(), count: 3, sum })),
+            (0, 1, stored("h", StoredValue::Histogram { buckets: buckets.clone(), count: 4, sum })),
+            (0, 1, stored("h", StoredValue::Histogram { buckets: vec![1], count: 1, sum })),
+            // Of a metric without labels nothing is beyond the limit.
+            (0, 1, StoredSeries { overflow: true, ..stored("c", StoredValue::Counter { sum: 0.5 }) }),
+        ] {
+            let mut registry = MetricRegistry::default();
+            registry.add_stage(&"s".into(), &Arc::new(function.clone()), 10);
+            assert_eq!(registry.restore(vec![series.clone()]), dropped, "{series:?}");
+            assert_eq!(registry.committed().len(), kept, "{series:?}");
+        }
     }
 }

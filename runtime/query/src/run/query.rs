@@ -130,6 +130,7 @@ impl Query {
             places: Arc::clone(&self.places),
             metrics: Arc::clone(&self.shared_metrics),
             copy_on_write: Arc::clone(&self.copy_on_write),
+            traces: self.tracing.as_ref().map(|_| Arc::clone(&self.trace_counters)),
             stop: self.stop.clone(),
             pause: self.pause.clone(),
         }

@@ -1,18 +1,20 @@
 //! `weir top`.
 
 mod fetch;
+mod fit;
 mod model;
 mod rows;
 mod screen;
 
 use std::io::{IsTerminal, Write};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 
 use self::fetch::Place;
 use self::model::Look;
-use self::rows::{HEADINGS, Order, rows};
+use self::rows::{HEADINGS, Order, Row, rows};
 use self::screen::Screen;
 use crate::args::control::Top;
 use crate::control::{everyone, table};
@@ -20,6 +22,9 @@ use crate::exit::{Exit, report, wrong};
 
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a look waits for its turn to be drawn, at most.
+const KEYS_WITHIN: Duration = Duration::from_millis(100);
 
 pub(crate) fn top(args: &Top, json: bool) -> anyhow::Result<Exit> {
     let places = args.endpoints.iter().map(|url| Place::parse(url).map_err(wrong)).collect::<Result<Vec<_>, _>>()?;
@@ -63,7 +68,7 @@ fn once(look: &Look, json: bool) -> anyhow::Result<Exit> {
     } else if look.queries.is_empty() && look.silent.is_empty() {
         writeln!(out, "no query is running")?;
     } else {
-        let rows: Vec<_> = rows(look, None, Order::Name).into_iter().map(|row| row.cells).collect();
+        let rows: Vec<_> = rows(look, None, Order::Name).into_iter().map(Row::with_place).collect();
         table(&mut out, HEADINGS, &rows)?;
     }
     out.flush()?;
@@ -72,29 +77,59 @@ fn once(look: &Look, json: bool) -> anyhow::Result<Exit> {
 }
 
 fn watch(terminal: &mut ratatui::DefaultTerminal, places: &[Place]) -> anyhow::Result<()> {
+    let looks = looker(places.to_vec())?;
     let mut screen = Screen::default();
-    let (mut now, mut before) = (look(places)?, None);
+    let (mut now, mut before) = (Look::new(Instant::now()), None);
+    now.silent.push("no answer yet".to_owned());
+    let mut first = true;
     loop {
         terminal.draw(|frame| screen.draw(frame, &now, before.as_ref()))?;
-        let next = now.at + LOOK_EVERY;
-        if !event::poll(next.saturating_duration_since(Instant::now()))? {
-            before = Some(std::mem::replace(&mut now, look(places)?));
-            continue;
-        }
-        if let Event::Key(key) = event::read()?
-            && key.kind != KeyEventKind::Release
-        {
-            match key.code {
-                KeyCode::Char('q') | KeyCode::Esc => return Ok(()),
-                // In raw mode it is a key like others.
-                KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Ok(()),
-                KeyCode::Char('s') => screen.order = screen.order.next(),
-                KeyCode::Down => screen.scroll(1),
-                KeyCode::Up => screen.scroll(-1),
-                KeyCode::PageDown => screen.scroll(20),
-                KeyCode::PageUp => screen.scroll(-20),
-                _ => {}
+        // Until there is something new to draw.
+        loop {
+            match looks.try_recv() {
+                Ok(look) => {
+                    let past = std::mem::replace(&mut now, look?);
+                    before = (!std::mem::take(&mut first)).then_some(past);
+                    break;
+                }
+                // Its last word was an error, which was returned.
+                Err(TryRecvError::Disconnected) => return Ok(()),
+                Err(TryRecvError::Empty) => {}
+            }
+            if event::poll(KEYS_WITHIN)? {
+                match event::read()? {
+                    Event::Key(key) if key.kind != KeyEventKind::Release => match key.code {
+                        KeyCode::Char('q') | KeyCode::Esc => return Ok(()),
+                        // In raw mode it is a key like others.
+                        KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Ok(()),
+                        KeyCode::Char('s') => screen.order = screen.order.next(),
+                        KeyCode::Down => screen.scroll(1),
+                        KeyCode::Up => screen.scroll(-1),
+                        KeyCode::PageDown => screen.scroll(20),
+                        KeyCode::PageUp => screen.scroll(-20),
+                        _ => {}
+                    },
+                    _ => {}
+                }
+                break;
             }
         }
     }
+}
+
+/// Looks once a second on a thread of its own: an endpoint that hangs keeps nobody from leaving. The thread ends after an
+/// error, or when nobody listens any more.
+fn looker(places: Vec<Place>) -> std::io::Result<Receiver<anyhow::Result<Look>>> {
+    let (tell, looks) = sync_channel(1);
+    let watch = move || loop {
+        let started = Instant::now();
+        let look = look(&places);
+        let failed = look.is_err();
+        if tell.send(look).is_err() || failed {
+            return;
+        }
+        std::thread::sleep(LOOK_EVERY.saturating_sub(started.elapsed()));
+    };
+    std::thread::Builder::new().name("looks".to_owned()).spawn(watch)?;
+    Ok(looks)
 }

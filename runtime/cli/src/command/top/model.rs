@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use weir_telemetry::Scrape;
 
 use crate::control::Found;
@@ -23,6 +23,7 @@ pub(super) struct SeenQuery {
     pub(super) tenant: String,
     pub(super) query: String,
     pub(super) state: String,
+    #[serde(serialize_with = "whole")]
     pub(super) committed_records: f64,
     pub(super) parts: Vec<Part>,
 }
@@ -32,12 +33,26 @@ pub(super) struct SeenQuery {
 pub(super) struct Part {
     pub(super) kind: PartKind,
     pub(super) name: String,
+    #[serde(serialize_with = "whole")]
     pub(super) records_in: f64,
+    #[serde(serialize_with = "whole")]
     pub(super) records_out: f64,
+    #[serde(serialize_with = "whole")]
     pub(super) errors: f64,
+    #[serde(serialize_with = "whole")]
     pub(super) traps: f64,
     pub(super) guest_seconds: f64,
+    #[serde(serialize_with = "whole_if_any")]
     pub(super) lag: Option<f64>,
+}
+
+/// Counts are doubles in an endpoint's text; where they are printed they are counts again.
+fn whole<S: Serializer>(count: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(count.round() as u64)
+}
+
+fn whole_if_any<S: Serializer>(count: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    count.map(|count| count.round() as u64).serialize(serializer)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -21,7 +21,19 @@ pub(super) const HEADINGS: [(&str, Align); 9] = [
 pub(super) struct Row {
     pub(super) is_query: bool,
     pub(super) troubled: bool,
+    /// Where a query runs; the end of its name where there may be several.
+    pub(super) place: Option<String>,
     pub(super) cells: [String; HEADINGS.len()],
+}
+
+impl Row {
+    /// The cells, with the place after the name.
+    pub(super) fn with_place(mut self) -> [String; HEADINGS.len()] {
+        if let Some(place) = self.place {
+            self.cells[0].push_str(&format!(" ({place})"));
+        }
+        self.cells
+    }
 }
 
 /// In which order queries are shown.
@@ -79,8 +91,9 @@ pub(super) fn rows(now: &Look, before: Option<&Look>, order: Order) -> Vec<Row> 
         rows.push(Row {
             is_query: true,
             troubled: query.state == "retrying",
+            place: Some(clean(&query.place)),
             cells: [
-                format!("{}/{} ({})", clean(&query.tenant), clean(&query.query), clean(&query.place)),
+                format!("{}/{}", clean(&query.tenant), clean(&query.query)),
                 clean(&query.state),
                 count(read(query)),
                 count(query.sum(PartKind::Sink, |part| part.records_in)),
@@ -113,6 +126,7 @@ fn of_part(part: &Part, rate: impl Fn(fn(&Part) -> f64) -> Option<f64>) -> Row {
     Row {
         is_query: false,
         troubled: rate(|part| part.errors + part.traps).is_some_and(|rate| rate > 0.0),
+        place: None,
         cells: [
             format!("  {kind} {}", clean(&part.name)),
             String::new(),

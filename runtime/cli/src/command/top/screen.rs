@@ -6,8 +6,9 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Cell, Paragraph, Row as TableRow, Table, TableState};
 
+use super::fit::{Fit, SPACING, cut};
 use super::model::Look;
-use super::rows::{HEADINGS, Order, rows};
+use super::rows::{HEADINGS, Order, Row, rows};
 use crate::control::{Align, clean};
 
 /// What the keys have chosen.
@@ -37,31 +38,42 @@ impl Screen {
         let title = format!("weir top: {} {plural}, by {}", now.queries.len(), self.order.name());
         frame.render_widget(Line::styled(title, Modifier::BOLD), head);
 
+        let lines = rows.into_iter().map(|row| (style(&row), row.with_place())).collect::<Vec<_>>();
         let mut widths = HEADINGS.map(|(heading, _)| heading.chars().count());
-        for row in &rows {
-            for (width, cell) in widths.iter_mut().zip(&row.cells) {
+        for (_, cells) in &lines {
+            for (width, cell) in widths.iter_mut().zip(cells) {
                 *width = (*width).max(cell.chars().count());
             }
         }
-        let side = |align| if align == Align::Left { Alignment::Left } else { Alignment::Right };
-        let headings = HEADINGS.map(|(heading, align)| Cell::new(Text::raw(heading).alignment(side(align))));
-        let lines = rows.into_iter().map(|row| {
-            let cells = row.cells.into_iter().zip(HEADINGS);
-            let cells = cells.map(|(cell, (_, align))| Cell::new(Text::raw(cell).alignment(side(align))));
-            let style = if row.is_query { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
-            TableRow::new(cells).style(if row.troubled { style.fg(Color::Red) } else { style })
+        let Fit { columns, missing } = Fit::new(widths, usize::from(body.width));
+        let cell = |index: usize, width: usize, text: &str| {
+            let side = if HEADINGS[index].1 == Align::Left { Alignment::Left } else { Alignment::Right };
+            Cell::new(Text::raw(cut(text, width)).alignment(side))
+        };
+        let headings = columns.iter().map(|&(index, width)| cell(index, width, HEADINGS[index].0));
+        let lines = lines.iter().map(|(style, cells)| {
+            TableRow::new(columns.iter().map(|&(index, width)| cell(index, width, &cells[index]))).style(*style)
         });
-        let widths = widths.map(|width| Constraint::Length(u16::try_from(width).unwrap_or(u16::MAX)));
-        let table = Table::new(lines, widths)
-            .column_spacing(2)
+        let lengths = columns.iter().map(|&(_, width)| Constraint::Length(u16::try_from(width).unwrap_or(u16::MAX)));
+        let table = Table::new(lines, lengths)
+            .column_spacing(SPACING as u16)
             .header(TableRow::new(headings).style(Modifier::UNDERLINED))
             .row_highlight_style(Modifier::REVERSED);
         frame.render_stateful_widget(table, body, &mut TableState::new().with_selected(self.selected));
 
         let said: Vec<Line<'_>> = now.silent.iter().map(|silent| Line::styled(clean(silent), Color::Red)).collect();
         frame.render_widget(Paragraph::new(said), trouble);
-        frame.render_widget("q quit   ↑↓ move   s order", foot);
+        let mut keys = "q quit   ↑↓ move   s order".to_owned();
+        if !missing.is_empty() {
+            keys.push_str(&format!("   no room: {}", missing.join(" ")));
+        }
+        frame.render_widget(cut(&keys, usize::from(foot.width)), foot);
     }
+}
+
+fn style(row: &Row) -> Style {
+    let style = if row.is_query { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
+    if row.troubled { style.fg(Color::Red) } else { style }
 }
 
 #[cfg(test)]
@@ -95,6 +107,44 @@ weir_guest_source_records_total{{tenant="acme",query="late",stage="f"}} 777
         look.add_scrape("host:1", &Scrape::parse(&text).expect("a text of the format"));
         look.silent.push("host:2: it does not answer".to_owned());
         look
+    }
+
+    #[test]
+    fn a_narrow_terminal_does_without_columns_and_shows_no_part_of_a_number() {
+        let start = Instant::now();
+        let (before, now) = (look(start, 1_000_000), look(start + Duration::from_secs(2), 5_000_000));
+        let mut screen = Screen::default();
+        let mut draw = |width| {
+            let mut terminal = Terminal::new(TestBackend::new(width, 9)).expect("a terminal");
+            terminal.draw(|frame| screen.draw(frame, &now, Some(&before))).expect("a frame");
+            terminal.backend().to_string()
+        };
+        expect![[r#"
+            "weir top: 2 queries, by name            "
+            "NAME                     OUT/s  ERRORS  "
+            "acme/late (host:1)   2,000,000       0  "
+            "  source in          2,000,000       0  "
+            "  stage f                    0       0  "
+            "  sink out                   0          "
+            "beta/a[31m (host:1)          0       0  "
+            "host:2: it does not answer              "
+            "q quit   ↑↓ move   s order   no room: I…"
+        "#]]
+        .assert_eq(&draw(40));
+        expect![[r#"
+            "weir top: 2 queries, by name                                    "
+            "NAME                 STATE         OUT/s  ERRORS  TRAPS    LAG  "
+            "acme/late (host:1)   running   2,000,000       0      0  1,234  "
+            "  source in                    2,000,000       0         1,234  "
+            "  stage f                              0       0      0         "
+            "  sink out                             0                        "
+            "beta/a[31m (host:1)  retrying          0       0      0      -  "
+            "host:2: it does not answer                                      "
+            "q quit   ↑↓ move   s order   no room: IN OUT BUSY               "
+        "#]]
+        .assert_eq(&draw(64));
+        // Nothing is drawn outside, however small it is.
+        (1..40).for_each(|width| drop(draw(width)));
     }
 
     #[test]
