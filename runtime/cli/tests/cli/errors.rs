@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::run;
+use crate::common::{run, said, weir};
 
 #[test]
 fn every_mistake_is_named_with_its_line_and_nothing_runs() {
@@ -108,4 +108,32 @@ fn one_bad_record_in_a_thousand_becomes_a_dead_letter_with_its_bytes() {
     let bytes: Vec<u8> =
         (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
     assert_eq!(bytes, b"{\"id\": \"not a number\"}");
+}
+
+#[test]
+fn a_sink_without_room_is_tried_again_as_often_as_it_is_to_be_and_says_why_it_failed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("in.jsonl"), "{\"id\":1}\n").expect("the input");
+    let text = r#"name = "full"
+[sources.ids]
+kind = "file"
+path = "in.jsonl"
+format = "json_lines"
+schema = { id = "i64" }
+[sinks.out]
+kind = "stdout"
+format = "json_lines"
+on_error = "retry"
+retry = { times_max = 9, backoff_ms = 1 }
+"#;
+    fs::write(folder.path().join("q.toml"), text).expect("the query file");
+    // Whether the query waits for the sink's answer just when it fails is a matter of chance.
+    for _ in 0..5 {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a full disk");
+        let mut command = weir(folder.path(), &["--json", "run", "q.toml"]);
+        let said = said(command.stdout(full).output().expect("the weir command"));
+        assert_eq!(said.code, Some(1), "{}", said.err);
+        assert_eq!(crate::common::summary(&said)["restarts"], 9, "{}", said.err);
+        assert!(said.err.contains("No space left on device"), "{}", said.err);
+    }
 }

@@ -143,17 +143,21 @@ impl SinkTask {
         if self.reader_gone {
             return Ok(());
         }
-        let error = match self.task.take() {
-            None => SinkError::ended(),
-            Some(task) => match task.await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) if error.is_reader_gone() => {
-                    self.reader_gone = true;
-                    return Ok(());
-                }
-                Ok(Err(error)) => error,
-                Err(_panic_or_abort) => SinkError::ended(),
-            },
+        // Let go of only when it has answered: whoever waits here may be dropped, because the sink has failed, and its
+        // failure is asked for by another then.
+        let ended = match &mut self.task {
+            None => return Err(SinkFailure { name: Arc::clone(&self.name), error: SinkError::ended() }),
+            Some(task) => task.await,
+        };
+        self.task = None;
+        let error = match ended {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) if error.is_reader_gone() => {
+                self.reader_gone = true;
+                return Ok(());
+            }
+            Ok(Err(error)) => error,
+            Err(_panic_or_abort) => SinkError::ended(),
         };
         Err(SinkFailure { name: Arc::clone(&self.name), error })
     }
