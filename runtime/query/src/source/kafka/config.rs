@@ -152,6 +152,11 @@ impl KafkaSourceConfig {
         if !self.connection.options.contains_key("fetch.queue.backoff.ms") {
             config.set("fetch.queue.backoff.ms", "5");
         }
+        // The client hears of an end by an answer without records, for which a broker waits this long: half a second, if
+        // nothing were said, with which a query over little would spend most of its time.
+        if self.until_end && !self.connection.options.contains_key("fetch.wait.max.ms") {
+            config.set("fetch.wait.max.ms", "50");
+        }
         config
             .set("group.id", &self.group)
             .set("enable.auto.commit", "false")

@@ -18,6 +18,14 @@ use crate::source::{Partition, Positions, SourceBatch};
 /// follows from it.
 const BYTES_MAX: usize = 16 << 20;
 
+/// What a batch takes, for the room of the next one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Size {
+    records: usize,
+    value_bytes: usize,
+    key_bytes: usize,
+}
+
 /// The messages of one topic that are to be one batch. Bytes are copied once, from librdkafka's buffers.
 pub(super) struct Gather {
     pub(super) since: Instant,
@@ -36,26 +44,27 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    pub(super) fn new(topic: &Arc<str>) -> Gather {
+    /// With room for a batch of this size.
+    pub(super) fn new(topic: &Arc<str>, room: Size) -> Gather {
+        let Size { records, value_bytes, key_bytes } = room;
         Gather {
             since: Instant::now(),
-            values: BinaryBuilder::new(),
-            keys: BinaryBuilder::new(),
-            timestamps: Vec::new(),
-            partitions: Vec::new(),
-            offsets: Vec::new(),
+            values: BinaryBuilder::with_capacity(records, value_bytes),
+            keys: BinaryBuilder::with_capacity(records, key_bytes),
+            timestamps: Vec::with_capacity(records),
+            partitions: Vec::with_capacity(records),
+            offsets: Vec::with_capacity(records),
             header_names: StringBuilder::new(),
             header_values: BinaryBuilder::new(),
-            header_counts: Vec::new(),
+            header_counts: Vec::with_capacity(records),
             positions: Positions::default(),
             bytes: 0,
             topic: Arc::clone(topic),
         }
     }
 
-    /// Takes a message in, or only its position.
+    /// Takes a message in, or only what it weighs. Its position is for [`Gather::pass`].
     pub(super) fn push(&mut self, partition: &Partition, message: &BorrowedMessage<'_>, skip: bool) {
-        self.positions.set(partition.clone(), message.offset().saturating_add(1));
         let size = message.payload_len().saturating_add(message.key_len());
         self.bytes = self.bytes.saturating_add(size);
         if skip {
@@ -66,24 +75,36 @@ impl Gather {
         self.timestamps.push(message.timestamp().to_millis().map(|ms| ms.saturating_mul(1000)));
         self.partitions.push(partition.number);
         self.offsets.push(message.offset());
-        if let Some(headers) = message.headers() {
-            for index in 0..headers.count() {
+        // Asked for once: each time, the client reads them anew where there are none.
+        let headers = message.headers();
+        let count = headers.map_or(0, Headers::count);
+        if let Some(headers) = headers {
+            for index in 0..count {
                 let (name, value) = legible(|| headers.try_get(index).map(|header| (header.key, header.value)));
                 self.header_names.append_value(name);
                 self.header_values.append_option(value);
                 self.bytes = self.bytes.saturating_add(name.len() + value.map_or(0, <[u8]>::len));
             }
         }
-        self.header_counts.push(message.headers().map_or(0, Headers::count));
+        self.header_counts.push(count);
     }
 
-    /// Takes in that a partition goes on there, behind what is shown to nobody.
+    /// Takes in that a partition goes on there: behind what was pushed, or behind what is shown to nobody.
     pub(super) fn pass(&mut self, partition: &Partition, next: i64) {
         self.positions.set(partition.clone(), next);
     }
 
     pub(super) fn is_full(&self, records_max: usize) -> bool {
         self.offsets.len() >= records_max || self.bytes >= BYTES_MAX
+    }
+
+    /// How large it has become.
+    pub(super) fn size(&self) -> Size {
+        Size {
+            records: self.offsets.len(),
+            value_bytes: self.values.values_slice().len(),
+            key_bytes: self.keys.values_slice().len(),
+        }
     }
 
     /// The batch that they are.

@@ -82,6 +82,11 @@ impl Lane {
         Polled::Records(records)
     }
 
+    /// The offset behind the last record, once there was one.
+    pub(super) fn next(&self) -> Option<i64> {
+        self.next
+    }
+
     /// Whether it stands at an end that lies behind its last record, which has not been said before.
     pub(super) fn take_end(&mut self, end: Option<i64>) -> bool {
         let hidden = self.end_unknown && end.is_some_and(|end| self.next.is_none_or(|next| next < end));

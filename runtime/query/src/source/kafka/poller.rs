@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use weir_batch::format::RecordDecoder;
 
 use super::context::{Consumer, Rebalance, let_go};
-use super::gather::Gather;
+use super::gather::{Gather, Size};
 use super::hand_over::HandOver;
 use super::lanes::{Lane, Polled};
 use super::start::with_offsets;
@@ -42,6 +42,8 @@ pub(super) struct Poller {
     // Whose turn it is.
     turn: usize,
     gathers: BTreeMap<Arc<str>, Gather>,
+    // Of the batch before: the next one is likely to be like it.
+    last_size: Size,
     revoke: Option<Revoke>,
     // Partitions that could not be assigned yet, with the time to try again.
     assign: Option<(Vec<(Partition, Offset)>, Instant)>,
@@ -72,6 +74,7 @@ impl Poller {
             lanes: Vec::new(),
             turn: 0,
             gathers: BTreeMap::new(),
+            last_size: Size::default(),
             revoke: None,
             assign: None,
             assigned_once: false,
@@ -222,14 +225,17 @@ impl Poller {
             let Some(lane) = self.lanes.get_mut(self.turn) else { break };
             let topic = Arc::clone(&lane.partition.origin);
             let mut gather = None;
-            let gathers = &mut self.gathers;
+            let (gathers, room) = (&mut self.gathers, self.last_size);
             let polled = lane.poll(TURN_RECORDS, |partition, message| {
                 let gather =
-                    gather.get_or_insert_with(|| gathers.remove(&topic).unwrap_or_else(|| Gather::new(&topic)));
+                    gather.get_or_insert_with(|| gathers.remove(&topic).unwrap_or_else(|| Gather::new(&topic, room)));
                 gather.push(partition, message, skip && message.payload().is_none());
                 !gather.is_full(records_max)
             });
-            if let Some(gather) = gather {
+            if let Some(mut gather) = gather {
+                if let Some(next) = lane.next() {
+                    gather.pass(&lane.partition, next);
+                }
                 let full = gather.is_full(records_max);
                 self.gathers.insert(topic, gather);
                 if full {
@@ -268,7 +274,8 @@ impl Poller {
             if let Some(Offset::Offset(next)) = position
                 && lane.pass(next)
             {
-                let gather = self.gathers.entry(Arc::clone(&origin)).or_insert_with(|| Gather::new(&origin));
+                let gather =
+                    self.gathers.entry(Arc::clone(&origin)).or_insert_with(|| Gather::new(&origin, Size::default()));
                 gather.pass(&lane.partition, next);
             }
         }
@@ -286,6 +293,7 @@ impl Poller {
             self.gathers.iter().filter(|(_, it)| due(it)).map(|(topic, _)| Arc::clone(topic)).collect();
         for topic in topics {
             let Some(gather) = self.gathers.remove(&topic) else { continue };
+            self.last_size = gather.size();
             let batch = gather.finish(&self.decoder, self.config.keep_raw);
             let batch = batch.map_err(|error| self.config.error(KafkaSourceError::Batch(error.to_string())))?;
             self.hand_over.push(batch);
