@@ -80,6 +80,7 @@
 //! **`#[metrics]`** exports an `impl` [`Metrics`], called for every record. Its struct holds a [`Counter`], [`Gauge`] or [`Histogram`] for each metric, and
 //! whatever else it needs under `#[metric(skip)]`; it lives as long as the instance. A labelled metric costs a hash of the label values a
 //! record; the host hears of each series once, and of values in chunks. What is recorded counts when the batch is committed.
+//! A metric that is fed with a column as it is needs no record at all: see [`Metrics::observe_batch`].
 //!
 //! **The log**: [`error!`], [`warn!`], [`info!`], [`debug!`]; the tenant's limits cut it. A panic ends the instance, and its message is found in
 //! the record's error.

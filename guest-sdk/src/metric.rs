@@ -5,6 +5,7 @@ use crate::manifest::MetricKind;
 use crate::recorded::Recorded;
 use crate::series::Series;
 use crate::sys;
+use crate::window::array;
 
 /// How many observations of a histogram are gathered before they are handed over.
 const OBSERVATIONS_MAX: usize = 1024;
@@ -63,6 +64,13 @@ impl Head {
     #[inline(never)]
     fn leave_out(&mut self) {
         self.left_out += 1;
+    }
+
+    /// Has the host record the first `rows` rows of an input column.
+    fn record_input(&mut self, handle: u32, column: u32, rows: u32) {
+        if self.bound {
+            self.left_out += u64::from(sys::metric_record_input(handle, column, 0, rows));
+        }
     }
 
     /// Says how many values were left out, once a batch: the host refuses a whole batch of values for one of them.
@@ -171,6 +179,13 @@ impl Counter<0> {
     #[inline(always)]
     pub fn add(&mut self, value: impl Number) {
         self.own.add(&mut self.head, value.to_f64());
+    }
+
+    /// Adds the whole input column with this index, a number's: for [`Metrics::observe_batch`](crate::Metrics::observe_batch).
+    /// The host reads it, and nothing is copied into the guest. Nulls are nothing; what else cannot be added is left out and
+    /// said so in the log.
+    pub fn add_column(&mut self, column: u32, rows: u32) {
+        self.head.record_input(self.handle, column, rows);
     }
 
     /// The sum so far.
@@ -354,8 +369,11 @@ pub struct Histogram<const L: usize = 0> {
     own: Recorded,
     handle: u32,
     series: Series<Recorded, L>,
+    /// Of the gathered observations, where there are labels.
     handles: Vec<u32>,
-    values: Vec<f64>,
+    values: Box<[f64; OBSERVATIONS_MAX]>,
+    /// How many are gathered: fewer than there is room for.
+    gathered: usize,
 }
 
 impl<const L: usize> Default for Histogram<L> {
@@ -365,8 +383,9 @@ impl<const L: usize> Default for Histogram<L> {
             own: Recorded::default(),
             handle: 0,
             series: Series::new(),
-            handles: Vec::with_capacity(if L == 0 { 0 } else { OBSERVATIONS_MAX }),
-            values: Vec::with_capacity(OBSERVATIONS_MAX),
+            handles: vec![0; if L == 0 { 0 } else { OBSERVATIONS_MAX }],
+            values: array(),
+            gathered: 0,
         }
     }
 }
@@ -391,24 +410,27 @@ impl<const L: usize> Metric for Histogram<L> {
 impl<const L: usize> Histogram<L> {
     #[inline(never)]
     fn hand_over(&mut self) {
-        if !self.values.is_empty() && self.head.bound {
+        let values = &self.values[..self.gathered];
+        if !values.is_empty() && self.head.bound {
             if L == 0 {
-                sys::metric_record_column(self.handle, &self.values);
+                sys::metric_record_column(self.handle, values);
             } else {
-                sys::metric_record_many(&self.handles, &self.values);
+                sys::metric_record_many(&self.handles[..self.gathered], values);
             }
         }
-        self.handles.clear();
-        self.values.clear();
+        self.gathered = 0;
     }
 
     #[inline(always)]
     fn take(&mut self, handle: u32, value: f64) {
-        if L > 0 {
-            self.handles.push(handle);
+        // The remainder is the number itself, and spares a check.
+        let slot = self.gathered % OBSERVATIONS_MAX;
+        if let Some(place) = self.handles.get_mut(slot) {
+            *place = handle;
         }
-        self.values.push(value);
-        if self.values.len() == OBSERVATIONS_MAX {
+        self.values[slot] = value;
+        self.gathered = slot + 1;
+        if self.gathered == OBSERVATIONS_MAX {
             self.hand_over();
         }
     }
@@ -434,6 +456,13 @@ impl Histogram<0> {
         }
         self.own.record(value);
         self.take(self.handle, value);
+    }
+
+    /// Observes the whole input column with this index, a number's: for
+    /// [`Metrics::observe_batch`](crate::Metrics::observe_batch). The host reads it, and nothing is copied into the guest.
+    /// Nulls are nothing; what else cannot be observed is left out and said so in the log.
+    pub fn observe_column(&mut self, column: u32, rows: u32) {
+        self.head.record_input(self.handle, column, rows);
     }
 
     /// How many values were observed.

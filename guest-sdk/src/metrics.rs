@@ -21,6 +21,17 @@ pub trait Metrics: MetricSet + 'static {
 
     /// Called for every record.
     fn observe(&mut self, row: Self::Row<'_>);
+
+    /// Called for every batch of `rows` rows before its records are observed. `true` says that all was recorded which
+    /// [`Metrics::observe`] would: then no record is read and it is not called.
+    ///
+    /// For metrics that are fed with whole columns, by [`Counter::add_column`](crate::Counter::add_column) and
+    /// [`Histogram::observe_column`](crate::Histogram::observe_column): these cost a fraction of reading the records. A
+    /// column's index is its field's position in the row.
+    #[expect(unused_variables, reason = "most observe their records one by one")]
+    fn observe_batch(&mut self, rows: u32) -> bool {
+        false
+    }
 }
 
 /// The metrics that a struct declares. Derived, beside `Default`.

@@ -170,6 +170,17 @@ pub(crate) fn metric_record_column(series: u32, values: &[f64]) {
     host(|host| host.records.extend(values.iter().map(|value| (series, *value))));
 }
 
+pub(crate) fn metric_record_input(series: u32, column: u32, row: u32, count: u32) -> u32 {
+    host(|host| {
+        let values = &host.columns[column as usize][row as usize..(row + count) as usize];
+        // What kind the metric is of, this host was never told: it takes all that is finite.
+        let values: Vec<f64> = values.iter().filter_map(Value::number).collect();
+        let taken = values.iter().filter(|value| value.is_finite());
+        host.records.extend(taken.map(|value| (series, *value)));
+        values.iter().filter(|value| !value.is_finite()).count() as u32
+    })
+}
+
 pub(crate) fn param_i64(param: u32) -> i64 {
     host(|host| match host.param(param) {
         Value::Bool(value) => i64::from(*value),

@@ -22,6 +22,19 @@ impl Value {
             other => panic!("{other:?} read as bytes"),
         }
     }
+
+    /// As a metric takes it; nothing for a null.
+    pub(crate) fn number(&self) -> Option<f64> {
+        match self {
+            Value::Null => None,
+            Value::I8(value) => Some((*value).into()),
+            Value::I16(value) => Some((*value).into()),
+            Value::I32(value) => Some((*value).into()),
+            Value::I64(value) => Some(*value as f64),
+            Value::F64(value) => Some(*value),
+            other => panic!("{other:?} read as a number"),
+        }
+    }
 }
 
 /// One batch, and what was answered to it.

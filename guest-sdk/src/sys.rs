@@ -58,6 +58,8 @@ unsafe extern "C" {
     fn host_metric_record_many(series: *const u32, values: *const f64, count: usize) -> i32;
     #[link_name = "metric_record_column"]
     fn host_metric_record_column(series: u32, values: *const f64, count: usize) -> i32;
+    #[link_name = "metric_record_input"]
+    safe fn host_metric_record_input(series: u32, column: u32, row: u32, count: u32) -> i32;
     #[link_name = "param_i64"]
     safe fn host_param_i64(param: u32) -> i64;
     #[link_name = "param_f64"]
@@ -215,6 +217,11 @@ pub(crate) fn metric_record_column(series: u32, values: &[f64]) {
     // SAFETY: the host reads `values.len()` values.
     let answer = unsafe { host_metric_record_column(series, values.as_ptr(), values.len()) };
     answered("metric_record_column", answer);
+}
+
+/// Records `count` values of an input column, and says how many the metric does not take.
+pub(crate) fn metric_record_input(series: u32, column: u32, row: u32, count: u32) -> u32 {
+    answered("metric_record_input", host_metric_record_input(series, column, row, count))
 }
 
 pub(crate) fn param_i64(param: u32) -> i64 {

@@ -98,11 +98,13 @@ impl<C, M: Metrics> Observer<C, M> {
     #[inline(always)]
     pub fn run(&mut self, rows: u32, fill: impl Fn(&mut C, u32, usize) -> usize, call: impl Fn(&C, &mut M, usize)) {
         let Self { columns, metrics } = self;
-        windows(rows, |row, count| {
-            let count = fill(columns, row, count);
-            each(columns, metrics, count, &call);
-            count
-        });
+        if !metrics.observe_batch(rows) {
+            windows(rows, |row, count| {
+                let count = fill(columns, row, count);
+                each(columns, metrics, count, &call);
+                count
+            });
+        }
         metrics.flush();
     }
 }

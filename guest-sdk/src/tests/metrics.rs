@@ -108,6 +108,62 @@ fn observations_go_in_chunks() {
     assert_eq!(by_origin, (0..rows).map(|n| n as f64).collect::<Vec<_>>());
 }
 
+#[derive(Row)]
+struct Reading {
+    id: i64,
+    value: Option<f64>,
+}
+
+#[derive(Default, MetricSet)]
+struct Readings {
+    readings: Counter,
+    ids: Counter,
+    #[metric(buckets(0, 60))]
+    values: Histogram,
+}
+
+#[metrics]
+impl Metrics for Readings {
+    type Row<'a> = Reading;
+
+    fn observe(&mut self, reading: Reading) {
+        self.readings.inc();
+        self.ids.add(reading.id);
+        if let Some(value) = reading.value {
+            self.values.observe(value);
+        }
+    }
+
+    fn observe_batch(&mut self, rows: u32) -> bool {
+        self.readings.add(rows);
+        self.ids.add_column(0, rows);
+        self.values.observe_column(1, rows);
+        // One batch is observed once more, record by record.
+        rows == 1
+    }
+}
+
+#[test]
+fn columns_are_observed_whole() {
+    let mut observer = Observer::<_, Readings>::new(<Reading as ReadRow>::columns());
+    let mut run = |ids: Vec<i64>, values: Vec<Value>| {
+        let rows = set(vec![ints(ids), values], Vec::new());
+        observer.run(rows, <Reading as ReadRow>::fill, |columns, metrics: &mut Readings, slot| {
+            metrics.observe(ReadRow::get(columns, slot));
+        });
+    };
+    // The handles are those that the host gave at the beginning.
+    run(vec![7], vec![Value::F64(0.5)]);
+    let first = host(std::mem::take);
+    assert_eq!(first.records, [(1, 7.0), (2, 0.5), (0, 1.0)]);
+    run(vec![1, 2, 3], vec![Value::F64(f64::NAN), Value::Null, Value::F64(4.0)]);
+    let second = host(std::mem::take);
+    // What is not said to be done is done record by record, too.
+    assert_eq!(second.records[..4], [(1, 1.0), (1, 2.0), (1, 3.0), (2, 4.0)]);
+    assert_eq!(second.records[4..], [(0, 6.0), (1, 6.0), (2, 4.0)]);
+    assert_eq!(second.log, ["warn: metric `values`: 2 values left out, as they are infinite or not a number"]);
+}
+
 #[test]
 fn values_are_read_natively() {
     let mut delays = Delays { unit: 1, ..Delays::default() };

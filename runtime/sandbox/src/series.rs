@@ -14,6 +14,12 @@ const SERIES_BYTES_MAX: usize = 8 << 20;
 /// About what a series holds beside its labels and counts: its slot, its entry in the map, its names' heads.
 const SERIES_BYTES: usize = 256;
 
+/// Of more bounds than these a search for each value looks at fewer.
+const BOUNDS_COUNTED_MAX: usize = 16;
+
+/// How many values are compared with one bound before the next: they stay in the processor's nearest cache.
+const BLOCK: usize = 1024;
+
 /// The series of an instance, and what the running batch recorded in them.
 pub(crate) struct Recorder {
     metrics: Vec<Declared>,
@@ -157,53 +163,48 @@ impl Recorder {
         }
     }
 
-    /// Records values in one series, all or none: as [`Recorder::check`] and [`Recorder::record`] for each.
-    pub(crate) fn record_column(
-        &mut self,
-        handle: u32,
-        values: impl Iterator<Item = f64> + Clone,
-    ) -> Result<(), Status> {
+    /// Records doubles, as bytes, in one series, all or none: as [`Recorder::check`] and [`Recorder::record`] for each,
+    /// but for the order in which they are added up.
+    pub(crate) fn record_column(&mut self, handle: u32, values: &[[u8; 8]]) -> Result<(), Status> {
         let slot = self.slots.get_mut(handle as usize).ok_or(Status::BadHandle)?;
         let least = if slot.kind == MetricKind::Counter { 0.0 } else { f64::MIN };
         // Without an early way out the loop is a vector's; NaN compares as neither.
-        if !values.clone().fold(true, |good, value| good & (value >= least) & (value <= f64::MAX)) {
+        if !doubles(values).fold(true, |good, value| good & (value >= least) & (value <= f64::MAX)) {
             return Err(Status::BadValue);
         }
-        let (mut sum, mut last, mut count) = (0.0, None, 0_u64);
-        if slot.kind == MetricKind::Histogram {
-            for value in values {
-                sum += value;
-                // Counting the bounds below has no branch to mispredict; of many bounds a search looks at fewer.
-                let bucket = if slot.bounds.len() <= 16 {
-                    slot.bounds.iter().filter(|&&bound| bound < value).count()
-                } else {
-                    slot.bounds.partition_point(|&bound| bound < value)
-                };
-                if let Some(count) = slot.counts.get_mut(bucket) {
-                    *count = count.saturating_add(1);
-                }
-                last = Some(value);
-                count = count.wrapping_add(1);
-            }
-        } else {
-            for value in values {
-                sum += value;
-                last = Some(value);
-                count = count.wrapping_add(1);
-            }
-        }
-        let Some(last) = last else { return Ok(()) };
-        slot.values = slot.values.saturating_add(count);
+        let Some(last) = doubles(values).next_back() else { return Ok(()) };
+        slot.values = slot.values.saturating_add(values.len() as u64);
         match slot.kind {
             MetricKind::Gauge => slot.value = last,
-            // Beyond the range of doubles on the way, though each value is within it: held at its end.
-            _ => slot.add(if sum.is_nan() { 0.0 } else { sum }),
+            MetricKind::Counter => slot.add_all(values),
+            MetricKind::Histogram => {
+                slot.count(values);
+                slot.add_all(values);
+            }
         }
         if !slot.touched {
             slot.touched = true;
             self.touched.push(handle);
         }
         Ok(())
+    }
+
+    /// Records those of the values that the series takes, and says how many it did not.
+    pub(crate) fn record_taken(&mut self, handle: u32, values: &[[u8; 8]]) -> Result<usize, Status> {
+        match self.record_column(handle, values) {
+            Ok(()) => Ok(0),
+            Err(Status::BadValue) => {
+                let mut left_out = 0_usize;
+                for value in doubles(values) {
+                    match self.check(handle, value) {
+                        Ok(()) => self.record(handle, value),
+                        Err(_) => left_out = left_out.saturating_add(1),
+                    }
+                }
+                Ok(left_out)
+            }
+            Err(status) => Err(status),
+        }
     }
 
     /// What was recorded since it was last asked.
@@ -229,7 +230,60 @@ impl Recorder {
     }
 }
 
+/// The doubles that these bytes hold.
+fn doubles(values: &[[u8; 8]]) -> impl DoubleEndedIterator<Item = f64> {
+    values.iter().map(|value| f64::from_le_bytes(*value))
+}
+
 impl Slot {
+    /// Adds so many values to the buckets.
+    fn count(&mut self, values: &[[u8; 8]]) {
+        if self.bounds.len() > BOUNDS_COUNTED_MAX {
+            for value in doubles(values) {
+                let bucket = self.bounds.partition_point(|&bound| bound < value);
+                if let Some(count) = self.counts.get_mut(bucket) {
+                    *count = count.saturating_add(1);
+                }
+            }
+            return;
+        }
+        // Bound by bound, how many lie beyond it: the loop over the values is a vector's, and waits neither for a branch
+        // nor for the count that the value before went into.
+        for values in values.chunks(BLOCK) {
+            let mut left = values.len() as u64;
+            let mut counts = self.counts.iter_mut();
+            for (&bound, count) in self.bounds.iter().zip(counts.by_ref()) {
+                let beyond: u64 = doubles(values).map(|value| u64::from(value > bound)).sum();
+                *count = count.saturating_add(left.saturating_sub(beyond));
+                left = beyond;
+            }
+            if let Some(last) = counts.next() {
+                *last = last.saturating_add(left);
+            }
+        }
+    }
+
+    /// Adds all values, in lanes that do not wait for one another.
+    fn add_all(&mut self, values: &[[u8; 8]]) {
+        let (rows, rest) = values.as_chunks::<8>();
+        let mut lanes = [0.0; 8];
+        for row in rows {
+            for (lane, value) in lanes.iter_mut().zip(doubles(row)) {
+                *lane += value;
+            }
+        }
+        for (lane, value) in lanes.iter_mut().zip(doubles(rest)) {
+            *lane += value;
+        }
+        let sum: f64 = lanes.iter().sum();
+        if sum.is_finite() {
+            self.add(sum);
+        } else {
+            // Beyond the range of doubles on the way, though each value is within it.
+            doubles(values).for_each(|value| self.add(value));
+        }
+    }
+
     /// Adds, and stays finite: a sum beyond the range of doubles is held at its end.
     fn add(&mut self, value: f64) {
         self.value = (self.value + value).clamp(f64::MIN, f64::MAX);

@@ -72,7 +72,7 @@ pub enum Argument {
 /// of text or bytes, `c` any column, `w` one of fixed width; `r` a row, `n` a count, `p` a pointer, `l` a length, `f`
 /// an output field, `m` a metric, `s` a series, `q` a param, `I` one that is an integer, `D` one that is a double, `v`
 /// a level, `x` any number, `F` a double.
-const MEANINGS: [(&str, &str); 23] = [
+const MEANINGS: [(&str, &str); 24] = [
     ("get_bool", "br"),
     ("get_i64", "ir"),
     ("get_f64", "dr"),
@@ -91,6 +91,7 @@ const MEANINGS: [(&str, &str); 23] = [
     ("metric_record", "sF"),
     ("metric_record_many", "ppn"),
     ("metric_record_column", "spn"),
+    ("metric_record_input", "scrn"),
     ("param_i64", "I"),
     ("param_f64", "D"),
     ("param_bytes", "qpl"),

@@ -3,6 +3,8 @@
 mod crashes;
 mod damage;
 mod disk;
+mod figures;
+mod flights;
 mod kafka;
 mod lost;
 mod modes;

@@ -87,12 +87,15 @@ pub struct DelayHours {
 /// The delay in hours and the flight's class of distance.
 #[transform]
 pub fn delay_hours(leg: Leg) -> DelayHours {
-    let haul = match leg.distance {
+    DelayHours { hours: leg.delay as f64 / 60.0, haul: haul(leg.distance) }
+}
+
+fn haul(miles: i64) -> &'static str {
+    match miles {
         ..700 => "short",
         700..2_000 => "medium",
         _ => "long",
-    };
-    DelayHours { hours: leg.delay as f64 / 60.0, haul }
+    }
 }
 
 /// One end of a flight.
@@ -205,6 +208,71 @@ impl Metrics for Delays {
     }
 }
 
+/// A flight but for its date.
+#[derive(Row)]
+pub struct Trip<'a> {
+    /// Minutes late; negative when early.
+    pub delay: i64,
+    /// Miles.
+    pub distance: i64,
+    /// From.
+    pub origin: &'a str,
+    /// To.
+    pub destination: &'a str,
+}
+
+/// What is counted.
+#[derive(Params)]
+pub struct Countable {
+    /// The longest delay in minutes; a longer one ends the function.
+    #[param(default = 9_223_372_036_854_775_807)]
+    pub delay_max: i64,
+}
+
+/// Flights and delays, each by what its labels say.
+#[derive(Default, MetricSet)]
+pub struct Traffic {
+    /// Flights seen.
+    #[metric(unit = "{flight}")]
+    pub flights: Counter,
+    /// Flights by their class of distance, and whether they were late.
+    #[metric(unit = "{flight}", labels("haul", "late"))]
+    pub hauls: Counter<2>,
+    /// Minutes lost, by destination.
+    #[metric(unit = "min", labels("destination"))]
+    pub lost_minutes: Counter<1>,
+    /// How far flights go.
+    #[metric(unit = "mi", buckets(100, 300, 700, 2000))]
+    pub miles: Histogram,
+    /// Minutes late, by origin.
+    #[metric(unit = "min", labels("origin"), buckets(0, 15, 60, 240))]
+    pub delay_minutes: Histogram<1>,
+    #[metric(skip)]
+    delay_max: i64,
+}
+
+/// Counts flights, and panics at one that is beyond all delay.
+#[metrics]
+impl Metrics for Traffic {
+    type Row<'a> = Trip<'a>;
+    type Params = Countable;
+
+    fn start(&mut self, countable: Countable) {
+        self.delay_max = countable.delay_max;
+    }
+
+    fn observe(&mut self, trip: Trip<'_>) {
+        self.flights.inc();
+        let late = if trip.delay > 0 { "yes" } else { "no" };
+        self.hauls.with([haul(trip.distance), late]).inc();
+        self.miles.observe(trip.distance);
+        self.delay_minutes.with([trip.origin]).observe(trip.delay);
+        // Not before all of them: what a failed batch had recorded must be forgotten by all kinds alike.
+        assert!(trip.delay <= self.delay_max, "a delay of {} minutes", trip.delay);
+        self.lost_minutes.with([trip.destination]).add(trip.delay.max(0));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,5 +330,16 @@ mod tests {
         assert_eq!(delays.flights.value(), 3.0);
         let mut sea = delays.delay_minutes.with(["SEA"]);
         assert_eq!((sea.count(), sea.sum()), (2, 100.0));
+    }
+    #[test]
+    fn traffic_is_counted_by_labels() {
+        let mut traffic = Traffic::default();
+        traffic.start(Countable { delay_max: 90 });
+        for (delay, distance) in [(90, 679), (-3, 679), (10, 2_000)] {
+            traffic.observe(Trip { delay, distance, origin: "SEA", destination: "SFO" });
+        }
+        assert_eq!(traffic.hauls.with(["short", "yes"]).value(), 1.0);
+        assert_eq!(traffic.lost_minutes.with(["SFO"]).value(), 100.0);
+        assert_eq!((traffic.miles.sum(), traffic.delay_minutes.with(["SEA"]).sum()), (3_358.0, 97.0));
     }
 }

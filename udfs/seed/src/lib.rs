@@ -87,6 +87,108 @@ impl Metrics for Totals {
     }
 }
 
+/// As `totals`, but for the records: what a bench takes off to find what these cost.
+#[derive(Default, MetricSet)]
+pub struct Idle {
+    /// Records with a negative value, of which the seed workload has none.
+    #[metric(unit = "{record}")]
+    pub negative: Counter,
+}
+
+/// Looks at every value, and finds nothing to count.
+#[metrics]
+impl Metrics for Idle {
+    type Row<'a> = Value;
+
+    fn observe(&mut self, value: Value) {
+        if value.value < 0.0 {
+            self.negative.inc();
+        }
+    }
+}
+
+/// How many records.
+#[derive(Default, MetricSet)]
+pub struct Records {
+    /// Records seen.
+    #[metric(unit = "{record}")]
+    pub records: Counter,
+}
+
+/// Counts records, one by one.
+#[metrics]
+impl Metrics for Records {
+    type Row<'a> = Value;
+
+    fn observe(&mut self, _value: Value) {
+        self.records.inc();
+    }
+}
+
+/// Of which values.
+#[derive(Default, MetricSet)]
+pub struct Values {
+    /// The values.
+    #[metric(buckets(0, 250, 500, 750, 1000, 1250))]
+    pub values: Histogram,
+}
+
+/// Observes values.
+#[metrics]
+impl Metrics for Values {
+    type Row<'a> = Value;
+
+    fn observe(&mut self, value: Value) {
+        self.values.observe(value.value);
+    }
+}
+
+/// As `totals`, of whole columns.
+#[derive(Default, MetricSet)]
+pub struct Columns {
+    /// Records seen.
+    #[metric(unit = "{record}")]
+    pub records: Counter,
+    /// Their values.
+    #[metric(buckets(0, 250, 500, 750, 1000, 1250))]
+    pub values: Histogram,
+}
+
+/// Counts records and their values without reading them.
+#[metrics]
+impl Metrics for Columns {
+    type Row<'a> = Value;
+
+    fn observe(&mut self, value: Value) {
+        self.records.inc();
+        self.values.observe(value.value);
+    }
+
+    fn observe_batch(&mut self, rows: u32) -> bool {
+        self.records.add(rows);
+        self.values.observe_column(0, rows);
+        true
+    }
+}
+
+/// How many records, by a label.
+#[derive(Default, MetricSet)]
+pub struct Sides {
+    /// Records with a value below 750, and the others.
+    #[metric(unit = "{record}", labels("side"))]
+    pub sides: Counter<1>,
+}
+
+/// Counts records by a label.
+#[metrics]
+impl Metrics for Sides {
+    type Row<'a> = Value;
+
+    fn observe(&mut self, value: Value) {
+        self.sides.with([if value.value < 750.0 { "low" } else { "high" }]).inc();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,5 +223,19 @@ mod tests {
         }
         assert_eq!((totals.records.value(), totals.values.count()), (1000.0, 1000));
         assert_eq!(totals.values.sum(), 1.5 * 499_500.0);
+    }
+
+    #[test]
+    fn each_metric_by_itself_says_the_same() {
+        let (mut idle, mut records, mut values, mut sides) =
+            (Idle::default(), Records::default(), Values::default(), Sides::default());
+        for Numbers { value, .. } in template() {
+            idle.observe(Value { value });
+            records.observe(Value { value });
+            values.observe(Value { value });
+            sides.observe(Value { value });
+        }
+        assert_eq!((idle.negative.value(), records.records.value(), values.values.count()), (0.0, 1000.0, 1000));
+        assert_eq!((sides.sides.with(["low"]).value(), sides.sides.with(["high"]).value()), (500.0, 500.0));
     }
 }

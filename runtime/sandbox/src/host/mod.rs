@@ -1,5 +1,6 @@
 //! The functions of the contract, as a guest imports them.
 
+mod doubles;
 mod emit;
 mod meter;
 mod read;
@@ -46,6 +47,7 @@ pub const IMPORTS: &[Import] = &[
     import("metric_record", "iF", "i"),
     import("metric_record_many", "iii", "i"),
     import("metric_record_column", "iii", "i"),
+    import("metric_record_input", "iiii", "i"),
     import("param_i64", "i", "I"),
     import("param_f64", "i", "F"),
     import("param_bytes", "iii", "i"),

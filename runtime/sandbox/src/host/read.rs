@@ -196,10 +196,9 @@ fn window(
     count: i32,
     pointer: i32,
 ) -> Result<i32, Status> {
-    let (column, row, count) = column_range(view, column, row, count)?;
-    let width = column.declared.width().ok_or(Status::BadType)?;
+    let (column, rows) = Rows::of(view, column, row, count)?;
+    let (count, width) = (rows.count, column.declared.width().ok_or(Status::BadType)?);
     let target = range_mut(memory, pointer, bytes_of(count, width)?)?;
-    let rows = Rows { first: row, count, selected: selected(view, row, count) };
     *cost = (count as u64).saturating_add(bytes_cost(target.len())).saturating_add(rows.gather_cost());
     match (&column.values, column.declared) {
         (Values::I64(values), _) => rows.copy::<i64, i64>(values, target),
@@ -225,13 +224,19 @@ fn window(
 }
 
 /// The rows of a window; those of `selected`, where they are given, else from `first` on. All of them exist.
-struct Rows<'a> {
-    first: usize,
-    count: usize,
-    selected: Option<&'a [u32]>,
+pub(super) struct Rows<'a> {
+    pub(super) first: usize,
+    pub(super) count: usize,
+    pub(super) selected: Option<&'a [u32]>,
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    /// The column, and these rows of it.
+    pub(super) fn of(view: &'a View, column: i32, row: i32, count: i32) -> Result<(&'a Column, Rows<'a>), Status> {
+        let (column, first, count) = column_range(view, column, row, count)?;
+        Ok((column, Rows { first, count, selected: selected(view, first, count) }))
+    }
+
     /// Copies values, widened from `S` to `D`. The target has room for exactly as many.
     fn copy<S, D>(&self, values: &[S], target: &mut [u8])
     where
@@ -247,7 +252,7 @@ impl Rows<'_> {
             }
             return;
         }
-        let values = values.get(self.first..self.first.saturating_add(self.count)).unwrap_or_default();
+        let values = self.slice(values);
         if size_of::<S>() == size_of::<D>() {
             // `S` and `D` are the same type then: no two of the carried integers share a width.
             let bytes: &[u8] = bytemuck::cast_slice(values);
@@ -258,6 +263,19 @@ impl Rows<'_> {
         }
         for (target, &value) in targets.zip(values) {
             target.copy_from_slice(bytemuck::bytes_of(&D::from(value)));
+        }
+    }
+
+    /// The values of rows that follow one another.
+    pub(super) fn slice<'v, S>(&self, values: &'v [S]) -> &'v [S] {
+        values.get(self.first..self.first.saturating_add(self.count)).unwrap_or_default()
+    }
+
+    /// Calls `see` with each physical row.
+    pub(super) fn each(&self, mut see: impl FnMut(usize)) {
+        match self.selected {
+            Some(selected) => selected.iter().for_each(|&row| see(row as usize)),
+            None => (self.first..self.first.saturating_add(self.count)).for_each(see),
         }
     }
 
@@ -277,7 +295,7 @@ impl Rows<'_> {
     }
 
     /// Fuel of looking up each row's place, where the rows do not follow one another.
-    fn gather_cost(&self) -> u64 {
+    pub(super) fn gather_cost(&self) -> u64 {
         if self.selected.is_some() { self.count as u64 } else { 0 }
     }
 

@@ -3,7 +3,9 @@
 use wasmtime::{Caller, Linker};
 use weir_abi::{IMPORT_MODULE, Status};
 
+use super::doubles::{doubles, doubles_cost};
 use super::meter::{CALL, bytes_cost, charge, with_batch, with_memory};
+use super::read::Rows;
 use crate::Phase;
 use crate::guest_memory::{answer, bytes_of, f64s, index, labels, range, size, u32s};
 use crate::state::State;
@@ -43,10 +45,23 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         |mut caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
             with_batch(&mut caller, |state, memory, cost| {
                 let count = size(count);
-                let values = f64s(range(memory, values, bytes_of(count, 8)?)?);
+                let (values, _) = range(memory, values, bytes_of(count, 8)?)?.as_chunks();
                 *cost = record_cost(count);
                 state.recorder.record_column(index(series), values)?;
                 Ok(0)
+            })
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "metric_record_input",
+        |mut caller: Caller<'_, State>, series: i32, column: i32, row: i32, count: i32| {
+            with_batch(&mut caller, |state, _, cost| {
+                let (column, rows) = Rows::of(&state.view, column, row, count)?;
+                *cost = record_cost(rows.count).saturating_add(doubles_cost(column, &rows)?);
+                let values = doubles(column, &rows)?;
+                let left_out = state.recorder.record_taken(index(series), bytemuck::cast_slice(&values))?;
+                answer(left_out)
             })
         },
     )?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use expect_test::{Expect, expect};
 use weir_batch::arrow::array::{
-    ArrayRef, BinaryArray, BinaryBuilder, Int64Array, ListBuilder, StringBuilder, StructBuilder,
+    ArrayRef, BinaryArray, BinaryBuilder, Float64Array, Int64Array, ListBuilder, StringBuilder, StructBuilder,
 };
 use weir_batch::arrow::buffer::BooleanBuffer;
 use weir_batch::arrow::datatypes::{DataType as ArrowType, Field as ArrowField};
@@ -33,9 +33,9 @@ fn flat_map(batch: &Batch, limits: &Limits) -> Instance {
     instance_with(&wasm(manifest, body), batch.schema(), limits, &Carry::All, &[])
 }
 
-/// The end of a guest that makes this call a hundred times, with fuel for 4,000 bytes each time, and fails.
+/// The end of a guest that makes this call a hundred times over a thousand rows, and fails.
 fn check_cost(limits: &Limits, call_text: &str, expect: &str) {
-    let manifest = r#"{"abi":1,"name":"f","kind":"transform","output_shape":"flat_map","fallible":true,"output":[{"name":"i","type":"i64"},{"name":"t","type":"utf8"},{"name":"b","type":"bool"}],"metrics":[{"name":"g","kind":"gauge"},{"name":"c","kind":"counter","labels":["l"]}]}"#;
+    let manifest = r#"{"abi":1,"name":"f","kind":"transform","output_shape":"flat_map","fallible":true,"input":[{"name":"n","type":"i64"},{"name":"x","type":"f64"},{"name":"y","type":"f64"}],"output":[{"name":"i","type":"i64"},{"name":"t","type":"utf8"},{"name":"b","type":"bool"}],"metrics":[{"name":"g","kind":"gauge"},{"name":"c","kind":"counter","labels":["l"]}]}"#;
     // At 40,000 the offsets 1 0, at 60,000 neither text nor a row nor a bool, at 60,008 no number; at 61,000 the
     // offsets 0 60,001; at 62,000 a label of 1,000 bytes, one of which is no text.
     let body = format!(
@@ -50,18 +50,21 @@ fn check_cost(limits: &Limits, call_text: &str, expect: &str) {
             (br_if $next (i32.lt_u (local.get $at) (i32.const 100))))
           (i32.const 42))"#
     );
-    let rows = batch(vec![("n", i64s(vec![Some(1); 100]))]);
-    let limits = Limits { fuel_batch_max: Some(50_000), ..limits.clone() };
-    let mut guest = instance_with(&wasm(manifest, &body), rows.schema(), &limits, &Carry::None, &[]);
+    let numbers =
+        |last| Arc::new(Float64Array::from_iter_values((0..1000).map(|row| if row == 999 { last } else { 1.0 })));
+    let rows = batch(vec![("n", i64s(vec![Some(1); 1000])), ("x", numbers(1.0)), ("y", numbers(f64::NAN))]);
+    let mut guest = instance_with(&wasm(manifest, &body), rows.schema(), limits, &Carry::None, &[]);
     assert_eq!(call(&mut guest, &rows).unwrap_err().code(), expect, "{call_text}");
 }
 
 #[test]
 fn refused_calls_cost_what_was_looked_at() {
-    let check = |name: &str, arguments: &str, expect: &str| {
+    let check_fuel = |fuel: u64, name: &str, arguments: &str, expect: &str| {
         let arguments: String = arguments.split(' ').map(|number| format!("(i32.const {number})")).collect();
-        check_cost(&Limits::default(), &format!("(call ${name} {arguments})"), expect);
+        let limits = Limits { fuel_batch_max: Some(fuel), ..Limits::default() };
+        check_cost(&limits, &format!("(call ${name} {arguments})"), expect);
     };
+    let check = |name: &str, arguments: &str, expect: &str| check_fuel(50_000, name, arguments, expect);
     check("last_words", "0 60001", "out_of_fuel");
     check("log", "3 0 60001", "out_of_fuel");
     check("row_error", "0 1 0 60001", "out_of_fuel");
@@ -72,11 +75,19 @@ fn refused_calls_cost_what_was_looked_at() {
     check("metric_record_column", "0 0 7502", "out_of_fuel");
     check("metric_record_many", "0 0 7502", "out_of_fuel");
     check("metric_series", "1 62000 1004", "out_of_fuel");
+    // Two for each of a hundred thousand values, and another where it is converted.
+    check_fuel(190_000, "metric_record_input", "0 1 0 1000", "out_of_fuel");
+    check_fuel(210_000, "metric_record_input", "0 1 0 1000", "failed");
+    check_fuel(280_000, "metric_record_input", "0 0 0 1000", "out_of_fuel");
+    // What is left out, and what is of no series, was looked at.
+    check_fuel(190_000, "metric_record_input", "0 2 0 1000", "out_of_fuel");
+    check_fuel(190_000, "metric_record_input", "7 1 0 1000", "out_of_fuel");
     // What was not looked at costs nothing.
     check("last_words", "0 -1", "failed");
-    check("row_error", "100 1 0 60001", "failed");
+    check("row_error", "1000 1 0 60001", "failed");
     check("emit_column", "2 0 -1 0", "failed");
     check("metric_series", "1 0 60000", "failed");
+    check_fuel(50_000, "metric_record_input", "0 0 0 1001", "failed");
 }
 
 #[test]

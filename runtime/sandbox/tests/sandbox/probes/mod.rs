@@ -2,6 +2,7 @@
 
 mod output;
 mod reading;
+mod recording;
 mod words;
 
 use std::collections::BTreeSet;
