@@ -23,7 +23,7 @@ use crate::file::{ErrorPolicy, Node, Plan};
 use crate::source::{
     Origin, Partition, PositionKeeper, Positions, Revoking, Source, SourceBatch, SourceError, SourceEvent,
 };
-use crate::trace::{BatchSpan, OpenSpan, Spans, Waited};
+use crate::trace::{BatchSpan, Drawn, OpenSpan, Spans};
 
 /// Batches that may wait between the sources and the stages, for each source.
 const SOURCE_QUEUE_BATCHES: usize = 2;
@@ -115,7 +115,7 @@ impl Chain {
         let (queue, mut batches) = mpsc::channel::<FromSource>(SOURCE_QUEUE_BATCHES * sources.len().max(1));
         let mut readers = Readers(Vec::new());
         for (index, source) in sources.into_iter().enumerate() {
-            readers.0.push(tokio::spawn(read(index, source, queue.clone(), self.steering())));
+            readers.0.push(tokio::spawn(read(index, source, queue.clone(), self.steering(index))));
         }
         drop(queue);
         let reached: Vec<Vec<usize>> = (0..readers.0.len()).map(|source| self.plan.stages_reached(source)).collect();
@@ -131,7 +131,7 @@ impl Chain {
                     }
                 },
             };
-            let Some(FromSource { source, read, waited }) = message else { break };
+            let Some(FromSource { source, read, drawn }) = message else { break };
             let read = read.map_err(|error| Cause::Source { name: self.source_name(source), source: error })?;
             let read = match read {
                 SourceEvent::Batch(read) => read,
@@ -143,7 +143,7 @@ impl Chain {
             if !read.batch.is_empty() {
                 self.wait_for_held(reached.get(source).map_or(&[], Vec::as_slice), &mut next_commit).await?;
             }
-            self.take_in(source, read, waited).await?;
+            self.take_in(source, read, drawn).await?;
             // Under load a batch is always waiting, so that the time-out above never comes.
             self.commit_on_time(&mut next_commit).await?;
             // Only after the turn: what was taken in has reached every sink that still takes something.
@@ -162,8 +162,9 @@ impl Chain {
         self.finish(if stopped { Ending::Stopped } else { Ending::EndOfInput }).await
     }
 
-    fn steering(&self) -> Steering {
-        Steering { stop: self.stop.subscribe(), pause: self.pause.subscribe(), timed: self.spans.is_some() }
+    fn steering(&self, source: usize) -> Steering {
+        let draw = self.spans.as_ref().map(|spans| spans.draw(source));
+        Steering { stop: self.stop.subscribe(), pause: self.pause.subscribe(), draw }
     }
 
     /// Commits what was taken of partitions that somebody else is to read, and lets go of them.
@@ -234,7 +235,7 @@ impl Chain {
     }
 
     /// Takes one batch through every stage and into every sink's queue.
-    async fn take_in(&mut self, source: usize, read: SourceBatch, waited: Option<Waited>) -> Result<(), Cause> {
+    async fn take_in(&mut self, source: usize, read: SourceBatch, drawn: Option<Drawn>) -> Result<(), Cause> {
         let SourceBatch { batch, bad, bad_system, bytes, origin, positions } = read;
         let records = (batch.rows() + bad.len()) as u64;
         if let Some(counters) = self.counters.sources.get(source) {
@@ -250,7 +251,7 @@ impl Chain {
         self.uncommitted_records += records;
         self.refuse_bad(source, origin.as_ref(), &bad, bad_system.as_deref())?;
         if !batch.is_empty() {
-            self.run_stages(source, batch, waited).await?;
+            self.run_stages(source, batch, drawn).await?;
         }
         if let Some(letters) = &mut self.dead_letters {
             letters.write_out().await?;
@@ -258,9 +259,9 @@ impl Chain {
         Ok(())
     }
 
-    async fn run_stages(&mut self, source: usize, batch: Batch, waited: Option<Waited>) -> Result<(), Cause> {
+    async fn run_stages(&mut self, source: usize, batch: Batch, drawn: Option<Drawn>) -> Result<(), Cause> {
         let mut batch = Arc::new(batch);
-        let span = self.spans.as_mut().and_then(|spans| spans.begin(source, &batch, waited));
+        let span = self.spans.as_mut().zip(drawn).and_then(|(spans, drawn)| spans.begin(source, &batch, drawn));
         // Without a span of its own a batch has no context: sinks pass on what each record came with.
         if let Some(span) = &span {
             self.copy_on_write.make_mut(&mut batch).set_trace(Some(span.context()));

@@ -1,19 +1,17 @@
 //! Sources, each in a task of its own.
 
-use std::time::SystemTime;
-
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::source::{Source, SourceError, SourceEvent};
-use crate::trace::Waited;
+use crate::trace::{Draw, Drawn};
 
 /// What a source's task hands on.
 pub(crate) struct FromSource {
     pub(crate) source: usize,
     pub(crate) read: Result<SourceEvent, SourceError>,
-    /// How long that took, where somebody asks.
-    pub(crate) waited: Option<Waited>,
+    /// The trace that it may become part of, where the query is traced.
+    pub(crate) drawn: Option<Drawn>,
 }
 
 /// Reading tasks, ended with the query whichever way it ends.
@@ -29,8 +27,8 @@ impl Drop for Readers {
 pub(crate) struct Steering {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) pause: watch::Receiver<bool>,
-    /// Whether somebody asks how long reading takes.
-    pub(crate) timed: bool,
+    /// Where traces come from, if the query is traced.
+    pub(crate) draw: Option<Draw>,
 }
 
 /// Reads a source to its end, or until it is told to stop, or until nobody listens.
@@ -40,14 +38,13 @@ pub(crate) async fn read(
     queue: mpsc::Sender<FromSource>,
     mut steering: Steering,
 ) {
-    let Steering { stop, pause, timed } = &mut steering;
-    let now = || timed.then(SystemTime::now);
+    let Steering { stop, pause, draw } = &mut steering;
     loop {
         if *stop.borrow_and_update() {
             return;
         }
         let paused = *pause.borrow_and_update();
-        let from = now();
+        let drawn = draw.as_ref().map(Draw::next);
         let steers_itself = source.pause(paused);
         let next = tokio::select! {
             // A source that knows nothing of pauses is not interrupted in its reading, which would lose what it read.
@@ -62,14 +59,14 @@ pub(crate) async fn read(
                 continue;
             }
         };
-        let waited = from.zip(now()).map(|(from, until)| Waited { from, until });
+        let drawn = drawn.map(Drawn::came);
         let read = match next {
             Ok(None) => return,
             Ok(Some(event)) => Ok(event),
             Err(error) => Err(error),
         };
         let failed = read.is_err();
-        if queue.send(FromSource { source: index, read, waited }).await.is_err() || failed {
+        if queue.send(FromSource { source: index, read, drawn }).await.is_err() || failed {
             return;
         }
     }

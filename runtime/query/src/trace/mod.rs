@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub use sampler::{Sampler, SamplerError};
 pub use span::{Span, SpanExporter, SpanKind, SpanValue};
 pub use spans::TraceCounts;
-pub(crate) use spans::{BatchSpan, OpenSpan, Spans, TraceCounters, Waited};
+pub(crate) use spans::{BatchSpan, Draw, Drawn, OpenSpan, Spans, TraceCounters};
 
 /// Links of a span at most: distinct contexts that arrived in a batch's records, or batches of a commit.
 pub const LINKS_MAX: usize = 32;

@@ -43,9 +43,43 @@ impl TraceCounters {
 
 /// From when until when a reader waited for a batch and its decoding.
 #[derive(Clone, Copy)]
-pub(crate) struct Waited {
-    pub(crate) from: SystemTime,
-    pub(crate) until: SystemTime,
+struct Waited {
+    from: SystemTime,
+    until: SystemTime,
+}
+
+/// Draws the traces of a source's batches before these are read: only a batch that may have a span is timed.
+pub(crate) struct Draw {
+    shared: Arc<Shared>,
+    // Whether its records may bring contexts that decide.
+    parents: bool,
+}
+
+/// The trace of a batch to come.
+pub(crate) struct Drawn {
+    trace_id: [u8; 16],
+    // Whether it is sampled whatever its records bring.
+    taken: bool,
+    from: Option<SystemTime>,
+    waited: Option<Waited>,
+}
+
+impl Draw {
+    /// To be called when the waiting for a batch begins.
+    pub(crate) fn next(&self) -> Drawn {
+        let trace_id = self.shared.ids.trace_id();
+        let taken = self.shared.tracing.sampler.takes(trace_id);
+        let from = (taken || self.parents).then(SystemTime::now);
+        Drawn { trace_id, taken, from, waited: None }
+    }
+}
+
+impl Drawn {
+    /// Once the batch has come.
+    pub(crate) fn came(self) -> Drawn {
+        let waited = self.from.map(|from| Waited { from, until: SystemTime::now() });
+        Drawn { waited, ..self }
+    }
 }
 
 /// Begins the spans of one query.
@@ -69,18 +103,22 @@ impl Spans {
         Spans { shared: Arc::new(shared), uncommitted: Vec::new(), uncommitted_unlinked: 0 }
     }
 
+    /// For the reader of this source. Of all sources only those of messages have headers.
+    pub(crate) fn draw(&self, source: usize) -> Draw {
+        let messages = self.shared.places.sources.get(source).is_some_and(|place| place.kind == SpanKind::Client);
+        Draw { shared: Arc::clone(&self.shared), parents: messages && self.shared.tracing.sampler.by_parents() }
+    }
+
     /// The span of a batch that a source has read, if the batch is sampled.
-    pub(crate) fn begin(&mut self, source: usize, batch: &Batch, waited: Option<Waited>) -> Option<Arc<BatchSpan>> {
+    pub(crate) fn begin(&mut self, source: usize, batch: &Batch, drawn: Drawn) -> Option<Arc<BatchSpan>> {
         let Shared { tracing, ids, counters, places } = &*self.shared;
-        let sampler = tracing.sampler;
-        let trace_id = ids.trace_id();
-        let by_ratio = sampler.takes(trace_id);
+        let Drawn { trace_id, taken, waited, .. } = drawn;
         // Contexts are looked for where they may decide, or become links.
-        let arrived = if by_ratio || sampler.by_parents() { Arrived::of(batch) } else { Arrived::default() };
+        let arrived = if taken || tracing.sampler.by_parents() { Arrived::of(batch) } else { Arrived::default() };
         if arrived.malformed > 0 {
             counters.malformed.fetch_add(arrived.malformed, Ordering::Relaxed);
         }
-        let sampled = by_ratio || arrived.sampled;
+        let sampled = taken || arrived.sampled;
         let Some(context) = sampled.then(|| ids.span_of(trace_id)).flatten() else {
             counters.unsampled.fetch_add(1, Ordering::Relaxed);
             return None;
