@@ -1,9 +1,10 @@
 //! What do traces cost? The seed workload of `seed.rs` through a filter and a sink that counts, with traces off, with every
 //! batch sampled, and with one in a hundred.
 //!
-//! Cost model: off, nothing; a batch that is not sampled, two clock readings, three random numbers and a branch; a sampled
-//! one, a span a step, each a clock reading or two and some ten attributes. `exporter` drops what it is given: what the
-//! process's exporter does with a span is done on its own thread, but for the hand-over.
+//! Cost model: off, nothing; a batch that is not sampled, two random numbers and a branch, and where its records may bring
+//! contexts, two clock readings and a look at their headers; a sampled one, a span a step, each a clock reading or two and
+//! some ten attributes. `exporter` drops what it is given: what the process's exporter does with a span is done on its own
+//! thread, but for the hand-over.
 
 use std::hint::black_box;
 use std::path::Path;

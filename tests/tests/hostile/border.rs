@@ -46,7 +46,7 @@ fn load_beyond_memory() {
         "load_beyond_memory",
         expect![[r#"
         out_of_bounds, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory was accessed out of bounds
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -57,7 +57,7 @@ fn load_with_a_huge_offset() {
         "load_with_a_huge_offset",
         expect![[r#"
         out_of_bounds, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory was accessed out of bounds
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -68,7 +68,7 @@ fn store_before_memory() {
         "store_before_memory",
         expect![[r#"
         out_of_bounds, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory was accessed out of bounds
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -157,7 +157,7 @@ fn getter_negative_column() {
         "getter_negative_column",
         expect![[r#"
         bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: get_i64 was called wrongly: column 4294967295 of 3
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -168,7 +168,7 @@ fn getter_huge_row() {
         "getter_huge_row",
         expect![[r#"
         bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: get_f64 was called wrongly: row 1000 of 1000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -179,7 +179,7 @@ fn getter_of_another_type() {
         "getter_of_another_type",
         expect![[r#"
         bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: get_i64 was called wrongly: column 1 is utf8
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -190,7 +190,7 @@ fn getter_in_init() {
         "getter_in_init",
         expect![[r#"
         bad_host_call, batch 1: mallory, module <digest>, function f, in init: get_i64 was called wrongly: it may be called within a batch only
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -201,7 +201,7 @@ fn validity_past_the_last_row() {
         "validity_past_the_last_row",
         expect![[r#"
         bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: validity_word was called wrongly: row 1000 of 1000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -212,7 +212,7 @@ fn parameter_out_of_range() {
         "parameter_out_of_range",
         expect![[r#"
         bad_host_call, batch 1: mallory, module <digest>, function f, in init: param_i64 was called wrongly: param 3 of 3
-          at function 23
+          at function 24
     "#]],
     );
 }

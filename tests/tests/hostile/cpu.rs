@@ -10,7 +10,7 @@ fn endless_loop() {
         "endless_loop",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -21,7 +21,7 @@ fn endless_init() {
         "endless_init",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in init: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -32,7 +32,7 @@ fn endless_later() {
         "endless_later",
         expect![[r#"
         out_of_fuel, batch 3: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -43,7 +43,7 @@ fn endless_vectors() {
         "endless_vectors",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -80,7 +80,7 @@ fn fill_flood() {
         "fill_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -91,7 +91,7 @@ fn copy_flood() {
         "copy_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -102,7 +102,7 @@ fn table_fill_flood() {
         "table_fill_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -113,7 +113,7 @@ fn init_flood() {
         "init_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -124,7 +124,7 @@ fn fill_beyond() {
         "fill_beyond",
         expect![[r#"
         out_of_bounds, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory was accessed out of bounds
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -135,7 +135,7 @@ fn grow_table_flood() {
         "grow_table_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -146,7 +146,7 @@ fn getter_flood() {
         "getter_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -157,7 +157,7 @@ fn window_flood() {
         "window_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -168,7 +168,7 @@ fn refused_call_flood() {
         "refused_call_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -179,7 +179,7 @@ fn empty_call_flood() {
         "empty_call_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -190,7 +190,7 @@ fn last_words_flood() {
         "last_words_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000: \u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -201,7 +201,7 @@ fn validity_flood() {
         "validity_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -212,7 +212,7 @@ fn bytes_window_flood() {
         "bytes_window_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -223,7 +223,7 @@ fn refused_text_flood() {
         "refused_text_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -234,7 +234,7 @@ fn series_flood() {
         "series_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -245,7 +245,7 @@ fn parameter_flood() {
         "parameter_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in init: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -256,7 +256,7 @@ fn longest_host_call() {
         "longest_host_call",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -267,7 +267,7 @@ fn fill_everything() {
         "fill_everything",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }

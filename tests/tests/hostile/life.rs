@@ -12,7 +12,7 @@ fn trap_in_mid_batch() {
         expect![[r#"
         unreachable, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: unreachable code was reached
           warn half
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -23,7 +23,7 @@ fn trap_in_init() {
         "trap_in_init",
         expect![[r#"
         unreachable, batch 1: mallory, module <digest>, function f, in init: unreachable code was reached
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -126,7 +126,7 @@ fn ends_while_it_reads() {
         "ends_while_it_reads",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }

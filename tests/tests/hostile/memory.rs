@@ -147,7 +147,7 @@ fn grow_flood() {
         "grow_flood",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -158,7 +158,7 @@ fn grow_then_give_up() {
         "grow_then_give_up",
         expect![[r#"
         memory_limit, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory limit reached: limit 4 MiB, current 4 MiB, requested 64 KiB
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -285,7 +285,7 @@ fn table_grow_huge() {
         "table_grow_huge",
         expect![[r#"
         out_of_fuel, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: out of fuel: limit 10000000
-          at function 23
+          at function 24
     "#]],
     );
 }

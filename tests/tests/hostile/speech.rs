@@ -53,7 +53,7 @@ fn endless_log() {
           debug \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0
           debug \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0
           357210 lines dropped
-          at function 23
+          at function 24
     "#]],
     );
 }
@@ -85,7 +85,7 @@ fn last_words_injection() {
         "last_words_injection",
         expect![[r#"
             unreachable, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: unreachable code was reached: sorry\n2026-01-01 ERROR tenant victim: \u{1b}[31mall is lost\u{202e}
-              at function 23
+              at function 24
         "#]],
     );
 }

@@ -325,7 +325,7 @@ fn names_that_deceive() {
           at \u{1b}[31mred\n2026-01-01 ERROR forged line
           at \u{202e}evil\u{2066}\0\u{7}
           at core::fmt::Formatter::pad
-          at function 26
+          at function 27
     "#]],
     );
 }
@@ -357,7 +357,7 @@ fn huge_name() {
         expect![[r#"
         unreachable, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: unreachable code was reached
           at _RINvC1a1fTuuETuuETuuETuuETuuETuuETuuETuuETuuETuuETuuETuuETu… (200 B)
-          at function 24
+          at function 25
     "#]],
     );
 }

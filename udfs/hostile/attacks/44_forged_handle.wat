@@ -18,4 +18,6 @@
   ;; All or none: of the first value nothing is recorded either.
   (call $is (i32.const 6) (call $metric_record_many (i32.const 16) (i32.const 32) (i32.const 2)) (i32.const -6))
   (call $is (i32.const 7) (call $metric_record_many (i32.const 16) (i32.const 32) (i32.const 1)) (i32.const 0))
+  (call $is (i32.const 8)
+    (call $metric_record_input (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 1)) (i32.const -6))
   (global.get $wrong))

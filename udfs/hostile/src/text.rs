@@ -24,6 +24,7 @@ const IMPORTS: &[(&str, &str, &str)] = &[
     ("metric_record", "i32 f64", "i32"),
     ("metric_record_many", "i32 i32 i32", "i32"),
     ("metric_record_column", "i32 i32 i32", "i32"),
+    ("metric_record_input", "i32 i32 i32 i32", "i32"),
     ("param_i64", "i32", "i64"),
     ("param_f64", "i32", "f64"),
     ("param_bytes", "i32 i32 i32", "i32"),
