@@ -425,7 +425,7 @@ fn imports() {
     check(
         "imports",
         expect![[r#"
-        shape_limit: imports limit reached: limit 64, current 0, requested 88
+        shape_limit: imports limit reached: limit 64, current 0, requested 89
     "#]],
     );
 }

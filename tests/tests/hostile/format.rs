@@ -69,7 +69,7 @@ fn truncated() {
     check(
         "truncated",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: unexpected end-of-file (at byte 651)
+        invalid_wasm: not valid WebAssembly: unexpected end-of-file (at byte 681)
     "#]],
     );
 }
@@ -89,7 +89,7 @@ fn flipped_bit() {
     check(
         "flipped_bit",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: type mismatch: expected i32, found i64 (at byte 633)
+        invalid_wasm: not valid WebAssembly: type mismatch: expected i32, found i64 (at byte 663)
     "#]],
     );
 }
@@ -169,7 +169,7 @@ fn trailing_bytes() {
     check(
         "trailing_bytes",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: malformed section id (at byte 1455)
+        invalid_wasm: not valid WebAssembly: malformed section id (at byte 1506)
     "#]],
     );
 }
@@ -189,7 +189,7 @@ fn unknown_opcode() {
     check(
         "unknown_opcode",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: illegal opcode: 0xff (at byte 630)
+        invalid_wasm: not valid WebAssembly: illegal opcode: 0xff (at byte 660)
     "#]],
     );
 }
@@ -199,7 +199,7 @@ fn memory64() {
     check(
         "memory64",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: memory64 must be enabled for 64-bit memories (at byte 582)
+        invalid_wasm: not valid WebAssembly: memory64 must be enabled for 64-bit memories (at byte 612)
     "#]],
     );
 }
@@ -209,7 +209,7 @@ fn multi_memory() {
     check(
         "multi_memory",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: multiple memories (at byte 581)
+        invalid_wasm: not valid WebAssembly: multiple memories (at byte 611)
     "#]],
     );
 }
@@ -219,7 +219,7 @@ fn tail_call() {
     check(
         "tail_call",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: tail calls support is not enabled (at byte 617)
+        invalid_wasm: not valid WebAssembly: tail calls support is not enabled (at byte 647)
     "#]],
     );
 }
@@ -229,7 +229,7 @@ fn exceptions() {
     check(
         "exceptions",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: exceptions proposal not enabled (at byte 589)
+        invalid_wasm: not valid WebAssembly: exceptions proposal not enabled (at byte 619)
     "#]],
     );
 }
@@ -249,7 +249,7 @@ fn function_references() {
     check(
         "function_references",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: function references support is not enabled (at byte 634)
+        invalid_wasm: not valid WebAssembly: function references support is not enabled (at byte 664)
     "#]],
     );
 }
@@ -259,7 +259,7 @@ fn extended_const() {
     check(
         "extended_const",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: constant expression required: non-constant operator: i32.add (at byte 593)
+        invalid_wasm: not valid WebAssembly: constant expression required: non-constant operator: i32.add (at byte 623)
     "#]],
     );
 }
@@ -269,7 +269,7 @@ fn wide_arithmetic() {
     check(
         "wide_arithmetic",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: wide arithmetic support is not enabled (at byte 619)
+        invalid_wasm: not valid WebAssembly: wide arithmetic support is not enabled (at byte 649)
     "#]],
     );
 }
@@ -279,7 +279,7 @@ fn custom_page_size() {
     check(
         "custom_page_size",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: the custom page sizes proposal must be enabled to customize a memory's page size (at byte 582)
+        invalid_wasm: not valid WebAssembly: the custom page sizes proposal must be enabled to customize a memory's page size (at byte 612)
     "#]],
     );
 }
@@ -289,7 +289,7 @@ fn external_references() {
     check(
         "external_references",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: gc types are disallowed but found type which requires gc (at byte 582)
+        invalid_wasm: not valid WebAssembly: gc types are disallowed but found type which requires gc (at byte 612)
     "#]],
     );
 }
@@ -319,7 +319,7 @@ fn shared_memory() {
     check(
         "shared_memory",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: threads must be enabled for shared memories (at byte 582)
+        invalid_wasm: not valid WebAssembly: threads must be enabled for shared memories (at byte 612)
     "#]],
     );
 }
@@ -329,7 +329,7 @@ fn atomics() {
     check(
         "atomics",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: threads support is not enabled (at byte 621)
+        invalid_wasm: not valid WebAssembly: threads support is not enabled (at byte 651)
     "#]],
     );
 }
@@ -339,7 +339,7 @@ fn huge_name_section() {
     check(
         "huge_name_section",
         expect![[r#"
-        module_too_large: module size limit reached: limit 256 KiB, current 0 B, requested 52430265 B
+        module_too_large: module size limit reached: limit 256 KiB, current 0 B, requested 52430316 B
     "#]],
     );
 }

@@ -109,7 +109,7 @@ fn duplicate_exports() {
     check(
         "duplicate_exports",
         expect![[r#"
-        invalid_wasm: not valid WebAssembly: duplicate export name `weir_call_f` already defined (at byte 611)
+        invalid_wasm: not valid WebAssembly: duplicate export name `weir_call_f` already defined (at byte 641)
     "#]],
     );
 }
