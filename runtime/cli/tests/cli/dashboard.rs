@@ -14,7 +14,9 @@ use crate::exposition::{Exposition, Sample};
 use crate::served::Served;
 
 /// Families that the dashboard does not show, and why.
-const LEFT_OUT: [(&str, &str); 6] = [
+const LEFT_OUT: [(&str, &str); 8] = [
+    ("process_cpu_time_seconds_total", "of the process, not of a tenant: boards of machines show it"),
+    ("process_memory_usage_bytes", "of the process, not of a tenant: boards of machines show it"),
     ("weir_build_info", "a version is no curve: it is there to be joined with"),
     ("weir_source_partition_read_offset", "an offset says little; what is left to read is the lag"),
     ("weir_source_partition_committed_offset", "the lag is the end less this"),
