@@ -83,6 +83,7 @@ mod function;
 mod gate;
 mod guest_memory;
 mod host;
+mod host_time;
 mod instance;
 mod limits;
 mod manifest;

@@ -114,6 +114,8 @@ pub struct Usage {
     pub waited: Duration,
     /// Calls from the function to the host.
     pub host_calls: u64,
+    /// Time in them, of `time`. The first 64 of a call are timed, then one in 61 for all of them: an estimate.
+    pub host_time: Duration,
     /// Size of the instance's linear memory afterwards.
     pub memory_bytes: usize,
 }

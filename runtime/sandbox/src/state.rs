@@ -8,6 +8,7 @@ use crate::bind::Bound;
 use crate::clock::Clock;
 use crate::columns::View;
 use crate::gate::Account;
+use crate::host_time::HostTimes;
 use crate::output::Output;
 use crate::series::Recorder;
 use crate::words::Words;
@@ -42,7 +43,7 @@ pub(crate) struct Meter {
     pub(crate) on: bool,
     /// Not yet taken off.
     pub(crate) debt: u64,
-    pub(crate) host_calls: u64,
+    pub(crate) times: HostTimes,
     /// Fuel of instantiation and init, until the first batch reports it.
     pub(crate) init_fuel: u64,
 }

@@ -78,9 +78,21 @@ const SOURCE: [Number<SourceProgress>; 5] = [
     }),
 ];
 
-const STAGE: [Number<StageProgress>; 18] = [
+const STAGE: [Number<StageProgress>; 21] = [
     counter("weir.stage.records_in", "{record}", "Records that came in.", |stage| Whole(stage.records_in)),
     counter("weir.stage.records_out", "{record}", "Records that went on.", |stage| Whole(stage.records_out)),
+    counter(
+        "weir.stage.bytes_in",
+        "By",
+        "Bytes of the values of records that came in. Text of a batch with records left out is estimated.",
+        |stage| Whole(stage.bytes_in),
+    ),
+    counter(
+        "weir.stage.bytes_out",
+        "By",
+        "Bytes of the values of records that went on. Text of a batch with records left out is estimated.",
+        |stage| Whole(stage.bytes_out),
+    ),
     counter("weir.stage.filtered_records", "{record}", "Records that the function left out.", |stage| {
         Whole(stage.filtered)
     }),
@@ -106,6 +118,13 @@ const STAGE: [Number<StageProgress>; 18] = [
     counter("weir.stage.guest", "s", "Time in guest calls, less the waiting for a turn.", |stage| {
         nanos(stage.guest_nanos)
     }),
+    counter(
+        "weir.stage.host",
+        "s",
+        "Time in host functions, of that in guest calls. An estimate: of a guest call's host calls the first 64 are timed, \
+         then one in 61 for all of them.",
+        |stage| nanos(stage.host_nanos),
+    ),
     counter("weir.stage.turn_wait", "s", "Time that guest calls waited for their turn on a core.", |stage| {
         nanos(stage.waited_nanos)
     }),
@@ -206,10 +225,12 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
     for stage in &progress.stages {
         add(families, &STAGE, stage, &[tenant, query, ("stage", &stage.name)]);
     }
-    for StageDetails { name, calls, traps } in &details.stages {
+    for StageDetails { name, calls, host, traps } in &details.stages {
         let stage = ("stage", &**name);
         let help = "Guest calls, less the waiting for a turn.";
         timed(families, "weir.stage.call.duration", help, calls, &[tenant, query, stage]);
+        let help = "Time in host functions, one duration a guest call. An estimate beyond 64 host calls.";
+        timed(families, "weir.stage.host.duration", help, host, &[tenant, query, stage]);
         for (code, count) in traps {
             let about = About::new("weir.stage.traps_by_code", "{call}", "Guest calls that ended early, by why.");
             let labels = [tenant, query, stage, ("code", *code)];

@@ -239,6 +239,8 @@ fn the_last_export_is_the_summary_with_the_series_that_guests_overflow() {
         for (name, key) in [
             ("records_in_total", "records_in"),
             ("records_out_total", "records_out"),
+            ("bytes_in_bytes_total", "bytes_in"),
+            ("bytes_out_bytes_total", "bytes_out"),
             ("filtered_records_total", "filtered"),
             ("failed_records_total", "failed"),
             ("dead_records_total", "dead"),
@@ -254,6 +256,11 @@ fn the_last_export_is_the_summary_with_the_series_that_guests_overflow() {
         let nanos = said["guest_nanos"].as_f64().expect("a number");
         assert!((value("weir_stage_guest_seconds_total", &of) - nanos / 1e9).abs() < 1e-9);
         is(value("weir_stage_call_duration_seconds_count", &of), &said["calls"]);
+        let host = said["host_nanos"].as_f64().expect("a number");
+        assert!(host > 0.0 && host <= nanos, "{said}");
+        assert!((value("weir_stage_host_seconds_total", &of) - host / 1e9).abs() < 1e-9);
+        assert!((value("weir_stage_host_duration_seconds_sum", &of) - host / 1e9).abs() < 1e-9);
+        is(value("weir_stage_host_duration_seconds_count", &of), &said["calls"]);
     }
     assert_eq!(summary["stages"][1]["filtered"], 500);
     // Guests': each series of the summary, and the one with what was beyond the limit.

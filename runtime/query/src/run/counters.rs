@@ -78,6 +78,8 @@ pub(crate) struct StageCounters {
     pub(crate) name: Arc<str>,
     pub(crate) records_in: Count,
     pub(crate) records_out: Count,
+    pub(crate) bytes_in: Count,
+    pub(crate) bytes_out: Count,
     pub(crate) filtered: Count,
     pub(crate) expanded: Count,
     pub(crate) failed: Count,
@@ -87,6 +89,7 @@ pub(crate) struct StageCounters {
     pub(crate) retries: Count,
     pub(crate) fuel: Count,
     pub(crate) host_calls: Count,
+    pub(crate) host_nanos: Count,
     pub(crate) nanos: Count,
     pub(crate) waited_nanos: Count,
     pub(crate) memory_bytes_peak: Count,
@@ -96,6 +99,7 @@ pub(crate) struct StageCounters {
     pub(crate) instance_waits: Count,
     pub(crate) instance_wait_ms: Count,
     pub(crate) call_times: Timing,
+    pub(crate) host_times: Timing,
     // A trap costs microseconds: a lock is nothing beside it.
     traps_by_code: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -191,6 +195,8 @@ impl StageCounters {
             name: Arc::clone(name),
             records_in: Count::default(),
             records_out: Count::default(),
+            bytes_in: Count::default(),
+            bytes_out: Count::default(),
             filtered: Count::default(),
             expanded: Count::default(),
             failed: Count::default(),
@@ -200,6 +206,7 @@ impl StageCounters {
             retries: Count::default(),
             fuel: Count::default(),
             host_calls: Count::default(),
+            host_nanos: Count::default(),
             nanos: Count::default(),
             waited_nanos: Count::default(),
             memory_bytes_peak: Count::default(),
@@ -209,6 +216,7 @@ impl StageCounters {
             instance_waits: Count::default(),
             instance_wait_ms: Count::default(),
             call_times: Timing::default(),
+            host_times: Timing::default(),
             traps_by_code: Mutex::default(),
         }
     }
@@ -218,6 +226,8 @@ impl StageCounters {
         let nanos = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.fuel.add(usage.fuel);
         self.host_calls.add(usage.host_calls);
+        self.host_nanos.add(nanos(usage.host_time));
+        self.host_times.add(usage.host_time);
         let worked = usage.time.saturating_sub(usage.waited);
         self.nanos.add(nanos(worked));
         self.call_times.add(worked);
@@ -241,6 +251,8 @@ impl StageCounters {
             name: Arc::clone(&self.name),
             records_in: self.records_in.get(),
             records_out: self.records_out.get(),
+            bytes_in: self.bytes_in.get(),
+            bytes_out: self.bytes_out.get(),
             filtered: self.filtered.get(),
             expanded: self.expanded.get(),
             failed: self.failed.get(),
@@ -250,6 +262,7 @@ impl StageCounters {
             retries: self.retries.get(),
             fuel: self.fuel.get(),
             host_calls: self.host_calls.get(),
+            host_nanos: self.host_nanos.get(),
             guest_nanos: self.nanos.get(),
             waited_nanos: self.waited_nanos.get(),
             memory_bytes_peak: self.memory_bytes_peak.get(),
@@ -361,6 +374,11 @@ pub struct StageProgress {
     pub records_in: u64,
     /// Records that went on.
     pub records_out: u64,
+    /// Bytes of the values of the records that came in. Text of a batch that an earlier stage left records out of is
+    /// estimated, as if it were spread evenly over all of them.
+    pub bytes_in: u64,
+    /// Bytes of the values of the records that went on; likewise.
+    pub bytes_out: u64,
     /// Records that the function left out.
     pub filtered: u64,
     /// Records that a flat-map made beyond one for each that it answered.
@@ -379,6 +397,9 @@ pub struct StageProgress {
     pub fuel: u64,
     /// Calls from the guest to the host.
     pub host_calls: u64,
+    /// Time in those, of `guest_nanos`, in nanoseconds. The first 64 of a guest call are timed, then one in 61 for all
+    /// of them: an estimate.
+    pub host_nanos: u64,
     /// Time in guest calls, in nanoseconds, also in those that ended badly.
     pub guest_nanos: u64,
     /// Time in which guest calls waited for their turn on the cores, in nanoseconds.

@@ -30,6 +30,8 @@ pub struct StageDetails {
     pub name: Arc<str>,
     /// Guest calls, less the time that they waited for their turn.
     pub calls: Durations,
+    /// Time in host functions, one duration a guest call: an estimate where it made more than 64 of them.
+    pub host: Durations,
     /// How often the guest ended early, by the code of its end, in the order of the codes.
     pub traps: Vec<(&'static str, u64)>,
 }
@@ -64,7 +66,12 @@ impl Counters {
 
 impl StageCounters {
     fn details(&self) -> StageDetails {
-        StageDetails { name: Arc::clone(&self.name), calls: self.call_times.read(), traps: self.traps_by_code() }
+        StageDetails {
+            name: Arc::clone(&self.name),
+            calls: self.call_times.read(),
+            host: self.host_times.read(),
+            traps: self.traps_by_code(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod build;
+mod bytes;
 mod chain;
 mod commit;
 mod counters;

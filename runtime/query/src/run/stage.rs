@@ -9,6 +9,7 @@ use weir_batch::{Batch, TraceContext};
 use weir_sandbox::{CallError, Fault, Instance, Outcome, Phase};
 
 use super::breaker::Breaker;
+use super::bytes::record_bytes;
 use super::counters::StageCounters;
 use super::dead_letters::{DeadLetterError, DeadLetters, Sender, Why, position};
 use super::guest_log::GuestLog;
@@ -140,6 +141,7 @@ impl StageRunner {
     /// Runs the function over a batch.
     pub(crate) async fn run(&mut self, batch: &Arc<Batch>, mut at: Workplace<'_>) -> Result<Made, StageError> {
         at.counters.records_in.add(batch.rows() as u64);
+        at.counters.bytes_in.add(record_bytes(batch));
         let mut made = Made::default();
         let mut failing = Vec::new();
         // Parts still to be run, the first one last.
@@ -311,6 +313,7 @@ impl StageRunner {
         }
         counters.filtered.add(outcome.filtered as u64);
         counters.records_out.add(outcome.output.rows() as u64);
+        counters.bytes_out.add(record_bytes(&outcome.output));
         counters.expanded.add(outcome.output.rows().saturating_sub(answered) as u64);
         at.metrics.stage(self.index, &outcome.metrics);
         Ok(outcome.output)

@@ -9,17 +9,17 @@ use crate::guest_memory::{Offsets, all_set, bitmap_bytes, bytes_of, index, range
 use crate::state::State;
 
 pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.func_wrap(IMPORT_MODULE, "emit_filter", |mut caller: Caller<'_, State>, pointer: i32, count: i32| {
-        with_batch(&mut caller, |state, memory, cost| emit_filter(state, memory, cost, pointer, count))
+    linker.func_wrap(IMPORT_MODULE, "emit_filter", |caller: Caller<'_, State>, pointer: i32, count: i32| {
+        with_batch(caller, |state, memory, cost| emit_filter(state, memory, cost, pointer, count))
     })?;
-    linker.func_wrap(IMPORT_MODULE, "emit_parents", |mut caller: Caller<'_, State>, pointer: i32, count: i32| {
-        with_batch(&mut caller, |state, memory, cost| emit_parents(state, memory, cost, pointer, count))
+    linker.func_wrap(IMPORT_MODULE, "emit_parents", |caller: Caller<'_, State>, pointer: i32, count: i32| {
+        with_batch(caller, |state, memory, cost| emit_parents(state, memory, cost, pointer, count))
     })?;
     linker.func_wrap(
         IMPORT_MODULE,
         "emit_column",
-        |mut caller: Caller<'_, State>, field: i32, pointer: i32, count: i32, validity: i32| {
-            with_batch(&mut caller, |state, memory, cost| {
+        |caller: Caller<'_, State>, field: i32, pointer: i32, count: i32, validity: i32| {
+            with_batch(caller, |state, memory, cost| {
                 emit_column(state, memory, cost, [field, pointer, count, validity])
             })
         },
@@ -27,14 +27,8 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "emit_bytes",
-        |mut caller: Caller<'_, State>,
-         field: i32,
-         offsets: i32,
-         count: i32,
-         pointer: i32,
-         length: i32,
-         validity: i32| {
-            with_batch(&mut caller, |state, memory, cost| {
+        |caller: Caller<'_, State>, field: i32, offsets: i32, count: i32, pointer: i32, length: i32, validity: i32| {
+            with_batch(caller, |state, memory, cost| {
                 emit_bytes(state, memory, cost, [field, offsets, count, pointer, length, validity])
             })
         },
@@ -42,8 +36,8 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "row_error",
-        |mut caller: Caller<'_, State>, row: i32, code: i32, pointer: i32, length: i32| {
-            with_batch(&mut caller, |state, memory, cost| {
+        |caller: Caller<'_, State>, row: i32, code: i32, pointer: i32, length: i32| {
+            with_batch(caller, |state, memory, cost| {
                 state.output.check_failure(index(row))?;
                 let message = text(memory, pointer, length, cost)?;
                 state.output.fail(index(row), code, message, &state.limits);

@@ -1,4 +1,6 @@
-//! What a host call costs, and how a guest is ended.
+//! What a host call costs and takes, and how a guest is ended.
+
+use std::time::Instant;
 
 use wasmtime::{AsContext, AsContextMut, Caller, Memory};
 use weir_abi::{MEMORY, Status};
@@ -19,11 +21,36 @@ pub(super) fn bytes_cost(bytes: usize) -> u64 {
     (bytes as u64).div_ceil(8)
 }
 
+/// A host call: every function of the contract runs in this. Counts it, and times some of them.
+#[inline(always)]
+pub(super) fn host_call<'a, T>(
+    mut caller: Caller<'a, State>,
+    run: impl FnOnce(&mut Caller<'a, State>) -> wasmtime::Result<T>,
+) -> wasmtime::Result<T> {
+    let began = if caller.data_mut().meter.times.count() { Some(begin()) } else { None };
+    let answer = run(&mut caller);
+    if let Some(began) = began {
+        end_timed(&mut caller, began);
+    }
+    answer
+}
+
+#[cold]
+#[inline(never)]
+fn begin() -> Instant {
+    Instant::now()
+}
+
+#[cold]
+#[inline(never)]
+fn end_timed(caller: &mut Caller<'_, State>, began: Instant) {
+    caller.data_mut().meter.times.add(began.elapsed());
+}
+
 /// Adds to what the guest owes; ends it where it has no more.
 #[inline(always)]
 pub(super) fn charge(caller: &mut Caller<'_, State>, cost: u64) -> wasmtime::Result<()> {
     let meter = &mut caller.data_mut().meter;
-    meter.host_calls = meter.host_calls.wrapping_add(1);
     meter.debt = meter.debt.saturating_add(cost);
     if meter.debt < DEBT_MAX { Ok(()) } else { settle(caller) }
 }
@@ -75,6 +102,29 @@ pub(super) fn text<'a>(memory: &'a [u8], pointer: i32, length: i32, cost: &mut u
 /// a look at a megabyte was work too. Allowed at any time.
 #[inline(always)]
 pub(super) fn with_memory(
+    caller: Caller<'_, State>,
+    run: impl FnOnce(&mut State, &mut [u8], &mut u64) -> Result<i32, Status>,
+) -> wasmtime::Result<i32> {
+    host_call(caller, |caller| on_memory(caller, run))
+}
+
+/// The same for functions that are allowed within a batch only.
+#[inline(always)]
+pub(super) fn with_batch(
+    caller: Caller<'_, State>,
+    run: impl FnOnce(&mut State, &mut [u8], &mut u64) -> Result<i32, Status>,
+) -> wasmtime::Result<i32> {
+    host_call(caller, |caller| {
+        if caller.as_context().data().phase != Phase::Batch {
+            charge(caller, CALL)?;
+            return Ok(Status::BadState.code());
+        }
+        on_memory(caller, run)
+    })
+}
+
+#[inline(always)]
+fn on_memory(
     caller: &mut Caller<'_, State>,
     run: impl FnOnce(&mut State, &mut [u8], &mut u64) -> Result<i32, Status>,
 ) -> wasmtime::Result<i32> {
@@ -87,17 +137,4 @@ pub(super) fn with_memory(
     let answer = run(state, bytes, &mut cost).unwrap_or_else(Status::code);
     charge(caller, CALL.saturating_add(cost))?;
     Ok(answer)
-}
-
-/// The same for functions that are allowed within a batch only.
-#[inline(always)]
-pub(super) fn with_batch(
-    caller: &mut Caller<'_, State>,
-    run: impl FnOnce(&mut State, &mut [u8], &mut u64) -> Result<i32, Status>,
-) -> wasmtime::Result<i32> {
-    if caller.as_context().data().phase != Phase::Batch {
-        charge(caller, CALL)?;
-        return Ok(Status::BadState.code());
-    }
-    with_memory(caller, run)
 }

@@ -6,53 +6,65 @@ use weir_batch::DataType;
 use weir_batch::arrow::buffer::{BooleanBuffer, NullBuffer};
 use weir_batch::arrow::util::bit_chunk_iterator::{BitChunks, UnalignedBitChunk};
 
-use super::meter::{CALL, bytes_cost, charge, end, with_batch};
+use super::meter::{CALL, bytes_cost, charge, end, host_call, with_batch};
 use crate::Phase;
 use crate::columns::{Column, Values, View};
 use crate::guest_memory::{answer, bitmap_bytes, bytes_of, index, range_mut, size};
 use crate::state::State;
 
 pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.func_wrap(IMPORT_MODULE, "get_bool", |mut caller: Caller<'_, State>, column: i32, row: i32| {
-        charge(&mut caller, CALL)?;
-        let value = value(&caller.data().view, column, row, |column, row| match &column.values {
-            Values::Bool(values) => (row < values.len()).then(|| i32::from(values.value(row) && !column.is_null(row))),
-            Values::Absent if column.declared == DataType::Bool => Some(0),
-            _ => None,
-        });
-        value.map_or_else(|| refuse_value(&mut caller, "get_bool", column, row), Ok)
+    linker.func_wrap(IMPORT_MODULE, "get_bool", |caller: Caller<'_, State>, column: i32, row: i32| {
+        host_call(caller, |caller| {
+            charge(caller, CALL)?;
+            let value = value(&caller.data().view, column, row, |column, row| match &column.values {
+                Values::Bool(values) => {
+                    (row < values.len()).then(|| i32::from(values.value(row) && !column.is_null(row)))
+                }
+                Values::Absent if column.declared == DataType::Bool => Some(0),
+                _ => None,
+            });
+            value.map_or_else(|| refuse_value(caller, "get_bool", column, row), Ok)
+        })
     })?;
-    linker.func_wrap(IMPORT_MODULE, "get_i64", |mut caller: Caller<'_, State>, column: i32, row: i32| {
-        charge(&mut caller, CALL)?;
-        let value = value(&caller.data().view, column, row, integer);
-        value.map_or_else(|| refuse_value(&mut caller, "get_i64", column, row), Ok)
+    linker.func_wrap(IMPORT_MODULE, "get_i64", |caller: Caller<'_, State>, column: i32, row: i32| {
+        host_call(caller, |caller| {
+            charge(caller, CALL)?;
+            let value = value(&caller.data().view, column, row, integer);
+            value.map_or_else(|| refuse_value(caller, "get_i64", column, row), Ok)
+        })
     })?;
-    linker.func_wrap(IMPORT_MODULE, "get_f64", |mut caller: Caller<'_, State>, column: i32, row: i32| {
-        charge(&mut caller, CALL)?;
-        let value = value(&caller.data().view, column, row, |column, row| match &column.values {
-            Values::F64(values) => values.get(row).map(|&value| if column.is_null(row) { 0.0 } else { value }),
-            _ => None,
-        });
-        value.map_or_else(|| refuse_value(&mut caller, "get_f64", column, row), Ok)
+    linker.func_wrap(IMPORT_MODULE, "get_f64", |caller: Caller<'_, State>, column: i32, row: i32| {
+        host_call(caller, |caller| {
+            charge(caller, CALL)?;
+            let value = value(&caller.data().view, column, row, |column, row| match &column.values {
+                Values::F64(values) => values.get(row).map(|&value| if column.is_null(row) { 0.0 } else { value }),
+                _ => None,
+            });
+            value.map_or_else(|| refuse_value(caller, "get_f64", column, row), Ok)
+        })
     })?;
-    linker.func_wrap(IMPORT_MODULE, "is_null", |mut caller: Caller<'_, State>, column: i32, row: i32| {
-        charge(&mut caller, CALL)?;
-        let value = value(&caller.data().view, column, row, |column, row| Some(i32::from(column.is_null(row))));
-        value.map_or_else(|| refuse_value(&mut caller, "is_null", column, row), Ok)
+    linker.func_wrap(IMPORT_MODULE, "is_null", |caller: Caller<'_, State>, column: i32, row: i32| {
+        host_call(caller, |caller| {
+            charge(caller, CALL)?;
+            let value = value(&caller.data().view, column, row, |column, row| Some(i32::from(column.is_null(row))));
+            value.map_or_else(|| refuse_value(caller, "is_null", column, row), Ok)
+        })
     })?;
-    linker.func_wrap(IMPORT_MODULE, "validity_word", |mut caller: Caller<'_, State>, column: i32, row: i32| {
-        // Each bit is from a place of its own where the batch has a selection.
-        let view = &caller.data().view;
-        let gathered = if view.selection.is_some() { view.rows.saturating_sub(size(row)).min(64) } else { 0 };
-        charge(&mut caller, CALL.saturating_add(gathered as u64))?;
-        let word = validity_word(&caller.data().view, column, row);
-        word.map_or_else(|| refuse_value(&mut caller, "validity_word", column, row), Ok)
+    linker.func_wrap(IMPORT_MODULE, "validity_word", |caller: Caller<'_, State>, column: i32, row: i32| {
+        host_call(caller, |caller| {
+            // Each bit is from a place of its own where the batch has a selection.
+            let view = &caller.data().view;
+            let gathered = if view.selection.is_some() { view.rows.saturating_sub(size(row)).min(64) } else { 0 };
+            charge(caller, CALL.saturating_add(gathered as u64))?;
+            let word = validity_word(&caller.data().view, column, row);
+            word.map_or_else(|| refuse_value(caller, "validity_word", column, row), Ok)
+        })
     })?;
     linker.func_wrap(
         IMPORT_MODULE,
         "get_bytes",
-        |mut caller: Caller<'_, State>, column: i32, row: i32, pointer: i32, capacity: i32| {
-            with_batch(&mut caller, |state, memory, cost| {
+        |caller: Caller<'_, State>, column: i32, row: i32, pointer: i32, capacity: i32| {
+            with_batch(caller, |state, memory, cost| {
                 get_bytes(&state.view, memory, cost, column, row, pointer, capacity)
             })
         },
@@ -60,23 +72,15 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "window",
-        |mut caller: Caller<'_, State>, column: i32, row: i32, count: i32, pointer: i32| {
-            with_batch(&mut caller, |state, memory, cost| {
-                window(&state.view, memory, cost, column, row, count, pointer)
-            })
+        |caller: Caller<'_, State>, column: i32, row: i32, count: i32, pointer: i32| {
+            with_batch(caller, |state, memory, cost| window(&state.view, memory, cost, column, row, count, pointer))
         },
     )?;
     linker.func_wrap(
         IMPORT_MODULE,
         "window_bytes",
-        |mut caller: Caller<'_, State>,
-         column: i32,
-         row: i32,
-         count: i32,
-         offsets: i32,
-         pointer: i32,
-         capacity: i32| {
-            with_batch(&mut caller, |state, memory, cost| {
+        |caller: Caller<'_, State>, column: i32, row: i32, count: i32, offsets: i32, pointer: i32, capacity: i32| {
+            with_batch(caller, |state, memory, cost| {
                 window_bytes(&state.view, memory, cost, [column, row, count, offsets, pointer, capacity])
             })
         },
@@ -84,8 +88,8 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "window_validity",
-        |mut caller: Caller<'_, State>, column: i32, row: i32, count: i32, pointer: i32| {
-            with_batch(&mut caller, |state, memory, cost| {
+        |caller: Caller<'_, State>, column: i32, row: i32, count: i32, pointer: i32| {
+            with_batch(caller, |state, memory, cost| {
                 window_validity(&state.view, memory, cost, column, row, count, pointer)
             })
         },

@@ -4,7 +4,7 @@ use wasmtime::{Caller, Linker};
 use weir_abi::{IMPORT_MODULE, Status};
 
 use super::doubles::{doubles, doubles_cost};
-use super::meter::{CALL, bytes_cost, charge, with_batch, with_memory};
+use super::meter::{CALL, bytes_cost, charge, host_call, with_batch, with_memory};
 use super::read::Rows;
 use crate::Phase;
 use crate::guest_memory::{answer, bytes_of, f64s, index, labels, range, size, u32s};
@@ -14,23 +14,25 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "metric_series",
-        |mut caller: Caller<'_, State>, metric: i32, pointer: i32, length: i32| {
-            with_memory(&mut caller, |state, memory, cost| metric_series(state, memory, cost, metric, pointer, length))
+        |caller: Caller<'_, State>, metric: i32, pointer: i32, length: i32| {
+            with_memory(caller, |state, memory, cost| metric_series(state, memory, cost, metric, pointer, length))
         },
     )?;
-    linker.func_wrap(IMPORT_MODULE, "metric_record", |mut caller: Caller<'_, State>, series: i32, value: f64| {
-        charge(&mut caller, CALL)?;
-        let state = caller.data_mut();
-        wasmtime::Result::Ok(match record(state, index(series), value) {
-            Ok(()) => 0,
-            Err(status) => status.code(),
+    linker.func_wrap(IMPORT_MODULE, "metric_record", |caller: Caller<'_, State>, series: i32, value: f64| {
+        host_call(caller, |caller| {
+            charge(caller, CALL)?;
+            let state = caller.data_mut();
+            wasmtime::Result::Ok(match record(state, index(series), value) {
+                Ok(()) => 0,
+                Err(status) => status.code(),
+            })
         })
     })?;
     linker.func_wrap(
         IMPORT_MODULE,
         "metric_record_many",
-        |mut caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
-            with_batch(&mut caller, |state, memory, cost| {
+        |caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
+            with_batch(caller, |state, memory, cost| {
                 let count = size(count);
                 let series = u32s(range(memory, series, bytes_of(count, 4)?)?);
                 let values = f64s(range(memory, values, bytes_of(count, 8)?)?);
@@ -42,8 +44,8 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "metric_record_column",
-        |mut caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
-            with_batch(&mut caller, |state, memory, cost| {
+        |caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
+            with_batch(caller, |state, memory, cost| {
                 let count = size(count);
                 let (values, _) = range(memory, values, bytes_of(count, 8)?)?.as_chunks();
                 *cost = record_cost(count);
@@ -55,8 +57,8 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "metric_record_input",
-        |mut caller: Caller<'_, State>, series: i32, column: i32, row: i32, count: i32| {
-            with_batch(&mut caller, |state, _, cost| {
+        |caller: Caller<'_, State>, series: i32, column: i32, row: i32, count: i32| {
+            with_batch(caller, |state, _, cost| {
                 let (column, rows) = Rows::of(&state.view, column, row, count)?;
                 *cost = record_cost(rows.count).saturating_add(doubles_cost(column, &rows)?);
                 let values = doubles(column, &rows)?;

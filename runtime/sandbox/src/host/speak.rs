@@ -3,32 +3,36 @@
 use wasmtime::{Caller, Linker};
 use weir_abi::{IMPORT_MODULE, Status};
 
-use super::meter::{CALL, bytes_cost, charge, end, text, with_memory};
+use super::meter::{CALL, bytes_cost, charge, end, host_call, text, with_memory};
 use crate::guest_memory::{answer, index, range_mut, size};
 use crate::state::State;
 use crate::{LogLevel, ParamValue};
 
 pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.func_wrap(IMPORT_MODULE, "param_i64", |mut caller: Caller<'_, State>, param: i32| {
-        charge(&mut caller, CALL)?;
-        match caller.data().bound.params.get(size(param)) {
-            Some(&ParamValue::I64(value)) => Ok(value),
-            Some(&ParamValue::Bool(value)) => Ok(i64::from(value)),
-            _ => refuse_param(&mut caller, "param_i64", param),
-        }
+    linker.func_wrap(IMPORT_MODULE, "param_i64", |caller: Caller<'_, State>, param: i32| {
+        host_call(caller, |caller| {
+            charge(caller, CALL)?;
+            match caller.data().bound.params.get(size(param)) {
+                Some(&ParamValue::I64(value)) => Ok(value),
+                Some(&ParamValue::Bool(value)) => Ok(i64::from(value)),
+                _ => refuse_param(caller, "param_i64", param),
+            }
+        })
     })?;
-    linker.func_wrap(IMPORT_MODULE, "param_f64", |mut caller: Caller<'_, State>, param: i32| {
-        charge(&mut caller, CALL)?;
-        match caller.data().bound.params.get(size(param)) {
-            Some(&ParamValue::F64(value)) => Ok(value),
-            _ => refuse_param(&mut caller, "param_f64", param),
-        }
+    linker.func_wrap(IMPORT_MODULE, "param_f64", |caller: Caller<'_, State>, param: i32| {
+        host_call(caller, |caller| {
+            charge(caller, CALL)?;
+            match caller.data().bound.params.get(size(param)) {
+                Some(&ParamValue::F64(value)) => Ok(value),
+                _ => refuse_param(caller, "param_f64", param),
+            }
+        })
     })?;
     linker.func_wrap(
         IMPORT_MODULE,
         "param_bytes",
-        |mut caller: Caller<'_, State>, param: i32, pointer: i32, capacity: i32| {
-            with_memory(&mut caller, |state, memory, cost| {
+        |caller: Caller<'_, State>, param: i32, pointer: i32, capacity: i32| {
+            with_memory(caller, |state, memory, cost| {
                 let value = state.bound.params.get(size(param)).ok_or(Status::BadIndex)?;
                 let ParamValue::Utf8(value) = value else { return Err(Status::BadType) };
                 let room = range_mut(memory, pointer, size(capacity))?;
@@ -40,22 +44,18 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             })
         },
     )?;
-    linker.func_wrap(
-        IMPORT_MODULE,
-        "log",
-        |mut caller: Caller<'_, State>, level: i32, pointer: i32, length: i32| {
-            with_memory(&mut caller, |state, memory, cost| {
-                #[cfg(test)]
-                assert!(state.panic_in != Some("log"), "a host function panics");
-                let level = LogLevel::from_code(index(level)).ok_or(Status::BadValue)?;
-                let text = text(memory, pointer, length, cost)?;
-                state.words.log(level, text, &state.limits);
-                Ok(0)
-            })
-        },
-    )?;
-    linker.func_wrap(IMPORT_MODULE, "last_words", |mut caller: Caller<'_, State>, pointer: i32, length: i32| {
-        with_memory(&mut caller, |state, memory, cost| {
+    linker.func_wrap(IMPORT_MODULE, "log", |caller: Caller<'_, State>, level: i32, pointer: i32, length: i32| {
+        with_memory(caller, |state, memory, cost| {
+            #[cfg(test)]
+            assert!(state.panic_in != Some("log"), "a host function panics");
+            let level = LogLevel::from_code(index(level)).ok_or(Status::BadValue)?;
+            let text = text(memory, pointer, length, cost)?;
+            state.words.log(level, text, &state.limits);
+            Ok(0)
+        })
+    })?;
+    linker.func_wrap(IMPORT_MODULE, "last_words", |caller: Caller<'_, State>, pointer: i32, length: i32| {
+        with_memory(caller, |state, memory, cost| {
             let text = text(memory, pointer, length, cost)?;
             state.words.set_last(text);
             Ok(0)

@@ -100,6 +100,31 @@ fn the_same_call_costs_the_same_fuel() {
 }
 
 #[test]
+fn time_in_host_functions_is_a_part_of_the_call_and_rises_with_them() {
+    let many = batch(vec![("n", i64s((0..4_096).map(Some).collect::<Vec<_>>()))]);
+    let used = |windows: u32| {
+        let calls = format!(
+            "(local $left i32) (local.set $left (i32.const {windows}))
+             (block $done (loop $again (br_if $done (i32.eqz (local.get $left)))
+               (drop (call $window (i32.const 0) (i32.const 0) (i32.const 4096) (i32.const 16384)))
+               (local.set $left (i32.sub (local.get $left) (i32.const 1))) (br $again)))"
+        );
+        // A filter that says nothing fails: how it ended does not matter.
+        let mut guest = guest("", &calls, &Limits::default());
+        let usage = call(&mut guest, &many).unwrap_err().context.usage;
+        assert_eq!(usage.host_calls, u64::from(windows));
+        assert!(usage.host_time <= usage.time.saturating_sub(usage.waited), "{usage:?}");
+        usage
+    };
+    assert_eq!(used(0).host_time, Duration::ZERO);
+    let (few, many) = (used(20), used(20_000));
+    assert!(few.host_time > Duration::ZERO, "{few:?}");
+    assert!(many.host_time > few.host_time * 50, "{few:?} {many:?}");
+    // It does nothing else.
+    assert!(many.host_time > many.time.saturating_sub(many.waited) / 10, "{many:?}");
+}
+
+#[test]
 fn a_deadline_ends_a_guest_and_others_go_on_meanwhile() {
     let limits = Limits { fuel_batch_max: None, deadline_ms_max: 100, ..Limits::default() };
     let mut guest = guest("", LOOP, &limits);

@@ -1,0 +1,110 @@
+//! How long host calls take, without a look at the clock for each.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// So many calls are timed one by one: what a function that works on whole columns makes.
+const EXACT: u64 = 64;
+
+/// Then one in so many. A prime: a function that makes 2 or 64 calls a row is timed in each of them in turn.
+const STRIDE: u64 = 61;
+
+/// The host calls of one guest call. A look at the clock takes as long as a getter: the first are timed, then one in
+/// 61, and these stand for those that are not.
+#[derive(Default)]
+pub(crate) struct HostTimes {
+    calls: u64,
+    // The number of calls after which the next one is timed.
+    next: u64,
+    exact: Duration,
+    sampled: Duration,
+    samples: u64,
+}
+
+impl HostTimes {
+    /// Counts a call. Whether it is to be timed.
+    #[inline(always)]
+    pub(crate) fn count(&mut self) -> bool {
+        let timed = self.calls == self.next;
+        self.calls = self.calls.wrapping_add(1);
+        timed
+    }
+
+    /// The call that was counted last took so long between two looks at the clock.
+    pub(crate) fn add(&mut self, took: Duration) {
+        let took = took.saturating_sub(look());
+        if self.next < EXACT {
+            self.exact = self.exact.saturating_add(took);
+        } else {
+            self.sampled = self.sampled.saturating_add(took);
+            self.samples = self.samples.saturating_add(1);
+        }
+        self.next = self.calls.saturating_add(if self.calls <= EXACT { 0 } else { STRIDE - 1 });
+    }
+
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// The time of all calls: exact up to 64 of them, then an estimate.
+    pub(crate) fn time(&self) -> Duration {
+        let sampled = self.sampled.as_nanos().saturating_mul(u128::from(self.calls.saturating_sub(EXACT)));
+        let rest = sampled.checked_div(u128::from(self.samples)).unwrap_or(0);
+        self.exact.saturating_add(Duration::from_nanos(u64::try_from(rest).unwrap_or(u64::MAX)))
+    }
+}
+
+/// What two looks at the clock are apart where nothing is between them: as much as a getter takes.
+fn look() -> Duration {
+    static LOOK: OnceLock<Duration> = OnceLock::new();
+    *LOOK.get_or_init(|| {
+        let mut looks: Vec<Duration> = (0..101).map(|_| Instant::now().elapsed()).collect();
+        looks.sort_unstable();
+        looks.get(looks.len() / 2).copied().unwrap_or_default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The times of so many calls; each takes what `took` says of its number.
+    fn times(calls: u64, took: impl Fn(u64) -> Duration) -> (HostTimes, Vec<u64>) {
+        let mut times = HostTimes::default();
+        let timed = (0..calls).filter(|&call| {
+            let timed = times.count();
+            if timed {
+                times.add(took(call) + look());
+            }
+            timed
+        });
+        let timed = timed.collect();
+        (times, timed)
+    }
+
+    #[test]
+    fn the_first_are_timed_then_one_in_61() {
+        let (_, timed) = times(200, |_| Duration::ZERO);
+        assert_eq!(timed, (0..64).chain([64, 125, 186]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn those_that_are_not_timed_count_as_those_that_are() {
+        let micros = Duration::from_micros;
+        assert_eq!(times(0, micros).0.time(), Duration::ZERO);
+        assert_eq!(times(64, micros).0.time(), micros(63 * 64 / 2));
+        for calls in [65, 66, 1_000, 1_000_000] {
+            let (times, _) = times(calls, |_| micros(3));
+            assert_eq!((times.calls(), times.time()), (calls, micros(3 * calls)));
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_calls_does_not_hide_some_of_them() {
+        for period in [2, 4, 10, 64] {
+            let (times, _) = times(100_000, |call| Duration::from_micros(if call % period == 0 { period } else { 0 }));
+            let share = times.time().as_secs_f64() / 0.1;
+            assert!((0.95..1.05).contains(&share), "{period}: {share}");
+        }
+    }
+}
