@@ -187,11 +187,11 @@ impl Instance {
         let meter = &mut store.data_mut().meter;
         let owed = if meter.on { std::mem::take(&mut meter.debt) } else { 0 };
         let fuel = used.saturating_add(owed).saturating_add(std::mem::take(&mut meter.init_fuel));
-        let hosted = std::mem::take(&mut meter.times);
+        let (host_calls, hosted) = meter.times.end();
         let (time, waited) = (runner.time(), runner.waited());
         // An estimate may be too high; no host call waits.
-        let host_time = hosted.time().min(time.saturating_sub(waited));
-        Usage { fuel, time, waited, host_calls: hosted.calls(), host_time, memory_bytes }
+        let host_time = hosted.min(time.saturating_sub(waited));
+        Usage { fuel, time, waited, host_calls, host_time, memory_bytes }
     }
 
     /// The outcome of a batch of which the function is shown nothing.

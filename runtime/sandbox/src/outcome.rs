@@ -114,7 +114,8 @@ pub struct Usage {
     pub waited: Duration,
     /// Calls from the function to the host.
     pub host_calls: u64,
-    /// Time in them, of `time`. The first 64 of a call are timed, then one in 61 for all of them: an estimate.
+    /// Time in them, of `time`. An estimate: one call in 8 is timed for all of them, the first among
+    /// them; of that, the first 64 calls to the host, then one in 61.
     pub host_time: Duration,
     /// Size of the instance's linear memory afterwards.
     pub memory_bytes: usize,

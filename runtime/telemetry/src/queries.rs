@@ -121,8 +121,8 @@ const STAGE: [Number<StageProgress>; 21] = [
     counter(
         "weir.stage.host",
         "s",
-        "Time in host functions, of that in guest calls. An estimate: of a guest call's host calls the first 64 are timed, \
-         then one in 61 for all of them.",
+        "Time in host functions, of that in guest calls. An estimate: one guest call in 8 is timed, and of its \
+         host calls the first 64, then one in 61.",
         |stage| nanos(stage.host_nanos),
     ),
     counter("weir.stage.turn_wait", "s", "Time that guest calls waited for their turn on a core.", |stage| {
@@ -229,7 +229,7 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
         let stage = ("stage", &**name);
         let help = "Guest calls, less the waiting for a turn.";
         timed(families, "weir.stage.call.duration", help, calls, &[tenant, query, stage]);
-        let help = "Time in host functions, one duration a guest call. An estimate beyond 64 host calls.";
+        let help = "Time in host functions, one duration a guest call. An estimate.";
         timed(families, "weir.stage.host.duration", help, host, &[tenant, query, stage]);
         for (code, count) in traps {
             let about = About::new("weir.stage.traps_by_code", "{call}", "Guest calls that ended early, by why.");

@@ -397,8 +397,8 @@ pub struct StageProgress {
     pub fuel: u64,
     /// Calls from the guest to the host.
     pub host_calls: u64,
-    /// Time in those, of `guest_nanos`, in nanoseconds. The first 64 of a guest call are timed, then one in 61 for all
-    /// of them: an estimate.
+    /// Time in those, of `guest_nanos`, in nanoseconds. An estimate: one guest call in 8 is timed, and of its host
+    /// calls the first 64, then one in 61.
     pub host_nanos: u64,
     /// Time in guest calls, in nanoseconds, also in those that ended badly.
     pub guest_nanos: u64,

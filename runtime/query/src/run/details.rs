@@ -30,7 +30,7 @@ pub struct StageDetails {
     pub name: Arc<str>,
     /// Guest calls, less the time that they waited for their turn.
     pub calls: Durations,
-    /// Time in host functions, one duration a guest call: an estimate where it made more than 64 of them.
+    /// Time in host functions, one duration a guest call: an estimate.
     pub host: Durations,
     /// How often the guest ended early, by the code of its end, in the order of the codes.
     pub traps: Vec<(&'static str, u64)>,
