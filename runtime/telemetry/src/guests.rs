@@ -62,7 +62,8 @@ fn add_stage(families: &mut Families, of: (&str, &str), metrics: &[CommittedMetr
             }
         }
         let labels = [("tenant", of.0), ("query", of.1), ("stage", &*metric.stage), ("metric", &metric.name)];
-        let help = "Values that a guest recorded beyond its limit of series, in the series with overflow=\"true\".";
+        let help =
+            "Recordings beyond a guest's limit of series, in that with overflow=\"true\". One may be a sum of values.";
         let about = About::new("weir.stage.metric.overflow_values", "{value}", help);
         families.add(Kind::Counter, about, &labels, Value::Whole(metric.overflow_values));
     }

@@ -82,13 +82,13 @@ const STAGE: [Number<StageProgress>; 21] = [
     counter("weir.stage.records_in", "{record}", "Records that came in.", |stage| Whole(stage.records_in)),
     counter("weir.stage.records_out", "{record}", "Records that went on.", |stage| Whole(stage.records_out)),
     counter(
-        "weir.stage.bytes_in",
+        "weir.stage.input",
         "By",
         "Bytes of the values of records that came in. Text of a batch with records left out is estimated.",
         |stage| Whole(stage.bytes_in),
     ),
     counter(
-        "weir.stage.bytes_out",
+        "weir.stage.output",
         "By",
         "Bytes of the values of records that went on. Text of a batch with records left out is estimated.",
         |stage| Whole(stage.bytes_out),

@@ -239,8 +239,8 @@ fn the_last_export_is_the_summary_with_the_series_that_guests_overflow() {
         for (name, key) in [
             ("records_in_total", "records_in"),
             ("records_out_total", "records_out"),
-            ("bytes_in_bytes_total", "bytes_in"),
-            ("bytes_out_bytes_total", "bytes_out"),
+            ("input_bytes_total", "bytes_in"),
+            ("output_bytes_total", "bytes_out"),
             ("filtered_records_total", "filtered"),
             ("failed_records_total", "failed"),
             ("dead_records_total", "dead"),
