@@ -83,15 +83,17 @@ fn from_topic_to_topic_exactly_once_though_the_process_is_killed_again_and_again
     let folder = tempfile::tempdir().expect("a folder");
     let delivery = topics.exactly_once().replace("commit_ms = 20", "commit_ms = 2");
     topics.query(folder.path(), ALL_TO_THE_END, &topics.sink(), &delivery);
-    let (mut done, mut pause) = (0, 150);
+    let (mut done, mut longest) = (0, 300);
     for round in 0..kills {
         // Each process has something to do that the one before was not given.
         topics.produce(round * 200..(round + 1) * 200);
         let mut weir = start(folder.path());
-        pause = 120 + (pause * 7919 + 13 * round) % 251;
-        std::thread::sleep(Duration::from_millis(pause));
-        done += u64::from(weir.is_running());
+        // Some time within a run, as long as runs take on this machine.
+        std::thread::sleep(Duration::from_millis(longest * (40 + round * 7919 % 61) / 100));
+        let killed = weir.is_running();
         weir.kill_9();
+        done += u64::from(killed);
+        longest = if killed { longest + 15 } else { (longest * 85 / 100).max(60) };
     }
     crate::support::run_to_end(folder.path());
     println!("{done} of {kills} processes were killed before their end");
