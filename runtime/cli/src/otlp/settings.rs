@@ -11,6 +11,9 @@ use super::outlet::Outlet;
 const QUEUE_MAX: usize = 2048;
 const METRICS_EVERY: Duration = Duration::from_secs(60);
 
+/// No queue is longer: the SDK makes room for all of it at the start.
+const QUEUE_LIMIT: usize = 1 << 16;
+
 /// How traces are exported.
 pub(super) struct TraceSettings {
     pub(super) outlet: Outlet,
@@ -62,7 +65,12 @@ impl LogSettings {
 }
 
 fn queue_max(environment: &Environment<'_>, variable: &str) -> usize {
-    environment.named_number(variable).and_then(|things| usize::try_from(things).ok()).unwrap_or(QUEUE_MAX)
+    let Some(things) = environment.named_number(variable) else { return QUEUE_MAX };
+    let things = usize::try_from(things).unwrap_or(usize::MAX);
+    if things > QUEUE_LIMIT {
+        environment.problem(format!("{variable} is {things}: {QUEUE_LIMIT} is the most, and stands in"));
+    }
+    things.min(QUEUE_LIMIT)
 }
 
 #[cfg(test)]
@@ -101,6 +109,21 @@ mod tests {
             assert!(asked(&[ENDPOINT, ("OTEL_SDK_DISABLED", "1")]));
         }
         assert!(read(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://x")], LogSettings::read).0.is_none());
+    }
+
+    #[test]
+    fn a_queue_has_an_end() {
+        for (said, queue_max, wrong) in [
+            ("1", 1, 0),
+            ("65536", QUEUE_LIMIT, 0),
+            ("65537", QUEUE_LIMIT, 1),
+            ("18446744073709551615", QUEUE_LIMIT, 1),
+            ("18446744073709551616", QUEUE_MAX, 1),
+            ("-1", QUEUE_MAX, 1),
+        ] {
+            let (logs, problems) = read(&[ENDPOINT, ("OTEL_BLRP_MAX_QUEUE_SIZE", said)], LogSettings::read);
+            assert_eq!((logs.expect("logs").queue_max, problems.len()), (queue_max, wrong), "{said}: {problems:?}");
+        }
     }
 
     #[test]
