@@ -7,12 +7,12 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::measurement::{Measurement, WallTime};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::Measurement;
+use criterion::{Criterion, Throughput};
 use weir_batch::arrow::array::{Array, ArrayRef, Float64Array, Int64Array};
 use weir_batch::arrow::buffer::BooleanBuffer;
 use weir_batch::{Batch, DataType, Field, Schema};
-use weir_benches::{CpuTime, Guest, one_thread};
+use weir_benches::{Guest, by_both_clocks, one_thread};
 use weir_sandbox::{Engine, EngineConfig};
 
 const ROWS: usize = 8192;
@@ -97,22 +97,4 @@ fn call<M: Measurement>(criterion: &mut Criterion<M>, clock: &str) {
     group.finish();
 }
 
-fn wall(criterion: &mut Criterion<WallTime>) {
-    filter(criterion, "wall");
-    product(criterion, "wall");
-    call(criterion, "wall");
-}
-
-fn cpu(criterion: &mut Criterion<CpuTime>) {
-    filter(criterion, "cpu");
-    product(criterion, "cpu");
-    call(criterion, "cpu");
-}
-
-criterion_group!(wall_time, wall);
-criterion_group! {
-    name = cpu_time;
-    config = Criterion::default().with_measurement(CpuTime);
-    targets = cpu
-}
-criterion_main!(wall_time, cpu_time);
+by_both_clocks!(filter, product, call);

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use criterion::measurement::{Measurement, WallTime};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::Measurement;
+use criterion::{BatchSize, Criterion, Throughput};
 use weir_batch::arrow::array::{Array, Int64Array, StringArray, StringBuilder};
 use weir_batch::format::{Format, open_decoder};
-use weir_benches::{CpuTime, one_thread};
+use weir_benches::{by_both_clocks, one_thread};
 use weir_query::{Plan, Query};
 use weir_sandbox::{Engine, EngineConfig};
 use weir_tests::guest_path;
@@ -99,18 +99,4 @@ fn flights<M: Measurement>(criterion: &mut Criterion<M>, clock: &str) {
     group.finish();
 }
 
-fn wall(criterion: &mut Criterion<WallTime>) {
-    flights(criterion, "wall");
-}
-
-fn cpu(criterion: &mut Criterion<CpuTime>) {
-    flights(criterion, "cpu");
-}
-
-criterion_group!(wall_time, wall);
-criterion_group! {
-    name = cpu_time;
-    config = Criterion::default().with_measurement(CpuTime);
-    targets = cpu
-}
-criterion_main!(wall_time, cpu_time);
+by_both_clocks!(flights);

@@ -9,9 +9,9 @@
 
 use std::path::Path;
 
-use criterion::measurement::{Measurement, WallTime};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use weir_benches::{CpuTime, one_thread};
+use criterion::measurement::Measurement;
+use criterion::{BatchSize, Criterion, Throughput};
+use weir_benches::{by_both_clocks, one_thread};
 use weir_query::{Plan, Query, Reading, SEED_BATCH_ROWS};
 use weir_sandbox::{Engine, EngineConfig};
 use weir_tests::guest_path;
@@ -68,18 +68,4 @@ fn metrics<M: Measurement>(criterion: &mut Criterion<M>, clock: &str) {
     group.finish();
 }
 
-fn wall(criterion: &mut Criterion<WallTime>) {
-    metrics(criterion, "wall");
-}
-
-fn cpu(criterion: &mut Criterion<CpuTime>) {
-    metrics(criterion, "cpu");
-}
-
-criterion_group!(wall_time, wall);
-criterion_group! {
-    name = cpu_time;
-    config = Criterion::default().with_measurement(CpuTime);
-    targets = cpu
-}
-criterion_main!(wall_time, cpu_time);
+by_both_clocks!(metrics);

@@ -9,13 +9,13 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 
-use criterion::measurement::{Measurement, WallTime};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::Measurement;
+use criterion::{BatchSize, Criterion, Throughput};
 use tokio::runtime::Runtime;
 use weir_batch::Batch;
 use weir_batch::arrow::array::{Array, Float64Array};
 use weir_batch::arrow::buffer::BooleanBuffer;
-use weir_benches::{CpuTime, one_thread};
+use weir_benches::{by_both_clocks, one_thread};
 use weir_query::{Plan, Query, SEED_BATCH_ROWS, seed_batch};
 use weir_sandbox::{Engine, EngineConfig};
 use weir_tests::guest_path;
@@ -83,18 +83,4 @@ fn seed<M: Measurement>(criterion: &mut Criterion<M>, clock: &str) {
     group.finish();
 }
 
-fn wall(criterion: &mut Criterion<WallTime>) {
-    seed(criterion, "wall");
-}
-
-fn cpu(criterion: &mut Criterion<CpuTime>) {
-    seed(criterion, "cpu");
-}
-
-criterion_group!(wall_time, wall);
-criterion_group! {
-    name = cpu_time;
-    config = Criterion::default().with_measurement(CpuTime);
-    targets = cpu
-}
-criterion_main!(wall_time, cpu_time);
+by_both_clocks!(seed);

@@ -10,9 +10,9 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 
-use criterion::measurement::{Measurement, WallTime};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use weir_benches::{CpuTime, one_thread};
+use criterion::measurement::Measurement;
+use criterion::{BatchSize, Criterion, Throughput};
+use weir_benches::{by_both_clocks, one_thread};
 use weir_query::{Plan, Query, SEED_BATCH_ROWS, Sampler, Span, SpanExporter, Tracing};
 use weir_sandbox::{Engine, EngineConfig};
 use weir_tests::guest_path;
@@ -68,18 +68,4 @@ fn traces<M: Measurement>(criterion: &mut Criterion<M>, clock: &str) {
     group.finish();
 }
 
-fn wall(criterion: &mut Criterion<WallTime>) {
-    traces(criterion, "wall");
-}
-
-fn cpu(criterion: &mut Criterion<CpuTime>) {
-    traces(criterion, "cpu");
-}
-
-criterion_group!(wall_time, wall);
-criterion_group! {
-    name = cpu_time;
-    config = Criterion::default().with_measurement(CpuTime);
-    targets = cpu
-}
-criterion_main!(wall_time, cpu_time);
+by_both_clocks!(traces);

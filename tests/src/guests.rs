@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// What the functions of the `echo` guest take, one field of each type, as a query file has it.
+pub const ECHO_SCHEMA: &str = r#"{ b = "bool?", i8 = "i8?", i16 = "i16?", i32 = "i32?", i64 = "i64?", f = "f64?", s = "utf8?", y = "binary?", t = "timestamp?" }"#;
+
 /// A guest that is not built, or cannot be read.
 #[derive(Debug)]
 pub struct GuestMissing {

@@ -10,7 +10,7 @@ mod wait;
 mod weir;
 
 pub use broker::{Broker, Feature, Isolation, Received, Record, drain};
-pub use guests::{GuestMissing, guest_module, guest_path, guest_rustc};
+pub use guests::{ECHO_SCHEMA, GuestMissing, guest_module, guest_path, guest_rustc};
 pub use multiset::{assert_same, difference, multiset};
 pub use receiver::{Export, Receiver, Request, number_of, said, text_of};
 pub use wait::{wait_for, wait_until};

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
-use weir_tests::{Receiver, guest_path, number_of, said, text_of};
+use weir_tests::{ECHO_SCHEMA, Receiver, guest_path, number_of, said, text_of};
 
 use crate::support::{run, talker, weir, write};
 
@@ -42,7 +42,7 @@ tenant = "acme"
 [sources.in]
 kind = "file"
 path = "in.jsonl"
-schema = {{ b = "bool?", i8 = "i8?", i16 = "i16?", i32 = "i32?", i64 = "i64?", f = "f64?", s = "utf8?", y = "binary?", t = "timestamp?" }}
+schema = {ECHO_SCHEMA}
 [[stages]]
 name = "say"
 module = {module:?}

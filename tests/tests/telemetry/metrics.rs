@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, NumberDataPoint};
 use serde_json::Value as Json;
 use weir_telemetry::Scrape;
-use weir_tests::{Receiver, Weir, guest_path, said, wait_for};
+use weir_tests::{ECHO_SCHEMA, Receiver, Weir, guest_path, said, wait_for};
 
 use crate::support::{SOON, run, weir, write};
 
@@ -30,7 +30,7 @@ tenant = "acme"
 kind = "file"
 path = "{path}"
 format = "json_lines"
-schema = {{ b = "bool?", i8 = "i8?", i16 = "i16?", i32 = "i32?", i64 = "i64?", f = "f64?", s = "utf8?", y = "binary?", t = "timestamp?" }}
+schema = {ECHO_SCHEMA}
 [[stages]]
 name = "seen"
 module = {module:?}

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
-use weir_tests::{Broker, Record, guest_path, wait_for};
+use weir_tests::{Broker, ECHO_SCHEMA, Record, guest_path, wait_for};
 
 use crate::common::root;
 use crate::control::LONG;
@@ -170,7 +170,7 @@ tenant = "beta"
 kind = "file"
 path = "/dev/stdin"
 format = "json_lines"
-schema = {{ b = "bool?", i8 = "i8?", i16 = "i16?", i32 = "i32?", i64 = "i64?", f = "f64?", s = "utf8?", y = "binary?", t = "timestamp?" }}
+schema = {ECHO_SCHEMA}
 [[stages]]
 name = "seen"
 module = {echo:?}

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
-use weir_tests::{guest_path, wait_for};
+use weir_tests::{ECHO_SCHEMA, guest_path, wait_for};
 
 use crate::common::run;
 use crate::control::LONG;
@@ -85,7 +85,7 @@ tenant = "{tenant}"
 kind = "file"
 path = "{path}"
 format = "json_lines"
-schema = {{ b = "bool?", i8 = "i8?", i16 = "i16?", i32 = "i32?", i64 = "i64?", f = "f64?", s = "utf8?", y = "binary?", t = "timestamp?" }}
+schema = {ECHO_SCHEMA}
 [[stages]]
 name = "late"
 {stage}
