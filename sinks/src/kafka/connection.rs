@@ -95,12 +95,14 @@ impl KafkaConnection {
             Some(mechanism) if !options::MECHANISMS.contains(&mechanism.as_str()) => {
                 refuse(format!("`sasl.mechanism` must be one of {names}"))
             }
-            // librdkafka does not mind upper case here.
-            None if self.options.get("security.protocol").is_some_and(|p| p.to_lowercase().contains("sasl")) => {
-                refuse(format!("`sasl.mechanism` is missing: set one of {names}"))
-            }
+            None if self.logs_in() => refuse(format!("`sasl.mechanism` is missing: set one of {names}")),
             _ => Ok(()),
         }
+    }
+
+    fn logs_in(&self) -> bool {
+        // librdkafka does not mind upper case here.
+        self.options.get("security.protocol").is_some_and(|protocol| protocol.to_lowercase().contains("sasl"))
     }
 
     fn check_option(&self, name: &str, value: &str) -> Result<(), KafkaConnectionError> {
@@ -140,8 +142,10 @@ impl KafkaConnection {
                 config.set(name, value);
             }
         }
-        if !self.options.contains_key("sasl.mechanism") && !self.options.contains_key("sasl.mechanisms") {
-            // librdkafka's default is GSSAPI, which runs a command.
+        let named = ["sasl.mechanism", "sasl.mechanisms"].iter().any(|name| self.options.contains_key(*name));
+        if self.logs_in() && !named {
+            // For a connection that was never validated, too: librdkafka's default is GSSAPI, which runs a command. Where
+            // nobody logs in it warns of a mechanism.
             config.set("sasl.mechanisms", "PLAIN");
         }
         config.set("bootstrap.servers", &self.brokers);

@@ -141,6 +141,17 @@ fn errors_name_the_option_and_a_better_one() {
     );
 }
 
+#[test]
+fn a_login_that_was_never_validated_is_not_the_librarys_own_and_without_one_none_is_named() {
+    let mechanism = |connection: KafkaConnection| connection.client_config().get("sasl.mechanisms").map(str::to_owned);
+    let one = || KafkaConnection::new("localhost:9092");
+    for protocol in ["sasl_plaintext", "SASL_SSL", "Sasl_Plaintext"] {
+        assert_eq!(mechanism(one().with("security.protocol", protocol)).as_deref(), Some("PLAIN"), "{protocol}");
+    }
+    assert_eq!(mechanism(one()), None);
+    assert_eq!(mechanism(one().with("security.protocol", "plaintext")), None);
+}
+
 /// Every option of the list is one that librdkafka knows.
 #[test]
 fn what_is_allowed_is_taken() {
