@@ -67,8 +67,8 @@ pub use letters::{
     Replayed, Replaying, TopicLetters, TopicLettersError,
 };
 pub use run::{
-    BuildError, Cause, CommittedMetric, CommittedSeries, DeadLetterError, Details, Durations, Ending, GuestLine,
-    LogExporter, Manifest, ManifestError, MetricRegistry, NextNumber, PartitionPosition, PartitionProgress,
+    BuildError, ByteCount, Cause, CommittedMetric, CommittedSeries, DeadLetterError, Details, Durations, Ending,
+    GuestLine, LogExporter, Manifest, ManifestError, MetricRegistry, NextNumber, PartitionPosition, PartitionProgress,
     PreparedFile, Progress, Query, QueryHandle, Reading, RunError, Series, SinkDetails, SinkOverrides, SinkProgress,
     SourcePositions, SourceProgress, Speaker, StageDetails, StageError, StageProgress, State, StateError, StoredSeries,
     StoredValue, Summary,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use weir_query::{Manifest, Positions};
+use weir_query::{ByteCount, Manifest, Positions};
 
 use super::named::{Named, State};
 use crate::args::control::Status;
@@ -142,7 +142,7 @@ impl Shown<'_> {
             "  read {} ({}/s, {}), written {} ({}/s)",
             grouped(seen.read()),
             rate(seen.read(), Seen::read),
-            size(bytes),
+            ByteCount(bytes),
             grouped(seen.written()),
             rate(seen.written(), Seen::written),
         )?;
@@ -165,7 +165,9 @@ impl Shown<'_> {
         let again = if progress.restarts > 0 { ": what was read again is counted again" } else { "" };
         writeln!(out, "  restarts {}{again}", progress.restarts)?;
         let sinks: Vec<_> = (progress.sinks.iter())
-            .map(|sink| [clean(&sink.name), grouped(sink.records), size(sink.bytes), grouped(sink.files)])
+            .map(|sink| {
+                [clean(&sink.name), grouped(sink.records), ByteCount(sink.bytes).to_string(), grouped(sink.files)]
+            })
             .collect();
         let headings =
             [("SINK", Align::Left), ("WRITTEN", Align::Right), ("SIZE", Align::Right), ("FILES", Align::Right)];
@@ -280,24 +282,13 @@ fn time(time: Duration) -> String {
     }
 }
 
-/// `512 B`, `12.3 kB`, `4.5 MB`, `6.7 GB`.
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1000 => format!("{bytes} B"),
-        1000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn times_and_sizes_are_short() {
+    fn times_are_short() {
         let times = [0, 59_940, 60_000, 3_600_000, 90_061_000].map(|ms| time(Duration::from_millis(ms)));
         assert_eq!(times, ["0.0 s", "59.9 s", "1 min 00 s", "1 h 00 min", "1 d 01 h"]);
-        assert_eq!([999, 1000, 1_500_000, 2_000_000_000].map(size), ["999 B", "1.0 kB", "1.5 MB", "2.0 GB"]);
     }
 }

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod build;
+mod byte_count;
 mod bytes;
 mod chain;
 mod commit;
@@ -23,6 +24,7 @@ mod summary;
 mod timing;
 mod waiting;
 
+pub use byte_count::ByteCount;
 pub use counters::{PartitionProgress, Progress, SinkProgress, SourceProgress, StageProgress, State};
 pub use dead_letters::DeadLetterError;
 pub(crate) use dead_letters::{Locked, lock};

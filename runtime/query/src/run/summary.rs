@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::byte_count::ByteCount;
 use super::counters::Progress;
 use super::metrics::{Reading, Series};
 use crate::trace::TraceCounts;
@@ -111,7 +112,7 @@ impl fmt::Display for Summary {
         for source in &self.progress.sources {
             write!(f, "  source {}: {} records", source.name, source.records)?;
             if source.bytes > 0 {
-                write!(f, ", {:.1} MB", source.bytes as f64 / 1e6)?;
+                write!(f, ", {}", ByteCount(source.bytes))?;
             }
             failures(f, source.failed, source.dead)?;
             writeln!(f)?;
@@ -152,18 +153,20 @@ impl fmt::Display for Summary {
         for sink in &self.progress.sinks {
             write!(f, "  sink {}: {} records", sink.name, sink.records)?;
             if sink.bytes > 0 {
-                write!(f, ", {:.1} MB", sink.bytes as f64 / 1e6)?;
+                write!(f, ", {}", ByteCount(sink.bytes))?;
             }
             if sink.files > 0 {
                 write!(f, ", {} file{}", sink.files, if sink.files == 1 { "" } else { "s" })?;
             }
             writeln!(f)?;
         }
-        writeln!(
-            f,
-            "  batches written to in place {} times, after copying their frame {} times",
-            self.copy_on_write_free, self.copy_on_write_copied
-        )?;
+        if (self.copy_on_write_free, self.copy_on_write_copied) != (0, 0) {
+            writeln!(
+                f,
+                "  batches written to in place {} times, after copying their frame {} times",
+                self.copy_on_write_free, self.copy_on_write_copied
+            )?;
+        }
         if let Some(TraceCounts { sampled, unsampled, malformed }) = self.traces {
             write!(f, "  traced {sampled} batches, {unsampled} not sampled")?;
             if malformed > 0 {
