@@ -32,7 +32,10 @@ async fn undisturbed<F: Future<Output = Option<()>>>(run: impl Fn() -> F) {
 async fn committed(keeper: &dyn PositionKeeper, positions: &Positions) -> Option<()> {
     match keeper.commit(positions).await {
         Err(error) if error.is_lost() => None,
-        other => Some(other.unwrap()),
+        other => {
+            other.unwrap();
+            Some(())
+        }
     }
 }
 
