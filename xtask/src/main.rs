@@ -13,10 +13,12 @@ mod invariants;
 mod machine_paths;
 mod provision;
 mod shell;
+mod steps;
 mod sysroot;
 mod test;
 mod toolchain;
 mod tree;
+mod wheel;
 
 use std::process::ExitCode;
 
@@ -31,7 +33,7 @@ struct Command {
     run: fn(&Workspace) -> Result<()>,
 }
 
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 9] = [
     Command { name: "demo", help: "set up, then run the flights query on real data", run: demo::run },
     Command { name: "test", help: "set up, then run every test", run: test::run },
     Command { name: "guests", help: "build the example guests for wasm32-unknown-unknown", run: guests::run },
@@ -41,6 +43,7 @@ const COMMANDS: [Command; 8] = [
         help: "find or provision the tests' Kafka brokers, print their paths",
         run: brokers::run,
     },
+    Command { name: "tools", help: "find or fetch the prebuilt development tools, print their paths", run: wheel::run },
     Command { name: "ci", help: "every check that is not a test: format, lints, docs, …", run: ci::run },
     Command { name: "invariants", help: "which crate may depend on which", run: invariants::run },
     Command { name: "machine-paths", help: "no tracked file names a path of this machine", run: machine_paths::run },

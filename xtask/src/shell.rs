@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -64,44 +63,6 @@ pub(crate) fn exists(program: &str) -> bool {
     command.status().is_ok()
 }
 
-/// A list of steps that all run, whatever becomes of the earlier ones: one run of the checks should name every mistake.
-#[derive(Debug, Default)]
-pub(crate) struct Steps {
-    done: Vec<(&'static str, Duration, bool)>,
-}
-
-impl Steps {
-    /// Runs one step, announces it, and prints how long it took.
-    pub(crate) fn step(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) {
-        println!("\n==== {name}");
-        let start = Instant::now();
-        let result = work();
-        let time = start.elapsed();
-        if let Err(error) = &result {
-            println!("error: {error:#}");
-        }
-        println!("---- {name}: {} in {:.1} s", verdict(result.is_ok()), time.as_secs_f64());
-        self.done.push((name, time, result.is_ok()));
-    }
-
-    /// Prints the table of all steps, and fails if one of them did.
-    pub(crate) fn finish(self) -> Result<()> {
-        println!("\n==== summary");
-        for (name, time, good) in &self.done {
-            println!("{:<6} {:>7.1} s  {name}", verdict(*good), time.as_secs_f64());
-        }
-        let failed: Vec<&str> = self.done.iter().filter(|(_, _, good)| !good).map(|(name, ..)| *name).collect();
-        if !failed.is_empty() {
-            bail!("{} of {} steps failed: {}", failed.len(), self.done.len(), failed.join(", "));
-        }
-        Ok(())
-    }
-}
-
-fn verdict(good: bool) -> &'static str {
-    if good { "ok" } else { "FAILED" }
-}
-
 /// A command as one would type it.
 struct Line<'a>(&'a Command);
 
@@ -120,19 +81,6 @@ impl fmt::Display for Line<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn all_steps_run_and_one_failure_fails_them() {
-        let mut steps = Steps::default();
-        let mut later_ran = false;
-        steps.step("first", || bail!("no"));
-        steps.step("second", || {
-            later_ran = true;
-            Ok(())
-        });
-        assert!(later_ran);
-        assert_eq!(steps.finish().unwrap_err().to_string(), "1 of 2 steps failed: first");
-    }
 
     #[test]
     fn a_failing_program_is_an_error_that_shows_what_it_said() {

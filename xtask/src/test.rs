@@ -4,7 +4,8 @@ use anyhow::{Context, Result};
 
 use crate::brokers;
 use crate::guests;
-use crate::shell::{self, Steps, Workspace};
+use crate::shell::{self, Workspace};
+use crate::steps::Steps;
 use crate::toolchain;
 
 /// Builds the guests, then runs the guests' own tests natively and the workspace's.
@@ -14,7 +15,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let rustc = toolchain::rustc(workspace)?;
     // Tests of Kafka that found no broker and passed would show nothing, so there is no going on without one either.
     let brokers = brokers::for_tests(workspace).context("the tests' Kafka brokers could not be provided")?;
-    let mut steps = Steps::default();
+    let mut steps = Steps::from_environment();
     steps.step("tests of the guests, natively", || {
         shell::run(
             workspace
