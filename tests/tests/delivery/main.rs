@@ -8,5 +8,6 @@ mod flights;
 mod kafka;
 mod lost;
 mod modes;
+mod older;
 mod replay;
 mod support;
