@@ -108,6 +108,14 @@ impl Reader<'_> {
         let mut headers = Vec::new();
         let mut complete = true;
         for (name, item) in item.table()?.items() {
+            if matches!(item.value(), DeValue::Table(_)) {
+                item.error(
+                    "expected the name of a column, found a table",
+                    "write a header's whole name in quotes, for example `\"trace.id\" = \"column\"`",
+                );
+                complete = false;
+                continue;
+            }
             let Some(column) = item.text() else {
                 complete = false;
                 continue;

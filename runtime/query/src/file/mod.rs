@@ -18,6 +18,7 @@ mod chain;
 mod delivery;
 mod describe;
 mod folders;
+mod hints;
 mod kafka;
 mod kafka_describe;
 mod kafka_sink;

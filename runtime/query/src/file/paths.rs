@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use weir_sandbox::TenantId;
 
 use super::folders::{Denied, Folders, real_path};
+use super::hints;
 use super::problem::{Place, Problems, Spot, clip, nearest};
 
 /// Resolves paths against the query file's folder, keeps them to the tenant's folders, and remembers which are read and
@@ -79,6 +80,10 @@ impl<'a> Paths<'a> {
 
     /// A file to be read, remembered; or the reason why not, reported.
     pub(super) fn input(&mut self, place: &Place, written: &str, problems: &Problems) -> Option<InputFile> {
+        if let Some((message, help)) = hints::path(written, true) {
+            problems.error(place, message, help);
+            return None;
+        }
         // Of what lies outside not even that it exists is told.
         let path = self.allowed(place, written, Folders::input, problems)?;
         match self.check_file(written, &path) {
@@ -102,6 +107,10 @@ impl<'a> Paths<'a> {
         numbered: bool,
         problems: &Problems,
     ) -> Option<PathBuf> {
+        if let Some((message, help)) = hints::path(written, false) {
+            problems.error(place, message, help);
+            return None;
+        }
         let path = self.allowed(place, written, Folders::output, problems)?;
         let kind = UseKind::Write { path: real_path(&path).path, numbered };
         if let Some(other) = self.uses.iter().find(|other| other.kind.meets(&kind)) {
@@ -185,6 +194,9 @@ impl<'a> Paths<'a> {
             names.sort();
             names
         };
+        if let Some(help) = hints::pattern(written) {
+            return (format!("there is no file `{}`", clip(written)), help.to_owned());
+        }
         let near = path.parent().zip(path.file_name().and_then(|name| name.to_str())).and_then(|(folder, name)| {
             let names = neighbours(folder);
             nearest(name, names.iter().map(String::as_str)).map(|near| format!("did you mean `{}`?", clip(near)))

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::hints;
 use super::problem::{Place, Problems, clip, suggest};
 
 /// The longest list that is read, be it of stages, paths or names: checks compare elements with each other.
@@ -126,7 +127,12 @@ impl<'a> Item<'a> {
 
     /// An integer within a range.
     pub(super) fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
-        let DeValue::Integer(integer) = self.value else { return self.wrong_type("an integer") };
+        let DeValue::Integer(integer) = self.value else {
+            let key = self.place.key.rsplit('.').next().unwrap_or_default();
+            let meant = self.value.as_str().and_then(|text| hints::plain_number(text, key));
+            let help = meant.map(|number| format!("write the number alone: {number}"));
+            return self.wrong_type_but("an integer", help.unwrap_or_default());
+        };
         let value = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
         let value = value.and_then(|value| u64::try_from(value).ok()).filter(|value| range.contains(value));
         if value.is_none() {
@@ -158,7 +164,11 @@ impl<'a> Item<'a> {
     /// A list of tables, each named by `name` in the paths of its keys; `name` sees the table and its index.
     pub(super) fn tables(&self) -> Vec<Table<'a>> {
         let DeValue::Array(array) = self.value else {
-            return self.wrong_type("a list of tables").unwrap_or_default();
+            let help = match self.value {
+                DeValue::Table(_) => format!("begin each with `[[{}]]`, two brackets", self.place.key),
+                _ => String::new(),
+            };
+            return self.wrong_type_but("a list of tables", help).unwrap_or_default();
         };
         if array.len() > LIST_MAX {
             self.error(format!("a list of {}", array.len()), format!("use at most {LIST_MAX}"));
@@ -203,6 +213,11 @@ impl<'a> Item<'a> {
 
     /// Records that another type was expected.
     pub(super) fn wrong_type<T>(&self, expected: &str) -> Option<T> {
+        self.wrong_type_but(expected, String::new())
+    }
+
+    /// The same with what to write instead.
+    fn wrong_type_but<T>(&self, expected: &str, help: String) -> Option<T> {
         let found = match self.value {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
@@ -212,7 +227,7 @@ impl<'a> Item<'a> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        self.error(format!("expected {expected}, found {found}"), "");
+        self.error(format!("expected {expected}, found {found}"), help);
         None
     }
 

@@ -212,3 +212,104 @@ guarantee = "exactly_once"
             late.toml:32: delivery.guarantee: `exactly_once` needs a place for the manifest of its files; add for example `state = "state/late"`, a folder of the query's own"#]],
     );
 }
+
+#[test]
+fn another_language_gets_one_message() {
+    let json = format!("{{\n{}}}", "  \"name\": [\"late\"],\n".repeat(200));
+    check(
+        &json,
+        &expect![[
+            r#"late.toml:1: this is JSON, and the file must be TOML; write `name = "…"`, and a header such as `[sources.flights]` for each part"#
+        ]],
+    );
+    check(
+        "---\nname: late\nsources:\n  flights:\n    kind: file\n",
+        &expect![[
+            r#"late.toml:1: this is YAML, and the file must be TOML; write `name = "…"`, and a header such as `[sources.flights]` for each part"#
+        ]],
+    );
+}
+
+#[test]
+fn of_many_mistakes_of_toml_the_first_are_listed() {
+    let text = "name = \n".repeat(100);
+    let folder = super::folder();
+    let problems = super::Plan::parse(&text, folder.path()).unwrap_err();
+    assert_eq!(problems.len(), 21);
+    expect!["179 more mistakes of TOML are not listed; mend the first ones"].assert_eq(&problems[20].to_string());
+}
+
+#[test]
+fn one_bracket_instead_of_two() {
+    check_edit(
+        "[[stages]]",
+        "[stages]",
+        &expect![
+            "late.toml:9: stages: expected a list of tables, found a table; begin each with `[[stages]]`, two brackets"
+        ],
+    );
+}
+
+#[test]
+fn numbers_with_units() {
+    check_edit(
+        "records_max = 8192",
+        "records_max = \"8_192\"\ndelay_ms_max = \"10s\"",
+        &expect![[r#"
+        late.toml:32: batching.records_max: expected an integer, found a string; write the number alone: 8192
+        late.toml:33: batching.delay_ms_max: expected an integer, found a string; write the number alone: 10000"#]],
+    );
+    check_edit(
+        "memory_bytes_max = 1048576",
+        "memory_bytes_max = \"64MB\"",
+        &expect![
+            "late.toml:18: stages.late.limits.memory_bytes_max: expected an integer, found a string; write the number alone: 64000000"
+        ],
+    );
+}
+
+#[test]
+fn paths_that_are_no_paths() {
+    for (path, expect) in [
+        (
+            "s3://bucket/flights.csv",
+            expect![
+                "late.toml:6: sources.flights.path: `s3://` is an address, and this key takes the path of a file; fetch the object to a file of this machine, and name that"
+            ],
+        ),
+        (
+            "*.csv",
+            expect![[
+                r#"late.toml:6: sources.flights.path: there is no file `*.csv`; patterns are not expanded: name each file, `paths = ["a.jsonl", "b.jsonl"]`"#
+            ]],
+        ),
+        (
+            "-",
+            expect![[r#"
+            late.toml:6: sources.flights.path: the suffix of `-` does not tell the format; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`
+            late.toml:6: sources.flights.path: `-` does not mean the standard input in a file source; write `path = "/dev/stdin"`, with `format` and `schema`"#]],
+        ),
+        (
+            "~/flights.csv",
+            expect!["late.toml:6: sources.flights.path: `~` is not expanded in a query file; write the folder out"],
+        ),
+    ] {
+        check_edit("path = \"flights.csv\"", &format!("path = \"{path}\""), &expect);
+    }
+    for (path, expect) in [
+        (
+            "s3://bucket/late.parquet",
+            expect![
+                "late.toml:26: sinks.archive.path: `s3://` is an address, and this key takes the path of a file; write to a file of this machine, and send it from there"
+            ],
+        ),
+        (
+            "-",
+            expect![[r#"
+        late.toml:26: sinks.archive.path: the suffix of `-` does not tell the format; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`, `bincode`
+        late.toml:26: sinks.archive.path: `-` does not mean the standard output in a sink; use a sink of `kind = "stdout"`"#]],
+        ),
+    ] {
+        check_edit("path = \"out/late.parquet\"", &format!("path = \"{path}\""), &expect);
+    }
+}
