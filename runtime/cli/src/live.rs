@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
-use weir_query::{Progress, QueryHandle, State};
+use weir_query::{ByteCount, Count, Progress, QueryHandle, Rate, State};
 
 use crate::exit::say;
 
@@ -156,7 +156,7 @@ fn totals(progress: &Progress) -> Totals {
     }
 }
 
-/// `1,234,000 in (5.1 M/s, 12.0 MB), 3,400 out, 0 errors, 1,200,000 committed`, after the state where that is not
+/// `1,234,000 in (5.10 M rec/s, 12.0 MB), 3,400 out, 0 errors, 1,200,000 committed`, after the state where that is not
 /// running, and before what is left to do, where that is known, and what it waited for, if it did: `, lag 1,200`,
 /// `, held back 2,550 ms`, `, waited 120 ms for instances`.
 fn line(progress: &Progress, rate: f64) -> String {
@@ -169,10 +169,10 @@ fn line(progress: &Progress, rate: f64) -> String {
         State::Ended => "ended: ",
     };
     let mut text = format!(
-        "{state}{} in ({:.2} M/s, {:.1} MB), {} out, {} errors, {} committed",
+        "{state}{} in ({}, {}), {} out, {} errors, {} committed",
         grouped(totals.read),
-        rate / 1e6,
-        totals.bytes as f64 / 1e6,
+        Rate(rate),
+        ByteCount(totals.bytes),
         grouped(totals.written),
         grouped(totals.errors),
         grouped(progress.committed_records)
@@ -191,15 +191,7 @@ fn line(progress: &Progress, rate: f64) -> String {
 
 /// The number with a comma after each thousand.
 pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    Count(number).to_string()
 }
 
 #[cfg(test)]
@@ -238,18 +230,12 @@ mod tests {
             restarts: 0,
             state: State::Running,
         };
-        let plain = "7 in (0.00 M/s, 0.0 MB), 0 out, 0 errors, 5 committed";
+        let plain = "7 in (0 rec/s, 0 B), 0 out, 0 errors, 5 committed";
         assert_eq!(line(&progress, 0.0), plain);
         progress.state = State::Paused;
         progress.sources = vec![source(&[Some(1200), None]), source(&[Some(34)])];
         assert_eq!(line(&progress, 0.0), format!("paused: {}, lag 1,234", plain.replacen("7", "14", 1)));
         progress.state = State::Retrying;
         assert!(line(&progress, 0.0).starts_with("retrying: 14 in "));
-    }
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        let grouped = [0, 999, 1000, 1_234_567].map(grouped);
-        assert_eq!(grouped, ["0", "999", "1,000", "1,234,567"]);
     }
 }

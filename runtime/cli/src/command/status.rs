@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use weir_query::{ByteCount, Manifest, Positions};
+use weir_query::{ByteCount, Manifest, Positions, Rate};
 
 use super::named::{Named, State};
 use crate::args::control::Status;
@@ -134,12 +134,12 @@ impl Shown<'_> {
         let seconds = past.map_or(uptime, |(look, _)| self.look - *look).as_secs_f64().max(1e-3);
         let rate = |now: u64, of: fn(&Seen) -> u64| {
             let before = past.map_or(0, |(_, seen)| of(seen));
-            grouped((now.saturating_sub(before) as f64 / seconds).round() as u64)
+            Rate::of(now.saturating_sub(before), seconds)
         };
         let bytes: u64 = progress.sources.iter().map(|source| source.bytes).sum();
         writeln!(
             out,
-            "  read {} ({}/s, {}), written {} ({}/s)",
+            "  read {} ({}, {}), written {} ({})",
             grouped(seen.read()),
             rate(seen.read(), Seen::read),
             ByteCount(bytes),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::byte_count::ByteCount;
 use super::counters::Progress;
 use super::metrics::{Reading, Series};
+use super::number::{Count, Rate};
 use crate::trace::TraceCounts;
 
 /// Why a query ended.
@@ -94,14 +95,14 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.elapsed.as_secs_f64();
         let read = self.records_read();
-        let rate = if seconds > 0.0 { read as f64 / seconds } else { 0.0 };
         writeln!(f, "query {} of tenant {}: {} after {seconds:.3} s", self.query, self.tenant, self.ending)?;
         writeln!(
             f,
-            "  read {read} records ({:.0}/s), committed {} in {} commit{}",
-            rate,
-            self.progress.committed_records,
-            self.progress.commits,
+            "  read {} records ({}), committed {} in {} commit{}",
+            Count(read),
+            Rate::of(read, seconds),
+            Count(self.progress.committed_records),
+            Count(self.progress.commits),
             if self.progress.commits == 1 { "" } else { "s" }
         )?;
         if self.progress.restarts > 0 {
@@ -110,7 +111,7 @@ impl fmt::Display for Summary {
             writeln!(f, "  tried again {times} time{plural} after a failure: what was read again is counted again")?;
         }
         for source in &self.progress.sources {
-            write!(f, "  source {}: {} records", source.name, source.records)?;
+            write!(f, "  source {}: {} records", source.name, Count(source.records))?;
             if source.bytes > 0 {
                 write!(f, ", {}", ByteCount(source.bytes))?;
             }
@@ -118,20 +119,23 @@ impl fmt::Display for Summary {
             writeln!(f)?;
         }
         for stage in &self.progress.stages {
-            write!(f, "  stage {}: {} in", stage.name, stage.records_in)?;
+            write!(f, "  stage {}: {} in", stage.name, Count(stage.records_in))?;
             if stage.expanded > 0 {
-                write!(f, " + {} expanded", stage.expanded)?;
+                write!(f, " + {} expanded", Count(stage.expanded))?;
             }
             write!(
                 f,
                 " = {} out + {} filtered + {} failed + {} dead",
-                stage.records_out, stage.filtered, stage.failed, stage.dead
+                Count(stage.records_out),
+                Count(stage.filtered),
+                Count(stage.failed),
+                Count(stage.dead)
             )?;
             if stage.traps > 0 {
-                write!(f, "; {} traps", stage.traps)?;
+                write!(f, "; {} traps", Count(stage.traps))?;
             }
             if stage.retries > 0 {
-                write!(f, "; {} calls over single records that had failed", stage.retries)?;
+                write!(f, "; {} calls over single records that had failed", Count(stage.retries))?;
             }
             if stage.held_back > 0 {
                 write!(f, "; held back {} times, {} ms", stage.held_back, stage.held_back_ms)?;
@@ -151,12 +155,12 @@ impl fmt::Display for Summary {
             writeln!(f)?;
         }
         for sink in &self.progress.sinks {
-            write!(f, "  sink {}: {} records", sink.name, sink.records)?;
+            write!(f, "  sink {}: {} records", sink.name, Count(sink.records))?;
             if sink.bytes > 0 {
                 write!(f, ", {}", ByteCount(sink.bytes))?;
             }
             if sink.files > 0 {
-                write!(f, ", {} file{}", sink.files, if sink.files == 1 { "" } else { "s" })?;
+                write!(f, ", {} file{}", Count(sink.files), if sink.files == 1 { "" } else { "s" })?;
             }
             writeln!(f)?;
         }
@@ -207,10 +211,10 @@ impl Reading {
 
 fn failures(f: &mut fmt::Formatter<'_>, failed: u64, dead: u64) -> fmt::Result {
     if failed > 0 {
-        write!(f, ", {failed} skipped that did not decode")?;
+        write!(f, ", {} skipped that did not decode", Count(failed))?;
     }
     if dead > 0 {
-        write!(f, ", {dead} dead-lettered that did not decode")?;
+        write!(f, ", {} dead-lettered that did not decode", Count(dead))?;
     }
     Ok(())
 }
