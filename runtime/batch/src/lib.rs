@@ -51,7 +51,7 @@ pub use arrow;
 pub use batch::Batch;
 pub use copy_on_write::CopyOnWrite;
 pub use error::BatchError;
-pub use schema::{DataType, Field, Schema};
+pub use schema::{DataType, Field, Schema, TimestampUnit};
 pub use selection::Selection;
 pub use system::{SystemColumn, SystemColumns};
 pub use trace::{TraceContext, TraceParseError};

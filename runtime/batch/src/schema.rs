@@ -1,5 +1,6 @@
 //! Names and types of a batch's columns.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -107,6 +108,46 @@ impl FromStr for DataType {
     }
 }
 
+/// The unit of a number in a `timestamp` field of a text format, counted from 1970-01-01T00:00:00Z. Records always carry
+/// microseconds: what is finer is rounded down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimestampUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Millis,
+    /// Microseconds.
+    Micros,
+    /// Nanoseconds.
+    Nanos,
+}
+
+impl TimestampUnit {
+    /// Every unit.
+    pub const ALL: [TimestampUnit; 4] =
+        [TimestampUnit::Seconds, TimestampUnit::Millis, TimestampUnit::Micros, TimestampUnit::Nanos];
+
+    /// The name in query files: `ms` in `timestamp(ms)`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TimestampUnit::Seconds => "s",
+            TimestampUnit::Millis => "ms",
+            TimestampUnit::Micros => "us",
+            TimestampUnit::Nanos => "ns",
+        }
+    }
+
+    /// The power of ten that makes microseconds of such a number.
+    pub(crate) const fn micros_exponent(self) -> i64 {
+        match self {
+            TimestampUnit::Seconds => 6,
+            TimestampUnit::Millis => 3,
+            TimestampUnit::Micros => 0,
+            TimestampUnit::Nanos => -3,
+        }
+    }
+}
+
 /// One column's name, type, and whether it may hold nulls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Field {
@@ -138,11 +179,27 @@ impl fmt::Display for Field {
 }
 
 /// The fields of a batch, in order. Made once by a source or stage and shared by its batches.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Schema {
     // Names are unique, checked by `new`; nothing changes them afterwards.
     fields: Vec<Field>,
+    // The field of each name, where there are too many to look through.
+    by_name: HashMap<Arc<str>, usize>,
+    // By field: the units of numbers, for those that have one.
+    number_units: HashMap<usize, TimestampUnit>,
 }
+
+/// From this number of fields on they are found by a map.
+const LOOKED_THROUGH: usize = 16;
+
+/// Schemas are equal when their fields are: how the numbers of a text format are read is not part of it.
+impl PartialEq for Schema {
+    fn eq(&self, other: &Schema) -> bool {
+        self.fields == other.fields
+    }
+}
+
+impl Eq for Schema {}
 
 impl Schema {
     /// A schema of these fields.
@@ -151,7 +208,8 @@ impl Schema {
     ///
     /// Two fields of one name, or a name that is empty, longer than 64 bytes or begins with `_`.
     pub fn new(fields: Vec<Field>) -> Result<Schema, BatchError> {
-        for (index, field) in fields.iter().enumerate() {
+        let mut names = HashSet::with_capacity(fields.len());
+        for field in &fields {
             let reason = match &*field.name {
                 "" => Some("it is empty"),
                 name if name.len() > 64 => Some("it is longer than 64 bytes"),
@@ -163,11 +221,28 @@ impl Schema {
                 let name = field.name.escape_debug().take(80).collect();
                 return Err(BatchError::FieldName { name, reason });
             }
-            if fields[..index].iter().any(|other| other.name == field.name) {
+            if !names.insert(&field.name) {
                 return Err(BatchError::DuplicateField { name: field.name.to_string() });
             }
         }
-        Ok(Schema { fields })
+        let by_name = match fields.len() < LOOKED_THROUGH {
+            true => HashMap::new(),
+            false => fields.iter().enumerate().map(|(index, field)| (Arc::clone(&field.name), index)).collect(),
+        };
+        Ok(Schema { fields, by_name, number_units: HashMap::new() })
+    }
+
+    /// The same schema, whose `timestamp` fields at these positions are read from numbers of these units in JSON and CSV.
+    /// Without a unit a number is of whole microseconds.
+    #[must_use]
+    pub fn with_number_units(mut self, units: impl IntoIterator<Item = (usize, TimestampUnit)>) -> Schema {
+        self.number_units.extend(units);
+        self
+    }
+
+    /// The unit that a number of the field at this position is in, where one was given.
+    pub fn number_unit(&self, index: usize) -> Option<TimestampUnit> {
+        self.number_units.get(&index).copied()
     }
 
     /// The fields, in order.
@@ -187,12 +262,15 @@ impl Schema {
 
     /// The position of the field with this name.
     pub fn index_of(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|field| &*field.name == name)
+        match self.by_name.is_empty() {
+            true => self.fields.iter().position(|field| &*field.name == name),
+            false => self.by_name.get(name).copied(),
+        }
     }
 
     /// The field with this name.
     pub fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| &*field.name == name)
+        self.index_of(name).and_then(|index| self.fields.get(index))
     }
 
     /// The same as an Arrow schema.

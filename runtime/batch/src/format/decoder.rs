@@ -83,7 +83,7 @@ pub fn open_decoder(
     let declared = || schema.map(Arc::clone).ok_or(FormatError::SchemaRequired { format });
     Ok(match format {
         Format::JsonLines => {
-            Box::new(json_lines::JsonLinesDecoder::new(Input::new(file, delay_max), declared()?, records_max)?)
+            Box::new(json_lines::JsonLinesDecoder::new(Input::new(file, delay_max), declared()?, records_max))
         }
         Format::Csv => Box::new(csv::CsvDecoder::new(Input::new(file, delay_max), declared()?, records_max)?),
         Format::Parquet => Box::new(parquet::ParquetDecoder::new(file, schema, records_max)?),

@@ -1,55 +1,167 @@
 //! Which fields a file has.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema};
-use arrow::json::reader::infer_json_schema;
-
+use super::json_text::{Json, Value};
+use super::widening::Widening;
 use super::{Format, FormatError, arrow_ipc, bincode, csv, json_lines, parquet};
-use crate::Schema;
+use crate::{DataType, Field, Schema};
 
-/// The schema of a file: the one it carries, or one inferred from its first `rows_max` records.
-///
-/// What is inferred admits nulls in every field, and cannot know what later records hold: one that disagrees will be a
-/// bad record. Text in JSON stays `utf8`, dates and times too; in CSV they become `timestamp`. A field of which the
-/// sample has only nulls becomes `utf8`.
+/// The fields of a file, as far as they can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inferred {
+    /// Those that can.
+    pub schema: Schema,
+    /// Those that cannot, in their order.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A field that cannot be declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name, as the file has it.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The schema of a file, as [`infer`] finds it.
 ///
 /// # Errors
 ///
-/// A file that cannot be read, a sample without records, or a field of a type that is not carried (lists and objects
-/// in JSON): declare the schema without it.
+/// As [`infer`].
 pub fn infer_schema(format: Format, file: File, rows_max: usize) -> Result<Schema, FormatError> {
-    let not_inferable = |reason: String| FormatError::NotInferable { format, reason };
-    let arrow_schema = match format {
-        Format::Parquet => return Ok(Schema::from_arrow(&*parquet::schema_of(file)?)?),
-        Format::ArrowIpc => return Ok(Schema::from_arrow(&*arrow_ipc::schema_of(file)?)?),
-        Format::Bincode => return bincode::schema_of(file),
-        Format::JsonLines => {
-            let json_lines::Sample { lines, keys } = json_lines::sample(file, rows_max.max(1))?;
-            if lines.is_empty() {
-                return Err(not_inferable("it holds no JSON object".to_owned()));
-            }
-            // Arrow sorts the names; people expect them as they stand in the file.
-            infer_json_schema(&*lines, None).map(|(schema, _)| {
-                let mut fields = schema.fields().to_vec();
-                fields.sort_by_key(|field| keys.iter().position(|key| key == field.name()));
-                ArrowSchema::new(fields)
-            })
-        }
-        Format::Csv => {
-            let sample = csv::sample(file, rows_max.max(1))?;
-            let format = arrow::csv::reader::Format::default().with_header(true);
-            format.infer_schema(&*sample, None).map(|(schema, _)| schema)
-        }
-    };
-    let arrow_schema = arrow_schema.map_err(|error| not_inferable(super::error::brief(&error)))?;
-    let fields = arrow_schema.fields().iter().map(|field| {
-        let data_type = match field.data_type() {
-            ArrowType::Null => ArrowType::Utf8,
-            other => other.clone(),
+    infer(format, file, rows_max).map(|inferred| inferred.schema)
+}
+
+/// The schema of a file: the one it carries, or one inferred from its first `rows_max` records (64 MiB of them at most).
+///
+/// What is inferred admits nulls in every field, and reads every record that was looked at: the type of a field is the
+/// narrowest that takes all of its values, `bool`, `i64`, `f64`, in CSV `timestamp`, else `utf8`. It cannot know what
+/// later records hold: one that disagrees will be a bad record. Text in JSON stays `utf8`, dates and times too. A field of
+/// which the sample has only nulls becomes `utf8`. Fields of JSON that hold lists or objects are left out, and those
+/// whose names no field may have.
+///
+/// # Errors
+///
+/// A file that cannot be read, a sample without records, or without a field that can be read.
+pub fn infer(format: Format, file: File, rows_max: usize) -> Result<Inferred, FormatError> {
+    let whole = |schema: Schema| Inferred { schema, left_out: Vec::new() };
+    match format {
+        Format::Parquet => Ok(whole(Schema::from_arrow(&*parquet::schema_of(file)?)?)),
+        Format::ArrowIpc => Ok(whole(Schema::from_arrow(&*arrow_ipc::schema_of(file)?)?)),
+        Format::Bincode => bincode::schema_of(file).map(whole),
+        Format::JsonLines => infer_json(file, rows_max.max(1)),
+        Format::Csv => infer_csv(file, rows_max.max(1)).map(whole),
+    }
+}
+
+/// The fields of JSON records, in the order of their first appearance.
+#[derive(Default)]
+struct Keys {
+    // Each with the number of the last record that had it, bad ones counted.
+    fields: Vec<(String, Widening, usize)>,
+    by_name: HashMap<String, usize>,
+    looked_at: usize,
+    records: usize,
+}
+
+fn infer_json(file: File, rows_max: usize) -> Result<Inferred, FormatError> {
+    let mut keys = Keys::default();
+    json_lines::sample(file, rows_max, |record| keys.see(record))?;
+    let not_inferable = |reason: String| FormatError::NotInferable { format: Format::JsonLines, reason };
+    if keys.records == 0 {
+        return Err(not_inferable("it holds no JSON object".to_owned()));
+    }
+    let mut fields = Vec::with_capacity(keys.fields.len());
+    let mut left_out = Vec::new();
+    for (name, widening, _) in keys.fields {
+        let reason = match widening.data_type() {
+            None => "it holds lists or objects".to_owned(),
+            Some(data_type) => match Schema::new(vec![Field::nullable(name.as_str(), data_type)]) {
+                Ok(_) => {
+                    fields.push(Field::nullable(name, data_type));
+                    continue;
+                }
+                Err(error) => error.to_string(),
+            },
         };
-        Arc::new(ArrowField::new(field.name(), data_type, true))
+        left_out.push(LeftOut { name, reason });
+    }
+    if fields.is_empty() {
+        let reasons = left_out.iter().take(3).map(|LeftOut { name, reason }| {
+            let name: String = name.escape_debug().take(60).collect();
+            format!("`{name}`: {reason}")
+        });
+        let reasons = reasons.collect::<Vec<_>>().join("; ");
+        return Err(not_inferable(match left_out.is_empty() {
+            true => "its objects have no fields".to_owned(),
+            false => format!("none of its fields can be read: {reasons}"),
+        }));
+    }
+    Ok(Inferred { schema: Schema::new(fields)?, left_out })
+}
+
+impl Keys {
+    /// Looks at a record, unless it is a bad one.
+    fn see(&mut self, record: &[u8]) {
+        let Ok(mut json) = Json::new(record) else { return };
+        let mut entries: Vec<(usize, Value<'_>)> = Vec::new();
+        let mut scratch = String::new();
+        let known = self.fields.len();
+        self.looked_at += 1;
+        let number = self.looked_at;
+        let read = json.object(|json, key| {
+            let key = key.text(&mut scratch);
+            let index = match self.by_name.get(key) {
+                Some(&index) => index,
+                None => {
+                    self.by_name.insert(key.to_owned(), self.fields.len());
+                    self.fields.push((key.to_owned(), Widening::default(), 0));
+                    self.fields.len() - 1
+                }
+            };
+            let last = &mut self.fields[index].2;
+            if std::mem::replace(last, number) == number {
+                return Err("twice".to_owned());
+            }
+            entries.push((index, json.value()?));
+            Ok(())
+        });
+        if read.is_err() {
+            // What it would have added to the fields is not in any record that can be read.
+            for (name, _, _) in self.fields.drain(known..) {
+                self.by_name.remove(&name);
+            }
+            return;
+        }
+        self.records += 1;
+        for (index, value) in entries {
+            self.fields[index].1.see_json(&value);
+        }
+    }
+}
+
+fn infer_csv(file: File, rows_max: usize) -> Result<Schema, FormatError> {
+    let sample = csv::sample(file, rows_max)?;
+    let mut reader = ::csv::ReaderBuilder::new().from_reader(&*sample);
+    let not_inferable =
+        |error: ::csv::Error| FormatError::NotInferable { format: Format::Csv, reason: super::error::brief(&error) };
+    let names: Vec<String> = reader.headers().map_err(not_inferable)?.iter().map(str::to_owned).collect();
+    let mut widenings = vec![Widening::default(); names.len()];
+    for record in reader.byte_records() {
+        for (widening, value) in widenings.iter_mut().zip(&record.map_err(not_inferable)?) {
+            // An empty value is null, and one that is not UTF-8 is a bad record's.
+            if let (Ok(text), false) = (std::str::from_utf8(value), value.is_empty()) {
+                widening.see_text(text);
+            }
+        }
+    }
+    let fields = names.into_iter().zip(widenings).map(|(name, widening)| {
+        let data_type = widening.data_type().unwrap_or(DataType::Utf8);
+        Field { name: Arc::from(name), data_type, nullable: true }
     });
-    Ok(Schema::from_arrow(&ArrowSchema::new(fields.collect::<Vec<_>>()))?)
+    Ok(Schema::new(fields.collect())?)
 }

@@ -30,8 +30,7 @@
 //! **[`Format`]**: which formats there are, and what each can do.
 //!
 //! **[`Decoder`]**: reads one file, a batch at a time; owned by one source. Memory follows from the batch, never from
-//! the file. A record that cannot be read is a [`BadRecord`], and the others of its chunk arrive; finding it costs a few
-//! more decodings of that chunk.
+//! the file. A record that cannot be read is a [`BadRecord`], and the others of its chunk arrive.
 //!
 //! **[`Encoder`]**: writes one file; owned by one sink. Only rows that count and only fields are written. A batch with
 //! a selection is gathered first; one without is written from where it stands.
@@ -48,21 +47,28 @@ mod error;
 mod guard;
 mod infer;
 mod input;
+mod json_brackets;
 mod json_lines;
+mod json_records;
+mod json_rows;
+mod json_text;
 mod json_values;
 mod kind;
 mod narrow;
+mod numbers;
 mod parquet;
 mod projection;
 mod record_decoder;
 mod record_encoder;
 mod records;
 mod timestamp;
+mod widening;
 
 pub use decoder::{BadRecord, Decoded, Decoder, Fill, open_decoder};
 pub use encoder::{Encoder, open_encoder};
 pub use error::FormatError;
-pub use infer::infer_schema;
+pub use infer::{Inferred, LeftOut, infer, infer_schema};
+pub use json_text::DEPTH_MAX;
 pub use kind::Format;
 pub use record_decoder::{DecodedRecords, RecordDecoder, RecordFormat};
 pub use record_encoder::RecordEncoder;

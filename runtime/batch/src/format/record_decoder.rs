@@ -1,19 +1,17 @@
 //! Records one by one, for sources whose records are messages.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use ::csv::{ByteRecord, ReaderBuilder};
-use arrow::array::{Array, ArrayRef, BinaryArray, BooleanArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, BinaryArray, BooleanArray, StringArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter;
 
 use super::csv_values::ColumnBuilder;
 use super::error::brief;
-use super::narrow::{Narrowed, narrow};
-use super::records::Span;
-use super::{FormatError, bincode, json_lines};
+use super::json_rows::{JsonColumns, JsonRows};
+use super::{FormatError, bincode};
 use crate::{Batch, BatchError, DataType, Schema};
 
 /// What the bytes of a single record are.
@@ -154,33 +152,15 @@ impl RecordDecoder {
     }
 
     fn json(&self, values: &BinaryArray) -> Result<DecodedRecords, FormatError> {
-        let offset = |row: usize| values.value_offsets().get(row).and_then(|&at| usize::try_from(at).ok()).unwrap_or(0);
-        let bytes = values.value_data();
-        let rows: Vec<usize> = (0..values.len()).filter(|&row| values.is_valid(row)).collect();
-        let spans = rows.iter().map(|&row| Span { range: offset(row)..offset(row + 1), line: 0, fault: None });
-        let spans: Vec<Span> = spans.collect();
-        let schema = self.schema.to_arrow();
-        let decode = |range: Range<usize>| {
-            let mut decoder = json_lines::arrow_decoder(&schema, range.len()).map_err(|error| error.to_string())?;
-            let batch = json_lines::decode(&mut decoder, bytes, spans.get(range).unwrap_or_default())?;
-            Ok(batch.unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(&schema))))
-        };
-        let narrowed = match decode(0..spans.len()) {
-            Ok(batch) => Narrowed { batch, good: Vec::new(), bad: Vec::new() },
-            Err(_) => narrow(&schema, spans.len(), decode)?,
-        };
-        let of_row = |(index, message): (usize, String)| {
-            let (Some(&row), Some(span)) = (rows.get(index), spans.get(index)) else { return (index, message) };
-            let value = bytes.get(span.range.clone()).unwrap_or_default();
-            let message = json_lines::explain(value, &self.schema, message);
-            (row, message.replacen("a line must hold", "the value must be", 1).replacen(" of the line on", " on", 1))
-        };
-        let mut bad: Vec<(usize, String)> = narrowed.bad.into_iter().map(of_row).collect();
-        if rows.len() < values.len() {
-            bad.extend((0..values.len()).filter(|&row| values.is_null(row)).map(|row| (row, TOMBSTONE.to_owned())));
-            bad.sort_by_key(|(row, _)| *row);
+        let mut rows = JsonRows::new(&self.schema);
+        for row in 0..values.len() {
+            match values.is_valid(row) {
+                true => rows.push(values.value(row)),
+                false => rows.push_bad(TOMBSTONE.to_owned()),
+            }
         }
-        Ok(DecodedRecords { batch: Batch::from_arrow(&self.schema, &narrowed.batch)?, bad })
+        let JsonColumns { columns, rows, bad } = rows.finish()?;
+        Ok(DecodedRecords { batch: Batch::with_rows(Arc::clone(&self.schema), columns, rows)?, bad })
     }
 
     /// Decodes record by record. What `push` appended of a record that is bad is made up to a whole row, and left out.
@@ -291,10 +271,10 @@ mod tests {
                 +------+-------+
                 1: the value is null (a tombstone)
                 3: field `delay`: `soon` is not an i64
-                4: not JSON: trailing characters at column 12
-                5: not JSON: EOF while parsing a value at column 0
-                6: the value must be a JSON object
-                7: not UTF-8 from byte 0 on"#]],
+                4: not JSON: expected the end of the record at byte 12, found `{`
+                5: not JSON: it ends at byte 0, where a value was expected
+                6: not an object: a record must be a JSON object
+                7: not UTF-8 from byte 1 on"#]],
         );
     }
 

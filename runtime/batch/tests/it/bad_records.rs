@@ -59,46 +59,44 @@ null
         Format::JsonLines,
         &text,
         expect![[r#"
-        good: 0 1 2 3 23
-        4 line 6: field `delay` is missing, and declared without nulls
-            {\"origin\":\"SEA\"}
-        5 line 7: field `delay` is null, and declared without nulls
-            {\"delay\":null,\"origin\":\"SEA\"}
-        6 line 8: field `delay`: `1.5` is not an i64
-            {\"delay\":1.5,\"origin\":\"SEA\"}
-        7 line 9: field `delay`: `9223372036854775808` is not an i64
-            {\"delay\":9223372036854775808,\"origin\":\"SEA\"}
-        8 line 10: field `delay`: `soon` is not an i64
-            {\"delay\":\"soon\",\"origin\":\"SEA\"}
-        9 line 11: field `delay`: `true` is not an i64
-            {\"delay\":true,\"origin\":\"SEA\"}
-        10 line 12: field `delay`: a list is not an i64
-            {\"delay\":[1],\"origin\":\"SEA\"}
-        11 line 13: field `origin`: expected string got 7
-            {\"delay\":1,\"origin\":7}
-        12 line 14: field `late`: expected boolean got "yes"
-            {\"delay\":1,\"origin\":\"SEA\",\"late\":\"yes\"}
-        13 line 15: field `ratio`: `half` is not an f64
-            {\"delay\":1,\"origin\":\"SEA\",\"ratio\":\"half\"}
-        14 line 16: field `at`: `yesterday` is not a timestamp
-            {\"delay\":1,\"origin\":\"SEA\",\"at\":\"yesterday\"}
-        15 line 17: field `raw`: invalid hex encoding in binary data: invalid digit 0x67 at position 1
-            {\"delay\":1,\"origin\":\"SEA\",\"raw\":\"0g\"}
-        16 line 18: not JSON: EOF while parsing an object at column 25
-            {\"delay\":1,\"origin\":\"SEA\"
-        17 line 19: not JSON: trailing characters at column 28
-            {\"delay\":1,\"origin\":\"SEA\"} {\"delay\":2,\"origin\":\"SEA\"}
-        18 line 20: not JSON: trailing characters at column 28
-            {\"delay\":1,\"origin\":\"SEA\"} trailing
-        19 line 21: a line must hold a JSON object
-            [1,2]
-        20 line 22: a line must hold a JSON object
-            5
-        21 line 23: a line must hold a JSON object
-            null
-        22 line 24: not UTF-8 from byte 21 of the line on
-            {\"delay\":1,\"origin\":\"�\"}
-    "#]],
+            good: 0 1 2 3 11 23
+            4 line 6: field `delay` is missing, and declared without nulls
+                {\"origin\":\"SEA\"}
+            5 line 7: field `delay` is null, and declared without nulls
+                {\"delay\":null,\"origin\":\"SEA\"}
+            6 line 8: field `delay`: `1.5` is not an i64
+                {\"delay\":1.5,\"origin\":\"SEA\"}
+            7 line 9: field `delay`: `9223372036854775808` is not an i64
+                {\"delay\":9223372036854775808,\"origin\":\"SEA\"}
+            8 line 10: field `delay`: `soon` is not an i64
+                {\"delay\":\"soon\",\"origin\":\"SEA\"}
+            9 line 11: field `delay`: `true` is not an i64
+                {\"delay\":true,\"origin\":\"SEA\"}
+            10 line 12: field `delay`: a list is not an i64
+                {\"delay\":[1],\"origin\":\"SEA\"}
+            12 line 14: field `late`: `yes` is not true or false
+                {\"delay\":1,\"origin\":\"SEA\",\"late\":\"yes\"}
+            13 line 15: field `ratio`: `half` is not an f64
+                {\"delay\":1,\"origin\":\"SEA\",\"ratio\":\"half\"}
+            14 line 16: field `at`: `yesterday` is not a timestamp
+                {\"delay\":1,\"origin\":\"SEA\",\"at\":\"yesterday\"}
+            15 line 17: field `raw`: `0g` is not a text of hex digits in pairs
+                {\"delay\":1,\"origin\":\"SEA\",\"raw\":\"0g\"}
+            16 line 18: not JSON: it ends at byte 25, where `,` or `}` was expected
+                {\"delay\":1,\"origin\":\"SEA\"
+            17 line 19: not JSON: expected the end of the record at byte 28, found `{`
+                {\"delay\":1,\"origin\":\"SEA\"} {\"delay\":2,\"origin\":\"SEA\"}
+            18 line 20: not JSON: expected the end of the record at byte 28, found `t`
+                {\"delay\":1,\"origin\":\"SEA\"} trailing
+            19 line 21: not an object: a record must be a JSON object
+                [1,2]
+            20 line 22: not an object: a record must be a JSON object
+                5
+            21 line 23: not an object: a record must be a JSON object
+                null
+            22 line 24: not UTF-8 from byte 22 on
+                {\"delay\":1,\"origin\":\"�\"}
+        "#]],
     );
 }
 

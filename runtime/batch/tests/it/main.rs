@@ -5,5 +5,7 @@ mod batch;
 mod damaged;
 mod flights;
 mod infer;
+mod json;
+mod json_suite;
 mod round_trip;
 mod support;

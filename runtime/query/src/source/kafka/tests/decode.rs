@@ -57,7 +57,7 @@ async fn bad_records_are_known_by_partition_and_offset() {
     }
     lines.sort();
     expect![[r#"
-        0 0 k `soon`: not JSON: expected value at column 1
+        0 0 k `soon`: not JSON: expected a value at byte 1, found `s`
         1 0 - `{"id":"x"}`: field `id`: `x` is not an i64
         1 1 - ``: the value is null (a tombstone)
     "#]]

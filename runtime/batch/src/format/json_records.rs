@@ -1,0 +1,446 @@
+//! Cuts a JSON file into records: one a line, one object after the other, or the elements of one array.
+//!
+//! Which of these a file is, its first record says ([`Layout`]). Only lines can be cut without looking into them. In the
+//! other layouts brackets are counted and texts passed over ([`Brackets`]); what a record holds is for its reader to
+//! judge. Every byte is looked at once, and memory follows from a chunk.
+
+use std::io::{self, BufRead};
+use std::ops::Range;
+
+use super::input::Patient;
+use super::json_brackets::{Brackets, Ends, Step};
+use super::json_text::DEPTH_MAX;
+use super::records::RECORD_BYTES_MAX;
+
+/// A chunk ends after the record that passes this, whatever its number of records: memory follows from it.
+const CHUNK_BYTES_MAX: usize = 4 * 1024 * 1024;
+const READ_BYTES: usize = 256 * 1024;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Cuts records from a reader. Holds one chunk. After [`io::ErrorKind::WouldBlock`] it can be asked again.
+pub(super) struct JsonRecords<R> {
+    reader: R,
+    // `None` until the first record has told.
+    layout: Option<Layout>,
+    look: Look,
+    // What was read and not yet handed out begins at `start`.
+    buffer: Vec<u8>,
+    start: usize,
+    end_of_file: bool,
+    // Where the next byte to be handed out stands: its line, counted from 1, and how many bytes of it come before.
+    line: u64,
+    column: u64,
+    // The record that is being cut, where its end has not been found.
+    open: Option<Open>,
+    spans: Vec<JsonSpan>,
+}
+
+/// How records stand in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// One record a line.
+    Lines,
+    /// Objects, each as long as its brackets are open: the first one goes over several lines.
+    Objects,
+    /// The elements of one array.
+    Array(Place),
+}
+
+/// Where in the array the next byte stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Before the array's bracket.
+    Outside,
+    /// Behind the bracket: an element follows, or the end.
+    Begun,
+    /// Behind a comma: an element follows.
+    Comma,
+    /// Behind an element: a comma follows, or the end.
+    Element,
+    /// Behind the array: nothing follows.
+    Behind,
+}
+
+/// Some consecutive records.
+pub(super) struct JsonChunk<'a> {
+    /// The chunk, with what stands between its records.
+    pub(super) bytes: &'a [u8],
+    /// The records in it. Blank lines are none.
+    pub(super) spans: &'a [JsonSpan],
+    /// Bytes of the file that the chunk consumed.
+    pub(super) bytes_read: u64,
+}
+
+/// One record of a chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct JsonSpan {
+    /// Where the record stands in the chunk, without its line end.
+    pub(super) range: Range<usize>,
+    /// The line that it begins on.
+    pub(super) line: u64,
+    /// Why it is a bad record, where that is known without reading it.
+    pub(super) fault: Option<JsonFault>,
+}
+
+/// What is wrong with a record, whatever it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum JsonFault {
+    /// It is longer than [`RECORD_BYTES_MAX`]; its length is given.
+    Overlong(u64),
+    /// An element of the array is missing before this comma or bracket.
+    NoElement,
+    /// There is no comma between the element before and this one.
+    NoComma,
+    /// It stands behind the end of the array.
+    BehindArray,
+    /// The file ends within the array. The record is empty.
+    OpenArray,
+}
+
+impl JsonFault {
+    pub(super) fn message(self) -> String {
+        match self {
+            JsonFault::Overlong(bytes) => {
+                return format!("the record is {bytes} bytes long: at most {RECORD_BYTES_MAX} are read");
+            }
+            JsonFault::NoElement => "not JSON: an element of the file's array is missing here",
+            JsonFault::NoComma => "not JSON: expected `,` or `]` behind the element before",
+            JsonFault::BehindArray => "not JSON: the file's array has ended before",
+            JsonFault::OpenArray => "not JSON: the file ends before its array does: it may be cut off",
+        }
+        .to_owned()
+    }
+}
+
+/// A record whose end is looked for.
+struct Open {
+    // How many bytes of the buffer were looked at.
+    scanned: usize,
+    // How many were looked at and not kept: the record is too long.
+    dropped: u64,
+    brackets: Brackets,
+}
+
+/// How far the beginning of the file was looked at for its layout.
+#[derive(Default)]
+struct Look {
+    at: usize,
+    // From the first bracket on.
+    brackets: Option<Brackets>,
+    closed: bool,
+}
+
+impl<R: Patient> JsonRecords<R> {
+    pub(super) fn new(reader: R) -> JsonRecords<R> {
+        JsonRecords {
+            reader,
+            layout: None,
+            look: Look::default(),
+            buffer: Vec::new(),
+            start: 0,
+            end_of_file: false,
+            line: 1,
+            column: 0,
+            open: None,
+            spans: Vec::new(),
+        }
+    }
+
+    /// The next records, at most `records_max`; `None` at the end of the file.
+    pub(super) fn next(&mut self, records_max: usize) -> io::Result<Option<JsonChunk<'_>>> {
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        self.spans.clear();
+        self.reader.wait_for_ever();
+        let mut bytes_read = 0;
+        let mut position = 0;
+        if self.layout.is_none() {
+            self.layout = Some(self.find_layout()?);
+            if self.buffer.starts_with(BYTE_ORDER_MARK) {
+                self.buffer.drain(..BYTE_ORDER_MARK.len());
+                bytes_read += BYTE_ORDER_MARK.len() as u64;
+            }
+        }
+        let mut waiting = false;
+        while self.spans.len() < records_max && position < CHUNK_BYTES_MAX {
+            let (end, dropped) = match self.cut(position) {
+                Ok(Some(taken)) => taken,
+                Ok(None) => break,
+                // The first record has waited long enough for others. What was read of the next one stays.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && bytes_read > 0 => break,
+                Err(error) => return Err(error),
+            };
+            if !waiting && !self.spans.is_empty() {
+                waiting = true;
+                self.reader.wait_a_while();
+            }
+            bytes_read += dropped + (end - position) as u64;
+            position = end;
+        }
+        self.start = position;
+        if bytes_read == 0 && self.spans.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(JsonChunk { bytes: &self.buffer[..position], spans: &self.spans, bytes_read }))
+    }
+
+    /// Takes the record at `from`, or what stands between records there. Where the next one begins, and the bytes that
+    /// were dropped from the buffer; `None` where the file has ended.
+    fn cut(&mut self, from: usize) -> io::Result<Option<(usize, u64)>> {
+        if self.open.is_none() {
+            let byte = loop {
+                if let Some(&byte) = self.buffer.get(from) {
+                    break byte;
+                }
+                if !self.fill()? {
+                    self.end_of_array(from);
+                    return Ok(None);
+                }
+            };
+            if let Some(end) = self.between(from, byte) {
+                return Ok(Some((end, 0)));
+            }
+            let ends = match self.layout {
+                Some(Layout::Array(Place::Begun | Place::Comma | Place::Element)) => Ends::InArray,
+                _ => Ends::WithLine,
+            };
+            self.open = Some(Open { scanned: 0, dropped: 0, brackets: Brackets::new(ends, self.column) });
+        }
+        let cut_off = self.look_for_end(from)?;
+        // The only way here is with an open record.
+        let Some(open) = self.open.take() else { return Ok(None) };
+        Ok(Some(self.take(from, &open, cut_off)))
+    }
+
+    /// Takes what is no record at `from`: white space, and the array's own brackets and commas. Where it ends.
+    fn between(&mut self, from: usize, byte: u8) -> Option<usize> {
+        let layout = self.layout?;
+        if layout == Layout::Lines {
+            return None;
+        }
+        if is_white(byte) {
+            let length = self.buffer[from..].iter().take_while(|&&byte| is_white(byte)).count();
+            for &byte in &self.buffer[from..from + length] {
+                (self.line, self.column) =
+                    if byte == b'\n' { (self.line + 1, 0) } else { (self.line, self.column + 1) };
+            }
+            return Some(from + length);
+        }
+        let Layout::Array(place) = layout else { return None };
+        let (next, fault) = match (place, byte) {
+            (Place::Outside, b'[') => (Place::Begun, None),
+            (Place::Begun | Place::Element, b']') => (Place::Behind, None),
+            (Place::Element, b',') => (Place::Comma, None),
+            (Place::Comma, b']') => (Place::Behind, Some(JsonFault::NoElement)),
+            (Place::Begun | Place::Comma, b',') => (Place::Comma, Some(JsonFault::NoElement)),
+            _ => return None,
+        };
+        self.layout = Some(Layout::Array(next));
+        if fault.is_some() {
+            self.spans.push(JsonSpan { range: from..from + 1, line: self.line, fault });
+        }
+        self.column += 1;
+        Some(from + 1)
+    }
+
+    /// The file has ended: its array has to have ended before.
+    fn end_of_array(&mut self, from: usize) {
+        if let Some(Layout::Array(place)) = self.layout
+            && place != Place::Behind
+        {
+            self.layout = Some(Layout::Array(Place::Behind));
+            let fault = Some(JsonFault::OpenArray);
+            self.spans.push(JsonSpan { range: from..from, line: self.line, fault });
+        }
+    }
+
+    /// Reads until the open record has an end, and keeps of it what may be kept. Whether the file ended within it.
+    fn look_for_end(&mut self, from: usize) -> io::Result<bool> {
+        let lines = self.layout == Some(Layout::Lines);
+        loop {
+            let Some(open) = &mut self.open else { return Ok(false) };
+            let rest = &self.buffer[from + open.scanned..];
+            let found = if lines { newline(rest) } else { open.brackets.end(rest) };
+            open.scanned += found.unwrap_or(rest.len());
+            if open.scanned > RECORD_BYTES_MAX {
+                let kept = from + RECORD_BYTES_MAX;
+                open.dropped += (open.scanned - RECORD_BYTES_MAX) as u64;
+                self.buffer.drain(kept..from + open.scanned);
+                open.scanned = RECORD_BYTES_MAX;
+            }
+            if found.is_some() {
+                return Ok(false);
+            }
+            let scalar = open.brackets.is_scalar();
+            if !self.fill()? {
+                return Ok(!scalar);
+            }
+        }
+    }
+
+    /// Makes a span of the record at `from`. As [`JsonRecords::cut`].
+    fn take(&mut self, from: usize, open: &Open, cut_off: bool) -> (usize, u64) {
+        let mut end = from + open.scanned;
+        let bytes = &self.buffer[from..end];
+        let content = match self.layout {
+            Some(Layout::Lines) => bytes.strip_suffix(b"\r").unwrap_or(bytes),
+            _ => {
+                let behind = bytes.iter().rev().take_while(|&&byte| is_white(byte)).count();
+                &bytes[..bytes.len() - behind]
+            }
+        };
+        let blank = content.iter().all(|&byte| is_white(byte));
+        let fault = match self.layout {
+            _ if open.dropped > 0 => Some(JsonFault::Overlong(open.scanned as u64 + open.dropped)),
+            Some(Layout::Array(Place::Element)) => Some(JsonFault::NoComma),
+            Some(Layout::Array(Place::Behind)) => Some(JsonFault::BehindArray),
+            _ => None,
+        };
+        if !blank || fault.is_some() {
+            self.spans.push(JsonSpan { range: from..from + content.len(), line: self.line, fault });
+        }
+        if self.layout == Some(Layout::Lines) {
+            if self.buffer.get(end) == Some(&b'\n') {
+                end += 1;
+            }
+            self.line += 1;
+        } else {
+            self.line += open.brackets.newlines();
+            self.column = open.brackets.column();
+        }
+        if let Some(Layout::Array(place)) = &mut self.layout
+            && *place != Place::Behind
+        {
+            *place = match () {
+                // A record that is cut off says so: nothing is said of the array beside it.
+                () if cut_off => Place::Behind,
+                // So does one whose end is missing, and the comma that came behind it is in it.
+                () if open.brackets.depth() > 0 => Place::Comma,
+                () => Place::Element,
+            };
+        }
+        (end, open.dropped)
+    }
+
+    /// Looks at the beginning of the file for how its records stand.
+    fn find_layout(&mut self) -> io::Result<Layout> {
+        while self.buffer.len() < BYTE_ORDER_MARK.len() && self.fill()? {}
+        if self.look.at == 0 && self.buffer.starts_with(BYTE_ORDER_MARK) {
+            self.look.at = BYTE_ORDER_MARK.len();
+        }
+        loop {
+            while let Some(&byte) = self.buffer.get(self.look.at) {
+                if let Some(layout) = self.look.step(byte) {
+                    return Ok(layout);
+                }
+                self.look.at += 1;
+            }
+            if self.look.at > RECORD_BYTES_MAX || !self.fill()? {
+                return Ok(self.look.at_last(self.end_of_file));
+            }
+        }
+    }
+
+    /// Reads more; false at the end of the file.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.end_of_file {
+            return Ok(false);
+        }
+        // A single read: a pipe gives what there is, and is not waited for to fill the buffer.
+        let end = self.buffer.len();
+        self.buffer.resize(end + READ_BYTES, 0);
+        let read = loop {
+            match self.reader.read(&mut self.buffer[end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.buffer.truncate(end + *read.as_ref().unwrap_or(&0));
+        let read = read?;
+        self.end_of_file = read == 0;
+        Ok(read > 0)
+    }
+}
+
+impl Look {
+    /// What the next byte says of the layout, if that decides it.
+    fn step(&mut self, byte: u8) -> Option<Layout> {
+        let array = Some(Layout::Array(Place::Outside));
+        let white = is_white(byte);
+        let Some(brackets) = &mut self.brackets else {
+            return match byte {
+                _ if white => None,
+                b'{' | b'[' => {
+                    let mut brackets = Brackets::new(Ends::WithLine, 0);
+                    brackets.step(byte);
+                    self.brackets = Some(brackets);
+                    None
+                }
+                _ => Some(Layout::Lines),
+            };
+        };
+        let several_lines = brackets.newlines() > 0;
+        if brackets.is_object() {
+            return match brackets.step(byte) {
+                Step::Inside => brackets.text_is_torn().then_some(Layout::Lines),
+                Step::EndBefore => Some(Layout::Lines),
+                Step::EndAfter if several_lines => Some(Layout::Objects),
+                Step::EndAfter => Some(Layout::Lines),
+            };
+        }
+        match () {
+            // What else is there is a line behind the one that is an array.
+            () if self.closed => {
+                if white {
+                    None
+                } else {
+                    Some(Layout::Lines)
+                }
+            }
+            // One line, and it ends at an element: the next one goes on with the array, or has nothing to do with it.
+            () if several_lines && white => None,
+            () if several_lines => {
+                if matches!(byte, b',' | b']') {
+                    array
+                } else {
+                    Some(Layout::Lines)
+                }
+            }
+            () => match brackets.step(byte) {
+                Step::EndBefore => Some(Layout::Lines),
+                Step::EndAfter => {
+                    self.closed = true;
+                    None
+                }
+                Step::Inside if brackets.text_is_torn() || brackets.depth() > DEPTH_MAX.into() => Some(Layout::Lines),
+                Step::Inside if byte == b'\n' && brackets.is_open_for_more() => array,
+                Step::Inside => None,
+            },
+        }
+    }
+
+    /// The layout of a file that has ended, or whose first record is very long.
+    fn at_last(&self, end_of_file: bool) -> Layout {
+        match &self.brackets {
+            // A line alone that begins an array is no record, and nothing in it is.
+            Some(brackets) if !brackets.is_object() && (self.closed || brackets.newlines() > 0 || !end_of_file) => {
+                Layout::Array(Place::Outside)
+            }
+            Some(brackets) if brackets.is_object() && brackets.newlines() > 0 && !end_of_file => Layout::Objects,
+            _ => Layout::Lines,
+        }
+    }
+}
+
+/// What JSON calls white space, and nothing else.
+fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// How many bytes come before the first line end.
+fn newline(bytes: &[u8]) -> Option<usize> {
+    let mut rest = bytes;
+    // On a slice this is a vectorised search, and cannot fail.
+    let taken = rest.skip_until(b'\n').unwrap_or(0);
+    (taken > 0 && bytes.get(taken - 1) == Some(&b'\n')).then(|| taken - 1)
+}
