@@ -1,7 +1,6 @@
 //! What a worker takes away from itself before it looks at a tenant's module.
 
 use std::fmt;
-use std::process::ExitCode;
 
 use bincode::{Decode, Encode};
 use rustix::process::{Resource, Rlimit, Signal, setpriority_process, setrlimit};
@@ -14,11 +13,14 @@ pub(super) struct WorkerLimits {
 }
 
 /// What keeps a worker that was taken over by a module from going further. Limits of CPU time and address space are
-/// always in force; these two depend on the kernel.
+/// always in force; these depend on the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Confinement {
     /// No path can be opened (Landlock, Linux 5.13 and later).
     pub files: Enforced,
+    /// No process outside can be sent a signal, by whatever call, and no abstract socket reached (Landlock's scopes,
+    /// Linux 6.12 and later). Without them the system calls that send signals are denied still.
+    pub signals: Enforced,
     /// Only the system calls of a process that computes and answers are allowed (seccomp).
     pub system_calls: Enforced,
 }
@@ -52,10 +54,10 @@ pub(super) fn step_back() -> std::io::Result<()> {
 /// Confines this process for good. Limits of resources have to be there; what the kernel may lack is reported.
 pub(super) fn confine(limits: WorkerLimits) -> std::io::Result<Confinement> {
     confine_resources(limits)?;
-    Ok(Confinement { files: deny_files(), system_calls: deny_system_calls() })
+    Ok(Confinement { files: deny_files(), signals: deny_signals(), system_calls: deny_system_calls() })
 }
 
-fn confine_resources(limits: WorkerLimits) -> std::io::Result<()> {
+pub(super) fn confine_resources(limits: WorkerLimits) -> std::io::Result<()> {
     let set = |resource, current: u64, maximum: u64| {
         setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })
     };
@@ -75,15 +77,24 @@ fn confine_resources(limits: WorkerLimits) -> std::io::Result<()> {
 }
 
 #[cfg(target_os = "linux")]
-fn deny_files() -> Enforced {
-    use landlock::{ABI, Access, AccessFs, AccessNet, RestrictionStatus, Ruleset, RulesetAttr, RulesetStatus};
-    let restrict = || -> Result<RestrictionStatus, landlock::RulesetError> {
-        Ruleset::default()
-            .handle_access(AccessFs::from_all(ABI::V5))?
-            .handle_access(AccessNet::from_all(ABI::V5))?
-            .create()?
-            .restrict_self()
-    };
+pub(super) fn deny_files() -> Enforced {
+    use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr};
+    restrict(|| {
+        Ruleset::default().handle_access(AccessFs::from_all(ABI::V5))?.handle_access(AccessNet::from_all(ABI::V5))
+    })
+}
+
+#[cfg(target_os = "linux")]
+pub(super) fn deny_signals() -> Enforced {
+    use landlock::{ABI, Access, Ruleset, RulesetAttr, Scope};
+    restrict(|| Ruleset::default().scope(Scope::from_all(ABI::V6)))
+}
+
+/// Enters a domain of Landlock in which nothing of what the rules name is allowed.
+#[cfg(target_os = "linux")]
+fn restrict(rules: impl FnOnce() -> Result<landlock::Ruleset, landlock::RulesetError>) -> Enforced {
+    use landlock::{RestrictionStatus, RulesetStatus};
+    let restrict = || -> Result<RestrictionStatus, landlock::RulesetError> { rules()?.create()?.restrict_self() };
     match restrict().map(|status| status.ruleset) {
         Ok(RulesetStatus::FullyEnforced) => Enforced::Fully,
         Ok(RulesetStatus::PartiallyEnforced) => Enforced::Partly,
@@ -92,29 +103,28 @@ fn deny_files() -> Enforced {
 }
 
 #[cfg(target_os = "linux")]
-fn deny_system_calls() -> Enforced {
+pub(super) fn deny_system_calls() -> Enforced {
     use std::collections::BTreeMap;
 
+    use seccompiler::SeccompCmpArgLen::{Dword, Qword};
+    use seccompiler::SeccompCmpOp::{Eq, MaskedEq};
     use seccompiler::{
-        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-        TargetArch,
+        BpfProgram, SeccompAction, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
     };
-    // Computing, answering, and ending. None of them names a file, a socket or another process.
-    const ALLOWED: [i64; 24] = [
+    // Computing, answering, and ending. With any arguments, none of them names a file, a socket, another process or
+    // another thread's settings.
+    const ALLOWED: [i64; 21] = [
         libc::SYS_read,
         libc::SYS_pread64,
         libc::SYS_write,
         libc::SYS_writev,
         libc::SYS_close,
-        // Debug builds look at a descriptor before they close it.
-        libc::SYS_fcntl,
         libc::SYS_munmap,
         libc::SYS_mremap,
         libc::SYS_madvise,
         libc::SYS_brk,
         libc::SYS_futex,
         libc::SYS_sched_yield,
-        libc::SYS_sched_getaffinity,
         libc::SYS_clock_gettime,
         libc::SYS_getrandom,
         libc::SYS_gettid,
@@ -125,19 +135,31 @@ fn deny_system_calls() -> Enforced {
         libc::SYS_sigaltstack,
         libc::SYS_exit,
         libc::SYS_exit_group,
-        // An abort's own signal.
-        libc::SYS_tgkill,
     ];
     let install = || -> Result<(), seccompiler::Error> {
-        let not_executable = || {
-            let bits = u64::from(libc::PROT_EXEC.unsigned_abs());
-            let condition = SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(bits), 0)?;
-            SeccompRule::new(vec![condition])
+        let when = |argument, length, operator: SeccompCmpOp, value: u64| {
+            SeccompCondition::new(argument, length, operator, value)
         };
+        let rule = |conditions| SeccompRule::new(conditions);
         let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.into_iter().map(|call| (call, Vec::new())).collect();
-        // A worker makes code as data: it never needs to run any that was not there when it started.
-        rules.insert(libc::SYS_mmap, vec![not_executable()?]);
-        rules.insert(libc::SYS_mprotect, vec![not_executable()?]);
+        // A worker makes code as data: it never needs to run any that was not there when it started. What it maps is its
+        // own: nothing that is shared counts against another process's limits.
+        let executable = u64::from(libc::PROT_EXEC.unsigned_abs());
+        let shared = u64::from(libc::MAP_SHARED.unsigned_abs());
+        rules.insert(
+            libc::SYS_mmap,
+            vec![rule(vec![when(2, Dword, MaskedEq(executable), 0)?, when(3, Dword, MaskedEq(shared), 0)?])?],
+        );
+        rules.insert(libc::SYS_mprotect, vec![rule(vec![when(2, Dword, MaskedEq(executable), 0)?])?]);
+        // An abort's own signal: to this process and to no other.
+        let own = u64::from(std::process::id());
+        rules.insert(libc::SYS_tgkill, vec![rule(vec![when(0, Dword, Eq, own)?])?]);
+        // Debug builds look at a descriptor before they close it. Other commands name processes that the kernel signals.
+        let looks = [libc::F_GETFD, libc::F_GETFL].map(|command| u64::from(command.unsigned_abs()));
+        let looks = looks.map(|command| when(1, Dword, Eq, command).and_then(|when| rule(vec![when])));
+        rules.insert(libc::SYS_fcntl, looks.into_iter().collect::<Result<_, _>>()?);
+        // Its own cores, not those of another.
+        rules.insert(libc::SYS_sched_getaffinity, vec![rule(vec![when(0, Qword, Eq, 0)?])?]);
         let arch = TargetArch::try_from(std::env::consts::ARCH)?;
         let filter = SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, arch)?;
         let program = BpfProgram::try_from(filter)?;
@@ -147,46 +169,16 @@ fn deny_system_calls() -> Enforced {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn deny_files() -> Enforced {
+pub(super) fn deny_files() -> Enforced {
     Enforced::No
 }
 
 #[cfg(not(target_os = "linux"))]
-fn deny_system_calls() -> Enforced {
+pub(super) fn deny_signals() -> Enforced {
     Enforced::No
 }
 
-/// Confines this process as a worker, tries what a worker may not do, and says on standard output what came of it; for
-/// tests, which watch how the process ends.
-pub fn probe_confinement(what: &str) -> ExitCode {
-    let limits = WorkerLimits { cpu_s_max: 1, memory_bytes_max: 256 << 20 };
-    if let Err(error) = confine_resources(limits) {
-        eprintln!("the limits could not be set: {error}");
-        return ExitCode::FAILURE;
-    }
-    if what == "file_without_seccomp" {
-        let files = deny_files();
-        println!("{files}: {}", std::fs::read("/etc/passwd").is_ok());
-        return ExitCode::SUCCESS;
-    }
-    if what == "memory" {
-        let taken = vec![1_u8; 512 << 20];
-        println!("took {} bytes", taken.len());
-        return ExitCode::SUCCESS;
-    }
-    let calls = deny_system_calls();
-    println!("{calls}");
-    match what {
-        "nothing" => {}
-        "file" => drop(std::fs::read("/etc/passwd")),
-        "socket" => drop(std::net::TcpListener::bind("127.0.0.1:0")),
-        "process" => drop(std::process::Command::new("/bin/true").spawn()),
-        "thread" => drop(std::thread::Builder::new().spawn(|| ())),
-        "spin" => loop {
-            std::hint::spin_loop();
-        },
-        other => println!("there is no probe {other:?}"),
-    }
-    println!("still here");
-    ExitCode::SUCCESS
+#[cfg(not(target_os = "linux"))]
+pub(super) fn deny_system_calls() -> Enforced {
+    Enforced::No
 }

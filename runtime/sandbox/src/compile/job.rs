@@ -253,12 +253,13 @@ fn named(signal: Signal) -> String {
 /// Says once what this kernel lacks.
 fn report(confinement: super::Confinement) {
     static SAID: Once = Once::new();
-    if confinement.files != Enforced::Fully || confinement.system_calls != Enforced::Fully {
+    let super::Confinement { files, signals, system_calls } = confinement;
+    // Scopes are a second lock on what the denial of system calls keeps shut: their lack alone is no news.
+    if files != Enforced::Fully || system_calls != Enforced::Fully {
         SAID.call_once(|| {
-            let super::Confinement { files, system_calls } = confinement;
             tracing::warn!(
                 "workers that compile are confined by limits of CPU time and memory; denial of files (Landlock): {files}; \
-                 of system calls (seccomp): {system_calls}"
+                 of signals (Landlock): {signals}; of system calls (seccomp): {system_calls}"
             );
         });
     }

@@ -7,14 +7,16 @@ mod frame;
 mod job;
 mod load;
 mod mac;
+mod probe;
 mod settings;
 mod turnstile;
 mod worker;
 
 pub use cache::{CacheConfig, CacheError, CacheUse};
-pub use confine::{Confinement, Enforced, probe_confinement};
+pub use confine::{Confinement, Enforced};
 pub use cost::CompileCost;
 pub use job::Compiler;
+pub use probe::probe_confinement;
 pub use settings::Tier;
 pub use worker::compile_worker;
 
