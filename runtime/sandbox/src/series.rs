@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use weir_abi::Status;
 
+use crate::host::{Purse, Stop};
 use crate::{Limits, Metric, MetricBatch, MetricDelta, MetricKind, Series, SeriesDelta};
 
 /// What the series with labels of an instance may hold. They live beside its linear memory, so they are a fraction of
@@ -81,8 +82,8 @@ impl Recorder {
     }
 
     /// The handle of the series with these label values, of which there must be as many as the metric has labels.
-    /// `key` is any encoding that is the same for the same values only. Adds a unit to `cost` for each bucket made.
-    pub(crate) fn intern(&mut self, metric: u32, key: &[u8], labels: &[&str], cost: &mut u64) -> Result<u32, Status> {
+    /// `key` is any encoding that is the same for the same values only. Pays for each bucket before it is made.
+    pub(crate) fn intern(&mut self, metric: u32, key: &[u8], labels: &[&str], purse: &mut Purse) -> Result<u32, Stop> {
         let mut full_key = Vec::with_capacity(key.len().saturating_add(4));
         full_key.extend_from_slice(&metric.to_le_bytes());
         full_key.extend_from_slice(key);
@@ -105,6 +106,7 @@ impl Recorder {
         if let (true, Some(handle)) = (overflow, declared.overflow) {
             return Ok(handle);
         }
+        purse.pay(counts as u64)?;
         let labels = if overflow { Vec::new() } else { labels.iter().map(|&label| label.to_owned()).collect() };
         let handle = i32::try_from(self.slots.len()).map_err(|_| Status::Limit)?.cast_unsigned();
         self.slots.push(Slot {
@@ -116,7 +118,6 @@ impl Recorder {
             bounds: Arc::clone(&declared.buckets),
             counts: vec![0; counts],
         });
-        *cost = cost.saturating_add(counts as u64);
         if let Some(declared) = self.metrics.get_mut(metric as usize) {
             if overflow {
                 declared.overflow = Some(handle);

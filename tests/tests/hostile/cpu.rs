@@ -64,13 +64,13 @@ fn host_calls_in_start() {
     check(
         "host_calls_in_start",
         expect![[r#"
-        out_of_fuel, batch 1: mallory, module <digest>, function f, at instantiation: out of fuel: limit 10000000
-          error \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0
-          error \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0
-          error \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0
-          204289 lines dropped
-          at start
-    "#]],
+            out_of_fuel, batch 1: mallory, module <digest>, function f, at instantiation: out of fuel: limit 10000000
+              error \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0
+              error \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0
+              error \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0
+              204079 lines dropped
+              at start
+        "#]],
     );
 }
 

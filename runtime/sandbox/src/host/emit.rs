@@ -4,23 +4,23 @@ use wasmtime::{Caller, Linker};
 use weir_abi::{IMPORT_MODULE, Status};
 use weir_batch::DataType;
 
-use super::meter::{bytes_cost, text, with_batch};
+use super::meter::{Answer, Purse, bytes_cost, text, with_batch};
 use crate::guest_memory::{Offsets, all_set, bitmap_bytes, bytes_of, index, range, size, u32s, validity};
 use crate::state::State;
 
 pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(IMPORT_MODULE, "emit_filter", |caller: Caller<'_, State>, pointer: i32, count: i32| {
-        with_batch(caller, |state, memory, cost| emit_filter(state, memory, cost, pointer, count))
+        with_batch(caller, |state, memory, purse| emit_filter(state, memory, purse, pointer, count))
     })?;
     linker.func_wrap(IMPORT_MODULE, "emit_parents", |caller: Caller<'_, State>, pointer: i32, count: i32| {
-        with_batch(caller, |state, memory, cost| emit_parents(state, memory, cost, pointer, count))
+        with_batch(caller, |state, memory, purse| emit_parents(state, memory, purse, pointer, count))
     })?;
     linker.func_wrap(
         IMPORT_MODULE,
         "emit_column",
         |caller: Caller<'_, State>, field: i32, pointer: i32, count: i32, validity: i32| {
-            with_batch(caller, |state, memory, cost| {
-                emit_column(state, memory, cost, [field, pointer, count, validity])
+            with_batch(caller, |state, memory, purse| {
+                emit_column(state, memory, purse, [field, pointer, count, validity])
             })
         },
     )?;
@@ -28,8 +28,8 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "emit_bytes",
         |caller: Caller<'_, State>, field: i32, offsets: i32, count: i32, pointer: i32, length: i32, validity: i32| {
-            with_batch(caller, |state, memory, cost| {
-                emit_bytes(state, memory, cost, [field, offsets, count, pointer, length, validity])
+            with_batch(caller, |state, memory, purse| {
+                emit_bytes(state, memory, purse, [field, offsets, count, pointer, length, validity])
             })
         },
     )?;
@@ -37,9 +37,9 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "row_error",
         |caller: Caller<'_, State>, row: i32, code: i32, pointer: i32, length: i32| {
-            with_batch(caller, |state, memory, cost| {
+            with_batch(caller, |state, memory, purse| {
                 state.output.check_failure(index(row))?;
-                let message = text(memory, pointer, length, cost)?;
+                let message = text(memory, pointer, length, purse)?;
                 state.output.fail(index(row), code, message, &state.limits);
                 Ok(0)
             })
@@ -48,24 +48,24 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn emit_filter(state: &mut State, memory: &[u8], cost: &mut u64, pointer: i32, count: i32) -> Result<i32, Status> {
+fn emit_filter(state: &mut State, memory: &[u8], purse: &mut Purse, pointer: i32, count: i32) -> Answer {
     let count = size(count);
     if count > state.output.keep_left()? {
-        return Err(Status::BadLength);
+        return Err(Status::BadLength.into());
     }
     let bits = range(memory, pointer, bitmap_bytes(count))?;
-    *cost = bytes_cost(bits.len());
+    purse.pay(bytes_cost(bits.len()))?;
     state.output.append_keep(bits, count);
     Ok(0)
 }
 
-fn emit_parents(state: &mut State, memory: &[u8], cost: &mut u64, pointer: i32, count: i32) -> Result<i32, Status> {
+fn emit_parents(state: &mut State, memory: &[u8], purse: &mut Purse, pointer: i32, count: i32) -> Answer {
     let count = size(count);
     // The memory first: a count that lies is not a limit that was reached.
     state.output.check_parents(0, &state.limits)?;
     let parents = range(memory, pointer, bytes_of(count, 4)?)?;
     state.output.check_parents(count, &state.limits)?;
-    *cost = values_cost(count, parents.len());
+    purse.pay(values_cost(count, parents.len()))?;
     state.output.append_parents(u32s(parents))?;
     Ok(0)
 }
@@ -73,14 +73,14 @@ fn emit_parents(state: &mut State, memory: &[u8], cost: &mut u64, pointer: i32, 
 fn emit_column(
     state: &mut State,
     memory: &[u8],
-    cost: &mut u64,
+    purse: &mut Purse,
     [field, pointer, count, valid]: [i32; 4],
-) -> Result<i32, Status> {
+) -> Answer {
     let (data_type, nullable) = state.output.field(index(field))?;
     let width = data_type.width().ok_or(Status::BadType)?;
     let count = size(count);
     let values = range(memory, pointer, bytes_of(count, width)?)?;
-    *cost = values_cost(count, values.len());
+    purse.pay(values_cost(count, values.len()))?;
     let valid = checked_validity(memory, valid, count, nullable)?;
     state.output.check_values(index(field), count, values.len(), &state.limits)?;
     state.output.append_fixed(index(field), values, count, valid, &state.limits)?;
@@ -90,12 +90,12 @@ fn emit_column(
 fn emit_bytes(
     state: &mut State,
     memory: &[u8],
-    cost: &mut u64,
+    purse: &mut Purse,
     [field, offsets, count, pointer, length, valid]: [i32; 6],
-) -> Result<i32, Status> {
+) -> Answer {
     let (data_type, nullable) = state.output.field(index(field))?;
     if data_type.width().is_some() {
-        return Err(Status::BadType);
+        return Err(Status::BadType.into());
     }
     let (count, length) = (size(count), size(length));
     let data = range(memory, pointer, length)?;
@@ -104,17 +104,17 @@ fn emit_bytes(
     let offset_bytes = bytes_of(count.saturating_add(1), 4)?;
     range(memory, offsets, offset_bytes)?;
     state.output.check_values(index(field), count, 0, &state.limits)?;
-    *cost = values_cost(count, offset_bytes);
+    purse.pay(values_cost(count, offset_bytes))?;
     let offsets = Offsets::read(memory, offsets, count, length)?;
     let valid = checked_validity(memory, valid, count, nullable)?;
     let data = data.get(offsets.first..offsets.last).ok_or(Status::BadLength)?;
     let bytes = data.len().saturating_add(bytes_of(count, 4)?);
     state.output.check_values(index(field), count, bytes, &state.limits)?;
-    *cost = cost.saturating_add(bytes_cost(data.len()));
+    purse.pay(bytes_cost(data.len()))?;
     if data_type == DataType::Utf8 {
         let text = std::str::from_utf8(data).map_err(|_| Status::BadUtf8)?;
         if !text.is_ascii() && !offsets.ends().all(|end| text.is_char_boundary(end)) {
-            return Err(Status::BadUtf8);
+            return Err(Status::BadUtf8.into());
         }
     }
     state.output.append_bytes(index(field), offsets.ends(), count, data, valid)?;

@@ -10,6 +10,50 @@ use crate::guest_memory::{range, size};
 use crate::state::State;
 use crate::{Phase, TrapCause};
 
+/// What a host function that answers with a status gives: an answer, a status, or the guest's end for want of fuel.
+pub(super) type Answer<T = i32> = Result<T, Stop>;
+
+/// Why a host function did not do what it was asked.
+pub(crate) enum Stop {
+    /// It refuses.
+    Status(Status),
+    /// The guest cannot pay for it.
+    Fuel,
+}
+
+impl From<Status> for Stop {
+    fn from(status: Status) -> Stop {
+        Stop::Status(status)
+    }
+}
+
+/// What the guest has left while a host function works for it. Whatever a function does in proportion to one of its
+/// arguments (look, copy, allocate) it is paid for here first, so that a guest without fuel gets nothing done.
+pub(crate) struct Purse {
+    left: u64,
+    spent: u64,
+}
+
+impl Purse {
+    #[cfg(test)]
+    pub(crate) fn new(left: u64) -> Purse {
+        Purse { left, spent: 0 }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn spent(&self) -> u64 {
+        self.spent
+    }
+
+    /// Takes a cost off what is left, where there is as much.
+    #[inline(always)]
+    pub(crate) fn pay(&mut self, cost: u64) -> Result<(), Stop> {
+        self.left = self.left.checked_sub(cost).ok_or(Stop::Fuel)?;
+        self.spent = self.spent.saturating_add(cost);
+        Ok(())
+    }
+}
+
 /// Fuel of a host call as such: about what its 3 ns are worth in instructions.
 pub(super) const CALL: u64 = 10;
 
@@ -64,15 +108,30 @@ fn settle(caller: &mut Caller<'_, State>) -> wasmtime::Result<()> {
     let mut store = caller.as_context_mut();
     match store.get_fuel()?.checked_sub(debt) {
         Some(left) => store.set_fuel(left),
-        None => {
-            store.set_fuel(0)?;
-            let state = caller.data_mut();
-            let limit =
-                if state.phase == Phase::Batch { state.limits.fuel_batch_max } else { state.limits.fuel_init_max };
-            state.ended = Some(TrapCause::OutOfFuel { limit: limit.unwrap_or(u64::MAX) });
-            Err(Ended.into())
-        }
+        None => out_of_fuel(caller),
     }
+}
+
+/// Ends the guest: it has less fuel than what it asked for costs.
+#[cold]
+fn out_of_fuel<T>(caller: &mut Caller<'_, State>) -> wasmtime::Result<T> {
+    caller.as_context_mut().set_fuel(0)?;
+    let state = caller.data_mut();
+    state.meter.debt = 0;
+    let limit = if state.phase == Phase::Batch { state.limits.fuel_batch_max } else { state.limits.fuel_init_max };
+    state.ended = Some(TrapCause::OutOfFuel { limit: limit.unwrap_or(u64::MAX) });
+    Err(Ended.into())
+}
+
+/// What the guest has left, less what it owes.
+#[inline(always)]
+fn purse(caller: &mut Caller<'_, State>) -> wasmtime::Result<Purse> {
+    let meter = &caller.data().meter;
+    let left = match (meter.on, meter.debt) {
+        (true, debt) => caller.as_context().get_fuel()?.saturating_sub(debt),
+        (false, _) => u64::MAX,
+    };
+    Ok(Purse { left, spent: 0 })
 }
 
 /// Ends the guest for a call that has no room for a status.
@@ -90,20 +149,20 @@ fn memory(caller: &mut Caller<'_, State>) -> Option<Memory> {
     }
 }
 
-/// Text in the guest's memory, at what reading it costs.
-pub(super) fn text<'a>(memory: &'a [u8], pointer: i32, length: i32, cost: &mut u64) -> Result<&'a str, Status> {
+/// Text in the guest's memory, paid for before it is read.
+pub(super) fn text<'a>(memory: &'a [u8], pointer: i32, length: i32, purse: &mut Purse) -> Answer<&'a str> {
     let bytes = range(memory, pointer, size(length))?;
-    *cost = cost.saturating_add(bytes_cost(bytes.len()));
-    std::str::from_utf8(bytes).map_err(|_| Status::BadUtf8)
+    purse.pay(bytes_cost(bytes.len()))?;
+    Ok(std::str::from_utf8(bytes).map_err(|_| Status::BadUtf8)?)
 }
 
-/// A host function that answers with a status: runs on the state and the guest's memory, and says in the last argument
-/// what it costs beside the call, before it does it. That is charged whatever the answer: a call that is refused after
-/// a look at a megabyte was work too. Allowed at any time.
+/// A host function that answers with a status: runs on the state and the guest's memory, and pays from the purse for
+/// what it does beside the call, before it does it. What was paid is gone whatever the answer: a call that is refused
+/// after a look at a megabyte was work too. Allowed at any time.
 #[inline(always)]
 pub(super) fn with_memory(
     caller: Caller<'_, State>,
-    run: impl FnOnce(&mut State, &mut [u8], &mut u64) -> Result<i32, Status>,
+    run: impl FnOnce(&mut State, &mut [u8], &mut Purse) -> Answer,
 ) -> wasmtime::Result<i32> {
     host_call(caller, |caller| on_memory(caller, run))
 }
@@ -112,7 +171,7 @@ pub(super) fn with_memory(
 #[inline(always)]
 pub(super) fn with_batch(
     caller: Caller<'_, State>,
-    run: impl FnOnce(&mut State, &mut [u8], &mut u64) -> Result<i32, Status>,
+    run: impl FnOnce(&mut State, &mut [u8], &mut Purse) -> Answer,
 ) -> wasmtime::Result<i32> {
     host_call(caller, |caller| {
         if caller.as_context().data().phase != Phase::Batch {
@@ -126,15 +185,17 @@ pub(super) fn with_batch(
 #[inline(always)]
 fn on_memory(
     caller: &mut Caller<'_, State>,
-    run: impl FnOnce(&mut State, &mut [u8], &mut u64) -> Result<i32, Status>,
+    run: impl FnOnce(&mut State, &mut [u8], &mut Purse) -> Answer,
 ) -> wasmtime::Result<i32> {
-    let Some(memory) = memory(caller) else {
-        charge(caller, CALL)?;
-        return Ok(Status::BadState.code());
-    };
+    charge(caller, CALL)?;
+    let Some(memory) = memory(caller) else { return Ok(Status::BadState.code()) };
+    let mut purse = purse(caller)?;
     let (bytes, state) = memory.data_and_store_mut(caller.as_context_mut());
-    let mut cost = 0;
-    let answer = run(state, bytes, &mut cost).unwrap_or_else(Status::code);
-    charge(caller, CALL.saturating_add(cost))?;
+    let answer = match run(state, bytes, &mut purse) {
+        Ok(answer) => answer,
+        Err(Stop::Status(status)) => status.code(),
+        Err(Stop::Fuel) => return out_of_fuel(caller),
+    };
+    charge(caller, purse.spent)?;
     Ok(answer)
 }

@@ -11,6 +11,7 @@ use std::fmt;
 
 use wasmtime::Linker;
 
+pub(crate) use self::meter::{Purse, Stop};
 use crate::state::State;
 
 /// A function that a guest may import from `weir_v1`.

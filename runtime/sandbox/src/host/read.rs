@@ -6,7 +6,7 @@ use weir_batch::DataType;
 use weir_batch::arrow::buffer::{BooleanBuffer, NullBuffer};
 use weir_batch::arrow::util::bit_chunk_iterator::{BitChunks, UnalignedBitChunk};
 
-use super::meter::{CALL, bytes_cost, charge, end, host_call, with_batch};
+use super::meter::{Answer, CALL, Purse, bytes_cost, charge, end, host_call, with_batch};
 use crate::Phase;
 use crate::columns::{Column, Values, View};
 use crate::guest_memory::{answer, bitmap_bytes, bytes_of, index, range_mut, size};
@@ -64,8 +64,8 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "get_bytes",
         |caller: Caller<'_, State>, column: i32, row: i32, pointer: i32, capacity: i32| {
-            with_batch(caller, |state, memory, cost| {
-                get_bytes(&state.view, memory, cost, column, row, pointer, capacity)
+            with_batch(caller, |state, memory, purse| {
+                get_bytes(&state.view, memory, purse, column, row, pointer, capacity)
             })
         },
     )?;
@@ -73,15 +73,15 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "window",
         |caller: Caller<'_, State>, column: i32, row: i32, count: i32, pointer: i32| {
-            with_batch(caller, |state, memory, cost| window(&state.view, memory, cost, column, row, count, pointer))
+            with_batch(caller, |state, memory, purse| window(&state.view, memory, purse, column, row, count, pointer))
         },
     )?;
     linker.func_wrap(
         IMPORT_MODULE,
         "window_bytes",
         |caller: Caller<'_, State>, column: i32, row: i32, count: i32, offsets: i32, pointer: i32, capacity: i32| {
-            with_batch(caller, |state, memory, cost| {
-                window_bytes(&state.view, memory, cost, [column, row, count, offsets, pointer, capacity])
+            with_batch(caller, |state, memory, purse| {
+                window_bytes(&state.view, memory, purse, [column, row, count, offsets, pointer, capacity])
             })
         },
     )?;
@@ -89,8 +89,8 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "window_validity",
         |caller: Caller<'_, State>, column: i32, row: i32, count: i32, pointer: i32| {
-            with_batch(caller, |state, memory, cost| {
-                window_validity(&state.view, memory, cost, column, row, count, pointer)
+            with_batch(caller, |state, memory, purse| {
+                window_validity(&state.view, memory, purse, column, row, count, pointer)
             })
         },
     )?;
@@ -159,24 +159,24 @@ fn selected(view: &View, row: usize, count: usize) -> Option<&[u32]> {
 fn get_bytes(
     view: &View,
     memory: &mut [u8],
-    cost: &mut u64,
+    purse: &mut Purse,
     column: i32,
     row: i32,
     pointer: i32,
     capacity: i32,
-) -> Result<i32, Status> {
+) -> Answer {
     let column = view.columns.get(size(column)).ok_or(Status::BadIndex)?;
     if column.declared.width().is_some() {
-        return Err(Status::BadType);
+        return Err(Status::BadType.into());
     }
     let row = view.physical(size(row)).ok_or(Status::BadRow)?;
     let room = range_mut(memory, pointer, size(capacity))?;
     let value = bytes_at(column, row);
     if let Some(room) = room.get_mut(..value.len()) {
-        *cost = bytes_cost(value.len());
+        purse.pay(bytes_cost(value.len()))?;
         room.copy_from_slice(value);
     }
-    answer(value.len())
+    Ok(answer(value.len())?)
 }
 
 /// A value of text or bytes; empty for null. The row must exist.
@@ -194,16 +194,16 @@ fn bytes_at(column: &Column, row: usize) -> &[u8] {
 fn window(
     view: &View,
     memory: &mut [u8],
-    cost: &mut u64,
+    purse: &mut Purse,
     column: i32,
     row: i32,
     count: i32,
     pointer: i32,
-) -> Result<i32, Status> {
+) -> Answer {
     let (column, rows) = Rows::of(view, column, row, count)?;
     let (count, width) = (rows.count, column.declared.width().ok_or(Status::BadType)?);
     let target = range_mut(memory, pointer, bytes_of(count, width)?)?;
-    *cost = (count as u64).saturating_add(bytes_cost(target.len())).saturating_add(rows.gather_cost());
+    purse.pay((count as u64).saturating_add(bytes_cost(target.len())).saturating_add(rows.gather_cost()))?;
     match (&column.values, column.declared) {
         (Values::I64(values), _) => rows.copy::<i64, i64>(values, target),
         (Values::F64(values), _) => rows.copy::<f64, f64>(values, target),
@@ -219,12 +219,12 @@ fn window(
         (Values::Bool(values), _) => rows.copy_bools(values, target),
         (Values::Absent, _) => target.fill(0),
         // Text has no width.
-        (Values::Bytes(..), _) => return Err(Status::BadType),
+        (Values::Bytes(..), _) => return Err(Status::BadType.into()),
     }
     if let Some(nulls) = &column.nulls {
         rows.zero_nulls(nulls, target, width);
     }
-    answer(count)
+    Ok(answer(count)?)
 }
 
 /// The rows of a window; those of `selected`, where they are given, else from `first` on. All of them exist.
@@ -349,12 +349,12 @@ impl<'a> Rows<'a> {
 fn window_bytes(
     view: &View,
     memory: &mut [u8],
-    cost: &mut u64,
+    purse: &mut Purse,
     [column, row, count, offsets, pointer, capacity]: [i32; 6],
-) -> Result<i32, Status> {
+) -> Answer {
     let (column, row, count) = column_range(view, column, row, count)?;
     if column.declared.width().is_some() {
-        return Err(Status::BadType);
+        return Err(Status::BadType.into());
     }
     let offset_bytes = bytes_of(count.saturating_add(1), 4)?;
     // Both ranges are checked before either is written to. Where they overlap, the offsets are written last.
@@ -374,7 +374,7 @@ fn window_bytes(
         let end = starts.last().map_or(base, |&end| end as usize);
         let bytes = data.get(base..end).unwrap_or_default();
         let values = fitting.saturating_sub(1);
-        *cost = (values as u64).saturating_add(bytes_cost(bytes.len()));
+        purse.pay((values as u64).saturating_add(bytes_cost(bytes.len())))?;
         if let Some(room) = room.get_mut(..bytes.len()) {
             room.copy_from_slice(bytes);
         }
@@ -383,52 +383,67 @@ fn window_bytes(
             // Arrow's offsets are below 2^31, and none is below the first.
             *target = (start as u32).wrapping_sub(base as u32).to_le_bytes();
         }
-        return answer(values);
+        return Ok(answer(values)?);
     }
-    let mut ends: Vec<u32> = Vec::with_capacity(count);
-    let mut filled = 0_usize;
-    for position in 0..count {
+    let value = |position: usize| {
         let physical = match selected {
             Some(rows) => rows.get(position).map_or(0, |&row| row as usize),
             None => row.saturating_add(position),
         };
-        let value = bytes_at(column, physical);
-        let end = filled.saturating_add(value.len());
-        let Some(target) = room.get_mut(filled..end) else { break };
-        *cost = (position as u64).saturating_add(1).saturating_add(bytes_cost(end));
-        target.copy_from_slice(value);
+        bytes_at(column, physical)
+    };
+    // How many fit, then the values, then the offsets: nothing is allocated, and each step is paid for before it is made.
+    let (mut fitting, mut filled) = (0_usize, 0_usize);
+    while fitting < count {
+        purse.pay(1)?;
+        let end = filled.saturating_add(value(fitting).len());
+        if end > room.len() {
+            break;
+        }
         filled = end;
-        ends.push(u32::try_from(end).map_err(|_| Status::BadLength)?);
+        fitting = fitting.saturating_add(1);
+    }
+    purse.pay(bytes_cost(filled))?;
+    let mut rest = room;
+    for position in 0..fitting {
+        let value = value(position);
+        let Some((target, after)) = rest.split_at_mut_checked(value.len()) else { break };
+        target.copy_from_slice(value);
+        rest = after;
     }
     let targets = range_mut(memory, offsets, offset_bytes)?;
-    let starts = std::iter::once(0).chain(ends.iter().copied());
-    for (target, start) in targets.as_chunks_mut::<4>().0.iter_mut().zip(starts) {
-        *target = start.to_le_bytes();
+    let mut end = 0_usize;
+    for (position, target) in targets.as_chunks_mut::<4>().0.iter_mut().take(fitting.saturating_add(1)).enumerate() {
+        // Below the room's length, which is a `u32`.
+        *target = (end as u32).to_le_bytes();
+        if position < fitting {
+            end = end.saturating_add(value(position).len());
+        }
     }
-    answer(ends.len())
+    Ok(answer(fitting)?)
 }
 
 fn window_validity(
     view: &View,
     memory: &mut [u8],
-    cost: &mut u64,
+    purse: &mut Purse,
     column: i32,
     row: i32,
     count: i32,
     pointer: i32,
-) -> Result<i32, Status> {
+) -> Answer {
     let (column, row, count) = column_range(view, column, row, count)?;
     let target = range_mut(memory, pointer, bitmap_bytes(count))?;
     if !column.may_be_null() {
         return Ok(1);
     }
-    *cost = bytes_cost(target.len());
+    purse.pay(bytes_cost(target.len()))?;
     let Some(nulls) = &column.nulls else {
         target.fill(0);
         return Ok(i32::from(count == 0));
     };
     let rows = Rows { first: row, count, selected: selected(view, row, count) };
-    *cost = cost.saturating_add(rows.gather_cost());
+    purse.pay(rows.gather_cost())?;
     if rows.count_valid(nulls) == count {
         return Ok(1);
     }
@@ -451,4 +466,84 @@ fn validity_word(view: &View, column: i32, row: i32) -> Option<i64> {
         None => u64::MAX >> (64 - count),
     };
     Some(word.cast_signed())
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_batch::arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+
+    use super::super::meter::Stop;
+    use super::*;
+
+    const ROWS: usize = 1_000;
+
+    /// A column of text of four bytes a row and one of integers, every third value of both null where they may be.
+    fn view(nullable: bool, selected: bool) -> View {
+        let nulls = || nullable.then(|| NullBuffer::from((0..ROWS).map(|row| row % 3 > 0).collect::<Vec<_>>()));
+        let offsets = OffsetBuffer::new((0..=ROWS).map(|row| row as i32 * 4).collect::<Vec<_>>().into());
+        let column = |declared, values| Column { declared, values, nulls: nulls() };
+        View {
+            columns: vec![
+                column(DataType::Utf8, Values::Bytes(offsets, Buffer::from(vec![b'x'; 4 * ROWS]))),
+                column(DataType::I64, Values::I64(ScalarBuffer::from(vec![7; ROWS]))),
+            ],
+            rows: ROWS,
+            selection: selected.then(|| ScalarBuffer::from((0..ROWS as u32).rev().collect::<Vec<_>>())),
+        }
+    }
+
+    /// With fuel for all but a unit of a call nothing of it is done, and with all of it the answer is as it should be.
+    fn check(call: impl Fn(&mut [u8], &mut Purse) -> Answer, expect: i32) {
+        let run = |fuel| {
+            let mut memory = vec![0xaa; 32 << 10];
+            let mut purse = Purse::new(fuel);
+            let answer = match call(&mut memory, &mut purse) {
+                Ok(answer) => Some(answer),
+                Err(Stop::Fuel) => None,
+                Err(Stop::Status(status)) => panic!("{status:?}"),
+            };
+            (answer, memory.iter().any(|&byte| byte != 0xaa), purse.spent())
+        };
+        let (answer, _, cost) = run(u64::MAX);
+        assert_eq!(answer, Some(expect));
+        assert!(cost > 0);
+        assert_eq!(run(cost).0, Some(expect));
+        for left in [0, cost / 2, cost - 1] {
+            let (answer, written, _) = run(left);
+            assert_eq!((answer, written), (None, false), "{left} of {cost}");
+        }
+    }
+
+    #[test]
+    fn reading_is_paid_for_before_it_is_done() {
+        for (nullable, selected) in [(false, false), (true, false), (false, true), (true, true)] {
+            let view = view(nullable, selected);
+            let rows = ROWS as i32;
+            let bytes = |capacity: i32| {
+                let view = &view;
+                move |memory: &mut [u8], purse: &mut Purse| {
+                    window_bytes(view, memory, purse, [0, 0, rows, 8, 8_192, capacity])
+                }
+            };
+            check(bytes(4 * rows), rows);
+            // Some of them fit, and none: nothing is made for the others.
+            check(bytes(400), if nullable { 151 } else { 100 });
+            check(|memory, purse| window(&view, memory, purse, 1, 0, rows, 8), rows);
+            if nullable {
+                check(|memory, purse| window_validity(&view, memory, purse, 1, 0, rows, 8), 0);
+            }
+            check(|memory, purse| get_bytes(&view, memory, purse, 0, 1, 8, 64), 4);
+        }
+    }
+
+    #[test]
+    fn a_window_of_text_of_which_nothing_fits_costs_a_look_at_one_value() {
+        let view = view(true, true);
+        let mut purse = Purse::new(u64::MAX);
+        let mut memory = vec![0; 32 << 10];
+        // The last row is null, and the one before it is not.
+        let answer = window_bytes(&view, &mut memory, &mut purse, [0, 1, 900, 8, 8_192, 3]);
+        assert!(matches!(answer, Ok(0)));
+        assert_eq!(purse.spent(), 1);
+    }
 }

@@ -4,7 +4,7 @@ use wasmtime::{Caller, Linker};
 use weir_abi::{IMPORT_MODULE, Status};
 
 use super::doubles::{doubles, doubles_cost};
-use super::meter::{CALL, bytes_cost, charge, host_call, with_batch, with_memory};
+use super::meter::{Answer, CALL, Purse, bytes_cost, charge, host_call, with_batch, with_memory};
 use super::read::Rows;
 use crate::Phase;
 use crate::guest_memory::{answer, bytes_of, f64s, index, labels, range, size, u32s};
@@ -15,7 +15,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "metric_series",
         |caller: Caller<'_, State>, metric: i32, pointer: i32, length: i32| {
-            with_memory(caller, |state, memory, cost| metric_series(state, memory, cost, metric, pointer, length))
+            with_memory(caller, |state, memory, purse| metric_series(state, memory, purse, metric, pointer, length))
         },
     )?;
     linker.func_wrap(IMPORT_MODULE, "metric_record", |caller: Caller<'_, State>, series: i32, value: f64| {
@@ -32,12 +32,12 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "metric_record_many",
         |caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
-            with_batch(caller, |state, memory, cost| {
+            with_batch(caller, |state, memory, purse| {
                 let count = size(count);
                 let series = u32s(range(memory, series, bytes_of(count, 4)?)?);
                 let values = f64s(range(memory, values, bytes_of(count, 8)?)?);
-                *cost = record_cost(count);
-                record_all(state, series.zip(values))
+                purse.pay(record_cost(count))?;
+                Ok(record_all(state, series.zip(values))?)
             })
         },
     )?;
@@ -45,10 +45,10 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "metric_record_column",
         |caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
-            with_batch(caller, |state, memory, cost| {
+            with_batch(caller, |state, memory, purse| {
                 let count = size(count);
                 let (values, _) = range(memory, values, bytes_of(count, 8)?)?.as_chunks();
-                *cost = record_cost(count);
+                purse.pay(record_cost(count))?;
                 state.recorder.record_column(index(series), values)?;
                 Ok(0)
             })
@@ -58,12 +58,12 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "metric_record_input",
         |caller: Caller<'_, State>, series: i32, column: i32, row: i32, count: i32| {
-            with_batch(caller, |state, _, cost| {
+            with_batch(caller, |state, _, purse| {
                 let (column, rows) = Rows::of(&state.view, column, row, count)?;
-                *cost = record_cost(rows.count).saturating_add(doubles_cost(column, &rows)?);
+                purse.pay(record_cost(rows.count).saturating_add(doubles_cost(column, &rows)?))?;
                 let values = doubles(column, &rows)?;
                 let left_out = state.recorder.record_taken(index(series), bytemuck::cast_slice(&values))?;
-                answer(left_out)
+                Ok(answer(left_out)?)
             })
         },
     )?;
@@ -73,20 +73,20 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 fn metric_series(
     state: &mut State,
     memory: &[u8],
-    cost: &mut u64,
+    purse: &mut Purse,
     metric: i32,
     pointer: i32,
     length: i32,
-) -> Result<i32, Status> {
+) -> Answer {
     let count = state.recorder.labels(index(metric)).ok_or(Status::BadIndex)?;
     let bytes = range(memory, pointer, size(length))?;
     if bytes.len().saturating_sub(bytes_of(count, 4)?) > state.limits.series_label_bytes_max {
-        return Err(Status::Limit);
+        return Err(Status::Limit.into());
     }
-    *cost = bytes_cost(bytes.len()).saturating_mul(8);
+    purse.pay(bytes_cost(bytes.len()).saturating_mul(8))?;
     let labels = labels(bytes, count)?;
-    let handle = state.recorder.intern(index(metric), bytes, &labels, cost)?;
-    answer(handle as usize)
+    let handle = state.recorder.intern(index(metric), bytes, &labels, purse)?;
+    Ok(answer(handle as usize)?)
 }
 
 fn record(state: &mut State, series: u32, value: f64) -> Result<(), Status> {

@@ -32,31 +32,31 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         IMPORT_MODULE,
         "param_bytes",
         |caller: Caller<'_, State>, param: i32, pointer: i32, capacity: i32| {
-            with_memory(caller, |state, memory, cost| {
+            with_memory(caller, |state, memory, purse| {
                 let value = state.bound.params.get(size(param)).ok_or(Status::BadIndex)?;
-                let ParamValue::Utf8(value) = value else { return Err(Status::BadType) };
+                let ParamValue::Utf8(value) = value else { return Err(Status::BadType.into()) };
                 let room = range_mut(memory, pointer, size(capacity))?;
                 let length = answer(value.len())?;
                 let Some(room) = room.get_mut(..value.len()) else { return Ok(length) };
-                *cost = bytes_cost(value.len());
+                purse.pay(bytes_cost(value.len()))?;
                 room.copy_from_slice(value.as_bytes());
                 Ok(length)
             })
         },
     )?;
     linker.func_wrap(IMPORT_MODULE, "log", |caller: Caller<'_, State>, level: i32, pointer: i32, length: i32| {
-        with_memory(caller, |state, memory, cost| {
+        with_memory(caller, |state, memory, purse| {
             #[cfg(test)]
             assert!(state.panic_in != Some("log"), "a host function panics");
             let level = LogLevel::from_code(index(level)).ok_or(Status::BadValue)?;
-            let text = text(memory, pointer, length, cost)?;
+            let text = text(memory, pointer, length, purse)?;
             state.words.log(level, text, &state.limits);
             Ok(0)
         })
     })?;
     linker.func_wrap(IMPORT_MODULE, "last_words", |caller: Caller<'_, State>, pointer: i32, length: i32| {
-        with_memory(caller, |state, memory, cost| {
-            let text = text(memory, pointer, length, cost)?;
+        with_memory(caller, |state, memory, purse| {
+            let text = text(memory, pointer, length, purse)?;
             state.words.set_last(text);
             Ok(0)
         })

@@ -91,6 +91,23 @@ fn refused_calls_cost_what_was_looked_at() {
 }
 
 #[test]
+fn what_cannot_be_paid_is_not_done() {
+    // A line of 60,000 bytes for 7,500 units, and a first one that is affordable.
+    let line = |bytes: u32| format!("(drop (call $log (i32.const 3) (i32.const 0) (i32.const {bytes})))");
+    let manifest = r#"{"abi":1,"name":"f","kind":"metrics","metrics":[{"name":"m","kind":"counter"}]}"#;
+    let body = format!(
+        r#"(memory (export "memory") 1) (func (export "weir_call_f") (param i32) (result i32) {} {} (i32.const 0))"#,
+        line(10),
+        line(60_000),
+    );
+    let limits = Limits { fuel_batch_max: Some(7_000), ..Limits::default() };
+    let mut guest = instance_with(&wasm(manifest, &body), rows().schema(), &limits, &Carry::None, &[]);
+    let error = call(&mut guest, &rows()).unwrap_err();
+    assert_eq!((error.code(), error.context.logs.len()), ("out_of_fuel", 1));
+    assert_eq!(error.context.usage.fuel, 7_000);
+}
+
+#[test]
 fn a_refused_limit_is_the_end_whatever_the_function_returns() {
     let limits = Limits { output_rows_max: 10, ..Limits::default() };
     // Nor does the host read the offsets of more values than there may be.
