@@ -74,11 +74,24 @@ pub enum TrapCause {
         /// What there was at the start.
         limit: u64,
     },
-    /// The time is used up.
-    #[error("deadline passed: limit {limit_ms} ms")]
+    /// The CPU time is used up.
+    #[error("deadline passed: limit {limit_ms} ms of CPU time")]
     Deadline {
-        /// The time that was given, in which the call ran: what it waited while others ran is not counted.
+        /// The CPU time that was given. What the call waited while others ran is not counted, and neither is what the
+        /// process was stopped.
         limit_ms: u64,
+    },
+    /// The call got so little of a core that it was ended before its deadline. Not its fault: it can be made again.
+    #[error(
+        "the machine is too busy: the call had {cpu_ms} ms of CPU time in {passed_ms} ms, of the {limit_ms} ms it may take"
+    )]
+    Starved {
+        /// The CPU time that it had.
+        cpu_ms: u64,
+        /// What its deadline is.
+        limit_ms: u64,
+        /// How long it ran, in ticks of the engine.
+        passed_ms: u64,
     },
     /// A limit of the tenant.
     #[error(transparent)]
@@ -194,6 +207,7 @@ impl TrapCause {
         match self {
             TrapCause::OutOfFuel { .. } => "out_of_fuel",
             TrapCause::Deadline { .. } => "deadline",
+            TrapCause::Starved { .. } => "starved",
             TrapCause::Limit(limit) => match limit.name {
                 "memory" => "memory_limit",
                 "table" => "table_limit",
@@ -228,7 +242,7 @@ impl CallError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self.cause {
-            TrapCause::PoolExhausted { .. } => Fault::External,
+            TrapCause::PoolExhausted { .. } | TrapCause::Starved { .. } => Fault::External,
             TrapCause::Quarantined { .. }
             | TrapCause::Schema { .. }
             | TrapCause::WrongModule
@@ -241,7 +255,13 @@ impl CallError {
 
     /// Whether the same call may end otherwise at another time: guests are deterministic, but time is not.
     pub fn retryable(&self) -> bool {
-        matches!(self.cause, TrapCause::PoolExhausted { .. } | TrapCause::InstanceQuota(_) | TrapCause::Deadline { .. })
+        let deadline = matches!(self.cause, TrapCause::Deadline { .. } | TrapCause::Starved { .. });
+        deadline || self.no_instance()
+    }
+
+    /// Whether the call was ended because the machine gave it no core, and is to be made again as it was.
+    pub fn starved(&self) -> bool {
+        matches!(self.cause, TrapCause::Starved { .. })
     }
 
     /// Whether nothing of the batch was run, for want of an instance, so that the same call can be made again once

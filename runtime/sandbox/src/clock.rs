@@ -1,15 +1,40 @@
-//! How long a call has run.
+//! How long a call has run, in CPU time.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The time that a call has run, without that in which it waited for a seat. Shared by whoever polls the call and the
-/// callback that ends it; both are on the same thread at any time.
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::TrapCause;
+use crate::pulse::Pulse;
+
+/// A call that has run this many times its deadline in ticks, and one second, is ended although its thread had not as
+/// much CPU time: it is not getting on, for a reason that is not its own.
+const PATIENCE: u32 = 30;
+const PATIENCE_LEAST: Duration = Duration::from_secs(1);
+
+/// Stands for a CPU clock that was not read in the slice at hand.
+const UNREAD: u64 = u64::MAX;
+
+/// The CPU time that a call has taken, and the ticks that passed while it ran; what it waited for a seat is in neither.
+/// Shared by whoever polls the call and the callback that ends it; both are on the same thread at any time, and a slice
+/// begins and ends on one thread.
+///
+/// A look at a thread's CPU clock is a system call. Most calls end before their first tick, and need none: the time of a
+/// slice that was not measured is the wall's, as far as ticks vouch for it.
 pub(crate) struct Clock {
+    pulse: Arc<Pulse>,
     base: Instant,
-    // Nanoseconds; `began` from `base` on, of the slice at hand.
+    // Of the slice at hand: nanoseconds from `base` on, and the tick it began in.
     began: AtomicU64,
+    began_ticks: AtomicU64,
+    // The thread's CPU clock when it was first read in the slice, and what the slice had taken by then.
+    cpu_read: AtomicU64,
+    cpu_before: AtomicU64,
+    // Nanoseconds of CPU time and ticks of slices that ended.
     spent: AtomicU64,
+    spent_ticks: AtomicU64,
     limit: AtomicU64,
     // Whether the call has run into a tick.
     long: AtomicBool,
@@ -18,36 +43,50 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn new() -> Clock {
+    pub(crate) fn new(pulse: &Arc<Pulse>) -> Clock {
         let zero = AtomicU64::default;
         Clock {
+            pulse: Arc::clone(pulse),
             base: Instant::now(),
             began: zero(),
+            began_ticks: zero(),
+            cpu_read: AtomicU64::new(UNREAD),
+            cpu_before: zero(),
             spent: zero(),
+            spent_ticks: zero(),
             limit: zero(),
             long: AtomicBool::new(false),
             apart: AtomicBool::new(false),
         }
     }
 
-    /// Starts from nothing, with this limit.
+    /// Starts from nothing, with this limit of CPU time.
     pub(crate) fn start(&self, limit_ms: u64) {
         self.spent.store(0, Ordering::Relaxed);
+        self.spent_ticks.store(0, Ordering::Relaxed);
         self.long.store(false, Ordering::Relaxed);
         self.limit.store(limit_ms.saturating_mul(1_000_000), Ordering::Relaxed);
     }
 
-    /// The call runs from now on.
+    /// The call runs from now on, on this thread.
     pub(crate) fn begin_slice(&self, now: Instant) {
         self.began.store(nanos(now.saturating_duration_since(self.base)), Ordering::Relaxed);
+        self.began_ticks.store(self.pulse.ticks(), Ordering::Relaxed);
+        self.cpu_before.store(0, Ordering::Relaxed);
+        // One that goes on after a tick is measured from its beginning.
+        let cpu = if self.is_long() || self.is_apart() { thread_cpu() } else { UNREAD };
+        self.cpu_read.store(cpu, Ordering::Relaxed);
     }
 
-    /// The call ran for so long.
-    pub(crate) fn end_slice(&self, ran: Duration) {
-        self.spent.fetch_add(nanos(ran), Ordering::Relaxed);
+    /// The slice is over; what CPU time it took.
+    pub(crate) fn end_slice(&self) -> Duration {
+        let slice = if self.cpu_read.load(Ordering::Relaxed) == UNREAD { self.vouched() } else { self.slice() };
+        self.spent.fetch_add(nanos(slice), Ordering::Relaxed);
+        self.spent_ticks.fetch_add(self.slice_ticks(), Ordering::Relaxed);
+        slice
     }
 
-    /// What the call has run, up to the last slice that ended.
+    /// What CPU time the call has taken, up to the last slice that ended.
     pub(crate) fn spent(&self) -> Duration {
         Duration::from_nanos(self.spent.load(Ordering::Relaxed))
     }
@@ -68,21 +107,139 @@ impl Clock {
         self.apart.load(Ordering::Relaxed)
     }
 
-    /// How long the slice at hand is by now.
+    /// What CPU time the slice at hand has taken by now.
     pub(crate) fn slice(&self) -> Duration {
-        let began = self.base.checked_add(Duration::from_nanos(self.began.load(Ordering::Relaxed)));
-        began.map_or(Duration::ZERO, |began| began.elapsed())
+        let read = self.cpu_read.load(Ordering::Relaxed);
+        if read == UNREAD {
+            let before = self.vouched();
+            self.cpu_before.store(nanos(before), Ordering::Relaxed);
+            self.cpu_read.store(thread_cpu(), Ordering::Relaxed);
+            return before;
+        }
+        let before = self.cpu_before.load(Ordering::Relaxed);
+        Duration::from_nanos(before.saturating_add(thread_cpu().saturating_sub(read)))
     }
 
-    /// The limit, where it is reached now, in the slice at hand.
-    pub(crate) fn overdue(&self) -> Option<u64> {
-        let slice = nanos(self.slice());
+    /// Why the call is to end now, in the slice at hand, where it is.
+    pub(crate) fn overdue(&self) -> Option<TrapCause> {
         let limit = self.limit.load(Ordering::Relaxed);
-        let ran = self.spent.load(Ordering::Relaxed).saturating_add(slice);
-        (ran >= limit).then_some(limit / 1_000_000)
+        let limit_ms = limit / 1_000_000;
+        let ran = self.spent.load(Ordering::Relaxed).saturating_add(nanos(self.slice()));
+        if ran >= limit {
+            return Some(TrapCause::Deadline { limit_ms });
+        }
+        let ticks = self.spent_ticks.load(Ordering::Relaxed).saturating_add(self.slice_ticks());
+        let passed = self.pulse.span(ticks);
+        let patience = Duration::from_nanos(limit).saturating_mul(PATIENCE).saturating_add(PATIENCE_LEAST);
+        (passed >= patience).then(|| TrapCause::Starved {
+            cpu_ms: ran / 1_000_000,
+            limit_ms,
+            passed_ms: u64::try_from(passed.as_millis()).unwrap_or(u64::MAX),
+        })
     }
+
+    fn slice_ticks(&self) -> u64 {
+        self.pulse.ticks().saturating_sub(self.began_ticks.load(Ordering::Relaxed))
+    }
+
+    /// The wall's time since the slice began, as far as ticks vouch for it.
+    fn vouched(&self) -> Duration {
+        let began = self.base.checked_add(Duration::from_nanos(self.began.load(Ordering::Relaxed)));
+        let wall = began.map_or(Duration::ZERO, |began| began.elapsed());
+        wall.min(self.pulse.span(self.slice_ticks().saturating_add(1)))
+    }
+}
+
+/// Nanoseconds that this thread has been on a core.
+fn thread_cpu() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Duration = Duration::from_millis(2);
+
+    fn clock(limit_ms: u64) -> (Arc<Pulse>, Clock) {
+        let pulse = Arc::new(Pulse::new(TICK));
+        let clock = Clock::new(&pulse);
+        clock.start(limit_ms);
+        (pulse, clock)
+    }
+
+    fn work(cpu: Duration) {
+        let began = thread_cpu();
+        while thread_cpu() - began < nanos(cpu) {
+            std::hint::spin_loop();
+        }
+    }
+
+    /// As if the slice had begun so long ago.
+    fn earlier(time: Duration) -> Instant {
+        Instant::now().checked_sub(time).unwrap()
+    }
+
+    #[test]
+    fn a_pause_of_the_process_is_not_the_guests() {
+        // The wall's clock went on for a minute, and no tick came: the process was stopped.
+        let (pulse, clock) = clock(50);
+        clock.begin_slice(clock.base);
+        clock.began.store(0, Ordering::Relaxed);
+        let paused = Clock { base: earlier(Duration::from_secs(60)), ..clock };
+        assert!(paused.overdue().is_none());
+        assert!(paused.slice() <= TICK + Duration::from_millis(20), "{:?}", paused.slice());
+        // The same where no look was taken before the slice's end.
+        let short = Clock { base: earlier(Duration::from_secs(60)), cpu_read: AtomicU64::new(UNREAD), ..paused };
+        assert_eq!(short.end_slice(), TICK);
+        // And after a tick, when the CPU clock has been read.
+        pulse.beat();
+        short.set_long();
+        short.begin_slice(Instant::now());
+        let asleep = Clock { base: earlier(Duration::from_secs(60)), ..short };
+        assert!(asleep.overdue().is_none());
+    }
+
+    #[test]
+    fn cpu_time_ends_a_call_at_its_limit() {
+        let (_pulse, clock) = clock(30);
+        clock.begin_slice(Instant::now());
+        assert!(clock.overdue().is_none());
+        work(Duration::from_millis(10));
+        assert!(clock.overdue().is_none());
+        assert!(clock.end_slice() >= Duration::from_millis(10));
+        clock.set_long();
+        clock.begin_slice(Instant::now());
+        work(Duration::from_millis(25));
+        assert!(matches!(clock.overdue(), Some(TrapCause::Deadline { limit_ms: 30 })), "10 ms and 25 ms");
+    }
+
+    #[test]
+    fn a_call_that_gets_no_core_is_ended_in_the_end_and_not_to_blame() {
+        let (pulse, clock) = clock(100);
+        clock.begin_slice(Instant::now());
+        assert!(clock.overdue().is_none());
+        let passed = Duration::from_millis(30 * 100 + 1_000);
+        for _ in 0..passed.as_millis() / TICK.as_millis() - 1 {
+            pulse.beat();
+        }
+        assert!(clock.overdue().is_none());
+        pulse.beat();
+        let Some(TrapCause::Starved { cpu_ms, limit_ms, passed_ms }) = clock.overdue() else { panic!("it goes on") };
+        assert!(cpu_ms < 100, "{cpu_ms}");
+        assert_eq!((limit_ms, passed_ms), (100, 4_000));
+        // What earlier slices took counts; a new call does not inherit it.
+        clock.end_slice();
+        clock.begin_slice(Instant::now());
+        assert!(clock.overdue().is_some());
+        clock.start(100);
+        clock.begin_slice(Instant::now());
+        assert!(clock.overdue().is_none());
+    }
 }

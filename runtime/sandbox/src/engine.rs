@@ -16,6 +16,7 @@ use crate::compile::{
 use crate::gate::Gate;
 use crate::module::{Code, Origin};
 use crate::presence::{Presence, Presences};
+use crate::pulse::Pulse;
 use crate::slices::GuestThreads;
 use crate::state::State;
 use crate::ticker::Ticker;
@@ -116,6 +117,7 @@ struct Inner {
     // Made when the first tenant asks for it: most processes have none.
     hardened: OnceLock<Result<Variant, String>>,
     presences: Presences,
+    pulse: Arc<Pulse>,
     guest_threads: GuestThreads,
     turnstile: Arc<Turnstile>,
     cache: Option<Cache>,
@@ -142,7 +144,9 @@ impl Engine {
         let guarded = config.variant(false)?;
         let cache = config.cache.as_ref().map(Cache::open).transpose()?;
         let gate = Arc::new(Gate::new(config.guests_running_max));
-        let ticker = Ticker::start(Duration::from_millis(config.epoch_tick_ms), Arc::clone(&gate));
+        let tick = Duration::from_millis(config.epoch_tick_ms);
+        let pulse = Arc::new(Pulse::new(tick));
+        let ticker = Ticker::start(tick, Arc::clone(&pulse), Arc::clone(&gate));
         let ticker = ticker.map_err(EngineError::Ticker)?;
         ticker.add(&guarded.engine);
         Ok(Engine {
@@ -151,6 +155,7 @@ impl Engine {
                 guarded,
                 hardened: OnceLock::new(),
                 presences: Presences::new(gate),
+                pulse,
                 guest_threads: GuestThreads::new(config.guests_running_max),
                 turnstile: Turnstile::new(config.compilations_max),
                 cache,
@@ -282,6 +287,10 @@ impl Engine {
 
     pub(crate) fn guest_threads(&self) -> &GuestThreads {
         &self.inner.guest_threads
+    }
+
+    pub(crate) fn pulse(&self) -> &Arc<Pulse> {
+        &self.inner.pulse
     }
 
     pub(crate) fn presences(&self) -> &Presences {

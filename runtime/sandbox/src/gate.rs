@@ -220,15 +220,15 @@ impl Seat<'_> {
         self.since
     }
 
-    /// Gives it back; how long it was taken.
-    pub(crate) fn leave(self) -> Duration {
-        let spent = self.give_back();
+    /// Gives it back after so much CPU time on it, which is what its tenant has had. How long it was taken.
+    pub(crate) fn leave(self, spent: Duration) -> Duration {
+        let taken = self.since.elapsed();
+        self.give_back(spent);
         std::mem::forget(self);
-        spent
+        taken
     }
 
-    fn give_back(&self) -> Duration {
-        let spent = self.since.elapsed();
+    fn give_back(&self, spent: Duration) {
         let gate = &self.account.gate;
         let mut shared = gate.lock();
         let woken = shared.leave(self.account.index, spent);
@@ -237,13 +237,12 @@ impl Seat<'_> {
         }
         drop(shared);
         woken.into_iter().for_each(Waker::wake);
-        spent
     }
 }
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.give_back();
+        self.give_back(self.since.elapsed());
     }
 }
 

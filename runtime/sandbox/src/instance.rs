@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, TypedFunc, WasmBacktrace};
-use weir_abi::{CALL_PREFIX, INIT_PREFIX, MEMORY};
+use weir_abi::{CALL_PREFIX, INIT_PREFIX, INITIALIZERS, MEMORY};
 use weir_batch::Batch;
 
 use crate::clock::Clock;
@@ -55,6 +55,8 @@ struct Live {
     store: Store<State>,
     call: TypedFunc<i32, i32>,
     counted: Counted,
+    // Batches that it has answered.
+    batches: u64,
 }
 
 impl Instance {
@@ -68,7 +70,7 @@ impl Instance {
             isolation: Isolation::Reuse,
             live: None,
             instantiations: 0,
-            clock: Arc::new(Clock::new()),
+            clock: Arc::new(Clock::new(module.engine().pulse())),
             long: false,
         }
     }
@@ -94,6 +96,18 @@ impl Instance {
         self.instantiations
     }
 
+    /// How many batches the instance at hand has answered: what it may have kept of them is lost when it is replaced. 0
+    /// where there is none, or each batch gets a new one.
+    pub fn batches_seen(&self) -> u64 {
+        self.live.as_ref().map_or(0, |live| live.batches)
+    }
+
+    /// Another instance of the same function, which has seen nothing.
+    #[must_use]
+    pub fn anew(&self) -> Instance {
+        Instance::new(&self.module, &self.bound, &self.limits).with_isolation(self.isolation)
+    }
+
     /// Calls the function with a batch. One that takes longer than a tick of the engine goes on on a thread of the engine's.
     /// A future that is dropped before its end costs the instance, which is gone with the next tick, and nothing else.
     ///
@@ -116,7 +130,7 @@ impl Instance {
 
         if self.live.is_none() {
             // A call that was dropped may be on its way to its next tick, and looks at the clock that it had.
-            self.clock = Arc::new(Clock::new());
+            self.clock = Arc::new(Clock::new(self.module.engine().pulse()));
         }
         let (engine, account) = (self.module.engine(), self.module.presence().account());
         let mut runner = Runner::new(engine, account, &self.clock, started, self.long);
@@ -130,12 +144,12 @@ impl Instance {
             let cause = crate::LimitExceeded::count("rows of a batch", i32::MAX as usize, 0, rows);
             self.error(batch, Phase::Batch, cause.into())
         })?;
-        let Live { store, call, counted } = live;
+        let Live { store, call, counted, batches } = live;
         let function = call.clone();
         let ran = runner.run(store, move |store| Box::pin(async move { function.call_async(store, rows).await })).await;
         let (mut store, called) = ran.map_err(|cause| self.error(batch, Phase::Batch, cause))?;
         self.long = runner.was_long();
-        let answered = Instant::now();
+        let answered = self.module.engine().pulse().now();
         let called = match called {
             Ok(0) => settle_all(&mut store, self.limits.fuel_batch_max),
             // A guest that was refused output and gives up fails because of that.
@@ -167,13 +181,13 @@ impl Instance {
         failed.extend(shown.null_failures(batch, &self.bound));
         failed.sort_by_key(|failure| failure.row);
         // What the host does with an answer is the tenant's too.
-        self.module.presence().account().charge(answered.elapsed());
+        self.module.presence().account().charge(self.module.engine().pulse().since(answered));
         let usage = self.usage(&mut store, &runner);
         let state = store.data_mut();
         state.view.leave();
         let (logs, logs_dropped) = state.words.take_logs();
         if self.isolation == Isolation::Reuse {
-            self.live = Some(Live { store, call, counted });
+            self.live = Some(Live { store, call, counted, batches: batches.saturating_add(1) });
         }
         Ok(Outcome { output, failed, filtered, metrics, logs, logs_dropped, usage })
     }
@@ -256,18 +270,19 @@ impl Instance {
         let Ok(call) = call else {
             return Err(self.error(batch, Phase::Init, TrapCause::WrongModule));
         };
+        // What a language sets up before any of its functions runs: constructors of globals, for one.
+        for name in INITIALIZERS {
+            if let Ok(initialize) = instance.get_typed_func::<(), ()>(&mut store, name) {
+                let ran =
+                    runner.run(store, move |store| Box::pin(async move { initialize.call_async(store, ()).await }));
+                let ran = ran.await.map(|(store, ended)| (store, ended.map(|()| 0)));
+                store = self.initialized(batch, ran, runner)?;
+                break;
+            }
+        }
         if let Ok(init) = instance.get_typed_func::<(), i32>(&mut store, &format!("{INIT_PREFIX}{name}")) {
             let ran = runner.run(store, move |store| Box::pin(async move { init.call_async(store, ()).await })).await;
-            let (back, ended) = ran.map_err(|cause| self.error(batch, Phase::Init, cause))?;
-            store = back;
-            let cause = match ended {
-                Ok(0) => None,
-                Ok(code) => Some((TrapCause::Failed { code }, Vec::new())),
-                Err(ended) => Some(self.explain(ended, store.data_mut(), Phase::Init)),
-            };
-            if let Some((cause, backtrace)) = cause {
-                return Err(self.context(batch, &shown, cause, backtrace, &mut store, runner));
-            }
+            store = self.initialized(batch, ran, runner)?;
         }
         if let Err(cause) = settle_all(&mut store, self.limits.fuel_init_max) {
             return Err(self.context(batch, &shown, cause, Vec::new(), &mut store, runner));
@@ -275,7 +290,24 @@ impl Instance {
         let init_fuel = fuel_used(&store, self.limits.fuel_init_max);
         store.data_mut().meter.init_fuel = init_fuel;
         store.data_mut().phase = Phase::Batch;
-        Ok(Live { store, call, counted })
+        Ok(Live { store, call, counted, batches: 0 })
+    }
+
+    /// The store that a part of init has been through, where it ended well.
+    fn initialized(
+        &self,
+        batch: &Arc<Batch>,
+        ran: Result<(Store<State>, Result<i32, GuestEnd>), TrapCause>,
+        runner: &Runner,
+    ) -> Result<Store<State>, CallError> {
+        let (mut store, ended) = ran.map_err(|cause| self.error(batch, Phase::Init, cause))?;
+        let (cause, backtrace) = match ended {
+            Ok(0) => return Ok(store),
+            Ok(code) => (TrapCause::Failed { code }, Vec::new()),
+            Err(ended) => self.explain(ended, store.data_mut(), Phase::Init),
+        };
+        let shown = Shown { batch: Arc::clone(batch), kept: None };
+        Err(self.context(batch, &shown, cause, backtrace, &mut store, runner))
     }
 
     /// What ended a guest, in words of this crate.

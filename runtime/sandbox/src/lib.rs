@@ -92,6 +92,7 @@ mod module;
 mod outcome;
 mod output;
 mod presence;
+mod pulse;
 mod refusal;
 mod series;
 mod slices;
@@ -99,6 +100,7 @@ mod state;
 mod tenant;
 mod text;
 mod ticker;
+mod toolchain;
 mod words;
 
 pub use bind::{BindError, Bound, Carry, Names};
@@ -110,7 +112,7 @@ pub use compile::{
 pub use digest::ModuleDigest;
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use fault::Fault;
-pub use function::{Function, Kind, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue};
+pub use function::{Function, FunctionState, Kind, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue};
 pub use host::{IMPORTS, Import};
 pub use instance::{Instance, Isolation};
 pub use limits::{LimitExceeded, Limits, LimitsError, Unit};

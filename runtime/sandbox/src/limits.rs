@@ -29,10 +29,12 @@ pub struct Limits {
     pub fuel_batch_max: Option<u64>,
     /// Fuel of instantiation and init together. `None` does not meter. Default 100 M: some 30 ms of work.
     pub fuel_init_max: Option<u64>,
-    /// Wall-clock time that a batch may run; what it waits while others run is not counted. Default 1,000 ms: a batch of a
-    /// thousand records takes well under one; a thousand times that is a fault.
+    /// CPU time that a batch may take, of the thread that runs the function. What it waits while others run, and while the
+    /// process is stopped, is not counted. Default 1,000 ms: a batch of a thousand records takes well under one; a thousand
+    /// times that is a fault. Behind it, a call is ended that has run for thirty times this and a second, counted in the
+    /// engine's ticks, without having had this much of a core: that is the machine's fault, and the call is repeated.
     pub deadline_ms_max: u64,
-    /// Wall-clock time that instantiation and init together may run. Default 1,000 ms, as for a batch.
+    /// CPU time that instantiation and init together may take. Default 1,000 ms, as for a batch.
     pub deadline_init_ms_max: u64,
     /// Rows that a batch may become. Default 1 M: beyond that a batch does not fit the queues it is handed to.
     pub output_rows_max: usize,

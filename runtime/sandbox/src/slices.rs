@@ -181,9 +181,8 @@ where
         let Poll::Ready(seat) = turn.poll_seat(context) else { return Poll::Pending };
         clock.begin_slice(seat.since());
         let polled = catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context)));
-        let slice = seat.leave();
-        clock.end_slice(slice);
-        ran = ran.saturating_add(slice);
+        let slice = clock.end_slice();
+        ran = ran.saturating_add(seat.leave(slice));
         match polled {
             Ok(Poll::Ready(ended)) => Poll::Ready(Ok(ended)),
             Ok(Poll::Pending) => {
@@ -206,8 +205,8 @@ where
 
 /// What a guest does at a tick: it ends if its time is up, makes way, or goes on.
 pub(crate) fn at_tick(state: &mut State) -> wasmtime::Result<UpdateDeadline> {
-    if let Some(limit_ms) = state.clock.overdue() {
-        state.ended = Some(TrapCause::Deadline { limit_ms });
+    if let Some(cause) = state.clock.overdue() {
+        state.ended = Some(cause);
         return Err(crate::host::Ended.into());
     }
     // On a thread of the engine's, a guest that makes way for nobody would only move to another.

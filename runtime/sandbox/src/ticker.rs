@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::gate::Gate;
+use crate::pulse::Pulse;
 
 /// Moves epochs on at a steady pace and lets the gate look at who may go on, until it is dropped.
 pub(crate) struct Ticker {
@@ -16,12 +17,13 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    pub(crate) fn start(tick: Duration, gate: Arc<Gate>) -> Result<Ticker, std::io::Error> {
+    pub(crate) fn start(tick: Duration, pulse: Arc<Pulse>, gate: Arc<Gate>) -> Result<Ticker, std::io::Error> {
         let (stop, stopped) = mpsc::channel();
         let engines = Arc::new(Mutex::new(Vec::<wasmtime::Engine>::new()));
         let ticked = Arc::clone(&engines);
         let run = move || {
             while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
+                pulse.beat();
                 for engine in ticked.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                     engine.increment_epoch();
                 }

@@ -211,3 +211,103 @@ fn memory_is_bounded_by_batches_in_flight_and_not_by_the_input() {
     // Ten times the records: 60 MB of CSV more. The margin is for the allocator and the timing of the peak.
     assert!(long < short + 24 * 1024, "peak of {short} KiB for 200 batches, {long} KiB for 2,000");
 }
+
+/// A query whose function takes about 0.4 s of CPU time for each of six batches, of one that it may take.
+fn laborious(folder: &Path) {
+    let text = r#"(module
+        (import "weir_v1" "emit_filter" (func $emit_filter (param i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "weir_call_labour") (param $rows i32) (result i32) (local $left i64)
+            (local.set $left (i64.const 150000000))
+            (loop $again
+                (local.set $left (i64.sub (local.get $left) (i64.const 1)))
+                (br_if $again (i64.ne (local.get $left) (i64.const 0))))
+            (memory.fill (i32.const 0) (i32.const 255) (i32.const 1024))
+            (call $emit_filter (i32.const 0) (local.get $rows)))
+        (@custom "weir.manifest" "{\22abi\22:1,\22name\22:\22labour\22,\22kind\22:\22transform\22,\22output_shape\22:\22filter\22,\22state\22:\22none\22}"))"#;
+    fs::write(folder.join("labour.wasm"), wat::parse_str(text).expect("a module")).expect("the module");
+    let query = r#"
+name = "labour"
+[sources.seed]
+kind = "generator"
+batches = 6
+[[stages]]
+name = "labour"
+module = "labour.wasm"
+function = "labour"
+limits = { fuel_batch_max = "none", deadline_ms_max = 1000 }
+[sinks.out]
+kind = "count"
+"#;
+    fs::write(folder.join("q.toml"), query).expect("the query file");
+}
+
+/// CPU time that a process has had.
+fn cpu(child: &Child) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("a process");
+    // User and system time, in hundredths of a second (proc(5), `USER_HZ`), behind the name in brackets.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    Duration::from_millis(fields[11..13].iter().map(|ticks| 10 * ticks.parse::<u64>().expect("a number")).sum())
+}
+
+/// Waits until the process has had so much more CPU time.
+fn has_worked(child: &mut Child, more: Duration) {
+    let (before, started) = (cpu(child), Instant::now());
+    while cpu(child) < before + more {
+        assert!(child.try_wait().expect("a process").is_none(), "it ended early");
+        assert!(started.elapsed() < Duration::from_secs(120), "it does not work");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_process_that_was_stopped_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    laborious(folder.path());
+    let mut child = weir(folder.path(), &["--json", "run", "q.toml"]);
+    let mut child = child.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command");
+    // At different places of a batch: each stop is longer than the deadline.
+    has_worked(&mut child, Duration::from_millis(400));
+    for work in [50, 130, 210] {
+        has_worked(&mut child, Duration::from_millis(work));
+        send(&child, libc::SIGSTOP);
+        std::thread::sleep(Duration::from_millis(1_300));
+        send(&child, libc::SIGCONT);
+    }
+    let told = said(child.wait_with_output().expect("an end"));
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    let summary = summary(&told);
+    assert_eq!(
+        (&summary["sinks"][0]["records"], &summary["stages"][0]["traps"]),
+        (&6_000.into(), &0.into()),
+        "{summary}"
+    );
+}
+
+#[test]
+fn a_busy_machine_does_not_end_a_query() {
+    let folder = tempfile::tempdir().expect("a folder");
+    laborious(folder.path());
+    // Six busy processes for each core: a batch takes seven times its CPU time or more, and that is beyond its deadline.
+    struct Busy(Vec<Child>);
+    impl Drop for Busy {
+        fn drop(&mut self) {
+            for child in &mut self.0 {
+                child.kill().expect("a process");
+                child.wait().expect("an end");
+            }
+        }
+    }
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let spin = || std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().expect("a shell");
+    let busy = Busy((0..6 * cores).map(|_| spin()).collect());
+    let told = said(weir(folder.path(), &["--json", "run", "q.toml"]).output().expect("the command"));
+    drop(busy);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    let summary = summary(&told);
+    assert_eq!(
+        (&summary["sinks"][0]["records"], &summary["stages"][0]["traps"]),
+        (&6_000.into(), &0.into()),
+        "{summary}"
+    );
+}

@@ -62,6 +62,16 @@ fn fuel_ends_what_runs_too_long() {
         out_of_fuel (tenant): acme, module <digest>, function f, in init: out of fuel: limit 1000000
     "#]],
     );
+    for export in ["_initialize", "__wasm_call_ctors"] {
+        check(
+            &format!(r#"(func (export "{export}") {LOOP})"#),
+            "",
+            &limits,
+            expect![[r#"
+            out_of_fuel (tenant): acme, module <digest>, function f, in init: out of fuel: limit 1000000
+        "#]],
+        );
+    }
     // Host calls cost, refused ones too, and so does what the engine does by the byte.
     check(
         "",
@@ -138,7 +148,7 @@ fn a_deadline_ends_a_guest_and_others_go_on_meanwhile() {
         }
     });
     expect![[r#"
-        deadline (tenant): acme, module <digest>, function f, in a batch of 2 rows: deadline passed: limit 100 ms
+        deadline (tenant): acme, module <digest>, function f, in a batch of 2 rows: deadline passed: limit 100 ms of CPU time
     "#]]
     .assert_eq(&show_error(&error));
     assert!(error.retryable());
@@ -150,6 +160,39 @@ fn a_deadline_ends_a_guest_and_others_go_on_meanwhile() {
         &limits,
     );
     assert_eq!(call(&mut flood, &rows()).unwrap_err().code(), "deadline");
+}
+
+#[test]
+fn what_a_language_sets_up_is_under_the_limits_of_init() {
+    let limits =
+        Limits { fuel_init_max: None, deadline_init_ms_max: 30, memory_bytes_max: 2 << 20, ..Limits::default() };
+    let initialize = |body: &str| format!(r#"(func (export "_initialize") {body})"#);
+    check(
+        &initialize(LOOP),
+        "",
+        &limits,
+        expect![[r#"
+        deadline (tenant): acme, module <digest>, function f, in init: deadline passed: limit 30 ms of CPU time
+    "#]],
+    );
+    check(
+        &initialize("(if (i32.eq (memory.grow (i32.const 64)) (i32.const -1)) (then unreachable))"),
+        "",
+        &limits,
+        expect![[r#"
+        memory_limit (tenant): acme, module <digest>, function f, in init: memory limit reached: limit 2 MiB, current 64 KiB, requested 4 MiB
+    "#]],
+    );
+    check(
+        &initialize(
+            "(drop (call $last_words (i32.const 0) (i32.const 10))) (drop (call $get_i64 (i32.const 0) (i32.const 0)))",
+        ),
+        "",
+        &limits,
+        expect![[r#"
+        bad_host_call (tenant): acme, module <digest>, function f, in init: get_i64 was called wrongly: it may be called within a batch only: last words
+    "#]],
+    );
 }
 
 #[test]
