@@ -18,6 +18,13 @@ pub const CALL_PREFIX: &str = "weir_call_";
 /// `weir_init_<function>: () -> i32`, called once an instance, where it is exported.
 pub const INIT_PREFIX: &str = "weir_init_";
 
+/// `()`, what a module's language sets up before any function of it runs. The first of these that is exported is
+/// called once an instance, before its init function: the entry of a WASI reactor, and what linkers make of constructors.
+pub const INITIALIZERS: [&str; 2] = ["_initialize", "__wasm_call_ctors"];
+
+/// The entry of a command: a module that runs once and ends, and cannot be called again.
+pub const COMMAND: &str = "_start";
+
 /// The longest name of a function, field, parameter, metric or label, in bytes.
 pub const NAME_LEN_MAX: usize = 64;
 

@@ -6,10 +6,11 @@ use wasmtime::wasmparser::{
     BlockType, CompositeInnerType, Error as ParseError, ExternalKind, FuncType, FunctionBody, Import, Operator, Parser,
     Payload, TypeRef, ValType, ValidPayload, Validator, WasmFeatures, types::TypesRef,
 };
-use weir_abi::{CALL_PREFIX, IMPORT_MODULE, INIT_PREFIX, MEMORY};
+use weir_abi::{CALL_PREFIX, COMMAND, IMPORT_MODULE, INIT_PREFIX, INITIALIZERS, MEMORY};
 
 use crate::host::IMPORTS;
 use crate::text::clean;
+use crate::toolchain::{self, Toolchain};
 use crate::{LimitExceeded, Limits, Manifest, Refusal};
 
 /// Tables that a module may have; compilers make one.
@@ -91,6 +92,12 @@ pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> 
     let Some(types) = types else {
         return Err(Refusal::Invalid { message: "the module ends early".to_owned(), offset: bytes.len() as u64 });
     };
+    if let Some((ExternalKind::Func | ExternalKind::FuncExact, _)) = scan.exports.get(COMMAND) {
+        return Err(Refusal::Command);
+    }
+    if let Some((module, name)) = scan.wasi.take() {
+        return Err(Refusal::WasiImport { module, name });
+    }
     let types = types.as_ref();
     let (memory_bytes_min, memory_bytes_max) = check_memory(&scan, &types, limits)?;
     check_tables(&types, limits)?;
@@ -155,6 +162,8 @@ struct Scan {
     functions: Vec<u32>,
     bodies: usize,
     imports: Vec<String>,
+    // The first function of WASI, of those that are imported.
+    wasi: Option<(String, String)>,
     exports: HashMap<String, (ExternalKind, u32)>,
     locals: usize,
     loops: usize,
@@ -222,7 +231,15 @@ impl Scan {
         let kind = match import.ty {
             TypeRef::Func(index) => {
                 if import.module.starts_with("wasi") {
-                    return Err(Refusal::WasiImport { module, name });
+                    // Kept until the exports are known: of a command that is said first.
+                    self.wasi.get_or_insert((module, name));
+                    return Ok(());
+                }
+                if import.module != IMPORT_MODULE
+                    && let Some(toolchain) = toolchain::of(import.module, import.name)
+                {
+                    let Toolchain { asks, mend } = toolchain;
+                    return Err(Refusal::ToolchainImport { module, name, asks, mend });
                 }
                 let known = IMPORTS.iter().find(|known| known.name == import.name);
                 let (IMPORT_MODULE, Some(known)) = (import.module, known) else {
@@ -383,6 +400,11 @@ fn check_tables(types: &TypesRef<'_>, limits: &Limits) -> Result<(), Refusal> {
 }
 
 fn check_exports(scan: &Scan, types: &TypesRef<'_>, manifest: &Manifest) -> Result<(), Refusal> {
+    for initializer in INITIALIZERS {
+        if scan.exports.contains_key(initializer) {
+            check_export(scan, types, initializer.to_owned(), "()")?;
+        }
+    }
     for function in &manifest.functions {
         let call = format!("{CALL_PREFIX}{}", function.name);
         if !scan.exports.contains_key(&call) {

@@ -47,6 +47,24 @@ pub enum Refusal {
         /// The function.
         name: String,
     },
+    /// A function is imported that a toolchain takes for given, and that is not here.
+    #[error("imports `{module}.{name}`, for {asks}: {mend}")]
+    ToolchainImport {
+        /// The module imported from.
+        module: String,
+        /// The function.
+        name: String,
+        /// What asks for it.
+        asks: &'static str,
+        /// How to build without it.
+        mend: &'static str,
+    },
+    /// A command: a module that runs once.
+    #[error(
+        "exports `_start`: a command runs once and ends, and functions are called batch after batch; build a reactor (Rust: \
+         crate-type `cdylib`; C and C++: `-mexec-model=reactor` or `-Wl,--no-entry`; Go: `-buildmode=c-shared`)"
+    )]
+    Command,
     /// A function of WASI is imported.
     #[error("imports `{module}.{name}`: there is no WASI here; build for wasm32-unknown-unknown, without I/O")]
     WasiImport {
@@ -164,6 +182,8 @@ impl Refusal {
             Refusal::Precompiled => "precompiled",
             Refusal::Invalid { .. } => "invalid_wasm",
             Refusal::UnknownImport { .. } => "unknown_import",
+            Refusal::ToolchainImport { .. } => "toolchain_import",
+            Refusal::Command => "command",
             Refusal::WasiImport { .. } => "wasi_import",
             Refusal::ImportType { .. } => "import_type",
             Refusal::ImportKind { .. } => "import_kind",

@@ -93,6 +93,32 @@ fn what_may_be_imported() {
             "wasi_import (tenant): imports `wasi_snapshot_preview1.fd_write`: there is no WASI here; build for wasm32-unknown-unknown, without I/O"
         ],
     );
+    for (module, name) in [
+        ("env", "abort"),
+        ("env", "console.log"),
+        ("__wbindgen_placeholder__", "__wbindgen_describe"),
+        ("wbg", "__wbg_log_1"),
+        ("./guest_bg.js", "__wbindgen_throw"),
+        ("gojs", "runtime.wasmExit"),
+        ("env", "emscripten_resize_heap"),
+        ("GOT.func", "malloc"),
+    ] {
+        let told =
+            refusal(&bare_wasm(MANIFEST, &with(&format!("(import {module:?} {name:?} (func))"))), &Limits::default());
+        assert!(told.starts_with(&format!("toolchain_import (tenant): imports `{module}.{name}`, for ")), "{told}");
+    }
+    check(
+        &with(r#"(import "env" "abort" (func (param i32 i32 i32 i32)))"#),
+        expect![
+            "toolchain_import (tenant): imports `env.abort`, for AssemblyScript's runtime: compile with `asc --use abort=` (likewise `--use trace=`, `--use seed=` and the like), or with `--use abort=` and the name of a function of your own that ends in `unreachable()`"
+        ],
+    );
+    check(
+        &with(r#"(import "__wbindgen_placeholder__" "__wbindgen_throw" (func (param i32 i32)))"#),
+        expect![
+            "toolchain_import (tenant): imports `__wbindgen_placeholder__.__wbindgen_throw`, for wasm-bindgen, which is for JavaScript hosts: find the dependency by `cargo tree -i wasm-bindgen` and switch its feature off (`js`, `wasm_js`, `wasmbind`, `wasm-bindgen`), and leave `wasm-pack` out: build by `cargo build --target wasm32-unknown-unknown`"
+        ],
+    );
     check(
         &with(r#"(import "weir_v1" "get_i64" (func (param i32 i32) (result i32)))"#),
         expect!["import_type (tenant): imports `weir_v1.get_i64` as (i32, i32) -> i32: its type is (i32, i32) -> i64"],
@@ -140,6 +166,32 @@ fn what_must_be_exported() {
     check(
         &format!(r#"{MEMORY} {CALL} (func (export "weir_init_f") (param i32) (result i32) i32.const 0)"#),
         expect!["export_type (tenant): exports `weir_init_f` as (i32) -> i32: its type is () -> i32"],
+    );
+    check(
+        &format!(r#"{MEMORY} {CALL} (func (export "_start"))"#),
+        expect![
+            "command (tenant): exports `_start`: a command runs once and ends, and functions are called batch after batch; build a reactor (Rust: crate-type `cdylib`; C and C++: `-mexec-model=reactor` or `-Wl,--no-entry`; Go: `-buildmode=c-shared`)"
+        ],
+    );
+    // Most commands import WASI as well.
+    let wasi = r#"(import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))"#;
+    check(
+        &format!(r#"{wasi} {MEMORY} {CALL} (func (export "_start"))"#),
+        expect![
+            "command (tenant): exports `_start`: a command runs once and ends, and functions are called batch after batch; build a reactor (Rust: crate-type `cdylib`; C and C++: `-mexec-model=reactor` or `-Wl,--no-entry`; Go: `-buildmode=c-shared`)"
+        ],
+    );
+    check(
+        &format!(r#"{MEMORY} {CALL} (func (export "_initialize") (param i32))"#),
+        expect!["export_type (tenant): exports `_initialize` as (i32): its type is ()"],
+    );
+    check(
+        &format!(r#"{MEMORY} {CALL} (func (export "__wasm_call_ctors") (result i32) i32.const 0)"#),
+        expect!["export_type (tenant): exports `__wasm_call_ctors` as () -> i32: its type is ()"],
+    );
+    check(
+        &format!(r#"{MEMORY} {CALL} (func (export "_initialize"))"#),
+        expect!["admitted: 3 exports, 65536 bytes of memory"],
     );
     check(
         &format!(r#"(memory (export "memory") 1025) {CALL}"#),
@@ -290,6 +342,11 @@ fn manifests_that_do_not_hold_together() {
         ],
     );
     check(
+        &function(r#""kind":"transform","output_shape":"filter","state":"some""#),
+        expect!["manifest: manifest, line 1: state `some` is not known: use kept or none"],
+    );
+    check(&function(r#""kind":"transform","output_shape":"filter","state":"kept""#), expect!["1 functions"]);
+    check(
         &function(r#""kind":"metrics","output_shape":"map""#),
         expect!["manifest: manifest, line 1: a metrics function has no `output_shape`: leave it out"],
     );
@@ -308,7 +365,7 @@ fn manifests_that_do_not_hold_together() {
     check(
         &function(r#""kind":"transform","output_shape":"filter","inputs":[]"#),
         expect![
-            "manifest: manifest, line 1: unknown field `inputs`, expected one of `abi`, `name`, `kind`, `output_shape`, `fallible`, `doc`, `input`, `output`, `params`, `metrics` at line 1 column 71"
+            "manifest: manifest, line 1: unknown field `inputs`, expected one of `abi`, `name`, `kind`, `output_shape`, `fallible`, `state`, `doc`, `input`, `output`, `params`, `metrics` at line 1 column 71"
         ],
     );
     check(

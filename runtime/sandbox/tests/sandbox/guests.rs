@@ -30,6 +30,52 @@ const LATE: &str = r#"
 
 const LATE_MANIFEST: &str = r#"{"abi":1,"name":"late","kind":"transform","output_shape":"filter","input":[{"name":"delay","type":"i64"}],"output":[],"params":[{"name":"over","type":"i64","default":60}]}"#;
 
+/// Keeps rows over a threshold that a constructor sets: 100, and 10 more for each call of an initializer.
+fn constructed(initializers: &str) -> Vec<u8> {
+    let body = format!(
+        r#"(memory (export "memory") 1)
+           (global $over (mut i64) (i64.const 0))
+           (func $construct (global.set $over (i64.add (i64.const 10) (global.get $over))))
+           {initializers}
+           (func (export "weir_call_late") (param $rows i32) (result i32)
+             (i32.store8 (i32.const 0) (i64.gt_s (call $get_i64 (i32.const 0) (i32.const 0)) (global.get $over)))
+             (call $emit_filter (i32.const 0) (local.get $rows)))"#
+    );
+    wasm(LATE_MANIFEST, &body)
+}
+
+#[test]
+fn what_a_language_sets_up_is_set_up_once_and_first() {
+    let delay = |minutes: i64| batch(vec![("delay", i64s([Some(minutes)]))]);
+    let over = |initializers: &str, isolation| {
+        let wasm = constructed(initializers);
+        let mut guest = instance(&wasm, delay(0).schema(), &Limits::default()).with_isolation(isolation);
+        // Twice, to see that the second batch finds what the first one found.
+        let mut kept = |minutes| call(&mut guest, &delay(minutes)).unwrap().output.rows();
+        (0..100).find(|&minutes| kept(minutes) == 1 && kept(minutes) == 1).unwrap() - 1
+    };
+    for isolation in [Isolation::Reuse, Isolation::FreshPerBatch] {
+        let check =
+            |initializers: &str, expect: i64| assert_eq!(over(initializers, isolation), expect, "{initializers}");
+        check("", 0);
+        check(r#"(func (export "_initialize") (call $construct))"#, 10);
+        check(r#"(func (export "__wasm_call_ctors") (call $construct))"#, 10);
+        // A reactor's entry calls the constructors itself.
+        check(
+            r#"(func $ctors (export "__wasm_call_ctors") (call $construct))
+               (func (export "_initialize") (call $ctors))"#,
+            10,
+        );
+        // Between the start function and the function's own init.
+        check(
+            r#"(start $construct)
+               (func (export "_initialize") (global.set $over (i64.mul (i64.const 2) (global.get $over))))
+               (func (export "weir_init_late") (result i32) (call $construct) (i32.const 0))"#,
+            30,
+        );
+    }
+}
+
 #[test]
 fn a_filter_keeps_rows_by_its_bitmap() {
     let check = |params: &[(&str, ParamValue)], batch: &Arc<Batch>, expect: Expect| {
