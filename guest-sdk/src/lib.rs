@@ -72,13 +72,51 @@
 //! **`#[transform]`** exports a function from a row to an answer, and the return type says the kind: `bool` filters, a row maps,
 //! `Option<row>` does both, `Vec<row>`, `[row; N]` and `impl Iterator<Item = row>` give any number of rows, and a `Result` of one of these may fail a
 //! record: it takes the way that the query's policy for errors says. The error is anything that is `Display`; see [`RowError`].
-//! A transform keeps nothing from record to record.
+//! A transform that is a function keeps nothing from record to record but caches: what its answers depend on is its row and
+//! its parameters. It may be called again with a batch that it has seen, on another instance, and Weir does so now and then and
+//! compares.
+//!
+//! **`#[transform]` on an `impl`** exports a transform that keeps state: `start` makes a value from the parameters, once an
+//! instance (without it, `Default` does), and `apply` answers row after row with it. State lives in the instance's memory, and is
+//! lost with it: after a trap, an exhausted limit, a return to the last commit and a restart. A query fails rather than lose
+//! it, unless its stage says `on_state_loss = "warn"`.
+//!
+//! ```
+//! # use weir_guest::prelude::*;
+//! #[derive(Row)]
+//! struct Order<'a> { id: &'a str }
+//!
+//! #[derive(Params)]
+//! struct Window { ids_max: i64 }
+//!
+//! /// Orders whose id was not seen before.
+//! struct Fresh { seen: std::collections::HashSet<String>, ids_max: usize }
+//!
+//! #[transform]
+//! impl Fresh {
+//!     fn start(window: Window) -> Fresh {
+//!         Fresh { seen: Default::default(), ids_max: usize::try_from(window.ids_max).unwrap_or(0) }
+//!     }
+//!
+//!     fn apply(&mut self, order: Order<'_>) -> bool {
+//!         if self.seen.len() >= self.ids_max {
+//!             self.seen.clear();
+//!         }
+//!         self.seen.insert(order.id.to_owned())
+//!     }
+//! }
+//!
+//! # fn main() {
+//! let mut fresh = Fresh::start(Window { ids_max: 10 });
+//! assert_eq!(["a", "b", "a"].map(|id| fresh.apply(Order { id })), [true, true, false]);
+//! # }
+//! ```
 //!
 //! **`#[derive(Params)]`**: what the query file sets (`bool`, `i64`, `f64`, `String`), read once an instance. A transform takes them as
 //! a second argument, by reference; metrics take them in [`Metrics::start`].
 //!
 //! **`#[metrics]`** exports an `impl` [`Metrics`], called for every record. Its struct holds a [`Counter`], [`Gauge`] or [`Histogram`] for each metric, and
-//! whatever else it needs under `#[metric(skip)]`; it lives as long as the instance. A labelled metric costs a hash of the label values a
+//! whatever state it needs under `#[metric(skip)]` (then it keeps state, as above) or parameters under `#[metric(param)]`; it lives as long as the instance. A labelled metric costs a hash of the label values a
 //! record; the host hears of each series once, and of values in chunks. What is recorded counts when the batch is committed.
 //! A metric that is fed with a column as it is needs no record at all: see [`Metrics::observe_batch`].
 //!
@@ -139,13 +177,13 @@ pub mod rt {
     pub use crate::builder::Builder;
     pub use crate::error::{CodeByDefault, CodeByTrait};
     pub use crate::field::Field;
-    pub use crate::manifest::{FieldSpec, FieldType, Function, Kind, MetricKind, MetricSpec, ParamSpec, Shape};
+    pub use crate::manifest::{FieldSpec, FieldType, Function, Kind, MetricKind, MetricSpec, ParamSpec, Shape, State};
     pub use crate::metric::Metric;
     pub use crate::metrics::{MetricSet, Metrics};
     pub use crate::params::{Param, Params};
     pub use crate::row::{ReadRow, Row};
     pub use crate::sink::{FilterMapSink, FilterSink, FlatMapSink, MapSink, Sink};
     pub use crate::start::start;
-    pub use crate::transform::{Observer, Runner, Transform, metrics, transform};
+    pub use crate::transform::{Observer, Runner, Stateful, Transform, metrics, stateful, transform};
     pub use crate::window::Column;
 }

@@ -139,6 +139,15 @@ pub enum Kind {
     Metrics,
 }
 
+/// What a function keeps in its memory from batch to batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// What its answers depend on: they are others where it was lost.
+    Kept,
+    /// A cache at most.
+    None,
+}
+
 /// A function's declaration.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "the names are those of the contract")]
@@ -146,6 +155,7 @@ pub struct Function {
     pub name: &'static str,
     pub doc: &'static str,
     pub kind: Kind,
+    pub state: State,
     pub input: &'static [FieldSpec],
     pub output: &'static [FieldSpec],
     pub params: &'static [ParamSpec],
@@ -153,10 +163,16 @@ pub struct Function {
 }
 
 impl Function {
-    /// A transform's declaration.
+    /// The declaration of a transform that is a function.
     pub const fn transform<R: Row, P: Params, A: Answer>(name: &'static str, doc: &'static str) -> Self {
         let kind = Kind::Transform { shape: A::SHAPE, fallible: A::FALLIBLE };
-        Self { name, doc, kind, input: R::FIELDS, output: A::FIELDS, params: P::SPECS, metrics: &[] }
+        let (input, output, params) = (R::FIELDS, A::FIELDS, P::SPECS);
+        Self { name, doc, kind, state: State::None, input, output, params, metrics: &[] }
+    }
+
+    /// The declaration of a transform that is an `impl`.
+    pub const fn stateful<R: Row, P: Params, A: Answer>(name: &'static str, doc: &'static str) -> Self {
+        Self { state: State::Kept, ..Self::transform::<R, P, A>(name, doc) }
     }
 
     /// The declaration of a filter that reads by itself.
@@ -167,7 +183,8 @@ impl Function {
     /// A metrics function's declaration.
     pub const fn metrics<M: Metrics, R: Row>(name: &'static str, doc: &'static str) -> Self {
         let params = <M::Params as Params>::SPECS;
-        Self { name, doc, kind: Kind::Metrics, input: R::FIELDS, output: &[], params, metrics: M::SPECS }
+        let state = if M::KEEPS_STATE { State::Kept } else { State::None };
+        Self { name, doc, kind: Kind::Metrics, state, input: R::FIELDS, output: &[], params, metrics: M::SPECS }
     }
 
     /// How long [`Function::json`] is.
@@ -201,6 +218,10 @@ impl Function {
                 json.bool(fallible);
             }
         }
+        json.raw(match self.state {
+            State::Kept => ",\"state\":\"kept\"",
+            State::None => ",\"state\":\"none\"",
+        });
         json.named_text(",\"doc\":", self.doc);
         json.raw(",\"input\":");
         check_fields(self.input, true);

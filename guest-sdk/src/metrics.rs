@@ -7,7 +7,9 @@ use crate::row::ReadRow;
 /// A function that looks at every record and records metrics. Exported by `#[metrics]`.
 ///
 /// One value lives as long as the guest's instance and sees batch after batch. It is dropped, and a new one made, after
-/// a trap or a failed batch: what must not be lost belongs into metrics.
+/// a trap or a failed batch, and in some other cases: what must not be lost belongs into metrics. A set with fields under
+/// `#[metric(skip)]` declares that it keeps state, and a query then fails by default rather than lose it; a field that
+/// `start` sets and nothing changes is `#[metric(param)]`.
 pub trait Metrics: MetricSet + 'static {
     /// The row that is observed: `type Row<'a> = Flight<'a>;`
     type Row<'a>: ReadRow<'a>;
@@ -44,6 +46,8 @@ pub trait Metrics: MetricSet + 'static {
 pub trait MetricSet: Default {
     /// The metrics, in the order of their indices.
     const SPECS: &'static [MetricSpec];
+    /// Whether there are fields beside metrics and parameters: what is in them is lost with the instance.
+    const KEEPS_STATE: bool;
     /// Tells each metric its index.
     fn bind(&mut self);
     /// Hands over what was recorded since the last time.

@@ -45,6 +45,15 @@ pub fn transform<R: ReadRow<'static>, P: Params + 'static, A: Answer>(
     Box::new(move |rows| transform.run(rows, R::fill, &call))
 }
 
+/// What runs a transform that keeps state, given how it starts and how it answers a row of a window.
+pub fn stateful<R: ReadRow<'static>, P: Params, A: Answer, T: 'static>(
+    start: impl FnOnce(P) -> T,
+    call: impl Fn(&R::Columns, &mut T, &mut A::Sink, usize) + 'static,
+) -> Run {
+    let mut transform = Stateful::<_, T, A::Sink>::new(R::columns(), start(P::load()));
+    Box::new(move |rows| transform.run(rows, R::fill, &call))
+}
+
 /// What runs a set of metrics, given how a row of a window is observed.
 pub fn metrics<M: Metrics, R: ReadRow<'static>>(call: impl Fn(&R::Columns, &mut M, usize) + 'static) -> Run {
     let mut observer = Observer::<_, M>::new(R::columns());
@@ -72,6 +81,41 @@ impl<C, P: Params, S: Sink> Transform<C, P, S> {
             let count = fill(columns, row, count);
             sink.begin(row);
             each(columns, sink, count, |columns, sink, slot| call(columns, params, sink, slot));
+            sink.end(count);
+            count
+        });
+        sink.finish();
+    }
+}
+
+/// What a transform with state keeps from batch to batch: buffers, and the author's value.
+pub struct Stateful<C, T, S> {
+    columns: C,
+    state: T,
+    sink: S,
+}
+
+impl<C, T, S: Sink> Stateful<C, T, S> {
+    /// With empty `columns`, and the author's value as it starts.
+    pub fn new(columns: C, state: T) -> Self {
+        Self { columns, state, sink: S::new() }
+    }
+
+    /// Runs a batch of `rows` rows.
+    #[inline(always)]
+    pub fn run(
+        &mut self,
+        rows: u32,
+        fill: impl Fn(&mut C, u32, usize) -> usize,
+        call: impl Fn(&C, &mut T, &mut S, usize),
+    ) {
+        let Self { columns, state, sink } = self;
+        windows(rows, |row, count| {
+            let count = fill(columns, row, count);
+            sink.begin(row);
+            each(columns, &mut (&mut *state, &mut *sink), count, |columns, (state, sink), slot| {
+                call(columns, state, sink, slot);
+            });
             sink.end(count);
             count
         });

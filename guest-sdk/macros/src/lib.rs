@@ -8,6 +8,7 @@ mod metric_set;
 mod metrics;
 mod params;
 mod row;
+mod stateful;
 mod text;
 mod transform;
 
@@ -31,7 +32,7 @@ pub fn derive_metric_set(item: TokenStream) -> TokenStream {
     expand(syn::parse(item).and_then(metric_set::expand))
 }
 
-/// Exports a function as a transformation of records. See the crate `weir-guest`.
+/// Exports a function, or an `impl` with `apply`, as a transformation of records. See the crate `weir-guest`.
 #[proc_macro_attribute]
 pub fn transform(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(item, |item| transform::expand(arguments.into(), item))

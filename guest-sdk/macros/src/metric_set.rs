@@ -15,7 +15,16 @@ struct Metric {
     unit: String,
     labels: Vec<String>,
     buckets: Vec<f64>,
-    skip: bool,
+    beside: Option<Beside>,
+}
+
+/// What a field is that is no metric.
+#[derive(Clone, Copy, PartialEq)]
+enum Beside {
+    /// `#[metric(skip)]`: state.
+    State,
+    /// `#[metric(param)]`: set at the start, and read afterwards.
+    Param,
 }
 
 pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
@@ -27,9 +36,11 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
         return Err(Error::new(ident.span(), "a set of metrics has named fields: they are the names of the metrics"));
     };
     let (mut specs, mut binds, mut flushes, mut names) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut keeps_state = false;
     for field in &fields.named {
         let metric = parse(field)?;
-        if metric.skip {
+        if let Some(beside) = metric.beside {
+            keeps_state |= beside == Beside::State;
             continue;
         }
         let Metric { name, help, unit, labels, buckets, .. } = &metric;
@@ -61,6 +72,7 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
         #[automatically_derived]
         impl #impl_generics ::weir_guest::rt::MetricSet for #ident #ty_generics #where_clause {
             const SPECS: &'static [::weir_guest::rt::MetricSpec] = &[#(#specs),*];
+            const KEEPS_STATE: bool = #keeps_state;
             fn bind(&mut self) {
                 #(#binds)*
             }
@@ -82,12 +94,12 @@ fn parse(field: &Field) -> Result<Metric> {
         unit: String::new(),
         labels: Vec::new(),
         buckets: Vec::new(),
-        skip: false,
+        beside: None,
     };
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("metric")) {
         attribute.parse_nested_meta(|meta| parse_key(&meta, &mut metric))?;
     }
-    if !metric.skip && !text::is_name(&metric.name) {
+    if metric.beside.is_none() && !text::is_name(&metric.name) {
         let message = format!(
             "`{}` cannot be a metric's name: a lower-case letter, then lower-case letters, digits and `_`, at most 64",
             metric.name
@@ -100,7 +112,9 @@ fn parse(field: &Field) -> Result<Metric> {
 fn parse_key(meta: &ParseNestedMeta<'_>, metric: &mut Metric) -> Result<()> {
     let text = |meta: &ParseNestedMeta<'_>| Ok::<_, Error>(meta.value()?.parse::<LitStr>()?.value());
     if meta.path.is_ident("skip") {
-        metric.skip = true;
+        metric.beside = Some(Beside::State);
+    } else if meta.path.is_ident("param") {
+        metric.beside = Some(Beside::Param);
     } else if meta.path.is_ident("name") {
         metric.name = text(meta)?;
     } else if meta.path.is_ident("help") {
@@ -129,7 +143,7 @@ fn parse_key(meta: &ParseNestedMeta<'_>, metric: &mut Metric) -> Result<()> {
             }
         }
     } else {
-        return Err(meta.error("expected `help`, `unit`, `labels(…)`, `buckets(…)`, `name` or `skip`"));
+        return Err(meta.error("expected `help`, `unit`, `labels(…)`, `buckets(…)`, `name`, `param` or `skip`"));
     }
     Ok(())
 }

@@ -4,22 +4,26 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
-    Error, FnArg, GenericArgument, GenericParam, ItemFn, PathArguments, Result, ReturnType, Type, TypeParamBound,
+    Error, FnArg, GenericArgument, GenericParam, ItemFn, ItemImpl, PathArguments, Result, ReturnType, Signature, Type,
+    TypeParamBound,
 };
 
 use crate::function::{Export, at_static, check_name};
-use crate::text;
+use crate::{stateful, text};
 
-const RETURNS: &str = "a transform returns `bool` (filter), a row (map), `Option<row>` (filter and map), \
+pub(crate) const RETURNS: &str = "a transform returns `bool` (filter), a row (map), `Option<row>` (filter and map), \
     `Vec<row>` or `impl Iterator<Item = row>` (flat map), or a `Result` of one of these";
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    if let Ok(item) = syn::parse2::<ItemImpl>(item.clone()) {
+        return stateful::expand(arguments, item);
+    }
     if !arguments.is_empty() {
         return Err(Error::new(arguments.span(), "`#[transform]` takes no arguments"));
     }
     let function: ItemFn = syn::parse2(item)
-        .map_err(|error| Error::new(error.span(), "`#[transform]` goes on a function: `fn name(row: Row) -> …`"))?;
-    check_signature(&function)?;
+        .map_err(|error| Error::new(error.span(), "`#[transform]` goes on a function: `fn name(row: Row) -> …`, or on an `impl` with `fn apply(&mut self, row: Row) -> …`"))?;
+    check_signature(&function.sig)?;
     let signature = &function.sig;
     let ident = &signature.ident;
     let name = text::plain(ident);
@@ -32,13 +36,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
             "a transform takes one row, and if it has parameters a reference to them: `fn name(row: Row, params: &Params) -> …`",
         ));
     };
-    let (row, by_reference) = match row {
-        Type::Reference(reference) if reference.mutability.is_none() => ((*reference.elem).clone(), true),
-        other => (other, false),
-    };
-    let row = at_static(&row);
-    let row_argument = quote_spanned!(row.span()=> ::weir_guest::rt::ReadRow::get(__columns, __slot));
-    let row_argument = if by_reference { quote!(&#row_argument) } else { row_argument };
+    let (row, row_argument) = row_argument(row);
     let (params, params_argument) = match params {
         None => (quote!(()), None),
         Some(Type::Reference(reference)) if reference.mutability.is_none() => {
@@ -53,12 +51,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     };
     let (answer, wrap) = answer(returned)?;
     let answer = at_static(&answer);
-    let called = quote_spanned!(returned.span()=> #ident(#row_argument, #params_argument));
-    let called = match wrap {
-        Wrap::Nothing => called,
-        Wrap::Iterator => quote!(::weir_guest::rt::Flat(#called)),
-        Wrap::ResultOfIterator => quote!(#called.map(::weir_guest::rt::Flat)),
-    };
+    let called = wrap.around(quote_spanned!(returned.span()=> #ident(#row_argument, #params_argument)));
 
     let doc = text::doc(&function.attrs);
     let export = Export {
@@ -78,12 +71,24 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     Ok(quote!(#function #export))
 }
 
+/// The type of a row that is taken by value or by reference, and the expression that reads it.
+pub(crate) fn row_argument(row: Type) -> (Type, TokenStream) {
+    let (row, by_reference) = match row {
+        Type::Reference(reference) if reference.mutability.is_none() => ((*reference.elem).clone(), true),
+        other => (other, false),
+    };
+    let row = at_static(&row);
+    let argument = quote_spanned!(row.span()=> ::weir_guest::rt::ReadRow::get(__columns, __slot));
+    let argument = if by_reference { quote!(&#argument) } else { argument };
+    (row, argument)
+}
+
 pub(crate) fn expand_raw(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let row: Type = syn::parse2(arguments).map_err(|error| {
         Error::new(error.span(), "`#[raw_filter(Row)]` names the row whose fields the filter reads")
     })?;
     let function: ItemFn = syn::parse2(item)?;
-    check_signature(&function)?;
+    check_signature(&function.sig)?;
     let ident = &function.sig.ident;
     let name = text::plain(ident);
     check_name(&name, ident.span())?;
@@ -98,8 +103,7 @@ pub(crate) fn expand_raw(arguments: TokenStream, item: TokenStream) -> Result<To
     Ok(quote!(#function #export))
 }
 
-fn check_signature(function: &ItemFn) -> Result<()> {
-    let signature = &function.sig;
+pub(crate) fn check_signature(signature: &Signature) -> Result<()> {
     let refuse = |span, message: &str| Err(Error::new(span, message));
     if let Some(token) = &signature.asyncness {
         return refuse(token.span(), "an exported function cannot be async: there is nothing to wait for in a guest");
@@ -121,7 +125,7 @@ fn check_signature(function: &ItemFn) -> Result<()> {
     Ok(())
 }
 
-fn argument_type(argument: &FnArg) -> Result<Type> {
+pub(crate) fn argument_type(argument: &FnArg) -> Result<Type> {
     match argument {
         FnArg::Typed(typed) => match &*typed.ty {
             Type::ImplTrait(ty) => {
@@ -131,20 +135,30 @@ fn argument_type(argument: &FnArg) -> Result<Type> {
         },
         FnArg::Receiver(receiver) => Err(Error::new(
             receiver.span(),
-            "a transform is a function, not a method: it keeps nothing from row to row",
+            "a transform is a function, not a method: put `#[transform]` on the `impl`, with `fn apply(&mut self, row: Row) -> …`",
         )),
     }
 }
 
 /// How the macro adapts what an author's function returns.
-enum Wrap {
+pub(crate) enum Wrap {
     Nothing,
     Iterator,
     ResultOfIterator,
 }
 
+impl Wrap {
+    pub(crate) fn around(&self, called: TokenStream) -> TokenStream {
+        match self {
+            Wrap::Nothing => called,
+            Wrap::Iterator => quote!(::weir_guest::rt::Flat(#called)),
+            Wrap::ResultOfIterator => quote!(#called.map(::weir_guest::rt::Flat)),
+        }
+    }
+}
+
 /// The return type as a type that can be named, `impl Iterator<Item = T>` becoming `Vec<T>`.
-fn answer(returned: &Type) -> Result<(Type, Wrap)> {
+pub(crate) fn answer(returned: &Type) -> Result<(Type, Wrap)> {
     if let Some(item) = iterator_item(returned)? {
         return Ok((syn::parse_quote_spanned!(returned.span()=> ::std::vec::Vec<#item>), Wrap::Iterator));
     }

@@ -38,6 +38,7 @@ fn every_type_of_field() {
         name: "everything",
         doc: "One line,\nanother with \"quotes\", a \t tab and ü.",
         kind: rt::Kind::Transform { shape: rt::Shape::Map, fallible: true },
+        state: rt::State::None,
         input: <Everything<'_> as rt::Row>::FIELDS,
         output: &[],
         params: &[],
@@ -48,79 +49,80 @@ fn every_type_of_field() {
         &FUNCTION,
         &LINE,
         expect![[r#"
-        {
-          "abi": 1,
-          "doc": "One line,\nanother with \"quotes\", a \t tab and ü.",
-          "fallible": true,
-          "input": [
             {
-              "name": "b",
-              "nullable": false,
-              "type": "bool"
-            },
-            {
-              "name": "i8",
-              "nullable": false,
-              "type": "i8"
-            },
-            {
-              "name": "i16",
-              "nullable": false,
-              "type": "i16"
-            },
-            {
-              "name": "i32",
-              "nullable": false,
-              "type": "i32"
-            },
-            {
-              "name": "i64",
-              "nullable": true,
-              "type": "i64"
-            },
-            {
-              "name": "f64",
-              "nullable": false,
-              "type": "f64"
-            },
-            {
-              "name": "time",
-              "nullable": false,
-              "type": "timestamp"
-            },
-            {
-              "name": "text",
-              "nullable": false,
-              "type": "utf8"
-            },
-            {
-              "name": "owned",
-              "nullable": true,
-              "type": "utf8"
-            },
-            {
-              "name": "bytes",
-              "nullable": false,
-              "type": "binary"
-            },
-            {
-              "name": "owned_bytes",
-              "nullable": true,
-              "type": "binary"
-            },
-            {
-              "name": "a \"quoted\" \\ name",
-              "nullable": false,
-              "type": "bool"
-            }
-          ],
-          "kind": "transform",
-          "metrics": [],
-          "name": "everything",
-          "output": [],
-          "output_shape": "map",
-          "params": []
-        }"#]],
+              "abi": 1,
+              "doc": "One line,\nanother with \"quotes\", a \t tab and ü.",
+              "fallible": true,
+              "input": [
+                {
+                  "name": "b",
+                  "nullable": false,
+                  "type": "bool"
+                },
+                {
+                  "name": "i8",
+                  "nullable": false,
+                  "type": "i8"
+                },
+                {
+                  "name": "i16",
+                  "nullable": false,
+                  "type": "i16"
+                },
+                {
+                  "name": "i32",
+                  "nullable": false,
+                  "type": "i32"
+                },
+                {
+                  "name": "i64",
+                  "nullable": true,
+                  "type": "i64"
+                },
+                {
+                  "name": "f64",
+                  "nullable": false,
+                  "type": "f64"
+                },
+                {
+                  "name": "time",
+                  "nullable": false,
+                  "type": "timestamp"
+                },
+                {
+                  "name": "text",
+                  "nullable": false,
+                  "type": "utf8"
+                },
+                {
+                  "name": "owned",
+                  "nullable": true,
+                  "type": "utf8"
+                },
+                {
+                  "name": "bytes",
+                  "nullable": false,
+                  "type": "binary"
+                },
+                {
+                  "name": "owned_bytes",
+                  "nullable": true,
+                  "type": "binary"
+                },
+                {
+                  "name": "a \"quoted\" \\ name",
+                  "nullable": false,
+                  "type": "bool"
+                }
+              ],
+              "kind": "transform",
+              "metrics": [],
+              "name": "everything",
+              "output": [],
+              "output_shape": "map",
+              "params": [],
+              "state": "none"
+            }"#]],
     );
 }
 
@@ -151,12 +153,26 @@ struct Measures {
     seen: u64,
 }
 
+#[derive(Default, MetricSet)]
+struct Threshold {
+    above: Counter,
+    #[metric(param)]
+    least: i64,
+}
+
+#[test]
+fn fields_beside_metrics_are_state_but_for_parameters() {
+    assert!(<Measures as rt::MetricSet>::KEEPS_STATE);
+    assert!(!<Threshold as rt::MetricSet>::KEEPS_STATE);
+}
+
 #[test]
 fn parameters_and_metrics() {
     const FUNCTION: Function = Function {
         name: "measures",
         doc: "",
         kind: rt::Kind::Metrics,
+        state: rt::State::Kept,
         input: &[],
         output: &[],
         params: <Knobs as rt::Params>::SPECS,
@@ -167,71 +183,72 @@ fn parameters_and_metrics() {
         &FUNCTION,
         &LINE,
         expect![[r#"
-        {
-          "abi": 1,
-          "input": [],
-          "kind": "metrics",
-          "metrics": [
             {
-              "help": "Flights seen.",
-              "kind": "counter",
-              "labels": [],
-              "name": "flights",
-              "unit": "{flight}"
-            },
-            {
-              "help": "how hot",
-              "kind": "gauge",
-              "labels": [
-                "place",
-                "height"
+              "abi": 1,
+              "input": [],
+              "kind": "metrics",
+              "metrics": [
+                {
+                  "help": "Flights seen.",
+                  "kind": "counter",
+                  "labels": [],
+                  "name": "flights",
+                  "unit": "{flight}"
+                },
+                {
+                  "help": "how hot",
+                  "kind": "gauge",
+                  "labels": [
+                    "place",
+                    "height"
+                  ],
+                  "name": "heat",
+                  "unit": "Cel"
+                },
+                {
+                  "buckets": [
+                    -1.0,
+                    0.0,
+                    0.5,
+                    1000.0
+                  ],
+                  "kind": "histogram",
+                  "labels": [],
+                  "name": "spread"
+                }
               ],
-              "name": "heat",
-              "unit": "Cel"
-            },
-            {
-              "buckets": [
-                -1.0,
-                0.0,
-                0.5,
-                1000.0
+              "name": "measures",
+              "output": [],
+              "params": [
+                {
+                  "default": -60,
+                  "help": "How many.",
+                  "name": "count",
+                  "type": "i64"
+                },
+                {
+                  "default": 1.5e+300,
+                  "help": "how \"much\"",
+                  "name": "factor",
+                  "type": "f64"
+                },
+                {
+                  "default": true,
+                  "name": "on",
+                  "type": "bool"
+                },
+                {
+                  "default": "a \"b\" \\ ü\n",
+                  "name": "label",
+                  "type": "utf8"
+                },
+                {
+                  "name": "required",
+                  "type": "utf8"
+                }
               ],
-              "kind": "histogram",
-              "labels": [],
-              "name": "spread"
-            }
-          ],
-          "name": "measures",
-          "output": [],
-          "params": [
-            {
-              "default": -60,
-              "help": "How many.",
-              "name": "count",
-              "type": "i64"
-            },
-            {
-              "default": 1.5e+300,
-              "help": "how \"much\"",
-              "name": "factor",
-              "type": "f64"
-            },
-            {
-              "default": true,
-              "name": "on",
-              "type": "bool"
-            },
-            {
-              "default": "a \"b\" \\ ü\n",
-              "name": "label",
-              "type": "utf8"
-            },
-            {
-              "name": "required",
-              "type": "utf8"
-            }
-          ]
-        }"#]],
+              "state": "kept"
+            }"#]],
     );
     assert_eq!(Measures::default().seen, 0);
 }

@@ -18,6 +18,24 @@ fn a_filter_answers_for_every_row() {
     assert_eq!(host.kept, (0..ROWS).map(|n| n % 3 == 0).collect::<Vec<_>>());
 }
 
+#[test]
+fn state_goes_on_from_window_to_window_and_from_batch_to_batch() {
+    use crate::rt::{Answer, ReadRow, Stateful};
+    let apply = |seen: &mut i64, number: Number| {
+        *seen += 1;
+        Sum { sum: *seen, odd: Some(number.n % 2 == 1) }
+    };
+    let mut transform = Stateful::<_, i64, <Sum as Answer>::Sink>::new(<Number as ReadRow>::columns(), 0);
+    for batch in 0..2 {
+        let rows = super::set(vec![ints(0..ROWS)], vec![]);
+        transform.run(rows, <Number as ReadRow>::fill, |columns, seen, sink, slot| {
+            Answer::put(apply(seen, ReadRow::get(columns, slot)), sink, slot, |_| 0);
+        });
+        let host = crate::sys::host(std::mem::take);
+        assert_eq!(host.output[0], ints(batch * ROWS + 1..=(batch + 1) * ROWS));
+    }
+}
+
 #[derive(Params)]
 struct Offset {
     offset: i64,

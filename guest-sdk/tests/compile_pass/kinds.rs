@@ -66,6 +66,51 @@ fn alias(flight: Flight<'_>) -> Answer {
     flight.origin.parse().map(|delay| Some(Delay { delay }))
 }
 
+/// The first of each origin.
+struct First {
+    seen: std::collections::HashSet<String>,
+    airport: String,
+}
+
+#[transform]
+impl First {
+    fn start(lateness: Lateness) -> Self {
+        First { seen: Default::default(), airport: lateness.airport }
+    }
+
+    fn apply(&mut self, flight: Flight<'_>) -> bool {
+        flight.origin == self.airport || self.seen.insert(flight.origin.to_owned())
+    }
+}
+
+#[derive(Default)]
+struct Running(i64);
+
+#[transform(name = "running_total")]
+impl Running {
+    fn apply(&mut self, delay: &Delay) -> Result<impl Iterator<Item = Delay>, String> {
+        self.0 = self.0.checked_add(delay.delay).ok_or("too much")?;
+        Ok(std::iter::once(Delay { delay: self.0 }))
+    }
+}
+
+struct Above(i64);
+
+#[transform]
+impl Above {
+    fn start(lateness: &Lateness) -> Above {
+        Above(lateness.min_delay)
+    }
+
+    fn apply<'a>(&mut self, flight: Flight<'a>) -> Option<Named<'a>> {
+        self.helper(flight.delay).then_some(Named { name: flight.origin, class: "late" })
+    }
+
+    fn helper(&mut self, delay: i64) -> bool {
+        std::mem::replace(&mut self.0, delay) < delay
+    }
+}
+
 mod inner {
     use super::Delay;
 
@@ -84,5 +129,12 @@ fn main() {
     assert_eq!(destructured(flight("SEA"))[0].delay, 5);
     assert_eq!(iterator(flight("SEA")).count(), 2);
     assert_eq!(fallible_iterator(flight("SEA")).map(Iterator::count), Ok(2));
+    let mut first = First::start(Lateness { min_delay: 0, airport: "LAX".to_owned() });
+    assert_eq!(["SEA", "LAX", "SEA", "LAX"].map(|origin| first.apply(flight(origin))), [true, true, false, true]);
+    let mut running = Running::default();
+    assert_eq!([1, 2].map(|delay| running.apply(&Delay { delay }).map(|mut rows| rows.next().map(|row| row.delay))), [Ok(Some(1)), Ok(Some(3))]);
+    let mut above = Above::start(&lateness);
+    assert_eq!(above.apply(flight("SEA")).map(|named| named.name), Some("SEA"));
+    assert!(above.apply(flight("SEA")).is_none());
     assert!(alias(flight("7")).is_ok() && alias(flight("SEA")).is_err());
 }

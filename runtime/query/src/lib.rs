@@ -59,8 +59,9 @@ mod source;
 mod trace;
 
 pub use file::{
-    Batching, DeadLettersPlan, Delivery, Denied, ErrorPolicy, Folders, Guarantee, LimitsFile, NexmarkStream, Node,
-    Plan, Problem, QueryFileError, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan, TenantLimits, Topics,
+    Batching, DeadLettersPlan, Delivery, Denied, ErrorPolicy, Folders, Guarantee, LimitsFile, LossPolicy,
+    NexmarkStream, Node, Plan, Problem, QueryFileError, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
+    TenantLimits, Topics,
 };
 pub use letters::{
     Entry, Header, Letter, LetterFilter, LetterLines, LettersPlan, NotReplayed, OtherVersion, Replay, ReplayError,

@@ -13,6 +13,8 @@ pub struct Function {
     pub kind: Kind,
     /// Whether it may fail single rows.
     pub fallible: bool,
+    /// What it keeps in its memory from batch to batch.
+    pub state: FunctionState,
     /// What its author says of it; empty where nothing is said.
     pub doc: String,
     /// The fields it reads, in the order of their column indices.
@@ -23,6 +25,17 @@ pub struct Function {
     pub params: Vec<Param>,
     /// The metrics it records, in the order of their indices.
     pub metrics: Vec<Metric>,
+}
+
+/// What a function keeps in its memory from batch to batch, as its module says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FunctionState {
+    /// What its answers depend on. It is lost with the instance.
+    Kept,
+    /// Nothing but caches: its answers are the same on a new instance.
+    None,
+    /// The module does not say: it was made before modules did, or by hand.
+    Unknown,
 }
 
 /// What a function does with a batch.
@@ -135,6 +148,17 @@ pub(crate) enum Relation {
     Bitmap,
     /// A parent for each output row.
     Parents,
+}
+
+impl FunctionState {
+    /// `kept`, `none` or `unknown`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FunctionState::Kept => "kept",
+            FunctionState::None => "none",
+            FunctionState::Unknown => "unknown",
+        }
+    }
 }
 
 impl Kind {

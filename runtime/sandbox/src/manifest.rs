@@ -10,7 +10,7 @@ use weir_batch::{DataType, Field, SystemColumn};
 
 use crate::function::accepts;
 use crate::text::clean;
-use crate::{Function, Kind, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue, Refusal};
+use crate::{Function, FunctionState, Kind, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue, Refusal};
 
 // As the contract says for the whole section, and caps on what its lines may list.
 const SECTION_BYTES_MAX: usize = 64 << 10;
@@ -110,6 +110,7 @@ struct RawFunction {
     output_shape: Option<String>,
     #[serde(default)]
     fallible: bool,
+    state: Option<String>,
     #[serde(default)]
     doc: String,
     #[serde(default)]
@@ -174,6 +175,12 @@ impl RawFunction {
             }
             (other, _) => return Err(format!("kind `{}` is not known: use transform or metrics", clean(other))),
         };
+        let state = match self.state.as_deref() {
+            None => FunctionState::Unknown,
+            Some("kept") => FunctionState::Kept,
+            Some("none") => FunctionState::None,
+            Some(other) => return Err(format!("state `{}` is not known: use kept or none", clean(other))),
+        };
         for (what, len, most) in [
             ("input fields", self.input.len(), ITEMS_MAX),
             ("output fields", self.output.len(), ITEMS_MAX),
@@ -204,7 +211,8 @@ impl RawFunction {
         unique("output field", output.iter().map(|field| &*field.name))?;
         unique("param", params.iter().map(|param| param.name.as_str()))?;
         unique("metric", metrics.iter().map(|metric| metric.name.as_str()))?;
-        Ok(Function { name: self.name, kind, fallible: self.fallible, doc: self.doc, input, output, params, metrics })
+        let (name, fallible, doc) = (self.name, self.fallible, self.doc);
+        Ok(Function { name, kind, fallible, state, doc, input, output, params, metrics })
     }
 }
 

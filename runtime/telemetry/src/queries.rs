@@ -78,7 +78,7 @@ const SOURCE: [Number<SourceProgress>; 5] = [
     }),
 ];
 
-const STAGE: [Number<StageProgress>; 21] = [
+const STAGE: [Number<StageProgress>; 22] = [
     counter("weir.stage.records_in", "{record}", "Records that came in.", |stage| Whole(stage.records_in)),
     counter("weir.stage.records_out", "{record}", "Records that went on.", |stage| Whole(stage.records_out)),
     counter(
@@ -143,6 +143,12 @@ const STAGE: [Number<StageProgress>; 21] = [
     counter("weir.stage.instance_wait", "s", "Time that the stage waited for a free instance.", |stage| {
         millis(stage.instance_wait_ms)
     }),
+    counter(
+        "weir.stage.state_losses",
+        "{time}",
+        "Times that what the function kept in its memory was lost.",
+        |stage| Whole(stage.state_losses.values().sum()),
+    ),
 ];
 
 const SINK: [Number<SinkProgress>; 4] = [

@@ -229,8 +229,8 @@ fn manifest_key_smuggled() {
     check(
         "manifest_key_smuggled",
         expect![[r#"
-        manifest: manifest, line 1: unknown field `limits`, expected one of `abi`, `name`, `kind`, `output_shape`, `fallible`, `doc`, `input`, `output`, `params`, `metrics` at line 1 column 71
-    "#]],
+            manifest: manifest, line 1: unknown field `limits`, expected one of `abi`, `name`, `kind`, `output_shape`, `fallible`, `state`, `doc`, `input`, `output`, `params`, `metrics` at line 1 colu
+        "#]],
     );
 }
 

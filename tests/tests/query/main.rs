@@ -4,6 +4,7 @@ mod accounts;
 mod failures;
 mod held_back;
 mod sharing;
+mod state;
 mod support;
 mod tenants;
 mod traces;

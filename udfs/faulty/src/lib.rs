@@ -2,6 +2,9 @@
 //! query's to say.
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+
 use weir_guest::prelude::*;
 
 /// A record's number.
@@ -54,6 +57,36 @@ pub fn doubles(record: Record, params: &At) -> Vec<Copy> {
     if record.id % 2 == 0 { vec![Copy { copy: 0 }, Copy { copy: 1 }] } else { Vec::new() }
 }
 
+/// The numbers that were seen.
+pub struct Fresh {
+    seen: HashSet<i64>,
+    at: i64,
+}
+
+/// Lets each number pass once, and panics at one. Keeps what it has seen.
+#[transform]
+impl Fresh {
+    /// Has seen nothing.
+    pub fn start(at: At) -> Fresh {
+        Fresh { seen: HashSet::new(), at: at.at }
+    }
+
+    /// Whether the number is new.
+    pub fn apply(&mut self, record: Record) -> bool {
+        assert!(record.id != self.at, "record {} is the one", record.id);
+        self.seen.insert(record.id)
+    }
+}
+
+/// Lets each number pass once, and keeps what it has seen where its manifest does not say.
+#[transform]
+pub fn secretly_fresh(record: Record) -> bool {
+    thread_local! {
+        static SEEN: RefCell<HashSet<i64>> = RefCell::default();
+    }
+    SEEN.with_borrow_mut(|seen| seen.insert(record.id))
+}
+
 /// How many records, and which.
 #[derive(Default, MetricSet)]
 pub struct Seen {
@@ -86,6 +119,13 @@ mod tests {
         assert!(panics(Record { id: 6 }, &at) && loops(Record { id: 6 }, &at));
         assert_eq!(refuses(Record { id: 7 }, &at), Err("record 7 is not wanted".to_owned()));
         assert_eq!(doubles(Record { id: 2 }, &at).len() + doubles(Record { id: 3 }, &at).len(), 2);
+    }
+
+    #[test]
+    fn numbers_pass_once() {
+        let mut fresh = Fresh::start(At { at: 7 });
+        assert_eq!([1, 2, 1].map(|id| fresh.apply(Record { id })), [true, true, false]);
+        assert_eq!([1, 2, 1].map(|id| secretly_fresh(Record { id })), [true, true, false]);
     }
 
     #[test]

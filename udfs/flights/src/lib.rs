@@ -247,7 +247,7 @@ pub struct Traffic {
     /// Minutes late, by origin.
     #[metric(unit = "min", labels("origin"), buckets(0, 15, 60, 240))]
     pub delay_minutes: Histogram<1>,
-    #[metric(skip)]
+    #[metric(param)]
     delay_max: i64,
 }
 

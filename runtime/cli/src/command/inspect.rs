@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 use weir_batch::Field;
-use weir_sandbox::{Engine, Function, Limits, Module, Origin, TenantId, Tier};
+use weir_sandbox::{Engine, Function, FunctionState, Limits, Module, Origin, TenantId, Tier};
 
 use crate::args;
 use crate::engine::{config, engine};
@@ -64,7 +64,8 @@ fn print(out: &mut impl Write, module: &Module) -> std::io::Result<()> {
     for function in &module.manifest().functions {
         writeln!(out)?;
         let fallible = if function.fallible { ", fallible" } else { "" };
-        writeln!(out, "{} ({}{fallible})", function.name, function.kind)?;
+        let state = if function.state == FunctionState::Kept { ", keeps state" } else { "" };
+        writeln!(out, "{} ({}{fallible}{state})", function.name, function.kind)?;
         for line in function.doc.lines() {
             writeln!(out, "  {}", line.escape_debug())?;
         }
@@ -131,6 +132,7 @@ fn function_json(function: &Function) -> Value {
         "name": function.name,
         "kind": function.kind.name(),
         "fallible": function.fallible,
+        "state": function.state.name(),
         "doc": function.doc,
         "input": fields(&function.input),
         "output": fields(&function.output),

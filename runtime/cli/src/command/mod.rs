@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod again;
 pub(crate) mod check;
 pub(crate) mod dead_letters;
 mod dead_letters_replay;

@@ -13,6 +13,7 @@ use weir_batch::{Batch, Field, Schema};
 use weir_query::MetricRegistry;
 use weir_sandbox::{Carry, Function, Instance, Kind, Limits, OutputShape, ParamType, ParamValue};
 
+use super::again::Again;
 use super::inspect::admit;
 use super::schema::format_of;
 use crate::args;
@@ -67,6 +68,16 @@ pub(crate) fn try_out(args: &args::Try, json: bool) -> anyhow::Result<Exit> {
             break;
         }
     }
+    // What failed for another reason is not compared.
+    if failure.is_none()
+        && let Some(difference) = trial.again.run(&runtime, &instance)?
+    {
+        failure = Some(anyhow!(
+            "hidden_state: function {} answers otherwise in other batches on new instances: {difference}; it keeps state that \
+             its module does not declare (`#[transform]` on an `impl`, or \"state\":\"kept\" in the manifest)",
+            trial.name
+        ));
+    }
     trial.metrics.commit();
     if json {
         trial.print_json()?;
@@ -99,6 +110,7 @@ struct Trial {
     host_calls: u64,
     time: Duration,
     memory_bytes: usize,
+    again: Again,
 }
 
 impl Trial {
@@ -121,6 +133,7 @@ impl Trial {
             host_calls: 0,
             time: Duration::ZERO,
             memory_bytes: 0,
+            again: Again::new(),
         }
     }
 
@@ -148,6 +161,7 @@ impl Trial {
             }
             anyhow!("{text}")
         })?;
+        self.again.keep(batch, &outcome)?;
         for failed in &outcome.failed {
             let record = offset(batch, failed.row);
             let message = format!("record {record}: {}: {}", failed.code, failed.message);

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
-use weir_sandbox::{Isolation, Kind, OutputShape};
+use weir_sandbox::{FunctionState, Isolation, Kind, OutputShape};
 use weir_sinks::{SinkConfig, StdoutFormat};
 
 use super::plan::{
-    DeadLettersPlan, ErrorPolicy, Guarantee, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
+    DeadLettersPlan, ErrorPolicy, Guarantee, LossPolicy, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
 };
 
 /// What `weir check` prints: each source with its schema, each stage with its function and types, each sink, and what is
@@ -83,6 +83,13 @@ impl Plan {
         write!(f, "stage {}: {kind} `{}` of {}", stage.name, stage.function.name, name(&stage.module_path))?;
         if stage.isolation == Isolation::FreshPerBatch {
             f.write_str(", a fresh instance each batch")?;
+        }
+        match stage.loss_policy() {
+            Some(LossPolicy::Fail) => f.write_str(", whose state must not be lost")?,
+            Some(LossPolicy::Warn) if stage.function.state == FunctionState::Kept => {
+                f.write_str(", whose state may be lost")?;
+            }
+            _ => {}
         }
         if let Some(retry) = &stage.retry {
             write!(f, ", tried again {retry}, and then")?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use weir_sandbox::{Limits, TenantId};
+use weir_sandbox::{FunctionState, Limits, TenantId};
 
 use super::bind::{BoundStage, Modules, bind};
 use super::chain::Chain;
@@ -14,7 +14,9 @@ use super::limits::Ceiling;
 use super::limits_file::{LimitsFile, TenantLimits};
 use super::names::{self, Names};
 use super::paths::Paths;
-use super::plan::{DeadLettersPlan, ErrorPolicy, Plan, SinkPlan, SourcePlan, StagePlan, instances};
+use super::plan::{
+    DeadLettersPlan, ErrorPolicy, LossPolicy, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan, instances, loss_policy,
+};
 use super::problem::{Problem, Problems, QueryFileError, suggest};
 use super::settings;
 use super::sink::{self, SinkDraft};
@@ -129,6 +131,7 @@ fn check(
     for (draft, (_, schema)) in sinks.iter().zip(&sink_inputs) {
         schema.iter().for_each(|schema| kafka_sink::check_columns(&draft.columns, schema, problems));
     }
+    check_state(&stages, &bound, &sources, delivery.state.is_some(), problems);
     check_instances(&stages, tenant.as_ref().map(|(tenant, _)| tenant), &ceiling.limits, problems);
     let (rights, groups) = (topics.rights().clone(), topics.into_groups());
     let (name, name_spot) = name?;
@@ -193,6 +196,35 @@ fn check_instances(stages: &[StageDraft<'_>], tenant: Option<&TenantId>, limits:
     }
 }
 
+/// What a function keeps in its memory is not kept with the positions: a query that goes on where it was cannot go on with
+/// it. Says so while nothing is lost yet.
+fn check_state(
+    stages: &[StageDraft<'_>],
+    bound: &[(Inputs, Option<BoundStage>)],
+    sources: &[SourceDraft],
+    keeps_positions: bool,
+    problems: &Problems,
+) {
+    let by_group = sources.iter().any(|source| source.kind.as_ref().is_some_and(SourceKind::kept_by_group));
+    for (draft, bound) in stages.iter().zip(bound.iter().map(|(_, bound)| bound)) {
+        let Some(function) = bound.as_ref().map(|bound| &bound.function) else { continue };
+        let policy = loss_policy(function.state, draft.isolation, draft.on_state_loss);
+        if function.state == FunctionState::None && draft.on_state_loss.is_some() {
+            let message =
+                format!("function `{}` declares that it keeps no state: there is none to lose", function.name);
+            problems.warning(&draft.on_state_loss_place, message, "leave `on_state_loss` out");
+        }
+        if policy == Some(LossPolicy::Fail) && (keeps_positions || by_group) {
+            let message = format!(
+                "function `{}` keeps state, which is not kept with the positions: the query cannot continue after a restart",
+                function.name
+            );
+            let help = "`on_state_loss = \"warn\"` continues with empty state";
+            problems.warning(&draft.on_state_loss_place, message, help);
+        }
+    }
+}
+
 type Inputs = (Vec<super::plan::Node>, Option<std::sync::Arc<weir_batch::Schema>>);
 
 /// Goes through the chain in its order, binding each function to the schema that reaches it.
@@ -251,6 +283,8 @@ fn stage_plan(draft: StageDraft<'_>, (inputs, bound): (Inputs, Option<BoundStage
         on_error: draft.on_error,
         retry: draft.retry,
         isolation: draft.isolation,
+        on_state_loss: draft.on_state_loss,
+        verify_every_batches: draft.verify_every_batches,
         limits: draft.limits,
     })
 }

@@ -47,8 +47,8 @@ mod topics;
 pub use folders::{Denied, Folders};
 pub use limits_file::{LimitsFile, TenantLimits};
 pub use plan::{
-    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, NexmarkStream, Node, Plan, Retry, SinkPlan,
-    SourceKind, SourcePlan, StagePlan,
+    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, LossPolicy, NexmarkStream, Node, Plan, Retry,
+    SinkPlan, SourceKind, SourcePlan, StagePlan,
 };
 pub use problem::{Problem, QueryFileError};
 pub use topics::Topics;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use weir_batch::Schema;
 use weir_batch::format::{Fill, Format};
-use weir_sandbox::{Bound, Function, Isolation, Limits, TenantId};
+use weir_sandbox::{Bound, Function, FunctionState, Isolation, Kind, Limits, TenantId};
 use weir_sinks::{KafkaConnection, KafkaSinkConfig, SinkConfig, TransactionSettings};
 
 use super::folders::Folders;
@@ -170,6 +170,44 @@ pub struct StagePlan {
     pub isolation: Isolation,
     /// What the function may use.
     pub limits: Limits,
+    /// What the file says of state that is lost, where it says anything.
+    pub on_state_loss: Option<LossPolicy>,
+    /// One batch of so many is answered by another instance as well, to find out state that is not declared; 0 is none.
+    pub verify_every_batches: u64,
+}
+
+/// What a query does when what a function kept in its memory is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossPolicy {
+    /// It ends with an error.
+    Fail,
+    /// It counts the loss, says so, and goes on.
+    Warn,
+}
+
+impl StagePlan {
+    /// What a loss of state leads to; `None` where the function has none to lose.
+    pub fn loss_policy(&self) -> Option<LossPolicy> {
+        loss_policy(self.function.state, self.isolation, self.on_state_loss)
+    }
+
+    /// Of how many batches one is answered by another instance as well: by none where the function is known to keep
+    /// state, by its module or by the file, and where it answers with nothing that could differ.
+    pub(crate) fn verify_every(&self) -> u64 {
+        let known = self.function.state == FunctionState::Kept
+            || self.function.state == FunctionState::Unknown && self.on_state_loss.is_some();
+        let silent = self.function.kind == Kind::Metrics && !self.function.fallible;
+        if known || silent || self.isolation == Isolation::FreshPerBatch { 0 } else { self.verify_every_batches }
+    }
+}
+
+/// As [`StagePlan::loss_policy`].
+pub(super) fn loss_policy(state: FunctionState, isolation: Isolation, given: Option<LossPolicy>) -> Option<LossPolicy> {
+    match (state, isolation) {
+        (FunctionState::None, _) | (_, Isolation::FreshPerBatch) => None,
+        (FunctionState::Kept, Isolation::Reuse) => Some(given.unwrap_or(LossPolicy::Fail)),
+        (FunctionState::Unknown, Isolation::Reuse) => Some(given.unwrap_or(LossPolicy::Warn)),
+    }
 }
 
 /// Where records go.

@@ -8,10 +8,13 @@ use weir_sandbox::{Isolation, Limits};
 use super::limits::{self, Ceiling};
 use super::names::{self, Names};
 use super::paths::Paths;
-use super::plan::{ErrorPolicy, Retry};
+use super::plan::{ErrorPolicy, LossPolicy, Retry};
 use super::problem::{Place, Problems, clip};
 use super::retry;
 use super::table::{Item, Table};
+
+/// A batch in so many costs a function that keeps nothing a thousandth.
+const VERIFY_EVERY_BATCHES: u64 = 1_000;
 
 /// A stage as far as it could be read. What is `None` was wrong, and has been reported.
 pub(super) struct StageDraft<'a> {
@@ -30,6 +33,10 @@ pub(super) struct StageDraft<'a> {
     pub(super) on_error_place: Place,
     pub(super) retry: Option<Retry>,
     pub(super) isolation: Isolation,
+    /// Where `on_state_loss` stands, or the stage, and what it says.
+    pub(super) on_state_loss_place: Place,
+    pub(super) on_state_loss: Option<LossPolicy>,
+    pub(super) verify_every_batches: u64,
     pub(super) limits: Limits,
 }
 
@@ -107,6 +114,11 @@ fn stage<'a>(
     };
     let isolations = [("reuse", Isolation::Reuse), ("fresh", Isolation::FreshPerBatch)];
     let isolation = table.optional("isolation").and_then(|item| item.choice(&isolations));
+    let losses = [("fail", LossPolicy::Fail), ("warn", LossPolicy::Warn)];
+    let on_state_loss_item = table.optional("on_state_loss");
+    let on_state_loss_place = on_state_loss_item.as_ref().map_or_else(|| here.clone(), |item| item.place.clone());
+    let on_state_loss = on_state_loss_item.and_then(|item| item.choice(&losses));
+    let verify = table.optional("verify_every_batches").and_then(|item| item.integer(0..=u64::from(u32::MAX)));
     let limits = table.section("limits", |table| limits::of_stage(table, ceiling));
     let limits = limits.unwrap_or_else(|| ceiling.limits.clone());
     table.finish("a stage");
@@ -125,6 +137,9 @@ fn stage<'a>(
         on_error_place,
         retry,
         isolation: isolation.unwrap_or(Isolation::Reuse),
+        on_state_loss_place,
+        on_state_loss,
+        verify_every_batches: verify.unwrap_or(VERIFY_EVERY_BATCHES),
         limits,
     }
 }

@@ -10,6 +10,7 @@ use super::dead_letters::Sender;
 use super::error::BuildError;
 use super::guest_log::{GuestLog, LogExporter, Speaker};
 use super::stage::StageRunner;
+use super::state_guard::StateGuard;
 use crate::file::Plan;
 
 /// How long a query waits for optimised code before it starts with what there is: a stage keeps its code for as long as it
@@ -88,6 +89,7 @@ pub(crate) fn stage_runners(
                 log: GuestLog::new(speaker, logs.map(Arc::clone)),
                 breaker: Breaker::new(stage.limits.trap_pause_ms_max),
                 hold: None,
+                guard: StateGuard::new(stage),
             }
         })
         .collect()

@@ -17,6 +17,7 @@ use super::metrics::MetricRegistry;
 use super::reader::{FromSource, Readers, Steering, read};
 use super::sink_task::{SinkFailure, SinkTask};
 use super::stage::{StageRunner, Workplace};
+use super::state_guard::Loss;
 use super::summary::Ending;
 use super::waiting::{millis, sleep_or_stop};
 use crate::file::{ErrorPolicy, Node, Plan};
@@ -176,6 +177,13 @@ impl Chain {
             // Their records are in the transaction, and their positions cannot be: the other reader has them.
             return Err(Cause::Lost { name: self.source_name(source), partitions });
         }
+        for stage in self.plan.stages_reached(source) {
+            if let (Some(runner), Some(counters)) = (self.stages.get_mut(stage), self.counters.stages.get(stage)) {
+                // The other reader has a new instance: what this one keeps of these partitions is of no use to it.
+                runner.guard.lost(runner.instance.batches_seen(), Loss::Rebalance, &runner.sender, counters);
+                runner.guard.check().map_err(|source| Cause::Stage { name: runner.name.to_string(), source })?;
+            }
+        }
         if let Some(positions) = self.positions.get_mut(source) {
             positions.forget(&partitions);
         }
@@ -286,6 +294,8 @@ impl Chain {
                     trace: of_stage.as_ref().map(OpenSpan::context),
                 };
                 let ran = runner.run(input, at).await;
+                // Before anything of it can be committed.
+                let ran = ran.and_then(|made| runner.guard.check().map(|()| made));
                 if let (Some(span), Err(error)) = (&mut of_stage, &ran) {
                     span.fail(error);
                 }

@@ -102,6 +102,8 @@ pub(crate) struct StageCounters {
     pub(crate) host_times: Timing,
     // A trap costs microseconds: a lock is nothing beside it.
     traps_by_code: Mutex<BTreeMap<&'static str, u64>>,
+    // By cause; no rarer than traps.
+    state_losses: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 #[derive(Debug)]
@@ -218,6 +220,7 @@ impl StageCounters {
             call_times: Timing::default(),
             host_times: Timing::default(),
             traps_by_code: Mutex::default(),
+            state_losses: Mutex::default(),
         }
     }
 
@@ -239,6 +242,15 @@ impl StageCounters {
     pub(crate) fn trapped(&self, code: &'static str) {
         self.traps.add(1);
         *self.traps_by_code.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+    }
+
+    /// Counts that what the function kept in its memory was lost, by cause.
+    pub(crate) fn state_lost(&self, cause: &'static str) {
+        *self.state_losses.lock().unwrap_or_else(PoisonError::into_inner).entry(cause).or_default() += 1;
+    }
+
+    pub(crate) fn state_losses(&self) -> u64 {
+        self.state_losses.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
     }
 
     pub(crate) fn traps_by_code(&self) -> Vec<(&'static str, u64)> {
@@ -271,6 +283,7 @@ impl StageCounters {
             held_back_ms: self.held_back_ms.get(),
             instance_waits: self.instance_waits.get(),
             instance_wait_ms: self.instance_wait_ms.get(),
+            state_losses: self.state_losses.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }
@@ -416,6 +429,9 @@ pub struct StageProgress {
     pub instance_waits: u64,
     /// How long it waited for that reason, in milliseconds.
     pub instance_wait_ms: u64,
+    /// How often what the function kept in its memory was lost, by cause: the code of what ended its instance, `sink`,
+    /// `rebalance`, `last_commit`, `restart`. Empty for functions that keep nothing.
+    pub state_losses: BTreeMap<&'static str, u64>,
 }
 
 impl StageProgress {

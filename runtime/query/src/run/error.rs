@@ -62,6 +62,14 @@ pub enum BuildError {
     /// Dead letters have no place.
     #[error(transparent)]
     DeadLetters(#[from] DeadLetterError),
+    /// A function keeps state that a restart loses, and its stage says that this is no way to go on.
+    #[error("stages.{stage}: {source}")]
+    StateLost {
+        /// The stage.
+        stage: String,
+        /// What was lost.
+        source: Box<StageError>,
+    },
     /// A compiling thread ended without an answer.
     #[error("the compiling thread ended: {0}")]
     Thread(String),
@@ -181,7 +189,10 @@ impl Cause {
             Cause::Again(_) => Fault::External,
             Cause::Stage { source, .. } => match source {
                 StageError::Call(error) => error.fault(),
-                StageError::Row { .. } | StageError::TooManyTraps { .. } => Fault::Tenant,
+                StageError::Row { .. }
+                | StageError::TooManyTraps { .. }
+                | StageError::StateLost { .. }
+                | StageError::HiddenState { .. } => Fault::Tenant,
                 StageError::DeadLetters(_) => Fault::External,
                 StageError::Batch(_) => Fault::Internal,
             },

@@ -432,6 +432,7 @@ mod tests {
             name: "f".to_owned(),
             kind: weir_sandbox::Kind::Metrics,
             fallible: false,
+            state: weir_sandbox::FunctionState::None,
             doc: String::new(),
             input: Vec::new(),
             output: Vec::new(),

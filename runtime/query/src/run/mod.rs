@@ -21,6 +21,7 @@ mod reader;
 mod sink_task;
 mod stage;
 mod state;
+mod state_guard;
 mod summary;
 mod timing;
 mod waiting;

@@ -19,9 +19,11 @@ use super::handle::{Places, QueryHandle};
 use super::metrics::{CommittedMetrics, MetricRegistry};
 use super::open::Opened;
 use super::sink_task::SinkTask;
+use super::state_guard::{Loss, lost_error};
 use super::summary::{Ending, Summary};
 use super::waiting::sleep_or_stop;
-use crate::file::{Plan, Retry};
+use crate::file::{LossPolicy, Plan, Retry};
+use crate::source::Positions;
 use crate::trace::{Spans, TraceCounters, Tracing};
 
 /// Sources, stages and sinks, ready to run.
@@ -84,6 +86,7 @@ impl Query {
             &names(plan.stages.iter().map(|stage| &stage.name).collect()),
             &names(plan.sinks.iter().map(|sink| &sink.name).collect()),
         );
+        restarted(&plan, &opened.positions, &counters)?;
         Ok(Query {
             modules,
             opened,
@@ -149,7 +152,7 @@ impl Query {
         let counters = Arc::clone(&self.counters);
         let (mut failures, mut last_failure, mut commits) = (0, Instant::now(), 0);
         let ended = loop {
-            let Attempt { ended, metrics } = self.attempt().await;
+            let Attempt { ended, metrics, kept } = self.attempt().await;
             self.metrics = metrics;
             let cause = match ended {
                 Ok(ending) => break Ok(ending),
@@ -160,7 +163,7 @@ impl Query {
                 failures = 0;
             }
             (last_failure, commits) = (Instant::now(), counters.commits.get());
-            match self.again(cause, &mut failures).await {
+            match self.again(cause, &kept, &mut failures).await {
                 Ok(opened) => self.opened = opened,
                 Err(cause) => break Err(cause),
             }
@@ -233,14 +236,49 @@ impl Query {
         }
         self.places.end();
         chain.metrics.roll_back();
-        Attempt { ended, metrics: chain.metrics }
+        let kept = chain.stages.iter().map(|stage| stage.guard.batches_kept()).collect();
+        Attempt { ended, metrics: chain.metrics, kept }
     }
 
-    /// Opens everything again after a failure, as often as the policy says, or gives the failure back.
-    async fn again(&mut self, cause: Cause, failures: &mut u32) -> Result<Opened, Cause> {
+    /// Counts what functions lose by going back to the last commit, where they have kept anything of so many batches; an
+    /// error where one must not lose it.
+    fn lose_state(&self, cause: &Cause, kept: &[u64]) -> Result<(), Cause> {
+        let loss = Loss::LastCommit(match cause {
+            Cause::Sink { .. } => "sink",
+            Cause::Lost { .. } => "rebalance",
+            _ => "last_commit",
+        });
+        for ((stage, counters), &batches) in self.plan.stages.iter().zip(&self.counters.stages).zip(kept) {
+            if batches == 0 {
+                continue;
+            }
+            counters.state_lost(loss.code());
+            if stage.loss_policy() == Some(LossPolicy::Fail) {
+                let source = lost_error(&stage.function.name, batches, loss);
+                tracing::error!(stage = &*stage.name, "what the query would try again: {cause}");
+                return Err(Cause::Stage { name: stage.name.to_string(), source });
+            }
+            tracing::warn!(
+                query = self.plan.name,
+                tenant = self.plan.tenant.as_str(),
+                stage = &*stage.name,
+                cause = loss.code(),
+                batches,
+                "what the function kept in its memory is lost: it goes on from the last commit with a new instance"
+            );
+        }
+        Ok(())
+    }
+
+    /// Opens everything again after a failure, as often as the policy says, or gives the failure back. `kept` is of how
+    /// many batches each stage's function may have kept something.
+    async fn again(&mut self, cause: Cause, kept: &[u64], failures: &mut u32) -> Result<Opened, Cause> {
         // What was read from a pipe and not committed is gone.
         let once = self.given || !self.plan.sources.iter().all(|source| source.kind.can_be_read_again());
         let Some(retry) = self.retry_of(&cause).filter(|_| !once) else { return Err(cause) };
+        if *failures < retry.times_max && !*self.stop.borrow() {
+            self.lose_state(&cause, kept)?;
+        }
         let mut cause = cause;
         loop {
             if *failures >= retry.times_max || *self.stop.borrow() {
@@ -302,4 +340,32 @@ impl Query {
 struct Attempt {
     ended: Result<Ending, Cause>,
     metrics: MetricRegistry,
+    // Of how many batches each stage's function may have kept something.
+    kept: Vec<u64>,
+}
+
+/// Counts what functions lost that go on where an earlier process was; an error where one must not lose it.
+fn restarted(plan: &Plan, positions: &[Positions], counters: &Counters) -> Result<(), BuildError> {
+    for (source, _) in positions.iter().enumerate().filter(|(_, positions)| !positions.is_empty()) {
+        for index in plan.stages_reached(source) {
+            let (Some(stage), Some(counters)) = (plan.stages.get(index), counters.stages.get(index)) else { continue };
+            let Some(policy) = stage.loss_policy() else { continue };
+            if counters.state_losses() > 0 {
+                continue;
+            }
+            counters.state_lost(Loss::Restart.code());
+            if policy == LossPolicy::Fail {
+                let source = Box::new(lost_error(&stage.function.name, 0, Loss::Restart));
+                return Err(BuildError::StateLost { stage: stage.name.to_string(), source });
+            }
+            tracing::warn!(
+                query = plan.name,
+                tenant = plan.tenant.as_str(),
+                stage = &*stage.name,
+                cause = Loss::Restart.code(),
+                "what the function kept in its memory in an earlier run is lost: it goes on with a new instance"
+            );
+        }
+    }
+    Ok(())
 }

@@ -14,6 +14,7 @@ use super::counters::StageCounters;
 use super::dead_letters::{DeadLetterError, DeadLetters, Sender, Why, position};
 use super::guest_log::GuestLog;
 use super::metrics::MetricRegistry;
+use super::state_guard::{Loss, StateGuard};
 use super::waiting::{Waiting, millis, sleep_or_stop};
 use crate::file::{ErrorPolicy, Retry};
 
@@ -23,6 +24,10 @@ use crate::file::{ErrorPolicy, Retry};
 /// these, and the query goes on, slower and slower. In a larger batch a tenth is more than these, and the query fails
 /// before the breaker is asked: narrowing each of a thousand guilty records down costs ten traps a record, in vain.
 pub(super) const GUILTY_RECORDS_BATCH_MAX: usize = 64;
+
+/// How often a call is made again that got no core, and after what pause.
+const STARVED_CALLS_MAX: u32 = 5;
+const STARVED_PAUSE: Duration = Duration::from_secs(1);
 
 /// A stage's instance, policy and place for its failures.
 pub(crate) struct StageRunner {
@@ -36,6 +41,8 @@ pub(crate) struct StageRunner {
     pub(crate) breaker: Breaker,
     /// Until when its next batch waits, where it is held back.
     pub(crate) hold: Option<Hold>,
+    /// Watches over what the function keeps.
+    pub(crate) guard: StateGuard,
 }
 
 /// Why a stage is held back, and until when.
@@ -98,6 +105,38 @@ pub enum StageError {
         limit: usize,
         /// The last trap.
         last: Box<CallError>,
+    },
+    /// What the function kept in its memory was lost, and the policy is `fail`.
+    #[error(
+        "state_lost: function `{function}` keeps state, and lost what it had of {} ({cause}); \
+         `on_state_loss = \"warn\"` goes on without it",
+        match batches {
+            0 => "an earlier run".to_owned(),
+            1 => "1 batch".to_owned(),
+            many => format!("{many} batches"),
+        }
+    )]
+    StateLost {
+        /// The function.
+        function: String,
+        /// Batches that the lost instance had answered.
+        batches: u64,
+        /// Why, with a code.
+        cause: String,
+    },
+    /// A function keeps state that its module does not declare.
+    #[error(
+        "hidden_state: function `{function}` answered batch {batch} otherwise on a new instance: {difference}; it keeps \
+         state that its module does not declare. Declare it (`#[transform]` on an `impl`, or `\"state\":\"kept\"` in the \
+         manifest), or set `on_state_loss` for a module that declares nothing, or `verify_every_batches = 0`"
+    )]
+    HiddenState {
+        /// The function.
+        function: String,
+        /// The batch, counted from 1 since the query was opened.
+        batch: u64,
+        /// What differs.
+        difference: String,
     },
     /// A failed record could not be kept.
     #[error(transparent)]
@@ -242,11 +281,31 @@ impl StageRunner {
         stop: &watch::Sender<bool>,
     ) -> Result<Outcome, CallError> {
         let mut waiting: Option<Waiting> = None;
+        let mut starved = 0;
         loop {
+            let seen = self.instance.batches_seen();
             let error = match self.instance.call(part).await {
-                Err(error) if error.no_instance() => error,
-                called => return called,
+                Ok(outcome) => {
+                    self.guard.answered(&self.instance, part, &outcome).await;
+                    return Ok(outcome);
+                }
+                Err(error) => error,
             };
+            if self.instance.batches_seen() == 0 {
+                self.guard.lost(seen, Loss::Call(&error), &self.sender, counters);
+            }
+            if error.starved() && starved < STARVED_CALLS_MAX {
+                // Nobody's fault: the same call, once the machine has had a moment.
+                starved += 1;
+                counters.trapped(error.code());
+                counters.spend(&error.context.usage);
+                tracing::warn!(tenant = &*self.sender.tenant, stage = &*self.name, "called again: {error}");
+                sleep_or_stop(Instant::now() + STARVED_PAUSE, stop).await;
+                continue;
+            }
+            if !error.no_instance() {
+                return Err(error);
+            }
             let waiting = waiting.get_or_insert_with(|| {
                 counters.instance_waits.add(1);
                 Waiting::new()

@@ -144,6 +144,16 @@ impl fmt::Display for Summary {
                 let (times, ms) = (stage.instance_waits, stage.instance_wait_ms);
                 write!(f, "; waited for an instance {times} times, {ms} ms")?;
             }
+            if !stage.state_losses.is_empty() {
+                let causes: Vec<_> =
+                    stage.state_losses.iter().map(|(cause, times)| format!("{cause} {times}")).collect();
+                write!(
+                    f,
+                    "; lost its state {} times ({})",
+                    stage.state_losses.values().sum::<u64>(),
+                    causes.join(", ")
+                )?;
+            }
             // Below a millisecond it is what looking for a free core takes.
             if stage.waited_nanos >= 1_000_000 {
                 write!(f, "; waited {} ms for its turn", stage.waited_nanos / 1_000_000)?;
