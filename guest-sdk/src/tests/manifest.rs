@@ -162,8 +162,9 @@ struct Threshold {
 
 #[test]
 fn fields_beside_metrics_are_state_but_for_parameters() {
-    assert!(<Measures as rt::MetricSet>::KEEPS_STATE);
-    assert!(!<Threshold as rt::MetricSet>::KEEPS_STATE);
+    let keeps = [<Measures as rt::MetricSet>::KEEPS_STATE, <Threshold as rt::MetricSet>::KEEPS_STATE];
+    assert_eq!(keeps, [true, false]);
+    assert_eq!(Threshold::default().least, 0);
 }
 
 #[test]
