@@ -185,7 +185,8 @@ impl Batch {
         Ok(Arc::new(filtered))
     }
 
-    /// A range of the rows that count; columns and selection are shared.
+    /// A range of the rows that count; columns and selection are shared. Costs as much as the range is long, so that a
+    /// batch can be cut into pieces from its beginning.
     ///
     /// # Errors
     ///
@@ -198,8 +199,15 @@ impl Batch {
         if first == 0 && end == self.rows() {
             return Ok(Arc::clone(self));
         }
-        let keep = BooleanBuffer::collect_bool(self.rows(), |row| (first..end).contains(&row));
-        self.filter(&keep)
+        // A batch has `u32::MAX` rows at most.
+        let number = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
+        let selection = match &self.selection {
+            None => Selection::range(number(first)..number(end)),
+            Some(selection) => selection.slice(first, rows),
+        };
+        let mut sliced = Batch::clone(self);
+        sliced.selection = Some(selection);
+        Ok(Arc::new(sliced))
     }
 
     /// A batch of new columns that stands in for rows of this one: row `i` comes of row `parents[i]` here, and takes

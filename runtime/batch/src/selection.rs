@@ -26,6 +26,16 @@ impl Selection {
         Selection { rows: UInt32Array::new(ScalarBuffer::from(rows), None) }
     }
 
+    /// These rows, of a batch that has no selection yet.
+    pub(crate) fn range(rows: std::ops::Range<u32>) -> Selection {
+        Selection { rows: UInt32Array::from_iter_values(rows) }
+    }
+
+    /// A range of these rows, shared. Within them: the caller has looked.
+    pub(crate) fn slice(&self, first: usize, rows: usize) -> Selection {
+        Selection { rows: self.rows.slice(first, rows) }
+    }
+
     /// How many rows count.
     pub fn len(&self) -> usize {
         self.rows.values().len()
