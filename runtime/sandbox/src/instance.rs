@@ -91,6 +91,11 @@ impl Instance {
         &self.bound
     }
 
+    /// Lets go of what it keeps: the next call is on a new instance.
+    pub fn forget(&mut self) {
+        self.live = None;
+    }
+
     /// How often it was instantiated.
     pub fn instantiations(&self) -> u64 {
         self.instantiations

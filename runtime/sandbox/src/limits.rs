@@ -38,7 +38,8 @@ pub struct Limits {
     pub deadline_init_ms_max: u64,
     /// Rows that a batch may become. Default 1 M: beyond that a batch does not fit the queues it is handed to.
     pub output_rows_max: usize,
-    /// Rows that a batch may become, for each of its rows. Default 1,000: more is an amplification, not a flat-map.
+    /// Rows that one record may become, whatever the others of its batch become. Default 1,000: more is an amplification,
+    /// not a flat-map.
     pub output_rows_per_input_max: usize,
     /// Bytes of all columns that a function emits for a batch, and of what the rows of a flat-map repeat of the rows
     /// they come of. Default 64 MiB.

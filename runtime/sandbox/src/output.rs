@@ -168,14 +168,21 @@ impl Output {
         self.check_rows(self.parents.len(), count, limits)
     }
 
-    /// Appends parents, of which [`Output::check_parents`] allowed as many; all or none.
-    pub(crate) fn append_parents(&mut self, parents: impl Iterator<Item = u32>) -> Result<(), Status> {
+    /// Appends parents, of which [`Output::check_parents`] allowed as many; all or none. What one record may become is the
+    /// record's own: that others of its batch become less gives it no more.
+    pub(crate) fn append_parents(&mut self, parents: impl Iterator<Item = u32>, limits: &Limits) -> Result<(), Status> {
         let before = self.parents.len();
+        let most = limits.output_rows_per_input_max;
         let mut last = self.parents.last().copied().unwrap_or(0);
         for parent in parents {
             let status = match parent {
                 parent if parent as usize >= self.rows => Status::BadRow,
                 parent if parent < last => Status::BadValue,
+                // They do not descend: that many places back there is this parent only where it has as many rows.
+                parent if self.is_parent_back(most, parent) => {
+                    self.exceeded = Some(LimitExceeded::count("output rows of one record", most, most, 1));
+                    Status::Limit
+                }
                 parent => {
                     last = parent;
                     self.parents.push(parent);
@@ -186,6 +193,11 @@ impl Output {
             return Err(status);
         }
         Ok(())
+    }
+
+    fn is_parent_back(&self, places: usize, parent: u32) -> bool {
+        let back = self.parents.len().checked_sub(places.max(1));
+        back.and_then(|index| self.parents.get(index)) == Some(&parent)
     }
 
     /// Whether so many values of so many bytes are allowed in this field now.

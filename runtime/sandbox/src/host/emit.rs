@@ -66,7 +66,7 @@ fn emit_parents(state: &mut State, memory: &[u8], purse: &mut Purse, pointer: i3
     let parents = range(memory, pointer, bytes_of(count, 4)?)?;
     state.output.check_parents(count, &state.limits)?;
     purse.pay(values_cost(count, parents.len()))?;
-    state.output.append_parents(u32s(parents))?;
+    state.output.append_parents(u32s(parents), &state.limits)?;
     Ok(0)
 }
 
