@@ -3,6 +3,8 @@
 mod accounts;
 mod failures;
 mod held_back;
+mod limits;
+mod narrowing;
 mod sharing;
 mod state;
 mod support;

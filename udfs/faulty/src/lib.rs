@@ -37,6 +37,29 @@ pub fn loops(record: Record, params: &At) -> bool {
     true
 }
 
+/// Which record is dear, and how dear.
+#[derive(Params)]
+pub struct Burn {
+    /// Its number; with the default, none.
+    #[param(default = -1)]
+    pub at: i64,
+    /// How often it goes round: a nanosecond or so each.
+    #[param(default = 0)]
+    pub rounds: i64,
+}
+
+/// Works over one record for a while and panics then, and lets the others pass.
+#[transform]
+pub fn burns(record: Record, params: &Burn) -> bool {
+    if record.id == params.at {
+        for round in 0..params.rounds {
+            std::hint::black_box(round);
+        }
+        panic!("record {} is the one", record.id);
+    }
+    true
+}
+
 /// Refuses one record, and lets the others pass.
 #[transform]
 pub fn refuses(record: Record, params: &At) -> Result<bool, String> {
@@ -117,6 +140,7 @@ mod tests {
     fn all_but_one_pass() {
         let at = At { at: 7 };
         assert!(panics(Record { id: 6 }, &at) && loops(Record { id: 6 }, &at));
+        assert!(burns(Record { id: 6 }, &Burn { at: 7, rounds: i64::MAX }));
         assert_eq!(refuses(Record { id: 7 }, &at), Err("record 7 is not wanted".to_owned()));
         assert_eq!(doubles(Record { id: 2 }, &at).len() + doubles(Record { id: 3 }, &at).len(), 2);
     }

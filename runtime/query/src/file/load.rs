@@ -282,6 +282,7 @@ fn stage_plan(draft: StageDraft<'_>, (inputs, bound): (Inputs, Option<BoundStage
         schema: bound.output?,
         on_error: draft.on_error,
         retry: draft.retry,
+        trapped_percent_max: draft.trapped_percent_max,
         isolation: draft.isolation,
         on_state_loss: draft.on_state_loss,
         verify_every_batches: draft.verify_every_batches,

@@ -166,6 +166,9 @@ pub struct StagePlan {
     pub on_error: ErrorPolicy,
     /// How often the function is tried again on a record that failed.
     pub retry: Option<Retry>,
+    /// The share of a batch's records that may end the function, each alone, in percent; beyond it the query fails. 100
+    /// never ends it. Up to 64 records of a batch may in any case.
+    pub trapped_percent_max: u32,
     /// Whether instances are reused.
     pub isolation: Isolation,
     /// What the function may use.

@@ -16,6 +16,9 @@ use super::table::{Item, Table};
 /// A batch in so many costs a function that keeps nothing a thousandth.
 const VERIFY_EVERY_BATCHES: u64 = 1_000;
 
+/// The default of `trapped_percent_max`: a function that more than half of its records end is broken, and records are not.
+const TRAPPED_PERCENT_MAX: u32 = 50;
+
 /// A stage as far as it could be read. What is `None` was wrong, and has been reported.
 pub(super) struct StageDraft<'a> {
     pub(super) place: Place,
@@ -32,6 +35,7 @@ pub(super) struct StageDraft<'a> {
     pub(super) on_error: ErrorPolicy,
     pub(super) on_error_place: Place,
     pub(super) retry: Option<Retry>,
+    pub(super) trapped_percent_max: u32,
     pub(super) isolation: Isolation,
     /// Where `on_state_loss` stands, or the stage, and what it says.
     pub(super) on_state_loss_place: Place,
@@ -112,6 +116,8 @@ fn stage<'a>(
         Some(Some(policy)) => (policy, retry::none(&mut table)),
         Some(None) => retry::of_stage(&mut table),
     };
+    let trapped_percent_max = table.optional("trapped_percent_max").and_then(|item| item.integer(0..=100));
+    let trapped_percent_max = trapped_percent_max.and_then(|percent| u32::try_from(percent).ok());
     let isolations = [("reuse", Isolation::Reuse), ("fresh", Isolation::FreshPerBatch)];
     let isolation = table.optional("isolation").and_then(|item| item.choice(&isolations));
     let losses = [("fail", LossPolicy::Fail), ("warn", LossPolicy::Warn)];
@@ -136,6 +142,7 @@ fn stage<'a>(
         on_error,
         on_error_place,
         retry,
+        trapped_percent_max: trapped_percent_max.unwrap_or(TRAPPED_PERCENT_MAX),
         isolation: isolation.unwrap_or(Isolation::Reuse),
         on_state_loss_place,
         on_state_loss,

@@ -1,7 +1,7 @@
 //! Several query files that run in one process: what they must not do to each other.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use weir_sandbox::TenantId;
 
@@ -22,30 +22,34 @@ impl Plan {
         paths: &[P],
         limits: Option<&LimitsFile>,
     ) -> Result<Vec<Plan>, Vec<QueryFileError>> {
-        let mut plans: Vec<(PathBuf, Plan)> = Vec::with_capacity(paths.len());
-        let mut errors: Vec<(usize, QueryFileError)> = Vec::new();
-        let mut places = Vec::with_capacity(paths.len());
-        for (index, path) in paths.iter().enumerate() {
-            match Plan::load_under(path.as_ref(), limits) {
-                Ok(plan) => {
-                    plans.push((path.as_ref().to_owned(), plan));
-                    places.push(index);
-                }
-                Err(error) => errors.push((index, error)),
+        let mut plans = Vec::with_capacity(paths.len());
+        let mut errors = Vec::new();
+        for loaded in Plan::load_each(paths, limits) {
+            match loaded {
+                Ok(plan) => plans.push(plan),
+                Err(error) => errors.push(error),
             }
         }
-        let found = clashes(&plans.iter().map(|(_, plan)| plan).collect::<Vec<_>>());
-        for (((path, _), place), mut problems) in plans.iter().zip(places).zip(found) {
-            if !problems.is_empty() {
-                problems.sort_by_key(|problem| (problem.line, problem.column));
-                errors.push((place, QueryFileError { path: path.clone(), problems }));
+        if errors.is_empty() { Ok(plans) } else { Err(errors) }
+    }
+
+    /// As [`Plan::load_all`], file by file, in the order of `paths`: a mistake in one leaves the others as they are. Where
+    /// two are in each other's way, the earlier one has the right of way.
+    pub fn load_each<P: AsRef<Path>>(paths: &[P], limits: Option<&LimitsFile>) -> Vec<Result<Plan, QueryFileError>> {
+        let mut loaded: Vec<_> = paths.iter().map(|path| Plan::load_under(path.as_ref(), limits)).collect();
+        let right = loaded.iter().enumerate().filter_map(|(index, plan)| Some((index, plan.as_ref().ok()?)));
+        let (places, plans): (Vec<usize>, Vec<&Plan>) = right.unzip();
+        let found = clashes(&plans);
+        for (place, mut problems) in places.into_iter().zip(found) {
+            if problems.is_empty() {
+                continue;
+            }
+            problems.sort_by_key(|problem| (problem.line, problem.column));
+            if let (Some(loaded), Some(path)) = (loaded.get_mut(place), paths.get(place)) {
+                *loaded = Err(QueryFileError { path: path.as_ref().to_owned(), problems });
             }
         }
-        if errors.is_empty() {
-            return Ok(plans.into_iter().map(|(_, plan)| plan).collect());
-        }
-        errors.sort_by_key(|(place, _)| *place);
-        Err(errors.into_iter().map(|(_, error)| error).collect())
+        loaded
     }
 
     fn called(&self) -> String {

@@ -1,15 +1,19 @@
 //! Modules compiled, and stages made of them.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use weir_sandbox::{Engine, Instance, Module, Refusal};
+use tokio::sync::Semaphore;
+use weir_sandbox::{Engine, Instance, Module, Refusal, TenantId};
 
 use super::breaker::Breaker;
 use super::dead_letters::Sender;
 use super::error::BuildError;
+use super::failures::Voice;
+use super::fit::Fit;
 use super::guest_log::{GuestLog, LogExporter, Speaker};
-use super::stage::StageRunner;
+use super::stage::{Seen, StageRunner};
 use super::state_guard::StateGuard;
 use crate::file::Plan;
 
@@ -17,11 +21,33 @@ use crate::file::Plan;
 /// keeps its instance, and an ordinary module takes a tenth of this.
 const OPTIMISED_WITHIN: Duration = Duration::from_secs(2);
 
+/// Modules of one tenant that are admitted at once, in all its queries: while more of them wait for a compiler, they hold no
+/// thread that others need.
+const ADMITTED_AT_ONCE: usize = 2;
+
+/// Who waits to have a module admitted, by tenant; a process has one. An entry goes when the next tenant comes and nobody
+/// holds it.
+static LINES: Mutex<BTreeMap<TenantId, Weak<Semaphore>>> = Mutex::new(BTreeMap::new());
+
+/// The line of a tenant.
+fn line_of(tenant: &TenantId) -> Arc<Semaphore> {
+    // Every change is an insertion or removal: a panic elsewhere leaves nothing half done.
+    let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(line) = lines.get(tenant).and_then(Weak::upgrade) {
+        return line;
+    }
+    lines.retain(|_, line| line.strong_count() > 0);
+    let line = Arc::new(Semaphore::new(ADMITTED_AT_ONCE));
+    lines.insert(tenant.clone(), Arc::downgrade(&line));
+    line
+}
+
 /// Admits and compiles the modules of a plan, each once for each set of limits; gives one a stage.
 pub(crate) async fn admit(plan: &Plan, engine: &Engine) -> Result<Vec<Arc<Module>>, BuildError> {
     // Stages of one module share its compiled code. A stage's limits may differ, and admission depends on them.
     let mut admitted: Vec<(usize, Arc<Module>)> = Vec::new();
     let mut modules = Vec::with_capacity(plan.stages.len());
+    let line = line_of(&plan.tenant);
     for (index, stage) in plan.stages.iter().enumerate() {
         let same = |other: &usize| {
             plan.stages.get(*other).is_some_and(|other| other.module == stage.module && other.limits == stage.limits)
@@ -32,10 +58,14 @@ pub(crate) async fn admit(plan: &Plan, engine: &Engine) -> Result<Vec<Arc<Module
             None => {
                 let (engine, tenant) = (engine.clone(), plan.tenant.clone());
                 let (bytes, limits) = (Arc::clone(&stage.module), stage.limits.clone());
+                // Never closed: there is always a turn to come.
+                let turn =
+                    Arc::clone(&line).acquire_owned().await.map_err(|error| BuildError::Thread(error.to_string()))?;
                 // Compiling takes a core for milliseconds to seconds.
                 let admit = move || {
                     let module = engine.admit(&tenant, &bytes, &limits)?;
                     module.wait_optimised(OPTIMISED_WITHIN);
+                    drop(turn);
                     Ok(module)
                 };
                 let module = tokio::task::spawn_blocking(admit)
@@ -61,9 +91,9 @@ pub(crate) fn stage_runners(
     modules: &[Arc<Module>],
     logs: Option<&Arc<dyn LogExporter>>,
 ) -> Vec<StageRunner> {
-    let stages = plan.stages.iter().zip(modules).enumerate();
+    let stages = plan.stages.iter().zip(modules);
     stages
-        .map(|(index, (stage, module))| {
+        .map(|(stage, module)| {
             let speaker = Speaker {
                 tenant: plan.tenant.to_string().into(),
                 query: plan.name.as_str().into(),
@@ -80,16 +110,19 @@ pub(crate) fn stage_runners(
             let bound = Arc::new(stage.bound.clone());
             let instance = Instance::new(module, &bound, &stage.limits).with_isolation(stage.isolation);
             StageRunner {
-                index,
                 name: Arc::clone(&stage.name),
                 instance,
                 on_error: stage.on_error,
                 retry: stage.retry,
+                trapped_percent_max: stage.trapped_percent_max,
                 sender,
                 log: GuestLog::new(speaker, logs.map(Arc::clone)),
                 breaker: Breaker::new(stage.limits.trap_pause_ms_max),
                 hold: None,
                 guard: StateGuard::new(stage),
+                fit: Fit::new(),
+                voice: Voice::new(format!("stages.{}", stage.name)),
+                seen: Seen::default(),
             }
         })
         .collect()

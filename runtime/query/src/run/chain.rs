@@ -5,26 +5,26 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use weir_batch::format::BadRecord;
-use weir_batch::{Batch, CopyOnWrite, SystemColumns};
+use weir_batch::CopyOnWrite;
 
 use super::commit::Committing;
 use super::counters::Counters;
-use super::dead_letters::{DeadLetters, Sender};
+use super::dead_letters::DeadLetters;
 use super::error::Cause;
+use super::failures::Voice;
+use super::fit::Fit;
 use super::handle::Places;
 use super::metrics::MetricRegistry;
 use super::reader::{FromSource, Readers, Steering, read};
 use super::sink_task::{SinkFailure, SinkTask};
-use super::stage::{StageRunner, Workplace};
+use super::stage::StageRunner;
 use super::state_guard::Loss;
 use super::summary::Ending;
+use super::turn::Taken;
 use super::waiting::{millis, sleep_or_stop};
-use crate::file::{ErrorPolicy, Node, Plan};
-use crate::source::{
-    Origin, Partition, PositionKeeper, Positions, Revoking, Source, SourceBatch, SourceError, SourceEvent,
-};
-use crate::trace::{BatchSpan, Drawn, OpenSpan, Spans};
+use crate::file::Plan;
+use crate::source::{PositionKeeper, Positions, Revoking, Source, SourceError, SourceEvent};
+use crate::trace::Spans;
 
 /// Batches that may wait between the sources and the stages, for each source.
 const SOURCE_QUEUE_BATCHES: usize = 2;
@@ -66,15 +66,21 @@ pub(super) struct Chain {
     pub(super) moved: bool,
     /// Where batches are traced.
     pub(super) spans: Option<Spans>,
-    copy_on_write: Arc<CopyOnWrite>,
-    stop: watch::Sender<bool>,
+    pub(super) copy_on_write: Arc<CopyOnWrite>,
+    pub(super) stop: watch::Sender<bool>,
     pause: watch::Sender<bool>,
-    // What each stage made of the batch at hand; kept to save allocations.
-    outputs: Vec<Vec<Arc<Batch>>>,
+    /// How many records of each source one turn is given.
+    pub(super) pieces: Vec<Fit>,
+    /// What each source says of records that did not decode.
+    pub(super) voices: Vec<Voice>,
+    /// The source whose batch is under way, and how many of its records are not settled.
+    pub(super) in_hand: Option<(usize, u64)>,
+    /// When work on what was read ends, once the stop has been seen.
+    pub(super) stop_until: Option<Instant>,
 }
 
 /// When the next commit is due, where the query commits before its end.
-struct NextCommit {
+pub(super) struct NextCommit {
     every: Option<Duration>,
     due: Option<Instant>,
 }
@@ -91,8 +97,12 @@ impl NextCommit {
 
 impl Chain {
     pub(super) fn new(parts: Parts) -> Chain {
+        let sources = &parts.plan.sources;
         Chain {
-            outputs: vec![Vec::new(); parts.plan.stages.len()],
+            pieces: sources.iter().map(|_| Fit::new()).collect(),
+            voices: sources.iter().map(|source| Voice::new(format!("sources.{}", source.name))).collect(),
+            in_hand: None,
+            stop_until: None,
             plan: parts.plan,
             stages: parts.stages,
             sinks: parts.sinks,
@@ -133,6 +143,10 @@ impl Chain {
                 },
             };
             let Some(FromSource { source, read, drawn }) = message else { break };
+            // What waits in the queue is read again, as is what is read meanwhile.
+            if self.stop_until().is_some_and(|until| Instant::now() >= until) {
+                return self.finish(Ending::Stopped).await;
+            }
             let read = read.map_err(|error| Cause::Source { name: self.source_name(source), source: error })?;
             let read = match read {
                 SourceEvent::Batch(read) => read,
@@ -144,7 +158,9 @@ impl Chain {
             if !read.batch.is_empty() {
                 self.wait_for_held(reached.get(source).map_or(&[], Vec::as_slice), &mut next_commit).await?;
             }
-            self.take_in(source, read, drawn).await?;
+            if self.take_in(source, read, drawn, &mut next_commit).await? == Taken::Stopped {
+                return self.finish(Ending::Stopped).await;
+            }
             // Under load a batch is always waiting, so that the time-out above never comes.
             self.commit_on_time(&mut next_commit).await?;
             // Only after the turn: what was taken in has reached every sink that still takes something.
@@ -192,7 +208,32 @@ impl Chain {
         Ok(())
     }
 
-    async fn commit_on_time(&mut self, next: &mut NextCommit) -> Result<(), Cause> {
+    /// Waits between two pieces of a batch while the query is paused. Not where a partition may be asked for by another
+    /// reader, which would wait as well.
+    pub(super) async fn wait_while_paused(&mut self, next_commit: &mut NextCommit) -> Result<(), Cause> {
+        if self.plan.sources.iter().any(|source| source.kind.kept_by_group()) {
+            return Ok(());
+        }
+        let (mut stop, mut pause) = (self.stop.subscribe(), self.pause.subscribe());
+        while *pause.borrow_and_update() && !*stop.borrow_and_update() {
+            let due = async {
+                match next_commit.due {
+                    Some(due) => tokio::time::sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // The senders are borrowed by this: the channels cannot close.
+                _ = stop.changed() => {}
+                _ = pause.changed() => {}
+                () = due => {}
+            }
+            self.commit_on_time(next_commit).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn commit_on_time(&mut self, next: &mut NextCommit) -> Result<(), Cause> {
         if next.is_due() {
             self.commit().await?;
             *next = NextCommit::new(next.every);
@@ -240,165 +281,6 @@ impl Chain {
 
     pub(super) fn source_name(&self, index: usize) -> String {
         self.plan.sources.get(index).map(|source| source.name.to_string()).unwrap_or_default()
-    }
-
-    /// Takes one batch through every stage and into every sink's queue.
-    async fn take_in(&mut self, source: usize, read: SourceBatch, drawn: Option<Drawn>) -> Result<(), Cause> {
-        let SourceBatch { batch, bad, bad_system, bytes, origin, positions } = read;
-        let records = (batch.rows() + bad.len()) as u64;
-        if let Some(counters) = self.counters.sources.get(source) {
-            counters.records.add(records);
-            counters.bytes.add(bytes);
-            counters.batches.add(u64::from(records > 0));
-        }
-        if let Some(taken) = self.positions.get_mut(source) {
-            taken.advance(&positions);
-            self.moved |= !positions.is_empty();
-        }
-        self.places.read(source, &positions);
-        self.uncommitted_records += records;
-        self.refuse_bad(source, origin.as_ref(), &bad, bad_system.as_deref())?;
-        if !batch.is_empty() {
-            self.run_stages(source, batch, drawn).await?;
-        }
-        if let Some(letters) = &mut self.dead_letters {
-            letters.write_out().await?;
-        }
-        Ok(())
-    }
-
-    async fn run_stages(&mut self, source: usize, batch: Batch, drawn: Option<Drawn>) -> Result<(), Cause> {
-        let mut batch = Arc::new(batch);
-        let span = self.spans.as_mut().zip(drawn).and_then(|(spans, drawn)| spans.begin(source, &batch, drawn));
-        // Without a span of its own a batch has no context: sinks pass on what each record came with.
-        if let Some(span) = &span {
-            self.copy_on_write.make_mut(&mut batch).set_trace(Some(span.context()));
-        }
-        self.write_out(Node::Source(source), &batch, span.as_ref()).await?;
-        for stage in 0..self.stages.len() {
-            let inputs = self.inputs_of(stage, source, &batch);
-            let mut made = Vec::new();
-            let (mut rows, mut guilty, mut code) = (0, 0, None);
-            let traced = span.as_ref().filter(|_| !inputs.is_empty());
-            let mut of_stage = traced.and_then(|span| span.stage(stage, inputs.iter().map(|input| input.rows()).sum()));
-            for input in &inputs {
-                let (Some(runner), Some(counters)) = (self.stages.get_mut(stage), self.counters.stages.get(stage))
-                else {
-                    continue;
-                };
-                let at = Workplace {
-                    counters,
-                    dead_letters: self.dead_letters.as_mut(),
-                    metrics: &mut self.metrics,
-                    stop: &self.stop,
-                    trace: of_stage.as_ref().map(OpenSpan::context),
-                };
-                let ran = runner.run(input, at).await;
-                // Before anything of it can be committed.
-                let ran = ran.and_then(|made| runner.guard.check().map(|()| made));
-                if let (Some(span), Err(error)) = (&mut of_stage, &ran) {
-                    span.fail(error);
-                }
-                let ran = ran.map_err(|source| Cause::Stage { name: runner.name.to_string(), source })?;
-                made.extend(ran.outputs);
-                rows += input.rows();
-                guilty += ran.guilty;
-                code = ran.code.or(code);
-            }
-            // Of the turn as a whole: what an earlier stage's trap cut into small parts is one batch still.
-            if let Some(runner) = self.stages.get_mut(stage) {
-                runner.judge(rows, guilty, code);
-            }
-            if let Some(mut span) = of_stage {
-                span.set("weir.records.out", made.iter().map(|output| output.rows()).sum());
-            }
-            for output in &made {
-                self.write_out(Node::Stage(stage), output, span.as_ref()).await?;
-            }
-            if let Some(outputs) = self.outputs.get_mut(stage) {
-                *outputs = made;
-            }
-        }
-        // Nothing holds a batch between turns: the sinks alone say how long it lives.
-        self.outputs.iter_mut().for_each(Vec::clear);
-        Ok(())
-    }
-
-    /// The batches that a stage takes of this turn: at most one source has spoken.
-    fn inputs_of(&self, stage: usize, source: usize, batch: &Arc<Batch>) -> Vec<Arc<Batch>> {
-        let mut inputs = Vec::new();
-        for node in self.plan.stages.get(stage).map(|stage| stage.inputs.as_slice()).unwrap_or_default() {
-            match *node {
-                Node::Source(index) if index == source => inputs.push(Arc::clone(batch)),
-                Node::Source(_) => {}
-                Node::Stage(index) => {
-                    inputs.extend(self.outputs.get(index).into_iter().flatten().map(Arc::clone));
-                }
-            }
-        }
-        inputs
-    }
-
-    /// Queues a batch for every sink attached to this point.
-    async fn write_out(&mut self, node: Node, batch: &Arc<Batch>, span: Option<&Arc<BatchSpan>>) -> Result<(), Cause> {
-        for (sink, plan) in self.sinks.iter_mut().zip(&self.plan.sinks) {
-            if plan.inputs.contains(&node) {
-                sink.write(Arc::clone(batch), span.map(Arc::clone)).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Deals with records that did not decode by the source's policy.
-    fn refuse_bad(
-        &mut self,
-        source: usize,
-        origin: Option<&Origin>,
-        bad: &[BadRecord],
-        system: Option<&SystemColumns>,
-    ) -> Result<(), Cause> {
-        let (Some(plan), Some(counters)) = (self.plan.sources.get(source), self.counters.sources.get(source)) else {
-            return Ok(());
-        };
-        let path = origin.map(|origin| origin.path.to_string_lossy());
-        let path = path.as_deref().or(system.and_then(|system| system.origin.as_deref()));
-        let nothing = SystemColumns::default();
-        let system = system.unwrap_or(&nothing);
-        for (row, record) in bad.iter().enumerate() {
-            let of_topic = system.partition.as_ref().and_then(|column| column.values().get(row)).copied();
-            let partition = of_topic.or(origin.map(|origin| origin.partition));
-            match (plan.on_error, &mut self.dead_letters) {
-                (ErrorPolicy::Fail, _) => {
-                    return Err(Cause::Undecodable {
-                        source_name: plan.name.to_string(),
-                        file: origin.map(|origin| origin.path.clone()),
-                        partition: system
-                            .origin
-                            .clone()
-                            .zip(of_topic)
-                            .map(|(origin, number)| Partition { origin, number }),
-                        record: record.offset,
-                        line: record.line,
-                        message: record.message.clone(),
-                    });
-                }
-                (ErrorPolicy::DeadLetter, Some(letters)) => {
-                    let sender = Sender {
-                        query: self.plan.name.as_str().into(),
-                        tenant: self.plan.tenant.to_string().into(),
-                        place: Arc::clone(&plan.name),
-                        guest: None,
-                    };
-                    letters.add_bad(&sender, path, partition, record, (system, row))?;
-                    counters.dead.add(1);
-                }
-                (ErrorPolicy::Skip | ErrorPolicy::DeadLetter, _) => {
-                    tracing::warn!(source = &*plan.name, offset = record.offset, "skipped: {}", record.message);
-                    counters.failed.add(1);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Commits everything, with every sink closed.

@@ -1,15 +1,18 @@
 //! The commit: the one moment at which what was read becomes what was done.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinHandle;
 use weir_sinks::{KafkaTransactions, Prepared, SinkError};
 
 use super::chain::Chain;
 use super::error::Cause;
 use super::failpoint::failpoint;
+use super::metric_state::Snapshot;
 use super::sink_task::SinkTask;
-use super::state::{Manifest, NextNumber, PreparedFile, SourcePositions, StateFolder};
+use super::state::{Manifest, NextNumber, PreparedFile, SourcePositions, StateError, StateFolder, WRITER};
 
 /// What makes a commit one.
 pub(super) enum Committing {
@@ -24,8 +27,41 @@ pub(super) enum Committing {
 
 /// A query's state folder, with what it says.
 pub(super) struct Kept {
-    pub(super) folder: StateFolder,
+    pub(super) folder: Arc<StateFolder>,
+    /// Without metrics: these come from the registry at each commit.
     pub(super) manifest: Manifest,
+    // The writing that is under way; it goes on where nobody waits for it any more.
+    saving: Option<JoinHandle<Result<(), StateError>>>,
+}
+
+/// Manifests that are written at once in this process: each holds a thread, and a disk that is slow for one is for all.
+static SAVING: Semaphore = Semaphore::const_new(4);
+
+impl Kept {
+    pub(super) fn new(folder: StateFolder, mut manifest: Manifest) -> Kept {
+        manifest.written_by = WRITER.to_owned();
+        Kept { folder: Arc::new(folder), manifest, saving: None }
+    }
+
+    /// Writes the manifest with these metrics, on a thread that no task of the runtime needs.
+    async fn save(&mut self, metrics: Snapshot) -> Result<(), StateError> {
+        let (folder, mut manifest) = (Arc::clone(&self.folder), self.manifest.clone());
+        let turn = SAVING.acquire().await.map_err(|error| StateError::Thread(error.to_string()))?;
+        self.saving = Some(tokio::task::spawn_blocking(move || {
+            manifest.metrics = metrics.into_stored();
+            let saved = folder.save(&manifest);
+            drop(turn);
+            saved
+        }));
+        self.saved().await.unwrap_or(Ok(()))
+    }
+
+    /// How the writing that is under way ended; `None` where none is.
+    pub(super) async fn saved(&mut self) -> Option<Result<(), StateError>> {
+        let done = self.saving.as_mut()?.await;
+        self.saving = None;
+        Some(done.unwrap_or_else(|error| Err(StateError::Thread(error.to_string()))))
+    }
 }
 
 impl Chain {
@@ -70,12 +106,12 @@ impl Chain {
                 failpoint("commit.sinks");
                 self.keep_positions().await?;
                 failpoint("commit.positions");
-                self.save(Vec::new())?;
+                self.save(Vec::new()).await?;
             }
             Committing::Manifest(_) => {
                 let files = self.prepare_sinks().await?;
                 failpoint("commit.prepared");
-                self.save(files)?;
+                self.save(files).await?;
                 failpoint("commit.saved");
                 self.publish_sinks().await?;
                 failpoint("commit.published");
@@ -112,6 +148,19 @@ impl Chain {
         Ok(())
     }
 
+    /// Waits for a manifest whose writing was begun before the attempt failed. With it the commit is done, whatever failed.
+    pub(super) async fn settle_commit(&mut self) {
+        let kept = match &mut self.committing {
+            Committing::Manifest(kept) | Committing::AtLeastOnce(Some(kept)) => kept,
+            Committing::AtLeastOnce(None) | Committing::Transaction(_) => return,
+        };
+        match kept.saved().await {
+            None => {}
+            Some(Ok(())) => self.committed(),
+            Some(Err(error)) => tracing::warn!("the last commit was not written: {error}"),
+        }
+    }
+
     fn committed(&mut self) {
         self.metrics.commit();
         self.counters.committed_records.add(self.uncommitted_records);
@@ -145,7 +194,7 @@ impl Chain {
     }
 
     /// Writes the manifest, where there is one.
-    fn save(&mut self, files: Vec<(String, Prepared)>) -> Result<(), Cause> {
+    async fn save(&mut self, files: Vec<(String, Prepared)>) -> Result<(), Cause> {
         let letters = self.dead_letters.as_ref().and_then(|letters| letters.file_bytes());
         let kept = match &mut self.committing {
             Committing::Manifest(kept) | Committing::AtLeastOnce(Some(kept)) => kept,
@@ -169,8 +218,7 @@ impl Chain {
         let file = |(_, Prepared { hidden, path, number })| PreparedFile { hidden, path, number };
         manifest.files = files.into_iter().map(file).collect();
         manifest.dead_letter_bytes = letters;
-        manifest.metrics = self.metrics.store();
-        Ok(kept.folder.save(&kept.manifest)?)
+        Ok(kept.save(self.metrics.snapshot()).await?)
     }
 
     /// Waits until every sink has taken what is queued for it, so that none publishes while another fails on a batch.

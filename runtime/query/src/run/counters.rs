@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
 use weir_sandbox::Usage;
 
+use super::failures::Codes;
+use super::progress::{Progress, SinkProgress, SourceProgress, StageProgress, State};
 use super::timing::Timing;
 
 /// A number that one task raises and others read.
@@ -43,24 +44,9 @@ pub(crate) struct Counters {
     pub(crate) commit_times: Timing,
     // Records that attempts before this one had read and not committed. They are read, and counted, again.
     read_in_vain: Count,
+    /// Records of a batch that is under way which wait for its next piece.
+    pub(crate) waiting: Count,
     state: Mutex<State>,
-}
-
-/// What a query is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It reads, works and commits.
-    #[default]
-    Running,
-    /// It was asked to pause, and reads nothing.
-    Paused,
-    /// It failed, and waits to go on from its last commit.
-    Retrying,
-    /// It was asked to stop, and finishes what it has.
-    Draining,
-    /// It has come to its end.
-    Ended,
 }
 
 #[derive(Debug)]
@@ -71,6 +57,30 @@ pub(crate) struct SourceCounters {
     pub(crate) batches: Count,
     pub(crate) failed: Count,
     pub(crate) dead: Count,
+    pub(crate) errors: Codes,
+    pub(crate) unfinished: Count,
+}
+
+/// What a stage made of a piece of a batch: it counts when the piece is settled.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) records_in: u64,
+    pub(crate) records_out: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) filtered: u64,
+    pub(crate) expanded: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, more: Tally) {
+        self.records_in += more.records_in;
+        self.records_out += more.records_out;
+        self.bytes_in += more.bytes_in;
+        self.bytes_out += more.bytes_out;
+        self.filtered += more.filtered;
+        self.expanded += more.expanded;
+    }
 }
 
 #[derive(Debug)]
@@ -84,6 +94,7 @@ pub(crate) struct StageCounters {
     pub(crate) expanded: Count,
     pub(crate) failed: Count,
     pub(crate) dead: Count,
+    pub(crate) errors: Codes,
     pub(crate) calls: Count,
     pub(crate) traps: Count,
     pub(crate) retries: Count,
@@ -130,13 +141,14 @@ impl Counters {
             restarts: Count::default(),
             commit_times: Timing::default(),
             read_in_vain: Count::default(),
+            waiting: Count::default(),
             state: Mutex::default(),
         }
     }
 
     pub(crate) fn progress(&self) -> Progress {
         // Before the sources are looked at: a commit in between makes it too large, and never hides a record.
-        let done_with = self.committed_records.get() + self.read_in_vain.get();
+        let done_with = self.committed_records.get() + self.read_in_vain.get() + self.waiting.get();
         Progress {
             uncommitted_records: self.records_read().saturating_sub(done_with),
             sources: self.sources.iter().map(SourceCounters::progress).collect(),
@@ -175,6 +187,8 @@ impl SourceCounters {
             batches: Count::default(),
             failed: Count::default(),
             dead: Count::default(),
+            errors: Codes::default(),
+            unfinished: Count::default(),
         }
     }
 
@@ -186,6 +200,8 @@ impl SourceCounters {
             batches: self.batches.get(),
             failed: self.failed.get(),
             dead: self.dead.get(),
+            errors: self.errors.read(),
+            unfinished: self.unfinished.get(),
             partitions: Vec::new(),
         }
     }
@@ -203,6 +219,7 @@ impl StageCounters {
             expanded: Count::default(),
             failed: Count::default(),
             dead: Count::default(),
+            errors: Codes::default(),
             calls: Count::default(),
             traps: Count::default(),
             retries: Count::default(),
@@ -222,6 +239,16 @@ impl StageCounters {
             traps_by_code: Mutex::default(),
             state_losses: Mutex::default(),
         }
+    }
+
+    /// Counts what became of a piece.
+    pub(crate) fn count(&self, tally: Tally) {
+        self.records_in.add(tally.records_in);
+        self.records_out.add(tally.records_out);
+        self.bytes_in.add(tally.bytes_in);
+        self.bytes_out.add(tally.bytes_out);
+        self.filtered.add(tally.filtered);
+        self.expanded.add(tally.expanded);
     }
 
     /// Counts what a call cost, however it ended.
@@ -269,6 +296,7 @@ impl StageCounters {
             expanded: self.expanded.get(),
             failed: self.failed.get(),
             dead: self.dead.get(),
+            errors: self.errors.read(),
             calls: self.calls.get(),
             traps: self.traps.get(),
             retries: self.retries.get(),
@@ -312,148 +340,6 @@ impl SinkCounters {
             files: self.files.get(),
         }
     }
-}
-
-/// A query's counters at one moment. Each is true of some moment since the call began; only at the end of the query
-/// do they all belong together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Progress {
-    /// One a source, in the order of the file.
-    pub sources: Vec<SourceProgress>,
-    /// One a stage, in the order of the file.
-    pub stages: Vec<StageProgress>,
-    /// One a sink, in the order of the file.
-    pub sinks: Vec<SinkProgress>,
-    /// How often everything taken in was made durable.
-    pub commits: u64,
-    /// Records read that are accounted for durably: written, filtered, failed or dead.
-    pub committed_records: u64,
-    /// Records read since the last commit: of them nothing is promised yet.
-    pub uncommitted_records: u64,
-    /// How often the query went back to its last commit and tried again. What it read again is counted again by sources,
-    /// stages and sinks, and never by `committed_records`.
-    pub restarts: u64,
-    /// What the query is about.
-    pub state: State,
-}
-
-/// What a source did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SourceProgress {
-    /// The source.
-    pub name: Arc<str>,
-    /// Records read, those that did not decode among them.
-    pub records: u64,
-    /// Bytes read from outside.
-    pub bytes: u64,
-    /// Batches handed on.
-    pub batches: u64,
-    /// Records that did not decode and were skipped.
-    pub failed: u64,
-    /// Records that did not decode and became dead letters.
-    pub dead: u64,
-    /// How far it was read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub partitions: Vec<PartitionProgress>,
-}
-
-/// How far a partition of a source was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PartitionProgress {
-    /// The topic or file.
-    pub origin: Arc<str>,
-    /// Its number.
-    pub number: i32,
-    /// The offset of the next record to be taken in; `None` before the first and after the last one.
-    pub read: Option<i64>,
-    /// The offset at which a new run would begin; likewise.
-    pub committed: Option<i64>,
-    /// The offset that the partition's next record will get, as far as it is known.
-    pub end: Option<i64>,
-    /// Records that are there and not committed.
-    pub lag: Option<i64>,
-    /// Whether it was read to its end.
-    pub read_to_end: bool,
-    /// Whether it was read to its end, and that is committed.
-    pub done: bool,
-}
-
-/// What a stage did. `records_in + expanded = records_out + filtered + failed + dead` once the query has ended well.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StageProgress {
-    /// The stage.
-    pub name: Arc<str>,
-    /// Records that came in.
-    pub records_in: u64,
-    /// Records that went on.
-    pub records_out: u64,
-    /// Bytes of the values of the records that came in. Text of a batch that an earlier stage left records out of is
-    /// estimated, as if it were spread evenly over all of them.
-    pub bytes_in: u64,
-    /// Bytes of the values of the records that went on; likewise.
-    pub bytes_out: u64,
-    /// Records that the function left out.
-    pub filtered: u64,
-    /// Records that a flat-map made beyond one for each that it answered.
-    pub expanded: u64,
-    /// Records that failed and were skipped.
-    pub failed: u64,
-    /// Records that failed and became dead letters.
-    pub dead: u64,
-    /// Guest calls.
-    pub calls: u64,
-    /// Guest calls that ended in a trap, an exhausted limit or a refusal.
-    pub traps: u64,
-    /// Guest calls over single records that had failed before.
-    pub retries: u64,
-    /// Fuel, in instructions and their host-side equivalent.
-    pub fuel: u64,
-    /// Calls from the guest to the host.
-    pub host_calls: u64,
-    /// Time in those, of `guest_nanos`, in nanoseconds. An estimate: one guest call in 8 is timed, and of its host
-    /// calls the first 64, then one in 61.
-    pub host_nanos: u64,
-    /// Time in guest calls, in nanoseconds, also in those that ended badly.
-    pub guest_nanos: u64,
-    /// Time in which guest calls waited for their turn on the cores, in nanoseconds.
-    pub waited_nanos: u64,
-    /// The largest linear memory seen, in bytes.
-    pub memory_bytes_peak: u64,
-    /// Log lines beyond the limits of a batch or of a second.
-    pub logs_dropped: u64,
-    /// How often a batch waited because the batches before it had kept ending the guest.
-    pub held_back: u64,
-    /// How long it waited for that reason, in milliseconds.
-    pub held_back_ms: u64,
-    /// How often it waited because no instance was free.
-    pub instance_waits: u64,
-    /// How long it waited for that reason, in milliseconds.
-    pub instance_wait_ms: u64,
-    /// How often what the function kept in its memory was lost, by cause: the code of what ended its instance, `sink`,
-    /// `rebalance`, `last_commit`, `restart`. Empty for functions that keep nothing.
-    pub state_losses: BTreeMap<&'static str, u64>,
-}
-
-impl StageProgress {
-    /// Whether every record that came in is accounted for.
-    pub fn adds_up(&self) -> bool {
-        self.records_in + self.expanded == self.records_out + self.filtered + self.failed + self.dead
-    }
-}
-
-/// What a sink did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SinkProgress {
-    /// The sink.
-    pub name: Arc<str>,
-    /// Records written.
-    pub records: u64,
-    /// Bytes written.
-    pub bytes: u64,
-    /// Batches written.
-    pub batches: u64,
-    /// Files published.
-    pub files: u64,
 }
 
 #[cfg(test)]

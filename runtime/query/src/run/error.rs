@@ -7,7 +7,7 @@ use weir_sandbox::{Fault, Refusal};
 use weir_sinks::{SinkError, TransactionError};
 
 use super::dead_letters::DeadLetterError;
-use super::stage::StageError;
+use super::stage_error::StageError;
 use super::state::StateError;
 use super::summary::Summary;
 use crate::file::Denied;
@@ -70,8 +70,11 @@ pub enum BuildError {
         /// What was lost.
         source: Box<StageError>,
     },
-    /// A compiling thread ended without an answer.
-    #[error("the compiling thread ended: {0}")]
+    /// The query was stopped before it was ready. Nothing was read or written.
+    #[error("stopped before it had started")]
+    Stopped,
+    /// A thread that compiled, or opened files, ended without an answer.
+    #[error("a thread that made the query ready ended: {0}")]
     Thread(String),
 }
 
@@ -184,18 +187,11 @@ impl Cause {
             Cause::Sink { source, .. } => sinks_fault(source.fault()),
             Cause::Undecodable { .. } | Cause::DeadLetters(_) | Cause::Lost { .. } => Fault::External,
             Cause::State(StateError::Io { .. }) => Fault::External,
+            Cause::State(StateError::Thread(_)) => Fault::Internal,
             Cause::State(_) => Fault::Tenant,
             Cause::Transaction(error) => sinks_fault(error.fault()),
             Cause::Again(_) => Fault::External,
-            Cause::Stage { source, .. } => match source {
-                StageError::Call(error) => error.fault(),
-                StageError::Row { .. }
-                | StageError::TooManyTraps { .. }
-                | StageError::StateLost { .. }
-                | StageError::HiddenState { .. } => Fault::Tenant,
-                StageError::DeadLetters(_) => Fault::External,
-                StageError::Batch(_) => Fault::Internal,
-            },
+            Cause::Stage { source, .. } => source.fault(),
         }
     }
 }

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use weir_batch::CopyOnWrite;
 
-use super::counters::{Counters, PartitionProgress, Progress, State};
+use super::counters::Counters;
 use super::details::Details;
 use super::metrics::{CommittedMetric, CommittedMetrics};
+use super::progress::{PartitionProgress, Progress, State};
 use crate::source::{PositionKeeper, Positions};
 use crate::trace::TraceCounters;
 
@@ -37,14 +38,19 @@ impl QueryHandle {
         &self.tenant
     }
 
-    /// What the query has done so far.
-    pub fn progress(&self) -> Progress {
-        let mut progress = self.counters.progress();
-        progress.state = match self.counters.state() {
+    /// What the query is about.
+    pub fn state(&self) -> State {
+        match self.counters.state() {
             State::Running if *self.stop.borrow() => State::Draining,
             State::Running if *self.pause.borrow() => State::Paused,
             state => state,
-        };
+        }
+    }
+
+    /// What the query has done so far.
+    pub fn progress(&self) -> Progress {
+        let mut progress = self.counters.progress();
+        progress.state = self.state();
         for (index, source) in progress.sources.iter_mut().enumerate() {
             source.partitions = self.places.partitions(index);
         }

@@ -6,17 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use weir_sandbox::{Function, MetricBatch, MetricDelta, MetricKind, Series as GuestSeries};
 
-use super::state::{StoredSeries, StoredValue};
-
 /// The metrics of one query: staged with each batch, counted at each commit. A stage's series are its own: no other
 /// stage or tenant can name them. Holds an entry a series, as many as the stages' limits allow.
 #[derive(Debug, Default)]
 pub struct MetricRegistry {
-    stages: Vec<StageMetrics>,
-    staged: Folded,
+    pub(super) stages: Vec<StageMetrics>,
+    // Shared with whoever writes it down.
+    pub(super) staged: Arc<Folded>,
     // Values that overflow series took, by stage and metric; not counted yet.
     staged_overflow: Overflow,
-    committed: Arc<CommittedMetrics>,
+    pub(super) committed: Arc<CommittedMetrics>,
+    // What the manifest takes for all series, at most.
+    pub(super) bytes: usize,
 }
 
 /// What was counted up to the last commit, for the registry's owner to change and for anybody to look at. It is locked
@@ -25,25 +26,26 @@ pub struct MetricRegistry {
 pub(crate) struct CommittedMetrics(Mutex<Committed>);
 
 #[derive(Debug, Default)]
-struct Committed {
-    stages: Vec<(Arc<str>, Arc<Function>)>,
-    series: Folded,
+pub(super) struct Committed {
+    pub(super) stages: Vec<(Arc<str>, Arc<Function>)>,
+    pub(super) series: Folded,
     overflow: Overflow,
 }
 
 #[derive(Debug)]
-struct StageMetrics {
-    name: Arc<str>,
-    function: Arc<Function>,
-    series_max: usize,
-    // Series of each metric that were ever staged. An instance keeps to the limit by itself; its successors start anew.
-    series: Vec<usize>,
+pub(super) struct StageMetrics {
+    pub(super) name: Arc<str>,
+    pub(super) function: Arc<Function>,
+    pub(super) series_max: usize,
+    // Series of each metric that were ever staged, but for overflow series. An instance keeps to the limit by itself; its
+    // successors start anew.
+    pub(super) series: Vec<usize>,
 }
 
 type Overflow = HashMap<(usize, usize), u64>;
 
 /// Series of all stages, put together. Its size is bounded by the stages' limits on series.
-type Folded = HashMap<(usize, Arc<GuestSeries>), MetricDelta>;
+pub(super) type Folded = HashMap<(usize, Arc<GuestSeries>), MetricDelta>;
 
 /// One metric with one set of label values, as it stood at the last commit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -101,30 +103,27 @@ impl MetricRegistry {
 
     /// Stages what a stage recorded in a batch.
     pub fn stage(&mut self, stage: usize, batch: &MetricBatch) {
-        let Some(metrics) = self.stages.get_mut(stage) else { return };
-        let committed = self.committed.lock();
-        for delta in &batch.series {
+        let committed = Arc::clone(&self.committed);
+        let committed = committed.lock();
+        let declared = self.stages.get(stage).map_or(0, |stage| stage.series.len());
+        for delta in batch.series.iter().filter(|delta| delta.series.metric < declared) {
             let mut key = (stage, Arc::clone(&delta.series));
-            if !self.staged.contains_key(&key) && !committed.series.contains_key(&key) {
-                let Some(series) = metrics.series.get_mut(key.1.metric) else { continue };
-                if *series >= metrics.series_max && !key.1.labels.is_empty() {
-                    key.1 = Arc::new(GuestSeries { metric: key.1.metric, labels: Vec::new(), overflow: true });
-                } else {
-                    *series += 1;
-                }
+            let known = self.staged.contains_key(&key) || committed.series.contains_key(&key);
+            if !known && !self.has_room(stage, &key.1, &delta.value) {
+                key.1 = Arc::new(GuestSeries { metric: key.1.metric, labels: Vec::new(), overflow: true });
             }
             if key.1.overflow {
                 let taken = self.staged_overflow.entry((stage, key.1.metric)).or_default();
                 *taken = taken.saturating_add(delta.values);
             }
-            fold(&mut self.staged, key, delta.value.clone());
+            fold(Arc::make_mut(&mut self.staged), key, delta.value.clone());
         }
     }
 
     /// Counts what was staged.
     pub fn commit(&mut self) {
         let mut committed = self.committed.lock();
-        for (key, delta) in self.staged.drain() {
+        for (key, delta) in Arc::make_mut(&mut self.staged).drain() {
             fold(&mut committed.series, key, delta);
         }
         for (metric, values) in self.staged_overflow.drain() {
@@ -141,80 +140,14 @@ impl MetricRegistry {
     /// Forgets what was staged: its batches will come again.
     pub(crate) fn roll_back(&mut self) {
         self.staged_overflow.clear();
-        let committed = self.committed.lock();
-        for (stage, series) in self.staged.drain().map(|(key, _)| key) {
-            let known = committed.series.contains_key(&(stage, Arc::clone(&series)));
-            let count = self.stages.get_mut(stage).and_then(|stage| stage.series.get_mut(series.metric));
-            if let Some(count) = count.filter(|_| !known) {
-                *count = count.saturating_sub(1);
+        let staged = std::mem::take(&mut self.staged);
+        let committed = Arc::clone(&self.committed);
+        let committed = committed.lock();
+        for ((stage, series), value) in staged.iter() {
+            if !committed.series.contains_key(&(*stage, Arc::clone(series))) {
+                self.gives_room(*stage, series, value);
             }
         }
-    }
-
-    /// Everything counted and staged, as the manifest of the next commit keeps it.
-    pub(crate) fn store(&self) -> Vec<StoredSeries> {
-        let mut all = self.committed.lock().series.clone();
-        for (key, delta) in &self.staged {
-            fold(&mut all, (key.0, Arc::clone(&key.1)), delta.clone());
-        }
-        let stored = |((stage, series), delta): (&(usize, Arc<GuestSeries>), &MetricDelta)| {
-            let stage = self.stages.get(*stage)?;
-            Some(StoredSeries {
-                stage: stage.name.to_string(),
-                metric: stage.function.metrics.get(series.metric)?.name.clone(),
-                labels: series.labels.clone(),
-                overflow: series.overflow,
-                value: delta.into(),
-            })
-        };
-        let mut stored: Vec<StoredSeries> = all.iter().filter_map(stored).collect();
-        stored.sort_by(|one, other| {
-            (&one.stage, &one.metric, &one.labels).cmp(&(&other.stage, &other.metric, &other.labels))
-        });
-        stored
-    }
-
-    /// Takes over what an earlier run counted. Says how many series no stage declares any more, are beyond its limit, or
-    /// hold what nothing could have counted: those are dropped.
-    pub(crate) fn restore(&mut self, stored: Vec<StoredSeries>) -> usize {
-        let mut dropped = 0;
-        for series in stored {
-            let stage = self.stages.iter().position(|stage| *stage.name == *series.stage);
-            let place = stage.and_then(|index| {
-                let function = &self.stages.get(index)?.function;
-                let metric = function.metrics.iter().position(|metric| metric.name == series.metric)?;
-                let declared = function.metrics.get(metric)?;
-                let fits = match &series.value {
-                    StoredValue::Counter { sum } => declared.kind == MetricKind::Counter && *sum >= 0.0,
-                    StoredValue::Gauge { .. } => declared.kind == MetricKind::Gauge,
-                    StoredValue::Histogram { buckets, count, .. } => {
-                        declared.kind == MetricKind::Histogram
-                            && buckets.len() == declared.buckets.len() + 1
-                            && buckets.iter().copied().fold(0, u64::saturating_add) == *count
-                    }
-                };
-                let labels = match series.overflow {
-                    true => series.labels.is_empty() && !declared.labels.is_empty(),
-                    false => series.labels.len() == declared.labels.len(),
-                };
-                (fits && labels).then_some((index, metric))
-            });
-            let Some((index, metric)) = place else {
-                dropped += 1;
-                continue;
-            };
-            // The tenant may be able to write what was kept: it gets no more series by that than its stages make.
-            let Some(stage) = self.stages.get_mut(index) else { continue };
-            let Some(count) = stage.series.get_mut(metric) else { continue };
-            if *count > stage.series_max {
-                dropped += 1;
-                continue;
-            }
-            *count += 1;
-            let key = Arc::new(GuestSeries { metric, labels: series.labels, overflow: series.overflow });
-            self.committed.lock().series.insert((index, key), series.value.into());
-        }
-        dropped
     }
 
     /// What was counted, in the order of stages, metrics and label values.
@@ -333,7 +266,7 @@ impl CommittedMetrics {
         metrics
     }
 
-    fn lock(&self) -> MutexGuard<'_, Committed> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Committed> {
         // Every change is an insertion or a sum: a panic elsewhere leaves nothing half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -342,7 +275,7 @@ impl CommittedMetrics {
 /// Adds a delta to what its series has: sums and counts add up, a gauge takes the later value. A sum is a double, exact
 /// for whole numbers up to 2^53; beyond the range of doubles it is held at its end, as the sandbox does within a batch: a
 /// sum that is no number could neither be written to a manifest nor be read from one.
-fn fold(into: &mut Folded, key: (usize, Arc<GuestSeries>), delta: MetricDelta) {
+pub(super) fn fold(into: &mut Folded, key: (usize, Arc<GuestSeries>), delta: MetricDelta) {
     use std::collections::hash_map::Entry;
     match into.entry(key) {
         Entry::Vacant(entry) => {
@@ -372,6 +305,7 @@ fn finite(sum: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::state::{StoredSeries, StoredValue};
     use super::*;
 
     fn series(metric: usize, label: &str) -> Arc<GuestSeries> {

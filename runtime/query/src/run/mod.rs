@@ -1,6 +1,7 @@
 //! Running a plan.
 
 mod breaker;
+mod budget;
 mod build;
 mod byte_count;
 mod bytes;
@@ -11,23 +12,31 @@ mod dead_letters;
 mod details;
 mod error;
 mod failpoint;
+mod failures;
+mod fit;
 mod guest_log;
 mod handle;
+mod intake;
+mod metric_state;
 mod metrics;
+mod narrow;
 mod number;
 mod open;
+mod progress;
 mod query;
 mod reader;
+mod record_place;
 mod sink_task;
 mod stage;
+mod stage_error;
 mod state;
 mod state_guard;
 mod summary;
 mod timing;
+mod turn;
 mod waiting;
 
 pub use byte_count::ByteCount;
-pub use counters::{PartitionProgress, Progress, SinkProgress, SourceProgress, StageProgress, State};
 pub use dead_letters::DeadLetterError;
 pub(crate) use dead_letters::{Locked, lock};
 #[cfg(test)]
@@ -39,8 +48,10 @@ pub use guest_log::{GuestLine, LogExporter, Speaker};
 pub use handle::QueryHandle;
 pub use metrics::{CommittedMetric, CommittedSeries, MetricRegistry, Reading, Series};
 pub use number::{Count, Rate};
-pub use query::{Query, SinkOverrides};
-pub use stage::StageError;
+pub use progress::{PartitionProgress, Progress, SinkProgress, SourceProgress, StageProgress, State};
+pub use query::{Query, SinkOverrides, Starting};
+pub use record_place::RecordPlace;
+pub use stage_error::StageError;
 pub(crate) use state::StateFolder;
 pub use state::{
     Manifest, ManifestError, NextNumber, PartitionPosition, PreparedFile, SourcePositions, StateError, StoredSeries,

@@ -13,7 +13,7 @@ use super::dead_letters::{DeadLetters, LETTER_COLUMN};
 use super::error::BuildError;
 use super::metrics::MetricRegistry;
 use super::query::SinkOverrides;
-use super::stage::GUILTY_RECORDS_BATCH_MAX;
+use super::stage::TRAPPED_RECORDS_MIN;
 use super::state::{Manifest, StateFolder};
 use crate::file::{DeadLettersPlan, Denied, Folders, Guarantee, Plan, SinkPlan, SourceKind};
 use crate::letters::LettersSource;
@@ -46,18 +46,24 @@ impl Opened {
         metrics: Option<&mut MetricRegistry>,
         committed: &[Positions],
     ) -> Result<Opened, BuildError> {
-        let kept = plan.delivery.state.as_deref().map(|folder| open_state(plan, folder)).transpose()?;
+        let mut kept = match &plan.delivery.state {
+            Some(folder) => Some(open_state(plan, folder).await?),
+            None => None,
+        };
         if let (Some(kept), Some(metrics)) = (&kept, metrics) {
             let dropped = metrics.restore(kept.manifest.metrics.clone());
             if dropped > 0 {
                 tracing::warn!(
-                    "{dropped} series of metrics are dropped: no stage declares them any more, or may have so many"
+                    "{dropped} series of metrics are dropped: no stage declares them any more, or they are more, or larger, than \
+                     a query may have"
                 );
             }
         }
         // Before any source looks for its positions: what an older run left open is aborted by this.
         let transactions = open_transactions(plan).await?;
         let dead_letters = open_dead_letters(plan, kept.as_ref(), transactions.as_ref()).await?;
+        // From here on the registry has them.
+        kept.iter_mut().for_each(|kept| kept.manifest.metrics = Vec::new());
         let mut sinks = Vec::with_capacity(plan.sinks.len());
         for sink in &plan.sinks {
             sinks.push(match given.remove(&*sink.name) {
@@ -90,10 +96,17 @@ impl Opened {
     }
 }
 
-/// Takes the state folder, and publishes the files that its manifest names.
-fn open_state(plan: &Plan, folder: &Path) -> Result<Kept, BuildError> {
-    still_within(&plan.folders, &folder.join("manifest"), || "delivery.state".to_owned())?;
-    let (query, tenant) = (plan.name.as_str(), plan.tenant.as_str());
+/// Takes the state folder, and publishes the files that its manifest names. On a thread for such work: a manifest may be
+/// large, and a disk slow.
+async fn open_state(plan: &Plan, folder: &Path) -> Result<Kept, BuildError> {
+    let (query, tenant) = (plan.name.clone(), plan.tenant.to_string());
+    let (folders, folder) = (plan.folders.clone(), folder.to_owned());
+    let opened = tokio::task::spawn_blocking(move || open_state_now(&query, &tenant, &folders, &folder));
+    opened.await.map_err(|error| BuildError::Thread(error.to_string()))?
+}
+
+fn open_state_now(query: &str, tenant: &str, folders: &Folders, folder: &Path) -> Result<Kept, BuildError> {
+    still_within(folders, &folder.join("manifest"), || "delivery.state".to_owned())?;
     let folder = StateFolder::open(folder)?;
     let manifest = folder.load(query, tenant)?.unwrap_or_else(|| Manifest {
         query: query.to_owned(),
@@ -104,12 +117,12 @@ fn open_state(plan: &Plan, folder: &Path) -> Result<Kept, BuildError> {
         let prepared = Prepared { hidden: file.hidden.clone(), path: file.path.clone(), number: file.number };
         // The manifest lies where the tenant may write, so that what it names is looked at like any other path.
         for path in [&prepared.hidden, &prepared.path] {
-            still_within(&plan.folders, path, || "delivery.state".to_owned())?;
+            still_within(folders, path, || "delivery.state".to_owned())?;
         }
         let done = publish_prepared(std::slice::from_ref(&prepared));
         done.map_err(|source| BuildError::Sink { name: "delivery.state".to_owned(), source })?;
     }
-    Ok(Kept { folder, manifest })
+    Ok(Kept::new(folder, manifest))
 }
 
 /// The transactions of a query that delivers exactly once to Kafka.
@@ -134,7 +147,9 @@ async fn open_dead_letters(
     // Somebody has taken the letters away since. Before new ones come, the manifest has to know.
     if let Some(kept) = kept.filter(|_| committed.is_some_and(|committed| letters.file_bytes() != Some(committed))) {
         let manifest = Manifest { dead_letter_bytes: letters.file_bytes(), ..kept.manifest.clone() };
-        kept.folder.save(&manifest)?;
+        let folder = Arc::clone(&kept.folder);
+        let saved = tokio::task::spawn_blocking(move || folder.save(&manifest));
+        saved.await.map_err(|error| BuildError::Thread(error.to_string()))??;
     }
     Ok(Some(letters))
 }
@@ -181,7 +196,7 @@ fn open_source(
         }
         SourceKind::Letters(letters) => {
             // Any number of them may end the guest again: that is no reason to take the function for broken.
-            let letters_max = records_max.min(GUILTY_RECORDS_BATCH_MAX);
+            let letters_max = records_max.min(TRAPPED_RECORDS_MIN);
             Box::new(LettersSource::new(letters, schema, letters_max))
         }
         SourceKind::Kafka(config) => {

@@ -12,12 +12,13 @@ use weir_sinks::{KafkaProblem, Sink, SinkConfig, TransactionError};
 use super::build::{admit, stage_runners};
 use super::chain::{Chain, Parts};
 use super::commit::Committing;
-use super::counters::{Counters, State};
+use super::counters::Counters;
 use super::error::{BuildError, Cause, RunError};
 use super::guest_log::LogExporter;
 use super::handle::{Places, QueryHandle};
 use super::metrics::{CommittedMetrics, MetricRegistry};
 use super::open::Opened;
+use super::progress::State;
 use super::sink_task::SinkTask;
 use super::state_guard::{Loss, lost_error};
 use super::summary::{Ending, Summary};
@@ -72,27 +73,28 @@ impl Query {
     /// # Errors
     ///
     /// As [`Query::build`].
-    pub async fn build_with(plan: Plan, engine: &Engine, mut sinks: SinkOverrides) -> Result<Query, BuildError> {
-        let modules = admit(&plan, engine).await?;
+    pub async fn build_with(plan: Plan, engine: &Engine, sinks: SinkOverrides) -> Result<Query, BuildError> {
+        Query::starting(plan).build_with(engine, sinks).await
+    }
+
+    /// The query of a plan, still to be made ready: it can be watched and stopped from now on.
+    pub fn starting(plan: Plan) -> Starting {
         let mut metrics = MetricRegistry::default();
         for stage in &plan.stages {
             metrics.add_stage(&stage.name, &stage.function, stage.limits.series_max);
         }
-        let given = !sinks.is_empty();
-        let opened = Opened::open(&plan, &mut sinks, Some(&mut metrics), &[]).await?;
         let names = |names: Vec<&Arc<str>>| names.into_iter().map(Arc::clone).collect::<Vec<_>>();
         let counters = Counters::new(
             &names(plan.sources.iter().map(|source| &source.name).collect()),
             &names(plan.stages.iter().map(|stage| &stage.name).collect()),
             &names(plan.sinks.iter().map(|sink| &sink.name).collect()),
         );
-        restarted(&plan, &opened.positions, &counters)?;
-        Ok(Query {
-            modules,
-            opened,
+        Starting(Query {
+            modules: Vec::new(),
+            opened: Opened::nothing(),
             shared_metrics: metrics.shared(),
             metrics,
-            given,
+            given: false,
             counters: Arc::new(counters),
             places: Arc::new(Places::new(plan.sources.len())),
             copy_on_write: Arc::new(CopyOnWrite::default()),
@@ -168,9 +170,9 @@ impl Query {
                 Err(cause) => break Err(cause),
             }
         };
-        counters.set_state(State::Ended);
-        let mut progress = self.handle().progress();
-        progress.state = State::Ended;
+        let state = if ended.is_ok() { State::Ended } else { State::Failed };
+        counters.set_state(state);
+        let progress = self.handle().progress();
         let summary = |ending| Summary {
             query: self.plan.name.clone(),
             tenant: self.plan.tenant.to_string(),
@@ -227,12 +229,18 @@ impl Query {
             for sink in &mut chain.sinks {
                 sink.abort().await;
             }
+            chain.settle_commit().await;
             if let Committing::Transaction(transactions) = &chain.committing {
                 // Readers need not wait for it to time out. If it fails, the next opening aborts it, or the time-out.
                 if let Err(error) = transactions.abort().await {
                     tracing::debug!("the transaction was not aborted: {error}");
                 }
             }
+        }
+        // What was begun and not settled counts nowhere else: the account adds up all the same.
+        if let Some((source, records)) = chain.in_hand.take() {
+            self.counters.sources.get(source).into_iter().for_each(|source| source.unfinished.add(records));
+            self.counters.waiting.set(0);
         }
         self.places.end();
         chain.metrics.roll_back();
@@ -333,6 +341,69 @@ impl Query {
             Cause::Source { source, .. } if source.retryable() => any_sink(|_| true),
             _ => None,
         }
+    }
+}
+
+/// A query whose modules are not compiled, and whose sources and sinks are not open. Whatever becomes of it, its handles
+/// say so.
+pub struct Starting(Query);
+
+impl Starting {
+    /// See [`Query::traced`].
+    #[must_use]
+    pub fn traced(self, tracing: Tracing) -> Starting {
+        Starting(self.0.traced(tracing))
+    }
+
+    /// See [`Query::logged`].
+    #[must_use]
+    pub fn logged(self, exporter: Arc<dyn LogExporter>) -> Starting {
+        Starting(self.0.logged(exporter))
+    }
+
+    /// See [`Query::plan`].
+    pub fn plan(&self) -> &Plan {
+        self.0.plan()
+    }
+
+    /// See [`Query::handle`].
+    pub fn handle(&self) -> QueryHandle {
+        self.0.handle()
+    }
+
+    /// See [`Query::build`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Query::build`], and [`BuildError::Stopped`] where it is stopped meanwhile.
+    pub async fn build(self, engine: &Engine) -> Result<Query, BuildError> {
+        self.build_with(engine, SinkOverrides::new()).await
+    }
+
+    async fn build_with(mut self, engine: &Engine, sinks: SinkOverrides) -> Result<Query, BuildError> {
+        let counters = Arc::clone(&self.0.counters);
+        let mut stop = self.0.stop.subscribe();
+        let built = tokio::select! {
+            biased;
+            built = self.open(engine, sinks) => built,
+            // Its own sender is held by `self`: the channel cannot close.
+            _ = stop.wait_for(|stop| *stop) => Err(BuildError::Stopped),
+        };
+        match built {
+            Ok(()) => Ok(self.0),
+            Err(error) => {
+                counters.set_state(if matches!(error, BuildError::Stopped) { State::Ended } else { State::Failed });
+                Err(error)
+            }
+        }
+    }
+
+    async fn open(&mut self, engine: &Engine, mut sinks: SinkOverrides) -> Result<(), BuildError> {
+        let query = &mut self.0;
+        query.modules = admit(&query.plan, engine).await?;
+        query.given = !sinks.is_empty();
+        query.opened = Opened::open(&query.plan, &mut sinks, Some(&mut query.metrics), &[]).await?;
+        restarted(&query.plan, &query.opened.positions, &query.counters)
     }
 }
 

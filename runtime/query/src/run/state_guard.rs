@@ -8,7 +8,7 @@ use weir_sandbox::{CallError, Fault, Instance, Outcome};
 
 use super::counters::StageCounters;
 use super::dead_letters::Sender;
-use super::stage::StageError;
+use super::stage_error::StageError;
 use crate::file::{LossPolicy, StagePlan};
 
 /// How often a stage says that state was lost: each loss is counted.
@@ -38,6 +38,8 @@ pub(crate) enum Loss<'a> {
     LastCommit(&'static str),
     /// The query goes on where an earlier process was.
     Restart,
+    /// A later stage could not take all of a batch, which is run again in pieces.
+    Again,
 }
 
 impl Loss<'_> {
@@ -48,6 +50,7 @@ impl Loss<'_> {
             Loss::Rebalance => "rebalance",
             Loss::LastCommit(code) => code,
             Loss::Restart => "restart",
+            Loss::Again => "again",
         }
     }
 }
@@ -124,6 +127,7 @@ pub(crate) fn lost_error(function: &str, batches: u64, loss: Loss<'_>) -> StageE
         Loss::Rebalance => "rebalance: partitions went to another reader".to_owned(),
         Loss::LastCommit(code) => format!("{code}: the query goes back to its last commit"),
         Loss::Restart => "restart: an earlier run had it".to_owned(),
+        Loss::Again => "again: a later stage could not take all of a batch, which is run again in pieces".to_owned(),
     };
     StageError::StateLost { function: function.to_owned(), batches, cause }
 }

@@ -1,14 +1,15 @@
 //! What a query did, all told.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::byte_count::ByteCount;
-use super::counters::Progress;
 use super::metrics::{Reading, Series};
 use super::number::{Count, Rate};
+use super::progress::{Progress, StageProgress};
 use crate::trace::TraceCounts;
 
 /// Why a query ended.
@@ -86,7 +87,7 @@ impl Summary {
 
     /// Whether every stage accounts for every record.
     pub fn adds_up(&self) -> bool {
-        self.progress.stages.iter().all(super::counters::StageProgress::adds_up)
+        self.progress.stages.iter().all(StageProgress::adds_up)
     }
 }
 
@@ -116,6 +117,10 @@ impl fmt::Display for Summary {
                 write!(f, ", {}", ByteCount(source.bytes))?;
             }
             failures(f, source.failed, source.dead)?;
+            by_code(f, &source.errors)?;
+            if source.unfinished > 0 {
+                write!(f, "; {} not finished, to be read again", Count(source.unfinished))?;
+            }
             writeln!(f)?;
         }
         for stage in &self.progress.stages {
@@ -131,6 +136,7 @@ impl fmt::Display for Summary {
                 Count(stage.failed),
                 Count(stage.dead)
             )?;
+            by_code(f, &stage.errors)?;
             if stage.traps > 0 {
                 write!(f, "; {} traps", Count(stage.traps))?;
             }
@@ -217,6 +223,16 @@ impl Reading {
             Reading::Histogram { count, .. } => *count as f64,
         }
     }
+}
+
+/// Why records failed: `; failed on 3 guest:1, 5 null_input`.
+fn by_code(f: &mut fmt::Formatter<'_>, errors: &BTreeMap<String, u64>) -> fmt::Result {
+    let mut before = "; failed on ";
+    for (code, count) in errors {
+        write!(f, "{before}{} {code}", Count(*count))?;
+        before = ", ";
+    }
+    Ok(())
 }
 
 fn failures(f: &mut fmt::Formatter<'_>, failed: u64, dead: u64) -> fmt::Result {

@@ -53,6 +53,8 @@ pub(crate) struct GeneratorSource {
     template: Batch,
     batches: u64,
     next: u64,
+    // Rows of the next batch that an earlier run has taken.
+    skip: usize,
 }
 
 /// The one partition of a generated stream.
@@ -74,7 +76,7 @@ pub(super) fn generated_position(positions: &Positions) -> Result<u64, SourceErr
 
 impl GeneratorSource {
     pub(crate) fn new(batches: u64) -> Result<GeneratorSource, BatchError> {
-        Ok(GeneratorSource { template: seed_batch()?, batches, next: 0 })
+        Ok(GeneratorSource { template: seed_batch()?, batches, next: 0, skip: 0 })
     }
 }
 
@@ -85,7 +87,9 @@ impl Source for GeneratorSource {
     }
 
     async fn seek(&mut self, positions: &Positions) -> Result<(), SourceError> {
-        self.next = generated_position(positions)? / SEED_BATCH_ROWS as u64;
+        let position = generated_position(positions)?;
+        self.next = position / SEED_BATCH_ROWS as u64;
+        self.skip = usize::try_from(position % SEED_BATCH_ROWS as u64).unwrap_or(0);
         Ok(())
     }
 
@@ -94,10 +98,13 @@ impl Source for GeneratorSource {
             return Ok(None);
         }
         self.next += 1;
-        // Batches are taken whole or not at all, so that a position is always at the beginning of one.
         let position = i64::try_from(self.next.saturating_mul(SEED_BATCH_ROWS as u64)).unwrap_or(i64::MAX);
         let positions = Positions::from_iter([(generated(), position)]);
-        let batch = self.template.clone();
+        let mut batch = self.template.clone();
+        let skip = std::mem::take(&mut self.skip);
+        if skip > 0 {
+            batch = Arc::unwrap_or_clone(Arc::new(batch).slice(skip, SEED_BATCH_ROWS - skip)?);
+        }
         Ok(Some(SourceEvent::Batch(SourceBatch {
             batch,
             bad: Vec::new(),

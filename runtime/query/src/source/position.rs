@@ -57,6 +57,11 @@ impl Positions {
         self.0.iter().map(|(partition, next)| (partition, *next))
     }
 
+    /// How many partitions there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -31,6 +31,9 @@ pub struct Manifest {
     pub dead_letter_bytes: Option<u64>,
     /// What guests recorded.
     pub metrics: Vec<StoredSeries>,
+    /// The program that wrote it, and its version; empty in those of version 1.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub written_by: String,
 }
 
 /// Where a source goes on.
@@ -125,11 +128,17 @@ pub enum ManifestError {
     /// The first line is missing or is not a manifest's.
     #[error("it does not begin as a manifest does: it is torn, or something else")]
     NoManifest,
-    /// It was written by another version of this program.
-    #[error("it is of version {found}, and this program reads version {VERSION}")]
+    /// It was written by a later version of this program.
+    #[error(
+        "it is of version {found}, written by {}, and this program ({WRITER}) reads versions {VERSION_MIN} to {VERSION}: run \
+         the version that wrote it, or a later one",
+        if written_by.is_empty() { "another program" } else { written_by }
+    )]
     Version {
         /// The version that it names.
         found: String,
+        /// The program that wrote it; empty where it does not say.
+        written_by: String,
     },
     /// The contents are not those that were written.
     #[error("its checksum does not fit its contents: it is torn, or was altered")]
@@ -140,16 +149,29 @@ pub enum ManifestError {
 }
 
 const MAGIC: &str = "weir-manifest";
-const VERSION: &str = "1";
+/// The version that is written. 2 has `written_by`; whatever a program of version 1 would not understand raises it.
+const VERSION: u32 = 2;
+
+/// The earliest version that is read.
+const VERSION_MIN: u32 = 1;
+
+/// What `written_by` says.
+pub(crate) const WRITER: &str = concat!("weir ", env!("CARGO_PKG_VERSION"));
+
+/// The most of `written_by` that is said.
+const WRITER_CHARS_MAX: usize = 40;
 
 impl Manifest {
-    /// The bytes of the file.
+    /// The bytes of the file, in the version of this program.
     ///
     /// # Errors
     ///
     /// A path that is no UTF-8.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
-        let body = serde_json::to_vec(self)?;
+        let body = match self.written_by == WRITER {
+            true => serde_json::to_vec(self)?,
+            false => serde_json::to_vec(&Manifest { written_by: WRITER.to_owned(), ..self.clone() })?,
+        };
         let mut bytes = format!("{MAGIC} {VERSION} {}\n", hex(&Sha256::digest(&body))).into_bytes();
         bytes.extend_from_slice(&body);
         bytes.push(b'\n');
@@ -170,8 +192,9 @@ impl Manifest {
         let (Some(MAGIC), Some(version), Some(checksum), None) = (magic, version, checksum, end) else {
             return Err(ManifestError::NoManifest);
         };
-        if version != VERSION {
-            return Err(ManifestError::Version { found: version.to_owned() });
+        let known = version.parse().is_ok_and(|number: u32| (VERSION_MIN..=VERSION).contains(&number));
+        if !known {
+            return Err(ManifestError::Version { found: clean(version), written_by: writer(body) });
         }
         let body = body.strip_prefix(b"\n").and_then(|body| body.strip_suffix(b"\n")).ok_or(ManifestError::Checksum)?;
         if hex(&Sha256::digest(body)) != checksum {
@@ -238,6 +261,21 @@ impl From<StoredValue> for MetricDelta {
     }
 }
 
+/// Who says that it wrote this, in a version that is not known here.
+fn writer(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Written {
+        #[serde(default)]
+        written_by: String,
+    }
+    serde_json::from_slice(body).map(|Written { written_by }| clean(&written_by)).unwrap_or_default()
+}
+
+/// Text of a file that is not this program's, cut and escaped.
+fn clean(text: &str) -> String {
+    text.chars().take(WRITER_CHARS_MAX).flat_map(char::escape_debug).collect()
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -269,6 +307,7 @@ mod tests {
                 overflow: false,
                 value: StoredValue::Histogram { buckets: vec![1, 2], count: 3, sum: 0.1 + 0.2 },
             }],
+            written_by: WRITER.to_owned(),
         }
     }
 
@@ -298,5 +337,20 @@ mod tests {
             assert!(Manifest::from_bytes(&changed).is_err(), "byte {place} changed");
         }
         assert!(Manifest::from_bytes(&[bytes.as_slice(), b"\n"].concat()).is_err());
+    }
+
+    #[test]
+    fn one_of_version_1_is_read_and_one_of_a_later_version_names_who_wrote_it() {
+        let of = |version: &str, body: &str| {
+            format!("{MAGIC} {version} {}\n{body}\n", hex(&Sha256::digest(body.as_bytes()))).into_bytes()
+        };
+        let body = r#"{"query":"late","tenant":"acme","commits":3,"records":40,"sources":[],"files":[],"next_numbers":[],"dead_letter_bytes":null,"metrics":[]}"#;
+        let read = Manifest::from_bytes(&of("1", body)).unwrap();
+        assert_eq!((read.commits, read.written_by.as_str()), (3, ""));
+        let said = |version: &str, body: &str| Manifest::from_bytes(&of(version, body)).unwrap_err().to_string();
+        let later = said("3", r#"{"written_by":"weir 9.9.9","query":{"anything":[1]}}"#);
+        assert!(later.starts_with("it is of version 3, written by weir 9.9.9, and this program (weir "), "{later}");
+        assert!(said("4", "no JSON").starts_with("it is of version 4, written by another program"));
+        assert!(said("\u{1b}[31m", "{}").starts_with("it is of version \\u{1b}[31m, "));
     }
 }

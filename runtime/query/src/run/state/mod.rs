@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+pub(crate) use manifest::WRITER;
 pub use manifest::{
     Manifest, ManifestError, NextNumber, PartitionPosition, PreparedFile, SourcePositions, StoredSeries, StoredValue,
 };
@@ -50,6 +51,23 @@ pub enum StateError {
         /// What is wrong with it.
         source: ManifestError,
     },
+    /// The manifest would be larger than what is read back. The one of the last commit stays.
+    #[error(
+        "state: {} would have {bytes} bytes, more than the {limit} that are read back: the query has more partitions, or files \
+         of one commit, than a manifest holds; commit more often, or make several queries of it",
+        path.display()
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How large it would be.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The thread that wrote the manifest ended without an answer.
+    #[error("state: the writing thread ended: {0}")]
+    Thread(String),
     /// The manifest is of another query.
     #[error(
         "state: {} is of query `{query}` of tenant `{tenant}`: every query needs a folder of its own",
@@ -73,8 +91,9 @@ impl StateError {
     }
 }
 
-/// A manifest is far below this: an entry a partition, a file of one commit, and a series.
-const MANIFEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// A manifest is far below this: an entry a partition and a file of one commit, and metrics of some MiB. Earlier versions
+/// wrote metrics of more than 100 MiB, which are read as well.
+const MANIFEST_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 impl StateFolder {
     /// Opens the folder, making it where it is missing, and takes its lock.
@@ -105,6 +124,10 @@ impl StateFolder {
     pub(crate) fn save(&self, manifest: &Manifest) -> Result<(), StateError> {
         let path = manifest_path(&self.path);
         let bytes = manifest.to_bytes().map_err(|source| StateError::Manifest { path: path.clone(), source })?;
+        let (length, limit) = (bytes.len() as u64, MANIFEST_BYTES_MAX);
+        if length > limit {
+            return Err(StateError::TooLarge { path, bytes: length, limit });
+        }
         let beside = self.path.join("manifest.new");
         let mut file = File::create(&beside).map_err(|source| io_error("create", &beside, source))?;
         file.write_all(&bytes).map_err(|source| io_error("write", &beside, source))?;

@@ -1,0 +1,106 @@
+//! Why a stage cannot go on.
+
+use weir_sandbox::{CallError, Fault};
+
+use super::dead_letters::DeadLetterError;
+use super::record_place::RecordPlace;
+
+/// A stage that cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The guest ended, or was ended, and no record is to blame.
+    #[error(transparent)]
+    Call(Box<CallError>),
+    /// One record alone ended a fresh instance of the guest, and the policy is `fail`.
+    #[error("{place} ends the function: {source}; `on_error = \"skip\"` or \"dead_letter\" would go on")]
+    Record {
+        /// Where the record came from.
+        place: Box<RecordPlace>,
+        /// How the guest ended.
+        source: Box<CallError>,
+    },
+    /// The function refused a record, and the policy is `fail`.
+    #[error("{place} fails: {code}: {message}; `on_error = \"skip\"` or \"dead_letter\" would go on")]
+    Row {
+        /// Where the record came from.
+        place: Box<RecordPlace>,
+        /// `null_input`, or the guest's code.
+        code: String,
+        /// The guest's message.
+        message: String,
+    },
+    /// Such a share of the records of one batch ended the guest that the function is to blame.
+    #[error(
+        "{records} of the {rows} records of one batch ended the function, more than the {limit} that \
+         `trapped_percent_max = {percent}` allows: the function is broken rather than the records; mend it, or raise \
+         `trapped_percent_max` of the stage (100 never ends the query); the last was {place}: {last}"
+    )]
+    TooManyTraps {
+        /// Records that ended the guest, each alone.
+        records: usize,
+        /// Records of the batch.
+        rows: usize,
+        /// The most that may.
+        limit: usize,
+        /// The setting.
+        percent: u32,
+        /// The last of them.
+        place: Box<RecordPlace>,
+        /// How it ended the guest.
+        last: Box<CallError>,
+    },
+    /// What the function kept in its memory was lost, and the policy is `fail`.
+    #[error(
+        "state_lost: function `{function}` keeps state, and lost what it had of {} ({cause}); \
+         `on_state_loss = \"warn\"` goes on without it",
+        match batches {
+            0 => "an earlier run".to_owned(),
+            1 => "1 batch".to_owned(),
+            many => format!("{many} batches"),
+        }
+    )]
+    StateLost {
+        /// The function.
+        function: String,
+        /// Batches that the lost instance had answered.
+        batches: u64,
+        /// Why, with a code.
+        cause: String,
+    },
+    /// A function keeps state that its module does not declare.
+    #[error(
+        "hidden_state: function `{function}` answered batch {batch} otherwise on a new instance: {difference}; it keeps \
+         state that its module does not declare. Declare it (`#[transform]` on an `impl`, or `\"state\":\"kept\"` in the \
+         manifest), or set `on_state_loss` for a module that declares nothing, or `verify_every_batches = 0`"
+    )]
+    HiddenState {
+        /// The function.
+        function: String,
+        /// The batch, counted from 1 since the query was opened.
+        batch: u64,
+        /// What differs.
+        difference: String,
+    },
+    /// A failed record could not be kept.
+    #[error(transparent)]
+    DeadLetters(#[from] DeadLetterError),
+    /// A batch could not be divided.
+    #[error(transparent)]
+    Batch(#[from] weir_batch::BatchError),
+}
+
+impl StageError {
+    /// Whose fault it is.
+    pub(super) fn fault(&self) -> Fault {
+        match self {
+            StageError::Call(error) => error.fault(),
+            StageError::Record { .. }
+            | StageError::Row { .. }
+            | StageError::TooManyTraps { .. }
+            | StageError::StateLost { .. }
+            | StageError::HiddenState { .. } => Fault::Tenant,
+            StageError::DeadLetters(_) => Fault::External,
+            StageError::Batch(_) => Fault::Internal,
+        }
+    }
+}
