@@ -15,6 +15,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::health::Health;
+
 /// Connections at once; more wait until one of them is done.
 const CONNECTIONS_MAX: usize = 32;
 
@@ -31,9 +33,13 @@ const HEADERS_MAX: usize = 64;
 /// The type of the text format, version 0.0.4.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-type Render = dyn Fn() -> String + Send + Sync;
+/// What the pages are made from, anew for each request.
+struct Pages {
+    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    health: Box<dyn Fn() -> Health + Send + Sync>,
+}
 
-/// Answers `GET /metrics` and `GET /healthz` until it is dropped.
+/// Answers `GET` of `/metrics`, `/livez`, `/readyz` and `/healthz` until it is dropped.
 #[derive(Debug)]
 pub struct Endpoint {
     address: SocketAddr,
@@ -56,6 +62,11 @@ pub struct EndpointError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     Metrics,
+    /// The process answers.
+    Live,
+    /// See [`Health::is_ready`].
+    Ready,
+    /// See [`Health::is_healthy`].
     Healthy,
     NoSuchPath,
     NoSuchMethod,
@@ -65,17 +76,28 @@ impl Answer {
     fn to(method: &Method, path: &str) -> Answer {
         let there = match path {
             "/metrics" => Answer::Metrics,
+            "/livez" => Answer::Live,
+            "/readyz" => Answer::Ready,
             "/healthz" => Answer::Healthy,
             _ => return Answer::NoSuchPath,
         };
         if matches!(*method, Method::GET | Method::HEAD) { there } else { Answer::NoSuchMethod }
     }
 
-    fn response(self, render: &Render) -> Response<String> {
+    fn response(self, pages: &Pages) -> Response<String> {
+        let told = |is_ok: fn(&Health) -> bool| {
+            let health = (pages.health)();
+            let ok = is_ok(&health);
+            (if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health.text(ok))
+        };
         let (status, body) = match self {
-            Answer::Metrics => (StatusCode::OK, render()),
-            Answer::Healthy => (StatusCode::OK, "ok\n".to_owned()),
-            Answer::NoSuchPath => (StatusCode::NOT_FOUND, "there are /metrics and /healthz\n".to_owned()),
+            Answer::Metrics => (StatusCode::OK, (pages.metrics)()),
+            Answer::Live => (StatusCode::OK, "ok\n".to_owned()),
+            Answer::Ready => told(Health::is_ready),
+            Answer::Healthy => told(Health::is_healthy),
+            Answer::NoSuchPath => {
+                (StatusCode::NOT_FOUND, "there are /metrics, /livez, /readyz and /healthz\n".to_owned())
+            }
             Answer::NoSuchMethod => (StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered\n".to_owned()),
         };
         let mut response = Response::new(body);
@@ -90,14 +112,16 @@ impl Answer {
 }
 
 impl Endpoint {
-    /// Binds the address and answers there; `render` makes the text of `/metrics` anew for each request.
+    /// Binds the address and answers there; `metrics` makes the text of `/metrics`, and `health` what the other pages say,
+    /// anew for each request.
     ///
     /// # Errors
     ///
     /// The address cannot be bound.
     pub fn open(
         address: SocketAddr,
-        render: impl Fn() -> String + Send + Sync + 'static,
+        metrics: impl Fn() -> String + Send + Sync + 'static,
+        health: impl Fn() -> Health + Send + Sync + 'static,
     ) -> Result<Endpoint, EndpointError> {
         let failed = |source| EndpointError { address, source };
         let listener = StdListener::bind(address).map_err(failed)?;
@@ -109,11 +133,11 @@ impl Endpoint {
             TcpListener::from_std(listener).map_err(failed)?
         };
         let (stop, stopped) = oneshot::channel();
-        let render: Arc<Render> = Arc::new(render);
+        let pages = Arc::new(Pages { metrics: Box::new(metrics), health: Box::new(health) });
         let serve = move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, render) => {}
+                    () = accept(listener, pages) => {}
                     // Nothing is ever sent: the other end is dropped.
                     _dropped = stopped => {}
                 }
@@ -139,16 +163,16 @@ impl Drop for Endpoint {
     }
 }
 
-async fn accept(listener: TcpListener, render: Arc<Render>) {
+async fn accept(listener: TcpListener, pages: Arc<Pages>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         // Never closed, so that there is always one to come.
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let render = Arc::clone(&render);
+                let pages = Arc::clone(&pages);
                 tokio::spawn(async move {
-                    if tokio::time::timeout(CONNECTION_MAX, serve(stream, &render)).await.is_err() {
+                    if tokio::time::timeout(CONNECTION_MAX, serve(stream, &pages)).await.is_err() {
                         tracing::debug!("a client of the metrics endpoint took too long");
                     }
                     drop(place);
@@ -160,10 +184,10 @@ async fn accept(listener: TcpListener, render: Arc<Render>) {
     }
 }
 
-async fn serve(stream: TcpStream, render: &Arc<Render>) {
+async fn serve(stream: TcpStream, pages: &Pages) {
     let answer = service_fn(|request: Request<_>| {
         let _body: &hyper::body::Incoming = request.body();
-        let response = Answer::to(request.method(), request.uri().path()).response(&**render);
+        let response = Answer::to(request.method(), request.uri().path()).response(pages);
         std::future::ready(Ok::<_, Infallible>(response))
     });
     let mut http = http1::Builder::new();
@@ -189,7 +213,7 @@ mod tests {
     use super::*;
 
     fn open() -> Endpoint {
-        Endpoint::open(([127, 0, 0, 1], 0).into(), || "a 1\n".to_owned()).expect("a free port")
+        Endpoint::open(([127, 0, 0, 1], 0).into(), || "a 1\n".to_owned(), Health::default).expect("a free port")
     }
 
     /// What comes back for this, until the endpoint closes the connection.
@@ -219,6 +243,9 @@ mod tests {
 
             a 1"#]]
         .assert_eq(&steady.join("\n"));
+        assert!(say(&endpoint, b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").ends_with("\r\n\r\nok\n"));
+        let ready = say(&endpoint, b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n");
+        assert!(status(&ready) == "503" && ready.ends_with("\r\n\r\nnot ok\n"), "{ready}");
         assert!(say(&endpoint, b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").ends_with("\r\n\r\nok\n"));
         let head = say(&endpoint, b"HEAD /metrics HTTP/1.1\r\nhost: x\r\n\r\n");
         assert!(head.contains("content-length: 4\r\n") && head.ends_with("\r\n\r\n"), "{head}");
@@ -262,9 +289,9 @@ mod tests {
     fn an_address_in_use_is_said_and_a_dropped_endpoint_leaves_its_own() {
         let endpoint = open();
         let address = endpoint.address();
-        let error = Endpoint::open(address, String::new).expect_err("the address is in use");
+        let error = Endpoint::open(address, String::new, Health::default).expect_err("the address is in use");
         assert!(error.to_string().starts_with(&format!("cannot serve metrics at {address}: ")), "{error}");
         drop(endpoint);
-        Endpoint::open(address, String::new).expect("the address is free again");
+        Endpoint::open(address, String::new, Health::default).expect("the address is free again");
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! ```no_run
 //! use weir_query::QueryHandle;
-//! use weir_telemetry::{Endpoint, exposition};
+//! use weir_telemetry::{Endpoint, Health, exposition};
 //!
 //! # fn serve(queries: Vec<QueryHandle>) -> Result<(), weir_telemetry::EndpointError> {
-//! let endpoint = Endpoint::open(([127, 0, 0, 1], 9464).into(), move || exposition(&queries))?;
+//! let watched = queries.clone();
+//! let health = move || Health::of(&watched);
+//! let endpoint = Endpoint::open(([127, 0, 0, 1], 9464).into(), move || exposition(&queries), health)?;
 //! println!("curl http://{}/metrics", endpoint.address());
 //! # Ok(())
 //! # }
@@ -24,8 +26,10 @@
 //! `{minutes}`, since it is a tenant's word; its metric keeps the kind in the name, `weir.guest.late_total`. What the
 //! process takes has OpenTelemetry's names, `process.memory.usage` and `process.cpu.time`.
 //!
-//! **[`Endpoint`]**: answers `GET /metrics` and `GET /healthz` until it is dropped, on a thread of its own: also while
-//! guests hold every thread that queries run on.
+//! **[`Endpoint`]**: answers `GET` of `/metrics`, `/livez`, `/readyz` and `/healthz` until it is dropped, on a thread of its
+//! own: also while guests hold every thread that queries run on.
+//!
+//! **[`Health`]**: whether queries have started, and whether one has failed: what the last two answer.
 //!
 //! **[`Scrape`]**: such a text, read again; for those who show what an endpoint tells.
 //!
@@ -51,6 +55,7 @@
 mod endpoint;
 mod families;
 mod guests;
+mod health;
 mod otlp;
 mod process;
 mod queries;
@@ -59,6 +64,7 @@ mod text;
 
 pub use endpoint::{Endpoint, EndpointError};
 pub use guests::GUEST_BYTES_MAX;
+pub use health::Health;
 pub use otlp::{Origin, otlp_requests};
 pub use queries::exposition;
 pub use scrape::{Sample, Scrape, ScrapeError};

@@ -1,5 +1,7 @@
 //! The runtime's own metrics.
 
+use std::collections::BTreeMap;
+
 use weir_query::{
     Details, Durations, PartitionProgress, Progress, QueryHandle, SinkDetails, SinkProgress, SourceProgress,
     StageDetails, StageProgress, State, TraceCounts,
@@ -64,7 +66,7 @@ const TRACES: [Number<TraceCounts>; 1] = [counter(
     |traces| Whole(traces.malformed),
 )];
 
-const SOURCE: [Number<SourceProgress>; 5] = [
+const SOURCE: [Number<SourceProgress>; 6] = [
     counter("weir.source.records", "{record}", "Records read, those that did not decode among them.", |source| {
         Whole(source.records)
     }),
@@ -76,6 +78,12 @@ const SOURCE: [Number<SourceProgress>; 5] = [
     counter("weir.source.dead_records", "{record}", "Records that did not decode and became dead letters.", |source| {
         Whole(source.dead)
     }),
+    counter(
+        "weir.source.unfinished_records",
+        "{record}",
+        "Records that were begun and not finished when the query failed or was stopped. They are read again.",
+        |source| Whole(source.unfinished),
+    ),
 ];
 
 const STAGE: [Number<StageProgress>; 22] = [
@@ -170,14 +178,6 @@ const QUEUE: [Number<SinkDetails>; 2] = [
     }),
 ];
 
-const STATES: [(State, &str); 5] = [
-    (State::Running, "running"),
-    (State::Paused, "paused"),
-    (State::Retrying, "retrying"),
-    (State::Draining, "draining"),
-    (State::Ended, "ended"),
-];
-
 /// The state of these queries as text, version 0.0.4 of Prometheus' format. No two of them have both name and tenant in
 /// common.
 pub fn exposition<'a>(queries: impl IntoIterator<Item = &'a QueryHandle>) -> String {
@@ -201,10 +201,10 @@ pub(crate) fn families<'a>(queries: impl IntoIterator<Item = &'a QueryHandle>) -
 fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress, details: &Details) {
     add(families, &QUERY, progress, &of);
     let [tenant, query] = of;
-    for (state, name) in STATES {
+    for state in State::ALL {
         let about = About::new("weir.query.state", "", "1 for the state that the query is in.");
         let value = Whole(u64::from(progress.state == state));
-        families.add(Kind::Gauge, about, &[tenant, query, ("state", name)], value);
+        families.add(Kind::Gauge, about, &[tenant, query, ("state", state.name())], value);
     }
     timed(families, "weir.query.commit.duration", "Commits that came to their end.", &details.commits, &of);
     for (cost, count) in [("free", details.copy_on_write_free), ("copied", details.copy_on_write_copied)] {
@@ -224,12 +224,14 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
     }
     for source in &progress.sources {
         add(families, &SOURCE, source, &[tenant, query, ("source", &source.name)]);
+        by_code(families, "weir.source.errors", [tenant, query, ("source", &source.name)], &source.errors);
         for partition in &source.partitions {
             add_partition(families, [tenant, query, ("source", &source.name)], partition);
         }
     }
     for stage in &progress.stages {
         add(families, &STAGE, stage, &[tenant, query, ("stage", &stage.name)]);
+        by_code(families, "weir.stage.errors", [tenant, query, ("stage", &stage.name)], &stage.errors);
     }
     for StageDetails { name, calls, host, traps } in &details.stages {
         let stage = ("stage", &**name);
@@ -258,6 +260,16 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
 fn add<T>(families: &mut Families, numbers: &[Number<T>], of: &T, labels: &[(&str, &str)]) {
     for Number { kind, name, unit, help, of: value } in numbers {
         families.add(*kind, About::new(name, unit, help), labels, value(of));
+    }
+}
+
+/// Records that failed, a series a code: a guest's own are 64 at most, and `other`.
+fn by_code(families: &mut Families, name: &str, of: [(&str, &str); 3], errors: &BTreeMap<String, u64>) {
+    let [tenant, query, place] = of;
+    for (code, count) in errors {
+        let about =
+            About::new(name, "{record}", "Records that failed and were skipped or became dead letters, by why.");
+        families.add(Kind::Counter, about, &[tenant, query, place, ("code", code)], Whole(*count));
     }
 }
 

@@ -1,0 +1,80 @@
+//! Whether a process and its queries are well: what `/livez`, `/readyz` and `/healthz` answer.
+
+use weir_query::{QueryHandle, State};
+
+/// The states of a process' queries at one moment. What it says holds no text of a tenant's but names, which are letters,
+/// digits, `-`, `_` and `.`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    // A name and state each.
+    queries: Vec<(String, State)>,
+}
+
+impl Health {
+    /// Of these queries.
+    pub fn of<'a>(queries: impl IntoIterator<Item = &'a QueryHandle>) -> Health {
+        let state = |query: &QueryHandle| (format!("{}/{}", query.tenant(), query.query()), query.state());
+        Health { queries: queries.into_iter().map(state).collect() }
+    }
+
+    /// Whether the process takes in what its queries are for: none of them is still to start, and one at least reads, works
+    /// or waits. One that has failed does not make the others unready.
+    pub fn is_ready(&self) -> bool {
+        let at_work = |state: &State| matches!(state, State::Running | State::Paused | State::Retrying);
+        !self.queries.iter().any(|(_, state)| *state == State::Starting)
+            && self.queries.iter().any(|(_, state)| at_work(state))
+    }
+
+    /// Whether no query has failed.
+    pub fn is_healthy(&self) -> bool {
+        !self.queries.iter().any(|(_, state)| *state == State::Failed)
+    }
+
+    /// `ok`, or `not ok` and a line a query: `acme/late failed`.
+    pub(crate) fn text(&self, ok: bool) -> String {
+        if ok {
+            return "ok\n".to_owned();
+        }
+        let mut text = "not ok\n".to_owned();
+        for (name, state) in &self.queries {
+            text.push_str(&format!("{name} {}\n", state.name()));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health(states: &[State]) -> Health {
+        Health { queries: states.iter().map(|&state| (format!("acme/{}", state.name()), state)).collect() }
+    }
+
+    #[test]
+    fn a_process_is_ready_when_all_have_started_and_one_is_at_work() {
+        use State::{Draining, Ended, Failed, Paused, Retrying, Running, Starting};
+        let check = |states: &[State], ready: bool, healthy: bool| {
+            let health = health(states);
+            assert_eq!((health.is_ready(), health.is_healthy()), (ready, healthy), "{states:?}");
+        };
+        check(&[], false, true);
+        check(&[Starting, Running], false, true);
+        check(&[Running], true, true);
+        check(&[Paused], true, true);
+        check(&[Retrying, Ended], true, true);
+        check(&[Failed, Running], true, false);
+        check(&[Failed], false, false);
+        check(&[Draining], false, true);
+        check(&[Ended], false, true);
+    }
+
+    #[test]
+    fn the_text_has_a_line_a_query() {
+        assert_eq!(health(&[State::Running, State::Failed]).text(true), "ok\n");
+        assert_eq!(
+            health(&[State::Running, State::Failed]).text(false),
+            "not ok\nacme/running running\nacme/failed failed\n"
+        );
+    }
+}
