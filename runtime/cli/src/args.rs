@@ -11,7 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 /// Runs tenants' WebAssembly functions over streams of records.
 ///
 /// Exit codes: 0 done (also when drained after ctrl-C, or when the reader of standard output went away); 1 a query
-/// failed while it ran, is not running, or did not do in time what it was told, or an attack was not withstood; 2 the
+/// failed while it ran, could not start while others ran, is not running, or did not do in time what it was told, or an attack was not withstood; 2 the
 /// command line, a query or limits file, a module or an input is wrong, and nothing ran; 130 a second ctrl-C ended it at
 /// once.
 ///

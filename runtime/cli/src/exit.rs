@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::live::{Name, named};
 
-/// An exit code.
+/// An exit code. Of several queries of one `weir run` the worst counts: `Failed` where one of them could not start, or failed,
+/// and another ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done.

@@ -162,11 +162,8 @@ fn totals(progress: &Progress) -> Totals {
 fn line(progress: &Progress, rate: f64) -> String {
     let totals = totals(progress);
     let state = match progress.state {
-        State::Running => "",
-        State::Paused => "paused: ",
-        State::Retrying => "retrying: ",
-        State::Draining => "draining: ",
-        State::Ended => "ended: ",
+        State::Running => String::new(),
+        state => format!("{}: ", state.name()),
     };
     let mut text = format!(
         "{state}{} in ({}, {}), {} out, {} errors, {} committed",
@@ -218,6 +215,8 @@ mod tests {
             batches: 1,
             failed: 0,
             dead: 0,
+            errors: Default::default(),
+            unfinished: 0,
             partitions: lags.iter().copied().map(partition).collect(),
         };
         let mut progress = Progress {

@@ -40,7 +40,7 @@ pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
         let (query, replaying) = replay.build(&engine(config())?).await.map_err(wrong)?;
         // By the query's name: it does not run meanwhile.
         let (name, tenant) = (query.plan().name.clone(), query.plan().tenant.to_string());
-        let board = Arc::new(Board::new([&query].into_iter()));
+        let board = Arc::new(Board::new([(query.handle(), query.plan())].into_iter()));
         let control = open_control(&board);
         let signals = tokio::spawn(signals.stop(vec![query.handle()], control.as_ref().map(Control::socket)));
         let watch = screen.watch(query.handle(), None);

@@ -37,3 +37,30 @@ pub(super) fn load(queries: &[PathBuf], limits: Option<&Path>) -> Result<Vec<Pla
         }
     }
 }
+
+/// The files that `weir run` was given: those that are right run, whatever is wrong with others.
+pub(super) struct Loaded {
+    /// Plans, each with its file.
+    pub(super) plans: Vec<(PathBuf, Plan)>,
+    /// What is wrong with the others.
+    pub(super) wrong: Vec<QueryFileError>,
+}
+
+/// Reads and checks all of them before anything runs.
+///
+/// # Errors
+///
+/// Limits that are wrong, under which nothing may run, or files of which none is right: every mistake in all of them.
+pub(super) fn load_each(queries: &[PathBuf], limits: Option<&Path>) -> Result<Loaded, WrongFiles> {
+    let mut wrong = Vec::new();
+    let limits_file = limits.and_then(|path| LimitsFile::load(path).map_err(|error| wrong.push(error)).ok());
+    let limits_wrong = !wrong.is_empty();
+    let mut plans = Vec::with_capacity(queries.len());
+    for (path, loaded) in queries.iter().zip(Plan::load_each(queries, limits_file.as_ref())) {
+        match loaded {
+            Ok(plan) => plans.push((path.clone(), plan)),
+            Err(error) => wrong.push(error),
+        }
+    }
+    if limits_wrong || plans.is_empty() { Err(WrongFiles(wrong)) } else { Ok(Loaded { plans, wrong }) }
+}

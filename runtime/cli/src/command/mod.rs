@@ -12,6 +12,7 @@ mod named;
 pub(crate) mod new;
 pub(crate) mod redteam;
 pub(crate) mod run;
+mod running;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod steer;

@@ -121,6 +121,7 @@ impl Shown<'_> {
         let (seen, progress) = (&found.seen, &found.seen.progress);
         let uptime = Duration::from_millis(seen.uptime_ms);
         let state = match &seen.ended {
+            Some(_) if progress.state == "failed" => "failed".to_owned(),
             Some(ended) => clean(&ended.ending),
             None => clean(&progress.state),
         };
@@ -153,6 +154,13 @@ impl Shown<'_> {
             + progress.stages.iter().map(|stage| stage.dead).sum::<u64>();
         let [filtered, failed, dead] = [filtered, failed, dead].map(grouped);
         writeln!(out, "  filtered {filtered}, failed {failed}, dead-lettered {dead}")?;
+        let of_sources = progress.sources.iter().map(|source| (&source.name, &source.errors));
+        for (name, errors) in of_sources.chain(progress.stages.iter().map(|stage| (&stage.name, &stage.errors))) {
+            if !errors.is_empty() {
+                let by_code = errors.iter().map(|(code, count)| format!("{} {}", grouped(*count), clean(code)));
+                writeln!(out, "  {} failed on {}", clean(name), by_code.collect::<Vec<_>>().join(", "))?;
+            }
+        }
         writeln!(
             out,
             "  committed {} in {} commit{}, {} not yet{}",

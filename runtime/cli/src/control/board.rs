@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use weir_query::{Progress, Query, QueryHandle, State};
+use weir_query::{Plan, Progress, QueryHandle, State};
 
 use super::protocol::{Ask, Code, Order, Problem};
 
@@ -52,10 +52,11 @@ enum Until {
 const QUIET: Duration = Duration::from_millis(50);
 
 impl Board {
-    pub(crate) fn new<'a>(queries: impl Iterator<Item = &'a Query>) -> Board {
-        let entry = |query: &Query| Entry {
-            handle: query.handle(),
-            commit_every: query.plan().delivery.commit_every,
+    /// Of these queries, by their handles and plans.
+    pub(crate) fn new<'a>(queries: impl Iterator<Item = (QueryHandle, &'a Plan)>) -> Board {
+        let entry = |(handle, plan): (QueryHandle, &Plan)| Entry {
+            handle,
+            commit_every: plan.delivery.commit_every,
             started: Instant::now(),
             ended: OnceLock::new(),
         };
@@ -90,8 +91,12 @@ impl Board {
         let entry = self.find(&order.query, &order.tenant)?;
         let Order { query, tenant, .. } = order;
         let state = entry.handle.progress().state;
-        if state == State::Ended || state == State::Draining && until != Some(Until::Ended) {
-            let how = if state == State::Ended { "has ended" } else { "is to stop, and finishes what it has" };
+        if state.is_over() || state == State::Draining && until != Some(Until::Ended) {
+            let how = match state {
+                State::Failed => "has failed",
+                State::Ended => "has ended",
+                _ => "is to stop, and finishes what it has",
+            };
             return Err(Problem::new(Code::Ending, format!("query {query} of tenant {tenant} {how}")));
         }
         act(&entry.handle);
@@ -142,9 +147,8 @@ impl Entry {
                     }
                 }
                 // There is nothing to wait for any more.
-                Until::Settled if matches!(progress.state, State::Ended | State::Draining | State::Running) => {
-                    return false;
-                }
+                Until::Settled if progress.state.is_over() => return false,
+                Until::Settled if matches!(progress.state, State::Draining | State::Running) => return false,
                 Until::Ended | Until::Settled => {}
             }
             if started.elapsed() >= at_most || !patience() {

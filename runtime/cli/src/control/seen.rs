@@ -1,5 +1,7 @@
 //! What a process tells of a query, as far as people are shown it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// A report. Fields that a newer process adds are left alone; numbers that an older one lacks are an error, not zero.
@@ -39,6 +41,8 @@ pub(crate) struct SeenSource {
     pub(crate) failed: u64,
     pub(crate) dead: u64,
     #[serde(default)]
+    pub(crate) errors: BTreeMap<String, u64>,
+    #[serde(default)]
     pub(crate) partitions: Vec<SeenPartition>,
 }
 
@@ -64,6 +68,8 @@ pub(crate) struct SeenStage {
     pub(crate) filtered: u64,
     pub(crate) failed: u64,
     pub(crate) dead: u64,
+    #[serde(default)]
+    pub(crate) errors: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -87,6 +93,6 @@ impl Seen {
 
     /// Whether it does nothing any more.
     pub(crate) fn has_ended(&self) -> bool {
-        self.progress.state == "ended"
+        matches!(self.progress.state.as_str(), "ended" | "failed")
     }
 }

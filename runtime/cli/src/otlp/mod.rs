@@ -14,7 +14,7 @@ mod traces;
 
 use std::time::Duration;
 
-use weir_query::{Query, QueryHandle};
+use weir_query::{QueryHandle, Starting};
 
 use self::environment::Environment;
 use self::logs::Logs;
@@ -52,7 +52,7 @@ impl Otlp {
     }
 
     /// The query, traced and its guests heard where that is asked for.
-    pub(crate) fn watch(&self, query: Query) -> Query {
+    pub(crate) fn watch(&self, query: Starting) -> Starting {
         let query = match &self.traces {
             Some(traces) => query.traced(traces.tracing()),
             None => query,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use weir_tests::{ECHO_SCHEMA, guest_path, wait_for};
+use weir_tests::{ECHO_SCHEMA, guest_path, wait_for, wait_until};
 
 use crate::common::{run, said};
 use crate::control::{LONG, weir_in};
@@ -83,7 +83,8 @@ fn two_tenants_with_the_same_metrics_are_told_apart_whatever_they_record() {
     let text = fs::read_to_string(folder.path().join("second.toml")).expect("the query file");
     fs::write(folder.path().join("second.toml"), text.replace("\"second\"", "\"first\"")).expect("the query file");
     let mut served = Served::start(folder.path(), &["first.toml", "second.toml"]);
-    assert_eq!(served.get("/healthz"), "ok\n");
+    assert_eq!((served.get("/livez"), served.get("/healthz")), ("ok\n".to_owned(), "ok\n".to_owned()));
+    wait_until("it is ready", LONG, || served.ask("/readyz") == ("200".to_owned(), "ok\n".to_owned()));
     let first = [("tenant", "acme"), ("query", "first")];
     let second = [("tenant", "beta"), ("query", "first")];
     served.feed(&lines);
@@ -186,6 +187,23 @@ fn nearly_every_batch_is_written_to_in_place_and_the_counter_says_so() {
     assert!(free > 0.95 * 300.0, "{free} free, {copied} copied");
     assert_eq!((written("silent", "free"), written("silent", "copied")), (0.0, 0.0));
     assert_eq!(read.value("weir_query_traced_batches_total", &[passed[0], ("sampled", "true")]), Some(300.0));
+}
+
+#[test]
+fn a_query_that_fails_is_seen_by_whoever_asks_and_the_others_stay_ready() {
+    let folder = tempfile::tempdir().expect("a folder");
+    texts(folder.path(), "first", "acme", "/dev/stdin", 100);
+    runaway(folder.path(), "bad", "beta");
+    let text = fs::read_to_string(folder.path().join("bad.toml")).expect("the query file");
+    fs::write(folder.path().join("bad.toml"), text.replace("\"skip\"", "\"fail\"")).expect("the query file");
+    let served = Served::start(folder.path(), &["first.toml", "bad.toml"]);
+    let failed = ("503".to_owned(), "not ok\nacme/first running\nbeta/bad failed\n".to_owned());
+    wait_until("the failure is seen", LONG, || served.ask("/healthz") == failed);
+    assert_eq!((served.get("/livez"), served.get("/readyz")), ("ok\n".to_owned(), "ok\n".to_owned()));
+    let read = served.scrape();
+    let of = [("tenant", "beta"), ("query", "bad")];
+    assert_eq!(read.value("weir_query_state", &[of[0], of[1], ("state", "failed")]), Some(1.0));
+    assert_eq!(read.value("weir_query_state", &[of[0], of[1], ("state", "ended")]), Some(0.0));
 }
 
 #[test]

@@ -80,15 +80,36 @@ fn one_that_fails_does_not_end_the_others_and_the_exit_code_says_so() {
 }
 
 #[test]
-fn one_that_cannot_be_made_ready_leaves_all_of_them_unrun() {
+fn one_that_cannot_start_is_reported_and_the_others_run() {
     let folder = tempfile::tempdir().expect("a folder");
-    query(folder.path(), "one", "acme", 10, "panics", "");
-    query(folder.path(), "two", "acme", 10, "panics", "");
-    fs::write(folder.path().join("two.csv"), "there").expect("a file in the way");
-    let told = run(folder.path(), &["run", "one.toml", "two.toml"]);
+    for name in ["good", "inway", "bad"] {
+        query(folder.path(), name, "acme", 10, "panics", "");
+    }
+    fs::write(folder.path().join("inway.csv"), "there").expect("a file in the way");
+    // One whose module is refused, and one whose file is wrong.
+    fs::write(folder.path().join("none.wasm"), b"\0asm\x01\0\0\0").expect("a module");
+    let text = fs::read_to_string(folder.path().join("bad.toml")).expect("the query file");
+    let module = text.lines().find(|line| line.starts_with("module")).expect("the module");
+    fs::write(folder.path().join("bad.toml"), text.replace(module, "module = \"none.wasm\"")).expect("the file");
+    fs::write(folder.path().join("wrong.toml"), "name = \"wrong\"\n").expect("a query file");
+    let told = run(folder.path(), &["run", "inway.toml", "bad.toml", "wrong.toml", "good.toml"]);
+    assert_eq!(told.code, Some(1), "{}", told.err);
+    for part in [
+        "error: query inway of tenant acme: sinks.out: ",
+        "error: bad.toml:9: stages.stage.module: ",
+        "error: wrong.toml:1: sources: ",
+        "query good of tenant acme: end of input",
+    ] {
+        assert!(told.err.contains(part), "{part}\n{}", told.err);
+    }
+    assert_eq!(rows(folder.path(), "good.csv"), 10_000);
+    assert_eq!(fs::read_to_string(folder.path().join("inway.csv")).expect("the file"), "there");
+
+    // Where none can start, nothing was run.
+    let told = run(folder.path(), &["run", "inway.toml", "wrong.toml"]);
     assert_eq!(told.code, Some(2), "{}", told.err);
-    assert!(told.err.contains("error: query two of tenant acme: sinks.out: "), "{}", told.err);
-    assert!(!folder.path().join("one.csv").exists());
+    let told = run(folder.path(), &["run", "bad.toml", "wrong.toml"]);
+    assert_eq!(told.code, Some(2), "{}", told.err);
 }
 
 #[test]
