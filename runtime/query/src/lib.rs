@@ -70,9 +70,9 @@ pub use letters::{
 pub use run::{
     BuildError, ByteCount, Cause, CommittedMetric, CommittedSeries, Count, DeadLetterError, Details, Durations, Ending,
     GuestLine, LogExporter, Manifest, ManifestError, MetricRegistry, NextNumber, PartitionPosition, PartitionProgress,
-    PreparedFile, Progress, Query, QueryHandle, Rate, Reading, RecordPlace, RunError, Series, SinkDetails, SinkOverrides,
-    SinkProgress, SourcePositions, SourceProgress, Speaker, StageDetails, StageError, StageProgress, Starting, State,
-    StateError, StoredSeries, StoredValue, Summary,
+    PreparedFile, Progress, Query, QueryHandle, Rate, Reading, RecordPlace, RunError, Series, SinkDetails,
+    SinkOverrides, SinkProgress, SourcePositions, SourceProgress, Speaker, StageDetails, StageError, StageProgress,
+    Starting, State, StateError, StoredSeries, StoredValue, Summary,
 };
 pub use source::{
     FileSource, GroupOffsets, KafkaIsolation, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError,
