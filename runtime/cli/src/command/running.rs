@@ -68,7 +68,7 @@ pub(super) struct Run<'a> {
 
 /// What became of a query's task.
 enum Event {
-    Built(Result<Query, BuildError>),
+    Built(Box<Result<Query, BuildError>>),
     Ran(Box<Result<Summary, RunError>>),
 }
 
@@ -99,7 +99,7 @@ impl<'a> Run<'a> {
         for query in queries {
             let (name, engine) = (name_of(query.plan()), engine.clone());
             let span = self.span(&name);
-            let task = tasks.spawn(async move { Event::Built(query.build(&engine).await) }.instrument(span));
+            let task = tasks.spawn(async move { Event::Built(Box::new(query.build(&engine).await)) }.instrument(span));
             watched.insert(task.id(), (name, None));
         }
         while let Some(ended) = tasks.join_next_with_id().await {
@@ -111,25 +111,27 @@ impl<'a> Run<'a> {
             drop(watch);
             let shown = self.several.then_some(&name);
             match ended {
-                Ok((_, Event::Built(Ok(query)))) => {
-                    self.began += 1;
-                    let watch = self.screen.watch(query.handle(), shown.cloned());
-                    let span = self.span(&name);
-                    let task = tasks.spawn(async move { Event::Ran(Box::new(query.run().await)) }.instrument(span));
-                    watched.insert(task.id(), (name, Some(watch)));
-                }
-                Ok((_, Event::Built(Err(BuildError::Stopped)))) => {
-                    self.began += 1;
-                    if !self.quiet && !self.json {
-                        say(format_args!("{name}: {}", BuildError::Stopped));
+                Ok((_, Event::Built(built))) => match *built {
+                    Ok(query) => {
+                        self.began += 1;
+                        let watch = self.screen.watch(query.handle(), shown.cloned());
+                        let span = self.span(&name);
+                        let task = tasks.spawn(async move { Event::Ran(Box::new(query.run().await)) }.instrument(span));
+                        watched.insert(task.id(), (name, Some(watch)));
                     }
-                    self.over(&name, Ending::Stopped, None);
-                }
-                Ok((_, Event::Built(Err(error)))) => {
-                    let said = error.to_string();
-                    self.refuse(wrong(error), shown);
-                    self.over(&name, Ending::Failed, Some(said));
-                }
+                    Err(BuildError::Stopped) => {
+                        self.began += 1;
+                        if !self.quiet && !self.json {
+                            say(format_args!("{name}: {}", BuildError::Stopped));
+                        }
+                        self.over(&name, Ending::Stopped, None);
+                    }
+                    Err(error) => {
+                        let said = error.to_string();
+                        self.refuse(wrong(error), shown);
+                        self.over(&name, Ending::Failed, Some(said));
+                    }
+                },
                 Ok((_, Event::Ran(ran))) => {
                     let (summary, failure) = match *ran {
                         Ok(summary) => (summary, None),
