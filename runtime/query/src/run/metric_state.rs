@@ -175,6 +175,7 @@ mod tests {
             name: "f".to_owned(),
             kind: Kind::Metrics,
             fallible: false,
+            state: weir_sandbox::FunctionState::None,
             doc: String::new(),
             input: Vec::new(),
             output: Vec::new(),
