@@ -8,6 +8,7 @@ mod cache;
 mod ci;
 mod debian;
 mod demo;
+mod fuzz;
 mod guests;
 mod invariants;
 mod machine_paths;
@@ -33,7 +34,7 @@ struct Command {
     run: fn(&Workspace) -> Result<()>,
 }
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 11] = [
     Command { name: "demo", help: "set up, then run the flights query on real data", run: demo::run },
     Command { name: "test", help: "set up, then run every test", run: test::run },
     Command { name: "guests", help: "build the example guests for wasm32-unknown-unknown", run: guests::run },
@@ -44,6 +45,8 @@ const COMMANDS: [Command; 9] = [
         run: brokers::run,
     },
     Command { name: "tools", help: "find or fetch the prebuilt development tools, print their paths", run: wheel::run },
+    Command { name: "fuzz", help: "run each fuzz target of the file formats for three minutes", run: fuzz::run },
+    Command { name: "fuzz-short", help: "the same for 20 seconds each, as `ci` does", run: fuzz::run_short },
     Command { name: "ci", help: "every check that is not a test: format, lints, docs, …", run: ci::run },
     Command { name: "invariants", help: "which crate may depend on which", run: invariants::run },
     Command { name: "machine-paths", help: "no tracked file names a path of this machine", run: machine_paths::run },

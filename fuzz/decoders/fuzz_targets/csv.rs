@@ -1,0 +1,7 @@
+//! Any bytes as a file of CSV.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use weir_batch::format::Format;
+
+fuzz_target!(|bytes: &[u8]| weir_fuzz_decoders::file(Format::Csv, bytes));
