@@ -1,18 +1,16 @@
 //! Single values in CSV.
 
 use std::io::Write;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::types::{
-    ArrowPrimitiveType, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
-};
+use arrow::array::types::{Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::array::{ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, PrimitiveBuilder, StringBuilder};
 use arrow::datatypes::{DataType as ArrowType, TimeUnit};
 
 use super::json_values::write_f64;
-use super::{Format, FormatError, timestamp};
+use super::numbers::{double, integer};
+use super::{CsvOptions, Format, FormatError, timestamp};
 use crate::DataType;
 
 /// One column as it grows.
@@ -43,39 +41,59 @@ impl ColumnBuilder {
         }
     }
 
-    /// Appends the value, or says why it cannot be and appends nothing.
-    pub(super) fn push(&mut self, value: &[u8], nullable: bool) -> Result<(), String> {
-        if value.is_empty() {
+    /// Appends the value of a field, or says why it cannot be and appends nothing.
+    ///
+    /// An unquoted field that holds one of the options' nulls is null. One in quotes is not, but for an empty one of a
+    /// type that has no empty value. Where the field admits no nulls, an empty text is empty, and a null a fault.
+    pub(super) fn push(
+        &mut self,
+        value: &[u8],
+        quoted: bool,
+        nullable: bool,
+        options: &CsvOptions,
+    ) -> Result<(), String> {
+        let has_empty = matches!(self, ColumnBuilder::Utf8(_) | ColumnBuilder::Binary(_));
+        let empty = value.is_empty();
+        if options.is_null(value) && (!quoted || empty && !has_empty) {
             if nullable {
                 self.push_null();
                 return Ok(());
             }
-            if !matches!(self, ColumnBuilder::Utf8(_) | ColumnBuilder::Binary(_)) {
+            if !empty {
+                return Err(format!("it is null (`{}`), and declared without nulls", String::from_utf8_lossy(value)));
+            }
+            if !has_empty {
                 return Err("it is empty, and declared without nulls".to_owned());
             }
         }
+        if empty && !has_empty {
+            return Err("it is empty, and `nulls` has no empty text".to_owned());
+        }
         let text = std::str::from_utf8(value).map_err(|_| "it is not UTF-8".to_owned())?;
-        match self {
-            ColumnBuilder::Bool(builder) => builder.append_value(match text {
-                _ if text.eq_ignore_ascii_case("true") => true,
-                _ if text.eq_ignore_ascii_case("false") => false,
-                _ => return Err(not(text, "true or false")),
-            }),
-            ColumnBuilder::I8(builder) => push_number(builder, text, "an i8")?,
-            ColumnBuilder::I16(builder) => push_number(builder, text, "an i16")?,
-            ColumnBuilder::I32(builder) => push_number(builder, text, "an i32")?,
-            ColumnBuilder::I64(builder) => push_number(builder, text, "an i64")?,
-            ColumnBuilder::F64(builder) => push_number(builder, text, "an f64")?,
-            ColumnBuilder::Utf8(builder) => builder.append_value(text),
+        self.push_text(text)
+    }
+
+    /// Appends the value that a text stands for, or says why it cannot be and appends nothing.
+    fn push_text(&mut self, text: &str) -> Result<(), String> {
+        let expected = match self {
+            ColumnBuilder::Bool(builder) => {
+                append(builder, boolean(text), BooleanBuilder::append_value, "true or false")
+            }
+            ColumnBuilder::I8(builder) => append(builder, integer(text), PrimitiveBuilder::append_value, "an i8"),
+            ColumnBuilder::I16(builder) => append(builder, integer(text), PrimitiveBuilder::append_value, "an i16"),
+            ColumnBuilder::I32(builder) => append(builder, integer(text), PrimitiveBuilder::append_value, "an i32"),
+            ColumnBuilder::I64(builder) => append(builder, integer(text), PrimitiveBuilder::append_value, "an i64"),
+            ColumnBuilder::F64(builder) => append(builder, double(text), PrimitiveBuilder::append_value, "an f64"),
+            ColumnBuilder::Utf8(builder) => append(builder, Some(text), StringBuilder::append_value, ""),
             ColumnBuilder::Binary(builder) => {
-                builder.append_value(from_hex(text).ok_or_else(|| not(text, "hex digits in pairs"))?);
+                append(builder, from_hex(text), BinaryBuilder::append_value, "hex digits in pairs")
             }
             ColumnBuilder::Timestamp(builder) => {
-                let micros = timestamp::parse(text);
-                builder.append_value(micros.map_err(|_| not(text, "a timestamp such as 2001-01-31T23:59:59Z"))?);
+                let expected = "a timestamp such as 2001-01-31T23:59:59Z";
+                append(builder, timestamp::parse(text).ok(), PrimitiveBuilder::append_value, expected)
             }
-        }
-        Ok(())
+        };
+        expected.map_err(|expected| not(text, expected))
     }
 
     /// How many values it has.
@@ -122,12 +140,22 @@ impl ColumnBuilder {
     }
 }
 
-fn push_number<P>(builder: &mut PrimitiveBuilder<P>, text: &str, expected: &str) -> Result<(), String>
-where
-    P: ArrowPrimitiveType<Native: FromStr>,
-{
-    builder.append_value(text.parse().map_err(|_| not(text, expected))?);
+fn append<B, V>(
+    builder: &mut B,
+    value: Option<V>,
+    append: impl FnOnce(&mut B, V),
+    expected: &'static str,
+) -> Result<(), &'static str> {
+    append(builder, value.ok_or(expected)?);
     Ok(())
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        _ if text.eq_ignore_ascii_case("true") => Some(true),
+        _ if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
 }
 
 fn not(text: &str, expected: &str) -> String {

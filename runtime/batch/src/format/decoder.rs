@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::input::Input;
-use super::{Format, FormatError, arrow_ipc, bincode, csv, json_lines, parquet};
+use super::{CsvOptions, Format, FormatError, arrow_ipc, bincode, csv, json_lines, parquet};
 use crate::{Batch, Schema};
 
 /// Reads one file from its beginning, a batch at a time. Owned by one source; holds one chunk of the file.
@@ -85,9 +85,27 @@ pub fn open_decoder(
         Format::JsonLines => {
             Box::new(json_lines::JsonLinesDecoder::new(Input::new(file, delay_max), declared()?, records_max))
         }
-        Format::Csv => Box::new(csv::CsvDecoder::new(Input::new(file, delay_max), declared()?, records_max)?),
+        Format::Csv => {
+            return open_csv_decoder(file, &declared()?, Fill { records_max, delay_max }, &CsvOptions::default());
+        }
         Format::Parquet => Box::new(parquet::ParquetDecoder::new(file, schema, records_max)?),
         Format::ArrowIpc => Box::new(arrow_ipc::IpcDecoder::new(file, schema, records_max)?),
         Format::Bincode => Box::new(bincode::BincodeDecoder::new(file, schema, records_max)?),
     })
+}
+
+/// As [`open_decoder`], of a CSV file that is written in its own way.
+///
+/// # Errors
+///
+/// Options that [`CsvOptions::validate`] refuses, and those of [`open_decoder`].
+pub fn open_csv_decoder(
+    file: File,
+    schema: &Arc<Schema>,
+    fill: impl Into<Fill>,
+    options: &CsvOptions,
+) -> Result<Box<dyn Decoder>, FormatError> {
+    let Fill { records_max, delay_max } = fill.into();
+    let input = Input::new(file, delay_max);
+    Ok(Box::new(csv::CsvDecoder::new(input, Arc::clone(schema), records_max.max(1), options)?))
 }

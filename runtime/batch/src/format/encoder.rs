@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Format, FormatError, arrow_ipc, bincode, csv, json_lines, parquet};
+use super::{CsvOptions, Format, FormatError, arrow_ipc, bincode, csv_write, json_lines, parquet};
 use crate::{Batch, Schema};
 
 /// Writes batches of one schema to one writer. Owned by one sink. Only rows that count are written, and only fields:
@@ -49,11 +49,26 @@ pub fn open_encoder<W: Write + Send + 'static>(
     let writer = CountingWriter::new(writer);
     let inner: Box<dyn Encoder> = match format {
         Format::JsonLines => Box::new(json_lines::JsonLinesEncoder::new(writer)),
-        Format::Csv => Box::new(csv::CsvEncoder::new(schema, writer)?),
+        Format::Csv => Box::new(csv_write::CsvEncoder::new(schema, writer, &CsvOptions::default())?),
         Format::Parquet => Box::new(parquet::ParquetEncoder::new(schema, writer)?),
         Format::ArrowIpc => Box::new(arrow_ipc::IpcEncoder::new(schema, writer)?),
         Format::Bincode => Box::new(bincode::BincodeEncoder::new(schema, writer)?),
     };
+    Ok(Box::new(Fused { inner, schema: Arc::clone(schema), failed: false }))
+}
+
+/// As [`open_encoder`], of a CSV file that is written in its own way. A decoder with the same options reads back what was
+/// written.
+///
+/// # Errors
+///
+/// Options that [`CsvOptions::validate`] refuses, and what the writer answers to the header.
+pub fn open_csv_encoder<W: Write + Send + 'static>(
+    schema: &Arc<Schema>,
+    writer: W,
+    options: &CsvOptions,
+) -> Result<Box<dyn Encoder>, FormatError> {
+    let inner = Box::new(csv_write::CsvEncoder::new(schema, CountingWriter::new(writer), options)?);
     Ok(Box::new(Fused { inner, schema: Arc::clone(schema), failed: false }))
 }
 

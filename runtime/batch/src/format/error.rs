@@ -58,6 +58,9 @@ pub enum FormatError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Options of CSV that cannot be together.
+    #[error(transparent)]
+    CsvOption(#[from] super::CsvOptionError),
     /// The file is torn, damaged, or of another format.
     #[error("not a whole {format} file: {reason}")]
     Corrupt {
@@ -166,4 +169,16 @@ pub(super) fn brief(error: &impl ToString) -> String {
         brief.push('…');
     }
     brief
+}
+
+/// Names of a file, for a message: a header may hold very many.
+pub(super) fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 30;
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names.take(SHOWN).map(|name| name.escape_debug().take(80).collect::<String>());
+    let mut list = shown.collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        list.push_str(&format!(" and {more} more"));
+    }
+    list
 }

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::sync::Arc;
 
 use super::json_text::{Json, Value};
 use super::widening::Widening;
-use super::{Format, FormatError, arrow_ipc, bincode, csv, json_lines, parquet};
-use crate::{DataType, Field, Schema};
+use super::{CsvOptions, Format, FormatError, arrow_ipc, bincode, infer_csv, json_lines, parquet};
+use crate::{Field, Schema};
 
 /// The fields of a file, as far as they can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +53,7 @@ pub fn infer(format: Format, file: File, rows_max: usize) -> Result<Inferred, Fo
         Format::ArrowIpc => Ok(whole(Schema::from_arrow(&*arrow_ipc::schema_of(file)?)?)),
         Format::Bincode => bincode::schema_of(file).map(whole),
         Format::JsonLines => infer_json(file, rows_max.max(1)),
-        Format::Csv => infer_csv(file, rows_max.max(1)).map(whole),
+        Format::Csv => infer_csv(file, rows_max, &CsvOptions::default()),
     }
 }
 
@@ -142,26 +141,4 @@ impl Keys {
             self.fields[index].1.see_json(&value);
         }
     }
-}
-
-fn infer_csv(file: File, rows_max: usize) -> Result<Schema, FormatError> {
-    let sample = csv::sample(file, rows_max)?;
-    let mut reader = ::csv::ReaderBuilder::new().from_reader(&*sample);
-    let not_inferable =
-        |error: ::csv::Error| FormatError::NotInferable { format: Format::Csv, reason: super::error::brief(&error) };
-    let names: Vec<String> = reader.headers().map_err(not_inferable)?.iter().map(str::to_owned).collect();
-    let mut widenings = vec![Widening::default(); names.len()];
-    for record in reader.byte_records() {
-        for (widening, value) in widenings.iter_mut().zip(&record.map_err(not_inferable)?) {
-            // An empty value is null, and one that is not UTF-8 is a bad record's.
-            if let (Ok(text), false) = (std::str::from_utf8(value), value.is_empty()) {
-                widening.see_text(text);
-            }
-        }
-    }
-    let fields = names.into_iter().zip(widenings).map(|(name, widening)| {
-        let data_type = widening.data_type().unwrap_or(DataType::Utf8);
-        Field { name: Arc::from(name), data_type, nullable: true }
-    });
-    Ok(Schema::new(fields.collect())?)
 }

@@ -40,7 +40,12 @@
 mod arrow_ipc;
 pub mod bincode;
 mod csv;
+mod csv_grammar;
+mod csv_infer;
+mod csv_options;
+mod csv_row;
 mod csv_values;
+mod csv_write;
 mod decoder;
 mod encoder;
 mod error;
@@ -64,8 +69,10 @@ mod records;
 mod timestamp;
 mod widening;
 
-pub use decoder::{BadRecord, Decoded, Decoder, Fill, open_decoder};
-pub use encoder::{Encoder, open_encoder};
+pub use csv_infer::{csv_header, infer_csv};
+pub use csv_options::{CsvOptionError, CsvOptions};
+pub use decoder::{BadRecord, Decoded, Decoder, Fill, open_csv_decoder, open_decoder};
+pub use encoder::{Encoder, open_csv_encoder, open_encoder};
 pub use error::FormatError;
 pub use infer::{Inferred, LeftOut, infer, infer_schema};
 pub use json_text::DEPTH_MAX;

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ::csv::{ByteRecord, ReaderBuilder};
 use arrow::array::{Array, ArrayRef, BinaryArray, BooleanArray, StringArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter;
 
+use super::csv_grammar::{Cut, Scan};
+use super::csv_row::{CsvLayout, Reused};
 use super::csv_values::ColumnBuilder;
-use super::error::brief;
 use super::json_rows::{JsonColumns, JsonRows};
-use super::{FormatError, bincode};
+use super::{CsvOptions, FormatError, bincode};
 use crate::{Batch, BatchError, DataType, Schema};
 
 /// What the bytes of a single record are.
@@ -20,7 +20,7 @@ pub enum RecordFormat {
     /// One JSON object.
     #[default]
     JsonLines,
-    /// One line of CSV without header, its fields in the order of the schema.
+    /// One record of CSV without header, its fields in the order of the schema: see [`RecordDecoder::csv`].
     Csv,
     /// One [`super::bincode::Frame::Record`] without a length, its values in the order of the schema.
     Bincode,
@@ -67,6 +67,8 @@ impl fmt::Display for RecordFormat {
 pub struct RecordDecoder {
     format: RecordFormat,
     schema: Arc<Schema>,
+    // Of records of CSV.
+    csv: CsvLayout,
 }
 
 /// What became of some records.
@@ -94,8 +96,34 @@ impl RecordDecoder {
     pub fn new(format: RecordFormat, schema: Arc<Schema>) -> Result<RecordDecoder, FormatError> {
         match format.refuses(&schema) {
             Some(reason) => Err(FormatError::Header { reason }),
-            None => Ok(RecordDecoder { format, schema }),
+            None => {
+                let csv = CsvLayout::of_schema(&CsvOptions::default(), &schema);
+                Ok(RecordDecoder { format, schema, csv })
+            }
         }
+    }
+
+    /// A decoder of records of CSV, of which each value is one: a line, or lines of which all but the last end within
+    /// quotes. A line end behind it counts for nothing. No value is a header, a comment, or begins with a byte order
+    /// mark. An empty value is a null where the schema is one field that admits nulls.
+    ///
+    /// The fields of a record are the schema's, in order; with the `header` of the file that the records are of, as the
+    /// header has them.
+    ///
+    /// # Errors
+    ///
+    /// Options that [`CsvOptions::validate`] refuses, and a field that the header lacks or has twice.
+    pub fn csv(
+        schema: Arc<Schema>,
+        options: &CsvOptions,
+        header: Option<&[String]>,
+    ) -> Result<RecordDecoder, FormatError> {
+        options.validate()?;
+        let csv = match header {
+            Some(header) => CsvLayout::of_header(options, header, &schema)?,
+            None => CsvLayout::of_schema(options, &schema),
+        };
+        Ok(RecordDecoder { format: RecordFormat::Csv, schema, csv })
     }
 
     /// The schema of every batch.
@@ -112,8 +140,8 @@ impl RecordDecoder {
         match self.format {
             RecordFormat::JsonLines => self.json(values),
             RecordFormat::Csv => {
-                let mut reused = ByteRecord::new();
-                self.rows(values, |bytes, columns| self.csv(bytes, &mut reused, columns))
+                let mut reused = Reused::default();
+                self.rows(values, |bytes, columns| self.csv_record(bytes, columns, &mut reused))
             }
             RecordFormat::Bincode => {
                 self.rows(values, |bytes, columns| bincode::push_record(bytes, &self.schema, columns))
@@ -193,32 +221,14 @@ impl RecordDecoder {
         Ok(DecodedRecords { batch: Batch::with_rows(Arc::clone(&self.schema), arrays, rows)?, bad })
     }
 
-    fn csv(&self, bytes: &[u8], record: &mut ByteRecord, columns: &mut [ColumnBuilder]) -> Result<(), String> {
-        record.clear();
-        // Making a reader takes longer than reading most records: only quotes and line ends need one.
-        if bytes.iter().any(|byte| matches!(byte, b'"' | b'\n' | b'\r')) {
-            let mut reader = ReaderBuilder::new();
-            let reader = reader.has_headers(false).flexible(true).buffer_capacity(bytes.len().clamp(16, 4096));
-            let mut reader = reader.from_reader(bytes);
-            let mut more = ByteRecord::new();
-            let read = reader.read_byte_record(record).and_then(|_| reader.read_byte_record(&mut more));
-            if read.map_err(|error| brief(&error))? {
-                return Err("the value must be one line of CSV, and is more".to_owned());
-            }
-            let quotes = bytes.iter().filter(|&&byte| byte == b'"').count();
-            if quotes % 2 == 1 {
-                return Err("a quote is opened and never closed".to_owned());
-            }
-        } else {
-            bytes.split(|&byte| byte == b',').for_each(|field| record.push_field(field));
-        }
-        if record.len() != columns.len() {
-            return Err(format!("{} fields where {} are declared", record.len(), columns.len()));
-        }
-        for ((field, column), value) in self.schema.fields().iter().zip(columns).zip(record.iter()) {
-            column.push(value, field.nullable).map_err(|reason| format!("field `{}`: {reason}", field.name))?;
-        }
-        Ok(())
+    fn csv_record(&self, bytes: &[u8], columns: &mut [ColumnBuilder], reused: &mut Reused) -> Result<(), String> {
+        let mut scan = Scan::default();
+        let record = match scan.advance(self.csv.options().dialect(), bytes, true) {
+            Cut::End { end, next } if next == bytes.len() => bytes.get(..end).unwrap_or_default(),
+            Cut::End { .. } | Cut::More => return Err("the value must be one record of CSV, and is more".to_owned()),
+            Cut::Fault(fault) => return Err(fault.message(scan.lines)),
+        };
+        self.csv.push(record, &self.schema, columns, reused)
     }
 }
 
@@ -305,10 +315,10 @@ mod tests {
                 +--------+-------+
                 2: the value is null (a tombstone)
                 4: field `delay`: it is empty, and declared without nulls
-                5: 1 fields where 2 are declared
-                6: the value must be one line of CSV, and is more
-                7: a quote is opened and never closed
-                8: 1 fields where 2 are declared"#]],
+                5: 1 fields where the schema has 2
+                6: the value must be one record of CSV, and is more
+                7: a quote is opened on this line and never closed
+                8: 1 fields where the schema has 2"#]],
         );
     }
 

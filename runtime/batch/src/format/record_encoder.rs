@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Encoder, Format, FormatError, open_encoder};
+use super::{CsvOptions, Encoder, Format, FormatError, open_csv_encoder, open_encoder};
 use crate::{Batch, Schema};
 
 /// Encodes records so that each stands alone: a JSON object without a line end, a line of CSV without header and line
@@ -11,6 +11,8 @@ use crate::{Batch, Schema};
 /// that [`open_encoder`] writes, since it writes them.
 pub struct RecordEncoder {
     format: Format,
+    // Of CSV: what a line end within a record stands in.
+    quote: Option<u8>,
     encoder: Box<dyn Encoder>,
     written: Shared,
 }
@@ -47,12 +49,27 @@ impl RecordEncoder {
             let reason = "its records stand in files only, not one by one".to_owned();
             return Err(FormatError::Encode { format, reason });
         }
+        if format == Format::Csv {
+            return RecordEncoder::csv(schema, &CsvOptions::default());
+        }
         let written = Shared::default();
         let mut encoder = open_encoder(format, schema, written.clone())?;
         // The header, where the format has one.
         encoder.flush()?;
         written.lock().clear();
-        Ok(RecordEncoder { format, encoder, written })
+        Ok(RecordEncoder { format, quote: None, encoder, written })
+    }
+
+    /// An encoder of records of CSV. No header is written, whatever the options say.
+    ///
+    /// # Errors
+    ///
+    /// Options that [`CsvOptions::validate`] refuses.
+    pub fn csv(schema: &Arc<Schema>, options: &CsvOptions) -> Result<RecordEncoder, FormatError> {
+        let options = CsvOptions { header: false, ..options.clone() };
+        let written = Shared::default();
+        let encoder = open_csv_encoder(schema, written.clone(), &options)?;
+        Ok(RecordEncoder { format: Format::Csv, quote: options.quote, encoder, written })
     }
 
     /// Appends the rows that count to `bytes`, and to `ends` where in `bytes` each of them ends: the first begins where
@@ -67,7 +84,7 @@ impl RecordEncoder {
         let mut written = self.written.lock();
         let (bytes_before, ends_before) = (bytes.len(), ends.len());
         let mut rest = written.as_slice();
-        while let Some((record, after)) = cut(self.format, rest) {
+        while let Some((record, after)) = cut(self.format, self.quote, rest) {
             bytes.extend_from_slice(record);
             ends.push(bytes.len());
             rest = after;
@@ -86,7 +103,7 @@ impl RecordEncoder {
 }
 
 /// The first record, and what follows it.
-fn cut(format: Format, written: &[u8]) -> Option<(&[u8], &[u8])> {
+fn cut(format: Format, quote: Option<u8>, written: &[u8]) -> Option<(&[u8], &[u8])> {
     if let Format::Bincode = format {
         let (length, rest) = written.split_first_chunk::<4>()?;
         return rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?);
@@ -95,7 +112,7 @@ fn cut(format: Format, written: &[u8]) -> Option<(&[u8], &[u8])> {
     // within: a line end stands in quotes after an odd number of them.
     let mut quoted = false;
     let end = written.iter().position(|&byte| {
-        quoted ^= byte == b'"' && format == Format::Csv;
+        quoted ^= Some(byte) == quote;
         byte == b'\n' && !quoted
     })?;
     Some((&written[..end], &written[end + 1..]))
@@ -150,10 +167,10 @@ mod tests {
         check(
             Format::Csv,
             expect![[r#"
-            SEA,61
-            \"a \"\"b\"\", c\nd\",5
-            ,-1
-            ,7"#]],
+                SEA,61
+                \"a \"\"b\"\", c\nd\",5
+                ,-1
+                \"\",7"#]],
         );
     }
 

@@ -1,8 +1,12 @@
-//! Cuts a text file into records.
+//! Cuts a CSV file into records.
 
-use std::io::{self, BufRead};
+use std::io;
 use std::ops::Range;
 
+use memchr::memchr;
+
+use super::csv_grammar::{self, Cut, Scan};
+use super::csv_options::Dialect;
 use super::input::Patient;
 
 /// The longest record that is read whole. A longer one is a bad record, of which this much is kept.
@@ -11,25 +15,40 @@ pub(super) const RECORD_BYTES_MAX: usize = 1024 * 1024;
 const CHUNK_BYTES_MAX: usize = 4 * 1024 * 1024;
 const READ_BYTES: usize = 256 * 1024;
 
-/// Cuts lines, or CSV records whose quoted fields may span lines, from a reader. Holds one chunk.
+/// Cuts records, whose quoted fields may span lines, from a reader. Holds one chunk. Its work is linear in what it reads,
+/// whatever that is and however it arrives.
 pub(super) struct Records<R> {
     reader: R,
-    quotes: bool,
-    // What was read and not yet handed out begins at `start`.
+    dialect: Dialect,
+    // Whether a blank line is a record.
+    blank_is_record: bool,
+    // What was read and not yet handed out: the bytes from `start` to `filled`. Behind them is room for the next read.
     buffer: Vec<u8>,
     start: usize,
+    filled: usize,
     end_of_file: bool,
     at_beginning: bool,
     // The line that the next record begins on, counted from 1.
     line: u64,
+    // How much of the record that is being cut was looked at.
+    scan: Scan,
+    // Why it is its first line alone, of which the end is looked for.
+    fault: Option<Fault>,
+    // Whether the line that is being cut is a comment, of which a part may have been dropped already.
+    in_comment: bool,
+    // The length so far of an overlong record whose end has not come.
+    overlong: Option<u64>,
     spans: Vec<Span>,
+    // Bytes that were looked at or moved.
+    #[cfg(test)]
+    work: u64,
 }
 
 /// Some consecutive records.
 pub(super) struct Chunk<'a> {
     /// The chunk, line ends included.
     pub(super) bytes: &'a [u8],
-    /// The records in it. Blank lines are none.
+    /// The records in it. Blank lines and comments are none.
     pub(super) spans: &'a [Span],
     /// Bytes of the file that the chunk consumed.
     pub(super) bytes_read: u64,
@@ -53,7 +72,10 @@ pub(super) enum Fault {
     Overlong(u64),
     /// A quote opens on this line and does not close within [`RECORD_BYTES_MAX`]. The record is this line alone, and
     /// the next one is tried as a record again.
-    OpenQuote,
+    OpenTooLong,
+    /// It breaks the grammar of CSV, so many lines further on. The record is its first line alone, and the next one is
+    /// tried as a record again.
+    Grammar(csv_grammar::Fault, u64),
 }
 
 impl Fault {
@@ -62,57 +84,71 @@ impl Fault {
             Fault::Overlong(bytes) => {
                 format!("the record is {bytes} bytes long: at most {RECORD_BYTES_MAX} are read")
             }
-            Fault::OpenQuote => "a quote is opened on this line and never closed".to_owned(),
+            Fault::OpenTooLong => {
+                format!(
+                    "a quote is opened on this line and not closed within the {RECORD_BYTES_MAX} bytes that are read"
+                )
+            }
+            Fault::Grammar(fault, lines) => fault.message(lines),
         }
     }
-}
-
-/// Where the scan for a CSV record's end stands.
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    FieldStart,
-    Unquoted,
-    Quoted,
-    QuoteInQuoted,
 }
 
 impl<R: Patient> Records<R> {
-    pub(super) fn new(reader: R, quotes: bool) -> Records<R> {
+    pub(super) fn new(reader: R, dialect: Dialect) -> Records<R> {
         Records {
             reader,
-            quotes,
+            dialect,
+            blank_is_record: false,
             buffer: Vec::new(),
             start: 0,
+            filled: 0,
             end_of_file: false,
             at_beginning: true,
             line: 1,
+            scan: Scan::default(),
+            fault: None,
+            in_comment: false,
+            overlong: None,
             spans: Vec::new(),
+            #[cfg(test)]
+            work: 0,
         }
     }
 
-    /// The next records, at most `records_max`; `None` at the end of the file.
+    /// From now on a blank line is a record: one empty field.
+    pub(super) fn take_blank_lines(&mut self) {
+        self.blank_is_record = true;
+    }
+
+    /// The next records, at most `records_max`; `None` at the end of the file. After [`io::ErrorKind::WouldBlock`] it can
+    /// be asked again: nothing is lost.
     pub(super) fn next(&mut self, records_max: usize) -> io::Result<Option<Chunk<'_>>> {
-        self.buffer.drain(..self.start);
-        self.start = 0;
         self.spans.clear();
         let mut bytes_read = 0;
         if self.at_beginning {
+            while self.filled < 3 && self.fill()? {}
             self.at_beginning = false;
-            while self.buffer.len() < 3 && self.fill()? {}
-            if self.buffer.starts_with(b"\xef\xbb\xbf") {
-                self.buffer.drain(..3);
+            if self.buffer.get(..self.filled).is_some_and(|bytes| bytes.starts_with(b"\xef\xbb\xbf")) {
+                self.start = 3;
                 bytes_read += 3;
             }
         }
-        let mut position = 0;
+        // Only where more was handed out than is left: what is moved was read at least once.
+        if self.start > self.filled - self.start {
+            self.remove(0..self.start);
+            self.start = 0;
+        }
+        let begin = self.start;
+        let mut position = begin;
         let mut waiting = false;
         self.reader.wait_for_ever();
-        while self.spans.len() < records_max && position < CHUNK_BYTES_MAX {
+        while self.spans.len() < records_max && position - begin < CHUNK_BYTES_MAX {
             let end = match self.cut(position, &mut bytes_read) {
                 Ok(Some(end)) => end,
                 Ok(None) => break,
                 // The first record has waited long enough for others. What was read of the next one stays.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && bytes_read > 0 => break,
                 Err(error) => return Err(error),
             };
             if !waiting && !self.spans.is_empty() {
@@ -121,8 +157,8 @@ impl<R: Patient> Records<R> {
             }
             bytes_read += (end - position) as u64;
             position = end;
+            self.start = end;
         }
-        self.start = position;
         if bytes_read == 0 {
             return Ok(None);
         }
@@ -132,118 +168,115 @@ impl<R: Patient> Records<R> {
     /// Cuts the record at `from` and says where the next one begins; `None` where the file has ended. Bytes that are
     /// dropped from the buffer are added to `bytes_read`.
     fn cut(&mut self, from: usize, bytes_read: &mut u64) -> io::Result<Option<usize>> {
-        let mut scanned = from;
-        let mut state = State::FieldStart;
+        if self.overlong.is_some() {
+            return self.cut_overlong(from, bytes_read).map(Some);
+        }
         loop {
-            let newline = match self.quotes {
-                true => self.scan_csv(&mut scanned, &mut state),
-                false => self.find_newline(&mut scanned),
+            let record = &self.buffer[from..self.filled];
+            let first = record.first().copied();
+            if self.in_comment || first.is_some() && first == self.dialect.comment {
+                return self.pass_comment(from, bytes_read);
+            }
+            let before = self.scan.at;
+            let found = match self.fault {
+                None => self.scan.advance(self.dialect, record, self.end_of_file),
+                Some(_) => self.scan.advance_line(record, self.end_of_file),
             };
+            let Scan { at, lines, .. } = self.scan;
+            self.count(at - before);
+            // Without the newline alone: what has to be waited for is not known to be a line end.
+            let length = match found {
+                Cut::End { end, next } if next > end => next - 1,
+                _ => at,
+            };
+            match found {
+                _ if length > RECORD_BYTES_MAX && lines == 0 => return self.cut_overlong(from, bytes_read).map(Some),
+                _ if length > RECORD_BYTES_MAX => self.take_first_line(Fault::OpenTooLong),
+                Cut::Fault(fault) => self.take_first_line(Fault::Grammar(fault, lines)),
+                Cut::End { next: 0, .. } => return Ok(None),
+                Cut::End { end, next } => {
+                    self.push(from..from + end);
+                    self.line += 1 + lines;
+                    self.scan = Scan::default();
+                    return Ok(Some(from + next));
+                }
+                Cut::More => {
+                    self.fill()?;
+                }
+            }
+        }
+    }
+
+    /// The record that is being cut becomes its first line alone, which is a bad record.
+    fn take_first_line(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+        self.scan = Scan::default();
+    }
+
+    fn push(&mut self, range: Range<usize>) {
+        let fault = self.fault.take();
+        if !range.is_empty() || self.blank_is_record {
+            self.spans.push(Span { range, line: self.line, fault });
+        }
+    }
+
+    /// Passes the comment at `from`. It may be of any length: what is not needed is dropped.
+    fn pass_comment(&mut self, from: usize, bytes_read: &mut u64) -> io::Result<Option<usize>> {
+        self.in_comment = true;
+        loop {
+            let rest = &self.buffer[from..self.filled];
+            let (length, newline) = (rest.len(), memchr(b'\n', rest));
+            self.count(newline.unwrap_or(length));
             if let Some(newline) = newline {
-                self.push(from..newline, None);
-                self.line += 1 + self.lines_within(from..newline);
-                return Ok(Some(newline + 1));
+                self.in_comment = false;
+                self.line += 1;
+                return Ok(Some(from + newline + 1));
             }
-            if self.buffer.len() - from > RECORD_BYTES_MAX {
-                return self.cut_overlong(from, bytes_read).map(Some);
-            }
-            if self.fill()? {
-                continue;
-            }
-            if from == self.buffer.len() {
+            *bytes_read += length as u64;
+            self.filled = from;
+            if !self.fill()? {
+                self.in_comment = false;
                 return Ok(None);
             }
-            if state == State::Quoted {
-                return Ok(Some(self.cut_open_quote(from)));
-            }
-            let end = self.buffer.len();
-            self.push(from..end, None);
-            self.line += 1 + self.lines_within(from..end);
-            return Ok(Some(end));
         }
     }
 
-    fn push(&mut self, range: Range<usize>, fault: Option<Fault>) {
-        let bytes = &self.buffer[range.clone()];
-        let content = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let blank = match self.quotes {
-            true => content.is_empty(),
-            false => content.iter().all(u8::is_ascii_whitespace),
-        };
-        if !blank {
-            self.spans.push(Span { range: range.start..range.start + content.len(), line: self.line, fault });
-        }
-    }
-
-    /// Line ends inside a record: only quoted fields have any.
-    fn lines_within(&self, range: Range<usize>) -> u64 {
-        match self.quotes {
-            true => self.buffer[range].iter().filter(|&&byte| byte == b'\n').count() as u64,
-            false => 0,
-        }
-    }
-
-    fn find_newline(&self, scanned: &mut usize) -> Option<usize> {
-        let mut rest = &self.buffer[*scanned..];
-        // On a slice this is a vectorised search, and cannot fail.
-        let bytes = rest.skip_until(b'\n').unwrap_or(0);
-        *scanned += bytes;
-        (bytes > 0 && self.buffer[*scanned - 1] == b'\n').then(|| *scanned - 1)
-    }
-
-    /// The same rules as the csv crate's: a quote counts at a field's beginning only, and is doubled inside.
-    fn scan_csv(&self, scanned: &mut usize, state: &mut State) -> Option<usize> {
-        for &byte in &self.buffer[*scanned..] {
-            *state = match (*state, byte) {
-                (State::Quoted, b'"') => State::QuoteInQuoted,
-                (State::Quoted, _) => State::Quoted,
-                (State::QuoteInQuoted, b'"') => State::Quoted,
-                (State::FieldStart, b'"') => State::Quoted,
-                (_, b'\n') => return Some(*scanned),
-                (_, b',') => State::FieldStart,
-                _ => State::Unquoted,
-            };
-            *scanned += 1;
-        }
-        None
-    }
-
-    /// The record at `from` has passed the limit.
+    /// The record at `from` has passed the limit, and has no line end within it.
     fn cut_overlong(&mut self, from: usize, bytes_read: &mut u64) -> io::Result<usize> {
-        let mut scanned = from;
-        if self.quotes && self.find_newline(&mut scanned).is_some() {
-            return Ok(self.cut_open_quote(from));
-        }
         let kept = from + RECORD_BYTES_MAX;
         // What is dropped here cannot be dropped again: the rest of the line is waited for.
         self.reader.wait_for_ever();
-        let mut length = RECORD_BYTES_MAX as u64;
+        let mut length = self.overlong.unwrap_or(RECORD_BYTES_MAX as u64);
         // Drop the rest of the line, a read at a time.
         loop {
-            let mut scanned = kept;
-            let newline = self.find_newline(&mut scanned);
-            let dropped = newline.unwrap_or(self.buffer.len()) - kept;
+            let rest = &self.buffer[kept..self.filled];
+            let (rest, newline) = (rest.len(), memchr(b'\n', rest));
+            let dropped = newline.unwrap_or(rest);
             length += dropped as u64;
             let dropped_with_end = dropped + usize::from(newline.is_some());
             *bytes_read += dropped_with_end as u64;
-            self.buffer.drain(kept..kept + dropped_with_end);
+            self.count(dropped);
+            self.remove(kept..kept + dropped_with_end);
+            self.overlong = Some(length);
             if newline.is_some() || !self.fill()? {
                 break;
             }
         }
+        self.overlong = None;
+        self.fault = None;
+        self.scan = Scan::default();
         self.reader.wait_a_while();
         self.spans.push(Span { range: from..kept, line: self.line, fault: Some(Fault::Overlong(length)) });
         self.line += 1;
         Ok(kept)
     }
 
-    /// The line at `from` opens a quote that does not close: the line alone becomes a bad record.
-    fn cut_open_quote(&mut self, from: usize) -> usize {
-        let mut scanned = from;
-        let newline = self.find_newline(&mut scanned);
-        self.push(from..newline.unwrap_or(scanned), Some(Fault::OpenQuote));
-        self.line += 1;
-        scanned
+    /// Takes bytes out of the buffer.
+    fn remove(&mut self, range: Range<usize>) {
+        let moved = self.filled - range.end;
+        self.buffer.copy_within(range.end..self.filled, range.start);
+        self.filled = range.start + moved;
+        self.count(moved);
     }
 
     /// Reads more; false at the end of the file.
@@ -251,31 +284,73 @@ impl<R: Patient> Records<R> {
         if self.end_of_file {
             return Ok(false);
         }
+        // Room is made once and used by many reads: a pipe may give a byte at a time.
+        if self.buffer.len() - self.filled < READ_BYTES {
+            self.buffer.resize(self.filled + 2 * READ_BYTES, 0);
+        }
         // A single read: a pipe gives what there is, and is not waited for to fill the buffer.
-        let end = self.buffer.len();
-        self.buffer.resize(end + READ_BYTES, 0);
+        let end = (self.filled + READ_BYTES).min(self.buffer.len());
         let read = loop {
-            match self.reader.read(&mut self.buffer[end..]) {
+            match self.reader.read(&mut self.buffer[self.filled..end]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read,
+                read => break read?,
             }
         };
-        self.buffer.truncate(end + *read.as_ref().unwrap_or(&0));
-        let read = read?;
+        self.filled += read;
         self.end_of_file = read == 0;
         Ok(read > 0)
     }
+
+    #[cfg(test)]
+    fn count(&mut self, bytes: usize) {
+        self.work += bytes as u64;
+    }
+
+    #[cfg(not(test))]
+    fn count(&mut self, _: usize) {}
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
+    use super::super::CsvOptions;
     use super::*;
 
-    fn cut(text: &[u8], quotes: bool, records_max: usize) -> Vec<(String, u64, Option<Fault>)> {
-        let mut records = Records::new(text, quotes);
+    /// Gives so many bytes a read, and has none every other time.
+    struct Trickle<'a>(&'a [u8], usize, bool);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.2 = !self.2;
+            if self.2 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let (now, later) = self.0.split_at(self.1.min(self.0.len()).min(buffer.len()));
+            buffer[..now.len()].copy_from_slice(now);
+            self.0 = later;
+            Ok(now.len())
+        }
+    }
+
+    impl Patient for Trickle<'_> {}
+
+    fn records<R: Patient>(reader: R) -> Records<R> {
+        let options = CsvOptions { comment: Some(b'#'), ..CsvOptions::default() };
+        Records::new(reader, options.dialect())
+    }
+
+    type Found = Vec<(String, u64, Option<Fault>)>;
+
+    fn drain<R: Patient>(mut records: Records<R>, records_max: usize, bytes: usize) -> (Found, u64) {
         let mut found = Vec::new();
         let mut bytes_read = 0;
-        while let Some(chunk) = records.next(records_max).unwrap() {
+        loop {
+            let chunk = match records.next(records_max) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                chunk => chunk.unwrap(),
+            };
+            let Some(chunk) = chunk else { break };
             assert!(chunk.spans.len() <= records_max);
             bytes_read += chunk.bytes_read;
             for span in chunk.spans {
@@ -283,64 +358,162 @@ mod tests {
                 found.push((String::from_utf8_lossy(&bytes[..bytes.len().min(20)]).into(), span.line, span.fault));
             }
         }
-        assert_eq!(bytes_read, text.len() as u64, "every byte is accounted for");
-        found
+        assert_eq!(bytes_read, bytes as u64, "every byte is accounted for");
+        (found, records.work)
     }
 
-    fn check(text: &str, quotes: bool, expect: &[(&str, u64)]) {
-        let expect: Vec<_> = expect.iter().map(|&(text, line)| (text.to_owned(), line, None)).collect();
+    fn cut(text: &[u8], records_max: usize) -> Found {
+        drain(records(text), records_max, text.len()).0
+    }
+
+    /// However a text is cut into batches and however it arrives, the same comes of it.
+    fn check_faults(text: &str, expect: &[(&str, u64, Option<Fault>)]) {
+        let expect: Found = expect.iter().map(|&(text, line, fault)| (text.to_owned(), line, fault)).collect();
         for records_max in [1, 2, 100] {
-            assert_eq!(cut(text.as_bytes(), quotes, records_max), expect, "{text:?}");
+            assert_eq!(cut(text.as_bytes(), records_max), expect, "{text:?}");
+            for step in [1, 2, 5] {
+                let trickle = records(Trickle(text.as_bytes(), step, false));
+                assert_eq!(drain(trickle, records_max, text.len()).0, expect, "{text:?} by {step}");
+            }
         }
     }
 
-    #[test]
-    fn lines_are_cut() {
-        check("", false, &[]);
-        check("\n\r\n  \n", false, &[]);
-        check("a\nb", false, &[("a", 1), ("b", 2)]);
-        check("a\r\n\n b\n", false, &[("a", 1), (" b", 3)]);
-        check("\u{feff}a\n", false, &[("a", 1)]);
+    fn check(text: &str, expect: &[(&str, u64)]) {
+        let expect: Vec<_> = expect.iter().map(|&(text, line)| (text, line, None)).collect();
+        check_faults(text, &expect);
     }
 
     #[test]
     fn quoted_fields_span_lines() {
-        check("a,\"b\nc\"\nd\n", true, &[("a,\"b\nc\"", 1), ("d", 3)]);
-        check("a\"b\nc\n", true, &[("a\"b", 1), ("c", 2)]);
-        check("\"a\"\"\n\"\"b\",c\r\n\r\nd", true, &[("\"a\"\"\n\"\"b\",c", 1), ("d", 4)]);
+        check("a,\"b\nc\"\nd\n", &[("a,\"b\nc\"", 1), ("d", 3)]);
+        check("\"a\"\"\n\"\"b\",c\r\n\r\nd", &[("\"a\"\"\n\"\"b\",c", 1), ("d", 4)]);
+        check("\"a\r\nb\"\r\nc\r", &[("\"a\r\nb\"", 1), ("c\r", 3)]);
     }
 
     #[test]
-    fn an_open_quote_costs_one_line() {
-        let found = cut(b"a\n\"b,c\nd\ne", true, 10);
-        let open = Some(Fault::OpenQuote);
+    fn comments_and_blank_lines_are_no_records() {
+        check("#a \"\n\nb#,\"\n#c\"\n#d\n#", &[("b#,\"\n#c\"", 3)]);
+        check("", &[]);
+        check("\u{feff}", &[]);
+        check("\u{feff}#\r\n\r\n\n", &[]);
+        check("\u{feff}\u{feff}a", &[("\u{feff}a", 1)]);
+    }
+
+    #[test]
+    fn a_fault_costs_one_line() {
+        let fault = |fault, lines| Some(Fault::Grammar(fault, lines));
+        use csv_grammar::Fault::{BareQuote, OpenQuote, TextAfterQuote};
+        let open = fault(OpenQuote, 2);
         let expect = [("a", 1, None), ("\"b,c", 2, open), ("d", 3, None), ("e", 4, None)];
-        assert_eq!(found, expect.map(|(text, line, fault)| (text.to_owned(), line, fault)));
+        check_faults("a\n\"b,c\nd\ne", &expect);
+        check_faults(
+            "1,\"oops\n2,ok\n3,\"fine\"\n",
+            &[("1,\"oops", 1, fault(TextAfterQuote, 2)), ("2,ok", 2, None), ("3,\"fine\"", 3, None)],
+        );
+        check_faults("a\"b\r\nc\n", &[("a\"b", 1, fault(BareQuote, 0)), ("c", 2, None)]);
+        check_faults("\"a\"b", &[("\"a\"b", 1, fault(TextAfterQuote, 0))]);
+        check_faults("\"", &[("\"", 1, fault(OpenQuote, 0))]);
+        let expect = [("\"", 1, fault(TextAfterQuote, 1)), ("a\"b", 2, fault(BareQuote, 0)), ("c", 3, None)];
+        check_faults("\"\na\"b\nc", &expect);
+    }
+
+    /// So long as it is, a record is read or not, however it arrives.
+    #[test]
+    fn the_longest_record() {
+        for extra in [0, 1] {
+            let long = "x".repeat(RECORD_BYTES_MAX - 2 + extra);
+            let overlong = |length: usize| (extra > 0).then_some(Fault::Overlong(length as u64));
+            let open = (extra > 0).then_some(Fault::OpenTooLong);
+            for (text, line, first) in [
+                (format!("{long}xx\nb"), 2, overlong(RECORD_BYTES_MAX + 1)),
+                (format!("\"{long}\"\nb"), 2, overlong(RECORD_BYTES_MAX + 1)),
+                (format!("\"\n{}\"\nb", &long[1..]), 3, open),
+            ] {
+                for read in [1 << 20, 300_000, (1 << 20) + 1, 1 << 22] {
+                    let found = drain(records(Trickle(text.as_bytes(), read, false)), 1, text.len()).0;
+                    assert_eq!(found[0].2, first);
+                    assert_eq!(found.last().unwrap(), &("b".to_owned(), line, None));
+                }
+            }
+        }
     }
 
     #[test]
     fn an_overlong_line_costs_bounded_memory() {
-        let mut text = b"a\n".to_vec();
-        text.extend(std::iter::repeat_n(b'x', 3 * RECORD_BYTES_MAX));
-        text.extend(b"\nb\n");
-        for quotes in [false, true] {
-            let mut records = Records::new(&text[..], quotes);
+        for comment in [false, true] {
+            let mut text = b"a\n".to_vec();
+            text.extend(comment.then_some(b'#'));
+            text.extend(std::iter::repeat_n(b'x', 3 * RECORD_BYTES_MAX));
+            text.extend(b"\nb\n");
+            let mut records = records(&text[..]);
             while records.next(10).unwrap().is_some() {}
             assert!(records.buffer.capacity() < 4 * RECORD_BYTES_MAX);
-            let found = cut(&text, quotes, 10);
-            assert_eq!(found[1].2, Some(Fault::Overlong(3 * RECORD_BYTES_MAX as u64)));
-            assert_eq!((found[2].0.as_str(), found[2].1), ("b", 3));
+            let found = cut(&text, 10);
+            assert_eq!(found.len(), if comment { 2 } else { 3 });
+            if !comment {
+                assert_eq!(found[1].2, Some(Fault::Overlong(3 * RECORD_BYTES_MAX as u64)));
+            }
+            assert_eq!(found.last().unwrap(), &("b".to_owned(), 3, None));
+        }
+    }
+
+    /// Whatever the text, each of its bytes is looked at and moved a few times, and no more often in a longer one.
+    #[test]
+    fn work_is_linear() {
+        let patterns = [
+            "x\",\"",
+            "x\",\"\n",
+            "\"\n",
+            "\"\"\n",
+            "\"x\n",
+            "\",\"\n",
+            "\"\"\"\n",
+            "a,\"\n",
+            "\n",
+            "\r",
+            ",",
+            "\"",
+            "\"\r\n",
+            "#\n",
+            "#",
+            "\"a\"b\n",
+            "\"\n\"\"\n",
+            "x\n\"",
+        ];
+        for pattern in patterns {
+            for (prefix, bytes) in [("", 100_000), ("", 200_000), ("\"", 200_000), ("\"\n", 200_000), ("a,", 2_200_000)]
+            {
+                let text = format!("{prefix}{}", pattern.repeat(bytes / pattern.len()));
+                let mut records = records(text.as_bytes());
+                while records.next(1000).unwrap().is_some() {}
+                let (work, bytes) = (records.work, text.len() as u64);
+                assert!(work <= 5 * bytes, "{prefix:?} {pattern:?}: {work} for {bytes} bytes");
+            }
+            // By records of one and by reads of a few bytes.
+            let text = pattern.repeat(20_000 / pattern.len());
+            let (_, work) = drain(records(Trickle(text.as_bytes(), 3, false)), 1, text.len());
+            assert!(work <= 5 * text.len() as u64, "{pattern:?}: {work} for {} bytes", text.len());
         }
     }
 
     proptest::proptest! {
-        // The csv crate, which reads the records afterwards, must see the same ones.
+        // What is well-formed is read as the csv crate reads it.
         #[test]
         fn the_csv_crate_agrees(text in "[ab,\"\n]{0,40}") {
-            let found = cut(text.as_bytes(), true, 100);
+            let found = cut(text.as_bytes(), 100);
             proptest::prop_assume!(found.iter().all(|(_, _, fault)| fault.is_none()));
             let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
             proptest::prop_assert_eq!(reader.byte_records().count(), found.len());
+        }
+
+        #[test]
+        fn nothing_is_lost(text in "[ab,\"\n\r#]{0,60}", step in 1_usize..9, records_max in 1_usize..5) {
+            let found = cut(text.as_bytes(), 100);
+            let trickle = records(Trickle(text.as_bytes(), step, false));
+            proptest::prop_assert_eq!(&drain(trickle, records_max, text.len()).0, &found);
+            // Every line is a comment, blank, or belongs to the record that begins there or to one before it.
+            let lines: Vec<u64> = found.iter().map(|(_, line, _)| *line).collect();
+            proptest::prop_assert!(lines.is_sorted_by(|one, two| one < two));
         }
     }
 }

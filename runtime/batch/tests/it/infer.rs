@@ -55,8 +55,15 @@ fn csv() {
     check(Format::Csv, text, 100, expect!["i i64?, f f64?, s utf8?, b bool?, d timestamp?, t timestamp?, n utf8?"]);
     check(Format::Csv, text, 1, expect!["i i64?, f i64?, s utf8?, b bool?, d timestamp?, t timestamp?, n utf8?"]);
     check(Format::Csv, b"a,b\n", 10, expect!["a utf8?, b utf8?"]);
-    check(Format::Csv, b"", 10, expect!["error: the header row is not usable: the file is empty"]);
-    check(Format::Csv, b"a,a\n1,2\n", 10, expect!["error: field `a` is declared twice"]);
+    check(Format::Csv, b"", 10, expect!["error: no schema can be inferred from this csv file: it is empty"]);
+    check(
+        Format::Csv,
+        b"a,a\n1,2\n",
+        10,
+        expect![
+            "error: no schema can be inferred from this csv file: none of its columns has a name that a field may have"
+        ],
+    );
 }
 
 #[test]

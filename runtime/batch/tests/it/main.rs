@@ -2,6 +2,7 @@
 
 mod bad_records;
 mod batch;
+mod csv;
 mod damaged;
 mod flights;
 mod infer;

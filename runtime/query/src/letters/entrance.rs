@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use weir_batch::arrow::array::BinaryArray;
-use weir_batch::format::{Format, FormatError, RecordDecoder, RecordFormat, infer_schema};
-use weir_batch::{Batch, DataType, Field, Schema};
+use weir_batch::format::{CsvOptions, Format, FormatError, RecordDecoder, RecordFormat, csv_header};
+use weir_batch::{Batch, Schema};
 
 use super::Letter;
 use super::system::system_columns;
@@ -27,15 +27,9 @@ enum What {
     /// What a source could not decode, in its format.
     Bytes(RecordDecoder),
     /// Lines of CSV files, whose headers say what is where. A decoder for each file.
-    Csv { folders: Folders, files: HashMap<Option<String>, Result<CsvFile, String>> },
+    Csv { folders: Folders, files: HashMap<Option<String>, Result<RecordDecoder, String>> },
     /// Nothing that could come in here.
     Nothing,
-}
-
-/// The decoder of a file's records, and which of its columns are fields.
-struct CsvFile {
-    decoder: RecordDecoder,
-    fields: Vec<usize>,
 }
 
 /// Some letters, decoded.
@@ -101,12 +95,8 @@ impl Entrance {
             What::Bytes(decoder) => decoder.decode(&bytes())?,
             What::Csv { folders, files } => {
                 let first = letters.first().ok_or_else(refused)?;
-                let file = csv_file(folders, files, first, &self.schema).as_ref().map_err(|_| refused())?;
-                let mut decoded = file.decoder.decode(&bytes())?;
-                let columns = file.fields.iter().filter_map(|&field| decoded.batch.columns().get(field).cloned());
-                decoded.batch =
-                    Batch::with_rows(Arc::clone(&self.schema), columns.collect(), decoded.batch.physical_rows())?;
-                decoded
+                let decoder = csv_file(folders, files, first, &self.schema).as_ref().map_err(|_| refused())?;
+                decoder.decode(&bytes())?
             }
             What::Nothing => return Err(refused()),
         };
@@ -120,10 +110,10 @@ impl Entrance {
 /// The decoder of the file that a letter came from.
 fn csv_file<'a>(
     folders: &Folders,
-    files: &'a mut HashMap<Option<String>, Result<CsvFile, String>>,
+    files: &'a mut HashMap<Option<String>, Result<RecordDecoder, String>>,
     letter: &Letter,
     schema: &Arc<Schema>,
-) -> &'a Result<CsvFile, String> {
+) -> &'a Result<RecordDecoder, String> {
     files.entry(letter.origin.clone()).or_insert_with(|| {
         let path = letter.origin.as_deref().ok_or("it does not say which file it came from")?;
         // A letter's word is not the query file's: it is read like any other file of the tenant's, within its folders.
@@ -133,27 +123,9 @@ fn csv_file<'a>(
         if !file.metadata().is_ok_and(|there| there.is_file()) {
             return Err(format!("the header of {}: it is no regular file", path.display()));
         }
-        let found = infer_schema(Format::Csv, file, 1);
-        let found = found.map_err(|error| format!("the header of {}: {error}", path.display()))?;
-        CsvFile::new(&found, schema).map_err(|error| format!("the header of {}: {error}", path.display()))
+        let wrong = |error: FormatError| format!("the header of {}: {error}", path.display());
+        let options = CsvOptions::default();
+        let header = csv_header(file, &options).map_err(wrong)?.unwrap_or_default();
+        RecordDecoder::csv(Arc::clone(schema), &options, Some(&header)).map_err(wrong)
     })
-}
-
-impl CsvFile {
-    /// A decoder of records under this header.
-    fn new(header: &Schema, schema: &Schema) -> Result<CsvFile, FormatError> {
-        let columns = header.fields().iter().map(|column| match schema.field(&column.name) {
-            Some(field) => field.clone(),
-            // Passed over, whatever it holds.
-            None => Field::nullable(Arc::clone(&column.name), DataType::Utf8),
-        });
-        let columns = Schema::new(columns.collect())?;
-        let place = |field: &Field| {
-            let available = || header.fields().iter().map(|column| &*column.name).collect::<Vec<_>>().join(", ");
-            let missing = || FormatError::MissingField { name: field.name.to_string(), available: available() };
-            columns.index_of(&field.name).ok_or_else(missing)
-        };
-        let fields = schema.fields().iter().map(place).collect::<Result<_, _>>()?;
-        Ok(CsvFile { decoder: RecordDecoder::new(RecordFormat::Csv, Arc::new(columns))?, fields })
-    }
 }

@@ -1,0 +1,356 @@
+//! The one grammar of CSV: where a record ends, what its fields are, and which lines are none.
+//!
+//! A record ends with a newline, with or without a carriage return before it, or with the input; a carriage return
+//! anywhere else outside quotes is a fault. A quote opens a quoted field at the field's beginning and nowhere else. Inside, a quote is written twice; the field
+//! ends with a quote that a delimiter, a line end or the end of the input follows. A quote anywhere else is a fault, and
+//! so is any other text behind a closing quote. This is stricter than the csv crate and csv-core, which take both for
+//! text and cannot be asked not to.
+//!
+//! Strictness also bounds the work. A place is inside quotes exactly if an odd number of quotes stands before it in its
+//! record. So where a record that begins on line `n` is found faulty on a later line, the lines between hold an even
+//! number of quotes each, and each of them is read alone when reading goes on at line `n + 1`: no line is looked at more
+//! than twice.
+
+use std::ops::Range;
+
+use memchr::{memchr, memchr_iter, memchr2};
+
+use super::csv_options::Dialect;
+
+/// Why a line is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A quote opens on this line and does not close.
+    OpenQuote,
+    /// A closing quote is followed by text.
+    TextAfterQuote,
+    /// A quote in a field that does not begin with one.
+    BareQuote,
+    /// A carriage return outside quotes that no newline follows.
+    BareReturn,
+}
+
+impl Fault {
+    /// What is said of it. `lines` is how far from the record's first line it was found.
+    pub(super) fn message(self, lines: u64) -> String {
+        let further = if lines == 1 { "1 line further on".to_owned() } else { format!("{lines} lines further on") };
+        match (self, lines) {
+            (Fault::OpenQuote, _) => "a quote is opened on this line and never closed".to_owned(),
+            (Fault::BareReturn, _) => "a carriage return stands alone outside quotes".to_owned(),
+            (Fault::TextAfterQuote, 0) => {
+                "text follows a closing quote: a quote within quotes is written twice".to_owned()
+            }
+            (Fault::TextAfterQuote, _) => {
+                format!("a quote is opened on this line, and closed {further}, where text follows it")
+            }
+            (Fault::BareQuote, 0) => "a quote in a field that does not begin with one: put the field in quotes, and \
+                                      write the quote twice"
+                .to_owned(),
+            (Fault::BareQuote, _) => {
+                format!("a quote is opened on this line, and {further} one stands in an unquoted field")
+            }
+        }
+    }
+}
+
+/// How far the search for a record's end has come. It goes on where it was when more bytes have arrived.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scan {
+    /// Bytes of the record that were looked at.
+    pub(super) at: usize,
+    /// Line ends among them, all inside quotes.
+    pub(super) lines: u64,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum State {
+    #[default]
+    Outside,
+    Inside,
+    /// Behind a quote that stands in a quoted field: the last of it, or the first of two.
+    AfterQuote,
+}
+
+/// What a search came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// The record's end is not among the bytes.
+    More,
+    /// The record's end, without its line end, and where the next record begins.
+    End { end: usize, next: usize },
+    /// The record's first line is none.
+    Fault(Fault),
+}
+
+impl Scan {
+    /// Goes on with the search. `record` begins where the record does; `last` says that nothing follows it.
+    pub(super) fn advance(&mut self, dialect: Dialect, record: &[u8], last: bool) -> Cut {
+        // With no quote there is no state but `Outside`.
+        let quote = dialect.quote.unwrap_or(b'\n');
+        loop {
+            let rest = record.get(self.at..).unwrap_or_default();
+            match self.state {
+                State::Outside => {
+                    let Some(found) = memchr2(quote, b'\n', rest) else {
+                        self.at = record.len();
+                        return if last { Cut::End { end: self.at, next: self.at } } else { Cut::More };
+                    };
+                    let place = self.at + found;
+                    self.at = place + 1;
+                    if rest.get(found) == Some(&b'\n') {
+                        let before = record.get(..place).unwrap_or_default();
+                        let end = before.strip_suffix(b"\r").unwrap_or(before).len();
+                        return Cut::End { end, next: place + 1 };
+                    }
+                    // The byte before is outside quotes too: a delimiter there ends a field.
+                    if place > 0 && record.get(place - 1) != Some(&dialect.delimiter) {
+                        return Cut::Fault(Fault::BareQuote);
+                    }
+                    self.state = State::Inside;
+                }
+                State::Inside => {
+                    let found = memchr(quote, rest);
+                    let within = rest.get(..found.unwrap_or(rest.len())).unwrap_or_default();
+                    self.lines += memchr_iter(b'\n', within).count() as u64;
+                    self.at += within.len();
+                    if found.is_none() {
+                        return if last { Cut::Fault(Fault::OpenQuote) } else { Cut::More };
+                    }
+                    self.at += 1;
+                    self.state = State::AfterQuote;
+                }
+                State::AfterQuote => match (rest.first(), rest.get(1)) {
+                    (Some(&byte), _) if byte == quote => {
+                        self.at += 1;
+                        self.state = State::Inside;
+                    }
+                    (Some(&byte), _) if byte == dialect.delimiter => {
+                        self.at += 1;
+                        self.state = State::Outside;
+                    }
+                    (Some(b'\n'), _) => return Cut::End { end: self.at, next: self.at + 1 },
+                    (Some(b'\r'), Some(b'\n')) => return Cut::End { end: self.at, next: self.at + 2 },
+                    (None, _) | (Some(b'\r'), None) if !last => return Cut::More,
+                    (None, _) => return Cut::End { end: self.at, next: self.at },
+                    (Some(b'\r'), None) => return Cut::Fault(Fault::BareReturn),
+                    _ => return Cut::Fault(Fault::TextAfterQuote),
+                },
+            }
+        }
+    }
+}
+
+impl Scan {
+    /// As [`Scan::advance`], where every line is a record.
+    pub(super) fn advance_line(&mut self, record: &[u8], last: bool) -> Cut {
+        let rest = record.get(self.at..).unwrap_or_default();
+        let Some(found) = memchr(b'\n', rest) else {
+            self.at = record.len();
+            return if last { Cut::End { end: self.at, next: self.at } } else { Cut::More };
+        };
+        let place = self.at + found;
+        self.at = place + 1;
+        let before = record.get(..place).unwrap_or_default();
+        let end = before.strip_suffix(b"\r").unwrap_or(before).len();
+        Cut::End { end, next: place + 1 }
+    }
+}
+
+/// One field of a record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct FieldSpan {
+    // Without the quotes around it.
+    range: Range<usize>,
+    pub(super) quoted: bool,
+    // Quotes within are still doubled.
+    doubled: bool,
+}
+
+impl FieldSpan {
+    /// The field's text. Where quotes in it are doubled it is made in `scratch`.
+    pub(super) fn text<'a>(&self, record: &'a [u8], dialect: Dialect, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        let raw = record.get(self.range.clone()).unwrap_or_default();
+        let Some(quote) = dialect.quote.filter(|_| self.doubled) else { return raw };
+        scratch.clear();
+        let mut rest = raw;
+        while let Some(place) = memchr(quote, rest) {
+            let (text, behind) = rest.split_at(place + 1);
+            scratch.extend_from_slice(text);
+            rest = behind.get(1..).unwrap_or_default();
+        }
+        scratch.extend_from_slice(rest);
+        scratch
+    }
+}
+
+/// Finds the fields of a record, of which [`Scan`] has found the end: `record` has no line end. `fields` gets the first
+/// `fields_max` of them; returns how many there are.
+pub(super) fn split(
+    record: &[u8],
+    dialect: Dialect,
+    fields_max: usize,
+    fields: &mut Vec<FieldSpan>,
+) -> Result<usize, Fault> {
+    fields.clear();
+    let returns = memchr(b'\r', record).is_some();
+    let quote = dialect.quote.filter(|&quote| memchr(quote, record).is_some());
+    let Some(quote) = quote else {
+        if returns {
+            return Err(Fault::BareReturn);
+        }
+        let mut start = 0;
+        for end in memchr_iter(dialect.delimiter, record) {
+            if fields.len() == fields_max {
+                // The others are counted only.
+                let rest = record.get(start..).unwrap_or_default();
+                return Ok(fields_max + 1 + memchr_iter(dialect.delimiter, rest).count());
+            }
+            fields.push(FieldSpan { range: start..end, ..FieldSpan::default() });
+            start = end + 1;
+        }
+        if fields.len() < fields_max {
+            fields.push(FieldSpan { range: start..record.len(), ..FieldSpan::default() });
+            return Ok(fields.len());
+        }
+        return Ok(fields_max + 1);
+    };
+    let mut count = 0;
+    let mut at = 0;
+    loop {
+        let mut field = FieldSpan::default();
+        if record.get(at) == Some(&quote) {
+            let start = at + 1;
+            let mut from = start;
+            let end = loop {
+                let rest = record.get(from..).unwrap_or_default();
+                let place = from + memchr(quote, rest).ok_or(Fault::OpenQuote)?;
+                if record.get(place + 1) != Some(&quote) {
+                    break place;
+                }
+                field.doubled = true;
+                from = place + 2;
+            };
+            field.range = start..end;
+            field.quoted = true;
+            at = end + 1;
+        } else {
+            let rest = record.get(at..).unwrap_or_default();
+            let end = at + memchr(dialect.delimiter, rest).unwrap_or(rest.len());
+            if returns && memchr(b'\r', record.get(at..end).unwrap_or_default()).is_some() {
+                return Err(Fault::BareReturn);
+            }
+            field.range = at..end;
+            at = end;
+        }
+        count += 1;
+        if count <= fields_max {
+            fields.push(field);
+        }
+        if at >= record.len() {
+            return Ok(count);
+        }
+        at += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::CsvOptions;
+    use super::*;
+
+    fn cut(text: &str) -> Cut {
+        let dialect = CsvOptions::default().dialect();
+        let whole = Scan::default().advance(dialect, text.as_bytes(), true);
+        // A search that goes on byte by byte comes to the same.
+        let mut scan = Scan::default();
+        for end in 0..text.len() {
+            match scan.advance(dialect, &text.as_bytes()[..end], false) {
+                Cut::More => {}
+                found => {
+                    assert_eq!(found, whole, "{text:?}");
+                    return whole;
+                }
+            }
+        }
+        assert_eq!(scan.advance(dialect, text.as_bytes(), true), whole, "{text:?}");
+        whole
+    }
+
+    fn fields(record: &str) -> Result<Vec<String>, Fault> {
+        let dialect = CsvOptions::default().dialect();
+        let (mut spans, mut scratch) = (Vec::new(), Vec::new());
+        let count = split(record.as_bytes(), dialect, 100, &mut spans)?;
+        assert_eq!(count, spans.len());
+        for fields_max in 0..count {
+            assert_eq!(split(record.as_bytes(), dialect, fields_max, &mut Vec::new()), Ok(count), "{record:?}");
+        }
+        let text = |span: &FieldSpan| {
+            let text = String::from_utf8(span.text(record.as_bytes(), dialect, &mut scratch).to_vec()).unwrap();
+            if span.quoted { format!("<{text}>") } else { text }
+        };
+        Ok(spans.iter().map(text).collect())
+    }
+
+    #[test]
+    fn records_end() {
+        let end = |end, next| Cut::End { end, next };
+        for (text, found) in [
+            ("", end(0, 0)),
+            ("\n", end(0, 1)),
+            ("a,b\nc", end(3, 4)),
+            ("a,b\r\nc", end(3, 5)),
+            ("a,b\r\r\nc", end(4, 6)),
+            ("\r\n", end(0, 2)),
+            ("a,b", end(3, 3)),
+            ("\"a\nb\",c\nd", end(7, 8)),
+            ("\"a\"\nb", end(3, 4)),
+            ("\"a\"\r\nb", end(3, 5)),
+            ("\"a\"", end(3, 3)),
+            ("\"a\"\r", Cut::Fault(Fault::BareReturn)),
+            ("a\r", end(2, 2)),
+            ("\"a\"\"\nb\"\nc", end(7, 8)),
+            ("\"\",\"\"\n", end(5, 6)),
+            ("a,\"", Cut::Fault(Fault::OpenQuote)),
+            ("a,\"b\"\"", Cut::Fault(Fault::OpenQuote)),
+            ("\"a\"b\n", Cut::Fault(Fault::TextAfterQuote)),
+            ("\"a\" ,b\n", Cut::Fault(Fault::TextAfterQuote)),
+            ("\"a\"\rb\n", Cut::Fault(Fault::TextAfterQuote)),
+            ("\"a\n\"b\"\n", Cut::Fault(Fault::TextAfterQuote)),
+            ("a\"b\n", Cut::Fault(Fault::BareQuote)),
+            (" \"b\"\n", Cut::Fault(Fault::BareQuote)),
+            ("\"a\n\",b\"\n", Cut::Fault(Fault::BareQuote)),
+        ] {
+            assert_eq!(cut(text), found, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn fields_are_found() {
+        for (record, found) in [
+            ("", &[""][..]),
+            ("a", &["a"]),
+            (",", &["", ""]),
+            ("a,,b", &["a", "", "b"]),
+            ("\"\"", &["<>"]),
+            ("\"\",", &["<>", ""]),
+            ("\"a,\"\"b\"\"\",c", &["<a,\"b\">", "c"]),
+            ("\"\"\"\"", &["<\">"]),
+            ("\"a\r\nb\",c", &["<a\r\nb>", "c"]),
+            ("\0,\"\0\"", &["\0", "<\0>"]),
+        ] {
+            assert_eq!(fields(record).unwrap(), found, "{record:?}");
+        }
+        assert_eq!(fields("a\rb"), Err(Fault::BareReturn));
+        assert_eq!(fields("\"a\",\r"), Err(Fault::BareReturn));
+    }
+
+    #[test]
+    fn without_quotes_every_line_is_a_record() {
+        let dialect = Dialect { quote: None, ..CsvOptions::default().dialect() };
+        let found = Scan::default().advance(dialect, b"a\"b,\"\nc", true);
+        assert_eq!(found, Cut::End { end: 5, next: 6 });
+        let mut spans = Vec::new();
+        assert_eq!(split(b"a\"b,\"", dialect, 9, &mut spans), Ok(2));
+    }
+}

@@ -1,0 +1,140 @@
+//! How a CSV file is written.
+
+use std::path::Path;
+
+/// What differs between CSV files. The default is RFC 4180 with a header row: commas, double quotes, an empty field for
+/// a null.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// What separates fields: one ASCII character.
+    pub delimiter: u8,
+    /// What fields are put in that hold delimiters, quotes or line ends. Without it no field can hold any.
+    pub quote: Option<u8>,
+    /// Whether the first record holds the fields' names. Without it they are the schema's, in order.
+    pub header: bool,
+    /// What an unquoted field holds that is null. An encoder writes the first of them.
+    pub nulls: Vec<String>,
+    /// Lines that begin with it are no records.
+    pub comment: Option<u8>,
+}
+
+/// An option that cannot be, alone or beside the others.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {reason}")]
+pub struct CsvOptionError {
+    /// The field of [`CsvOptions`].
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Each field is compared with all of them.
+const NULLS_MAX: usize = 16;
+
+impl Default for CsvOptions {
+    fn default() -> CsvOptions {
+        CsvOptions { delimiter: b',', quote: Some(b'"'), header: true, nulls: vec![String::new()], comment: None }
+    }
+}
+
+impl CsvOptions {
+    /// The default, with tabs for a path that ends with `.tsv`.
+    pub fn of_path(path: &Path) -> CsvOptions {
+        let tabs = path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("tsv"));
+        CsvOptions { delimiter: if tabs { b'\t' } else { b',' }, ..CsvOptions::default() }
+    }
+
+    /// Refuses options under which a field could be read in two ways.
+    ///
+    /// # Errors
+    ///
+    /// A character that is not ASCII or ends lines, two roles for one character, a null that no unquoted field can hold.
+    pub fn validate(&self) -> Result<(), CsvOptionError> {
+        let wrong = |key, reason: String| Err(CsvOptionError { key, reason });
+        let roles = [("delimiter", Some(self.delimiter)), ("quote", self.quote), ("comment", self.comment)];
+        for (index, (key, byte)) in roles.iter().enumerate() {
+            let Some(byte) = *byte else { continue };
+            if !byte.is_ascii() || matches!(byte, b'\r' | b'\n') {
+                return wrong(key, "it must be one ASCII character that ends no line".to_owned());
+            }
+            if let Some((other, _)) = roles.iter().take(index).find(|(_, other)| *other == Some(byte)) {
+                return wrong(key, format!("`{}` is the {other} as well", char::from(byte).escape_debug()));
+            }
+        }
+        if self.nulls.len() > NULLS_MAX {
+            return wrong("nulls", format!("{} are named, and {NULLS_MAX} can be", self.nulls.len()));
+        }
+        for null in &self.nulls {
+            let shown = null.escape_debug();
+            if null
+                .bytes()
+                .any(|byte| byte == self.delimiter || Some(byte) == self.quote || matches!(byte, b'\r' | b'\n'))
+            {
+                return wrong(
+                    "nulls",
+                    format!("`{shown}` holds a delimiter, quote or line end: no unquoted field can"),
+                );
+            }
+            if self.comment.is_some() && null.bytes().next() == self.comment {
+                return wrong("nulls", format!("`{shown}` begins as a comment does"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an unquoted field that holds this is null.
+    pub(super) fn is_null(&self, value: &[u8]) -> bool {
+        self.nulls.iter().any(|null| null.as_bytes() == value)
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        Dialect { delimiter: self.delimiter, quote: self.quote, comment: self.comment }
+    }
+}
+
+/// What decides where records and fields end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dialect {
+    pub(super) delimiter: u8,
+    pub(super) quote: Option<u8>,
+    pub(super) comment: Option<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_read_in_two_ways_are_refused() {
+        let check = |change: fn(&mut CsvOptions), expected: &str| {
+            let mut options = CsvOptions::default();
+            change(&mut options);
+            let found = options.validate().map_or_else(|error| error.to_string(), |()| String::new());
+            assert_eq!(found, expected);
+        };
+        check(|_| (), "");
+        check(|options| options.quote = None, "");
+        check(|options| options.delimiter = b'\t', "");
+        check(|options| options.delimiter = b'\x01', "");
+        check(|options| options.delimiter = b'\n', "delimiter: it must be one ASCII character that ends no line");
+        check(|options| options.quote = Some(b'\r'), "quote: it must be one ASCII character that ends no line");
+        check(|options| options.comment = Some(0xe9), "comment: it must be one ASCII character that ends no line");
+        check(|options| options.delimiter = b'"', "quote: `\\\"` is the delimiter as well");
+        check(|options| options.comment = Some(b'"'), "comment: `\\\"` is the quote as well");
+        check(|options| options.comment = Some(b','), "comment: `,` is the delimiter as well");
+        check(|options| options.nulls = vec![], "");
+        check(|options| options.nulls = vec!["NULL".to_owned(), "\\N".to_owned()], "");
+        check(
+            |options| options.nulls = vec!["a,b".to_owned()],
+            "nulls: `a,b` holds a delimiter, quote or line end: no unquoted field can",
+        );
+        check(
+            |options| {
+                options.nulls = vec!["#N/A".to_owned()];
+                options.comment = Some(b'#');
+            },
+            "nulls: `#N/A` begins as a comment does",
+        );
+        check(|options| options.nulls = vec![String::new(); 17], "nulls: 17 are named, and 16 can be");
+    }
+}
