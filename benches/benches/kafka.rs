@@ -104,7 +104,7 @@ fn two_threads() -> Runtime {
 
 fn copying<M: Measurement>(criterion: &mut Criterion<M>, clock: &str) {
     let records = records();
-    let broker = Broker::tansu();
+    let broker = Broker::shared();
     let from = broker.topic("from", PARTITIONS);
     let value = "x".repeat(200);
     broker.produce(&from, (0..records).map(|id| Record::of(value.clone()).key(id.to_string())));

@@ -9,7 +9,7 @@ mod receiver;
 mod wait;
 mod weir;
 
-pub use broker::{Broker, Feature, Isolation, Received, Record, drain};
+pub use broker::{Broker, Isolation, Received, Record, drain};
 pub use guests::{ECHO_SCHEMA, GuestMissing, guest_module, guest_path, guest_rustc};
 pub use multiset::{assert_same, difference, multiset};
 pub use receiver::{Export, Receiver, Request, number_of, said, text_of};

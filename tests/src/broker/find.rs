@@ -1,27 +1,30 @@
-//! Where the test brokers' programs are.
+//! Where Apache Kafka and Java are.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::process::environment;
 
-/// The folder that `cargo xtask brokers` makes in the cache; its name is the versions of what is in it, tansu's package first.
-const CACHE_FOLDER: &str = "weir/brokers-0.1.2-0.2.3";
+/// The folder that `cargo xtask broker` makes in the cache; its name has the version.
+const CACHE_FOLDER: &str = "weir/kafka-4.1.1";
 
-/// The file of a broker: the one that `variable` names, as `cargo xtask test` does, else the cache's.
-pub(super) fn program(variable: &str, name: &str) -> Result<PathBuf, String> {
-    if let Some(path) = environment(variable).map(PathBuf::from) {
-        return if path.is_file() { Ok(path) } else { Err(format!("{variable}={}: no such file", path.display())) };
-    }
+/// Apache Kafka's folder, with `lib`, `formatted` and `log4j2.properties`.
+pub(super) fn kafka() -> Result<PathBuf, String> {
     let set = |name| environment(name).map(PathBuf::from);
     let cache = set("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(|| Some(set("HOME")?.join(".cache")));
     let cache = cache.ok_or("neither XDG_CACHE_HOME nor HOME is set, so there is no cache folder")?;
-    let path = cache.join(CACHE_FOLDER).join(name);
-    if !path.is_file() {
+    let path = cache.join(CACHE_FOLDER);
+    if !path.is_dir() {
         let path = path.display();
         return Err(format!(
-            "cannot find the test broker {path}: `cargo xtask brokers` provides it, `cargo xtask test` sets up everything, and \
+            "cannot find the tests' Apache Kafka {path}: `cargo xtask broker` provides it, `cargo xtask test` sets up everything, and \
              KAFKA_BOOTSTRAP=HOST:PORT names a cluster to use instead"
         ));
     }
     Ok(path)
+}
+
+/// Java, as `cargo xtask broker` looks for it.
+pub(super) fn java() -> OsString {
+    environment("JAVA_HOME").map_or_else(|| "java".into(), |home| PathBuf::from(home).join("bin/java").into_os_string())
 }

@@ -1,127 +1,106 @@
-//! Kafka brokers for tests, and an oracle that writes and reads beside the code under test.
+//! A Kafka broker for tests, and an oracle that writes and reads beside the code under test.
 
 mod client;
 mod find;
-mod lacks;
+mod kafka;
 mod own;
 mod produce;
 mod read;
+mod shared;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::Write;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rustix::process::Signal;
 
-pub use self::lacks::Feature;
 pub use self::produce::{Record, drain};
 pub use self::read::{Isolation, Received};
 
-use self::own::{Own, Program};
+use self::own::Own;
 use crate::process::environment;
 use crate::wait_until;
 
-/// Of each program, the variable that may name it, and its file's name in the cache.
-const TANSU: (&str, &str) = ("WEIR_TEST_TANSU", "tansu");
-const NOIDA: (&str, &str) = ("WEIR_TEST_NOIDA", "noida-db");
-
-/// A broker: a process of this test's own, or a cluster that `KAFKA_BOOTSTRAP` names.
+/// An Apache Kafka: the one that the tests of a run share, one of this test's own, or a cluster that `KAFKA_BOOTSTRAP` names.
 ///
 /// Its methods block, need no runtime, and panic where something fails: a test has nothing better to do. In an async test call them by
-/// `spawn_blocking`, since what they wait for may run on the thread that they would block. A process ends with its `Broker`, and also
-/// where the test is killed. Of a cluster only those topics are deleted that were made by [`Broker::topic`].
+/// `spawn_blocking`, since what they wait for may run on the thread that they would block. A broker of its own ends with its `Broker`, and
+/// also where the test is killed. Topics that were made by [`Broker::topic`] are deleted.
 #[derive(Debug)]
 pub struct Broker {
     address: String,
     own: Option<Own>,
-    lacks: Vec<Feature>,
     prefix: String,
     topics: Mutex<Vec<String>>,
 }
 
 impl Broker {
-    /// A fresh tansu: in memory only, quick, good for groups; shows aborted transactions to everybody.
+    /// The cluster that `KAFKA_BOOTSTRAP` names, else the broker that the tests of this run share. No test stops it.
     ///
     /// # Panics
     ///
-    /// If it is not there, or does not start.
+    /// If nobody answers there, or Apache Kafka or Java are missing.
     #[track_caller]
-    pub fn tansu() -> Broker {
-        Broker::start_new(Program::Tansu, find::program(TANSU.0, TANSU.1), None)
+    pub fn shared() -> Broker {
+        let address = match environment("KAFKA_BOOTSTRAP") {
+            Some(address) => {
+                let address = address.into_string().expect("KAFKA_BOOTSTRAP: UTF-8");
+                wait_until(&format!("KAFKA_BOOTSTRAP={address} answers"), Duration::from_secs(20), || {
+                    client::answers(&address)
+                });
+                address
+            }
+            None => shared::address().unwrap_or_else(|problem| panic!("{problem}")),
+        };
+        Broker::at(address, None)
     }
 
-    /// A fresh tansu that sends its clients to this address, `HOST:PORT`, where somebody passes on to it what they say.
+    /// A fresh broker of this test's own, which it may stop, kill and pause. A start takes three seconds.
     ///
     /// # Panics
     ///
-    /// If it is not there, or does not start.
+    /// If Apache Kafka or Java are missing, or it does not start.
     #[track_caller]
-    pub fn tansu_behind(advertised: &str) -> Broker {
-        Broker::start_new(Program::Tansu, find::program(TANSU.0, TANSU.1), Some(advertised))
+    pub fn own() -> Broker {
+        Broker::start_new(None)
     }
 
-    /// A fresh noida-db: transactions and fencing as Kafka has them, kept in a folder; for small data.
+    /// As [`Broker::own`], sending its clients to this address, `HOST:PORT`, where somebody passes on to it what they say.
     ///
     /// # Panics
     ///
-    /// If it is not there, or does not start.
+    /// As [`Broker::own`].
     #[track_caller]
-    pub fn noida() -> Broker {
-        Broker::start_new(Program::Noida, find::program(NOIDA.0, NOIDA.1), None)
+    pub fn own_behind(advertised: &str) -> Broker {
+        Broker::start_new(Some(advertised))
     }
 
-    /// The cluster that `KAFKA_BOOTSTRAP` names, if it is set.
-    ///
-    /// # Panics
-    ///
-    /// If it is set and nobody answers there.
-    #[track_caller]
-    pub fn from_environment() -> Option<Broker> {
-        let address = environment("KAFKA_BOOTSTRAP")?.into_string().expect("KAFKA_BOOTSTRAP: UTF-8");
-        wait_until(&format!("KAFKA_BOOTSTRAP={address} answers"), Duration::from_secs(20), || {
-            client::answers(&address)
-        });
-        Some(Broker::at(address, None, lacks::of_cluster()))
-    }
-
-    /// Whether a cluster is all there is: `KAFKA_BOOTSTRAP` names one, and a test broker's program is missing. What a test shows of a
-    /// broker's process cannot be shown then, which is said on standard error.
+    /// Whether a cluster is all there is: `KAFKA_BOOTSTRAP` names one, and no Apache Kafka is in the cache. What a test shows of a broker
+    /// that it stops cannot be shown then, which is said on standard error, past what captures the output of tests.
     pub fn only_a_cluster() -> bool {
-        let missing = [TANSU, NOIDA].into_iter().find_map(|(variable, name)| find::program(variable, name).err());
-        match missing {
-            Some(missing) if environment("KAFKA_BOOTSTRAP").is_some() => {
-                eprintln!("not shown on a cluster, which no test stops: {missing}");
+        match find::kafka() {
+            Err(missing) if environment("KAFKA_BOOTSTRAP").is_some() => {
+                let thread = std::thread::current();
+                let test = thread.name().unwrap_or("a test");
+                let said = writeln!(std::io::stderr(), "not shown by {test}: no test stops a cluster, and {missing}");
+                said.expect("a standard error");
                 true
             }
             _ => false,
         }
     }
 
-    /// The cluster of the environment, else tansu.
     #[track_caller]
-    pub fn for_groups() -> Broker {
-        Broker::from_environment().unwrap_or_else(Broker::tansu)
+    fn start_new(advertised: Option<&str>) -> Broker {
+        let own = Own::start_new(advertised).unwrap_or_else(|problem| panic!("{problem}"));
+        Broker::at(own.address().to_owned(), Some(own))
     }
 
-    /// The cluster of the environment, else noida-db.
-    #[track_caller]
-    pub fn for_transactions() -> Broker {
-        Broker::from_environment().unwrap_or_else(Broker::noida)
-    }
-
-    #[track_caller]
-    fn start_new(program: Program, path: Result<PathBuf, String>, advertised: Option<&str>) -> Broker {
-        let own = path
-            .and_then(|path| Own::start_new(program, path, advertised))
-            .unwrap_or_else(|problem| panic!("{problem}"));
-        Broker::at(own.address(), Some(own), lacks::of_program(program))
-    }
-
-    fn at(address: String, own: Option<Own>, lacks: Vec<Feature>) -> Broker {
+    fn at(address: String, own: Option<Own>) -> Broker {
         let prefix = format!("weir-{:08x}", client::random() & 0xffff_ffff);
-        Broker { address, own, lacks, prefix, topics: Mutex::default() }
+        Broker { address, own, prefix, topics: Mutex::default() }
     }
 
     /// `HOST:PORT`, as `bootstrap.servers` wants it.
@@ -132,20 +111,6 @@ impl Broker {
     /// Settings of a client of this broker, to which a test adds its own.
     pub fn client(&self) -> ClientConfig {
         client::config(&self.address)
-    }
-
-    /// Whether the broker is this test's own, so that it can be stopped. A cluster cannot.
-    pub fn is_own(&self) -> bool {
-        self.own.is_some()
-    }
-
-    /// Whether the broker lacks this, so that `what` cannot be shown on it, which is said on standard error.
-    pub fn lacks(&self, feature: Feature, what: &str) -> bool {
-        let lacks = self.lacks.contains(&feature);
-        if lacks {
-            eprintln!("not shown on this broker, which lacks {feature:?}: {what}");
-        }
-        lacks
     }
 
     /// The id of the broker's process, where it is this test's own and running.
@@ -165,8 +130,18 @@ impl Broker {
     /// If it cannot be created: the same hint twice, for one.
     #[track_caller]
     pub fn topic(&self, hint: &str, partitions: i32) -> String {
+        self.topic_with(hint, partitions, &[])
+    }
+
+    /// As [`Broker::topic`], with settings such as `("max.message.bytes", "1000")`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Broker::topic`].
+    #[track_caller]
+    pub fn topic_with(&self, hint: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
         let name = self.name(hint);
-        client::create_topic(&self.address, &name, partitions, self.is_own())
+        client::create_topic(&self.address, &name, partitions, settings)
             .unwrap_or_else(|error| panic!("cannot create the topic {name}: {error}"));
         self.topics.lock().expect("no panic while it is held").push(name.clone());
         let wanted = usize::try_from(partitions).expect("a number of partitions");
@@ -174,6 +149,42 @@ impl Broker {
             client::partitions(&self.address, &name).len() == wanted
         });
         name
+    }
+
+    /// Deletes a topic, and returns when the broker shows it no more; [`Broker::topic`] may then make it again.
+    ///
+    /// # Panics
+    ///
+    /// If it is still there after a while.
+    #[track_caller]
+    pub fn delete_topic(&self, name: &str) {
+        client::delete_topics(&self.address, &[name.to_owned()]);
+        self.topics.lock().expect("no panic while it is held").retain(|topic| topic != name);
+        wait_until(&format!("topic {name} is gone"), Duration::from_secs(20), || {
+            client::partitions(&self.address, name).is_empty()
+        });
+    }
+
+    /// Removes the records of a partition that come before this offset, as retention would.
+    ///
+    /// # Panics
+    ///
+    /// If the broker does not.
+    #[track_caller]
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) {
+        client::delete_records(&self.address, topic, partition, before)
+            .unwrap_or_else(|error| panic!("cannot delete records of {topic}: {error}"));
+    }
+
+    /// The first offset that a partition holds, and the one that its next record will get.
+    ///
+    /// # Panics
+    ///
+    /// If the broker does not say.
+    #[track_caller]
+    pub fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
+        client::watermarks(&self.address, topic, partition)
+            .unwrap_or_else(|error| panic!("cannot ask for the ends of {topic}: {error}"))
     }
 
     /// Writes records in order and returns how many, when the broker has confirmed each.
@@ -208,44 +219,44 @@ impl Broker {
             .unwrap_or_else(|error| panic!("cannot read the offsets of {group} in {topic}: {error}"))
     }
 
-    /// Asks the broker's process to end, and waits for that. tansu forgets everything.
+    /// Asks the broker's process to end, and waits for that.
     ///
     /// # Panics
     ///
-    /// On a cluster, as the four below.
+    /// Where it is not this test's own, as the four below.
     #[track_caller]
     pub fn stop(&self) {
-        self.own().stop();
+        self.process().stop();
     }
 
     /// Kills the broker's process as a crash would.
     #[track_caller]
     pub fn kill(&self) {
-        self.own().kill();
+        self.process().kill();
     }
 
     /// Starts the broker again after [`Broker::stop`] or [`Broker::kill`], on the same port and with the same folder.
     #[track_caller]
     pub fn start(&self) {
         assert!(self.process_id().is_none(), "the broker is running");
-        self.own().try_start().unwrap_or_else(|problem| panic!("{problem}"));
+        self.process().try_start().unwrap_or_else(|problem| panic!("{problem}"));
     }
 
     /// Stops the broker's process where it is: connections stay open, and nothing is answered.
     #[track_caller]
     pub fn pause(&self) {
-        self.own().signal(Signal::STOP);
+        self.process().signal(Signal::STOP);
     }
 
     /// Lets the broker's process go on.
     #[track_caller]
     pub fn resume(&self) {
-        self.own().signal(Signal::CONT);
+        self.process().signal(Signal::CONT);
     }
 
     #[track_caller]
-    fn own(&self) -> &Own {
-        self.own.as_ref().expect("a broker of this test's own: a cluster is not stopped (`is_own` says which it is)")
+    fn process(&self) -> &Own {
+        self.own.as_ref().expect("a broker of this test's own: one that others use is not stopped")
     }
 }
 

@@ -1,43 +1,44 @@
-//! A broker's process, its port and its folder.
+//! A broker that one test has for itself, since it stops, kills or pauses it.
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::client;
+use super::kafka::Kafka;
 use crate::process::{Launch, Process, tail};
 use crate::wait_until;
 
-/// Longer than a busy machine takes; both start in 20 ms.
-const START_AT_MOST: Duration = Duration::from_secs(20);
-
-/// Which program it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Program {
-    Tansu,
-    Noida,
-}
+/// Longer than a busy machine takes; an idle one takes three seconds.
+pub(super) const START_AT_MOST: Duration = Duration::from_secs(60);
 
 /// A broker that this process started, or will start again.
 #[derive(Debug)]
 pub(super) struct Own {
     launch: Launch,
-    port: u16,
+    address: String,
     process: Mutex<Option<Process>>,
     folder: TempDir,
 }
 
 impl Own {
-    /// Starts it on a free port. tansu can be told an address that it gives itself out for.
-    pub(super) fn start_new(program: Program, path: PathBuf, advertised: Option<&str>) -> Result<Own, String> {
-        // Another may take the port between the look and the start.
+    /// Starts it on free ports. It can be told an address that it gives itself out for.
+    pub(super) fn start_new(advertised: Option<&str>) -> Result<Own, String> {
+        // Another may take a port between the look and the start.
         let mut failures = Vec::new();
         for _ in 0..3 {
-            let own = Own::new(program, path.clone(), free_port(), advertised);
+            let folder = tempfile::tempdir().expect("a folder for a broker");
+            let kafka = Kafka::prepare(folder.path(), advertised)?;
+            let address = kafka.address();
+            let launch = Launch {
+                program: kafka.program.into(),
+                args: kafka.args,
+                folder: folder.path().to_owned(),
+                ..Launch::default()
+            };
+            let own = Own { launch, address, process: Mutex::new(None), folder };
             match own.try_start() {
                 Ok(()) => return Ok(own),
                 Err(failure) => failures.push(failure),
@@ -46,48 +47,25 @@ impl Own {
         Err(failures.join("\n"))
     }
 
-    fn new(program: Program, path: PathBuf, port: u16, advertised: Option<&str>) -> Own {
-        let folder = tempfile::tempdir().expect("a folder for a broker");
-        let url = format!("tcp://127.0.0.1:{port}");
-        let advertised = advertised.map_or(url.clone(), |address| format!("tcp://{address}"));
-        let args: Vec<String> = match program {
-            // Untold, it listens on all interfaces.
-            Program::Tansu => ["broker", "--listener-url", &url, "--advertised-listener-url", &advertised]
-                .into_iter()
-                .chain(["--storage-engine", "memory://tansu/"])
-                .map(str::to_owned)
-                .collect(),
-            Program::Noida => ["start", "--host", "127.0.0.1", "--only", "kafka", "--kafka-port", &port.to_string()]
-                .into_iter()
-                .chain(["--data-dir", &folder.path().join("data").to_string_lossy()])
-                .map(str::to_owned)
-                .collect(),
-        };
-        let args = args.into_iter().map(Into::into).collect();
-        let launch = Launch { program: path, args, folder: folder.path().to_owned(), ..Launch::default() };
-        Own { launch, port, process: Mutex::new(None), folder }
-    }
-
-    pub(super) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     /// Starts it and waits until it answers.
     pub(super) fn try_start(&self) -> Result<(), String> {
-        let name = self.launch.program.display();
         let mut process = Process::start(&self.launch, self.folder.path())
-            .map_err(|error| format!("cannot start {name}: {error}"))?;
+            .map_err(|error| format!("cannot start Apache Kafka: {error}"))?;
         let mut ended = None;
         let mut answers = false;
-        wait_until(&format!("{name} answers on port {}", self.port), START_AT_MOST, || {
+        wait_until(&format!("Apache Kafka answers at {}", self.address), START_AT_MOST, || {
             // In this order: an answer counts where the process was there after it, since it may be another's who has the port.
-            answers = client::answers(&self.address());
+            answers = client::answers(&self.address);
             ended = process.status();
             answers || ended.is_some()
         });
         if let Some(status) = ended {
             let said = tail(&format!("{}{}", process.out(), process.err()));
-            return Err(format!("{name} ended with {status} at its start on port {}:\n{said}", self.port));
+            return Err(format!("Apache Kafka ended with {status} at its start at {}:\n{said}", self.address));
         }
         *self.lock() = Some(process);
         Ok(())
@@ -99,7 +77,7 @@ impl Own {
             // A stopped process would not see the request.
             process.signal(Signal::CONT);
             process.signal(Signal::TERM);
-            if process.wait(Duration::from_secs(5)).is_none() {
+            if process.wait(Duration::from_secs(20)).is_none() {
                 process.kill();
             }
         }
@@ -117,18 +95,7 @@ impl Own {
         self.lock().as_ref().map(Process::id)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Process>> {
-        self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A port below those that outgoing connections are given: none of them takes it while a broker is down between stop and start.
-fn free_port() -> u16 {
-    for _ in 0..1000 {
-        let port = u16::try_from(15_000 + client::random() % 17_000).expect("below 32,000");
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no free port among a thousand");
 }

@@ -95,7 +95,7 @@ pub(super) fn read_all(address: &str, topic: &str, isolation: Isolation) -> Resu
     drop(list);
 
     let mut records = Vec::new();
-    // What a broker says of its ends when asked is not used: tansu's are wrong, and hidden records make others hard to compare.
+    // What a broker says of its ends when asked is not used: hidden records make them hard to compare.
     let mut at_end = BTreeSet::new();
     let mut last = Instant::now();
     loop {
@@ -134,6 +134,12 @@ fn is_passing(code: rdkafka::error::RDKafkaErrorCode) -> bool {
     matches!(code, AllBrokersDown | BrokerTransportFailure | OperationTimedOut)
 }
 
+/// The group's coordinator is not known yet, or is another by now.
+fn is_moving(code: rdkafka::error::RDKafkaErrorCode) -> bool {
+    use rdkafka::error::RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
+    is_passing(code) || matches!(code, CoordinatorLoadInProgress | CoordinatorNotAvailable | NotCoordinator)
+}
+
 /// The offsets that a group has committed, by partition. Partitions without one are left out.
 pub(super) fn committed(address: &str, group: &str, topic: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
     let consumer: BaseConsumer = client::config(address).set("group.id", group).create()?;
@@ -141,7 +147,16 @@ pub(super) fn committed(address: &str, group: &str, topic: &str) -> Result<BTree
     for partition in client::partitions(address, topic) {
         list.add_partition(topic, partition);
     }
-    let answer = consumer.committed_offsets(list, REQUEST_AT_MOST)?;
+    let begin = Instant::now();
+    let answer = loop {
+        match consumer.committed_offsets(list.clone(), REQUEST_AT_MOST) {
+            // The first group of a broker waits for the topic of its positions.
+            Err(error) if error.rdkafka_error_code().is_some_and(is_moving) && begin.elapsed() < REQUEST_AT_MOST => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            answer => break answer?,
+        }
+    };
     let offsets = answer.elements().into_iter().filter_map(|element| match element.offset() {
         Offset::Offset(offset) => Some((element.partition(), offset)),
         _ => None,

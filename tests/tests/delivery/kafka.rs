@@ -7,9 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_tests::{
-    Broker, Feature, Isolation, Record, Weir, WeirProcess, assert_same, guest_path, multiset, wait_until,
-};
+use weir_tests::{Broker, Isolation, Record, Weir, WeirProcess, assert_same, guest_path, multiset, wait_until};
 
 use crate::support::{PATIENCE, assert_once, number, run_to, start, summary, written};
 
@@ -78,7 +76,7 @@ const ALL_TO_THE_END: &str = "partitions = \"all\"\nuntil = \"end\"";
 #[test]
 fn from_topic_to_topic_exactly_once_though_the_process_is_killed_again_and_again() {
     let kills = number("WEIR_CRASHES", 6);
-    let broker = Broker::for_transactions();
+    let broker = Broker::shared();
     let topics = Topics::new(&broker, "one", 3);
     let folder = tempfile::tempdir().expect("a folder");
     let delivery = topics.exactly_once().replace("commit_ms = 20", "commit_ms = 2");
@@ -103,7 +101,7 @@ fn from_topic_to_topic_exactly_once_though_the_process_is_killed_again_and_again
 
 #[test]
 fn from_topic_to_topic_exactly_once_whichever_step_of_a_commit_was_the_last() {
-    let broker = Broker::for_transactions();
+    let broker = Broker::shared();
     for step in ["commit.begin", "commit.letters", "commit.sinks", "commit.offsets", "commit.transaction"] {
         for count in [1, 2] {
             let topics = Topics::new(&broker, &format!("{step}-{count}"), 2);
@@ -122,7 +120,7 @@ fn from_topic_to_topic_exactly_once_whichever_step_of_a_commit_was_the_last() {
 
 #[test]
 fn an_old_process_that_wakes_up_is_fenced_and_says_so() {
-    let broker = Broker::for_transactions();
+    let broker = Broker::shared();
     let topics = Topics::new(&broker, "one", 2);
     topics.produce(0..200);
     let folder = tempfile::tempdir().expect("a folder");
@@ -153,7 +151,7 @@ fn an_old_process_that_wakes_up_is_fenced_and_says_so() {
 #[test]
 fn from_a_topic_to_a_file_exactly_once_though_the_process_is_killed_again_and_again() {
     let (records, kills) = (number("WEIR_CRASH_RECORDS", 60_000), number("WEIR_CRASHES", 4));
-    let broker = Broker::for_groups();
+    let broker = Broker::shared();
     let topics = Topics::new(&broker, "one", 3);
     topics.produce(0..records);
     let folder = tempfile::tempdir().expect("a folder");
@@ -171,7 +169,7 @@ fn from_a_topic_to_a_file_exactly_once_though_the_process_is_killed_again_and_ag
 
 #[test]
 fn from_topic_to_topic_at_least_once_nothing_is_missing() {
-    let broker = Broker::for_groups();
+    let broker = Broker::shared();
     let topics = Topics::new(&broker, "one", 3);
     topics.produce(0..20_000);
     let folder = tempfile::tempdir().expect("a folder");
@@ -206,10 +204,7 @@ pub(crate) fn partitions(weir: &WeirProcess) -> usize {
 
 #[test]
 fn two_processes_share_a_group_and_the_one_that_is_left_takes_over() {
-    let broker = Broker::for_groups();
-    if broker.lacks(Feature::Groups, "how two processes share a group") {
-        return;
-    }
+    let broker = Broker::shared();
     let topics = Topics::new(&broker, "one", 4);
     let folder = tempfile::tempdir().expect("a folder");
     let options = "options = { \"session.timeout.ms\" = \"6000\", \"heartbeat.interval.ms\" = \"500\" }";
@@ -239,11 +234,10 @@ fn two_processes_share_a_group_and_the_one_that_is_left_takes_over() {
 
 #[test]
 fn a_broker_that_is_away_for_a_while_is_waited_for() {
-    let broker = Broker::for_transactions();
-    if !broker.is_own() {
-        eprintln!("shows nothing: the cluster is not ours to stop");
+    if Broker::only_a_cluster() {
         return;
     }
+    let broker = Broker::own();
     let topics = Topics::new(&broker, "one", 2);
     topics.produce(0..300);
     let folder = tempfile::tempdir().expect("a folder");
@@ -264,7 +258,7 @@ fn a_broker_that_is_away_for_a_while_is_waited_for() {
 
 #[test]
 fn of_a_thousand_records_one_does_not_decode_and_one_fails_and_both_letters_hold_the_original() {
-    let broker = Broker::for_transactions();
+    let broker = Broker::shared();
     for guarantee in ["exactly_once", "at_least_once"] {
         let topics = Topics::new(&broker, guarantee, 2);
         topics.produce(0..500);
@@ -309,7 +303,7 @@ fn of_a_thousand_records_one_does_not_decode_and_one_fails_and_both_letters_hold
 
 #[test]
 fn letters_in_a_topic_are_listed_shown_and_replayed() {
-    let broker = Broker::for_transactions();
+    let broker = Broker::shared();
     let topics = Topics::new(&broker, "letters", 2);
     topics.produce(0..100);
     let folder = tempfile::tempdir().expect("a folder");

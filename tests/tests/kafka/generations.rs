@@ -9,7 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
-use weir_tests::{Broker, Feature, Record, Weir, wait_for, wait_until};
+use weir_tests::{Broker, Record, Weir, wait_for, wait_until};
 
 use crate::support::{SOON, transactional};
 
@@ -43,16 +43,8 @@ fn send(producer: &BaseProducer, member: &ConsumerGroupMetadata, topic: &str, of
 }
 
 #[test]
-fn tansu_refuses_positions_of_an_older_generation_or_is_said_not_to() {
-    refuses_an_older_generation(&Broker::for_groups());
-}
-
-#[test]
-fn noida_refuses_positions_of_an_older_generation_or_is_said_not_to() {
-    refuses_an_older_generation(&Broker::for_transactions());
-}
-
-fn refuses_an_older_generation(broker: &Broker) {
+fn positions_of_an_older_generation_are_refused() {
+    let broker = &Broker::shared();
     let topic = broker.topic("in", 2);
     let group = broker.name("group");
     let producer = transactional(broker, "writer");
@@ -66,13 +58,8 @@ fn refuses_an_older_generation(broker: &Broker) {
     share(&[&first, &second], 1);
 
     let sent = send(&producer, &older, &topic, 1);
-    if broker.lacks(Feature::Generations, "that positions of an older generation are refused") {
-        // What is said of the broker is held to, too.
-        sent.expect("a broker that does not look at generations");
-    } else {
-        let code = sent.expect_err("an older generation").rdkafka_error_code();
-        assert_eq!(code, Some(RDKafkaErrorCode::IllegalGeneration));
-    }
+    let code = sent.expect_err("an older generation").rdkafka_error_code();
+    assert_eq!(code, Some(RDKafkaErrorCode::IllegalGeneration));
     producer.abort_transaction(SOON).expect("an abort");
     send(&producer, &metadata(&first), &topic, 4).expect("of the generation that is");
     producer.commit_transaction(SOON).expect("a commit");
@@ -133,7 +120,7 @@ fn sent(request: &[u8]) -> Option<Sent> {
 /// A broker behind a listener that passes everything on, and keeps what is said of generations.
 fn overheard() -> (Broker, Arc<Mutex<Vec<Sent>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let broker = Broker::tansu_behind(&listener.local_addr().expect("an address").to_string());
+    let broker = Broker::own_behind(&listener.local_addr().expect("an address").to_string());
     let (address, heard) = (broker.address().to_owned(), Arc::<Mutex<Vec<Sent>>>::default());
     let keep = Arc::clone(&heard);
     // It ends with the test's process.

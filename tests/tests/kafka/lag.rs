@@ -19,7 +19,7 @@ fn partition(folder: &Path) -> Option<Value> {
 
 #[test]
 fn nothing_is_left_to_read_behind_the_mark_of_a_transaction() {
-    let broker = Broker::for_transactions();
+    let broker = Broker::shared();
     let topic = broker.topic("marked", 1);
     let producer = transactional(&broker, "writer");
     begin_with(&producer, &topic, &["{\"id\":0}", "{\"id\":1}"]);

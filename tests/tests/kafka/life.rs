@@ -17,46 +17,25 @@ fn is_alive(id: u32) -> bool {
 }
 
 #[test]
-fn noida_keeps_its_records_when_it_is_started_again() {
+fn an_own_broker_is_stopped_killed_paused_and_started_again_and_keeps_its_records() {
     if Broker::only_a_cluster() {
         return;
     }
-    let broker = Broker::noida();
+    // It outlives the thread that started it.
+    let broker = std::thread::spawn(Broker::own).join().expect("a broker");
     let topic = broker.topic("kept", 2);
     broker.produce(&topic, (0..100).map(|number| Record::of(format!("{number}"))));
     let before = broker.read_all(&topic, Isolation::Committed);
     assert_eq!(before.len(), 100);
     let address = broker.address().to_owned();
-    broker.stop();
-    assert_eq!(broker.process_id(), None);
-    broker.start();
-    assert_eq!(broker.address(), address);
-    assert_eq!(broker.read_all(&topic, Isolation::Committed), before);
-}
-
-#[test]
-fn tansu_starts_again_on_its_port_and_has_forgotten() {
-    if Broker::only_a_cluster() {
-        return;
+    for end in [Broker::stop, Broker::kill] {
+        let id = broker.process_id().expect("a process");
+        end(&broker);
+        assert!(broker.process_id().is_none() && !is_alive(id));
+        broker.start();
+        assert_eq!(broker.address(), address);
+        assert_eq!(broker.read_all(&topic, Isolation::Committed), before);
     }
-    let broker = Broker::tansu();
-    let topic = broker.topic("lost", 1);
-    broker.produce(&topic, [Record::of("a")]);
-    let first = broker.process_id();
-    broker.kill();
-    broker.start();
-    assert_ne!(broker.process_id(), first);
-    // The name is free again.
-    assert_eq!(broker.topic("lost", 1), topic);
-    assert_eq!(broker.read_all(&topic, Isolation::Committed), []);
-}
-
-#[test]
-fn a_paused_broker_answers_nothing_until_it_goes_on() {
-    if Broker::only_a_cluster() {
-        return;
-    }
-    let broker = Broker::tansu();
     let consumer: BaseConsumer = broker.client().create().expect("a consumer");
     let answers = |at_most| consumer.fetch_metadata(None, at_most).is_ok();
     assert!(answers(SOON));
@@ -64,70 +43,85 @@ fn a_paused_broker_answers_nothing_until_it_goes_on() {
     assert!(!answers(Duration::from_millis(300)));
     broker.resume();
     assert!(answers(SOON));
-    // One that is paused ends too.
+    // One that is paused ends too, and nothing is left of it.
     broker.pause();
     let id = broker.process_id().expect("a process");
+    let folder = std::fs::read_link(format!("/proc/{id}/cwd")).expect("the broker's folder");
     drop(broker);
     assert!(!is_alive(id));
+    assert!(!Path::exists(&folder), "{}", folder.display());
 }
 
 #[test]
-fn a_broker_outlives_the_thread_that_started_it() {
-    if Broker::only_a_cluster() {
-        return;
-    }
-    let broker = std::thread::spawn(Broker::tansu).join().expect("a broker");
-    std::thread::sleep(Duration::from_millis(100));
-    assert!(is_alive(broker.process_id().expect("a process")));
-    assert_eq!(broker.produce(&broker.topic("later", 1), [Record::of("a")]), 1);
+fn the_tests_of_a_run_share_one_broker_and_its_topics_are_each_test_s_own() {
+    let [one, other] = [Broker::shared(), Broker::shared()];
+    assert_eq!(one.address(), other.address());
+    let topics = [one.topic("same", 1), other.topic("same", 1)];
+    assert_ne!(topics[0], topics[1]);
+    one.produce(&topics[0], [Record::of("a")]);
+    assert_eq!(other.read_all(&topics[1], Isolation::Committed), []);
+    drop(one);
+    wait_until("a dropped broker's topics are gone", SOON, || {
+        let consumer: BaseConsumer = other.client().create().expect("a consumer");
+        let metadata = consumer.fetch_metadata(None, SOON).expect("an answer");
+        !metadata.topics().iter().any(|topic| topic.name() == topics[0])
+    });
 }
 
 #[test]
-fn a_dropped_broker_leaves_no_process_and_no_folder() {
-    if Broker::only_a_cluster() {
-        return;
-    }
-    for broker in [Broker::tansu(), Broker::noida()] {
-        let id = broker.process_id().expect("a process");
-        assert!(is_alive(id));
-        let folder = std::fs::read_link(format!("/proc/{id}/cwd")).expect("the broker's folder");
-        drop(broker);
-        assert!(!is_alive(id));
-        assert!(!Path::exists(&folder), "{}", folder.display());
-    }
+fn topics_lose_their_first_records_and_are_deleted_and_made_again() {
+    let broker = Broker::shared();
+    let topic = broker.topic("again", 1);
+    broker.produce(&topic, ["a", "b", "c"].map(Record::of));
+    assert_eq!(broker.watermarks(&topic, 0), (0, 3));
+    broker.delete_records(&topic, 0, 2);
+    assert_eq!(broker.watermarks(&topic, 0), (2, 3));
+    broker.delete_topic(&topic);
+    assert_eq!(broker.topic("again", 1), topic);
+    assert_eq!(broker.watermarks(&topic, 0), (0, 0));
 }
 
 /// Set where this test is the child that is going to be killed.
 const HOLD: &str = "WEIR_TEST_HOLD_A_BROKER";
 
 #[test]
-fn a_killed_test_leaves_no_broker() {
+fn a_killed_test_leaves_no_broker_and_no_folder_of_a_shared_one() {
     if Broker::only_a_cluster() {
         return;
     }
     if std::env::var_os(HOLD).is_some() {
-        let brokers = [Broker::tansu(), Broker::noida()];
-        for broker in &brokers {
-            println!("broker {}", broker.process_id().expect("a process"));
-        }
+        let (own, shared) = (Broker::own(), Broker::shared());
+        println!("\nbroker {}", own.process_id().expect("a process"));
+        println!("\naddress {}", shared.address());
         std::thread::sleep(Duration::from_secs(60));
         return;
     }
+    let folder = tempfile::tempdir().expect("a folder");
     let mut test = Command::new(std::env::current_exe().expect("this test's file"))
-        .args(["--exact", "life::a_killed_test_leaves_no_broker", "--nocapture"])
+        .args(["--exact", "life::a_killed_test_leaves_no_broker_and_no_folder_of_a_shared_one", "--nocapture"])
         .env(HOLD, "1")
+        .env("TMPDIR", folder.path())
+        // A run of its own, whatever cluster the others use.
+        .env_remove("WEIR_TEST_RUN")
+        .env_remove("KAFKA_BOOTSTRAP")
         .stdout(Stdio::piped())
         .spawn()
         .expect("this test again");
-    let lines = BufReader::new(test.stdout.take().expect("its output")).lines();
-    let ids = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("broker ")?.parse().ok());
-    let ids: Vec<u32> = ids.take(2).collect();
-    assert!(ids.len() == 2 && ids.iter().all(|id| is_alive(*id)), "{ids:?}");
+    let mut lines = BufReader::new(test.stdout.take().expect("its output")).lines().map_while(Result::ok);
+    let mut said = |what: &str| {
+        let line = lines.find_map(|line| line.strip_prefix(what).map(str::to_owned));
+        line.unwrap_or_else(|| panic!("it does not say its {what}"))
+    };
+    let (own, address) = (said("broker ").parse().expect("an id"), said("address "));
+    let connects = || std::net::TcpStream::connect(&address).is_ok();
+    assert!(is_alive(own) && connects());
     test.kill().expect("a kill");
     test.wait().expect("its end");
-    for id in ids {
-        wait_until(&format!("process {id} is gone"), SOON, || !is_alive(id));
-    }
+    wait_until("both brokers are gone", SOON, || !is_alive(own) && !connects());
+    let is_of_a_run = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("weir-tests-");
+    wait_until("the shared broker's folder is gone", SOON, || {
+        !folder.path().read_dir().expect("a folder").flatten().any(is_of_a_run)
+    });
 }
 
 #[test]

@@ -3,16 +3,8 @@
 use weir_tests::{Broker, Isolation, Record, assert_same, multiset};
 
 #[test]
-fn tansu_gives_back_what_was_written() {
-    gives_back_what_was_written(&Broker::for_groups());
-}
-
-#[test]
-fn noida_gives_back_what_was_written() {
-    gives_back_what_was_written(&Broker::for_transactions());
-}
-
-fn gives_back_what_was_written(broker: &Broker) {
+fn a_broker_gives_back_what_was_written() {
+    let broker = Broker::shared();
     let topic = broker.topic("records", 3);
     let headers = vec![
         ("tenant".to_owned(), Some(b"a".to_vec())),
@@ -20,7 +12,7 @@ fn gives_back_what_was_written(broker: &Broker) {
         ("none".to_owned(), None),
         ("empty".to_owned(), Some(Vec::new())),
     ];
-    // Not long ago: a broker may drop what is past its time at once.
+    // Not long ago: a broker drops what is past its time.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
     let now = i64::try_from(now).expect("a time in this age") - 60_000;
     let written = [
@@ -47,7 +39,7 @@ fn gives_back_what_was_written(broker: &Broker) {
 #[test]
 fn many_records_are_all_read_to_the_end() {
     // Several batches a partition, so that an end which is that of the last batch's beginning would be noticed.
-    let broker = Broker::for_groups();
+    let broker = Broker::shared();
     let topic = broker.topic("many", 4);
     let values = || (0..200_000_u32).map(|number| format!("value {number}"));
     broker.produce(&topic, values().map(Record::of));
@@ -63,5 +55,5 @@ fn many_records_are_all_read_to_the_end() {
 #[test]
 #[should_panic(expected = "there is no such topic")]
 fn a_topic_that_is_not_there_is_no_empty_topic() {
-    Broker::for_groups().read_all("weir-no-such-topic", Isolation::Committed);
+    Broker::shared().read_all("weir-no-such-topic", Isolation::Committed);
 }

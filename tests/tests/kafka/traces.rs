@@ -79,7 +79,7 @@ fn number(span: &Span, name: &str) -> i64 {
 
 #[test]
 fn a_trace_goes_on_from_a_producer_s_header_to_a_consumer_s_and_its_spans_are_exported() {
-    let (broker, receiver) = (Broker::for_groups(), Receiver::start());
+    let (broker, receiver) = (Broker::shared(), Receiver::start());
     let folder = tempfile::tempdir().expect("a folder");
     let environment = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.address.as_str()),
@@ -143,7 +143,7 @@ fn a_trace_goes_on_from_a_producer_s_header_to_a_consumer_s_and_its_spans_are_ex
 
 #[test]
 fn without_traces_records_keep_their_own_headers() {
-    let broker = Broker::for_groups();
+    let broker = Broker::shared();
     let folder = tempfile::tempdir().expect("a folder");
     let (read, said) = run(&broker, folder.path(), &[]);
     assert_eq!(parents(&read), own());
@@ -153,7 +153,7 @@ fn without_traces_records_keep_their_own_headers() {
 
 #[test]
 fn a_batch_that_is_not_sampled_exports_nothing_and_keeps_its_headers() {
-    let (broker, receiver) = (Broker::for_groups(), Receiver::start());
+    let (broker, receiver) = (Broker::shared(), Receiver::start());
     let folder = tempfile::tempdir().expect("a folder");
     let environment =
         [("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.address.as_str()), ("OTEL_TRACES_SAMPLER", "always_off")];
@@ -165,7 +165,7 @@ fn a_batch_that_is_not_sampled_exports_nothing_and_keeps_its_headers() {
 
 #[test]
 fn a_receiver_that_is_down_fails_nothing_and_is_said_once() {
-    let broker = Broker::for_groups();
+    let broker = Broker::shared();
     let folder = tempfile::tempdir().expect("a folder");
     // Nobody listens where somebody has just stopped listening.
     let gone = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");

@@ -16,7 +16,7 @@ fn values(broker: &Broker, topic: &str, isolation: Isolation) -> Vec<String> {
 
 #[test]
 fn only_what_was_committed_is_seen() {
-    let broker = Broker::for_transactions();
+    let broker = Broker::shared();
     let topic = broker.topic("out", 1);
     let producer = transactional(&broker, "writer");
     begin_with(&producer, &topic, &["a", "b"]);
@@ -38,7 +38,7 @@ fn only_what_was_committed_is_seen() {
 
 #[test]
 fn a_second_producer_of_the_same_id_fences_the_first() {
-    let broker = Broker::for_transactions();
+    let broker = Broker::shared();
     let topic = broker.topic("out", 1);
     let first = transactional(&broker, "writer");
     begin_with(&first, &topic, &["lost"]);
@@ -51,7 +51,7 @@ fn a_second_producer_of_the_same_id_fences_the_first() {
 
 #[test]
 fn offsets_go_with_their_transaction() {
-    let broker = Broker::for_transactions();
+    let broker = Broker::shared();
     let (input, output) = (broker.topic("in", 2), broker.topic("out", 1));
     broker.produce(&input, (0..10).map(|number| Record::of(format!("{number}")).to(number % 2)));
     let group = broker.name("group");

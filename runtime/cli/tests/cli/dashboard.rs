@@ -189,7 +189,7 @@ delay_ms_max = 10
 
 /// Runs them, and scrapes them when everything has happened.
 fn scrape_of_everything() -> Exposition {
-    let broker = Broker::for_groups();
+    let broker = Broker::shared();
     let topic = broker.topic("dashboard", 1);
     let mut records: Vec<Record> = (0..20).map(|id| Record::of(format!("{{\"id\":{id}}}"))).collect();
     records.push(Record::of("no JSON"));
