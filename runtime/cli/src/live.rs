@@ -217,6 +217,8 @@ mod tests {
             dead: 0,
             errors: Default::default(),
             unfinished: 0,
+            out_of_range: 0,
+            waits_for: None,
             partitions: lags.iter().copied().map(partition).collect(),
         };
         let mut progress = Progress {

@@ -5,6 +5,10 @@ use rdkafka::config::RDKafkaLogLevel;
 /// Hands a log line of librdkafka's to `tracing`, under the target `librdkafka`. Every client's context calls it from
 /// its `ClientContext::log`.
 pub fn log_librdkafka(level: RDKafkaLogLevel, facility: &str, line: &str) {
+    // What a transaction fails of is returned by the call that met it, and told by whoever made that: a rebalance is an ordinary event.
+    if facility == "TXNERR" {
+        return tracing::debug!(target: "librdkafka", facility, "{line}");
+    }
     use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
     match level {
         Emerg | Alert | Critical | Error => tracing::error!(target: "librdkafka", facility, "{line}"),

@@ -13,6 +13,7 @@ mod problem;
 mod producer;
 mod sink;
 mod transaction;
+mod transaction_age;
 mod transaction_error;
 mod transaction_settings;
 

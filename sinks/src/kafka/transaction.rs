@@ -15,6 +15,7 @@ use super::config::check_timeout;
 use super::layout::Layout;
 use super::membership::Membership;
 use super::producer::{Producer, ProducerSettings};
+use super::transaction_age::Age;
 use super::transaction_error::Moment;
 use super::{KafkaConnection, KafkaProblem, KafkaSink, KafkaSinkConfig, TransactionError, TransactionSettings};
 use crate::SinkError;
@@ -50,6 +51,8 @@ pub struct KafkaTransactions {
 
 pub(super) struct Shared {
     pub(super) producer: Producer,
+    id: String,
+    age: Age,
     connection: KafkaConnection,
     settings: TransactionSettings,
     // Read by writers while they write, so that no commit comes between the rows of a batch.
@@ -178,6 +181,17 @@ impl KafkaTransactions {
         blocking(move || shared.end(Shared::abort)).await
     }
 
+    /// Why the producer was fenced, for which librdkafka gives this reason: if its last transaction had been open for longer than it may
+    /// be, the broker has aborted that, and nobody else need have taken over.
+    pub fn why_fenced(&self, reason: String) -> TransactionError {
+        let shared = &self.shared;
+        let (open_for, timeout) = (shared.age.elapsed(), shared.settings.timeout);
+        if open_for < timeout {
+            return TransactionError::Fenced { id: shared.id.clone(), reason };
+        }
+        TransactionError::TimedOut { id: shared.id.clone(), open_for, timeout }
+    }
+
     /// Whether nothing was written since the last commit or abort.
     pub fn is_empty(&self) -> bool {
         !self.shared.written.load(Ordering::Acquire)
@@ -224,7 +238,16 @@ impl Shared {
             return Err(failed(producer.unreachable(&error, settings.open_timeout)));
         }
         let (state, written) = (RwLock::new(State::Idle), AtomicBool::new(false));
-        Ok(Shared { producer, connection, settings, state, written, never: AtomicBool::new(false) })
+        Ok(Shared {
+            producer,
+            id,
+            age: Age::default(),
+            connection,
+            settings,
+            state,
+            written,
+            never: AtomicBool::new(false),
+        })
     }
 
     /// One producer has one connection, one partitioner and so on.
@@ -276,13 +299,14 @@ impl Shared {
         }
         match retried(self.settings.commit_timeout, |_| self.producer.base().begin_transaction()) {
             Ok(()) => {
+                self.age.begin();
                 self.producer.in_transaction.store(true, Ordering::Release);
                 *state = State::Open(Arc::default());
                 Ok(())
             }
             Err(error) => {
                 *state = State::Failed;
-                Err(TransactionError::of(&error, Moment::BeforeCommit))
+                Err(TransactionError::of(&self.id, &error, Moment::BeforeCommit))
             }
         }
     }
@@ -316,7 +340,7 @@ impl Shared {
         // From here on the broker may be asked to commit: no abort may follow.
         self.producer.in_transaction.store(false, Ordering::Release);
         retried(self.settings.commit_timeout, |left| self.producer.base().commit_transaction(left))
-            .map_err(|error| TransactionError::of(&error, Moment::AtCommit))
+            .map_err(|error| TransactionError::of(&self.id, &error, Moment::AtCommit))
     }
 
     /// All that comes before the commit is asked for.
@@ -325,7 +349,7 @@ impl Shared {
         state: &State,
         offsets: &[(TopicPartitionList, ConsumerGroupMetadata)],
     ) -> Result<(), TransactionError> {
-        self.producer.await_deliveries(&self.never).map_err(TransactionError::lost)?;
+        self.producer.await_deliveries(&self.never).map_err(|problem| TransactionError::lost(&self.id, problem))?;
         if matches!(state, State::Open(transaction) if transaction.torn.load(Ordering::Acquire)) {
             return Err(TransactionError::Aborted { source: KafkaProblem::Abandoned });
         }
@@ -333,7 +357,7 @@ impl Shared {
             retried(self.settings.commit_timeout, |left| {
                 self.producer.base().send_offsets_to_transaction(positions, group, left)
             })
-            .map_err(|error| TransactionError::of(&error, Moment::BeforeCommit))?;
+            .map_err(|error| TransactionError::of(&self.id, &error, Moment::BeforeCommit))?;
         }
         Ok(())
     }
@@ -347,9 +371,9 @@ impl Shared {
         let lost = self.producer.failure();
         self.producer.in_transaction.store(false, Ordering::Release);
         self.try_abort(self.settings.commit_timeout)
-            .map_err(|error| TransactionError::of(&error, Moment::BeforeCommit))?;
+            .map_err(|error| TransactionError::of(&self.id, &error, Moment::BeforeCommit))?;
         // What was lost stays on the producer's record; a new one begins without.
-        lost.map_or(Ok(()), |failure| Err(TransactionError::lost(KafkaProblem::of(failure.code))))
+        lost.map_or(Ok(()), |failure| Err(TransactionError::lost(&self.id, KafkaProblem::of(failure.code))))
     }
 
     fn try_abort(&self, patience: Duration) -> KafkaResult<()> {

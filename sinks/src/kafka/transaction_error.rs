@@ -1,5 +1,7 @@
 //! How a transaction can fail.
 
+use std::time::Duration;
+
 use rdkafka::error::KafkaError;
 
 use super::KafkaProblem;
@@ -34,10 +36,28 @@ pub enum TransactionError {
     },
     /// Another producer with the same transactional id has taken over. If this happens at the commit, the commit may
     /// have been done: the new producer's group positions tell.
-    #[error("another producer has taken over the transactions: {reason}")]
+    #[error(
+        "another producer has taken over the transactions of `{id}`: {reason}; each process needs a `transactional_id` of its own"
+    )]
     Fenced {
+        /// The transactional id.
+        id: String,
         /// What librdkafka says.
         reason: String,
+    },
+    /// The transaction was open for longer than the broker allows, because the process was stopped or its machine suspended:
+    /// the broker has aborted it, and takes nothing more of its producer.
+    #[error(
+        "the broker has aborted a transaction of `{id}` that was open for {} s: its time-out (`transaction.timeout.ms`) is {} s",
+        open_for.as_secs(), timeout.as_secs()
+    )]
+    TimedOut {
+        /// The transactional id.
+        id: String,
+        /// How long it was open.
+        open_for: Duration,
+        /// How long it might be.
+        timeout: Duration,
     },
     /// The commit was asked for, and it is not known whether it was done. The group's positions tell, after the
     /// transactions were opened again.
@@ -74,12 +94,12 @@ pub(super) enum Moment {
 
 impl TransactionError {
     /// What an error of a transactional call means at this moment.
-    pub(super) fn of(error: &KafkaError, moment: Moment) -> TransactionError {
+    pub(super) fn of(id: &str, error: &KafkaError, moment: Moment) -> TransactionError {
         let source = KafkaProblem::of_error(error);
         let reason = brief(&error.to_string());
         let fatal = matches!(error, KafkaError::Transaction(error) if error.is_fatal());
         match (&source, moment) {
-            (KafkaProblem::Fenced(_), _) => TransactionError::Fenced { reason },
+            (KafkaProblem::Fenced(_), _) => TransactionError::Fenced { id: id.to_owned(), reason },
             (KafkaProblem::Fatal(_), _) => TransactionError::Fatal { reason, source },
             _ if fatal => TransactionError::Fatal { reason, source },
             (_, Moment::BeforeCommit) => TransactionError::Aborted { source },
@@ -89,9 +109,9 @@ impl TransactionError {
     }
 
     /// A record of the transaction was lost, or could not be written at all.
-    pub(super) fn lost(source: KafkaProblem) -> TransactionError {
+    pub(super) fn lost(id: &str, source: KafkaProblem) -> TransactionError {
         match source {
-            KafkaProblem::Fenced(code) => TransactionError::Fenced { reason: code.to_string() },
+            KafkaProblem::Fenced(code) => TransactionError::Fenced { id: id.to_owned(), reason: code.to_string() },
             KafkaProblem::Fatal(code) => TransactionError::Fatal { reason: code.to_string(), source },
             source => TransactionError::Aborted { source },
         }
@@ -112,7 +132,9 @@ impl TransactionError {
             TransactionError::Open { source, .. }
             | TransactionError::Aborted { source }
             | TransactionError::Fatal { source, .. } => source.fault(),
-            TransactionError::Fenced { .. } | TransactionError::Indeterminate { .. } => Fault::External,
+            TransactionError::Fenced { .. }
+            | TransactionError::TimedOut { .. }
+            | TransactionError::Indeterminate { .. } => Fault::External,
             TransactionError::AfterError | TransactionError::Ended => Fault::Internal,
         }
     }
@@ -123,7 +145,7 @@ impl TransactionError {
             TransactionError::Open { source, .. }
             | TransactionError::Aborted { source }
             | TransactionError::Fatal { source, .. } => source.retryable(),
-            TransactionError::Indeterminate { .. } => true,
+            TransactionError::Indeterminate { .. } | TransactionError::TimedOut { .. } => true,
             _ => false,
         }
     }

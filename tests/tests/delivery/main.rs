@@ -10,4 +10,5 @@ mod lost;
 mod modes;
 mod older;
 mod replay;
+mod share;
 mod support;

@@ -170,6 +170,15 @@ impl Shown<'_> {
             grouped(progress.uncommitted_records),
             if seen.commit_ms.is_none() { " (it commits when it ends)" } else { "" },
         )?;
+        for source in &progress.sources {
+            if let Some(what) = &source.waits_for {
+                writeln!(out, "  {} waits for {}", clean(&source.name), clean(what))?;
+            }
+            if source.out_of_range > 0 {
+                let (name, times) = (clean(&source.name), grouped(source.out_of_range));
+                writeln!(out, "  {name} went on elsewhere {times} times: positions were out of range")?;
+            }
+        }
         let again = if progress.restarts > 0 { ": what was read again is counted again" } else { "" };
         writeln!(out, "  restarts {}{again}", progress.restarts)?;
         let sinks: Vec<_> = (progress.sinks.iter())

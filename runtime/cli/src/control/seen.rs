@@ -43,6 +43,10 @@ pub(crate) struct SeenSource {
     #[serde(default)]
     pub(crate) errors: BTreeMap<String, u64>,
     #[serde(default)]
+    pub(crate) out_of_range: u64,
+    #[serde(default)]
+    pub(crate) waits_for: Option<String>,
+    #[serde(default)]
     pub(crate) partitions: Vec<SeenPartition>,
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use weir_sinks::{KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue};
 
-use crate::source::{KafkaIsolation, KafkaPartitions, KafkaSourceConfig, KafkaStart};
+use crate::source::{KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaStart};
 
 /// `kafka flights at b:9092, json_lines, group acme.late`, and what differs from the defaults.
 pub(super) fn describe_source(config: &KafkaSourceConfig, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,6 +22,11 @@ pub(super) fn describe_source(config: &KafkaSourceConfig, f: &mut fmt::Formatter
         KafkaStart::Earliest => f.write_str(", from the earliest record")?,
         KafkaStart::Latest => f.write_str(", from the next record")?,
         KafkaStart::Timestamp(ms) => write!(f, ", from {ms} ms since 1970")?,
+    }
+    match config.on_out_of_range {
+        KafkaOutOfRange::Fail => {}
+        KafkaOutOfRange::Earliest => f.write_str(", out of range from the earliest record")?,
+        KafkaOutOfRange::Latest => f.write_str(", out of range from the next record")?,
     }
     if config.isolation == KafkaIsolation::ReadUncommitted {
         f.write_str(", uncommitted records too")?;

@@ -14,12 +14,21 @@ use super::problem::{Place, Problems, clip};
 use super::schema;
 use super::source::SourceDraft;
 use super::table::{Item, Table};
-use crate::source::{KafkaIsolation, KafkaPartitions, KafkaSourceConfig, KafkaStart, refuse_group};
+use crate::source::{KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaStart, refuse_group};
 
 /// The highest partition's number that anybody writes down.
 const PARTITION_MAX: i64 = 1_000_000;
 
 const TOMBSTONES: [(&str, bool); 2] = [("keep", false), ("skip", true)];
+
+const OUT_OF_RANGE: [(&str, KafkaOutOfRange); 3] = [
+    (KafkaOutOfRange::Fail.name(), KafkaOutOfRange::Fail),
+    (KafkaOutOfRange::Earliest.name(), KafkaOutOfRange::Earliest),
+    (KafkaOutOfRange::Latest.name(), KafkaOutOfRange::Latest),
+];
+
+/// What `memory_bytes_max` may be: below, not even one fetch of each of a few partitions fits.
+const MEMORY_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=1 << 40;
 
 const ISOLATION: [(&str, KafkaIsolation); 2] = [
     (KafkaIsolation::ReadCommitted.name(), KafkaIsolation::ReadCommitted),
@@ -32,6 +41,9 @@ pub(super) fn read(draft: &mut SourceDraft, table: &mut Table<'_>, uses: &mut To
     let group_item = table.optional("group");
     let partitions = table.optional("partitions").map_or(Some(KafkaPartitions::Group), |item| partitions(&item));
     let start = table.optional("start").map_or(Some(KafkaStart::Earliest), |item| start(&item));
+    let out_of_range = table.optional("on_out_of_range");
+    let out_of_range = out_of_range.map_or(Some(KafkaOutOfRange::Fail), |item| item.choice(&OUT_OF_RANGE));
+    let memory = table.optional("memory_bytes_max").map_or(Some(None), |item| item.integer(MEMORY_BYTES).map(Some));
     let until = table.optional("until").map_or(Some(()), |item| item.choice(&[("end", ())]));
     let until_end = table.get("until").is_some();
     let formats = RecordFormat::ALL.map(|format| (format.name(), format));
@@ -64,7 +76,12 @@ pub(super) fn read(draft: &mut SourceDraft, table: &mut Table<'_>, uses: &mut To
     let (Some(skip_tombstones), Some(isolation), Some(()), true) = (tombstones, isolation, until, allowed) else {
         return;
     };
+    let (Some(on_out_of_range), Some(memory)) = (out_of_range, memory) else { return };
     let mut config = KafkaSourceConfig::new(connection, "", group);
+    config.on_out_of_range = on_out_of_range;
+    if let Some(bytes) = memory {
+        config.memory_bytes_max = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
     config.topics = topics.into_iter().map(|(_, topic)| topic.to_owned()).collect();
     (config.partitions, config.start, config.format) = (partitions, start, format);
     (config.skip_tombstones, config.isolation, config.until_end) = (skip_tombstones, isolation, until_end);

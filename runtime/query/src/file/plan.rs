@@ -404,6 +404,7 @@ impl Plan {
         KafkaSourceConfig {
             fill: Fill { records_max: self.batching.records_max, delay_max: Some(self.batching.delay_max) },
             keep_raw: stages.iter().any(wants_raw),
+            kept_by_group: self.delivery.guarantee != Guarantee::ExactlyOnce || self.transactions().is_some(),
             prefetch_records_max: config.prefetch_records_max.max(self.batching.records_max),
             ..config.clone()
         }

@@ -23,7 +23,7 @@ use super::summary::Ending;
 use super::turn::Taken;
 use super::waiting::{millis, sleep_or_stop};
 use crate::file::Plan;
-use crate::source::{PositionKeeper, Positions, Revoking, Source, SourceError, SourceEvent};
+use crate::source::{Begin, Moved, PositionKeeper, Positions, Revoking, Source, SourceError, SourceEvent};
 use crate::trace::Spans;
 
 /// Batches that may wait between the sources and the stages, for each source.
@@ -150,6 +150,14 @@ impl Chain {
             let read = read.map_err(|error| Cause::Source { name: self.source_name(source), source: error })?;
             let read = match read {
                 SourceEvent::Batch(read) => read,
+                SourceEvent::Begin(begin) => {
+                    self.begin(source, &begin);
+                    continue;
+                }
+                SourceEvent::Moved(moved) => {
+                    self.move_to(source, moved);
+                    continue;
+                }
                 SourceEvent::Revoking(revoking) => {
                     self.give_up(source, revoking).await?;
                     continue;
@@ -182,6 +190,30 @@ impl Chain {
     fn steering(&self, source: usize) -> Steering {
         let draw = self.spans.as_ref().map(|spans| spans.draw(source));
         Steering { stop: self.stop.subscribe(), pause: self.pause.subscribe(), draw }
+    }
+
+    /// Takes in where partitions begin: what nobody has kept is kept with the next commit.
+    fn begin(&mut self, source: usize, begin: &Begin) {
+        if let Some(taken) = self.positions.get_mut(source) {
+            taken.advance(&begin.kept);
+            taken.advance(&begin.new);
+            self.moved |= !begin.new.is_empty();
+        }
+        self.places.kept(source, &begin.kept);
+        self.places.read(source, &begin.new);
+    }
+
+    /// Takes in that a partition goes on elsewhere.
+    fn move_to(&mut self, source: usize, moved: Moved) {
+        if let Some(counters) = self.counters.sources.get(source) {
+            counters.out_of_range.add(1);
+        }
+        let to = Positions::from_iter([(moved.partition, moved.to)]);
+        if let Some(taken) = self.positions.get_mut(source) {
+            taken.advance(&to);
+            self.moved = true;
+        }
+        self.places.read(source, &to);
     }
 
     /// Commits what was taken of partitions that somebody else is to read, and lets go of them.

@@ -59,6 +59,7 @@ pub(crate) struct SourceCounters {
     pub(crate) dead: Count,
     pub(crate) errors: Codes,
     pub(crate) unfinished: Count,
+    pub(crate) out_of_range: Count,
 }
 
 /// What a stage made of a piece of a batch: it counts when the piece is settled.
@@ -189,6 +190,7 @@ impl SourceCounters {
             dead: Count::default(),
             errors: Codes::default(),
             unfinished: Count::default(),
+            out_of_range: Count::default(),
         }
     }
 
@@ -202,6 +204,8 @@ impl SourceCounters {
             dead: self.dead.get(),
             errors: self.errors.read(),
             unfinished: self.unfinished.get(),
+            out_of_range: self.out_of_range.get(),
+            waits_for: None,
             partitions: Vec::new(),
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use weir_batch::BatchError;
 use weir_sandbox::{Fault, Refusal};
-use weir_sinks::{SinkError, TransactionError};
+use weir_sinks::{KafkaProblem, SinkError, TransactionError};
 
 use super::dead_letters::DeadLetterError;
 use super::stage_error::StageError;
@@ -180,6 +180,21 @@ impl BuildError {
 }
 
 impl Cause {
+    /// Whether partitions went to another reader before their records were committed. Nothing is wrong with the query.
+    pub(super) fn is_loss(&self) -> bool {
+        match self {
+            Cause::Lost { .. } => true,
+            Cause::Transaction(TransactionError::Aborted { source: KafkaProblem::OtherMember(_) }) => true,
+            Cause::Source { source, .. } => source.is_lost(),
+            _ => false,
+        }
+    }
+
+    /// Whether a query that is to stop may do so with this: whoever reads next begins where the last commit was.
+    pub(super) fn loses_nothing(&self) -> bool {
+        self.is_loss() || matches!(self, Cause::Transaction(TransactionError::TimedOut { .. }))
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {

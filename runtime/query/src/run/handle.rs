@@ -53,6 +53,7 @@ impl QueryHandle {
         progress.state = self.state();
         for (index, source) in progress.sources.iter_mut().enumerate() {
             source.partitions = self.places.partitions(index);
+            source.waits_for = self.places.waits_for(index);
         }
         progress
     }
@@ -117,6 +118,19 @@ impl Places {
         if let Some(place) = self.lock().get_mut(source) {
             place.read.advance(to);
         }
+    }
+
+    /// Partitions of the source begin at these positions, at which a new reader would begin, too.
+    pub(super) fn kept(&self, source: usize, positions: &Positions) {
+        if let Some(place) = self.lock().get_mut(source) {
+            place.read.advance(positions);
+            place.committed.advance(positions);
+        }
+    }
+
+    /// What the source waits for before it can read.
+    fn waits_for(&self, source: usize) -> Option<String> {
+        self.lock().get(source)?.keeper.as_ref()?.waits_for()
     }
 
     pub(super) fn committed(&self, positions: &[Positions]) {

@@ -95,9 +95,19 @@ pub struct SourceProgress {
     /// them counts anywhere else, and they are read again. `records` = those that went on + `failed` + `dead` +
     /// `unfinished` once the query has ended.
     pub unfinished: u64,
+    /// How often a partition went on elsewhere, because its log did not hold what was to be read.
+    #[serde(skip_serializing_if = "is_none")]
+    pub out_of_range: u64,
+    /// What it waits for before it can read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// How far it was read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub partitions: Vec<PartitionProgress>,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How far a partition of a source was read.

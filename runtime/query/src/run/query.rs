@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use weir_batch::CopyOnWrite;
 use weir_sandbox::{Engine, Module};
-use weir_sinks::{KafkaProblem, Sink, SinkConfig, TransactionError};
+use weir_sinks::{KafkaProblem, KafkaTransactions, Sink, SinkConfig, SinkError, TransactionError};
 
 use super::build::{admit, stage_runners};
 use super::chain::{Chain, Parts};
@@ -56,6 +56,10 @@ const RETRIES_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
 /// How a query goes on whose partitions went to another reader: nothing is wrong with it.
 const AFTER_LOSS: Retry = Retry { times_max: u32::MAX, backoff: Duration::from_millis(100) };
+
+/// How a query goes on whose transaction was aborted by the broker, since the process was stopped: with a new producer. One that makes no
+/// commit in between has another ailment.
+const AFTER_TIME_OUT: Retry = Retry { times_max: 5, backoff: Duration::from_millis(100) };
 
 impl Query {
     /// Admits and compiles the modules, finishes what a crashed run has committed, and opens sources, sinks and dead
@@ -167,6 +171,8 @@ impl Query {
             (last_failure, commits) = (Instant::now(), counters.commits.get());
             match self.again(cause, &kept, &mut failures).await {
                 Ok(opened) => self.opened = opened,
+                // Nothing is lost: whoever reads the partitions next begins where the last commit was.
+                Err(cause) if cause.loses_nothing() && *self.stop.borrow() => break Ok(Ending::Stopped),
                 Err(cause) => break Err(cause),
             }
         };
@@ -224,6 +230,10 @@ impl Query {
             biased;
             ended = chain.run_to_end(opened.sources) => ended,
             Some(failed) = failures.recv() => Err(chain.why(failed).await),
+        };
+        let ended = match &chain.committing {
+            Committing::Transaction(transactions) => ended.map_err(|cause| why_fenced(cause, transactions)),
+            _ => ended,
         };
         if ended.is_err() {
             for sink in &mut chain.sinks {
@@ -296,14 +306,15 @@ impl Query {
             *failures += 1;
             self.counters.restarts.add(1);
             self.counters.set_state(State::Retrying);
-            tracing::warn!(
-                query = self.plan.name,
-                tenant = self.plan.tenant.as_str(),
-                attempt = *failures,
-                attempts_max = retry.times_max,
-                pause_ms = super::waiting::millis(pause),
-                "trying again from the last commit: {cause}"
-            );
+            let (query, tenant) = (&self.plan.name, self.plan.tenant.as_str());
+            let (attempt, attempts_max, pause_ms) = (*failures, retry.times_max, super::waiting::millis(pause));
+            if cause.is_loss() {
+                // A rebalance, as there are many.
+                tracing::info!(query, tenant, pause_ms, "on from the last commit: {cause}");
+            } else {
+                let what = "trying again from the last commit";
+                tracing::warn!(query, tenant, attempt, attempts_max, pause_ms, "{what}: {cause}");
+            }
             sleep_or_stop(tokio::time::Instant::now() + pause, &self.stop).await;
             if *self.stop.borrow() {
                 return Err(cause);
@@ -325,13 +336,11 @@ impl Query {
             sinks.filter_map(|sink| sink.retry).max_by_key(|retry| retry.times_max)
         };
         match cause {
-            Cause::Lost { .. }
-            | Cause::Transaction(TransactionError::Aborted { source: KafkaProblem::OtherMember(_) }) => {
-                Some(AFTER_LOSS)
-            }
+            cause if cause.is_loss() => Some(AFTER_LOSS),
             Cause::Sink { name, .. } if cause.fault() == Fault::External => {
                 self.plan.sinks.iter().find(|sink| *sink.name == **name)?.retry
             }
+            Cause::Transaction(TransactionError::TimedOut { .. }) => Some(AFTER_TIME_OUT),
             // It was another query's doing that this one ended, and it would go on taking turns with that.
             Cause::Transaction(TransactionError::Fenced { .. }) => None,
             Cause::Transaction(_) if cause.fault() != Fault::Tenant => {
@@ -405,6 +414,16 @@ impl Starting {
         query.opened = Opened::open(&query.plan, &mut sinks, Some(&mut query.metrics), &[]).await?;
         restarted(&query.plan, &query.opened.positions, &query.counters)
     }
+}
+
+/// The cause, or why the producer was fenced, where that is what happened.
+fn why_fenced(cause: Cause, transactions: &KafkaTransactions) -> Cause {
+    let reason = match &cause {
+        Cause::Transaction(TransactionError::Fenced { reason, .. }) => reason.clone(),
+        Cause::Sink { source: SinkError::Kafka { source: KafkaProblem::Fenced(code), .. }, .. } => code.to_string(),
+        _ => return cause,
+    };
+    Cause::Transaction(transactions.why_fenced(reason))
 }
 
 /// How an attempt ended, and the metrics as of its last commit.

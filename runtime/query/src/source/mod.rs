@@ -19,7 +19,7 @@ pub use file::FileSource;
 pub(crate) use generator::GeneratorSource;
 pub use generator::{SEED_BATCH_ROWS, seed_batch, seed_schema};
 pub use kafka::{
-    KafkaIsolation, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart,
+    KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart,
     hush_illegible_headers,
 };
 pub(crate) use kafka::{refuse_group, refuse_topic};
@@ -67,6 +67,11 @@ pub trait PositionKeeper: Send + Sync {
 
     /// The end of each partition that is read here, as far as it is known: the offset that its next record will get.
     fn ends(&self) -> Positions;
+
+    /// What the source waits for before it can read, where it does.
+    fn waits_for(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What a Kafka transaction commits of a source.
@@ -81,9 +86,31 @@ pub type GroupOffsets = (rdkafka::TopicPartitionList, rdkafka::consumer::Consume
 pub enum SourceEvent {
     /// Records.
     Batch(SourceBatch),
+    /// Partitions begin here, before any batch of theirs.
+    Begin(Begin),
+    /// A partition goes on elsewhere, since its log does not hold what was to be read. Batches before this are of what it held.
+    Moved(Moved),
     /// Partitions are about to be read by somebody else. All batches of theirs came before this. Whoever reads the
     /// source commits what it took of them, and then lets go of this.
     Revoking(Revoking),
+}
+
+/// Where partitions begin.
+#[derive(Debug, Default)]
+pub struct Begin {
+    /// Positions at which a new reader would begin, too.
+    pub kept: Positions,
+    /// Positions that are to be kept with the next commit: without it a new reader could begin elsewhere.
+    pub new: Positions,
+}
+
+/// A partition that goes on elsewhere.
+#[derive(Debug)]
+pub struct Moved {
+    /// The partition.
+    pub partition: Partition,
+    /// The offset that it goes on at.
+    pub to: i64,
 }
 
 /// Partitions that go to another reader as soon as this is dropped.

@@ -22,6 +22,10 @@ pub struct KafkaSourceConfig {
     pub partitions: KafkaPartitions,
     /// Where partitions begin of which no position is kept.
     pub start: KafkaStart,
+    /// What becomes of a partition whose log does not hold the position that is to be read.
+    pub on_out_of_range: KafkaOutOfRange,
+    /// Whether the group keeps the positions, rather than a state folder alone.
+    pub kept_by_group: bool,
     /// What a record's value is.
     pub format: RecordFormat,
     /// Records without a value are passed over, rather than being nulls (in [`RecordFormat::Raw`]) or bad records.
@@ -32,11 +36,13 @@ pub struct KafkaSourceConfig {
     pub until_end: bool,
     /// When a batch goes on.
     pub fill: Fill,
-    /// Records that wait for the query, in whole batches; what librdkafka holds of each partition comes on top
-    /// (`queued.max.messages.kbytes`).
+    /// Records that wait for the query, in whole batches.
     pub prefetch_records_max: usize,
-    /// Bytes that wait for the query, likewise.
-    pub prefetch_bytes_max: usize,
+    /// Bytes that wait for the query, of all partitions together: a quarter in whole batches, the rest with the client. A fetch of each
+    /// partition comes on top where the client asks for more than fits (`fetch.message.max.bytes`).
+    pub memory_bytes_max: usize,
+    /// How long brokers that answer may refuse to say where partitions begin.
+    pub positions_wait_max: Duration,
     /// Whether batches hold each record's bytes, for what may become a dead letter.
     pub keep_raw: bool,
 }
@@ -65,6 +71,30 @@ pub enum KafkaStart {
     Timestamp(i64),
 }
 
+/// What becomes of a partition whose log does not hold the position that is to be read: retention has passed it, or the topic was made
+/// again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KafkaOutOfRange {
+    /// The query fails.
+    #[default]
+    Fail,
+    /// It goes on with the first record that there is.
+    Earliest,
+    /// It goes on with the next one.
+    Latest,
+}
+
+impl KafkaOutOfRange {
+    /// Its name in query files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            KafkaOutOfRange::Fail => "fail",
+            KafkaOutOfRange::Earliest => "earliest",
+            KafkaOutOfRange::Latest => "latest",
+        }
+    }
+}
+
 /// Whether records of open and aborted transactions are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KafkaIsolation {
@@ -85,9 +115,14 @@ impl KafkaIsolation {
     }
 }
 
-/// What librdkafka holds of each partition, where the options do not say: enough for its fetches of a megabyte to follow
-/// each other.
-const QUEUED_KBYTES_MAX: &str = "4096";
+/// What librdkafka may hold of one partition, however much there is room for: enough for its fetches of a megabyte to follow each other.
+const QUEUED_BYTES_MAX: usize = 4 << 20;
+
+/// What one fetch may bring of one partition.
+const FETCH_BYTES: std::ops::RangeInclusive<usize> = 16 << 10..=1 << 20;
+
+/// What a message takes beside its key and value, with room to spare.
+const MESSAGE_BYTES: usize = 512;
 
 /// The longest group that Kafka's own tools take.
 const GROUP_BYTES_MAX: usize = 255;
@@ -101,13 +136,16 @@ impl KafkaSourceConfig {
             group: group.into(),
             partitions: KafkaPartitions::default(),
             start: KafkaStart::default(),
+            on_out_of_range: KafkaOutOfRange::default(),
+            kept_by_group: true,
+            positions_wait_max: Duration::from_secs(60),
             format: RecordFormat::default(),
             skip_tombstones: false,
             isolation: KafkaIsolation::default(),
             until_end: false,
             fill: Fill { records_max: 8192, delay_max: Some(Duration::from_millis(100)) },
             prefetch_records_max: 65_536,
-            prefetch_bytes_max: 16 << 20,
+            memory_bytes_max: 64 << 20,
             keep_raw: false,
         }
     }
@@ -142,11 +180,31 @@ impl KafkaSourceConfig {
         }
     }
 
-    /// The settings of the consumer.
-    pub(super) fn client_config(&self) -> ClientConfig {
+    /// What waits for the query in whole batches, at most.
+    pub(super) fn prefetch_bytes_max(&self) -> usize {
+        self.memory_bytes_max / 4
+    }
+
+    /// For how many partitions the client is set up where they have not been counted; with more of them each has to do with less.
+    pub(super) fn few_partitions(&self) -> usize {
+        ((self.memory_bytes_max - self.prefetch_bytes_max()) / (3 * QUEUED_BYTES_MAX)).max(1)
+    }
+
+    /// The settings of the consumer of this many partitions. librdkafka's limits are of each.
+    pub(super) fn client_config(&self, partitions: usize) -> ClientConfig {
         let mut config = self.connection.client_config_for(KafkaSide::Consumer);
-        if !self.connection.options.contains_key("queued.max.messages.kbytes") {
-            config.set("queued.max.messages.kbytes", QUEUED_KBYTES_MAX);
+        let share = (self.memory_bytes_max - self.prefetch_bytes_max()) / partitions.max(1);
+        // What waits, and one fetch that was asked for while there was room.
+        let queued = (share / 2).min(QUEUED_BYTES_MAX);
+        let fetched = (share / 2).clamp(*FETCH_BYTES.start(), *FETCH_BYTES.end());
+        for (name, value) in [
+            ("queued.max.messages.kbytes", (queued >> 10).max(1)),
+            ("queued.min.messages", (share / MESSAGE_BYTES).clamp(100, 100_000)),
+            ("fetch.message.max.bytes", fetched),
+        ] {
+            if !self.connection.options.contains_key(name) {
+                config.set(name, value.to_string());
+            }
         }
         // The client's own second would be waited for each time that the queue was full for a moment.
         if !self.connection.options.contains_key("fetch.queue.backoff.ms") {
@@ -164,8 +222,8 @@ impl KafkaSourceConfig {
             .set("enable.partition.eof", "true")
             .set("isolation.level", self.isolation.name())
             .set("partition.assignment.strategy", "cooperative-sticky")
-            // A partition whose kept position is gone begins there, too.
-            .set("auto.offset.reset", if self.start == KafkaStart::Latest { "latest" } else { "earliest" });
+            // Where partitions begin is asked for before they are assigned. What is out of range later is an error to be dealt with.
+            .set("auto.offset.reset", "error");
         config
     }
 

@@ -10,7 +10,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, TopicPartitionList};
 use weir_sinks::log_librdkafka;
 
 use crate::source::Partition;
@@ -21,8 +21,8 @@ pub(super) type Consumer = BaseConsumer<Context>;
 /// Partitions that come or go.
 #[derive(Debug)]
 pub(super) enum Rebalance {
-    /// These come, to be read from these positions.
-    Assign(Vec<(Partition, Offset)>),
+    /// These come.
+    Assign(Vec<Partition>),
     /// These go.
     Revoke(Vec<Partition>),
 }
@@ -68,8 +68,9 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // The end of a partition is asked for, and told to whoever polls it.
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+        // The end of a partition is asked for, and told to whoever polls it, as is a position that is out of range.
+        use RDKafkaErrorCode::{AutoOffsetReset, PartitionEOF};
+        if !matches!(error.rdkafka_error_code(), Some(PartitionEOF | AutoOffsetReset)) {
             self.log_passing(&error, reason);
         }
     }
@@ -79,11 +80,10 @@ impl ConsumerContext for Context {
     fn rebalance(&self, consumer: &BaseConsumer<Context>, err: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let elements = partitions.elements();
         let partition = |topic: &str, number: i32| Partition { origin: topic.into(), number };
-        let rebalance = if err == RespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            let assigned = elements.iter().map(|it| (partition(it.topic(), it.partition()), it.offset()));
-            Rebalance::Assign(assigned.collect())
-        } else {
-            Rebalance::Revoke(elements.iter().map(|it| partition(it.topic(), it.partition())).collect())
+        let partitions = elements.iter().map(|it| partition(it.topic(), it.partition())).collect();
+        let rebalance = match err {
+            RespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assign(partitions),
+            _ => Rebalance::Revoke(partitions),
         };
         if self.closing.load(Ordering::SeqCst) {
             let answered = match rebalance {

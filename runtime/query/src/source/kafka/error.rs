@@ -1,7 +1,11 @@
 //! Why a topic cannot be read on.
 
+use std::time::Duration;
+
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use weir_sandbox::Fault;
+
+use crate::source::Partition;
 
 /// Why a topic cannot be read on, or positions in it not be kept. Brokers that do not answer are none: they are waited for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +39,31 @@ pub enum KafkaSourceError {
         /// The group.
         group: String,
     },
+    /// The log does not hold the position that is to be read.
+    #[error(
+        "{partition}: position {position} is out of range: the log holds {first} to {end}; retention has passed it, or the topic was \
+         deleted and made again. Set `on_out_of_range` to `earliest` or `latest` to go on there, or set the group's position"
+    )]
+    OutOfRange {
+        /// The partition.
+        partition: Partition,
+        /// The offset that was to be read.
+        position: i64,
+        /// The first offset that the log holds.
+        first: i64,
+        /// The offset that its next record will get.
+        end: i64,
+    },
+    /// Brokers answer, but do not say where partitions begin.
+    #[error("where {partitions} begin was not to be learnt within {} s: {reason}", waited.as_secs())]
+    NoPositions {
+        /// The partitions, with commas between them.
+        partitions: String,
+        /// How long they were asked.
+        waited: Duration,
+        /// What they answered last.
+        reason: String,
+    },
     /// The partitions are another member's by now. What it reads again begins at the last positions that were kept.
     #[error("the positions are another member's to keep: {0}")]
     Lost(Code),
@@ -57,15 +86,25 @@ impl KafkaSourceError {
             | KafkaSourceError::UnknownPartition { .. }
             | KafkaSourceError::NotAuthorised(_)
             | KafkaSourceError::Settings(_)
-            | KafkaSourceError::SeekInGroup { .. } => Fault::Tenant,
-            KafkaSourceError::Fatal(_) | KafkaSourceError::Lost(_) | KafkaSourceError::Commit(_) => Fault::External,
+            | KafkaSourceError::SeekInGroup { .. }
+            | KafkaSourceError::OutOfRange { .. } => Fault::Tenant,
+            KafkaSourceError::Fatal(_)
+            | KafkaSourceError::Lost(_)
+            | KafkaSourceError::Commit(_)
+            | KafkaSourceError::NoPositions { .. } => Fault::External,
             KafkaSourceError::Batch(_) | KafkaSourceError::Closed => Fault::Internal,
         }
     }
 
     /// Whether a new reader may succeed with the same settings.
     pub fn retryable(&self) -> bool {
-        matches!(self, KafkaSourceError::Fatal(_) | KafkaSourceError::Lost(_) | KafkaSourceError::Commit(_))
+        matches!(
+            self,
+            KafkaSourceError::Fatal(_)
+                | KafkaSourceError::Lost(_)
+                | KafkaSourceError::Commit(_)
+                | KafkaSourceError::NoPositions { .. }
+        )
     }
 
     /// What ends the reading; `None` for what passes, or is another's to report.

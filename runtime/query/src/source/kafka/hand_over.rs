@@ -8,7 +8,8 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, oneshot};
 use weir_batch::arrow::buffer::BooleanBuffer;
 
-use crate::source::{Partition, Positions, Revoking, SourceBatch, SourceError, SourceEvent};
+use super::place::{Placed, Wanted};
+use crate::source::{Begin, Moved, Partition, Positions, Revoking, SourceBatch, SourceError, SourceEvent};
 
 /// Shared by the source, its keeper, and its threads.
 #[derive(Default)]
@@ -17,18 +18,63 @@ pub(super) struct HandOver {
     // Something arrived for the reading task.
     arrived: Notify,
     // Something arrived for the polling thread.
-    woken: Mutex<bool>,
-    wake: Condvar,
+    poller: Bell,
+    // Something arrived for the scout.
+    scout: Bell,
 }
+
+/// Wakes a thread.
+#[derive(Default)]
+struct Bell {
+    rung: Mutex<bool>,
+    ring: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.ring.notify_all();
+    }
+
+    /// Waits until it rings, or this long.
+    fn wait(&self, wait_max: Duration) {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.ring.wait_timeout_while(rung, wait_max, |rung| !*rung);
+        let (mut rung, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *rung = false;
+    }
+}
+
+/// What is handed over in the order in which it was read.
+#[expect(clippy::large_enum_variant, reason = "nearly all are batches: boxing them would only add an allocation")]
+enum Ready {
+    Batch(SourceBatch),
+    Moved(Moved),
+}
+
+/// What the source waits for before it can read.
+struct Waiting {
+    what: String,
+    since: Instant,
+    warned: Option<Instant>,
+}
+
+/// How long a source waits before it says so in the log, and how often it does then.
+const WARN_AFTER: Duration = Duration::from_secs(10);
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 struct State {
-    // Batches in the order in which they were read.
-    ready: VecDeque<SourceBatch>,
+    ready: VecDeque<Ready>,
     ready_records: usize,
     ready_bytes: usize,
     // Told before any batch: they concern batches that were taken already.
     revoking: VecDeque<Revoking>,
+    // Told behind those, and before any batch of these partitions.
+    begin: Begin,
+    // Whether the group has given this member what it gives.
+    joined: bool,
+    waiting: Option<Waiting>,
     paused: bool,
     failed: Option<SourceError>,
     ended: bool,
@@ -37,6 +83,9 @@ struct State {
     polling: Polling,
     // Partitions found by the scout, for the polling thread.
     found: Vec<Partition>,
+    // Partitions whose beginnings the scout is to ask for, and what it learnt.
+    wanted: Vec<Wanted>,
+    placed: Vec<Placed>,
     // What this reader reads, with the ends that are known.
     assigned: Vec<Partition>,
     ends: Positions,
@@ -73,9 +122,16 @@ impl HandOver {
                 if let Some(revoking) = state.revoking.pop_front() {
                     return Ok(Some(SourceEvent::Revoking(revoking)));
                 }
+                if !state.begin.kept.is_empty() || !state.begin.new.is_empty() {
+                    return Ok(Some(SourceEvent::Begin(std::mem::take(&mut state.begin))));
+                }
                 if !state.paused
-                    && let Some(batch) = state.ready.pop_front()
+                    && let Some(ready) = state.ready.pop_front()
                 {
+                    let batch = match ready {
+                        Ready::Batch(batch) => batch,
+                        Ready::Moved(moved) => return Ok(Some(SourceEvent::Moved(moved))),
+                    };
                     let (records, bytes) = size(&batch);
                     state.ready_records = state.ready_records.saturating_sub(records);
                     state.ready_bytes = state.ready_bytes.saturating_sub(bytes);
@@ -115,7 +171,17 @@ impl HandOver {
         for (partition, next) in batch.positions.iter() {
             raise(&mut state.ends, partition, next);
         }
-        state.ready.push_back(batch);
+        state.ready.push_back(Ready::Batch(batch));
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Tells, behind the batches that wait, that a partition goes on elsewhere.
+    pub(super) fn moved(&self, moved: Moved) {
+        let mut state = self.lock();
+        state.ends.forget(std::slice::from_ref(&moved.partition));
+        state.first_ends.forget(std::slice::from_ref(&moved.partition));
+        state.ready.push_back(Ready::Moved(moved));
         drop(state);
         self.arrived.notify_one();
     }
@@ -126,13 +192,26 @@ impl HandOver {
         let mut state = self.lock();
         let waiting = std::mem::take(&mut state.ready);
         (state.ready_records, state.ready_bytes) = (0, 0);
-        for batch in waiting {
+        for ready in waiting {
+            let batch = match ready {
+                Ready::Batch(batch) => batch,
+                Ready::Moved(moved) => {
+                    if !revoking.partitions.contains(&moved.partition) {
+                        state.ready.push_back(Ready::Moved(moved));
+                    }
+                    continue;
+                }
+            };
             let Some(batch) = without(batch, &revoking.partitions)? else { continue };
             let (records, bytes) = size(&batch);
             state.ready_records += records;
             state.ready_bytes = state.ready_bytes.saturating_add(bytes);
-            state.ready.push_back(batch);
+            state.ready.push_back(Ready::Batch(batch));
         }
+        state.begin.kept.forget(&revoking.partitions);
+        state.begin.new.forget(&revoking.partitions);
+        state.wanted.retain(|wanted| !revoking.partitions.contains(&wanted.partition));
+        state.placed.retain(|placed| !revoking.partitions.contains(&placed.partition));
         state.assigned.retain(|partition| !revoking.partitions.contains(partition));
         state.ends.forget(&revoking.partitions);
         state.revoking.push_back(revoking);
@@ -161,8 +240,23 @@ impl HandOver {
         self.lock().ready_records
     }
 
-    pub(super) fn assign(&self, partitions: impl IntoIterator<Item = Partition>) {
-        self.lock().assigned.extend(partitions);
+    /// Notes where partitions begin that are read from now on, and tells the reading task.
+    pub(super) fn assign(&self, placed: &[Placed]) {
+        let mut state = self.lock();
+        for it in placed {
+            if !state.assigned.contains(&it.partition) {
+                state.assigned.push(it.partition.clone());
+            }
+            if state.first_ends.get(&it.partition).is_none() {
+                state.first_ends.set(it.partition.clone(), it.end);
+            }
+            raise(&mut state.ends, &it.partition, it.end);
+            let begin = &mut state.begin;
+            let positions = if it.kept { &mut begin.kept } else { &mut begin.new };
+            positions.set(it.partition.clone(), it.position);
+        }
+        drop(state);
+        self.arrived.notify_one();
     }
 
     /// The stream ended: what waits is still handed over.
@@ -216,6 +310,7 @@ impl HandOver {
         }
         let deadline = Instant::now() + wait_max;
         self.wake();
+        self.scout.ring();
         while self.is_polling() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -228,6 +323,67 @@ impl HandOver {
 
     pub(super) fn take_found(&self) -> Vec<Partition> {
         std::mem::take(&mut self.lock().found)
+    }
+
+    /// Has the scout ask where these begin.
+    pub(super) fn want(&self, wanted: impl IntoIterator<Item = Wanted>) {
+        self.lock().wanted.extend(wanted);
+        self.scout.ring();
+    }
+
+    /// What the scout is to ask for.
+    pub(super) fn wanted(&self) -> Vec<Wanted> {
+        self.lock().wanted.clone()
+    }
+
+    /// Tells the polling thread where partitions begin, those that are still wanted.
+    pub(super) fn placed(&self, placed: Vec<Placed>) {
+        let mut state = self.lock();
+        for it in placed {
+            let wanted = state.wanted.len();
+            state.wanted.retain(|wanted| (&wanted.partition, wanted.why) != (&it.partition, it.why));
+            if state.wanted.len() < wanted {
+                state.placed.push(it);
+            }
+        }
+        drop(state);
+        self.wake();
+    }
+
+    pub(super) fn take_placed(&self) -> Vec<Placed> {
+        std::mem::take(&mut self.lock().placed)
+    }
+
+    /// Notes that the group has given what it gives.
+    pub(super) fn joined(&self) {
+        self.lock().joined = true;
+        self.scout.ring();
+    }
+
+    pub(super) fn has_joined(&self) -> bool {
+        self.lock().joined
+    }
+
+    /// Notes what the source waits for, or that it waits for nothing, and warns of what takes long.
+    pub(super) fn wait_for(&self, what: Option<String>) {
+        let mut state = self.lock();
+        let Some(what) = what else {
+            state.waiting = None;
+            return;
+        };
+        let waiting =
+            state.waiting.get_or_insert_with(|| Waiting { what: String::new(), since: Instant::now(), warned: None });
+        waiting.what = what;
+        let warned = waiting.warned.map(|warned| warned.elapsed() >= WARN_EVERY);
+        if waiting.since.elapsed() >= WARN_AFTER && warned.unwrap_or(true) {
+            waiting.warned = Some(Instant::now());
+            tracing::warn!("kafka source: waits for {} since {} s", waiting.what, waiting.since.elapsed().as_secs());
+        }
+    }
+
+    /// What the source waits for.
+    pub(super) fn waits_for(&self) -> Option<String> {
+        self.lock().waiting.as_ref().map(|waiting| waiting.what.clone())
     }
 
     pub(super) fn assigned(&self) -> Vec<Partition> {
@@ -261,16 +417,17 @@ impl HandOver {
 
     /// Wakes the polling thread.
     pub(super) fn wake(&self) {
-        *self.woken.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.wake.notify_all();
+        self.poller.ring();
     }
 
-    /// Waits until woken, or this long.
+    /// Lets the polling thread sleep until woken, or this long.
     pub(super) fn sleep(&self, wait_max: Duration) {
-        let woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.wake.wait_timeout_while(woken, wait_max, |woken| !*woken);
-        let (mut woken, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        *woken = false;
+        self.poller.wait(wait_max);
+    }
+
+    /// Lets the scout sleep until something is wanted, or this long.
+    pub(super) fn sleep_scouting(&self, wait_max: Duration) {
+        self.scout.wait(wait_max);
     }
 }
 

@@ -26,8 +26,32 @@ const LEAVE_WAIT_MAX: Duration = Duration::from_secs(1);
 
 impl Membership {
     pub(super) fn new(config: &KafkaSourceConfig, hand_over: &Arc<HandOver>) -> Result<Membership, SourceError> {
+        let consumer = Membership::create(config, hand_over, config.few_partitions())?;
+        Ok(Membership { consumer: Mutex::new(Some(consumer)), hand_over: Arc::clone(hand_over) })
+    }
+
+    /// Puts a consumer in place that holds less of each of these partitions. The one before has not read yet.
+    pub(super) fn replace(
+        &self,
+        config: &KafkaSourceConfig,
+        partitions: usize,
+    ) -> Result<Option<Arc<Consumer>>, SourceError> {
+        let consumer = Membership::create(config, &self.hand_over, partitions)?;
+        let mut held = self.consumer.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever is being dropped has none any more.
+        Ok(held.is_some().then(|| {
+            *held = Some(Arc::clone(&consumer));
+            consumer
+        }))
+    }
+
+    fn create(
+        config: &KafkaSourceConfig,
+        hand_over: &Arc<HandOver>,
+        partitions: usize,
+    ) -> Result<Arc<Consumer>, SourceError> {
         let wake = Arc::clone(hand_over);
-        let created = config.client_config().create_with_context(Context::default());
+        let created = config.client_config(partitions).create_with_context(Context::default());
         let mut consumer: Consumer = created.map_err(|error| {
             let reason = match &error {
                 // It would quote the value, which may be a secret.
@@ -37,7 +61,7 @@ impl Membership {
             config.error(KafkaSourceError::Settings(reason))
         })?;
         consumer.set_nonempty_callback(move || wake.wake());
-        Ok(Membership { consumer: Mutex::new(Some(Arc::new(consumer))), hand_over: Arc::clone(hand_over) })
+        Ok(Arc::new(consumer))
     }
 
     pub(super) fn consumer(&self) -> Option<Arc<Consumer>> {
@@ -145,6 +169,10 @@ impl PositionKeeper for Keeper {
     fn ends(&self) -> Positions {
         self.hand_over.ends()
     }
+
+    fn waits_for(&self) -> Option<String> {
+        self.hand_over.waits_for()
+    }
 }
 
 fn commit(consumer: &Consumer, offsets: &TopicPartitionList) -> Result<(), KafkaSourceError> {
@@ -183,7 +211,7 @@ fn commit(consumer: &Consumer, offsets: &TopicPartitionList) -> Result<(), Kafka
 }
 
 /// What is over after a while.
-fn passes(code: Code) -> bool {
+pub(super) fn passes(code: Code) -> bool {
     matches!(
         code,
         Code::CoordinatorLoadInProgress
@@ -198,5 +226,6 @@ fn passes(code: Code) -> bool {
             | Code::NetworkException
             | Code::Resolve
             | Code::ThrottlingQuotaExceeded
+            | Code::UnstableOffsetCommit
     )
 }

@@ -9,6 +9,7 @@ use rdkafka::error::KafkaError;
 
 use super::context::{Consumer, Context};
 use super::hand_over::HandOver;
+use super::place::{Placed, Wanted, Why};
 use crate::source::Partition;
 
 /// One partition, with its queue within librdkafka.
@@ -22,6 +23,11 @@ pub(super) struct Lane {
     end_unknown: bool,
     // Since when it is empty.
     empty: Option<Instant>,
+    // Where it began, and whether a new reader would begin there.
+    begin: i64,
+    kept: bool,
+    // Its log does not hold what is to be read, and it is being asked what it holds.
+    out_of_range: bool,
 }
 
 /// What the queue of a partition gave.
@@ -42,11 +48,36 @@ const QUIET: Duration = Duration::from_secs(1);
 impl Lane {
     /// Takes the partition's records out of the consumer's queue, where they would mix with those of others. To be
     /// called before it is assigned.
-    pub(super) fn open(consumer: &Arc<Consumer>, partition: &Partition, hand_over: &Arc<HandOver>) -> Option<Lane> {
+    pub(super) fn open(consumer: &Arc<Consumer>, placed: &Placed, hand_over: &Arc<HandOver>) -> Option<Lane> {
+        let partition = &placed.partition;
         let mut queue = consumer.split_partition_queue(&partition.origin, partition.number)?;
         let wake = Arc::clone(hand_over);
         queue.set_nonempty_callback(move || wake.wake());
-        Some(Lane { partition: partition.clone(), queue, next: None, at_end: false, end_unknown: false, empty: None })
+        Some(Lane {
+            partition: partition.clone(),
+            queue,
+            next: None,
+            at_end: false,
+            end_unknown: false,
+            empty: None,
+            begin: placed.position,
+            kept: placed.kept,
+            out_of_range: false,
+        })
+    }
+
+    /// Notes that the log does not hold what is to be read, and says what is to be asked; nothing where it was noted before.
+    pub(super) fn leave_range(&mut self) -> Option<Wanted> {
+        if self.out_of_range {
+            return None;
+        }
+        self.out_of_range = true;
+        // What was there a moment ago and was read by nobody is no loss to this reader.
+        let why = match self.next {
+            None if !self.kept => Why::Overtaken,
+            next => Why::OutOfRange(next.unwrap_or(self.begin)),
+        };
+        Some(Wanted { partition: self.partition.clone(), why })
     }
 
     /// Gives at most `max` records to `take`, and stops early where that answers `false`.
@@ -106,6 +137,9 @@ impl Lane {
     /// give one that lies before what it then hands out (one does): what comes is read first.
     pub(super) fn is_done(&self, first_end: Option<i64>) -> bool {
         let past = first_end.zip(self.next).map(|(end, next)| next.saturating_sub(end));
+        if self.out_of_range {
+            return false;
+        }
         let quiet = self.empty.is_some_and(|since| since.elapsed() >= QUIET);
         self.at_end || past.is_some_and(|past| past >= PAST_END_MAX || (past >= 0 && quiet))
     }

@@ -2,8 +2,8 @@
 //!
 //! A thread of the source's own polls librdkafka, whatever the query does: the group is told that the reader lives, and
 //! rebalances are answered. Each partition has a queue of its own there; where the query is slower than the brokers it
-//! is simply not read on, and librdkafka stops fetching when it is full. A second thread asks now and then which
-//! partitions there are and how far they reach: those questions wait for brokers, and polling must not.
+//! is simply not read on, and librdkafka stops fetching when it is full. A second thread asks which partitions there
+//! are, where they begin and how far they reach: those questions wait for brokers, and polling must not.
 
 mod config;
 mod context;
@@ -13,9 +13,9 @@ mod hand_over;
 mod illegible;
 mod keeper;
 mod lanes;
+mod place;
 mod poller;
 mod scout;
-mod start;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use weir_batch::Schema;
 use weir_batch::format::RecordDecoder;
 
-pub use self::config::{KafkaIsolation, KafkaPartitions, KafkaSourceConfig, KafkaStart};
+pub use self::config::{KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaStart};
 pub(crate) use self::config::{refuse_group, refuse_topic};
 pub use self::error::KafkaSourceError;
 use self::hand_over::HandOver;
@@ -74,8 +74,7 @@ impl KafkaSource {
         let decoder = RecordDecoder::new(config.format, Arc::clone(&self.schema))
             .map_err(|error| config.error(KafkaSourceError::Settings(error.to_string())))?;
         let Some(consumer) = self.membership.consumer() else { return Ok(()) };
-        scout::spawn(&config, &consumer, &hand_over)?;
-        Poller::spawn(config, consumer, hand_over, decoder, at)
+        Poller::spawn(config, &self.membership, consumer, hand_over, decoder, at)
     }
 }
 

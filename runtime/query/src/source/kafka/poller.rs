@@ -1,23 +1,24 @@
 //! The thread that polls.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use rdkafka::Message;
-use rdkafka::Offset;
 use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::error::KafkaError;
+use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 use weir_batch::format::RecordDecoder;
 
-use super::context::{Consumer, Rebalance, let_go};
+use super::context::{Consumer, Rebalance, let_go, list};
 use super::gather::{Gather, Size};
 use super::hand_over::HandOver;
+use super::keeper::Membership;
 use super::lanes::{Lane, Polled};
-use super::start::with_offsets;
-use super::{KafkaPartitions, KafkaSourceConfig, KafkaSourceError};
-use crate::source::{Partition, Positions, Revoking, SourceError};
+use super::place::{Placed, Wanted, Why};
+use super::scout;
+use super::{KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaSourceError};
+use crate::source::{Moved, Partition, Positions, Revoking, SourceError};
 
 /// Records of a partition that are taken before the next one has its turn.
 const TURN_RECORDS: usize = 1024;
@@ -28,16 +29,11 @@ const SLEEP_MAX: Duration = Duration::from_millis(100);
 /// How often it is looked whether the query has committed what is to be let go.
 const REVOKE_SLEEP: Duration = Duration::from_millis(2);
 
-/// How long a broker that did not say where to begin is left alone.
-const ASSIGN_AGAIN_AFTER: Duration = Duration::from_millis(500);
-
 pub(super) struct Poller {
     config: Arc<KafkaSourceConfig>,
     consumer: Arc<Consumer>,
     hand_over: Arc<HandOver>,
     decoder: RecordDecoder,
-    // Positions to begin at, where the partitions are chosen here.
-    given: Positions,
     lanes: Vec<Lane>,
     // Whose turn it is.
     turn: usize,
@@ -45,8 +41,8 @@ pub(super) struct Poller {
     // Of the batch before: the next one is likely to be like it.
     last_size: Size,
     revoke: Option<Revoke>,
-    // Partitions that could not be assigned yet, with the time to try again.
-    assign: Option<(Vec<(Partition, Offset)>, Instant)>,
+    // Partitions that are to be read as soon as it is known where they begin.
+    pending: Vec<Partition>,
     assigned_once: bool,
 }
 
@@ -58,32 +54,42 @@ struct Revoke {
 }
 
 impl Poller {
+    /// Polls in a thread of its own, and has another one ask, until the source is dropped. The positions are those to begin at, where the
+    /// partitions are chosen here.
     pub(super) fn spawn(
         config: Arc<KafkaSourceConfig>,
+        membership: &Arc<Membership>,
         consumer: Arc<Consumer>,
         hand_over: Arc<HandOver>,
         decoder: RecordDecoder,
         given: Positions,
     ) -> Result<(), SourceError> {
-        let mut poller = Poller {
-            config,
-            consumer,
-            hand_over: Arc::clone(&hand_over),
-            decoder,
-            given,
-            lanes: Vec::new(),
-            turn: 0,
-            gathers: BTreeMap::new(),
-            last_size: Size::default(),
-            revoke: None,
-            assign: None,
-            assigned_once: false,
-        };
         hand_over.polling_began();
         let thread = Arc::clone(&hand_over);
+        let membership = Arc::downgrade(membership);
         let spawned = std::thread::Builder::new().name("weir-kafka-poll".to_owned()).spawn(move || {
             // Told also where the thread panics.
-            let _ended = Ended(thread);
+            let _ended = Ended(Arc::clone(&thread));
+            let consumer = match sized(&config, &membership, consumer, &thread) {
+                Ok(consumer) => consumer,
+                Err(error) => return thread.fail(error),
+            };
+            if let Err(error) = scout::spawn(&config, &consumer, &thread, given) {
+                return thread.fail(error);
+            }
+            let mut poller = Poller {
+                config,
+                consumer,
+                hand_over: thread,
+                decoder,
+                lanes: Vec::new(),
+                turn: 0,
+                gathers: BTreeMap::new(),
+                last_size: Size::default(),
+                revoke: None,
+                pending: Vec::new(),
+                assigned_once: false,
+            };
             if let Err(error) = poller.run() {
                 poller.hand_over.fail(error);
                 poller.wait_for_close();
@@ -144,50 +150,140 @@ impl Poller {
                 self.let_go(&partitions)?;
             }
         }
-        if let Some((partitions, _)) = self.assign.take_if(|(_, again)| Instant::now() >= *again) {
-            self.assign(partitions)?;
-        }
         let found = self.hand_over.take_found();
         if !found.is_empty() {
-            // What is found later was made later: none of its records may be passed over.
-            let offset = if self.assigned_once { Offset::Beginning } else { Offset::Stored };
-            self.assign(found.into_iter().map(|partition| (partition, offset)).collect())?;
+            self.want(found);
+        }
+        let placed = self.hand_over.take_placed();
+        if !placed.is_empty() {
+            self.begin(placed)?;
         }
         match self.consumer.context().next_rebalance() {
             None => Ok(()),
-            Some(Rebalance::Assign(partitions)) => self.assign(partitions),
+            Some(Rebalance::Assign(partitions)) => {
+                self.hand_over.joined();
+                if partitions.is_empty() {
+                    // There is nothing to ask for, and the group waits for the answer.
+                    return self.assign(Vec::new());
+                }
+                self.want(partitions);
+                Ok(())
+            }
             Some(Rebalance::Revoke(partitions)) => self.begin_revoke(partitions),
         }
     }
 
-    fn assign(&mut self, partitions: Vec<(Partition, Offset)>) -> Result<(), SourceError> {
-        let list = match with_offsets(&self.consumer, &self.config, &partitions, &self.given) {
-            Ok(list) => list,
-            Err(error) => {
-                self.met(&error)?;
-                self.assign = Some((partitions, Instant::now() + ASSIGN_AGAIN_AFTER));
-                return Ok(());
+    /// Has the scout ask where these begin.
+    fn want(&mut self, partitions: Vec<Partition>) {
+        let chosen_here = self.config.partitions != KafkaPartitions::Group;
+        let why = if chosen_here && self.assigned_once { Why::MadeLater } else { Why::Assigned };
+        self.pending.extend(partitions.iter().cloned());
+        self.hand_over.want(partitions.into_iter().map(|partition| Wanted { partition, why }));
+    }
+
+    /// Reads partitions of which it is known by now where they begin, or go on.
+    fn begin(&mut self, placed: Vec<Placed>) -> Result<(), SourceError> {
+        let mut assigned = Vec::with_capacity(placed.len());
+        for it in placed {
+            if self.pending.contains(&it.partition) {
+                self.pending.retain(|partition| *partition != it.partition);
+                assigned.push(it);
+            } else if matches!(it.why, Why::OutOfRange(_) | Why::Overtaken) {
+                self.go_on(&it)?;
             }
-        };
-        let grouped = self.config.partitions == KafkaPartitions::Group;
-        let eager = grouped && !matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
-        for (partition, _) in &partitions {
-            self.lanes.retain(|lane| lane.partition != *partition);
-            let lane = Lane::open(&self.consumer, partition, &self.hand_over);
+        }
+        if assigned.is_empty() { Ok(()) } else { self.assign(assigned) }
+    }
+
+    /// Opens a lane for each of these, to be assigned next.
+    fn open_lanes(&mut self, placed: &[Placed]) -> Result<TopicPartitionList, SourceError> {
+        let mut list = TopicPartitionList::with_capacity(placed.len());
+        for it in placed {
+            list.add_partition_offset(&it.partition.origin, it.partition.number, Offset::Offset(it.position))
+                .map_err(|error| self.settings(&error))?;
+            self.lanes.retain(|lane| lane.partition != it.partition);
+            let lane = Lane::open(&self.consumer, it, &self.hand_over);
             self.lanes.push(lane.ok_or_else(|| self.config.error(KafkaSourceError::Closed))?);
         }
-        let assigned = if eager { self.consumer.assign(&list) } else { self.consumer.incremental_assign(&list) };
-        assigned.map_err(|error| self.settings(&error))?;
-        drop(list);
+        Ok(list)
+    }
+
+    fn assign(&mut self, placed: Vec<Placed>) -> Result<(), SourceError> {
+        let assigned = self.open_lanes(&placed)?;
+        self.answer_assign(&assigned).map_err(|error| self.settings(&error))?;
+        drop(assigned);
         self.assigned_once = true;
-        self.hand_over.assign(partitions.into_iter().map(|(partition, _)| partition));
+        self.hand_over.assign(&placed);
+        self.say_share("more", placed.iter().map(|it| &it.partition));
+        Ok(())
+    }
+
+    fn answer_assign(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
+        let grouped = self.config.partitions == KafkaPartitions::Group;
+        let eager = grouped && !matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        if eager { self.consumer.assign(list) } else { self.consumer.incremental_assign(list) }
+    }
+
+    /// Says in one line what a rebalance has changed.
+    fn say_share<'a>(&self, change: &str, partitions: impl Iterator<Item = &'a Partition>) {
+        if self.config.partitions != KafkaPartitions::Group {
+            return;
+        }
+        let changed: Vec<String> = partitions.map(ToString::to_string).collect();
+        if !changed.is_empty() {
+            let (group, has) = (&self.config.group, self.lanes.len());
+            tracing::info!(
+                group,
+                "kafka source: {change} partitions by the group: {}; this process has {has}",
+                changed.join(", ")
+            );
+        }
+    }
+
+    /// Deals with a partition whose log does not hold what was to be read, now that it is known what it holds.
+    fn go_on(&mut self, placed: &Placed) -> Result<(), SourceError> {
+        if !self.lanes.iter().any(|lane| lane.partition == placed.partition) {
+            return Ok(());
+        }
+        let Placed { partition, position: to, first, end, .. } = placed;
+        if let Why::OutOfRange(position) = placed.why {
+            let error =
+                KafkaSourceError::OutOfRange { partition: partition.clone(), position, first: *first, end: *end };
+            if self.config.on_out_of_range == KafkaOutOfRange::Fail {
+                return Err(self.config.error(error));
+            }
+            let policy = self.config.on_out_of_range.name();
+            tracing::warn!(
+                policy,
+                "kafka source: {partition}: position {position} is out of range: the log holds {first} to {end}; it goes on at {to}"
+            );
+        }
+        // As far as it was read: what comes is of another log.
+        self.flush(true)?;
+        // Not by a seek, which the client takes only for partitions that it fetches.
+        let gone = list(std::slice::from_ref(partition));
+        self.consumer.incremental_unassign(&gone).map_err(|error| self.settings(&error))?;
+        let assigned = self.open_lanes(std::slice::from_ref(placed))?;
+        self.consumer.incremental_assign(&assigned).map_err(|error| self.settings(&error))?;
+        if let Why::OutOfRange(_) = placed.why {
+            self.hand_over.moved(Moved { partition: partition.clone(), to: *to });
+        } else {
+            self.hand_over.assign(std::slice::from_ref(placed));
+        }
         Ok(())
     }
 
     /// What waits of these partitions is dropped, and the query told.
     fn begin_revoke(&mut self, partitions: Vec<Partition>) -> Result<(), SourceError> {
-        if let Some((waiting, _)) = &mut self.assign {
-            waiting.retain(|(partition, _)| !partitions.contains(partition));
+        // The group waits for an answer about what is pending, before it takes one about what goes. It is let go at once.
+        if self.pending.iter().any(|partition| partitions.contains(partition)) {
+            let mut unread = TopicPartitionList::with_capacity(self.pending.len());
+            for partition in self.pending.drain(..) {
+                unread
+                    .add_partition_offset(&partition.origin, partition.number, Offset::End)
+                    .map_err(|error| self.config.error(KafkaSourceError::Settings(error.to_string())))?;
+            }
+            self.answer_assign(&unread).map_err(|error| self.settings(&error))?;
         }
         self.lanes.retain(|lane| !partitions.contains(&lane.partition));
         self.flush(true)?;
@@ -197,6 +293,7 @@ impl Poller {
         }
         let (sender, done) = oneshot::channel();
         self.hand_over.revoke(Revoking { partitions: partitions.clone(), lost, done: sender })?;
+        self.say_share(if lost { "lost" } else { "fewer" }, partitions.iter());
         if lost {
             // There is nothing to be kept of them any more.
             self.hand_over.let_go_early(partitions.clone(), done);
@@ -244,6 +341,10 @@ impl Poller {
             }
             match polled {
                 Polled::Records(records) => busy |= records > 0,
+                Polled::Error(error) if is_out_of_range(&error) => {
+                    let wanted = self.lanes.get_mut(self.turn).and_then(Lane::leave_range);
+                    self.hand_over.want(wanted);
+                }
                 Polled::Error(error) => self.met(&error)?,
             }
         }
@@ -282,7 +383,7 @@ impl Poller {
     }
 
     fn has_room(&self) -> bool {
-        self.hand_over.has_room(self.config.prefetch_records_max, self.config.prefetch_bytes_max)
+        self.hand_over.has_room(self.config.prefetch_records_max, self.config.prefetch_bytes_max())
     }
 
     /// Hands over what is full or has waited long enough, or everything.
@@ -303,7 +404,9 @@ impl Poller {
 
     fn is_done(&self) -> bool {
         let done = |lane: &Lane| lane.is_done(self.hand_over.first_end(&lane.partition));
-        self.assigned_once && self.revoke.is_none() && self.assign.is_none() && self.lanes.iter().all(done)
+        // A member to whom the group gives nothing is at no end: others may leave their partitions to it.
+        let has_some = self.assigned_once && !self.lanes.is_empty();
+        has_some && self.revoke.is_none() && self.pending.is_empty() && self.lanes.iter().all(done)
     }
 
     fn sleep_max(&self) -> Duration {
@@ -345,6 +448,11 @@ impl Poller {
         self.consumer.context().close();
         // Each holds the consumer.
         self.lanes.clear();
+        if !std::mem::take(&mut self.pending).is_empty()
+            && let Err(error) = self.answer_assign(&TopicPartitionList::new())
+        {
+            tracing::debug!(%error, "kafka source: leaving");
+        }
         let open = self.revoke.take().map(|revoke| revoke.partitions);
         let mut partitions = open.unwrap_or_default();
         while let Some(rebalance) = self.consumer.context().next_rebalance() {
@@ -358,6 +466,45 @@ impl Poller {
             tracing::debug!(%error, "kafka source: leaving");
         }
     }
+}
+
+/// The consumer, or one that holds less of each partition where there are many. librdkafka's limits are of each partition, and cannot be
+/// changed later: partitions that are added while it reads come on top.
+fn sized(
+    config: &KafkaSourceConfig,
+    membership: &Weak<Membership>,
+    consumer: Arc<Consumer>,
+    hand_over: &HandOver,
+) -> Result<Arc<Consumer>, SourceError> {
+    let mut partitions = 0;
+    for topic in &config.topics {
+        partitions += match &config.partitions {
+            KafkaPartitions::List(numbers) => numbers.len(),
+            KafkaPartitions::All | KafkaPartitions::Group => loop {
+                match scout::partitions_of(&consumer, topic) {
+                    Ok(numbers) => break numbers.len(),
+                    Err(Some(error)) => return Err(config.error(error)),
+                    Err(None) if hand_over.is_closed() => return Ok(consumer),
+                    Err(None) => {
+                        hand_over.wait_for(Some(scout::a_broker(config, "no answer")));
+                        hand_over.sleep(SLEEP_MAX);
+                    }
+                }
+            },
+        };
+    }
+    if partitions <= config.few_partitions() {
+        return Ok(consumer);
+    }
+    let Some(membership) = membership.upgrade() else { return Ok(consumer) };
+    let replaced = membership.replace(config, partitions)?;
+    Ok(replaced.unwrap_or(consumer))
+}
+
+/// Whether a partition's log does not hold what is to be read.
+fn is_out_of_range(error: &KafkaError) -> bool {
+    use rdkafka::error::RDKafkaErrorCode::{AutoOffsetReset, LogTruncation, OffsetOutOfRange};
+    matches!(error.rdkafka_error_code(), Some(AutoOffsetReset | LogTruncation | OffsetOutOfRange))
 }
 
 /// Tells that the polling ended, when it is dropped.

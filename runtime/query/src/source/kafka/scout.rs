@@ -1,4 +1,4 @@
-//! Which partitions there are, and how far they reach: what brokers have to be asked for.
+//! Which partitions there are, where they begin, and how far they reach: what brokers have to be asked for.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
@@ -9,14 +9,18 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::context::Consumer;
 use super::hand_over::HandOver;
+use super::place::place;
 use super::{KafkaPartitions, KafkaSourceConfig, KafkaSourceError};
-use crate::source::{Partition, SourceError};
+use crate::source::{Partition, Positions, SourceError};
 
 /// How often topics are looked at for new partitions and ends.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// How often, until the first look succeeded.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+/// How often where partitions begin is asked for, until there is an answer.
+const PLACE_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// How long a broker is asked. The consumer cannot be dropped meanwhile.
 const ASK_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -29,8 +33,14 @@ struct Scout {
     // Weak, so that a look that is not due keeps nobody from leaving.
     consumer: Weak<Consumer>,
     hand_over: Arc<HandOver>,
+    // Positions to begin at, where the partitions are chosen here.
+    given: Positions,
     found: BTreeSet<Partition>,
     missing_since: Option<Instant>,
+    // Since when brokers answer, but do not say where partitions begin.
+    unplaced_since: Option<Instant>,
+    // What was answered last to something that is asked again.
+    answer: String,
 }
 
 /// Looks until the source is dropped.
@@ -38,13 +48,17 @@ pub(super) fn spawn(
     config: &Arc<KafkaSourceConfig>,
     consumer: &Arc<Consumer>,
     hand_over: &Arc<HandOver>,
+    given: Positions,
 ) -> Result<(), SourceError> {
     let mut scout = Scout {
         config: Arc::clone(config),
         consumer: Arc::downgrade(consumer),
         hand_over: Arc::clone(hand_over),
+        given,
         found: BTreeSet::new(),
         missing_since: None,
+        unplaced_since: None,
+        answer: String::new(),
     };
     let spawned = std::thread::Builder::new().name("weir-kafka-scout".to_owned()).spawn(move || scout.run());
     spawned.map(drop).map_err(|error| SourceError::Thread(error.to_string()))
@@ -52,22 +66,79 @@ pub(super) fn spawn(
 
 impl Scout {
     fn run(&mut self) {
-        loop {
-            let looked = self.look();
-            let told = self.tell_ends();
-            let pause = if looked && told { LOOK_EVERY } else { LOOK_AGAIN_AFTER };
-            let until = Instant::now() + pause;
-            while Instant::now() < until {
-                if self.hand_over.is_closed() {
-                    return;
-                }
-                // What is assigned after a look is told of soon.
-                if told && !self.hand_over.assigned().is_empty() && self.any_untold() {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(50));
+        let mut look_at = Instant::now();
+        // Whether brokers answered last time.
+        let mut answered = true;
+        while !self.hand_over.is_closed() {
+            let due = Instant::now() >= look_at;
+            if due {
+                answered = self.look();
             }
+            let placed = self.place();
+            // What begins elsewhere has an end that is not known yet.
+            if due || self.any_untold() {
+                answered &= self.tell_ends();
+            }
+            if due {
+                look_at = Instant::now() + if answered { LOOK_EVERY } else { LOOK_AGAIN_AFTER };
+            }
+            self.hand_over.wait_for(self.waits_for(answered, placed));
+            self.hand_over.sleep_scouting(if placed { LOOK_AGAIN_AFTER } else { PLACE_AGAIN_AFTER });
         }
+    }
+
+    /// What the source waits for, as a text that goes on from there.
+    fn waits_for(&self, answered: bool, placed: bool) -> Option<String> {
+        let (topics, group) = (self.config.topics.join(", "), &self.config.group);
+        if !answered {
+            return Some(a_broker(&self.config, &self.answer));
+        }
+        if !placed {
+            return Some(format!("the positions of group `{group}` in {topics} ({})", self.answer));
+        }
+        if self.config.partitions != KafkaPartitions::Group || !self.hand_over.assigned().is_empty() {
+            return None;
+        }
+        Some(match self.hand_over.has_joined() {
+            true => format!("a partition of {topics}: other members of group `{group}` have them all"),
+            false => format!("group `{group}` to give it partitions of {topics}"),
+        })
+    }
+
+    /// Asks where partitions begin that are wanted; `false` where that is to be repeated soon.
+    fn place(&mut self) -> bool {
+        let wanted = self.hand_over.wanted();
+        if wanted.is_empty() {
+            self.unplaced_since = None;
+            return true;
+        }
+        let Some(consumer) = self.consumer.upgrade() else { return true };
+        let error = match place(&consumer, &self.config, &wanted, &self.given) {
+            Ok(placed) => {
+                self.unplaced_since = None;
+                self.hand_over.placed(placed);
+                return true;
+            }
+            Err(error) => error,
+        };
+        tracing::debug!(%error, "kafka source: where partitions begin is not known");
+        self.answer = error.to_string();
+        if let Some(error) = KafkaSourceError::of(&error) {
+            self.hand_over.fail(self.config.error(error));
+            return true;
+        }
+        // Brokers that are away are waited for: it is those that answer which have to do so in time.
+        if consumer.fetch_metadata(None, ASK_WAIT_MAX).is_err() {
+            self.unplaced_since = None;
+            return false;
+        }
+        let waited = self.unplaced_since.get_or_insert_with(Instant::now).elapsed();
+        if waited >= self.config.positions_wait_max {
+            let partitions = wanted.iter().map(|wanted| wanted.partition.to_string()).collect::<Vec<_>>().join(", ");
+            let error = KafkaSourceError::NoPositions { partitions, waited, reason: error.to_string() };
+            self.hand_over.fail(self.config.error(error));
+        }
+        false
     }
 
     fn any_untold(&self) -> bool {
@@ -86,7 +157,10 @@ impl Scout {
                     return true;
                 }
                 // A broker that does not answer says nothing of the topic.
-                Err(None) => return false,
+                Err(None) => {
+                    self.answer = "no answer".to_owned();
+                    return false;
+                }
             };
             if numbers.is_empty() {
                 let since = *self.missing_since.get_or_insert_with(Instant::now);
@@ -119,7 +193,7 @@ impl Scout {
     }
 
     /// Asks for the ends of what is read here; `false` where that is to be repeated soon.
-    fn tell_ends(&self) -> bool {
+    fn tell_ends(&mut self) -> bool {
         for partition in self.hand_over.assigned() {
             if self.hand_over.is_closed() {
                 return true;
@@ -129,6 +203,7 @@ impl Scout {
                 Ok((_, end)) => self.hand_over.set_end(&partition, end),
                 Err(error) => {
                     tracing::debug!(%error, %partition, "kafka source: its end is not known");
+                    self.answer = error.to_string();
                     return false;
                 }
             }
@@ -137,8 +212,13 @@ impl Scout {
     }
 }
 
+/// What a source waits for that nobody answers.
+pub(super) fn a_broker(config: &KafkaSourceConfig, answer: &str) -> String {
+    format!("a broker of {} that tells of {} ({answer})", config.connection.brokers, config.topics.join(", "))
+}
+
 /// The topic's partitions, none where it is missing; or what ends the reading, if anything does.
-fn partitions_of(consumer: &Consumer, topic: &str) -> Result<Vec<i32>, Option<KafkaSourceError>> {
+pub(super) fn partitions_of(consumer: &Consumer, topic: &str) -> Result<Vec<i32>, Option<KafkaSourceError>> {
     let metadata = consumer.fetch_metadata(Some(topic), ASK_WAIT_MAX).map_err(|error| {
         tracing::debug!(%error, topic, "kafka source: no broker tells of the topic");
         KafkaSourceError::of(&error)

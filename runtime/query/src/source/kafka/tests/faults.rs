@@ -33,7 +33,7 @@ async fn a_paused_source_gives_no_batches() {
     let mut source = open(&config(&cluster));
     let first = batch(&mut source).await.unwrap();
     assert!(source.pause(true), "and wants to be asked for events all the same");
-    assert!(tokio::time::timeout(Duration::from_millis(300), source.next()).await.is_err());
+    assert!(is_silent(&mut source, Duration::from_millis(300)).await);
     source.pause(false);
     let mut batches = all(&mut source).await;
     batches.push(first);
@@ -48,7 +48,7 @@ async fn brokers_that_are_away_are_waited_for() {
     let mut source = open(&KafkaSourceConfig { until_end: false, ..config(&cluster) });
     assert_eq!(ids(&batch(&mut source).await.unwrap()), [0, 1, 2, 3, 4]);
     cluster.broker_down(1).unwrap();
-    assert!(tokio::time::timeout(Duration::from_secs(1), source.next()).await.is_err());
+    assert!(is_silent(&mut source, Duration::from_secs(1)).await);
     cluster.broker_up(1).unwrap();
     writer.ids("in", 0, 5..8);
     let mut batches = Vec::new();
@@ -62,12 +62,12 @@ async fn a_topic_that_is_missing_is_an_error_after_a_while() {
     let cluster = cluster(1);
     for partitions in [KafkaPartitions::All, KafkaPartitions::Group] {
         let mut source = open(&KafkaSourceConfig { topics: vec!["other".to_owned()], partitions, ..config(&cluster) });
-        let error = next(&mut source).await.unwrap_err();
+        let error = event(&mut source).await.unwrap_err();
         let SourceError::Kafka { source: KafkaSourceError::UnknownTopic { topic }, .. } = &error else {
             panic!("{error}")
         };
         assert_eq!((topic.as_str(), error.retryable()), ("other", false));
-        assert!(next(&mut source).await.unwrap().is_none(), "an error is told once");
+        assert!(event(&mut source).await.unwrap().is_none(), "an error is told once");
     }
 }
 
@@ -75,7 +75,7 @@ async fn a_topic_that_is_missing_is_an_error_after_a_while() {
 async fn a_partition_that_is_missing_is_an_error() {
     let cluster = cluster(2);
     let list = KafkaPartitions::List(vec![1, 2]);
-    let error = next(&mut open(&KafkaSourceConfig { partitions: list, ..config(&cluster) })).await.unwrap_err();
+    let error = event(&mut open(&KafkaSourceConfig { partitions: list, ..config(&cluster) })).await.unwrap_err();
     assert!(error.to_string().ends_with("topic `in` has no partition 2"), "{error}");
 }
 

@@ -65,7 +65,7 @@ async fn second_takes_over() -> Option<()> {
         let batch = batch(&mut second).await.unwrap();
         (batch, second)
     });
-    let SourceEvent::Revoking(revoking) = next(&mut first).await.unwrap().unwrap() else { panic!("a batch") };
+    let SourceEvent::Revoking(revoking) = event(&mut first).await.unwrap().unwrap() else { panic!("a batch") };
     assert!(!revoking.lost);
     let [partition] = revoking.partitions.as_slice() else { panic!("{revoking:?}") };
     let partition: Partition = partition.clone();
@@ -148,7 +148,7 @@ async fn what_was_read_before_a_loss_is_vouched_for_by_no_later_generation() {
     );
     assert!(keeper.commit(&positions).await.unwrap_err().is_lost());
 
-    let SourceEvent::Revoking(revoking) = next(&mut source).await.unwrap().unwrap() else { panic!("a batch") };
+    let SourceEvent::Revoking(revoking) = event(&mut source).await.unwrap().unwrap() else { panic!("a batch") };
     assert!(revoking.lost && revoking.partitions.len() == 2, "{revoking:?}");
     assert!(keeper.of_transaction(&positions).is_err(), "heard of, and not dealt with");
     drop(revoking);

@@ -90,12 +90,27 @@ async fn next(source: &mut KafkaSource) -> Result<Option<SourceEvent>, SourceErr
     tokio::time::timeout(Duration::from_secs(30), source.next()).await.expect("something within half a minute")
 }
 
+/// The next event that does not only say where partitions begin.
+async fn event(source: &mut KafkaSource) -> Result<Option<SourceEvent>, SourceError> {
+    loop {
+        match next(source).await {
+            Ok(Some(SourceEvent::Begin(_))) => {}
+            other => return other,
+        }
+    }
+}
+
+/// Whether nothing more than beginnings comes within this time.
+async fn is_silent(source: &mut KafkaSource, at_least: Duration) -> bool {
+    tokio::time::timeout(at_least, event(source)).await.is_err()
+}
+
 /// The next batch of a source that has nothing else to say.
 async fn batch(source: &mut KafkaSource) -> Option<SourceBatch> {
-    match next(source).await.unwrap() {
+    match event(source).await.unwrap() {
         None => None,
         Some(SourceEvent::Batch(batch)) => Some(batch),
-        Some(SourceEvent::Revoking(revoking)) => panic!("{revoking:?}"),
+        Some(other) => panic!("{other:?}"),
     }
 }
 

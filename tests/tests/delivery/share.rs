@@ -1,0 +1,147 @@
+//! Processes that share a query's partitions exactly once: stopped in a rebalance, suspended for too long, killed again and again, and their
+//! broker with them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use weir_tests::{Broker, Isolation, WeirProcess, wait_until};
+
+use crate::kafka::{Topics, partitions};
+use crate::support::{PATIENCE, number, start};
+
+/// The shortest session that the tests' broker allows is a second.
+const SESSION: &str = "options = { \"session.timeout.ms\" = \"3000\", \"heartbeat.interval.ms\" = \"300\" }";
+
+/// The query of one process: with a transactional id of its own.
+fn query(topics: &Topics<'_>, folder: &Path, process: usize, commit_ms: u32, sink: &str) {
+    let id = topics.broker.name(&format!("process-{process}"));
+    let delivery =
+        format!("[delivery]\nguarantee = \"exactly_once\"\ncommit_ms = {commit_ms}\ntransactional_id = {id:?}");
+    let sink =
+        format!("{}\non_error = \"retry\"\nretry = {{ times_max = 1000, backoff_ms = 100 }}\n{sink}", topics.sink());
+    topics.query(folder, SESSION, &sink, &delivery);
+}
+
+fn committed(topics: &Topics<'_>) -> usize {
+    topics.broker.read_all(&topics.to, Isolation::Committed).len()
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_rebalance_is_a_stop() {
+    let broker = Broker::shared();
+    let topics = Topics::new(&broker, "stopped", 4);
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    for (process, folder) in folders.iter().enumerate() {
+        query(&topics, folder.path(), process, 20, "");
+    }
+    let mut ids = 0..0;
+    let mut produce = |count| {
+        ids = ids.end..ids.end + count;
+        topics.produce(ids.clone());
+    };
+    for pause_ms in [0, 20, 60, 120, 200] {
+        produce(200);
+        let mut one = start(folders[0].path());
+        wait_until("the first process has all", PATIENCE, || partitions(&one) == 4);
+        produce(200);
+        // It joins the group, for which the first one gives partitions away, and is asked to end meanwhile.
+        let mut other = start(folders[1].path());
+        wait_until("the second process has begun", PATIENCE, || {
+            other.stderr().contains("started") || partitions(&other) > 0
+        });
+        std::thread::sleep(Duration::from_millis(pause_ms));
+        one.term();
+        assert!(one.wait(PATIENCE).success(), "{}", one.stderr());
+        other.term();
+        assert!(other.wait(PATIENCE).success(), "{}", other.stderr());
+        for weir in [&one, &other] {
+            let said = weir.stderr();
+            assert!(!said.contains("ERROR"), "{said}");
+        }
+    }
+    produce(1);
+    let mut last = start(folders[0].path());
+    let all = usize::try_from(ids.end).expect("a number");
+    wait_until("all is written", PATIENCE, || committed(&topics) >= all);
+    last.term();
+    assert!(last.wait(PATIENCE).success(), "{}", last.stderr());
+    topics.assert_exact(0..ids.end);
+}
+
+#[test]
+fn a_process_that_was_suspended_beyond_its_transaction_goes_on_with_a_new_producer() {
+    let broker = Broker::shared();
+    let topics = Topics::new(&broker, "suspended", 2);
+    let folder = tempfile::tempdir().expect("a folder");
+    query(&topics, folder.path(), 0, 1_000, "options = { \"transaction.timeout.ms\" = \"2000\" }");
+    let mut weir = start(folder.path());
+    let mut end = 0;
+    wait_until("a transaction is open", PATIENCE, || {
+        topics.produce(end..end + 10);
+        end += 10;
+        broker.read_all(&topics.to, Isolation::Uncommitted).len() > committed(&topics)
+    });
+    weir.pause();
+    let open = broker.read_all(&topics.to, Isolation::Uncommitted).len();
+    assert!(open > committed(&topics), "a transaction was open");
+    // The broker looks for such twice a second.
+    std::thread::sleep(Duration::from_secs(4));
+    weir.resume();
+    topics.produce(end..end + 10);
+    wait_until("all is written", PATIENCE, || committed(&topics) as u64 >= end + 10);
+    weir.term();
+    assert!(weir.wait(PATIENCE).success(), "{}", weir.stderr());
+    topics.assert_exact(0..end + 10);
+}
+
+/// The processes, each started again where it has ended.
+fn see_to(processes: &mut [Option<WeirProcess>; 2], folders: &[tempfile::TempDir; 2]) {
+    for (process, folder) in processes.iter_mut().zip(folders) {
+        let running = process.as_mut().is_some_and(WeirProcess::is_running);
+        if let (Some(ended), false) = (process.as_ref(), running) {
+            println!("a process ended by itself:\n{}", ended.stderr());
+        }
+        if !running {
+            *process = Some(start(folder.path()));
+        }
+    }
+}
+
+#[test]
+fn exactly_once_by_two_processes_though_they_and_the_broker_are_killed_again_and_again() {
+    if Broker::only_a_cluster() {
+        return;
+    }
+    let kills = number("WEIR_CRASHES", 5);
+    let broker = Broker::own();
+    let topics = Topics::new(&broker, "killed", 4);
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    for (process, folder) in folders.iter().enumerate() {
+        query(&topics, folder.path(), process, 20, "");
+    }
+    let mut processes = [None, None];
+    let mut of_broker = 0;
+    for kill in 0..kills {
+        see_to(&mut processes, &folders);
+        topics.produce(kill * 200..(kill + 1) * 200);
+        // Some time within the reading, the writing, the commits, and the rebalance that the last kill has made.
+        std::thread::sleep(Duration::from_millis(300 + kill * 7919 % 1700));
+        if let Some(process) = processes.get_mut(usize::try_from(kill % 2).expect("a place")) {
+            process.take().expect("a process").kill_9();
+        }
+        if kill % 5 == 4 {
+            broker.kill();
+            broker.start();
+            of_broker += 1;
+        }
+    }
+    see_to(&mut processes, &folders);
+    let all = usize::try_from(kills * 200).expect("a number");
+    wait_until("all is written", PATIENCE, || committed(&topics) >= all);
+    for process in processes.iter_mut().flatten() {
+        process.term();
+        assert!(process.wait(PATIENCE).success(), "{}", process.stderr());
+    }
+    topics.assert_exact(0..kills * 200);
+    println!("{kills} kills of a process and {of_broker} of the broker");
+}

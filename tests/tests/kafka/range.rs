@@ -1,0 +1,188 @@
+//! Positions that the log does not hold: retention has passed them, or the topic was made again.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use weir_tests::{Broker, Isolation, Record, Weir, WeirProcess, wait_until};
+
+use crate::support::SOON;
+
+/// A query that copies ids from topic to topic, with further keys of its source.
+struct Copy<'a> {
+    broker: &'a Broker,
+    from: String,
+    to: String,
+    folder: tempfile::TempDir,
+}
+
+impl Copy<'_> {
+    fn new<'a>(broker: &'a Broker, hint: &str) -> Copy<'a> {
+        let (from, to) = (broker.topic(&format!("{hint}-from"), 1), broker.topic(&format!("{hint}-to"), 1));
+        Copy { broker, from, to, folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn produce(&self, ids: std::ops::Range<u64>) {
+        self.broker.produce(&self.from, ids.map(|id| Record::of(format!("{{\"id\":{id}}}"))));
+    }
+
+    fn start(&self, keys: &str) -> WeirProcess {
+        let (brokers, Copy { from, to, .. }) = (self.broker.address(), self);
+        let (group, id) = (self.broker.name(from), self.broker.name(to));
+        let text = format!(
+            "name = \"copy\"\n[sources.ids]\nkind = \"kafka\"\nbrokers = {brokers:?}\ntopic = {from:?}\ngroup = {group:?}\n\
+             schema = {{ id = \"i64\" }}\npartitions = \"all\"\n{keys}\n\
+             [sinks.out]\nkind = \"kafka\"\nbrokers = {brokers:?}\ntopic = {to:?}\n\
+             [delivery]\nguarantee = \"exactly_once\"\ncommit_ms = 20\ntransactional_id = {id:?}\n"
+        );
+        std::fs::write(self.folder().join("q.toml"), text).expect("a query file");
+        Weir::in_folder(self.folder()).run(&["--json", "run", "q.toml"])
+    }
+
+    /// Runs to the end, and gives the number of partitions that went on elsewhere.
+    #[track_caller]
+    fn run(&self, keys: &str) -> u64 {
+        let mut weir = self.start(&format!("until = \"end\"\n{keys}"));
+        let status = weir.wait(SOON);
+        assert!(status.success(), "{status}\n{}", weir.stderr());
+        summary(&weir)["sources"][0]["out_of_range"].as_u64().unwrap_or(0)
+    }
+
+    /// Runs, and gives the failure.
+    #[track_caller]
+    fn fail(&self, keys: &str) -> String {
+        let mut weir = self.start(&format!("until = \"end\"\n{keys}"));
+        let status = weir.wait(SOON);
+        assert_eq!(status.code(), Some(1), "{}", weir.stderr());
+        weir.stderr()
+    }
+
+    fn written(&self) -> Vec<u64> {
+        let read = self.broker.read_all(&self.to, Isolation::Committed);
+        let ids = read.iter().map(|record| serde_json::from_slice::<Value>(record.value()).expect("a record"));
+        ids.map(|record| record["id"].as_u64().expect("an id")).collect()
+    }
+}
+
+/// The summary that the process printed.
+fn summary(weir: &WeirProcess) -> Value {
+    let said = weir.stderr();
+    let objects = said.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let summary = objects.map(|mut object| object["summary"].take()).find(|summary| summary.is_object());
+    summary.unwrap_or_else(|| panic!("no summary\n{said}"))
+}
+
+#[test]
+fn a_position_beyond_the_log_of_a_topic_that_was_made_again_is_refused_or_passed_as_the_key_says() {
+    let broker = Broker::shared();
+    for (keys, expected) in [
+        ("", None),
+        ("on_out_of_range = \"fail\"", None),
+        ("on_out_of_range = \"earliest\"", Some(vec![10, 11, 12])),
+        ("on_out_of_range = \"latest\"", Some(vec![])),
+    ] {
+        let copy = Copy::new(&broker, &format!("again-{}", keys.len()));
+        copy.produce(0..5);
+        copy.run("");
+        broker.delete_topic(&copy.from);
+        assert_eq!(broker.topic(&format!("again-{}-from", keys.len()), 1), copy.from);
+        copy.produce(10..13);
+        match expected {
+            None => {
+                let said = copy.fail(keys);
+                let wanted = format!("{} [0]: position 5 is out of range: the log holds 0 to 3", copy.from);
+                assert!(said.contains(&wanted) && said.contains("on_out_of_range"), "{said}");
+                assert_eq!(copy.written(), [0, 1, 2, 3, 4]);
+            }
+            Some(more) => {
+                assert_eq!(copy.run(keys), 1);
+                let all: Vec<u64> = (0..5).chain(more).collect();
+                assert_eq!(copy.written(), all);
+                // From then on it is the new log's position that is kept.
+                copy.produce(20..21);
+                assert_eq!(copy.run(""), 0);
+                assert_eq!(copy.written().last(), Some(&20));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_position_that_retention_has_passed_is_refused_or_passed_as_the_key_says() {
+    let broker = Broker::shared();
+    let copy = Copy::new(&broker, "passed");
+    copy.produce(0..5);
+    copy.run("");
+    copy.produce(5..10);
+    broker.delete_records(&copy.from, 0, 8);
+    let said = copy.fail("");
+    let wanted = format!("{} [0]: position 5 is out of range: the log holds 8 to 10", copy.from);
+    assert!(said.contains(&wanted), "{said}");
+    assert_eq!(copy.run("on_out_of_range = \"earliest\""), 1);
+    assert_eq!(copy.written(), [0, 1, 2, 3, 4, 8, 9]);
+}
+
+#[test]
+fn records_that_retention_removes_while_nobody_reads_are_missed_aloud() {
+    let broker = Broker::shared();
+    let copy = Copy::new(&broker, "retained");
+    let settings = [("retention.ms", "1000"), ("segment.ms", "500"), ("file.delete.delay.ms", "100")];
+    let short = broker.topic_with("retained-short", 1, &settings);
+    let copy = Copy { from: short, ..copy };
+    copy.produce(0..3);
+    copy.run("");
+    copy.produce(3..6);
+    wait_until("retention removes what was not read", Duration::from_secs(40), || {
+        // A segment is closed by the next record.
+        copy.produce(100..101);
+        std::thread::sleep(Duration::from_millis(300));
+        broker.watermarks(&copy.from, 0).0 > 3
+    });
+    let said = copy.fail("");
+    assert!(said.contains("position 3 is out of range"), "{said}");
+}
+
+#[test]
+fn a_topic_that_is_made_again_while_the_query_runs_is_noticed() {
+    let broker = Broker::shared();
+    for (keys, goes_on) in [("", false), ("on_out_of_range = \"earliest\"", true)] {
+        let hint = format!("running-{}", keys.len());
+        let copy = Copy::new(&broker, &hint);
+        copy.produce(0..5);
+        let mut weir = copy.start(&format!("{keys}\noptions = {{ \"topic.metadata.refresh.interval.ms\" = \"500\" }}"));
+        wait_until("the old topic is copied", SOON, || copy.written().len() == 5);
+        broker.delete_topic(&copy.from);
+        broker.topic(&format!("{hint}-from"), 1);
+        copy.produce(10..13);
+        if goes_on {
+            wait_until("the new topic is copied", 2 * SOON, || copy.written().len() == 8);
+            assert_eq!(copy.written(), [0, 1, 2, 3, 4, 10, 11, 12]);
+            weir.term();
+            assert!(weir.wait(SOON).success(), "{}", weir.stderr());
+            assert_eq!(summary(&weir)["sources"][0]["out_of_range"], 1);
+        } else {
+            assert_eq!(weir.wait(2 * SOON).code(), Some(1), "{}", weir.stderr());
+            assert!(weir.stderr().contains("position 5 is out of range"), "{}", weir.stderr());
+            assert_eq!(copy.written(), [0, 1, 2, 3, 4]);
+        }
+    }
+}
+
+#[test]
+fn what_is_written_while_nobody_reads_is_read_also_where_there_was_nothing_before() {
+    let broker = Broker::shared();
+    let copy = Copy::new(&broker, "latest");
+    copy.produce(0..3);
+    // Nothing to read, and nothing is committed: killed, not stopped.
+    let mut weir = copy.start("start = \"latest\"");
+    let group = broker.name(&copy.from);
+    wait_until("where it begins is kept", SOON, || broker.committed(&group, &copy.from).get(&0) == Some(&3));
+    weir.kill_9();
+    copy.produce(3..6);
+    copy.run("start = \"latest\"");
+    assert_eq!(copy.written(), [3, 4, 5]);
+}
