@@ -240,6 +240,12 @@ impl Schema {
         self
     }
 
+    /// The first field whose numbers were given a unit, and the unit.
+    pub fn first_number_unit(&self) -> Option<(&Field, TimestampUnit)> {
+        let index = self.number_units.keys().min()?;
+        self.fields.get(*index).zip(self.number_unit(*index))
+    }
+
     /// The unit that a number of the field at this position is in, where one was given.
     pub fn number_unit(&self, index: usize) -> Option<TimestampUnit> {
         self.number_units.get(&index).copied()

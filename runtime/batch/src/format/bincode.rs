@@ -265,8 +265,7 @@ impl Decoder for BincodeDecoder {
         }
         let first = self.next_offset;
         let mut bytes_read = std::mem::take(&mut self.header_bytes);
-        let mut columns: Vec<_> =
-            self.fields.fields().iter().map(|field| ColumnBuilder::new(field.data_type)).collect();
+        let mut columns: Vec<_> = ColumnBuilder::of_schema(&self.fields);
         let mut rows = 0;
         while rows < self.records_max {
             bytes_read += self.frames.read()?;
@@ -315,7 +314,7 @@ fn push(column: &mut ColumnBuilder, value: Value<'_>) -> Result<(), FormatError>
         (ColumnBuilder::F64(builder), Value::F64(value)) => builder.append_value(value),
         (ColumnBuilder::Utf8(builder), Value::Utf8(value)) => builder.append_value(value),
         (ColumnBuilder::Binary(builder), Value::Binary(value)) => builder.append_value(value),
-        (ColumnBuilder::Timestamp(builder), Value::Timestamp(value)) => builder.append_value(value),
+        (ColumnBuilder::Timestamp(builder, _), Value::Timestamp(value)) => builder.append_value(value),
         (_, value) => return Err(corrupt(format!("a value of another type than its field: {value:?}"))),
     }
     Ok(())

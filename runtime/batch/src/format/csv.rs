@@ -99,8 +99,7 @@ impl Decoder for CsvDecoder {
         let bytes_read = bytes_read + std::mem::take(&mut self.header_bytes);
         let first = self.next_offset;
         self.next_offset = first.saturating_add(spans.len() as i64);
-        let fields = self.schema.fields();
-        let mut columns: Vec<_> = fields.iter().map(|field| ColumnBuilder::new(field.data_type)).collect();
+        let mut columns = ColumnBuilder::of_schema(&self.schema);
         // Ascending by row.
         let mut faults: Vec<(usize, String)> = Vec::new();
         for (row, span) in spans.iter().enumerate() {

@@ -8,7 +8,7 @@ use super::csv_grammar::{FieldSpan, split};
 use super::input::Input;
 use super::records::Records;
 use super::widening::Widening;
-use super::{CsvOptions, Format, FormatError, Inferred, LeftOut};
+use super::{CsvOptions, Format, FormatError, Inferred, LeftOut, foreign};
 use crate::{DataType, Field, Schema};
 
 /// The names in a file's header, in order; `None` where the file is empty. They may be anything.
@@ -29,6 +29,7 @@ pub fn csv_header(file: File, options: &CsvOptions) -> Result<Option<Vec<String>
 ///
 /// As [`super::infer`], and options without a header.
 pub fn infer_csv(file: File, rows_max: usize, options: &CsvOptions) -> Result<Inferred, FormatError> {
+    foreign::refuse_file(Format::Csv, &file)?;
     options.validate()?;
     let not_inferable = |reason: &str| FormatError::NotInferable { format: Format::Csv, reason: reason.to_owned() };
     if !options.header {

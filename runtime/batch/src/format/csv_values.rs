@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType as ArrowType, TimeUnit};
 use super::json_values::write_f64;
 use super::numbers::{double, integer};
 use super::{CsvOptions, Format, FormatError, timestamp};
-use crate::DataType;
+use crate::{DataType, Schema, TimestampUnit};
 
 /// One column as it grows.
 pub(super) enum ColumnBuilder {
@@ -23,11 +23,18 @@ pub(super) enum ColumnBuilder {
     F64(PrimitiveBuilder<Float64Type>),
     Utf8(StringBuilder),
     Binary(BinaryBuilder),
-    Timestamp(PrimitiveBuilder<TimestampMicrosecondType>),
+    /// With the unit of numbers, where one was given.
+    Timestamp(PrimitiveBuilder<TimestampMicrosecondType>, Option<TimestampUnit>),
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(data_type: DataType) -> ColumnBuilder {
+    /// The columns of a schema.
+    pub(super) fn of_schema(schema: &Schema) -> Vec<ColumnBuilder> {
+        let fields = schema.fields().iter().enumerate();
+        fields.map(|(index, field)| ColumnBuilder::new(field.data_type, schema.number_unit(index))).collect()
+    }
+
+    fn new(data_type: DataType, unit: Option<TimestampUnit>) -> ColumnBuilder {
         match data_type {
             DataType::Bool => ColumnBuilder::Bool(BooleanBuilder::new()),
             DataType::I8 => ColumnBuilder::I8(PrimitiveBuilder::new()),
@@ -37,7 +44,7 @@ impl ColumnBuilder {
             DataType::F64 => ColumnBuilder::F64(PrimitiveBuilder::new()),
             DataType::Utf8 => ColumnBuilder::Utf8(StringBuilder::new()),
             DataType::Binary => ColumnBuilder::Binary(BinaryBuilder::new()),
-            DataType::Timestamp => ColumnBuilder::Timestamp(PrimitiveBuilder::new()),
+            DataType::Timestamp => ColumnBuilder::Timestamp(PrimitiveBuilder::new(), unit),
         }
     }
 
@@ -88,9 +95,9 @@ impl ColumnBuilder {
             ColumnBuilder::Binary(builder) => {
                 append(builder, from_hex(text), BinaryBuilder::append_value, "hex digits in pairs")
             }
-            ColumnBuilder::Timestamp(builder) => {
+            ColumnBuilder::Timestamp(builder, unit) => {
                 let expected = "a timestamp such as 2001-01-31T23:59:59Z";
-                append(builder, timestamp::parse(text).ok(), PrimitiveBuilder::append_value, expected)
+                append(builder, timestamp::parse_in(text, *unit).ok(), PrimitiveBuilder::append_value, expected)
             }
         };
         expected.map_err(|expected| not(text, expected))
@@ -107,7 +114,7 @@ impl ColumnBuilder {
             ColumnBuilder::F64(builder) => builder.len(),
             ColumnBuilder::Utf8(builder) => builder.len(),
             ColumnBuilder::Binary(builder) => builder.len(),
-            ColumnBuilder::Timestamp(builder) => builder.len(),
+            ColumnBuilder::Timestamp(builder, _) => builder.len(),
         }
     }
 
@@ -121,7 +128,7 @@ impl ColumnBuilder {
             ColumnBuilder::F64(builder) => builder.append_null(),
             ColumnBuilder::Utf8(builder) => builder.append_null(),
             ColumnBuilder::Binary(builder) => builder.append_null(),
-            ColumnBuilder::Timestamp(builder) => builder.append_null(),
+            ColumnBuilder::Timestamp(builder, _) => builder.append_null(),
         }
     }
 
@@ -135,7 +142,7 @@ impl ColumnBuilder {
             ColumnBuilder::F64(builder) => Arc::new(builder.finish()),
             ColumnBuilder::Utf8(builder) => Arc::new(builder.finish()),
             ColumnBuilder::Binary(builder) => Arc::new(builder.finish()),
-            ColumnBuilder::Timestamp(builder) => Arc::new(builder.finish()),
+            ColumnBuilder::Timestamp(builder, _) => Arc::new(builder.finish()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::input::Input;
-use super::{CsvOptions, Format, FormatError, arrow_ipc, bincode, csv, json_lines, parquet};
+use super::{CsvOptions, Format, FormatError, NewKey, arrow_ipc, bincode, csv, foreign, json_lines, parquet};
 use crate::{Batch, Schema};
 
 /// Reads one file from its beginning, a batch at a time. Owned by one source; holds one chunk of the file.
@@ -19,6 +19,15 @@ pub trait Decoder: Send {
     ///
     /// The file as a whole cannot be read on; nothing is to be read from this decoder afterwards.
     fn next(&mut self) -> Result<Option<Decoded>, FormatError>;
+
+    /// From now on, remembers keys that are not declared and first appear behind this many records: those that the schema
+    /// was inferred from. Only JSON has such keys.
+    fn watch_new_keys(&mut self, _sample: u64) {}
+
+    /// The keys that were found so since this was last asked.
+    fn take_new_keys(&mut self) -> Vec<NewKey> {
+        Vec::new()
+    }
 }
 
 /// What one call of [`Decoder::next`] took from the file: never nothing, though the batch may be empty.
@@ -80,6 +89,7 @@ pub fn open_decoder(
 ) -> Result<Box<dyn Decoder>, FormatError> {
     let Fill { records_max, delay_max } = fill.into();
     let records_max = records_max.max(1);
+    foreign::refuse_file(format, &file)?;
     let declared = || schema.map(Arc::clone).ok_or(FormatError::SchemaRequired { format });
     Ok(match format {
         Format::JsonLines => {
@@ -106,6 +116,7 @@ pub fn open_csv_decoder(
     options: &CsvOptions,
 ) -> Result<Box<dyn Decoder>, FormatError> {
     let Fill { records_max, delay_max } = fill.into();
+    foreign::refuse_file(Format::Csv, &file)?;
     let input = Input::new(file, delay_max);
     Ok(Box::new(csv::CsvDecoder::new(input, Arc::clone(schema), records_max.max(1), options)?))
 }

@@ -26,6 +26,16 @@ pub enum FormatError {
         /// The format.
         format: Format,
     },
+    /// A file that its first bytes show to be of another kind.
+    #[error("the file is {found}, and cannot be read as {format}: {help}")]
+    Foreign {
+        /// The format that it was to be read as.
+        format: Format,
+        /// What it is.
+        found: &'static str,
+        /// What to do.
+        help: &'static str,
+    },
     /// Too little to infer a schema from.
     #[error("no schema can be inferred from this {format} file: {reason}")]
     NotInferable {

@@ -5,7 +5,7 @@ use std::fs::File;
 
 use super::json_text::{Json, Value};
 use super::widening::Widening;
-use super::{CsvOptions, Format, FormatError, arrow_ipc, bincode, infer_csv, json_lines, parquet};
+use super::{CsvOptions, Format, FormatError, arrow_ipc, bincode, foreign, infer_csv, json_lines, parquet};
 use crate::{Field, Schema};
 
 /// The fields of a file, as far as they can be read.
@@ -47,6 +47,7 @@ pub fn infer_schema(format: Format, file: File, rows_max: usize) -> Result<Schem
 ///
 /// A file that cannot be read, a sample without records, or without a field that can be read.
 pub fn infer(format: Format, file: File, rows_max: usize) -> Result<Inferred, FormatError> {
+    foreign::refuse_file(format, &file)?;
     let whole = |schema: Schema| Inferred { schema, left_out: Vec::new() };
     match format {
         Format::Parquet => Ok(whole(Schema::from_arrow(&*parquet::schema_of(file)?)?)),

@@ -19,7 +19,8 @@ use super::json_records::{JsonChunk, JsonRecords};
 use super::json_rows::{JsonColumns, JsonRows};
 use super::json_values::WrittenValues;
 use super::narrow::with_offsets;
-use super::{BadRecord, Decoded, Decoder, Encoder, Format, FormatError};
+use super::new_keys::NewKeys;
+use super::{BadRecord, Decoded, Decoder, Encoder, Format, FormatError, NewKey};
 use crate::{Batch, Schema};
 
 /// More records a chunk are cut to this.
@@ -35,13 +36,14 @@ pub(super) struct JsonLinesDecoder {
     schema: Arc<Schema>,
     records_max: usize,
     next_offset: i64,
+    new_keys: Option<NewKeys>,
 }
 
 impl JsonLinesDecoder {
     pub(super) fn new(file: Input, schema: Arc<Schema>, records_max: usize) -> JsonLinesDecoder {
         let row_bytes: usize = schema.fields().iter().map(|field| field.data_type.width().unwrap_or(8)).sum();
         let records_max = records_max.min(RECORDS_MAX).min(COLUMN_BYTES_MAX / row_bytes.max(1)).max(1);
-        JsonLinesDecoder { records: JsonRecords::new(file), schema, records_max, next_offset: 0 }
+        JsonLinesDecoder { records: JsonRecords::new(file), schema, records_max, next_offset: 0, new_keys: None }
     }
 }
 
@@ -55,7 +57,7 @@ impl Decoder for JsonLinesDecoder {
         let JsonChunk { bytes, spans, bytes_read } = chunk;
         let first = self.next_offset;
         self.next_offset = first.saturating_add(spans.len() as i64);
-        let mut rows = JsonRows::new(&self.schema);
+        let mut rows = JsonRows::new(&self.schema).watching(self.new_keys.as_mut(), first);
         for span in spans {
             match span.fault {
                 None => rows.push(&bytes[span.range.clone()]),
@@ -75,6 +77,14 @@ impl Decoder for JsonLinesDecoder {
             message,
         });
         Ok(Some(Decoded { bad: bad.collect(), batch, bytes_read }))
+    }
+
+    fn watch_new_keys(&mut self, sample: u64) {
+        self.new_keys = Some(NewKeys::behind(sample));
+    }
+
+    fn take_new_keys(&mut self) -> Vec<NewKey> {
+        self.new_keys.as_mut().map(NewKeys::take).unwrap_or_default()
     }
 }
 

@@ -7,6 +7,8 @@
 use std::io::{self, BufRead};
 use std::ops::Range;
 
+use super::Format;
+use super::foreign;
 use super::input::Patient;
 use super::json_brackets::{Brackets, Ends, Step};
 use super::json_text::DEPTH_MAX;
@@ -325,6 +327,8 @@ impl<R: Patient> JsonRecords<R> {
     /// Looks at the beginning of the file for how its records stand.
     fn find_layout(&mut self) -> io::Result<Layout> {
         while self.buffer.len() < BYTE_ORDER_MARK.len() && self.fill()? {}
+        foreign::refuse(Format::JsonLines, &self.buffer)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         if self.look.at == 0 && self.buffer.starts_with(BYTE_ORDER_MARK) {
             self.look.at = BYTE_ORDER_MARK.len();
         }

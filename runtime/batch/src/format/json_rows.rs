@@ -12,9 +12,10 @@ use arrow::compute::filter;
 use super::csv_values::{ColumnBuilder, from_hex};
 use super::json_text::{Json, Quoted, Value};
 use super::narrow::null_message;
+use super::new_keys::NewKeys;
 use super::numbers::{double, integer};
 use super::{FormatError, timestamp};
-use crate::{Field, Schema, TimestampUnit};
+use crate::{Field, Schema};
 
 /// From this number of keys on, a record's keys are looked for in a set, and not one by one.
 const KEYS_LOOKED_THROUGH: usize = 32;
@@ -29,6 +30,8 @@ pub(super) struct JsonRows<'a> {
     rows: usize,
     bad: Vec<(usize, String)>,
     keys: Keys,
+    // With the number of the first record.
+    new_keys: Option<(&'a mut NewKeys, i64)>,
     scratch: String,
 }
 
@@ -47,21 +50,30 @@ impl<'a> JsonRows<'a> {
         JsonRows {
             schema,
             fields: schema.fields().iter().enumerate().map(|(index, field)| (&*field.name, index)).collect(),
-            columns: schema.fields().iter().map(|field| ColumnBuilder::new(field.data_type)).collect(),
+            columns: ColumnBuilder::of_schema(schema),
             seen: vec![0; schema.len()],
             rows: 0,
             bad: Vec::new(),
             keys: Keys::default(),
+            new_keys: None,
             scratch: String::new(),
         }
+    }
+
+    /// The same, telling of keys that are not declared. `first` is the number of the first record.
+    pub(super) fn watching(mut self, new_keys: Option<&'a mut NewKeys>, first: i64) -> JsonRows<'a> {
+        self.new_keys = new_keys.map(|new_keys| (new_keys, first));
+        self
     }
 
     /// Appends a record, which is a bad one if it is not exactly one JSON object that fits the schema.
     pub(super) fn push(&mut self, record: &[u8]) {
         let pushed = self.read(record).and_then(|()| self.push_missing());
         self.rows += 1;
-        if let Err(message) = pushed {
-            self.make_up(message);
+        match (pushed, &mut self.new_keys) {
+            (Err(message), _) => self.make_up(message),
+            (Ok(()), Some((new_keys, first))) => new_keys.end(first.saturating_add(self.rows as i64 - 1)),
+            (Ok(()), None) => {}
         }
     }
 
@@ -79,9 +91,18 @@ impl<'a> JsonRows<'a> {
 
     fn read(&mut self, record: &[u8]) -> Result<(), String> {
         self.keys.begin();
-        let JsonRows { schema, fields, columns, seen, rows, keys, scratch, .. } = self;
+        if let Some((new_keys, _)) = &mut self.new_keys {
+            new_keys.begin();
+        }
+        let JsonRows { schema, fields, columns, seen, rows, keys, new_keys, scratch, .. } = self;
         Json::new(record)?.object(|json, key| {
-            let field = keys.next(key, scratch, |key| fields.get(key).copied())?;
+            let field = keys.next(key, scratch, |key| {
+                let field = fields.get(key).copied();
+                if let (None, Some((new_keys, _))) = (field, new_keys.as_mut()) {
+                    new_keys.see(key);
+                }
+                field
+            })?;
             let Some(index) = field else { return json.skip(1) };
             let (Some(field), Some(column), Some(seen)) =
                 (schema.fields().get(index), columns.get_mut(index), seen.get_mut(index))
@@ -90,7 +111,7 @@ impl<'a> JsonRows<'a> {
             };
             *seen = *rows + 1;
             let value = json.value()?;
-            push(column, field, schema.number_unit(index), value, scratch)
+            push(column, field, value, scratch)
         })
     }
 
@@ -123,13 +144,7 @@ impl<'a> JsonRows<'a> {
 }
 
 /// Appends the value, or says why it cannot be and appends nothing.
-fn push(
-    column: &mut ColumnBuilder,
-    field: &Field,
-    unit: Option<TimestampUnit>,
-    value: Value<'_>,
-    scratch: &mut String,
-) -> Result<(), String> {
+fn push(column: &mut ColumnBuilder, field: &Field, value: Value<'_>, scratch: &mut String) -> Result<(), String> {
     let text = match value {
         Value::Null if field.nullable => {
             column.push_null();
@@ -159,8 +174,8 @@ fn push(
             Some(())
         }
         ColumnBuilder::Binary(builder) => from_hex(text).filter(|_| is_text).map(|bytes| builder.append_value(bytes)),
-        ColumnBuilder::Timestamp(builder) => {
-            timestamp::parse_in(text, unit).ok().map(|micros| builder.append_value(micros))
+        ColumnBuilder::Timestamp(builder, unit) => {
+            timestamp::parse_in(text, *unit).ok().map(|micros| builder.append_value(micros))
         }
     };
     pushed.ok_or_else(|| {
@@ -179,7 +194,7 @@ fn not(field: &Field, found: &str, column: &ColumnBuilder) -> String {
         ColumnBuilder::F64(_) => "an f64",
         ColumnBuilder::Utf8(_) => "a text",
         ColumnBuilder::Binary(_) => "a text of hex digits in pairs",
-        ColumnBuilder::Timestamp(_) => "a timestamp",
+        ColumnBuilder::Timestamp(..) => "a timestamp",
     };
     format!("field `{}`: {found} is not {expected}", field.name)
 }
@@ -208,7 +223,7 @@ impl Keys {
         &mut self,
         key: Quoted<'_>,
         scratch: &mut String,
-        field_of: impl Fn(&str) -> Option<usize>,
+        field_of: impl FnOnce(&str) -> Option<usize>,
     ) -> Result<Option<usize>, String> {
         let key = key.text(scratch);
         let place = self.place;

@@ -197,8 +197,7 @@ impl RecordDecoder {
         values: &BinaryArray,
         mut push: impl FnMut(&[u8], &mut [ColumnBuilder]) -> Result<(), String>,
     ) -> Result<DecodedRecords, FormatError> {
-        let fields = self.schema.fields();
-        let mut columns: Vec<_> = fields.iter().map(|field| ColumnBuilder::new(field.data_type)).collect();
+        let mut columns = ColumnBuilder::of_schema(&self.schema);
         let mut bad = Vec::new();
         for row in 0..values.len() {
             let pushed = match values.is_valid(row) {

@@ -150,7 +150,7 @@ fn what_else_a_record_may_hold() {
     );
     let utf16: Vec<u8> = "\u{feff}n,m\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let error = read(&CsvOptions::default(), &utf16, &schema("n i64"), 10).map(drop).unwrap_err().to_string();
-    assert_eq!(error, "the header row is not usable: the file is UTF-16: convert it to UTF-8");
+    assert_eq!(error, "the file is UTF-16, and cannot be read as csv: save it as UTF-8");
 }
 
 #[test]

@@ -503,6 +503,33 @@ fn numbers_are_timestamps_in_the_declared_unit() {
 }
 
 #[test]
+fn numbers_in_csv_have_their_units_too() {
+    let fields = schema("s timestamp?, plain timestamp?");
+    let fields = std::sync::Arc::new(Schema::clone(&fields).with_number_units([(0, TimestampUnit::Seconds)]));
+    let text = b"plain,s\n5,1640995200.25\n,2022-01-01 00:00 UTC\n0.5,1\n,1e30\n";
+    let read = drain(open_decoder(Format::Csv, file(text), Some(&fields), 10).unwrap(), 10).unwrap();
+    let bad: Vec<String> = read.bad.iter().map(|bad| bad.message.clone()).collect();
+    expect![[r#"
+        [PrimitiveArray<Timestamp(µs)>
+        [
+          2022-01-01T00:00:00.250,
+        ], PrimitiveArray<Timestamp(µs)>
+        [
+          1970-01-01T00:00:00.000005,
+        ]]
+        [PrimitiveArray<Timestamp(µs)>
+        [
+          2022-01-01T00:00:00,
+        ], PrimitiveArray<Timestamp(µs)>
+        [
+          null,
+        ]]
+        field `plain`: `0.5` is not a timestamp such as 2001-01-31T23:59:59Z
+        field `s`: `1e30` is not a timestamp such as 2001-01-31T23:59:59Z"#]]
+    .assert_eq(&format!("{}\n{}", texts(&read.batches[0]).join("\n"), bad.join("\n")));
+}
+
+#[test]
 fn every_record_that_was_looked_at_reads_as_inferred() {
     let text = br#"{"big":9223372036854775808,"mixed":1,"exact":1,"inexact":9007199254740993,"flag":true,"either":true,"none":null,"bad-name ":1,"_x":1,"":2}
 {"mixed":"x","exact":0.5,"inexact":0.5,"flag":false,"either":1,"nested":[1],"date":"2001-01-31"}
@@ -530,6 +557,69 @@ fn every_record_that_was_looked_at_reads_as_inferred() {
     assert_eq!((read.rows().len(), read.bad.len()), (2, 2));
     let error = infer(Format::JsonLines, file(b"{\"a\":[1],\"_b\":1}"), 9).unwrap_err().to_string();
     expect!["no schema can be inferred from this json_lines file: none of its fields can be read: `a`: it holds lists or objects; `_b`: `_b` cannot be a field's name: names that begin with `_` are the system's"].assert_eq(&error);
+}
+
+#[test]
+fn keys_behind_the_sample_are_reported() {
+    let text = b"{\"a\":1,\"b\":[]}\n{\"a\":1,\"c\":{}}\n{\"a\":1,\"d\":1,\"d\":2}\n{\"b\":0,\"e\\n\":1,\"f\":1}\n{\"f\":1,\"g\":1}\n";
+    for records_max in [1, 2, 100] {
+        let mut decoder = open_decoder(Format::JsonLines, file(text), Some(&schema("a i64?")), records_max).unwrap();
+        decoder.watch_new_keys(2);
+        let mut found = Vec::new();
+        while decoder.next().unwrap().is_some() {
+            found.extend(decoder.take_new_keys().into_iter().map(|key| (key.offset, key.name)));
+        }
+        assert_eq!(found, [(3, "e\\n".to_owned()), (3, "f".to_owned()), (4, "g".to_owned())]);
+    }
+}
+
+#[test]
+fn files_of_another_kind_are_named() {
+    let check = |format: Format, begin: &[u8], expect: Expect| {
+        let text = [begin, b"and more, for sixteen bytes"].concat();
+        let opened = decode(format, &text, Some(&schema("a i64?")), 10).map(|_| ()).unwrap_err().to_string();
+        expect.assert_eq(&opened);
+        assert_eq!(infer(format, file(&text), 10).unwrap_err().to_string(), opened);
+    };
+    check(
+        Format::JsonLines,
+        b"\x1f\x8b\x08",
+        expect![
+            "the file is compressed by gzip, and cannot be read as json_lines: unpack it first, for example with `gunzip`"
+        ],
+    );
+    check(
+        Format::Csv,
+        b"\x28\xb5\x2f\xfd",
+        expect![
+            "the file is compressed by zstd, and cannot be read as csv: unpack it first, for example with `unzstd`"
+        ],
+    );
+    check(
+        Format::Parquet,
+        b"\x1f\x8b\x08",
+        expect![
+            "the file is compressed by gzip, and cannot be read as parquet: unpack it first, for example with `gunzip`"
+        ],
+    );
+    check(Format::Csv, b"\xff\xfea\0", expect!["the file is UTF-16, and cannot be read as csv: save it as UTF-8"]);
+    check(
+        Format::JsonLines,
+        b"PAR1",
+        expect!["the file is a Parquet file, and cannot be read as json_lines: set the format to `parquet`"],
+    );
+    check(
+        Format::Csv,
+        b"ARROW1",
+        expect!["the file is an Arrow IPC file, and cannot be read as csv: set the format to `arrow_ipc`"],
+    );
+    check(
+        Format::JsonLines,
+        b"PK\x03\x04",
+        expect![
+            "the file is a zip archive, and cannot be read as json_lines: unpack it first, for example with `unzip`"
+        ],
+    );
 }
 
 /// The CPU time of this thread.

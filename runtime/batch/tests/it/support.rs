@@ -111,14 +111,38 @@ pub(crate) fn decode(
     drain(open_decoder(format, file(bytes), schema, records_max)?, records_max)
 }
 
+/// Any number, and the ones at whose edges mistakes are made.
+fn any_i64() -> impl Strategy<Value = i64> {
+    let edges = vec![i64::MIN, i64::MIN + 1, -1, 0, 1, (1 << 53) - 1, (1 << 53) + 1, i64::MAX - 1, i64::MAX];
+    prop_oneof![any::<i64>(), prop::sample::select(edges)]
+}
+
 /// Columns of any values with any nulls, a field of every type with and without nulls.
 pub(crate) fn any_batch() -> impl Strategy<Value = Arc<Batch>> {
     let row = (
-        any::<(bool, i8, i16, i32, i64)>(),
-        prop_oneof![any::<f64>(), Just(f64::NAN), Just(f64::INFINITY), Just(f64::NEG_INFINITY), Just(-0.0)],
-        any::<String>(),
+        (any::<bool>(), any::<i8>(), any::<i16>(), any::<i32>(), any_i64()),
+        prop_oneof![
+            any::<f64>(),
+            any::<u64>().prop_map(f64::from_bits).prop_filter("one NaN is like another", |value| !value.is_nan()),
+            prop::sample::select(vec![
+                f64::NAN,
+                f64::INFINITY,
+                f64::NEG_INFINITY,
+                -0.0,
+                f64::MAX,
+                f64::MIN,
+                f64::MIN_POSITIVE,
+                5e-324,
+                9_007_199_254_740_993.0,
+                0.1 + 0.2,
+            ]),
+        ],
+        prop_oneof![
+            any::<String>(),
+            "[\u{0}-\u{20}\"\\\\/,\u{7f}-\u{a0}\u{2028}\u{d7ff}\u{e000}\u{ffff}\u{1f600}\u{10ffff}]{0,9}"
+        ],
         vec(any::<u8>(), 0..9),
-        any::<i64>(),
+        any_i64(),
         vec(option::weighted(0.8, Just(())), 9),
     );
     (vec(row, 0..40), any::<u64>(), any::<bool>()).prop_map(|(rows, selection, select)| {

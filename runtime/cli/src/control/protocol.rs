@@ -172,6 +172,11 @@ mod tests {
         for line in ["", "{", "[]", "7", r#"{"ask":"status"}"#, r#"{"weir":1}"#, r#"{"weir":1,"ask":"fly"}"#] {
             assert_eq!(Ask::from_line(line.as_bytes()).map_err(|problem| problem.code), Err(Code::Malformed), "{line}");
         }
+        for value in ["[", r#"{"a":"#] {
+            let line = format!(r#"{{"weir":1,"ask":{}"#, value.repeat(100_000));
+            assert_eq!(Ask::from_line(line.as_bytes()).map_err(|problem| problem.code), Err(Code::Malformed));
+            assert!(read_answer(line.replacen("ask", "ok", 1).as_bytes()).is_err());
+        }
         for rest in
             [r#""query":"q""#, r#""query":"q","tenant":"t","wait_ms":600001"#, r#""query":"q","tenant":"t","x":1"#]
         {

@@ -176,6 +176,12 @@ fn schema_of(table: &mut Table<'_>, format: Option<RecordFormat>, problems: &Pro
         return None;
     };
     let schema = schema::declared(&item)?;
+    let of_numbers = |format| matches!(format, RecordFormat::JsonLines | RecordFormat::Csv);
+    if let Some(format) = format.filter(|format| !of_numbers(*format))
+        && !schema::check_units(&item, &schema, format)
+    {
+        return None;
+    }
     if let Some(reason) = format.and_then(|format| format.refuses(&schema)) {
         item.error(reason, "write for example `schema = { value = \"binary?\" }`, or leave it out");
         return None;

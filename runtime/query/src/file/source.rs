@@ -180,7 +180,9 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
                 help,
             );
         }
-    } else if let (Some(item), Some(declared)) = (&declared_item, &declared) {
+    } else if let (Some(item), Some(declared)) = (&declared_item, &declared)
+        && (!format.carries_schema() || schema::check_units(item, declared, format))
+    {
         check_declared(item, declared, &files, format, paths.folders(), problems);
     }
     draft.readable_again = files.iter().all(|file| file.regular);

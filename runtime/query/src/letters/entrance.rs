@@ -43,7 +43,9 @@ pub(crate) struct Restored {
 impl Entrance {
     /// The entrance of a stage that reads this schema.
     pub(super) fn of_stage(input: &Arc<Schema>) -> Result<Entrance, FormatError> {
-        let decoder = RecordDecoder::new(RecordFormat::JsonLines, Arc::clone(input))?;
+        // The letter was written by this program: numbers in it are microseconds, whatever those of the source are.
+        let written = Schema::new(input.fields().to_vec())?;
+        let decoder = RecordDecoder::new(RecordFormat::JsonLines, Arc::new(written))?;
         Ok(Entrance { schema: Arc::clone(input), what: What::Record(decoder) })
     }
 

@@ -128,6 +128,21 @@ mod tests {
         assert_eq!(letter.record.as_deref(), Some(r#"{"n":1e400, "m":9223372036854775807}"#));
     }
 
+    /// However deep a record is nested, reading its letter does not recurse, and it is for its decoder to refuse.
+    #[test]
+    fn a_record_may_be_nested_deep() {
+        use weir_batch::format::{RecordDecoder, RecordFormat};
+        let record = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        let letter = Letter::parse(format!("{{{LEAST},\"record\":{record},\"later\":{record}}}").as_bytes()).unwrap();
+        assert_eq!(letter.record.as_deref(), Some(&*record));
+        let schema =
+            weir_batch::Schema::new(vec![weir_batch::Field::nullable("b", weir_batch::DataType::I64)]).unwrap();
+        let decoder = RecordDecoder::new(RecordFormat::JsonLines, schema.into()).unwrap();
+        let values = weir_batch::arrow::array::BinaryArray::from_vec(vec![record.as_bytes()]);
+        let bad = decoder.decode(&values).unwrap().bad;
+        assert!(matches!(&*bad, [(0, message)] if message.starts_with("nested deeper than 128")), "{bad:?}");
+    }
+
     #[test]
     fn anything_else_is_refused() {
         let deep = format!("{{{LEAST},\"record\":{}", "[".repeat(100_000));

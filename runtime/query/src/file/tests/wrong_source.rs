@@ -52,6 +52,33 @@ fn both_path_and_paths() {
 }
 
 #[test]
+fn units_of_timestamps() {
+    check_edit(
+        r#"date = "timestamp""#,
+        r#"date = "timestamp(min)?""#,
+        &expect![
+            "late.toml:7: sources.flights.schema.date: `min` is not a unit of time; use one of `timestamp(s)`, `timestamp(ms)`, `timestamp(us)`, `timestamp(ns)`"
+        ],
+    );
+    check_edit(
+        r#"date = "timestamp""#,
+        r#"date = "timestamp(ms""#,
+        &expect!["late.toml:7: sources.flights.schema.date: `timestamp(ms` is not a type; did you mean `timestamp`?"],
+    );
+    check_edit(
+        "path = \"flights.csv\"\nschema = { date = \"timestamp\"",
+        "path = \"sample.parquet\"\nschema = { date = \"timestamp(ms)?\"",
+        &expect![
+            "late.toml:7: sources.flights.schema.date: timestamps from numbers with a unit, `timestamp(ms)`, are not read from parquet; write `timestamp`"
+        ],
+    );
+    let folder = super::folder();
+    let right = super::edited(r#"date = "timestamp""#, r#"date = "timestamp(ms)""#);
+    let plan = super::super::Plan::parse(&right, folder.path()).unwrap();
+    assert_eq!(plan.sources[0].schema.number_unit(0), Some(weir_batch::TimestampUnit::Millis));
+}
+
+#[test]
 fn an_unknown_format() {
     check_edit(
         r#"path = "flights.csv""#,
