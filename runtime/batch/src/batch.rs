@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array, new_empty_array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::take;
 
@@ -68,6 +68,19 @@ impl Batch {
             system: SystemColumns::default(),
             trace: None,
         })
+    }
+
+    /// A batch without rows.
+    pub fn empty(schema: &Arc<Schema>) -> Batch {
+        let columns = schema.fields().iter().map(|field| new_empty_array(&field.data_type.to_arrow())).collect();
+        Batch {
+            schema: Arc::clone(schema),
+            columns,
+            physical_rows: 0,
+            selection: None,
+            system: SystemColumns::default(),
+            trace: None,
+        }
     }
 
     /// A batch of foreign Arrow columns, converted to carried types where they are not already: large and view
@@ -208,6 +221,26 @@ impl Batch {
         let mut sliced = Batch::clone(self);
         sliced.selection = Some(selection);
         Ok(Arc::new(sliced))
+    }
+
+    /// Consecutive physical rows of a batch in which every row counts, columns shared and no selection made.
+    ///
+    /// # Errors
+    ///
+    /// A range that ends beyond the batch.
+    pub fn window(&self, first: usize, rows: usize) -> Result<Batch, BatchError> {
+        let Some(_) = first.checked_add(rows).filter(|&end| end <= self.physical_rows && self.selection.is_none())
+        else {
+            return Err(BatchError::RowRange { row: first.saturating_add(rows), rows: self.physical_rows });
+        };
+        Ok(Batch {
+            schema: Arc::clone(&self.schema),
+            columns: self.columns.iter().map(|column| column.slice(first, rows)).collect(),
+            physical_rows: rows,
+            selection: None,
+            system: self.system.window(first, rows),
+            trace: self.trace,
+        })
     }
 
     /// A batch of new columns that stands in for rows of this one: row `i` comes of row `parents[i]` here, and takes

@@ -1,10 +1,21 @@
 //! Foreign Arrow columns become columns of the types that Weir carries.
 
-use arrow::array::{Array, ArrayRef};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryBuilder, PrimitiveArray, StringBuilder,
+    TimestampMicrosecondArray,
+};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::DataType as ArrowType;
+use arrow::datatypes::{
+    DataType as ArrowType, Date32Type, Date64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType,
+};
+use arrow::error::ArrowError;
 
 use crate::{BatchError, DataType};
+
+const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// The type under which a column of this Arrow type is carried: the same, or one that holds all its values.
 /// (A nanosecond timestamp loses its last three digits.)
@@ -33,11 +44,93 @@ pub(crate) fn carried_as(name: &str, arrow_type: &ArrowType) -> Result<DataType,
 
 /// The column as the carried type, shared where it already is.
 pub(crate) fn to_carried(name: &str, column: &ArrayRef, to: DataType) -> Result<ArrayRef, BatchError> {
-    let to = to.to_arrow();
-    if *column.data_type() == to {
-        return Ok(std::sync::Arc::clone(column));
+    if *column.data_type() == to.to_arrow() {
+        return Ok(Arc::clone(column));
     }
-    // `safe: false`: a value that does not fit is an error, where the default would make it null.
-    let options = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(column, &to, &options).map_err(|source| BatchError::Convert { name: name.to_owned(), source })
+    convert(column, to).map_err(|source| BatchError::Convert { name: name.to_owned(), source })
+}
+
+fn convert(column: &ArrayRef, to: DataType) -> Result<ArrayRef, ArrowError> {
+    match (column.data_type(), to) {
+        (ArrowType::Dictionary(_, values), to) => {
+            // Only values that a row names are converted: the others are many, or out of range.
+            let rows = cast_with_options(column, values, &STRICT)?;
+            match *rows.data_type() == to.to_arrow() {
+                true => Ok(rows),
+                false => convert(&rows, to),
+            }
+        }
+        (ArrowType::Utf8View, DataType::Utf8) => Ok(texts(column.as_string_view().iter().map(Ok))?),
+        // Bytes that are said to be text.
+        (ArrowType::BinaryView, DataType::Utf8) => Ok(texts(column.as_binary_view().iter().map(|bytes| {
+            bytes.map(std::str::from_utf8).transpose().map_err(|error| ArrowError::CastError(error.to_string()))
+        }))?),
+        (ArrowType::BinaryView, DataType::Binary) => {
+            let column = column.as_binary_view();
+            let bytes = column.iter().flatten().map(<[u8]>::len).sum();
+            fits(bytes)?;
+            let mut builder = BinaryBuilder::with_capacity(column.len(), bytes);
+            column.iter().for_each(|value| builder.append_option(value));
+            Ok(Arc::new(builder.finish()))
+        }
+        (ArrowType::Timestamp(unit, _), DataType::Timestamp) => match unit {
+            TimeUnit::Second => micros::<TimestampSecondType>(column, |seconds| seconds.checked_mul(1_000_000)),
+            TimeUnit::Millisecond => micros::<TimestampMillisecondType>(column, |millis| millis.checked_mul(1_000)),
+            TimeUnit::Microsecond => micros::<TimestampMicrosecondType>(column, Some),
+            // Towards the past, before 1970 too.
+            TimeUnit::Nanosecond => micros::<TimestampNanosecondType>(column, |nanos| Some(nanos.div_euclid(1_000))),
+        },
+        (ArrowType::Date32, DataType::Timestamp) => {
+            micros::<Date32Type>(column, |days| i64::from(days).checked_mul(DAY_MICROS))
+        }
+        (ArrowType::Date64, DataType::Timestamp) => micros::<Date64Type>(column, |millis| millis.checked_mul(1_000)),
+        (_, to) => cast_with_options(column, &to.to_arrow(), &STRICT),
+    }
+}
+
+/// A value that does not fit is an error, where the default would make it null.
+const STRICT: CastOptions<'static> =
+    CastOptions { safe: false, format_options: arrow::util::display::FormatOptions::new() };
+
+/// An instant of any unit in microseconds; one that they cannot hold is an error.
+fn micros<T: ArrowPrimitiveType>(
+    column: &ArrayRef,
+    convert: impl Fn(T::Native) -> Option<i64>,
+) -> Result<ArrayRef, ArrowError>
+where
+    T::Native: std::fmt::Display,
+{
+    let column: &PrimitiveArray<T> = column.as_primitive();
+    let converted: TimestampMicrosecondArray = column.try_unary(|value| {
+        convert(value).ok_or_else(|| {
+            let text = format!("{value} ({}) is out of the range of microseconds since 1970", T::DATA_TYPE);
+            ArrowError::CastError(text)
+        })
+    })?;
+    Ok(Arc::new(converted))
+}
+
+/// A column of texts, each written out.
+fn texts<'a>(
+    values: impl Iterator<Item = Result<Option<&'a str>, ArrowError>> + Clone,
+) -> Result<ArrayRef, ArrowError> {
+    let (mut rows, mut bytes) = (0, 0_usize);
+    for value in values.clone() {
+        rows += 1;
+        bytes = bytes.saturating_add(value?.map_or(0, str::len));
+    }
+    fits(bytes)?;
+    let mut builder = StringBuilder::with_capacity(rows, bytes);
+    for value in values {
+        builder.append_option(value?);
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// Whether a column can hold so many bytes.
+fn fits(bytes: usize) -> Result<(), ArrowError> {
+    match i32::try_from(bytes) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(ArrowError::CastError(format!("{bytes} bytes in one column of one batch: at most 2 GiB"))),
+    }
 }

@@ -138,6 +138,19 @@ impl SystemColumns {
         Ok(())
     }
 
+    /// Consecutive rows, shared. The rows must exist.
+    pub(crate) fn window(&self, first: usize, rows: usize) -> SystemColumns {
+        SystemColumns {
+            key: self.key.as_ref().map(|column| column.slice(first, rows)),
+            timestamp: self.timestamp.as_ref().map(|column| column.slice(first, rows)),
+            partition: self.partition.as_ref().map(|column| column.slice(first, rows)),
+            offset: self.offset.as_ref().map(|column| column.slice(first, rows)),
+            headers: self.headers.as_ref().map(|column| column.slice(first, rows)),
+            origin: self.origin.clone(),
+            raw: self.raw.as_ref().map(|column| column.slice(first, rows)),
+        }
+    }
+
     /// The columns with these physical rows, in this order. The rows must exist.
     pub(crate) fn take(&self, rows: &arrow::array::UInt32Array) -> Result<SystemColumns, BatchError> {
         fn gather<A: Array + Clone + 'static>(

@@ -2,92 +2,45 @@
 //! compression.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::FileWriter;
 
 use super::encoder::{ByteCounter, CountingWriter};
 use super::guard::guarded;
-use super::narrow::decoded_columns;
-use super::projection::Projection;
-use super::{Decoded, Decoder, Encoder, Format, FormatError};
+use super::ipc_reader::IpcReader;
+use super::narrow::decoded_piece;
+use super::pieces::Pieces;
+use super::projection::{FileField, Projection};
+use super::{Decoded, Decoder, Encoder, Fill, Format, FormatError, utc};
 use crate::{Batch, Schema};
 
-const MAGIC: &[u8; 6] = b"ARROW1";
-
-/// Either form of the format.
-enum Reader {
-    File(FileReader<BufReader<File>>),
-    Stream(StreamReader<BufReader<File>>),
-}
-
-impl Reader {
-    /// Only the file form begins with the magic bytes.
-    fn open(mut file: File) -> Result<Reader, FormatError> {
-        let mut magic = Vec::new();
-        (&mut file).take(MAGIC.len() as u64).read_to_end(&mut magic)?;
-        file.seek(SeekFrom::Start(0))?;
-        let file = BufReader::new(file);
-        let reader = match magic == MAGIC {
-            true => FileReader::try_new(file, None).map(Reader::File),
-            false => StreamReader::try_new(file, None).map(Reader::Stream),
-        };
-        reader.map_err(|error| FormatError::read(Format::ArrowIpc, error))
-    }
-
-    fn schema(&self) -> SchemaRef {
-        match self {
-            Reader::File(reader) => reader.schema(),
-            Reader::Stream(reader) => reader.schema(),
-        }
-    }
-
-    fn next(&mut self) -> Option<Result<RecordBatch, ArrowError>> {
-        match self {
-            Reader::File(reader) => reader.next(),
-            Reader::Stream(reader) => reader.next(),
-        }
-    }
-
-    fn position(&mut self) -> u64 {
-        let file = match self {
-            Reader::File(reader) => reader.get_mut(),
-            Reader::Stream(reader) => reader.get_mut(),
-        };
-        // Only for progress: a pipe has no position.
-        file.stream_position().unwrap_or(0)
-    }
-}
-
 pub(super) struct IpcDecoder {
-    reader: Reader,
+    reader: IpcReader,
     projection: Projection,
+    fill: Fill,
     // What is left of a batch of the file that is larger than a batch may be.
-    pending: RecordBatch,
-    records_max: usize,
+    pieces: Option<Pieces>,
     next_offset: i64,
     reported: u64,
 }
 
 impl IpcDecoder {
-    pub(super) fn new(file: File, declared: Option<&Arc<Schema>>, records_max: usize) -> Result<Self, FormatError> {
+    pub(super) fn new(file: File, declared: Option<&Arc<Schema>>, fill: Fill) -> Result<Self, FormatError> {
         guarded(Format::ArrowIpc, || {
-            let reader = Reader::open(file)?;
-            let projection = Projection::new(&reader.schema(), declared)?;
-            let pending = RecordBatch::new_empty(reader.schema());
-            Ok(IpcDecoder { reader, projection, pending, records_max, next_offset: 0, reported: 0 })
+            let mut reader = IpcReader::open(file)?;
+            let projection = Projection::new(&FileField::of_arrow(reader.schema()), declared)?;
+            reader.project(projection.positions());
+            Ok(IpcDecoder { reader, projection, fill, pieces: None, next_offset: 0, reported: 0 })
         })
     }
 }
 
-/// The schema that an Arrow IPC file carries.
-pub(super) fn schema_of(file: File) -> Result<SchemaRef, FormatError> {
-    guarded(Format::ArrowIpc, || Ok(Reader::open(file)?.schema()))
+/// The columns that an Arrow IPC file describes.
+pub(super) fn fields_of(file: File) -> Result<Vec<FileField>, FormatError> {
+    guarded(Format::ArrowIpc, || Ok(FileField::of_arrow(IpcReader::open(file)?.schema())))
 }
 
 impl Decoder for IpcDecoder {
@@ -96,22 +49,22 @@ impl Decoder for IpcDecoder {
     }
 
     fn next(&mut self) -> Result<Option<Decoded>, FormatError> {
-        while self.pending.num_rows() == 0 {
-            let next = guarded(Format::ArrowIpc, || {
-                self.reader.next().transpose().map_err(|error| FormatError::read(Format::ArrowIpc, error))
-            })?;
-            let Some(next) = next else { return Ok(None) };
-            self.pending = self.projection.apply(Format::ArrowIpc, &next)?;
-        }
-        let rows = self.pending.num_rows().min(self.records_max);
-        let batch = self.pending.slice(0, rows);
-        self.pending = self.pending.slice(rows, self.pending.num_rows() - rows);
+        let piece = loop {
+            if let Some(piece) = self.pieces.as_mut().and_then(|pieces| pieces.next(&self.fill)) {
+                break piece;
+            }
+            self.pieces = None;
+            let rows: Option<RecordBatch> = guarded(Format::ArrowIpc, || self.reader.next())?;
+            let Some(rows) = rows else { return Ok(None) };
+            self.pieces = Some(Pieces::new(rows));
+        };
         let first = self.next_offset;
-        self.next_offset = first.saturating_add(rows as i64);
+        self.next_offset = first.saturating_add(piece.rows() as i64);
         let position = self.reader.position();
         let bytes_read = position.saturating_sub(self.reported);
         self.reported = self.reported.max(position);
-        decoded_columns(self.projection.schema(), &batch, first, bytes_read).map(Some)
+        let schema = self.projection.schema();
+        guarded(Format::ArrowIpc, || decoded_piece(schema, piece, first, bytes_read, &self.fill)).map(Some)
     }
 }
 
@@ -123,7 +76,7 @@ pub(super) struct IpcEncoder<W: Write> {
 impl<W: Write + Send> IpcEncoder<W> {
     pub(super) fn new(schema: &Schema, writer: CountingWriter<W>) -> Result<Self, FormatError> {
         let written = writer.counter();
-        let writer = FileWriter::try_new(writer, &schema.to_arrow());
+        let writer = FileWriter::try_new(writer, &utc::schema(schema));
         let writer = writer.map_err(|error| FormatError::write(Format::ArrowIpc, error))?;
         Ok(IpcEncoder { writer, written })
     }
@@ -131,7 +84,7 @@ impl<W: Write + Send> IpcEncoder<W> {
 
 impl<W: Write + Send> Encoder for IpcEncoder<W> {
     fn write(&mut self, batch: &Batch) -> Result<(), FormatError> {
-        self.writer.write(&batch.to_arrow()?).map_err(|error| FormatError::write(Format::ArrowIpc, error))
+        self.writer.write(&utc::batch(batch)?).map_err(|error| FormatError::write(Format::ArrowIpc, error))
     }
 
     fn flush(&mut self) -> Result<(), FormatError> {

@@ -20,8 +20,8 @@ use super::csv_values::ColumnBuilder;
 use super::encoder::{ByteCounter, CountingWriter};
 use super::error::brief;
 use super::narrow::{decoded_columns, null_message};
-use super::projection::Projection;
-use super::{Decoded, Decoder, Encoder, Format, FormatError};
+use super::projection::{FileField, Projection};
+use super::{Decoded, Decoder, Encoder, Fill, Format, FormatError};
 use crate::{Batch, DataType, Field, Schema};
 
 /// The longest frame that is written or read.
@@ -173,7 +173,7 @@ pub(super) struct BincodeDecoder {
     frames: Frames,
     fields: Arc<Schema>,
     projection: Projection,
-    records_max: usize,
+    fill: Fill,
     next_offset: i64,
     // Of the header, until the first batch accounts for it.
     header_bytes: u64,
@@ -181,17 +181,17 @@ pub(super) struct BincodeDecoder {
 }
 
 impl BincodeDecoder {
-    pub(super) fn new(file: File, declared: Option<&Arc<Schema>>, records_max: usize) -> Result<Self, FormatError> {
+    pub(super) fn new(file: File, declared: Option<&Arc<Schema>>, fill: Fill) -> Result<Self, FormatError> {
         let mut frames = Frames { reader: BufReader::new(file), buffer: Vec::new() };
         let header_bytes = frames.read()?;
         let fields = Arc::new(header(frames.frame()?)?);
-        let projection = Projection::new(&fields.to_arrow(), declared)?;
-        Ok(BincodeDecoder { frames, fields, projection, records_max, next_offset: 0, header_bytes, ended: false })
+        let projection = Projection::new(&FileField::of_arrow(&fields.to_arrow()), declared)?;
+        Ok(BincodeDecoder { frames, fields, projection, fill, next_offset: 0, header_bytes, ended: false })
     }
 }
 
 fn corrupt(reason: impl ToString) -> FormatError {
-    FormatError::Corrupt { format: Format::Bincode, reason: brief(&reason) }
+    super::budget::corrupt(Format::Bincode, reason)
 }
 
 fn header(frame: Frame<'_>) -> Result<Schema, FormatError> {
@@ -267,7 +267,8 @@ impl Decoder for BincodeDecoder {
         let mut bytes_read = std::mem::take(&mut self.header_bytes);
         let mut columns: Vec<_> = ColumnBuilder::of_schema(&self.fields);
         let mut rows = 0;
-        while rows < self.records_max {
+        let bytes_max = self.fill.bytes_max as u64;
+        while rows < self.fill.records_max && (rows == 0 || bytes_read < bytes_max) {
             bytes_read += self.frames.read()?;
             match self.frames.frame()? {
                 Frame::Header { .. } => return Err(corrupt("a second header")),
@@ -298,7 +299,7 @@ impl Decoder for BincodeDecoder {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let columns = columns.iter_mut().map(ColumnBuilder::finish).collect();
         let batch = RecordBatch::try_new_with_options(arrow_schema, columns, &options).map_err(corrupt)?;
-        let batch = self.projection.apply(Format::Bincode, &batch)?;
+        let batch = batch.project(self.projection.positions()).map_err(corrupt)?;
         decoded_columns(self.projection.schema(), &batch, first, bytes_read).map(Some)
     }
 }

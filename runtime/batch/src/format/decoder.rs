@@ -1,10 +1,13 @@
 //! Reading records from a file.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::input::Input;
+use super::narrow::abridged;
+use super::pieces::{carried_bytes, fixed_bytes};
 use super::{CsvOptions, Format, FormatError, NewKey, arrow_ipc, bincode, csv, foreign, json_lines, parquet};
 use crate::{Batch, Schema};
 
@@ -56,18 +59,45 @@ pub struct BadRecord {
     pub message: String,
 }
 
-/// When a batch goes on.
+/// When a batch goes on, and which records are too large for any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fill {
     /// With this many records; at least one.
     pub records_max: usize,
+    /// Before its records take more bytes than this: values at their width, texts and bytes written out. A record that
+    /// is larger is a batch alone.
+    pub bytes_max: usize,
+    /// A record of more bytes than this is a bad record.
+    pub record_bytes_max: usize,
     /// This long after its first record, where the file is a pipe or terminal and of lines. Without it, when it is full.
     pub delay_max: Option<Duration>,
 }
 
 impl From<usize> for Fill {
     fn from(records_max: usize) -> Fill {
-        Fill { records_max, delay_max: None }
+        let (bytes_max, record_bytes_max) = (Fill::BYTES_MAX, Fill::RECORD_BYTES_MAX);
+        Fill { records_max, bytes_max, record_bytes_max, delay_max: None }
+    }
+}
+
+impl Fill {
+    /// How many bytes a batch has at most where nothing else is said.
+    pub const BYTES_MAX: usize = 16 * 1024 * 1024;
+    /// How many bytes a record has at most where nothing else is said.
+    pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+    /// What is wrong with a record of so many bytes.
+    pub(super) fn too_large(&self, bytes: u64) -> String {
+        let bytes_max = self.record_bytes_max;
+        format!("the record has {bytes} bytes: at most {bytes_max} are read; raise `batching.record_bytes_max`")
+    }
+
+    /// The same, with no more records than fit into a batch of this schema if every text is empty.
+    #[must_use]
+    pub fn for_schema(self, schema: &Schema) -> Fill {
+        let fitting = self.bytes_max as u64 / fixed_bytes(schema).max(1);
+        let records_max = usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, self.records_max.max(1));
+        Fill { records_max, ..self }
     }
 }
 
@@ -87,21 +117,97 @@ pub fn open_decoder(
     schema: Option<&Arc<Schema>>,
     fill: impl Into<Fill>,
 ) -> Result<Box<dyn Decoder>, FormatError> {
-    let Fill { records_max, delay_max } = fill.into();
-    let records_max = records_max.max(1);
+    let fill: Fill = fill.into();
     foreign::refuse_file(format, &file)?;
     let declared = || schema.map(Arc::clone).ok_or(FormatError::SchemaRequired { format });
-    Ok(match format {
+    let fill = schema.map_or(fill, |schema| fill.for_schema(schema));
+    let Fill { records_max, delay_max, .. } = fill;
+    let decoder: Box<dyn Decoder> = match format {
         Format::JsonLines => {
             Box::new(json_lines::JsonLinesDecoder::new(Input::new(file, delay_max), declared()?, records_max))
         }
-        Format::Csv => {
-            return open_csv_decoder(file, &declared()?, Fill { records_max, delay_max }, &CsvOptions::default());
+        Format::Csv => return open_csv_decoder(file, &declared()?, fill, &CsvOptions::default()),
+        // These two cut a batch before they make it.
+        Format::Parquet => return Ok(Box::new(parquet::ParquetDecoder::new(file, schema, fill)?)),
+        Format::ArrowIpc => return Ok(Box::new(arrow_ipc::IpcDecoder::new(file, schema, fill)?)),
+        Format::Bincode => Box::new(bincode::BincodeDecoder::new(file, schema, fill)?),
+    };
+    Ok(Box::new(Cut { decoder, fill, cut: VecDeque::new() }))
+}
+
+/// Cuts what a decoder of whole records made by its bytes.
+struct Cut {
+    decoder: Box<dyn Decoder>,
+    fill: Fill,
+    cut: VecDeque<Decoded>,
+}
+
+impl Decoder for Cut {
+    fn schema(&self) -> &Arc<Schema> {
+        self.decoder.schema()
+    }
+
+    fn next(&mut self) -> Result<Option<Decoded>, FormatError> {
+        if self.cut.is_empty() {
+            let Some(decoded) = self.decoder.next()? else { return Ok(None) };
+            self.cut = decoded.cut(&self.fill)?;
         }
-        Format::Parquet => Box::new(parquet::ParquetDecoder::new(file, schema, records_max)?),
-        Format::ArrowIpc => Box::new(arrow_ipc::IpcDecoder::new(file, schema, records_max)?),
-        Format::Bincode => Box::new(bincode::BincodeDecoder::new(file, schema, records_max)?),
-    })
+        Ok(self.cut.pop_front())
+    }
+
+    fn watch_new_keys(&mut self, sample: u64) {
+        self.decoder.watch_new_keys(sample);
+    }
+
+    fn take_new_keys(&mut self) -> Vec<NewKey> {
+        self.decoder.take_new_keys()
+    }
+}
+
+impl Decoded {
+    /// The same records in batches that keep to the limits, in order.
+    fn cut(self, fill: &Fill) -> Result<VecDeque<Decoded>, FormatError> {
+        let Decoded { batch, mut bad, mut bytes_read } = self;
+        let sizes = carried_bytes(batch.columns(), batch.physical_rows());
+        let (bytes_max, record_bytes_max) = (fill.bytes_max as u64, fill.record_bytes_max as u64);
+        let fits = |sizes: &[u64]| sizes.iter().copied().fold(0, u64::saturating_add) <= bytes_max;
+        if fits(&sizes) && sizes.iter().all(|&size| size <= record_bytes_max) {
+            return Ok(VecDeque::from([Decoded { batch, bad, bytes_read }]));
+        }
+        let mut cut = VecDeque::new();
+        let offset = |row: usize| batch.system().offset.as_ref().map_or(0, |offsets| offsets.value(row));
+        let mut first = 0;
+        while first < sizes.len() {
+            let mut bytes = 0_u64;
+            let fitting = sizes.iter().skip(first).take_while(|&&size| {
+                bytes = bytes.saturating_add(size);
+                bytes <= bytes_max && size <= record_bytes_max
+            });
+            let fitting = fitting.count();
+            let size = sizes.get(first).copied().unwrap_or(0);
+            let rows = fitting.max(1);
+            let too_large = fitting == 0 && size > record_bytes_max;
+            let end = first + rows;
+            // Bad records go with the good ones before which they stand.
+            let later = match end < sizes.len() {
+                true => bad.iter().position(|bad| bad.offset > offset(end)).unwrap_or(bad.len()),
+                false => bad.len(),
+            };
+            let mut with: Vec<BadRecord> = bad.drain(..later).collect();
+            let piece = match too_large {
+                false => batch.window(first, rows)?,
+                true => {
+                    let (message, bytes) = (fill.too_large(size), abridged(&batch.window(first, 1)?.to_arrow()?));
+                    with.push(BadRecord { offset: offset(first), line: None, bytes, message });
+                    with.sort_by_key(|bad| bad.offset);
+                    batch.window(first, 0)?
+                }
+            };
+            cut.push_back(Decoded { batch: piece, bad: with, bytes_read: std::mem::take(&mut bytes_read) });
+            first = end;
+        }
+        Ok(cut)
+    }
 }
 
 /// As [`open_decoder`], of a CSV file that is written in its own way.
@@ -115,8 +221,9 @@ pub fn open_csv_decoder(
     fill: impl Into<Fill>,
     options: &CsvOptions,
 ) -> Result<Box<dyn Decoder>, FormatError> {
-    let Fill { records_max, delay_max } = fill.into();
+    let fill = fill.into().for_schema(schema);
     foreign::refuse_file(Format::Csv, &file)?;
-    let input = Input::new(file, delay_max);
-    Ok(Box::new(csv::CsvDecoder::new(input, Arc::clone(schema), records_max.max(1), options)?))
+    let input = Input::new(file, fill.delay_max);
+    let decoder = Box::new(csv::CsvDecoder::new(input, Arc::clone(schema), fill.records_max, options)?);
+    Ok(Box::new(Cut { decoder, fill, cut: VecDeque::new() }))
 }

@@ -52,6 +52,12 @@ pub enum FormatError {
         /// The fields of the file.
         available: String,
     },
+    /// A declared field is in the file more than once.
+    #[error("the file has more than one field `{name}`, so that none of them can be read: leave it out of `schema`")]
+    DoubledField {
+        /// The declared field.
+        name: String,
+    },
     /// A declared field has another type in the file.
     #[error("field `{name}` is declared {declared}, and {found} in the file")]
     FieldType {
@@ -78,6 +84,20 @@ pub enum FormatError {
         format: Format,
         /// What the reader says.
         reason: String,
+    },
+    /// What the file states would take more memory than a file may take.
+    #[error("{what} takes {bytes} bytes: at most {bytes_max} are read from {format}; {remedy}")]
+    TooLarge {
+        /// The format.
+        format: Format,
+        /// What is too large.
+        what: &'static str,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        bytes_max: u64,
+        /// What can be done.
+        remedy: &'static str,
     },
     /// A batch of another schema was given to an encoder.
     #[error("a batch of ({found}) was given to an encoder of ({expected})")]
@@ -139,6 +159,14 @@ impl FormatError {
         }
     }
 
+    /// The same, as damage where the file ends early or states what cannot be: that is no failure of the disk.
+    pub(super) fn of_file(self, format: Format) -> FormatError {
+        match self {
+            FormatError::Io(error) if !is_environment(&error) => FormatError::Corrupt { format, reason: brief(&error) },
+            error => error,
+        }
+    }
+
     /// What an Arrow writer says, or the I/O error that it met.
     pub(super) fn write(format: Format, error: ArrowError) -> FormatError {
         match error {
@@ -156,9 +184,11 @@ impl FormatError {
     }
 }
 
-/// An end of file, or bytes that make no sense, is the file's fault; the rest is the disk's.
+/// What the system says, but for an end of file or a position that cannot be: the rest is the file's fault. Decompressors
+/// say what they find in the same type.
 fn is_environment(error: &io::Error) -> bool {
-    !matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
+    error.raw_os_error().is_some()
+        && !matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput)
 }
 
 fn io_of(error: ParquetError) -> Result<io::Error, ParquetError> {

@@ -8,10 +8,11 @@ use super::{Format, FormatError};
 /// but are large, and a file comes from anywhere: one damaged file must not take other queries with it.
 pub(super) fn guarded<T>(format: Format, read: impl FnOnce() -> Result<T, FormatError>) -> Result<T, FormatError> {
     // The reader may be left in a broken state, which is why nothing is read from a decoder after an error.
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|payload| {
+    let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<String>().cloned();
         let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
         let reason = format!("its reader gave up: {}", super::error::brief(&text.unwrap_or_default()));
         Err(FormatError::Corrupt { format, reason })
-    })
+    });
+    read.map_err(|error| error.of_file(format))
 }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fs::File;
 
 use super::json_text::{Json, Value};
+use super::projection::FileField;
 use super::widening::Widening;
 use super::{CsvOptions, Format, FormatError, arrow_ipc, bincode, foreign, infer_csv, json_lines, parquet};
-use crate::{Field, Schema};
+use crate::{BatchError, Field, Schema};
 
 /// The fields of a file, as far as they can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,9 +31,16 @@ pub struct LeftOut {
 ///
 /// # Errors
 ///
-/// As [`infer`].
+/// As [`infer`], and a column of a Parquet or Arrow file that cannot be read.
 pub fn infer_schema(format: Format, file: File, rows_max: usize) -> Result<Schema, FormatError> {
-    infer(format, file, rows_max).map(|inferred| inferred.schema)
+    match format {
+        // A column that cannot be read is left out by whoever declares the others, and not in silence.
+        Format::Parquet | Format::ArrowIpc => {
+            let fields = fields_of(format, file)?.iter().map(FileField::carried).collect::<Result<_, _>>()?;
+            Ok(Schema::new(fields)?)
+        }
+        _ => infer(format, file, rows_max).map(|inferred| inferred.schema),
+    }
 }
 
 /// The schema of a file: the one it carries, or one inferred from its first `rows_max` records (64 MiB of them at most).
@@ -50,8 +58,7 @@ pub fn infer(format: Format, file: File, rows_max: usize) -> Result<Inferred, Fo
     foreign::refuse_file(format, &file)?;
     let whole = |schema: Schema| Inferred { schema, left_out: Vec::new() };
     match format {
-        Format::Parquet => Ok(whole(Schema::from_arrow(&*parquet::schema_of(file)?)?)),
-        Format::ArrowIpc => Ok(whole(Schema::from_arrow(&*arrow_ipc::schema_of(file)?)?)),
+        Format::Parquet | Format::ArrowIpc => readable(&fields_of(format, file)?),
         Format::Bincode => bincode::schema_of(file).map(whole),
         Format::JsonLines => infer_json(file, rows_max.max(1)),
         Format::Csv => infer_csv(file, rows_max, &CsvOptions::default()),
@@ -142,4 +149,38 @@ impl Keys {
             self.fields[index].1.see_json(&value);
         }
     }
+}
+
+fn fields_of(format: Format, file: File) -> Result<Vec<FileField>, FormatError> {
+    match format {
+        Format::Parquet => parquet::fields_of(&file),
+        _ => arrow_ipc::fields_of(file),
+    }
+}
+
+/// The columns that a query can read, and the others: of a type that is not carried, or with a name that is odd or that
+/// more than one column has.
+fn readable(fields: &[FileField]) -> Result<Inferred, FormatError> {
+    let mut times = HashMap::<&str, usize>::new();
+    for field in fields {
+        *times.entry(&field.name).or_default() += 1;
+    }
+    let (mut readable, mut left_out) = (Vec::new(), Vec::new());
+    for field in fields {
+        let doubled = times.get(field.name.as_str()).is_some_and(|&times| times > 1);
+        let allowed = |field: Field| Schema::new(vec![field.clone()]).map(|_| field);
+        let carried = match doubled {
+            true => Err("more than one column has this name".to_owned()),
+            false => field.carried().and_then(allowed).map_err(|error| match error {
+                BatchError::UnsupportedType { found, .. } => format!("type {found} is not supported"),
+                BatchError::FieldName { reason, .. } => reason.to_owned(),
+                error => super::error::brief(&error),
+            }),
+        };
+        match carried {
+            Ok(field) => readable.push(field),
+            Err(reason) => left_out.push(LeftOut { name: field.name.clone(), reason }),
+        }
+    }
+    Ok(Inferred { schema: Schema::new(readable)?, left_out })
 }

@@ -9,7 +9,8 @@ use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::SchemaRef;
 
 use super::error::brief;
-use super::{BadRecord, Decoded, FormatError, json_lines};
+use super::pieces::{Piece, carried_bytes};
+use super::{BadRecord, Decoded, Fill, FormatError, json_lines};
 use crate::{Batch, Schema, SystemColumns};
 
 /// What became of the rows of a chunk.
@@ -53,6 +54,32 @@ pub(super) fn narrow(
     }
     narrowed.batch = concat_batches(schema, &batches).map_err(crate::BatchError::from)?;
     Ok(narrowed)
+}
+
+/// Turns a piece of a file into what its decoder hands on.
+pub(super) fn decoded_piece(
+    schema: &Arc<Schema>,
+    piece: Piece,
+    first: i64,
+    bytes_read: u64,
+    fill: &Fill,
+) -> Result<Decoded, FormatError> {
+    match piece {
+        Piece::Batch(rows) => decoded_columns(schema, &rows, first, bytes_read),
+        Piece::TooLarge(row, bytes) => {
+            let bad = BadRecord { offset: first, line: None, bytes: abridged(&row), message: fill.too_large(bytes) };
+            Ok(Decoded { batch: Batch::empty(schema), bad: vec![bad], bytes_read })
+        }
+    }
+}
+
+/// A record as a line of JSON, without the values that are long.
+pub(super) fn abridged(row: &RecordBatch) -> Vec<u8> {
+    const VALUE_BYTES_MAX: u64 = 1024;
+    let short = (0..row.num_columns()).filter(|&index| {
+        carried_bytes(&row.columns()[index..=index], 1).first().is_some_and(|&bytes| bytes <= VALUE_BYTES_MAX)
+    });
+    row.project(&short.collect::<Vec<_>>()).map_or_else(|_| Vec::new(), |short| json_lines::row_as_json(&short, 0))
 }
 
 /// Turns columns as a file has them, in the order of `schema`, into a batch: carried types, no nulls where none are

@@ -250,26 +250,14 @@ fn files_that_do_not_fit_their_declaration() {
     let parquet = encode(Format::Parquet, &written, &[]).unwrap();
     check_open(Format::Parquet, &parquet, "c i64", expect!["the file has no field `c`: it has a, b"]);
     check_open(Format::Parquet, &parquet, "a utf8", expect!["field `a` is declared utf8, and i64 in the file"]);
-    check_open(
-        Format::Parquet,
-        b"{\"a\":1}\n",
-        "a i64",
-        expect!["not a whole parquet file: Parquet error: Invalid Parquet file. Corrupt footer"],
-    );
+    check_open(Format::Parquet, b"{\"a\":1}\n", "a i64", expect!["not a whole parquet file: 8 bytes are too few"]);
     check_open(
         Format::ArrowIpc,
         b"{\"a\":1}\n",
         "a i64",
-        expect![
-            "not a whole arrow_ipc file: Parser error: Unexpected end of stream: expected 576791163 metadata bytes, got 4"
-        ],
+        expect!["not a whole arrow_ipc file: it ends early: 576791163 bytes are expected where 4 are left"],
     );
-    check_open(
-        Format::ArrowIpc,
-        b"",
-        "a i64",
-        expect!["not a whole arrow_ipc file: Ipc error: Expected schema message, found empty stream."],
-    );
+    check_open(Format::ArrowIpc, b"", "a i64", expect!["not a whole arrow_ipc file: it is empty"]);
     check_open(
         Format::Bincode,
         b"{\"a\":1}\n",

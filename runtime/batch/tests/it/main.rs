@@ -8,5 +8,7 @@ mod flights;
 mod infer;
 mod json;
 mod json_suite;
+mod limits;
 mod round_trip;
+mod seeds;
 mod support;

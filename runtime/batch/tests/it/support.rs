@@ -180,3 +180,22 @@ pub(crate) fn any_batch() -> impl Strategy<Value = Arc<Batch>> {
         }
     })
 }
+
+/// A few records with every type.
+pub(crate) fn some_records() -> Arc<Batch> {
+    let schema = schema("id i64, flag bool?, text utf8?, raw binary?, at timestamp?, real f64?, small i8, half i16?");
+    let rows = 40;
+    let some = |row: usize| !row.is_multiple_of(3);
+    let text = |row: usize| some(row).then(|| "text".repeat(row % 5));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from_iter_values(0..rows as i64)),
+        Arc::new((0..rows).map(|row| some(row).then_some(row % 2 == 0)).collect::<BooleanArray>()),
+        Arc::new((0..rows).map(text).collect::<StringArray>()),
+        Arc::new((0..rows).map(|row| text(row).map(String::into_bytes)).collect::<BinaryArray>()),
+        Arc::new((0..rows).map(|row| some(row).then_some(row as i64)).collect::<TimestampMicrosecondArray>()),
+        Arc::new((0..rows).map(|row| some(row).then_some(row as f64)).collect::<Float64Array>()),
+        Arc::new(Int8Array::from_iter_values(0..rows as i8)),
+        Arc::new((0..rows).map(|row| some(row).then_some(row as i16)).collect::<Int16Array>()),
+    ];
+    Arc::new(Batch::new(schema, columns).unwrap())
+}

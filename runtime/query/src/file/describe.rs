@@ -36,7 +36,13 @@ impl fmt::Display for Plan {
             writeln!(f, "state in {}", state.display())?;
         }
         let Self { batching, .. } = self;
-        writeln!(f, "batches of up to {} records or {} ms", batching.records_max, batching.delay_max.as_millis())?;
+        write!(f, "batches of up to {} records or {} ms", batching.records_max, batching.delay_max.as_millis())?;
+        let usual = super::plan::Batching::default();
+        if (batching.bytes_max, batching.record_bytes_max) != (usual.bytes_max, usual.record_bytes_max) {
+            let (bytes_max, record_bytes_max) = (batching.bytes_max, batching.record_bytes_max);
+            write!(f, ", {bytes_max} bytes, one record up to {record_bytes_max} bytes")?;
+        }
+        f.write_str("\n")?;
         match &self.dead_letters {
             None => {}
             Some(DeadLettersPlan::File(path)) => writeln!(f, "dead letters to {}", path.display())?,

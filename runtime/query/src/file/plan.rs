@@ -308,15 +308,38 @@ pub enum Guarantee {
 pub struct Batching {
     /// The most records of a batch.
     pub records_max: usize,
+    /// The most bytes of a batch of more than one record.
+    pub bytes_max: usize,
+    /// The most bytes of a record.
+    pub record_bytes_max: usize,
     /// How long a batch waits to be filled, for sources that arrive over time.
     pub delay_max: Duration,
 }
 
 impl Default for Batching {
     /// 8,192 records, which amortise a guest call to nothing and fit the second-level cache by the column; 100 ms,
-    /// below what a person notices.
+    /// below what a person notices. 16 MiB are 2 KiB a record, far more than records of most streams have.
     fn default() -> Batching {
-        Batching { records_max: 8192, delay_max: Duration::from_millis(100) }
+        let (bytes_max, record_bytes_max) = (Fill::BYTES_MAX, Fill::RECORD_BYTES_MAX);
+        Batching { records_max: 8192, bytes_max, record_bytes_max, delay_max: Duration::from_millis(100) }
+    }
+}
+
+impl Batching {
+    /// Batches that all wait for one thing, for each sink and for the stages, have this many bytes together at most; or
+    /// one of them is larger and waits alone.
+    pub(crate) fn queue_bytes_max(&self) -> usize {
+        self.bytes_max.saturating_mul(4)
+    }
+
+    /// When a batch of a source is full.
+    pub(crate) fn fill(&self) -> Fill {
+        Fill {
+            records_max: self.records_max,
+            bytes_max: self.bytes_max,
+            record_bytes_max: self.record_bytes_max,
+            delay_max: Some(self.delay_max),
+        }
     }
 }
 
@@ -402,7 +425,10 @@ impl Plan {
         let wants_raw =
             |stage: &usize| self.stages.get(*stage).is_some_and(|stage| stage.on_error == ErrorPolicy::DeadLetter);
         KafkaSourceConfig {
-            fill: Fill { records_max: self.batching.records_max, delay_max: Some(self.batching.delay_max) },
+            fill: match self.sources.get(index) {
+                Some(source) => self.batching.fill().for_schema(&source.schema),
+                None => self.batching.fill(),
+            },
             keep_raw: stages.iter().any(wants_raw),
             kept_by_group: self.delivery.guarantee != Guarantee::ExactlyOnce || self.transactions().is_some(),
             prefetch_records_max: config.prefetch_records_max.max(self.batching.records_max),

@@ -9,7 +9,7 @@ use super::kafka_uses::TopicUses;
 use super::paths::Paths;
 use super::plan::{Batching, DeadLettersPlan, Delivery, Guarantee};
 use super::problem::Problems;
-use super::table::Table;
+use super::table::{Item, Table};
 
 /// The longest time between two commits: a day. Whoever wants a longer one wants one commit at the end.
 const COMMIT_MS_MAX: u64 = 86_400_000;
@@ -19,6 +19,9 @@ const DELAY_MS_MAX: u64 = 3_600_000;
 
 /// The largest batch. Every batch in flight is held in memory.
 const RECORDS_MAX: u64 = 1_000_000;
+
+/// From what a few records take to what one column can hold, and half of it to spare.
+const BYTES_MAX: std::ops::RangeInclusive<u64> = 65_536..=1_073_741_824;
 
 /// Reads `[delivery]`; says where its parts stand as well, for the checks that need the whole file.
 pub(super) fn delivery(root: &mut Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> (Delivery, DeliveryPlaces) {
@@ -60,6 +63,13 @@ pub(super) fn batching(mut table: Table<'_>) -> Batching {
     let records_max = table.optional("records_max").and_then(|item| item.integer(1..=RECORDS_MAX));
     if let Some(records_max) = records_max.and_then(|records| usize::try_from(records).ok()) {
         batching.records_max = records_max;
+    }
+    let bytes = |item: Item<'_>| item.integer(BYTES_MAX).and_then(|bytes| usize::try_from(bytes).ok());
+    if let Some(bytes_max) = table.optional("bytes_max").and_then(bytes) {
+        batching.bytes_max = bytes_max;
+    }
+    if let Some(record_bytes_max) = table.optional("record_bytes_max").and_then(bytes) {
+        batching.record_bytes_max = record_bytes_max;
     }
     if let Some(delay_ms) = table.optional("delay_ms_max").and_then(|item| item.integer(1..=DELAY_MS_MAX)) {
         batching.delay_max = Duration::from_millis(delay_ms);

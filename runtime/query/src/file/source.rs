@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weir_batch::Schema;
-use weir_batch::format::{Format, infer_schema};
+use weir_batch::format::{Format, Inferred, infer, infer_schema};
 
 use super::folders::Folders;
 use super::kafka_source;
@@ -281,7 +281,7 @@ fn check_declared(
     }
     let Some(table) = item.table() else { return };
     for file in files.iter().filter(|file| file.regular) {
-        let found = match schema_of(file, format, folders) {
+        let Inferred { schema: found, left_out } = match readable_of(file, format, folders) {
             Ok(found) => found,
             Err(error) => {
                 problems.error(&file.place, unreadable(file, format, &error), "");
@@ -291,6 +291,13 @@ fn check_declared(
         for field in declared.fields() {
             let place = table.get(&field.name).map_or_else(|| item.place.clone(), |item| item.place);
             match found.field(&field.name) {
+                // Columns that are not declared may be anything.
+                None if left_out.iter().any(|column| column.name == *field.name) => {
+                    let column = left_out.iter().find(|column| column.name == *field.name);
+                    let reason = column.map(|column| column.reason.as_str()).unwrap_or_default();
+                    let message = format!("`{}` has a column that cannot be read: {reason}", clip(file.written));
+                    problems.error(&place, message, "leave it out");
+                }
                 None => {
                     let message = format!("`{}` has no such field", clip(file.written));
                     let names = found.fields().iter().map(|field| &*field.name);
@@ -310,6 +317,12 @@ fn check_declared(
 fn schema_of(file: &SourceFile<'_>, format: Format, folders: &Folders) -> Result<Schema, String> {
     let open = folders.open(&file.path).map_err(|error| error.to_string())?;
     infer_schema(format, open, INFER_ROWS_MAX).map_err(|error| error.to_string())
+}
+
+/// The columns of a file that can be read, and those that cannot.
+fn readable_of(file: &SourceFile<'_>, format: Format, folders: &Folders) -> Result<Inferred, String> {
+    let open = folders.open(&file.path).map_err(|error| error.to_string())?;
+    infer(format, open, INFER_ROWS_MAX).map_err(|error| error.to_string())
 }
 
 fn unreadable(file: &SourceFile<'_>, format: Format, error: &str) -> String {

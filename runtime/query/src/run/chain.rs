@@ -16,6 +16,7 @@ use super::fit::Fit;
 use super::handle::Places;
 use super::metrics::MetricRegistry;
 use super::reader::{FromSource, Readers, Steering, read};
+use super::room::Room;
 use super::sink_task::{SinkFailure, SinkTask};
 use super::stage::StageRunner;
 use super::state_guard::Loss;
@@ -124,9 +125,10 @@ impl Chain {
 
     pub(super) async fn run_to_end(&mut self, sources: Vec<Box<dyn Source>>) -> Result<Ending, Cause> {
         let (queue, mut batches) = mpsc::channel::<FromSource>(SOURCE_QUEUE_BATCHES * sources.len().max(1));
+        let room = Room::new(self.plan.batching.queue_bytes_max());
         let mut readers = Readers(Vec::new());
         for (index, source) in sources.into_iter().enumerate() {
-            readers.0.push(tokio::spawn(read(index, source, queue.clone(), self.steering(index))));
+            readers.0.push(tokio::spawn(read(index, source, queue.clone(), room.clone(), self.steering(index))));
         }
         drop(queue);
         let reached: Vec<Vec<usize>> = (0..readers.0.len()).map(|source| self.plan.stages_reached(source)).collect();
@@ -142,7 +144,7 @@ impl Chain {
                     }
                 },
             };
-            let Some(FromSource { source, read, drawn }) = message else { break };
+            let Some(FromSource { source, read, drawn, place: _until_taken_in }) = message else { break };
             // What waits in the queue is read again, as is what is read meanwhile.
             if self.stop_until().is_some_and(|until| Instant::now() >= until) {
                 return self.finish(Ending::Stopped).await;

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use weir_batch::format::Fill;
 use weir_sinks::{
     KafkaKey, KafkaSink, KafkaSinkConfig, KafkaTransactions, KafkaValue, Prepared, Sink, SinkConfig, publish_prepared,
 };
@@ -188,7 +187,7 @@ fn open_source(
     schema: &Arc<weir_batch::Schema>,
 ) -> Result<Box<dyn Source>, BuildError> {
     let records_max = plan.batching.records_max;
-    let fill = Fill { records_max, delay_max: Some(plan.batching.delay_max) };
+    let fill = plan.batching.fill();
     Ok(match kind {
         SourceKind::File { paths, format, .. } => {
             let source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill);
@@ -204,7 +203,12 @@ fn open_source(
             Box::new(opened.map_err(|source| BuildError::Source { name: name_of(plan, index), source })?)
         }
         SourceKind::Generator { batches } => Box::new(GeneratorSource::new(*batches)?),
-        SourceKind::Nexmark { stream, events } => Box::new(NexmarkSource::new(*stream, *events, records_max)?),
+        SourceKind::Nexmark { stream, events } => {
+            // Its records are shorter than this.
+            const RECORD_BYTES: usize = 512;
+            let records_max = records_max.min(plan.batching.bytes_max / RECORD_BYTES).max(1);
+            Box::new(NexmarkSource::new(*stream, *events, records_max)?)
+        }
     })
 }
 

@@ -19,6 +19,7 @@ use super::handle::{Places, QueryHandle};
 use super::metrics::{CommittedMetrics, MetricRegistry};
 use super::open::Opened;
 use super::progress::State;
+use super::room::Room;
 use super::sink_task::SinkTask;
 use super::state_guard::{Loss, lost_error};
 use super::summary::{Ending, Summary};
@@ -202,9 +203,11 @@ impl Query {
         self.places.begin(&opened.positions, &opened.keepers);
         self.counters.set_state(State::Running);
         let (failed, mut failures) = mpsc::unbounded_channel();
+        let queue_bytes_max = self.plan.batching.queue_bytes_max();
         let sinks = opened.sinks.into_iter().zip(&self.plan.sinks).enumerate().map(|(index, (sink, plan))| {
             let (name, counters) = (Arc::clone(&plan.name), Arc::clone(&self.counters));
-            SinkTask::spawn(name, sink, plan.queue_batches_max, counters, index, failed.clone())
+            let room = Room::new(queue_bytes_max);
+            SinkTask::spawn(name, sink, plan.queue_batches_max, room, counters, index, failed.clone())
         });
         let spans = self.tracing.clone();
         let spans = spans.map(|tracing| Spans::new(tracing, &self.plan, Arc::clone(&self.trace_counters)));

@@ -3,7 +3,9 @@
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::source::{Source, SourceError, SourceEvent};
+use super::bytes::record_bytes;
+use super::room::{Place, Room};
+use crate::source::{Source, SourceBatch, SourceError, SourceEvent};
 use crate::trace::{Draw, Drawn};
 
 /// What a source's task hands on.
@@ -12,6 +14,8 @@ pub(crate) struct FromSource {
     pub(crate) read: Result<SourceEvent, SourceError>,
     /// The trace that it may become part of, where the query is traced.
     pub(crate) drawn: Option<Drawn>,
+    /// Its place among the bytes that wait, kept until it was taken in.
+    pub(crate) place: Option<Place>,
 }
 
 /// Reading tasks, ended with the query whichever way it ends.
@@ -36,6 +40,7 @@ pub(crate) async fn read(
     index: usize,
     mut source: Box<dyn Source>,
     queue: mpsc::Sender<FromSource>,
+    room: Room,
     mut steering: Steering,
 ) {
     let Steering { stop, pause, draw } = &mut steering;
@@ -66,8 +71,18 @@ pub(crate) async fn read(
             Err(error) => Err(error),
         };
         let failed = read.is_err();
-        if queue.send(FromSource { source: index, read, drawn }).await.is_err() || failed {
+        let place = match &read {
+            Ok(SourceEvent::Batch(batch)) => Some(room.take(waiting_bytes(batch)).await),
+            _ => None,
+        };
+        if queue.send(FromSource { source: index, read, drawn, place }).await.is_err() || failed {
             return;
         }
     }
+}
+
+/// Bytes of its records, bad ones too.
+fn waiting_bytes(batch: &SourceBatch) -> u64 {
+    let bad = batch.bad.iter().map(|bad| bad.bytes.len() as u64).sum::<u64>();
+    record_bytes(&batch.batch).saturating_add(bad)
 }

@@ -8,13 +8,15 @@ use tokio::task::JoinHandle;
 use weir_batch::Batch;
 use weir_sinks::{Prepared, Sink, SinkError};
 
+use super::bytes::record_bytes;
 use super::counters::{Counters, SinkCounters};
+use super::room::{Place, Room};
 use super::timing::Timing;
 use crate::trace::BatchSpan;
 
 enum Message {
-    /// A batch, and its span where it has one.
-    Batch(Arc<Batch>, Option<Arc<BatchSpan>>),
+    /// A batch, its span where it has one, and its place among the bytes that wait, kept until it is written.
+    Batch(Arc<Batch>, Option<Arc<BatchSpan>>, Place),
     /// Asks whether everything before was taken without an error.
     Taken(oneshot::Sender<()>),
     /// Asks that everything before be made durable.
@@ -32,6 +34,7 @@ enum Message {
 pub(crate) struct SinkTask {
     name: Arc<str>,
     queue: mpsc::Sender<Message>,
+    room: Room,
     counters: Arc<Counters>,
     // Its own among the counters.
     index: usize,
@@ -52,6 +55,7 @@ impl SinkTask {
         name: Arc<str>,
         sink: Box<dyn Sink>,
         queue_batches_max: usize,
+        room: Room,
         counters: Arc<Counters>,
         index: usize,
         failed: mpsc::UnboundedSender<usize>,
@@ -67,7 +71,7 @@ impl SinkTask {
             }
             ended
         });
-        SinkTask { name, queue, counters, index, task: Some(task), reader_gone: false }
+        SinkTask { name, queue, room, counters, index, task: Some(task), reader_gone: false }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -79,9 +83,14 @@ impl SinkTask {
         self.reader_gone
     }
 
-    /// Queues a batch, waiting while the queue is full.
+    /// Queues a batch, waiting while the queue is full, of batches or of bytes.
     pub(crate) async fn write(&mut self, batch: Arc<Batch>, span: Option<Arc<BatchSpan>>) -> Result<(), SinkFailure> {
-        self.send(Message::Batch(batch, span)).await
+        if self.reader_gone {
+            return Ok(());
+        }
+        // A sink that has ended lets go of what waited for it, so that this ends as well.
+        let place = self.room.take(record_bytes(&batch)).await;
+        self.send(Message::Batch(batch, span, place)).await
     }
 
     /// Asks whether everything queued so far was taken; the answer comes by the channel, which is dropped if not.
@@ -212,7 +221,7 @@ async fn serve(
         let since = Instant::now();
         // Nobody waits for an answer any more when the query has failed meanwhile: nothing is owed then.
         match message {
-            Some(Message::Batch(batch, of_batch)) => {
+            Some(Message::Batch(batch, of_batch, place)) => {
                 let span = of_batch.as_ref().and_then(|of_batch| of_batch.sink(index, batch.rows()));
                 drop(of_batch);
                 let written = sink.write(batch).await;
@@ -220,6 +229,7 @@ async fn serve(
                     span.fail(error);
                 }
                 written?;
+                drop(place);
                 took(|sink| &sink.write_times, since);
             }
             Some(Message::Taken(done)) => {

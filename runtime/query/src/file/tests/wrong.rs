@@ -94,6 +94,17 @@ fn batches_out_of_range() {
 }
 
 #[test]
+fn batches_of_bytes_out_of_range() {
+    check_edit(
+        "records_max = 8192",
+        "bytes_max = 1024\nrecord_bytes_max = 4_000_000_000",
+        &expect![[r#"
+            late.toml:32: batching.bytes_max: 1024 is out of range; use a number from 65536 to 1073741824
+            late.toml:33: batching.record_bytes_max: 4000000000 is out of range; use a number from 65536 to 1073741824"#]],
+    );
+}
+
+#[test]
 fn dead_letters_into_a_sink() {
     check_edit(
         "[batching]",

@@ -143,7 +143,7 @@ impl KafkaSourceConfig {
             skip_tombstones: false,
             isolation: KafkaIsolation::default(),
             until_end: false,
-            fill: Fill { records_max: 8192, delay_max: Some(Duration::from_millis(100)) },
+            fill: Fill { delay_max: Some(Duration::from_millis(100)), ..Fill::from(8192) },
             prefetch_records_max: 65_536,
             memory_bytes_max: 64 << 20,
             keep_raw: false,

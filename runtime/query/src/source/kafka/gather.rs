@@ -9,14 +9,10 @@ use weir_batch::SystemColumns;
 use weir_batch::arrow::array::{
     Array, BinaryArray, BinaryBuilder, Int32Array, Int64Array, StringBuilder, TimestampMicrosecondArray,
 };
-use weir_batch::format::{BadRecord, FormatError, RecordDecoder};
+use weir_batch::format::{BadRecord, Fill, FormatError, RecordDecoder};
 
 use super::illegible::legible;
 use crate::source::{Partition, Positions, SourceBatch};
-
-/// A batch is full with this many bytes, whatever its number of records: Arrow's offsets end at 2 GiB, and memory
-/// follows from it.
-const BYTES_MAX: usize = 16 << 20;
 
 /// What a batch takes, for the room of the next one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,8 +90,14 @@ impl Gather {
         self.positions.set(partition.clone(), next);
     }
 
-    pub(super) fn is_full(&self, records_max: usize) -> bool {
-        self.offsets.len() >= records_max || self.bytes >= BYTES_MAX
+    pub(super) fn is_full(&self, fill: &Fill) -> bool {
+        self.offsets.len() >= fill.records_max.max(1) || self.bytes >= fill.bytes_max
+    }
+
+    /// Whether a message goes into the next batch, since this one would be larger than a batch may be.
+    pub(super) fn is_full_before(&self, message: &BorrowedMessage<'_>, fill: &Fill) -> bool {
+        let size = message.payload_len().saturating_add(message.key_len());
+        !self.offsets.is_empty() && self.bytes.saturating_add(size) > fill.bytes_max
     }
 
     /// How large it has become.

@@ -313,7 +313,7 @@ impl Poller {
     /// Takes records from every partition, as far as there is room; says whether there were any.
     fn read(&mut self) -> Result<bool, SourceError> {
         let mut busy = false;
-        let (records_max, skip) = (self.config.fill.records_max.max(1), self.config.skip_tombstones);
+        let (fill, skip) = (self.config.fill, self.config.skip_tombstones);
         for _ in 0..self.lanes.len() {
             if !self.has_room() {
                 break;
@@ -321,19 +321,27 @@ impl Poller {
             self.turn = (self.turn + 1) % self.lanes.len();
             let Some(lane) = self.lanes.get_mut(self.turn) else { break };
             let topic = Arc::clone(&lane.partition.origin);
-            let mut gather = None;
+            let (mut gather, mut full) = (None, Vec::new());
             let (gathers, room) = (&mut self.gathers, self.last_size);
             let polled = lane.poll(TURN_RECORDS, |partition, message| {
                 let gather =
                     gather.get_or_insert_with(|| gathers.remove(&topic).unwrap_or_else(|| Gather::new(&topic, room)));
-                gather.push(partition, message, skip && message.payload().is_none());
-                !gather.is_full(records_max)
-            });
-            if let Some(mut gather) = gather {
-                if let Some(next) = lane.next() {
-                    gather.pass(&lane.partition, next);
+                if gather.is_full_before(message, &fill) {
+                    let mut before = std::mem::replace(gather, Gather::new(&topic, room));
+                    before.pass(partition, message.offset());
+                    full.push(before);
                 }
-                let full = gather.is_full(records_max);
+                gather.push(partition, message, skip && message.payload().is_none());
+                !gather.is_full(&fill)
+            });
+            if let (Some(gather), Some(next)) = (&mut gather, lane.next()) {
+                gather.pass(&lane.partition, next);
+            }
+            for before in full {
+                self.ship(before)?;
+            }
+            if let Some(gather) = gather {
+                let full = gather.is_full(&fill);
                 self.gathers.insert(topic, gather);
                 if full {
                     self.flush(false)?;
@@ -388,17 +396,22 @@ impl Poller {
 
     /// Hands over what is full or has waited long enough, or everything.
     fn flush(&mut self, all: bool) -> Result<(), SourceError> {
-        let (records_max, delay_max) = (self.config.fill.records_max.max(1), self.config.delay_max());
-        let due = |gather: &Gather| all || gather.is_full(records_max) || gather.since.elapsed() >= delay_max;
+        let (fill, delay_max) = (self.config.fill, self.config.delay_max());
+        let due = |gather: &Gather| all || gather.is_full(&fill) || gather.since.elapsed() >= delay_max;
         let topics: Vec<_> =
             self.gathers.iter().filter(|(_, it)| due(it)).map(|(topic, _)| Arc::clone(topic)).collect();
         for topic in topics {
             let Some(gather) = self.gathers.remove(&topic) else { continue };
             self.last_size = gather.size();
-            let batch = gather.finish(&self.decoder, self.config.keep_raw);
-            let batch = batch.map_err(|error| self.config.error(KafkaSourceError::Batch(error.to_string())))?;
-            self.hand_over.push(batch);
+            self.ship(gather)?;
         }
+        Ok(())
+    }
+
+    fn ship(&self, gather: Gather) -> Result<(), SourceError> {
+        let batch = gather.finish(&self.decoder, self.config.keep_raw);
+        let batch = batch.map_err(|error| self.config.error(KafkaSourceError::Batch(error.to_string())))?;
+        self.hand_over.push(batch);
         Ok(())
     }
 

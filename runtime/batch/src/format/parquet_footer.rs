@@ -1,0 +1,148 @@
+//! A Parquet file's description of itself, checked before the library parses it.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use ::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+
+use super::budget::{EXPANDED_BYTES_MAX, METADATA_BYTES_MAX, SCHEMA_DEPTH_MAX, corrupt, within};
+use super::thrift::{Cursor, Fault, Kind};
+use super::{Format, FormatError};
+
+/// The footer's length and the magic bytes.
+const TAIL_BYTES: u64 = 8;
+/// What a schema element and its column take in memory, beside names.
+const ELEMENT_BYTES: u64 = 1024;
+/// What one name takes in a column's path.
+const NAME_BYTES: u64 = 24;
+
+const REMEDY: &str = "write it with fewer columns or larger row groups";
+
+/// Reads the footer of a file of this length.
+pub(super) fn read(file: &File, length: u64) -> Result<ParquetMetaData, FormatError> {
+    let mut tail = [0; TAIL_BYTES as usize];
+    // The magic bytes stand at the beginning as well.
+    let start = length.checked_sub(TAIL_BYTES).filter(|&start| start >= 4);
+    let start = start.ok_or_else(|| corrupt(Format::Parquet, format!("{length} bytes are too few")))?;
+    file.read_exact_at(&mut tail, start)?;
+    let [a, b, c, d, magic @ ..] = tail;
+    match &magic {
+        b"PAR1" => {}
+        b"PARE" => return Err(corrupt(Format::Parquet, "its footer is encrypted, which is not supported")),
+        _ => return Err(corrupt(Format::Parquet, "it does not end with `PAR1`")),
+    }
+    let footer = u64::from(u32::from_le_bytes([a, b, c, d]));
+    let Some(start) = start.checked_sub(footer).filter(|&start| start >= 4) else {
+        return Err(corrupt(Format::Parquet, format!("a footer of {footer} bytes in a file of {length}")));
+    };
+    within(Format::Parquet, "its footer", footer, METADATA_BYTES_MAX, REMEDY)?;
+    let mut bytes = vec![0; footer as usize]; // at most METADATA_BYTES_MAX
+    file.read_exact_at(&mut bytes, start)?;
+    check(&bytes)?;
+    ParquetMetaDataReader::decode_metadata(&bytes).map_err(FormatError::read_parquet)
+}
+
+/// Whether the library can parse this footer within the budget: it recurses into the schema, and allocates lists by
+/// their stated lengths.
+fn check(footer: &[u8]) -> Result<(), FormatError> {
+    let mut cursor = Cursor::new(footer);
+    let mut schema = SchemaTree::default();
+    walk(&mut cursor, &mut schema).map_err(|fault| {
+        let reason = match fault {
+            Fault::Short => "its footer ends early",
+            Fault::Invalid(reason) => reason,
+        };
+        corrupt(Format::Parquet, reason)
+    })?;
+    let memory = cursor.memory.saturating_add(schema.memory);
+    within(Format::Parquet, "the metadata in its footer", memory, EXPANDED_BYTES_MAX, REMEDY)
+}
+
+fn walk(cursor: &mut Cursor<'_>, schema: &mut SchemaTree) -> Result<(), Fault> {
+    let mut last = 0;
+    while let Some(field) = cursor.field(last)? {
+        last = field.id;
+        match (field.id, field.kind) {
+            (2, Kind::List) => {
+                let list = cursor.list()?;
+                for _ in 0..list.length {
+                    if list.kind != Kind::Struct {
+                        return Err(Fault::Invalid("its schema is no list of structures"));
+                    }
+                    let (name_bytes, children) = element(cursor)?;
+                    schema.add(name_bytes, children)?;
+                }
+            }
+            (_, kind) => cursor.skip(kind)?,
+        }
+    }
+    Ok(())
+}
+
+/// A schema element: the length of its name, and the number of its children.
+fn element(cursor: &mut Cursor<'_>) -> Result<(u64, i32), Fault> {
+    let (mut last, mut name_bytes, mut children) = (0, 0, 0);
+    while let Some(field) = cursor.field(last)? {
+        last = field.id;
+        match (field.id, field.kind) {
+            (4, Kind::Binary) => name_bytes = cursor.binary()?.len() as u64,
+            (5, Kind::Integer) => children = cursor.integer32()?,
+            (_, kind) => cursor.skip(kind)?,
+        }
+    }
+    Ok((name_bytes, children))
+}
+
+/// The tree that a list of schema elements describes, each before its children.
+#[derive(Default)]
+struct SchemaTree {
+    // Of each open group: the children still to come, and the bytes of the path to it.
+    open: Vec<(i32, u64)>,
+    memory: u64,
+}
+
+impl SchemaTree {
+    fn add(&mut self, name_bytes: u64, children: i32) -> Result<(), Fault> {
+        let path = self.open.last().map_or(0, |(_, path)| *path);
+        let path = path.saturating_add(name_bytes).saturating_add(NAME_BYTES);
+        // Every column keeps its path, so that long names of outer groups are copied for each.
+        self.memory = self.memory.saturating_add(ELEMENT_BYTES).saturating_add(path);
+        if let Some((left, _)) = self.open.last_mut() {
+            *left -= 1;
+        }
+        if children < 0 {
+            return Err(Fault::Invalid("a group of fewer than no columns"));
+        }
+        if children > 0 {
+            if self.open.len() >= SCHEMA_DEPTH_MAX {
+                return Err(Fault::Invalid("its schema nests deeper than 64"));
+            }
+            self.open.push((children, path));
+        }
+        while self.open.last().is_some_and(|(left, _)| *left == 0) {
+            self.open.pop();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_elements(elements: &[(u64, i32)]) -> Result<u64, Fault> {
+        let mut tree = SchemaTree::default();
+        elements.iter().try_for_each(|&(name, children)| tree.add(name, children))?;
+        Ok(tree.memory)
+    }
+
+    #[test]
+    fn depth_and_paths_are_limited() {
+        assert!(of_elements(&[(6, 2), (1, 0), (1, 0)]).unwrap() < 10_000);
+        assert_eq!(of_elements(&[(1, 1); 100]), Err(Fault::Invalid("its schema nests deeper than 64")));
+        // Siblings are not deep.
+        assert!(of_elements(&[&[(1, 1_000)][..], &[(1, 1), (1, 0)].repeat(1_000)].concat()).is_ok());
+        // A group with a name of a megabyte, whose thousand columns each keep it.
+        assert!(of_elements(&[&[(1, 1), (1 << 20, 1_000)][..], &[(1, 0); 1_000]].concat()).unwrap() > 1_000 << 20);
+    }
+}

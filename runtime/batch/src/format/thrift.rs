@@ -1,0 +1,254 @@
+//! Walks Thrift's compact protocol, in which Parquet describes itself, without allocating what it states.
+//!
+//! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
+
+/// Structures and lists within each other. Parquet's own nest 7 deep.
+const DEPTH_MAX: usize = 24;
+
+/// A field of a structure: its id and type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FieldHeader {
+    pub(super) id: i16,
+    pub(super) kind: Kind,
+}
+
+/// The type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    True,
+    False,
+    Byte,
+    Integer,
+    Double,
+    Binary,
+    List,
+    Map,
+    Struct,
+    Uuid,
+}
+
+/// Why the bytes are no Thrift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// They end too early, or a length points beyond their end.
+    Short,
+    /// They cannot be read whatever follows.
+    Invalid(&'static str),
+}
+
+/// The header of a list or set: the number of its elements, each of which takes at least a byte of what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ListHeader {
+    pub(super) length: usize,
+    pub(super) kind: Kind,
+}
+
+/// A place in the bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Cursor<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    /// Bytes of memory that a reader may take for what was passed over: a rough upper estimate.
+    pub(super) memory: u64,
+}
+
+/// What a parsed structure takes in memory, at most, beside what it points to.
+const STRUCT_BYTES: u64 = 256;
+/// What any other value takes.
+const VALUE_BYTES: u64 = 24;
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Cursor<'a> {
+        Cursor { bytes, position: 0, memory: 0 }
+    }
+
+    /// How many bytes were passed.
+    pub(super) fn position(&self) -> usize {
+        self.position
+    }
+
+    fn left(&self) -> usize {
+        self.bytes.len().saturating_sub(self.position)
+    }
+
+    fn byte(&mut self) -> Result<u8, Fault> {
+        let byte = self.bytes.get(self.position).copied().ok_or(Fault::Short)?;
+        self.position += 1;
+        Ok(byte)
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Fault> {
+        let end = self.position.checked_add(length).ok_or(Fault::Short)?;
+        let taken = self.bytes.get(self.position..end).ok_or(Fault::Short)?;
+        self.position = end;
+        Ok(taken)
+    }
+
+    fn varint(&mut self) -> Result<u64, Fault> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(Fault::Invalid("a number of more than 64 bits"))
+    }
+
+    /// A signed number.
+    pub(super) fn integer(&mut self) -> Result<i64, Fault> {
+        let value = self.varint()?;
+        Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+    }
+
+    /// A signed number of 32 bits.
+    pub(super) fn integer32(&mut self) -> Result<i32, Fault> {
+        i32::try_from(self.integer()?).map_err(|_| Fault::Invalid("a number of more than 32 bits"))
+    }
+
+    /// Text or bytes.
+    pub(super) fn binary(&mut self) -> Result<&'a [u8], Fault> {
+        let length = usize::try_from(self.varint()?).map_err(|_| Fault::Short)?;
+        self.take(length)
+    }
+
+    /// The next field of a structure, whose last field had the id `last`; `None` at its end.
+    pub(super) fn field(&mut self, last: i16) -> Result<Option<FieldHeader>, Fault> {
+        let header = self.byte()?;
+        if header == 0 {
+            return Ok(None);
+        }
+        let kind = kind(header & 0x0f)?;
+        let id = match header >> 4 {
+            0 => i16::try_from(self.integer()?).map_err(|_| Fault::Invalid("a field id of more than 16 bits"))?,
+            delta => last.checked_add(i16::from(delta)).ok_or(Fault::Invalid("a field id of more than 16 bits"))?,
+        };
+        Ok(Some(FieldHeader { id, kind }))
+    }
+
+    /// The header of a list or set.
+    pub(super) fn list(&mut self) -> Result<ListHeader, Fault> {
+        let header = self.byte()?;
+        if header == 0 {
+            return Ok(ListHeader { length: 0, kind: Kind::Byte });
+        }
+        let length = match header >> 4 {
+            15 => usize::try_from(self.varint()?).map_err(|_| Fault::Short)?,
+            length => usize::from(length),
+        };
+        if length > self.left() {
+            return Err(Fault::Short);
+        }
+        Ok(ListHeader { length, kind: kind(header & 0x0f)? })
+    }
+
+    /// Passes over a value.
+    pub(super) fn skip(&mut self, kind: Kind) -> Result<(), Fault> {
+        self.skip_at(kind, 0)
+    }
+
+    fn skip_at(&mut self, kind: Kind, depth: usize) -> Result<(), Fault> {
+        if depth > DEPTH_MAX {
+            return Err(Fault::Invalid("its description nests too deep"));
+        }
+        self.memory = self.memory.saturating_add(VALUE_BYTES);
+        match kind {
+            // A field's header holds its value; an element of a list is a byte: see `element`.
+            Kind::True | Kind::False => {}
+            Kind::Byte => drop(self.byte()?),
+            Kind::Integer => drop(self.varint()?),
+            Kind::Double => drop(self.take(8)?),
+            Kind::Uuid => drop(self.take(16)?),
+            Kind::Binary => {
+                let length = self.binary()?.len() as u64;
+                self.memory = self.memory.saturating_add(length);
+            }
+            Kind::Struct => {
+                self.memory = self.memory.saturating_add(STRUCT_BYTES);
+                let mut last = 0;
+                while let Some(field) = self.field(last)? {
+                    last = field.id;
+                    self.skip_at(field.kind, depth + 1)?;
+                }
+            }
+            Kind::List => {
+                let list = self.list()?;
+                for _ in 0..list.length {
+                    self.element(list.kind, depth + 1)?;
+                }
+            }
+            Kind::Map => {
+                let length = usize::try_from(self.varint()?).map_err(|_| Fault::Short)?;
+                if length > self.left() {
+                    return Err(Fault::Short);
+                }
+                if length > 0 {
+                    let kinds = self.byte()?;
+                    let (key, value) = (self::kind(kinds >> 4)?, self::kind(kinds & 0x0f)?);
+                    for _ in 0..length {
+                        self.element(key, depth + 1)?;
+                        self.element(value, depth + 1)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn element(&mut self, kind: Kind, depth: usize) -> Result<(), Fault> {
+        match kind {
+            Kind::True | Kind::False => self.skip_at(Kind::Byte, depth),
+            kind => self.skip_at(kind, depth),
+        }
+    }
+}
+
+fn kind(code: u8) -> Result<Kind, Fault> {
+    Ok(match code {
+        1 => Kind::True,
+        2 => Kind::False,
+        3 => Kind::Byte,
+        4..=6 => Kind::Integer,
+        7 => Kind::Double,
+        8 => Kind::Binary,
+        9 | 10 => Kind::List,
+        11 => Kind::Map,
+        12 => Kind::Struct,
+        13 => Kind::Uuid,
+        _ => return Err(Fault::Invalid("a value of an unknown type")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skipped(bytes: &[u8]) -> Result<usize, Fault> {
+        let mut cursor = Cursor::new(bytes);
+        cursor.skip(Kind::Struct).map(|()| cursor.position())
+    }
+
+    #[test]
+    fn values_are_passed_over() {
+        // Field 1 true, field 2 the number -1, field 3 "ab", field 5 a list of two numbers.
+        let whole = [0x11, 0x15, 0x01, 0x18, 0x02, b'a', b'b', 0x29, 0x25, 0x02, 0x04, 0x00];
+        assert_eq!(skipped(&whole), Ok(whole.len()));
+        for length in 0..whole.len() {
+            assert_eq!(skipped(&whole[..length]), Err(Fault::Short), "{length}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_not_trusted() {
+        // A list of 2^31 structures, a text of 2^63 bytes, a number without an end, structures 100 deep.
+        assert_eq!(skipped(&[0x19, 0xfc, 0x80, 0x80, 0x80, 0x80, 0x08]), Err(Fault::Short));
+        assert_eq!(skipped(&[0x18, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]), Err(Fault::Short));
+        assert_eq!(skipped(&[0x15]), Err(Fault::Short));
+        assert_eq!(
+            skipped(&[0x15, 0x80].iter().copied().chain([0x80; 12]).collect::<Vec<_>>()),
+            Err(Fault::Invalid("a number of more than 64 bits"))
+        );
+        assert_eq!(skipped(&[0x1c; 100]), Err(Fault::Invalid("its description nests too deep")));
+    }
+}
