@@ -120,6 +120,10 @@ pub(crate) struct Try {
     /// The input's format, where its suffix does not tell.
     #[arg(long)]
     pub(crate) format: Option<String>,
+    /// The fields to read and their types, as in "delay i64, origin utf8?", the question mark where nulls are admitted.
+    /// Without it those that the function reads, of the file's types or of the function's.
+    #[arg(long, value_name = "FIELDS")]
+    pub(crate) schema: Option<String>,
     /// The function, where the module has more than one.
     #[arg(long, short)]
     pub(crate) function: Option<String>,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use serde_json::json;
-use weir_batch::format::{Format, infer_schema};
+use weir_batch::format::{Format, Inferred, infer};
 
 use crate::args;
 use crate::exit::{Exit, wrong};
@@ -14,8 +14,8 @@ use crate::exit::{Exit, wrong};
 pub(crate) fn schema(args: &args::Schema, json: bool) -> anyhow::Result<Exit> {
     let format = format_of(&args.file, args.format.as_deref())?;
     let file = File::open(&args.file).with_context(|| args.file.display().to_string()).map_err(wrong)?;
-    let schema = infer_schema(format, file, args.records_max)
-        .map_err(|error| wrong(anyhow!("{}: {error}", args.file.display())))?;
+    let Inferred { schema, left_out } =
+        infer(format, file, args.records_max).map_err(|error| wrong(anyhow!("{}: {error}", args.file.display())))?;
     let mut stdout = std::io::stdout().lock();
     if json {
         let fields: Vec<_> = schema
@@ -23,7 +23,9 @@ pub(crate) fn schema(args: &args::Schema, json: bool) -> anyhow::Result<Exit> {
             .iter()
             .map(|field| json!({ "name": &*field.name, "type": field.data_type.name(), "nullable": field.nullable }))
             .collect();
-        writeln!(stdout, "{}", json!({ "format": format.name(), "fields": fields }))?;
+        let left_out: Vec<_> =
+            left_out.iter().map(|column| json!({ "name": column.name, "reason": column.reason })).collect();
+        writeln!(stdout, "{}", json!({ "format": format.name(), "fields": fields, "left_out": left_out }))?;
         return Ok(Exit::Done);
     }
     writeln!(stdout, "schema = {{")?;
@@ -32,6 +34,10 @@ pub(crate) fn schema(args: &args::Schema, json: bool) -> anyhow::Result<Exit> {
         writeln!(stdout, "  {} = \"{}{null}\",", toml_key(&field.name), field.data_type)?;
     }
     writeln!(stdout, "}}")?;
+    // No query can read these, and none has to.
+    for column in &left_out {
+        writeln!(stdout, "# left out: {}: {}", column.name.escape_debug(), printable(&column.reason))?;
+    }
     Ok(Exit::Done)
 }
 
@@ -42,6 +48,11 @@ pub(crate) fn format_of(file: &Path, said: Option<&str>) -> anyhow::Result<Forma
         None => Format::from_suffix(file)
             .ok_or_else(|| wrong(anyhow!("{}: the suffix does not tell the format: give --format", file.display()))),
     }
+}
+
+/// Without line breaks and the like, which a file may bring in.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A TOML key, quoted where it must be.

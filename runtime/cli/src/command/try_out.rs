@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use serde_json::json;
-use weir_batch::format::{Decoder, Format, infer_schema, open_decoder};
+use weir_batch::format::{Decoder, Format, Inferred, infer, open_decoder};
 use weir_batch::{Batch, Field, Schema};
 use weir_query::MetricRegistry;
 use weir_sandbox::{Carry, Function, Instance, Kind, Limits, OutputShape, ParamType, ParamValue};
@@ -304,18 +304,42 @@ fn open(args: &args::Try, function: &Function) -> anyhow::Result<Box<dyn Decoder
     if !format.carries_schema() && !file()?.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Err(wrong(anyhow!("{}: no regular file, and {format} has to be read twice: save it to one", name())));
     }
-    let schema = if format.carries_schema() {
-        None
-    } else {
-        Some(Arc::new(typed(format, file()?, function).map_err(|error| wrong(anyhow!("{}: {error}", name())))?))
+    let schema = match &args.schema {
+        Some(declared) => declared_schema(declared).map_err(|error| wrong(anyhow!("--schema: {error}")))?,
+        None => {
+            read_by(function, format, file()?, args.carry).map_err(|error| wrong(anyhow!("{}: {error}", name())))?
+        }
     };
-    open_decoder(format, file()?, schema.as_ref(), BATCH_RECORDS).map_err(|error| wrong(anyhow!("{}: {error}", name())))
+    open_decoder(format, file()?, Some(&Arc::new(schema)), BATCH_RECORDS)
+        .map_err(|error| wrong(anyhow!("{}: {error}", name())))
 }
 
-fn typed(format: Format, file: File, function: &Function) -> anyhow::Result<Schema> {
+/// `delay i64, origin utf8?`: the fields that are read, as messages write them.
+fn declared_schema(text: &str) -> anyhow::Result<Schema> {
+    let fields = text.split(',').map(|field| {
+        let expected = || anyhow!("`{}`: expected a name and a type, as in `delay i64, origin utf8?`", field.trim());
+        let (name, data_type) = field.trim().rsplit_once(char::is_whitespace).ok_or_else(expected)?;
+        let nullable = data_type.ends_with('?');
+        let data_type = data_type.trim_end_matches('?').parse().map_err(|error| anyhow!("{error}"))?;
+        Ok(Field { name: name.trim().into(), data_type, nullable })
+    });
+    Ok(Schema::new(fields.collect::<anyhow::Result<_>>()?)?)
+}
+
+/// The fields that the function reads, or all where they are carried, with its types where the format leaves them open.
+/// What else a file holds is not looked at.
+fn read_by(function: &Function, format: Format, file: File, carry: bool) -> anyhow::Result<Schema> {
     const LOOK_AT: usize = 1000;
-    let inferred = infer_schema(format, file, LOOK_AT)?;
-    let read = |field: &Field| function.input.iter().find(|input| input.name == field.name).cloned();
-    let fields = inferred.fields().iter().map(|field| read(field).unwrap_or_else(|| field.clone())).collect();
-    Ok(Schema::new(fields)?)
+    let Inferred { schema: found, left_out } = infer(format, file, LOOK_AT)?;
+    let read = |field: &Field| function.input.iter().find(|input| input.name == field.name);
+    if let Some(column) = left_out.iter().find(|column| function.input.iter().any(|input| *input.name == *column.name))
+    {
+        bail!("column `{}` cannot be read: {}", column.name, column.reason);
+    }
+    let fields = found.fields().iter().filter(|field| carry || read(field).is_some());
+    let fields = fields.map(|field| match read(field) {
+        Some(typed) if !format.carries_schema() => typed.clone(),
+        _ => field.clone(),
+    });
+    Ok(Schema::new(fields.collect())?)
 }

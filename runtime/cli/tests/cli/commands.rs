@@ -154,3 +154,84 @@ fn try_says_why_an_empty_file_is_no_input() {
     assert_eq!(said.code, Some(2));
     assert!(said.err.starts_with("error: empty.jsonl: no schema can be inferred"), "{}", said.err);
 }
+
+/// An Arrow file with three columns of flights, and three that no query reads.
+fn odd_file(path: &std::path::Path) {
+    use std::sync::Arc;
+    use weir_batch::arrow::array::{ArrayRef, Int64Array, NullArray, RecordBatch, StringArray};
+    use weir_batch::arrow::datatypes::{Field, Schema};
+    let columns: [(&str, ArrayRef); 6] = [
+        ("nothing", Arc::new(NullArray::new(2))),
+        ("delay", Arc::new(Int64Array::from(vec![61, 5]))),
+        ("_id", Arc::new(Int64Array::from(vec![1, 2]))),
+        ("origin", Arc::new(StringArray::from(vec!["SEA", "LAX"]))),
+        ("twice", Arc::new(Int64Array::from(vec![1, 2]))),
+        ("twice", Arc::new(Int64Array::from(vec![3, 4]))),
+    ];
+    let fields = columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns.map(|(_, column)| column).into()).expect("a batch");
+    let mut writer =
+        weir_batch::arrow::ipc::writer::FileWriter::try_new(fs::File::create(path).expect("a file"), &schema)
+            .expect("a writer");
+    writer.write(&batch).expect("written");
+    writer.finish().expect("written");
+}
+
+#[test]
+fn columns_that_no_query_reads_are_named_and_stand_in_nobody_s_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    odd_file(&folder.path().join("odd.arrow"));
+    let said = run(folder.path(), &["schema", "odd.arrow"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    expect![[r#"
+        schema = {
+          delay = "i64?",
+          origin = "utf8?",
+        }
+        # left out: nothing: type Null is not supported
+        # left out: _id: names that begin with `_` are the system's
+        # left out: twice: more than one column has this name
+        # left out: twice: more than one column has this name
+    "#]]
+    .assert_eq(&said.out);
+    let query = |schema: &str| {
+        format!(
+            "name = \"odd\"\n[sources.flights]\nkind = \"file\"\npath = \"odd.arrow\"\n{schema}\n\
+             [sinks.out]\nkind = \"stdout\"\nformat = \"json_lines\"\n"
+        )
+    };
+    fs::write(folder.path().join("q.toml"), query(&said.out)).expect("the query file");
+    let said = run(folder.path(), &["run", "--quiet", "q.toml"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    expect![[r#"
+        {"delay":61,"origin":"SEA"}
+        {"delay":5,"origin":"LAX"}
+    "#]]
+    .assert_eq(&said.out);
+    fs::write(folder.path().join("q.toml"), query("schema = { nothing = \"i64?\", gone = \"i64\" }")).expect("a file");
+    let said = run(folder.path(), &["check", "q.toml"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("a column that cannot be read: type Null is not supported"), "{}", said.err);
+    assert!(said.err.contains("sources.flights.schema.gone"), "{}", said.err);
+}
+
+#[test]
+fn try_reads_what_the_function_reads() {
+    let module = guest_path("flights").expect("the flights guest");
+    let module = module.to_str().expect("UTF-8");
+    let folder = tempfile::tempdir().expect("a folder");
+    odd_file(&folder.path().join("odd.arrow"));
+    let check = |schema: &str, code: i32, expected: &str| {
+        let said = run(folder.path(), &["try", module, "-i", "odd.arrow", "-f", "is_late", "--schema", schema]);
+        assert_eq!(said.code, Some(code), "{schema}: {}", said.err);
+        assert!(said.err.contains(expected), "{schema}: {}", said.err);
+    };
+    let said = run(folder.path(), &["--json", "try", module, "-i", "odd.arrow", "-f", "is_late"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(said.out, "{\"delay\":61}\n");
+    check("delay i64?, origin utf8?", 0, "");
+    check("delay utf8?", 2, "field `delay` is declared utf8, and i64 in the file");
+    check("delay", 2, "--schema: `delay`: expected a name and a type");
+    check("twice i64?, delay i64?", 2, "more than one field `twice`");
+}
