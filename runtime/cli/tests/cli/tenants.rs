@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use weir_tests::guest_path;
@@ -96,7 +96,7 @@ fn one_that_cannot_start_is_reported_and_the_others_run() {
     assert_eq!(told.code, Some(1), "{}", told.err);
     for part in [
         "error: query inway of tenant acme: sinks.out: ",
-        "error: bad.toml:9: stages.stage.module: ",
+        "error: bad.toml:8: stages.stage.module: ",
         "error: wrong.toml:1: sources: ",
         "query good of tenant acme: end of input",
     ] {
@@ -110,6 +110,28 @@ fn one_that_cannot_start_is_reported_and_the_others_run() {
     assert_eq!(told.code, Some(2), "{}", told.err);
     let told = run(folder.path(), &["run", "bad.toml", "wrong.toml"]);
     assert_eq!(told.code, Some(2), "{}", told.err);
+}
+
+#[test]
+fn one_that_opens_more_files_than_there_may_be_leaves_the_others_theirs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    query(folder.path(), "greedy", "acme", 10, "panics", "");
+    query(folder.path(), "good", "beta", 10, "panics", "");
+    let mut text = fs::read_to_string(folder.path().join("greedy.toml")).expect("the query file");
+    for sink in 0..200 {
+        text.push_str(&format!("[sinks.s{sink}]\nkind = \"file\"\npath = \"{sink}.csv\"\n"));
+    }
+    fs::write(folder.path().join("greedy.toml"), text).expect("the query file");
+    let mut command = Command::new("sh");
+    let weir = weir(folder.path(), &[]);
+    command.envs(weir.get_envs().filter_map(|(name, value)| Some((name, value?)))).env_remove("WEIR_LOG");
+    let script = r#"ulimit -n 128; exec "$0" run greedy.toml good.toml"#;
+    command.args(["-c", script]).arg(weir.get_program()).current_dir(folder.path());
+    let told = said(command.output().expect("the command"));
+    assert_eq!(told.code, Some(1), "{}", told.err);
+    assert!(told.err.contains("error: query greedy of tenant acme: sinks."), "{}", told.err);
+    assert!(told.err.contains("query good of tenant beta: end of input"), "{}", told.err);
+    assert_eq!(rows(folder.path(), "good.csv"), 10_000);
 }
 
 #[test]

@@ -13,6 +13,9 @@ use super::summary::Summary;
 use crate::file::Denied;
 use crate::source::{Partition, SourceError};
 
+/// `ENFILE` and `EMFILE` of Linux.
+const OUT_OF_FILES: [i32; 2] = [23, 24];
+
 /// A query that could not be made ready.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -166,6 +169,19 @@ pub enum Cause {
 }
 
 impl BuildError {
+    /// Whether the process, or the machine, had no descriptor left: another query may have them, and give them back.
+    pub(super) fn is_out_of_files(&self) -> bool {
+        let mut error: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(one) = error {
+            let code = one.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+            if code.is_some_and(|code| OUT_OF_FILES.contains(&code)) {
+                return true;
+            }
+            error = one.source();
+        }
+        false
+    }
+
     /// Whether a later attempt may succeed.
     pub(super) fn retryable(&self) -> bool {
         match self {

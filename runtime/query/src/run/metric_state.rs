@@ -116,7 +116,8 @@ impl MetricRegistry {
             // The tenant may be able to write what was kept: it gets no more series by that than its stages make.
             let key = Arc::new(GuestSeries { metric, labels: series.labels, overflow: series.overflow });
             let value: MetricDelta = series.value.into();
-            if !self.has_room(index, &key, &value) {
+            let known = self.committed.lock().series.contains_key(&(index, Arc::clone(&key)));
+            if !known && !self.has_room(index, &key, &value) {
                 dropped += 1;
                 continue;
             }

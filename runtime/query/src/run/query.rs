@@ -55,6 +55,11 @@ pub type SinkOverrides = HashMap<String, Box<dyn Sink>>;
 /// After this long without a failure, the next one is a new one.
 const RETRIES_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
+/// How often a query tries again to open its files where the process had no descriptor left, and after which pause; each
+/// further one is longer by as much.
+const OUT_OF_FILES_ATTEMPTS: u32 = 4;
+const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(200);
+
 /// How a query goes on whose partitions went to another reader: nothing is wrong with it.
 const AFTER_LOSS: Retry = Retry { times_max: u32::MAX, backoff: Duration::from_millis(100) };
 
@@ -414,7 +419,17 @@ impl Starting {
         let query = &mut self.0;
         query.modules = admit(&query.plan, engine).await?;
         query.given = !sinks.is_empty();
-        query.opened = Opened::open(&query.plan, &mut sinks, Some(&mut query.metrics), &[]).await?;
+        let mut attempts = 0;
+        query.opened = loop {
+            match Opened::open(&query.plan, &mut sinks, Some(&mut query.metrics), &[]).await {
+                // One that wants more than there are gives its own back meanwhile.
+                Err(error) if error.is_out_of_files() && !query.given && attempts < OUT_OF_FILES_ATTEMPTS => {
+                    attempts += 1;
+                    tokio::time::sleep(OUT_OF_FILES_PAUSE * attempts).await;
+                }
+                opened => break opened?,
+            }
+        };
         restarted(&query.plan, &query.opened.positions, &query.counters)
     }
 }
