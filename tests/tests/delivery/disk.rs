@@ -64,7 +64,8 @@ fn a_query_that_tries_again_goes_on_when_there_is_room_and_commits_everything_on
                     fs::remove_file(entry.path()).unwrap_or_default();
                 }
             }
-            std::thread::sleep(Duration::from_millis(200));
+            // Long enough for the disk to be full by then.
+            std::thread::sleep(Duration::from_millis(500));
         }
         let status = weir.wait(PATIENCE);
         assert!(status.success(), "{status}\n{}", weir.stderr());

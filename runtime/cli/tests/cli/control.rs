@@ -352,8 +352,8 @@ fn what_watches_ends_with_the_query() {
     });
     let mut rates = lines.by_ref().filter(|line| line.starts_with("  read 10 ("));
     // Since its start it has read ten; in the second since the first look nothing.
-    assert!(!rates.next().expect("a first look").contains("(0/s"));
-    assert!(rates.next().expect("a second look").contains("(0/s"));
+    assert!(!rates.next().expect("a first look").contains("(0 rec/s"));
+    assert!(rates.next().expect("a second look").contains("(0 rec/s"));
     assert_eq!(tell(folder.path(), &["stop", "ids"]).code, Some(0));
     lines.for_each(drop);
     let told = said(watch.wait_with_output().expect("an end"));

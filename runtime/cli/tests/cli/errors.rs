@@ -137,3 +137,49 @@ retry = { times_max = 9, backoff_ms = 1 }
         assert!(said.err.contains("No space left on device"), "{}", said.err);
     }
 }
+
+#[test]
+fn a_hundred_thousand_bad_records_are_a_few_lines_and_a_count_by_code() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines: String = (0..100_000).map(|_| "{\"id\": \"no number\"}\n").collect();
+    fs::write(folder.path().join("in.jsonl"), lines).expect("the input");
+    let module = weir_tests::guest_path("faulty").expect("the faulty guest");
+    let text = format!(
+        r#"name = "q"
+[sources.ids]
+kind = "file"
+path = "in.jsonl"
+schema = {{ id = "i64" }}
+on_error = "skip"
+[sources.seed]
+kind = "generator"
+batches = 20
+[[stages]]
+name = "odd"
+input = "seed"
+module = {module:?}
+function = "refuses"
+params = {{ at = 500 }}
+on_error = "skip"
+[sinks.out]
+kind = "count"
+[sinks.good]
+kind = "count"
+input = "ids"
+"#
+    );
+    fs::write(folder.path().join("q.toml"), text).expect("the query file");
+    let said = run(folder.path(), &["run", "q.toml"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let shown = |part: &str| said.err.lines().filter(|line| line.contains(part)).count();
+    let of_source = shown("skipped: the record at offset");
+    assert!((10..1000).contains(&of_source), "{of_source} lines");
+    for part in ["in.jsonl (source `ids`) (line 1): ", "more records failed; the summary counts them by code"] {
+        assert!(said.err.contains(part), "{part}\n{}", &said.err[..said.err.len().min(4000)]);
+    }
+    let of_stage = "skipped: the record at offset 500 of partition 0 of source `seed`: record 500 is not wanted";
+    assert!(shown(of_stage) >= 1, "{}", &said.err[said.err.len().saturating_sub(4000)..]);
+    for part in ["100,000 skipped that did not decode; failed on 100,000 undecodable", "; failed on 20 guest:"] {
+        assert!(said.err.contains(part), "{part}\n{}", &said.err[said.err.len().saturating_sub(2000)..]);
+    }
+}
