@@ -67,6 +67,7 @@ mod kafka;
 mod memory;
 mod phase;
 mod sink;
+mod standard_output;
 mod stdout;
 mod table;
 

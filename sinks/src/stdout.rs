@@ -1,6 +1,6 @@
 //! The standard output.
 
-use std::io::{self, Write};
+use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,6 +9,7 @@ use weir_batch::{Batch, Schema};
 
 use crate::blocking::off_thread;
 use crate::phase::Phase;
+use crate::standard_output::{Cancel, StandardOutput};
 use crate::table::Table;
 use crate::{Sink, SinkError, SinkStats};
 
@@ -33,13 +34,19 @@ pub enum StdoutFormat {
 }
 
 /// Writes rows to the standard output, or to what stands in for it. Every batch is handed on at once. When the reader
-/// closes its end, writes fail with [`SinkError::ReaderGone`].
+/// closes its end, writes fail with [`SinkError::ReaderGone`]. A reader that reads nothing is waited for, until the sink is
+/// dropped: then the write that waits ends within a moment.
 pub struct StdoutSink {
     // `None` while a write is under way, and from the first error on.
     output: Option<Output>,
     phase: Phase,
     stats: SinkStats,
+    // Dropped with the sink, it ends a write that waits for the reader.
+    _cancel: Option<Cancel>,
 }
+
+/// What a pipe holds.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 enum Output {
     Table(Table, Box<dyn Write + Send>),
@@ -53,7 +60,10 @@ impl StdoutSink {
     ///
     /// What the output answers to the header.
     pub async fn open(config: &StdoutSinkConfig, schema: &Arc<Schema>) -> Result<StdoutSink, SinkError> {
-        StdoutSink::over(config, schema, io::stdout()).await
+        let (output, cancel) = StandardOutput::open().map_err(SinkError::stdout)?;
+        // Gathers what an encoder writes in pieces. Every batch ends with a flush.
+        let sink = StdoutSink::over(config, schema, BufWriter::with_capacity(BUFFER_BYTES, output)).await?;
+        Ok(StdoutSink { _cancel: Some(cancel), ..sink })
     }
 
     /// A sink over any writer.
@@ -77,7 +87,7 @@ impl StdoutSink {
             };
             open_encoder(format, &schema, writer).map(Output::Encoded).map_err(stdout_error)
         });
-        Ok(StdoutSink { output: Some(output.await?), phase: Phase::Open, stats: SinkStats::default() })
+        Ok(StdoutSink { output: Some(output.await?), phase: Phase::Open, stats: SinkStats::default(), _cancel: None })
     }
 
     /// Runs a step over the output away from the async threads. After an error the output is gone, and dropped

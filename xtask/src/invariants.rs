@@ -16,7 +16,13 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
+    Rule {
+        package: "weir-files",
+        has: &["rustix"],
+        lacks: &["tokio", "arrow", "weir-batch", "weir-sandbox", "weir-sinks", "weir-query"],
+        reason: "everybody opens files by it",
+    },
     Rule {
         package: "weir-batch",
         has: &["arrow"],

@@ -1,10 +1,12 @@
 //! Settings of a file sink.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use weir_batch::format::Format;
+use weir_files::Folder;
 
 use crate::SinkError;
 
@@ -13,6 +15,8 @@ use crate::SinkError;
 pub struct FileSinkConfig {
     /// The file. Numbered files put their number before its suffix: `late.csv` becomes `late-000001.csv`.
     pub path: PathBuf,
+    /// The folder that bounds it, where one does: below it no link on the way to the file is followed.
+    pub beneath: Option<PathBuf>,
     /// What is written.
     pub format: Format,
     /// A file of at least this many bytes is published and the next one begun. Numbers the files.
@@ -44,6 +48,7 @@ impl FileSinkConfig {
     pub fn new(path: impl Into<PathBuf>, format: Format) -> FileSinkConfig {
         FileSinkConfig {
             path: path.into(),
+            beneath: None,
             format,
             rotate_bytes_max: None,
             rotate_after: None,
@@ -85,6 +90,14 @@ impl FileSinkConfig {
         match self.path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
+        }
+    }
+
+    /// Opens the folder, made where it is missing.
+    pub(super) fn open_folder(&self) -> io::Result<Folder> {
+        match &self.beneath {
+            Some(root) => Folder::make_beneath(root, self.folder()),
+            None => Folder::make(self.folder()),
         }
     }
 

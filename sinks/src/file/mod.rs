@@ -4,14 +4,13 @@ mod config;
 mod numbering;
 mod part;
 
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
 use weir_batch::{Batch, Schema};
+use weir_files::{FileType, Folder};
 
 use crate::blocking::off_thread;
 use crate::phase::Phase;
@@ -43,6 +42,8 @@ pub struct FileSink {
 struct Inner {
     config: Arc<FileSinkConfig>,
     schema: Arc<Schema>,
+    // All files are made and named through this: nobody can move them elsewhere by renaming what the path names.
+    folder: Arc<Folder>,
     // Made by the first record.
     part: Option<Part>,
     // Finished, and waiting for the flush.
@@ -65,16 +66,18 @@ impl FileSink {
         config.validate()?;
         let (config, schema) = (Arc::new(config.clone()), Arc::clone(schema));
         let inner = off_thread(move || {
-            let folder = config.folder();
-            fs::create_dir_all(folder).map_err(|source| SinkError::file("create the folder", folder, source))?;
-            check_path(&config)?;
-            part::remove_leftovers(&config)?;
+            let folder = config.open_folder();
+            let folder = folder.map_err(|source| SinkError::file("create the folder", config.folder(), source))?;
+            let folder = Arc::new(folder);
+            check_path(&config, &folder)?;
+            part::remove_leftovers(&config, &folder)?;
             // Shows at once whether the folder can be written to, and what the encoder says of the schema.
-            let part = Part::create(&config, &schema)?;
+            let part = Part::create(&config, &schema, &folder)?;
             let next_number = config.number_min;
             Ok(Inner {
                 config,
                 schema,
+                folder,
                 part: Some(part),
                 held: Vec::new(),
                 prepared: Vec::new(),
@@ -107,19 +110,23 @@ impl FileSink {
 }
 
 /// Refuses a path under which no file may be published.
-fn check_path(config: &FileSinkConfig) -> Result<(), SinkError> {
+fn check_path(config: &FileSinkConfig, folder: &Folder) -> Result<(), SinkError> {
     if config.is_numbered() {
         return Ok(());
     }
     let path = &config.path;
-    match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(SinkError::file("read", path, source)),
-        Ok(there) if there.is_dir() => Err(SinkError::NotAFile { path: path.clone(), found: "a folder" }),
+    let there = folder.stat(config.file_name()).map_err(|source| SinkError::file("read", path, source))?;
+    match there.map(|there| FileType::from_raw_mode(there.st_mode)) {
+        None => Ok(()),
+        Some(FileType::Directory) => Err(SinkError::NotAFile { path: path.clone(), found: "a folder" }),
+        // A rename would replace the link by a file, and leave what it leads to.
+        Some(FileType::Symlink) => Err(SinkError::NotAFile { path: path.clone(), found: "a link" }),
+        Some(FileType::RegularFile) if config.if_exists == IfExists::Fail => {
+            Err(SinkError::FileExists { path: path.clone() })
+        }
+        Some(FileType::RegularFile) => Ok(()),
         // A rename would replace a device by a file.
-        Ok(there) if !there.is_file() => Err(SinkError::NotAFile { path: path.clone(), found: "no regular file" }),
-        Ok(_) if config.if_exists == IfExists::Fail => Err(SinkError::FileExists { path: path.clone() }),
-        Ok(_) => Ok(()),
+        Some(_) => Err(SinkError::NotAFile { path: path.clone(), found: "no regular file" }),
     }
 }
 
@@ -129,7 +136,7 @@ impl Inner {
             if !self.config.is_numbered() {
                 return Err(SinkError::Published { path: self.config.path.clone() });
             }
-            self.part = Some(Part::create(&self.config, &self.schema)?);
+            self.part = Some(Part::create(&self.config, &self.schema, &self.folder)?);
         }
         let Some(part) = &mut self.part else { return Err(SinkError::AfterError) };
         part.write(&self.config.path, batch)?;
@@ -172,16 +179,16 @@ impl Inner {
     }
 
     fn publish_one(&mut self, finished: Finished) -> Result<(), SinkError> {
-        let (folder, bytes) = (self.config.folder(), finished.bytes);
+        let bytes = finished.bytes;
         if self.config.is_numbered() {
             let numbering = Numbering::new(&self.config);
-            let first = numbering.next()?.max(self.config.number_min);
+            let first = numbering.next(&self.folder)?.max(self.config.number_min);
             // Another sink over the same path may take a number first.
-            finished.publish((first..=u64::MAX).map(|number| numbering.path(number)), IfExists::Fail, folder)?;
+            finished.publish((first..=u64::MAX).map(|number| numbering.name(number)), IfExists::Fail)?;
         } else {
             // What stands there may have changed since the opening.
-            check_path(&self.config)?;
-            finished.publish(std::iter::once(self.config.path.clone()), self.config.if_exists, folder)?;
+            check_path(&self.config, &self.folder)?;
+            finished.publish(std::iter::once(self.config.file_name().to_owned()), self.config.if_exists)?;
         }
         self.count(bytes);
         Ok(())
@@ -217,15 +224,16 @@ impl Inner {
             return Ok(Vec::new());
         }
         // The hidden names have to last as long as whoever remembers them.
-        part::sync_folder(self.config.folder())?;
+        part::sync_folder(&self.folder)?;
         let numbering = Numbering::new(&self.config);
-        let mut number = numbering.next()?.max(self.next_number);
+        let mut number = numbering.next(&self.folder)?.max(self.next_number);
         for mut finished in std::mem::take(&mut self.held) {
             // Whoever publishes them may be started in another folder.
             let absolute = |path: &Path| {
                 std::path::absolute(path).map_err(|source| SinkError::file("tell the full path of", path, source))
             };
-            let (hidden, path) = (absolute(finished.keep())?, absolute(&numbering.path(number))?);
+            let path = absolute(&self.folder.path().join(numbering.name(number)))?;
+            let hidden = absolute(&finished.keep())?;
             self.prepared.push((finished, Prepared { hidden, path, number }));
             number = number.saturating_add(1);
         }
@@ -236,7 +244,8 @@ impl Inner {
     fn publish_prepared(&mut self) -> Result<(), SinkError> {
         for (finished, prepared) in std::mem::take(&mut self.prepared) {
             let bytes = finished.bytes;
-            finished.publish(std::iter::once(prepared.path), IfExists::Fail, self.config.folder())?;
+            let name = prepared.path.file_name().unwrap_or_default().to_owned();
+            finished.publish(std::iter::once(name), IfExists::Fail)?;
             self.count(bytes);
         }
         Ok(())

@@ -1,7 +1,9 @@
 //! Names of numbered files.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use weir_files::Folder;
 
 use super::FileSinkConfig;
 use crate::SinkError;
@@ -9,7 +11,6 @@ use crate::SinkError;
 /// `late-000001.csv`, `late-000002.csv`, … beside `late.csv`.
 #[derive(Clone, Debug)]
 pub(super) struct Numbering {
-    folder: PathBuf,
     stem: OsString,
     suffix: Option<OsString>,
 }
@@ -17,31 +18,26 @@ pub(super) struct Numbering {
 impl Numbering {
     pub(super) fn new(config: &FileSinkConfig) -> Numbering {
         Numbering {
-            folder: config.folder().to_owned(),
             stem: config.path.file_stem().unwrap_or_default().to_owned(),
             suffix: config.path.extension().map(OsStr::to_owned),
         }
     }
 
     /// The file with this number.
-    pub(super) fn path(&self, number: u64) -> PathBuf {
+    pub(super) fn name(&self, number: u64) -> OsString {
         let mut name = self.stem.clone();
         name.push(format!("-{number:06}"));
         if let Some(suffix) = &self.suffix {
             name.push(".");
             name.push(suffix);
         }
-        self.folder.join(name)
+        name
     }
 
-    /// The number after the highest that is there; 1 in a folder without any.
-    pub(super) fn next(&self) -> Result<u64, SinkError> {
-        let unreadable = |source| SinkError::file("read", &self.folder, source);
-        let mut highest = 0;
-        for entry in self.folder.read_dir().map_err(unreadable)? {
-            let name = entry.map_err(unreadable)?.file_name();
-            highest = highest.max(self.number(&name).unwrap_or(0));
-        }
+    /// The number after the highest that is in this folder; 1 in a folder without any.
+    pub(super) fn next(&self, folder: &Folder) -> Result<u64, SinkError> {
+        let entries = folder.entries().map_err(|source| SinkError::file("read", folder.path(), source))?;
+        let highest = entries.iter().filter_map(|(name, _)| self.number(name)).max().unwrap_or(0);
         Ok(highest.saturating_add(1))
     }
 
@@ -69,18 +65,19 @@ mod tests {
     fn numbers_go_on_after_the_highest() {
         let folder = tempfile::tempdir().unwrap();
         let numbering = Numbering::new(&FileSinkConfig::new(folder.path().join("late.csv"), Format::Csv));
-        assert_eq!(numbering.next().unwrap(), 1);
+        let open = Folder::open(folder.path()).unwrap();
+        assert_eq!(numbering.next(&open).unwrap(), 1);
         for name in ["late-000002.csv", "late-1000000.csv", "late-2000000.jsonl", "later-3000000.csv", "late-9.csv"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
-        assert_eq!(numbering.next().unwrap(), 1_000_001);
-        assert_eq!(numbering.path(7), folder.path().join("late-000007.csv"));
+        assert_eq!(numbering.next(&open).unwrap(), 1_000_001);
+        assert_eq!(numbering.name(7), "late-000007.csv");
     }
 
     #[test]
     fn a_name_without_suffix_is_numbered_too() {
         let numbering = Numbering::new(&FileSinkConfig::new("late", Format::Csv));
-        assert_eq!(numbering.path(7), Path::new("./late-000007"));
+        assert_eq!(numbering.name(7), "late-000007");
         assert_eq!(numbering.number(OsStr::new("late-000007")), Some(7));
         assert_eq!(numbering.number(OsStr::new("late-000007.csv")), None);
     }

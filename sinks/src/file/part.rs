@@ -1,9 +1,8 @@
 //! A file that is being written and is not yet visible.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use weir_batch::format::{Encoder, open_encoder};
 use weir_batch::{Batch, Schema};
+use weir_files::{FileType, Folder};
 
 use super::{FileSinkConfig, IfExists};
 use crate::{Prepared, SinkError};
@@ -28,7 +28,8 @@ pub(super) struct Part {
 
 /// The hidden file itself.
 struct Hidden {
-    path: PathBuf,
+    folder: Arc<Folder>,
+    name: OsString,
     // Holds the lock, and is synced at the end.
     file: File,
     // Somebody was told of it, and will publish it.
@@ -42,14 +43,18 @@ impl Drop for Hidden {
         }
         // Published or not, the hidden name is of no use any more. If it cannot be removed, the next sink over this
         // path will try.
-        fs::remove_file(&self.path).unwrap_or_default();
+        self.folder.remove(&self.name).unwrap_or_default();
     }
 }
 
 impl Part {
-    pub(super) fn create(config: &FileSinkConfig, schema: &Arc<Schema>) -> Result<Part, SinkError> {
-        let hidden = Hidden::create(config)?;
-        let writer = hidden.file.try_clone().map_err(|source| SinkError::file("open", &hidden.path, source))?;
+    pub(super) fn create(
+        config: &FileSinkConfig,
+        schema: &Arc<Schema>,
+        folder: &Arc<Folder>,
+    ) -> Result<Part, SinkError> {
+        let hidden = Hidden::create(config, folder)?;
+        let writer = hidden.file.try_clone().map_err(|source| SinkError::file("open", &hidden.path(), source))?;
         let encoder =
             open_encoder(config.format, schema, writer).map_err(|error| SinkError::encode(&config.path, error))?;
         Ok(Part { encoder: Some(encoder), hidden, records: 0, opened: Instant::now() })
@@ -99,114 +104,124 @@ pub(super) struct Finished {
 
 impl Finished {
     /// Its hidden name, which from now on stays until the file is published: somebody else may do it.
-    pub(super) fn keep(&mut self) -> &Path {
+    pub(super) fn keep(&mut self) -> PathBuf {
         self.hidden.kept = true;
-        &self.hidden.path
+        self.hidden.path()
     }
 
     /// Gives it the first of these names that is free (or may be replaced), and syncs the folder. On an error nothing is
     /// visible under any of the names.
     pub(super) fn publish(
         mut self,
-        mut names: impl Iterator<Item = PathBuf>,
+        mut names: impl Iterator<Item = OsString>,
         if_exists: IfExists,
-        folder: &Path,
-    ) -> Result<PathBuf, SinkError> {
-        let Some(mut path) = names.next() else { return Err(SinkError::AfterError) };
+    ) -> Result<(), SinkError> {
+        let folder = Arc::clone(&self.hidden.folder);
+        let Some(mut name) = names.next() else { return Err(SinkError::AfterError) };
         loop {
-            match give_name(&self.hidden.path, &path, if_exists) {
+            match give_name(&folder, &self.hidden.name, &name, if_exists) {
                 Ok(()) => break,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match names.next() {
-                    Some(next) => path = next,
-                    None => return Err(SinkError::FileExists { path }),
+                    Some(next) => name = next,
+                    None => return Err(SinkError::FileExists { path: folder.path().join(name) }),
                 },
-                Err(source) => return Err(SinkError::file("publish", &path, source)),
+                Err(source) => return Err(SinkError::file("publish", &folder.path().join(name), source)),
             }
         }
         self.hidden.kept = false;
         drop(self);
-        sync_folder(folder)?;
-        Ok(path)
+        sync_folder(&folder)
     }
 }
 
 /// Publishes what an earlier sink prepared, as far as that has not been done. Files that are neither under the one name
-/// nor under the other were published, and taken away by their reader since. Says how many were published now.
+/// nor under the other were published, and taken away by their reader since. `open` opens the folder that they lie in.
+/// Says how many were published now.
 ///
 /// # Errors
 ///
-/// Another file under the name of a prepared one, or what the file system answers.
-pub fn publish_prepared(prepared: &[Prepared]) -> Result<usize, SinkError> {
+/// Another file under the name of a prepared one, two names that are not in one folder, or what the file system answers.
+pub fn publish_prepared(prepared: &[Prepared], open: impl Fn(&Path) -> io::Result<Folder>) -> Result<usize, SinkError> {
     let mut published = 0;
     for Prepared { hidden, path, .. } in prepared {
-        let file = match File::open(hidden) {
+        let failed = |action, source| SinkError::file(action, path, source);
+        let (Some(name), Some(hidden_name), true) =
+            (path.file_name(), hidden.file_name(), path.parent() == hidden.parent())
+        else {
+            return Err(failed("publish", io::ErrorKind::InvalidInput.into()));
+        };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = open(folder).map_err(|source| SinkError::file("open", folder, source))?;
+        let file = match folder.read(hidden_name) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(source) => return Err(SinkError::file("read", hidden, source)),
         };
         // It has the name already where the end came between the two steps below.
-        if !is_at(&file, path) {
-            match give_name(hidden, path, IfExists::Fail) {
+        if !folder.is_at(&file, name).map_err(|source| failed("read", source))? {
+            match give_name(&folder, hidden_name, name, IfExists::Fail) {
                 Ok(()) => published += 1,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     return Err(SinkError::FileExists { path: path.clone() });
                 }
-                Err(source) => return Err(SinkError::file("publish", path, source)),
+                Err(source) => return Err(failed("publish", source)),
             }
         }
-        match fs::remove_file(hidden) {
+        match folder.remove(hidden_name) {
             // A file system without hard links has renamed it.
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(SinkError::file("remove", hidden, error));
             }
             _ => {}
         }
-        sync_folder(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+        sync_folder(&folder)?;
     }
     Ok(published)
 }
 
 /// Makes names in this folder survive the loss of the machine.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), SinkError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| SinkError::file("sync", folder, source))
+pub(super) fn sync_folder(folder: &Folder) -> Result<(), SinkError> {
+    folder.sync().map_err(|source| SinkError::file("sync", folder.path(), source))
 }
 
 impl Hidden {
     /// Creates `.late.csv.<unique>.part`.
-    fn create(config: &FileSinkConfig) -> Result<Hidden, SinkError> {
+    fn create(config: &FileSinkConfig, folder: &Arc<Folder>) -> Result<Hidden, SinkError> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         loop {
             let count = COUNTER.fetch_add(1, Ordering::Relaxed);
             let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.subsec_nanos());
             let mut name = prefix(config);
             name.push(format!("{}-{count}-{nanos}{SUFFIX}", process::id()));
-            let path = config.folder().join(name);
-            let file = match OpenOptions::new().write(true).create_new(true).open(&path) {
+            let file = match folder.create_new(&name, 0o666) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(source) => return Err(SinkError::file("create a file beside", &config.path, source)),
             };
-            file.lock().map_err(|source| SinkError::file("lock", &path, source))?;
+            file.lock().map_err(|source| SinkError::file("lock", &folder.path().join(&name), source))?;
             // Another sink may have taken the file for a dead one's before it was locked, and removed it.
-            if is_at(&file, &path) {
-                return Ok(Hidden { path, file, kept: false });
+            if folder.is_at(&file, &name).unwrap_or(false) {
+                return Ok(Hidden { folder: Arc::clone(folder), name, file, kept: false });
             }
         }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join(&self.name)
     }
 }
 
 /// Gives the file under `hidden` this name as well; where it must not replace another, fails with `AlreadyExists`.
-fn give_name(hidden: &Path, path: &Path, if_exists: IfExists) -> io::Result<()> {
+fn give_name(folder: &Folder, hidden: &OsStr, name: &OsStr, if_exists: IfExists) -> io::Result<()> {
     if if_exists == IfExists::Replace {
-        return fs::rename(hidden, path);
+        return folder.rename(hidden, name);
     }
-    match fs::hard_link(hidden, path) {
+    match folder.link(hidden, name) {
         Err(error) if !has_links(&error) => {
             // No hard links here: look first. Another process can slip in between, but only on such systems.
-            match fs::symlink_metadata(path) {
-                Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(hidden, path),
-                Err(error) => Err(error),
+            match folder.stat(name)? {
+                Some(_) => Err(io::ErrorKind::AlreadyExists.into()),
+                None => folder.rename(hidden, name),
             }
         }
         linked => linked,
@@ -226,32 +241,23 @@ fn prefix(config: &FileSinkConfig) -> OsString {
     name
 }
 
-fn is_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(open), Ok(there)) => (open.dev(), open.ino()) == (there.dev(), there.ino()),
-        _ => false,
-    }
-}
-
 /// Removes the hidden files that dead sinks over this path left behind. A living one's are locked, and stay.
-pub(super) fn remove_leftovers(config: &FileSinkConfig) -> Result<(), SinkError> {
-    let folder = config.folder();
-    let unreadable = |source| SinkError::file("read", folder, source);
+pub(super) fn remove_leftovers(config: &FileSinkConfig, folder: &Folder) -> Result<(), SinkError> {
     let prefix = prefix(config);
-    for entry in folder.read_dir().map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let name = entry.file_name();
-        let name = name.as_encoded_bytes();
-        let unique = name.strip_prefix(prefix.as_encoded_bytes()).and_then(|name| name.strip_suffix(SUFFIX.as_bytes()));
+    for (name, kind) in folder.entries().map_err(|source| SinkError::file("read", folder.path(), source))? {
+        let unique = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
+        let unique = unique.and_then(|name| name.strip_suffix(SUFFIX.as_bytes()));
         // `late.csv` is not to touch what belongs to `late.csv.old`.
         let ours = unique.is_some_and(|unique| unique.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-'));
-        if !ours || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+        if !ours || kind != FileType::RegularFile {
             continue;
         }
-        let path = entry.path();
-        let Ok(file) = OpenOptions::new().write(true).open(&path) else { continue };
+        let Ok(file) = folder.write(&name) else { continue };
         match file.try_lock() {
-            Ok(()) => fs::remove_file(&path).map_err(|source| SinkError::file("remove", &path, source))?,
+            Ok(()) => {
+                let removed = folder.remove(&name);
+                removed.map_err(|source| SinkError::file("remove", &folder.path().join(&name), source))?;
+            }
             // Alive, or on a file system without locks, where nothing tells.
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
         }

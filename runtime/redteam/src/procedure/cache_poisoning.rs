@@ -68,7 +68,7 @@ fn origin(engine: &Engine, name: &str, limits: &Limits) -> Result<Origin, Broken
 
 /// The one file that is kept for this tenant.
 fn code_of(folder: &Path, name: &str) -> Result<PathBuf, Broken> {
-    let folder = folder.join("v1").join(tenant(name).as_str());
+    let folder = folder.join("v1/tenants.d").join(tenant(name).as_str());
     let mut entries = fs::read_dir(&folder).map_err(at("the tenant's folder"))?.flatten();
     entries.next().map(|entry| entry.path()).ok_or_else(|| Broken("nothing was kept".to_owned()))
 }

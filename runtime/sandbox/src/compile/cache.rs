@@ -1,14 +1,16 @@
 //! Compiled code on disk.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use rustix::fs::FileType;
 use sha2::{Digest, Sha256};
+use weir_files::Folder;
 
 use super::load::Trusted;
 use super::mac::{Key, MAC_BYTES};
@@ -18,6 +20,12 @@ use crate::{ModuleDigest, TenantId};
 
 /// What a file of the cache begins with. A file of another form is none of ours.
 const MAGIC: &[u8; 8] = b"weircode";
+
+/// The file of the key.
+const KEY: &str = "key";
+
+/// The folder of the tenants' folders. No tenant can be called this.
+const TENANTS: &str = "tenants.d";
 
 /// Where compiled code is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +70,13 @@ pub enum CacheError {
 
 /// A folder of compiled code, each file authenticated with a key that lies beside them: who can read the key can put
 /// code there, and nobody else.
+///
+/// Everything is reached through handles of these folders, and no link is followed. Tenants' folders lie in one of their
+/// own, whose name is no tenant's, so that none is called as the key's file is. Those beside it are of earlier versions,
+/// whose code is no longer found: it goes as what was not used for the longest time.
 pub(crate) struct Cache {
-    folder: PathBuf,
+    folder: Folder,
+    tenants: Folder,
     key: Key,
     bytes_max: u64,
     hits: AtomicU64,
@@ -99,10 +112,10 @@ impl CacheKey {
         CacheKey { tenant: tenant.clone(), module, environment: hasher.0.finalize().into() }
     }
 
-    /// `acme/<digest>-<environment>`.
-    fn path(&self, folder: &Path) -> PathBuf {
+    /// `<digest>-<environment>`, in the tenant's folder.
+    fn name(&self) -> String {
         let environment: String = self.environment.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        folder.join(self.tenant.as_str()).join(format!("{}-{environment}", self.module))
+        format!("{}-{environment}", self.module)
     }
 
     fn mac_parts<'a>(&'a self, tier: Tier, code: &'a [u8]) -> [&'a [u8]; 6] {
@@ -121,11 +134,21 @@ impl Cache {
         };
         make_folder(&folder).map_err(io(&folder))?;
         check_private(&folder)?;
-        let path = folder.join("key");
-        let key = open_key(&path).map_err(io(&path))?;
+        let path = folder.join(KEY);
+        let folder = Folder::open(&folder).map_err(io(&folder))?;
+        let key = open_key(&folder).map_err(io(&path))?;
         check_private(&path)?;
+        let tenants = folder.make_sub(TENANTS, 0o700).map_err(io(folder.path()))?;
         let count = AtomicU64::default;
-        Ok(Cache { folder, key, bytes_max: config.bytes_max, hits: count(), misses: count(), rejected: count() })
+        Ok(Cache {
+            folder,
+            tenants,
+            key,
+            bytes_max: config.bytes_max,
+            hits: count(),
+            misses: count(),
+            rejected: count(),
+        })
     }
 
     pub(crate) fn counts(&self) -> CacheUse {
@@ -136,8 +159,7 @@ impl Cache {
     /// The code that was kept under this key, of at most so many bytes. A file that is not authentic is reported,
     /// removed and taken for none.
     pub(crate) fn find(&self, key: &CacheKey, code_bytes_max: u64) -> Option<Cached> {
-        let path = key.path(&self.folder);
-        let found = match self.read(&path, key, code_bytes_max) {
+        let found = match self.read(key, code_bytes_max) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
@@ -145,9 +167,9 @@ impl Cache {
                 tracing::warn!(
                     tenant = %key.tenant,
                     "compiled code in {} is not used, and compiled again: {error}",
-                    path.display()
+                    self.tenants.path().join(key.tenant.as_str()).join(key.name()).display()
                 );
-                drop(fs::remove_file(&path));
+                drop(self.tenants.sub(key.tenant.as_str()).and_then(|folder| folder.remove(key.name())));
                 None
             }
         };
@@ -156,15 +178,10 @@ impl Cache {
         found
     }
 
-    fn read(&self, path: &Path, key: &CacheKey, code_bytes_max: u64) -> io::Result<Option<Cached>> {
+    fn read(&self, key: &CacheKey, code_bytes_max: u64) -> io::Result<Option<Cached>> {
         let invalid = |message: &str| io::Error::new(io::ErrorKind::InvalidData, message.to_owned());
         // A link, or a pipe that never ends, is nothing that this cache made.
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
-        let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(invalid("it is no regular file"));
-        }
+        let mut file = self.tenants.sub(key.tenant.as_str())?.read(key.name())?;
         let mut head = [0; MAGIC.len() + 1 + MAC_BYTES];
         file.read_exact(&mut head).map_err(|_| invalid("it is cut short"))?;
         let (magic, rest) = head.split_at(MAGIC.len());
@@ -189,53 +206,57 @@ impl Cache {
 
     /// Keeps code. What goes wrong is reported, and costs a compilation another time.
     pub(crate) fn keep(&self, key: &CacheKey, tier: Tier, code: &Trusted) {
-        let path = key.path(&self.folder);
-        if let Err(error) = self.write(&path, key, tier, code.bytes()).and_then(|()| self.make_room(&path)) {
-            tracing::warn!(tenant = %key.tenant, "compiled code is not kept in {}: {error}", path.display());
+        if let Err(error) = self.write(key, tier, code.bytes()).and_then(|()| self.make_room(key)) {
+            let folder = self.tenants.path().display();
+            tracing::warn!(tenant = %key.tenant, "compiled code is not kept in {folder}: {error}");
         }
     }
 
-    fn write(&self, path: &Path, key: &CacheKey, tier: Tier, code: &[u8]) -> io::Result<()> {
+    fn write(&self, key: &CacheKey, tier: Tier, code: &[u8]) -> io::Result<()> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        make_folder(folder)?;
+        let folder = self.tenants.make_sub(key.tenant.as_str(), 0o700)?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let beside = path.with_extension(format!("{}-{number}.new", std::process::id()));
+        let beside = format!("{}.{}-{number}.new", key.name(), std::process::id());
         let write = || {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+            let mut file = folder.create_new(&beside, 0o600)?;
             file.write_all(MAGIC)?;
             file.write_all(&[u8::from(tier == Tier::Optimised)])?;
             file.write_all(&self.key.mac(&key.mac_parts(tier, code)))?;
             file.write_all(code)?;
             // Not synced: what a crash tears is not authentic, and is compiled again.
-            fs::rename(&beside, path)
+            folder.rename(&beside, key.name())
         };
         let written = write();
         if written.is_err() {
-            drop(fs::remove_file(&beside));
+            drop(folder.remove(&beside));
         }
         written
     }
 
     /// Removes what was not used for the longest time, until the rest is within the limit; never `keep`.
-    fn make_room(&self, keep: &Path) -> io::Result<()> {
+    fn make_room(&self, keep: &CacheKey) -> io::Result<()> {
         let mut files = Vec::new();
-        for tenant in fs::read_dir(&self.folder)? {
-            let Ok(entries) = fs::read_dir(tenant?.path()) else { continue };
-            for entry in entries {
-                let entry = entry?;
-                if let Ok(metadata) = entry.metadata() {
-                    files.push((metadata.modified()?, metadata.len(), entry.path()));
+        let keep = self.tenants.path().join(keep.tenant.as_str()).join(keep.name());
+        for folder in [&self.folder, &self.tenants] {
+            for (name, _) in folder.entries()? {
+                // The key's file is no folder. Each is opened one at a time: they may be thousands.
+                let Ok(tenant) = folder.sub(&name) else { continue };
+                for (file, kind) in tenant.entries()? {
+                    if let Some(found) = tenant.stat(&file)?.filter(|_| kind == FileType::RegularFile) {
+                        let bytes = u64::try_from(found.st_size).unwrap_or(0);
+                        files.push((found.st_mtime, found.st_mtime_nsec, bytes, folder, name.clone(), file));
+                    }
                 }
             }
         }
-        let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
-        files.sort();
-        for (_, length, path) in files {
+        let mut bytes: u64 = files.iter().map(|(_, _, bytes, ..)| bytes).sum();
+        files.sort_by_key(|&(seconds, nanos, ..)| (seconds, nanos));
+        for (_, _, length, folder, tenant, file) in files {
             if bytes <= self.bytes_max {
                 break;
             }
-            if path != keep && fs::remove_file(&path).is_ok() {
+            let is_kept = folder.path().join(&tenant).join(&file) == keep;
+            if !is_kept && folder.sub(&tenant).and_then(|folder| folder.remove(&file)).is_ok() {
                 bytes = bytes.saturating_sub(length);
             }
         }
@@ -255,10 +276,10 @@ fn check_private(path: &Path) -> Result<(), CacheError> {
 }
 
 /// The key in this file, made where there is none. Of two processes that make one at once, both use the same.
-fn open_key(path: &Path) -> io::Result<Key> {
+fn open_key(folder: &Folder) -> io::Result<Key> {
     let read = || -> io::Result<Key> {
         let mut bytes = [0; MAC_BYTES];
-        File::open(path)?.read_exact(&mut bytes)?;
+        folder.read(KEY)?.read_exact(&mut bytes)?;
         Ok(Key::from_bytes(bytes))
     };
     match read() {
@@ -266,12 +287,11 @@ fn open_key(path: &Path) -> io::Result<Key> {
         other => return other,
     }
     let key = Key::random()?;
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    file.write_all(key.as_bytes())?;
+    let beside = format!("{KEY}.{}.new", std::process::id());
+    folder.create_new(&beside, 0o600)?.write_all(key.as_bytes())?;
     // Refuses to replace one that came to be in the meantime.
-    let linked = fs::hard_link(&beside, path);
-    drop(fs::remove_file(&beside));
+    let linked = folder.link(&beside, KEY);
+    drop(folder.remove(&beside));
     match linked {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => read(),

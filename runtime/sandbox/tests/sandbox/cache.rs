@@ -47,7 +47,7 @@ fn admit(engine: &Engine, tenant: &str, bits: u8) -> Arc<Module> {
 
 /// The files of the cache, without its key.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let tenants = fs::read_dir(folder.join("v1")).unwrap().map(|entry| entry.unwrap().path());
+    let tenants = fs::read_dir(folder.join("v1/tenants.d")).unwrap().map(|entry| entry.unwrap().path());
     let tenants = tenants.filter(|path| path.is_dir());
     let mut files: Vec<_> =
         tenants.flat_map(|tenant| fs::read_dir(tenant).unwrap().map(|entry| entry.unwrap().path())).collect();
@@ -129,6 +129,28 @@ fn a_folder_that_others_may_write_to_is_not_used() {
     fs::write(folder.path().join("v1/key"), b"short").unwrap();
     assert!(matches!(open(folder.path(), 1 << 30), Err(EngineError::Cache(_))));
     assert!(matches!(open(Path::new("/dev/null"), 1 << 30), Err(EngineError::Cache(_))));
+}
+
+#[test]
+fn a_tenant_that_is_called_as_a_file_of_the_cache_keeps_its_code() {
+    let folder = tempfile::tempdir().unwrap();
+    for tenant in ["key", "v1", "new", "tenants", "0"] {
+        assert_eq!(admit(&engine(folder.path()), tenant, 1).origin(), Origin::Compiler);
+        let again = engine(folder.path());
+        assert_eq!(admit(&again, tenant, 1).origin(), Origin::Cache, "{tenant}");
+        assert_eq!(again.cache_use(), CacheUse { hits: 1, misses: 0, rejected: 0 });
+    }
+}
+
+#[test]
+fn a_tenants_folder_that_is_a_link_is_not_followed() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    drop(engine(folder.path()));
+    std::os::unix::fs::symlink(other.path(), folder.path().join("v1/tenants.d/acme")).unwrap();
+    let linked = engine(folder.path());
+    assert_eq!(admit(&linked, "acme", 1).origin(), Origin::Compiler);
+    assert_eq!(linked.cache_use().rejected, 1);
+    assert_eq!(fs::read_dir(other.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! Files to be read.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use crate::{FileError, FileKind};
+
+/// Opens a file to be read, whatever it is. Never waits: a pipe without a writer is open at once. A terminal does not
+/// become this process's. The descriptor does not block.
+///
+/// # Errors
+///
+/// As for opening. A socket cannot be opened.
+pub fn open(path: impl AsRef<Path>) -> Result<(File, FileKind), FileError> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        // What the system says of a socket: there is no such device or address.
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+            return Err(FileError::NotRegular { kind: FileKind::Socket });
+        }
+        file => file?,
+    };
+    let kind = FileKind::of(&file)?;
+    Ok((file, kind))
+}
+
+/// Opens a regular file to be read.
+///
+/// # Errors
+///
+/// As for opening, and [`FileError::NotRegular`].
+pub fn open_regular(path: impl AsRef<Path>) -> Result<File, FileError> {
+    match open(path)? {
+        (file, FileKind::Regular) => Ok(file),
+        (_, kind) => Err(FileError::NotRegular { kind }),
+    }
+}
+
+/// Opens what a person may name as an input: a regular file, or a pipe or terminal, of which reads then wait for bytes. A
+/// pipe that has no writer is at its end.
+///
+/// # Errors
+///
+/// As for opening, and [`FileError::NotRegular`] of anything else.
+pub fn open_input(path: impl AsRef<Path>) -> Result<File, FileError> {
+    match open(path)? {
+        (file, FileKind::Regular) => Ok(file),
+        (file, kind) if kind.arrives() => {
+            // Of this description alone, which the opening made.
+            rustix::fs::fcntl_setfl(&file, OFlags::empty()).map_err(io::Error::from)?;
+            Ok(file)
+        }
+        (_, kind) => Err(FileError::NotRegular { kind }),
+    }
+}
+
+/// Reads a whole regular file of at most so many bytes.
+///
+/// # Errors
+///
+/// As [`open_regular`], and [`FileError::TooLarge`].
+pub fn read_whole(path: impl AsRef<Path>, bytes_max: u64) -> Result<Vec<u8>, FileError> {
+    read_bounded(open_regular(path)?, bytes_max)
+}
+
+/// The rest of an open file, of at most so many bytes.
+///
+/// # Errors
+///
+/// As for reading, and [`FileError::TooLarge`].
+pub fn read_bounded(file: File, bytes_max: u64) -> Result<Vec<u8>, FileError> {
+    // By what it says of itself, where it does: nothing is read of one that is too large.
+    if file.metadata()?.len() > bytes_max {
+        return Err(FileError::TooLarge { bytes_max });
+    }
+    let mut bytes = Vec::new();
+    match file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes) {
+        Ok(_) if bytes.len() as u64 > bytes_max => Err(FileError::TooLarge { bytes_max }),
+        Ok(_) => Ok(bytes),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(FileError::NotRegular { kind: FileKind::Kernel })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// What is said of a path, at once.
+    fn said(path: impl AsRef<Path>) -> String {
+        let started = Instant::now();
+        let said = match read_whole(path, 1 << 20) {
+            Ok(bytes) => format!("{} bytes", bytes.len()),
+            Err(error) => error.to_string(),
+        };
+        assert!(started.elapsed() < Duration::from_secs(2), "{said} after {:?}", started.elapsed());
+        said
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("link")).unwrap();
+        std::os::unix::fs::symlink("round", at("round")).unwrap();
+        let expected = |what: &str| format!("is {what}: expected a regular file");
+        for (path, what) in [
+            (at("fifo"), "a pipe"),
+            (at("socket"), "a socket"),
+            (at("link"), "a device"),
+            (at("."), "a folder"),
+            ("/dev/zero".into(), "a device"),
+            ("/dev/null".into(), "the null device"),
+            ("/proc/self/environ".into(), "a file of the kernel's own"),
+            ("/proc/self/mem".into(), "a file of the kernel's own"),
+            ("/proc/self/pagemap".into(), "a file of the kernel's own"),
+        ] {
+            assert_eq!(said(&path), expected(what), "{}", path.display());
+        }
+        assert!(said(at("round")).contains("symbolic links"), "{}", said(at("round")));
+        assert!(said(at("none")).contains("No such file"), "{}", said(at("none")));
+        // The kernel's log is root's to open.
+        assert!(!said("/proc/kmsg").ends_with("bytes"), "{}", said("/proc/kmsg"));
+    }
+
+    #[test]
+    fn no_more_is_read_than_a_file_may_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, [0; 10]).unwrap();
+        assert_eq!(read_whole(&path, 10).unwrap().len(), 10);
+        assert_eq!(read_whole(&path, 9).unwrap_err().to_string(), "is too large: at most 9 bytes are read");
+        // A terabyte that takes no place on the disk.
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(said(&path), "is too large: at most 1048576 bytes are read");
+    }
+}
