@@ -1,11 +1,10 @@
 //! Reading records from a file.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::input::Input;
+use super::input::{DecoderInput, Input};
 use super::narrow::abridged;
 use super::pieces::{carried_bytes, fixed_bytes};
 use super::{CsvOptions, Format, FormatError, NewKey, arrow_ipc, bincode, csv, foreign, json_lines, parquet};
@@ -20,7 +19,9 @@ pub trait Decoder: Send {
     ///
     /// # Errors
     ///
-    /// The file as a whole cannot be read on; nothing is to be read from this decoder afterwards.
+    /// The file as a whole cannot be read on; nothing is to be read from this decoder afterwards. But for
+    /// [`FormatError::is_waiting`], of a decoder over a [`super::Feed`]: that can be asked again when more was fed, and
+    /// nothing is lost.
     fn next(&mut self) -> Result<Option<Decoded>, FormatError>;
 
     /// From now on, remembers keys that are not declared and first appear behind this many records: those that the schema
@@ -101,7 +102,7 @@ impl Fill {
     }
 }
 
-/// A decoder of this file, from its current beginning to its end. `fill` says when a batch is full; a number is the most
+/// A decoder of this file or feed, from its current beginning to its end. `fill` says when a batch is full; a number is the most
 /// records of a batch.
 ///
 /// `schema` is the declared one. JSON lines and CSV need it; the formats that carry a schema take it as the choice of
@@ -110,27 +111,30 @@ impl Fill {
 ///
 /// # Errors
 ///
-/// A file that is not of this format, that lacks a declared field or has it with another type, or that cannot be read.
+/// A file that is not of this format, that lacks a declared field or has it with another type, or that cannot be read;
+/// a feed of a format other than JSON lines and CSV. [`FormatError::is_waiting`] where a feed has not enough bytes yet:
+/// open it again, rewound, when there are more.
 pub fn open_decoder(
     format: Format,
-    file: File,
+    input: impl Into<DecoderInput>,
     schema: Option<&Arc<Schema>>,
     fill: impl Into<Fill>,
 ) -> Result<Box<dyn Decoder>, FormatError> {
     let fill: Fill = fill.into();
-    foreign::refuse_file(format, &file)?;
+    let input = input.into();
+    refuse_foreign(format, &input)?;
     let declared = || schema.map(Arc::clone).ok_or(FormatError::SchemaRequired { format });
     let fill = schema.map_or(fill, |schema| fill.for_schema(schema));
     let Fill { records_max, delay_max, .. } = fill;
     let decoder: Box<dyn Decoder> = match format {
         Format::JsonLines => {
-            Box::new(json_lines::JsonLinesDecoder::new(Input::new(file, delay_max), declared()?, records_max))
+            Box::new(json_lines::JsonLinesDecoder::new(Input::new(input, delay_max), declared()?, records_max))
         }
-        Format::Csv => return open_csv_decoder(file, &declared()?, fill, &CsvOptions::default()),
+        Format::Csv => return open_csv_decoder(input, &declared()?, fill, &CsvOptions::default()),
         // These two cut a batch before they make it.
-        Format::Parquet => return Ok(Box::new(parquet::ParquetDecoder::new(file, schema, fill)?)),
-        Format::ArrowIpc => return Ok(Box::new(arrow_ipc::IpcDecoder::new(file, schema, fill)?)),
-        Format::Bincode => Box::new(bincode::BincodeDecoder::new(file, schema, fill)?),
+        Format::Parquet => return Ok(Box::new(parquet::ParquetDecoder::new(input.file()?, schema, fill)?)),
+        Format::ArrowIpc => return Ok(Box::new(arrow_ipc::IpcDecoder::new(input.file()?, schema, fill)?)),
+        Format::Bincode => Box::new(bincode::BincodeDecoder::new(input.file()?, schema, fill)?),
     };
     Ok(Box::new(Cut { decoder, fill, cut: VecDeque::new() }))
 }
@@ -216,14 +220,23 @@ impl Decoded {
 ///
 /// Options that [`CsvOptions::validate`] refuses, and those of [`open_decoder`].
 pub fn open_csv_decoder(
-    file: File,
+    input: impl Into<DecoderInput>,
     schema: &Arc<Schema>,
     fill: impl Into<Fill>,
     options: &CsvOptions,
 ) -> Result<Box<dyn Decoder>, FormatError> {
     let fill = fill.into().for_schema(schema);
-    foreign::refuse_file(Format::Csv, &file)?;
-    let input = Input::new(file, fill.delay_max);
+    let input = input.into();
+    refuse_foreign(Format::Csv, &input)?;
+    let input = Input::new(input, fill.delay_max);
     let decoder = Box::new(csv::CsvDecoder::new(input, Arc::clone(schema), fill.records_max, options)?);
     Ok(Box::new(Cut { decoder, fill, cut: VecDeque::new() }))
+}
+
+/// Refuses what its first bytes show to be something else.
+fn refuse_foreign(format: Format, input: &DecoderInput) -> Result<(), FormatError> {
+    match input {
+        DecoderInput::File(file) => foreign::refuse_file(format, file),
+        DecoderInput::Feed(feed) => foreign::refuse(format, &feed.beginning(foreign::TELLING_BYTES)),
+    }
 }

@@ -142,6 +142,11 @@ impl FormatError {
         }
     }
 
+    /// Whether nothing is wrong but that the bytes of a [`super::Feed`] have not arrived yet.
+    pub fn is_waiting(&self) -> bool {
+        self.io().is_some_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// What an Arrow reader says of a file, or the I/O error that it met.
     pub(super) fn read(format: Format, error: ArrowError) -> FormatError {
         match error {

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use super::{Format, FormatError};
 
 /// How many bytes tell what a file is.
-const TELLING_BYTES: usize = 16;
+pub(super) const TELLING_BYTES: usize = 16;
 
 /// What a file is that begins so, where no format begins so, and what to do about it.
 fn compression(begin: &[u8]) -> Option<(&'static str, &'static str)> {

@@ -1,4 +1,4 @@
-//! Reading a file that may still be written to: a pipe, a terminal.
+//! What a decoder reads: a file, or a pipe's or terminal's bytes as they come.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,8 +6,42 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::Feed;
+
+/// What a decoder is opened over.
+#[derive(Debug)]
+pub enum DecoderInput {
+    /// A file from where it stands. Every format can be read from a regular one.
+    File(File),
+    /// Bytes that arrive over time. JSON lines and CSV can be read from it.
+    Feed(Feed),
+}
+
+impl From<File> for DecoderInput {
+    fn from(file: File) -> DecoderInput {
+        DecoderInput::File(file)
+    }
+}
+
+impl From<Feed> for DecoderInput {
+    fn from(feed: Feed) -> DecoderInput {
+        DecoderInput::Feed(feed)
+    }
+}
+
+impl DecoderInput {
+    /// The file, for a format that has to seek in it or that waits for its bytes.
+    pub(super) fn file(self) -> io::Result<File> {
+        match self {
+            DecoderInput::File(file) => Ok(file),
+            DecoderInput::Feed(_) => Err(io::ErrorKind::NotSeekable.into()),
+        }
+    }
+}
+
 /// A reader whose caller can choose how long it waits for bytes. Where it waits no longer, it answers
-/// [`io::ErrorKind::WouldBlock`], and loses nothing.
+/// [`io::ErrorKind::WouldBlock`], and loses nothing. One over a [`Feed`] never waits: whoever reads gives that error
+/// back, in a state in which it can be asked again.
 pub(super) trait Patient: Read {
     /// From now on every read waits as long as it takes.
     fn wait_for_ever(&mut self) {}
@@ -21,16 +55,20 @@ impl Patient for &[u8] {}
 
 /// A file, and how long the first record of a batch may wait for others.
 pub(super) struct Input {
-    file: File,
+    bytes: DecoderInput,
     // `None` for a regular file, whose bytes are there, and where nothing was said of a delay.
     delay_max: Option<Duration>,
     deadline: Option<Instant>,
 }
 
 impl Input {
-    pub(super) fn new(file: File, delay_max: Option<Duration>) -> Input {
-        let regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        Input { file, delay_max: delay_max.filter(|_| !regular), deadline: None }
+    pub(super) fn new(bytes: impl Into<DecoderInput>, delay_max: Option<Duration>) -> Input {
+        let bytes = bytes.into();
+        let waits = match &bytes {
+            DecoderInput::File(file) => !file.metadata().is_ok_and(|metadata| metadata.is_file()),
+            DecoderInput::Feed(_) => false,
+        };
+        Input { bytes, delay_max: delay_max.filter(|_| waits), deadline: None }
     }
 }
 
@@ -46,16 +84,20 @@ impl Patient for Input {
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let file = match &mut self.bytes {
+            DecoderInput::File(file) => file,
+            DecoderInput::Feed(feed) => return feed.read(buffer),
+        };
         if self.delay_max.is_some() {
             let left = self.deadline.map(|deadline| {
                 let left = deadline.saturating_duration_since(Instant::now());
                 Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() }
             });
-            let mut files = [PollFd::new(&self.file, PollFlags::IN)];
+            let mut files = [PollFd::new(&*file, PollFlags::IN)];
             if poll(&mut files, left.as_ref())? == 0 {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
         }
-        self.file.read(buffer)
+        file.read(buffer)
     }
 }

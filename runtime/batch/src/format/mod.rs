@@ -32,6 +32,9 @@
 //! **[`Decoder`]**: reads one file, a batch at a time; owned by one source. Memory follows from the batch, never from
 //! the file. A record that cannot be read is a [`BadRecord`], and the others of its chunk arrive.
 //!
+//! **[`Feed`]**: bytes that arrive over time, from a pipe or terminal. No thread waits for them: a decoder over it says
+//! that it needs more ([`FormatError::is_waiting`]) and is asked again.
+//!
 //! **[`Encoder`]**: writes one file; owned by one sink. Only rows that count and only fields are written. A batch with
 //! a selection is gathered first; one without is written from where it stands.
 //!
@@ -51,6 +54,7 @@ mod decoder;
 mod delta;
 mod encoder;
 mod error;
+mod feed;
 mod foreign;
 mod guard;
 mod infer;
@@ -86,7 +90,9 @@ pub use csv_options::{CsvOptionError, CsvOptions};
 pub use decoder::{BadRecord, Decoded, Decoder, Fill, open_csv_decoder, open_decoder};
 pub use encoder::{Encoder, open_csv_encoder, open_encoder};
 pub use error::FormatError;
+pub use feed::Feed;
 pub use infer::{Inferred, LeftOut, infer, infer_schema};
+pub use input::DecoderInput;
 pub use json_text::DEPTH_MAX;
 pub use kind::Format;
 pub use new_keys::NewKey;
