@@ -13,7 +13,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 /// Exit codes: 0 done (also when drained after ctrl-C, or when the reader of standard output went away); 1 a query
 /// failed while it ran, could not start while others ran, is not running, or did not do in time what it was told, or an attack was not withstood; 2 the
 /// command line, a query or limits file, a module or an input is wrong, and nothing ran; 130 a second ctrl-C ended it at
-/// once.
+/// once; 3 a query was ended by force, because it had not finished within the grace time after a stop.
 ///
 /// Modules are compiled by a process of their own, and what came of it is kept in the folder that WEIR_CODE_CACHE names
 /// (`none` keeps nothing), by default weir/code in the user's cache folder. WEIR_LOG chooses what is logged.
@@ -67,6 +67,10 @@ pub(crate) struct Run {
     /// Print no progress and no summary.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// How long a stop (a signal, `weir stop`) lets queries finish what they have read, in milliseconds. What a query has
+    /// not finished shortly before that is given up and named, and after a signal the process ends with exit code 3.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=86_400_000))]
+    pub(crate) grace_ms: u64,
     /// Open no socket: `status`, `pause`, `resume` and `stop` do not find the queries then.
     #[arg(long)]
     pub(crate) no_control: bool,

@@ -1,12 +1,15 @@
 //! How the command ends.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use serde_json::json;
 
+use weir_query::RunError;
+
 use crate::live::{Name, named};
+use crate::standard_error::StandardError;
 
 /// An exit code. Of several queries of one `weir run` the worst counts: `Failed` where one of them could not start, or failed,
 /// and another ran.
@@ -18,15 +21,13 @@ pub(crate) enum Exit {
     Failed,
     /// What was given is wrong, and nothing ran.
     Wrong,
+    /// A query was ended by force: it had not finished within the grace time after a stop.
+    Forced,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Wrong => 2,
-        })
+        ExitCode::from(exit.code())
     }
 }
 
@@ -41,8 +42,23 @@ impl fmt::Display for GivenWrong {
 }
 
 impl Exit {
+    /// The number that the process ends with.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Wrong => 2,
+            Exit::Forced => 3,
+        }
+    }
+
     pub(crate) fn of(error: &anyhow::Error) -> Exit {
-        if error.downcast_ref::<GivenWrong>().is_some() { Exit::Wrong } else { Exit::Failed }
+        let forced = error.downcast_ref::<RunError>().is_some_and(|error| error.cause.is_unfinished());
+        match (error.downcast_ref::<GivenWrong>().is_some(), forced) {
+            (true, _) => Exit::Wrong,
+            (false, true) => Exit::Forced,
+            (false, false) => Exit::Failed,
+        }
     }
 }
 
@@ -58,9 +74,9 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
-/// Says something on standard error, or nothing where that is closed.
+/// Says something on standard error, or nothing where that is closed or not read. Never waits.
 pub(crate) fn say(text: impl fmt::Display) {
-    drop(writeln!(io::stderr(), "{text}"));
+    StandardError::line(format!("{text}\n").into_bytes());
 }
 
 /// Prints an error once, with the query that it is of where there are several. Each layer's message names its cause already, so that only the outermost is printed.
@@ -68,7 +84,7 @@ pub(crate) fn report(error: &anyhow::Error, name: Option<&Name>, json: bool) {
     let first = error.chain().find(|cause| cause.to_string() != GivenWrong.to_string());
     let message = first.map(ToString::to_string).unwrap_or_default();
     if json {
-        let exit = if Exit::of(error) == Exit::Wrong { 2 } else { 1 };
+        let exit = Exit::of(error).code();
         say(named(name, json!({ "error": message, "exit": exit })));
     } else if let Some(name) = name {
         say(format_args!("error: {name}: {message}"));

@@ -8,13 +8,20 @@ mod exit;
 mod heap;
 mod live;
 mod otlp;
+mod signals;
+mod standard_error;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;
+use crate::standard_error::StandardError;
+
+/// How long the end waits for a standard error that nobody reads.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     // Before anything else: a worker takes no arguments of a person's, and confines itself at once.
@@ -24,6 +31,8 @@ fn main() -> ExitCode {
     heap::give_back_large_blocks();
     weir_query::hush_illegible_headers();
     let args = Args::parse();
+    StandardError::speaks_json(args.json);
+    StandardError::take_panics();
     // Attacks make the host warn, which is what it should do, and would bury the report.
     let shown = if matches!(args.command, Command::Redteam(_)) { "error,weir_sandbox=off" } else { "warn,guest=info" };
     log_to_stderr(args.json, shown);
@@ -42,16 +51,16 @@ fn main() -> ExitCode {
         Command::New(new) => command::new::new(&new, args.json),
         Command::Redteam(redteam) => command::redteam::redteam(&redteam, args.json),
     };
-    match done {
-        Ok(exit) => exit.into(),
+    let exit = match done {
+        Ok(exit) => exit,
+        Err(error) if exit::is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
-            if exit::is_closed_pipe(&error) {
-                return Exit::Done.into();
-            }
             exit::report(&error, None, args.json);
-            Exit::of(&error).into()
+            Exit::of(&error)
         }
-    }
+    };
+    StandardError::drain(LAST_WORDS);
+    exit.into()
 }
 
 /// Log lines go to standard error, never to standard output, which is the data's. `WEIR_LOG` chooses what is shown.
@@ -60,8 +69,9 @@ fn log_to_stderr(json: bool, shown: &str) {
     use tracing_subscriber::util::SubscriberInitExt;
     use tracing_subscriber::{EnvFilter, Layer};
     let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new(shown));
-    // A standard error that is closed is no reason to end: what cannot be said is dropped.
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
+    // A standard error that is closed, or that nobody reads, is no reason to end or to wait: what cannot be said is
+    // dropped.
+    let lines = tracing_subscriber::fmt::layer().with_writer(StandardError).log_internal_errors(false);
     let lines = if json {
         lines.json().boxed()
     } else {

@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use serde_json::{Value, json};
-use weir_query::{Plan, Problem, QueryFileError};
+use weir_query::{LimitsFile, Plan, Problem, QueryFileError};
 
-use super::files::{WrongFiles, load};
+use super::files::{WrongFiles, load_both};
 use crate::args;
 use crate::exit::{Exit, wrong};
 
@@ -14,7 +14,7 @@ pub(crate) fn check(args: &args::Check, json: bool) -> anyhow::Result<Exit> {
     // One query file alone needs no name beside what is said of it.
     let alone = queries.len() == 1 && limits.is_none();
     let mut stdout = std::io::stdout().lock();
-    let plans = match load(queries, limits.as_deref()) {
+    let (plans, limits) = match load_both(queries, limits.as_deref()) {
         Ok(plans) => plans,
         Err(WrongFiles(files)) if json => {
             for file in &files {
@@ -27,6 +27,11 @@ pub(crate) fn check(args: &args::Check, json: bool) -> anyhow::Result<Exit> {
     for (index, (plan, path)) in plans.iter().zip(queries).enumerate() {
         if json {
             let mut said = right(plan);
+            if let (Some(warning), Some(warnings)) =
+                (open_to_all(plan, limits.as_ref()), said["warnings"].as_array_mut())
+            {
+                warnings.push(json!({ "key": "tenant", "line": 0, "column": 0, "message": warning, "help": "" }));
+            }
             if !alone {
                 said["file"] = path.display().to_string().into();
                 said["tenant"] = plan.tenant.as_str().into();
@@ -41,8 +46,22 @@ pub(crate) fn check(args: &args::Check, json: bool) -> anyhow::Result<Exit> {
         for warning in &plan.warnings {
             writeln!(stdout, "warning: {warning}")?;
         }
+        if let Some(warning) = open_to_all(plan, limits.as_ref()) {
+            writeln!(stdout, "warning: {warning}")?;
+        }
     }
     Ok(Exit::Done)
+}
+
+/// A tenant whom the limits file lets everybody speak for.
+fn open_to_all(plan: &Plan, limits: Option<&LimitsFile>) -> Option<String> {
+    let given = limits?.of(&plan.tenant)?;
+    given.queries.paths().is_none().then(|| {
+        format!(
+            "a query file of any folder may speak for tenant `{}`: say in the limits file which, `queries = [\"folder\"]`",
+            plan.tenant
+        )
+    })
 }
 
 fn right(plan: &Plan) -> Value {

@@ -10,12 +10,13 @@ use weir_sinks::SinkConfig;
 
 use super::dead_letters::{Letters, filter};
 use super::dead_letters_text::{plain, plain_json};
-use super::run::{Signals, open_control, tell};
+use super::run::{open_control, tell};
 use crate::args::dead_letters as args;
 use crate::control::{Board, Control, Outcome};
 use crate::engine::{config, engine};
 use crate::exit::{Exit, say, wrong};
 use crate::live::{Screen, Show};
+use crate::signals::{GRACE, Signals, soft};
 
 pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
     let mut filter = filter(&args.filter);
@@ -36,16 +37,16 @@ pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2 * cores).enable_all().build()?;
     let done = runtime.block_on(async {
-        let signals = Signals::new()?;
+        let signals = Signals::catch(GRACE)?;
         let (query, replaying) = replay.build(&engine(config())?).await.map_err(wrong)?;
+        let query = query.within(soft(GRACE));
         // By the query's name: it does not run meanwhile.
         let (name, tenant) = (query.plan().name.clone(), query.plan().tenant.to_string());
         let board = Arc::new(Board::new([(query.handle(), query.plan())].into_iter()));
         let control = open_control(&board);
-        let signals = tokio::spawn(signals.stop(vec![query.handle()], control.as_ref().map(Control::socket)));
+        signals.drain(vec![query.handle()], control.as_ref().map(Control::socket));
         let watch = screen.watch(query.handle(), None);
         let ran = query.run().await;
-        signals.abort();
         drop(watch);
         let summary = match &ran {
             Ok(summary) => summary,

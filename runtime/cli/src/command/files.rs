@@ -26,10 +26,18 @@ impl std::error::Error for WrongFiles {}
 /// Reads and checks all of them before anything runs. With limits that are wrong the queries are checked all the same,
 /// as far as they do not depend on limits.
 pub(super) fn load(queries: &[PathBuf], limits: Option<&Path>) -> Result<Vec<Plan>, WrongFiles> {
+    load_both(queries, limits).map(|(plans, _)| plans)
+}
+
+/// As [`load`], with the limits file.
+pub(super) fn load_both(
+    queries: &[PathBuf],
+    limits: Option<&Path>,
+) -> Result<(Vec<Plan>, Option<LimitsFile>), WrongFiles> {
     let mut wrong = Vec::new();
     let limits = limits.and_then(|path| LimitsFile::load(path).map_err(|error| wrong.push(error)).ok());
     match Plan::load_all(queries, limits.as_ref()) {
-        Ok(plans) if wrong.is_empty() => Ok(plans),
+        Ok(plans) if wrong.is_empty() => Ok((plans, limits)),
         Ok(_) => Err(WrongFiles(wrong)),
         Err(errors) => {
             wrong.extend(errors);

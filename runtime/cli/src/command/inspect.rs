@@ -1,6 +1,5 @@
 //! `weir inspect`.
 
-use std::fs;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +7,17 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 use weir_batch::Field;
+use weir_files::read_whole;
 use weir_sandbox::{Engine, Function, FunctionState, Limits, Module, Origin, TenantId, Tier};
 
 use crate::args;
 use crate::engine::{config, engine};
 use crate::exit::{Exit, wrong};
 use crate::live::grouped;
+
+/// The largest file that is read as a module: what a compiler writes beside the code for debuggers is many times larger
+/// than what may be admitted.
+pub(crate) const MODULE_FILE_BYTES_MAX: u64 = 256 << 20;
 
 pub(crate) fn inspect(args: &args::Inspect, json: bool) -> anyhow::Result<Exit> {
     let engine = engine(config())?;
@@ -29,8 +33,9 @@ pub(crate) fn inspect(args: &args::Inspect, json: bool) -> anyhow::Result<Exit> 
 
 /// The module in this file, admitted for a tenant of the command's own.
 pub(crate) fn admit(engine: &Engine, path: &std::path::Path, limits: &Limits) -> anyhow::Result<Arc<Module>> {
-    let bytes =
-        fs::read(path).with_context(|| path.display().to_string()).map_err(|error| wrong(anyhow!("{error:#}")))?;
+    let bytes = read_whole(path, MODULE_FILE_BYTES_MAX)
+        .with_context(|| path.display().to_string())
+        .map_err(|error| wrong(anyhow!("{error:#}")))?;
     let tenant: TenantId = "local".parse().map_err(|error| anyhow!("{error}"))?;
     let module = engine
         .admit(&tenant, &bytes, limits)

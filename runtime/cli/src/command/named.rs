@@ -1,7 +1,5 @@
 //! Queries by name, or by their file.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -59,9 +57,10 @@ impl Named {
             return Ok(Named { query, tenant, state: State::Unknown });
         }
         let path = Path::new(written);
-        let mut text = String::new();
-        let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
-        read.with_context(|| format!("{}: no name of a query, and no query file", clean(written)))
+        let text = weir_files::read_whole(path, FILE_BYTES_MAX)
+            .map_err(anyhow::Error::from)
+            .and_then(|bytes| Ok(String::from_utf8(bytes)?))
+            .with_context(|| format!("{}: no name of a query, and no query file", clean(written)))
             .map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let head: Head = match toml::from_str(&text) {
             Ok(head) => head,

@@ -1,6 +1,5 @@
 //! `weir redteam`.
 
-use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -69,7 +68,8 @@ fn cases(args: &args::Redteam) -> anyhow::Result<Vec<Case>> {
         return Ok(weir_hostile::ATTACKS.iter().map(Case::from).collect());
     }
     let case = |path: &std::path::PathBuf| {
-        let bytes = fs::read(path).with_context(|| path.display().to_string());
+        let bytes = weir_files::read_whole(path, super::inspect::MODULE_FILE_BYTES_MAX)
+            .with_context(|| path.display().to_string());
         let bytes = bytes.map_err(|error| wrong(anyhow!("{error:#}")))?;
         let name = Path::file_name(path).unwrap_or(path.as_os_str()).to_string_lossy();
         Ok(Case::given(&name.escape_debug().to_string(), bytes, args.expect.clone()))

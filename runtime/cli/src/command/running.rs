@@ -64,6 +64,8 @@ pub(super) struct Run<'a> {
     // Queries that could be made ready.
     began: usize,
     failed: bool,
+    // One was ended by force.
+    forced: bool,
 }
 
 /// What became of a query's task.
@@ -74,17 +76,20 @@ enum Event {
 
 impl<'a> Run<'a> {
     pub(super) fn new(screen: &'a Screen, board: &'a Board, several: bool, quiet: bool, json: bool) -> Run<'a> {
-        Run { screen, board, several, quiet, json, began: 0, failed: false }
+        Run { screen, board, several, quiet, json, began: 0, failed: false, forced: false }
     }
 
     /// Says that a query is not run, and why.
     pub(super) fn refuse(&mut self, error: anyhow::Error, name: Option<&Name>) {
         self.screen.suspend(|| report(&error, name, self.json));
         self.failed = true;
+        self.forced |= Exit::of(&error) == Exit::Forced;
     }
 
     pub(super) fn exit(&self) -> Exit {
         match (self.failed, self.began) {
+            // That something was given up is the worst.
+            _ if self.forced => Exit::Forced,
             (false, _) => Exit::Done,
             (true, 0) => Exit::Wrong,
             (true, _) => Exit::Failed,

@@ -1,19 +1,19 @@
 //! `weir schema`.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use serde_json::json;
 use weir_batch::format::{Format, Inferred, infer};
+use weir_files::open_input;
 
 use crate::args;
 use crate::exit::{Exit, wrong};
 
 pub(crate) fn schema(args: &args::Schema, json: bool) -> anyhow::Result<Exit> {
     let format = format_of(&args.file, args.format.as_deref())?;
-    let file = File::open(&args.file).with_context(|| args.file.display().to_string()).map_err(wrong)?;
+    let file = open_input(&args.file).with_context(|| args.file.display().to_string()).map_err(wrong)?;
     let Inferred { schema, left_out } =
         infer(format, file, args.records_max).map_err(|error| wrong(anyhow!("{}: {error}", args.file.display())))?;
     let mut stdout = std::io::stdout().lock();

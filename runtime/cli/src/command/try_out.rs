@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow, bail};
 use serde_json::json;
 use weir_batch::format::{Decoder, Format, Inferred, infer, open_decoder};
 use weir_batch::{Batch, Field, Schema};
+use weir_files::open_regular;
 use weir_query::MetricRegistry;
 use weir_sandbox::{Carry, Function, Instance, Kind, Limits, OutputShape, ParamType, ParamValue};
 
@@ -300,10 +301,7 @@ fn params(function: &Function, given: &[String]) -> anyhow::Result<BTreeMap<Stri
 fn open(args: &args::Try, function: &Function) -> anyhow::Result<Box<dyn Decoder>> {
     let format = format_of(&args.input, args.format.as_deref())?;
     let name = || args.input.display().to_string();
-    let file = || File::open(&args.input).with_context(name).map_err(|error| wrong(anyhow!("{error:#}")));
-    if !format.carries_schema() && !file()?.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Err(wrong(anyhow!("{}: no regular file, and {format} has to be read twice: save it to one", name())));
-    }
+    let file = || open_regular(&args.input).with_context(name).map_err(|error| wrong(anyhow!("{error:#}")));
     let schema = match &args.schema {
         Some(declared) => declared_schema(declared).map_err(|error| wrong(anyhow!("--schema: {error}")))?,
         None => {

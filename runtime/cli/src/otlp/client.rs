@@ -145,7 +145,8 @@ fn zipped(body: &[u8]) -> std::io::Result<Bytes> {
 
 /// The certificates of a PEM file, which then are the only ones that are trusted.
 fn roots(path: &str) -> anyhow::Result<RootCerts> {
-    let pem = std::fs::read(path)?;
+    // The bundle of a whole distribution has a quarter of a megabyte.
+    let pem = weir_files::read_whole(path, 16 << 20)?;
     let mut roots = Vec::new();
     for item in parse_pem(&pem) {
         if let PemItem::Certificate(certificate) = item? {

@@ -32,7 +32,7 @@ fn code_is_compiled_once_apart_and_then_found() {
     assert_eq!(found["native_bytes"], module["native_bytes"]);
 
     // Whoever changes it is found out.
-    let tenant = cache.join("v1/local");
+    let tenant = cache.join("v1/tenants.d/local");
     let code = fs::read_dir(&tenant).expect("the tenant's folder").next().expect("a file").expect("a file").path();
     let mut bytes = fs::read(&code).expect("the code");
     let last = bytes.len() - 1;

@@ -198,19 +198,17 @@ fn a_paused_query_reads_nothing_and_goes_on_without_loss_or_repetition() {
     let told = tell(folder.path(), &["pause", "ids.toml"]);
     assert_eq!(told.code, Some(0), "{}", told.err);
     check(&told.out, &pids, expect!["ids of tenant demo (pid 1): paused; 100 read, 100 committed"]);
-    // The read that was under way takes what comes first, and nothing is read after that.
-    fed.feed(100..101);
-    wait_for_report(folder.path(), "ids", "the read under way", committed(101));
-    fed.feed(101..5000);
+    // Nothing is read any more: it waits in the pipe.
+    fed.feed(100..5000);
     std::thread::sleep(Duration::from_millis(200));
     let report = wait_for_report(folder.path(), "ids", "a report", |_| true);
     assert_eq!((&report["progress"]["state"], &report["running"]), (&"paused".into(), &true.into()));
-    assert!(committed(101)(&report), "{report}");
-    assert_eq!(written(folder.path(), "ids"), (0..101).collect::<Vec<_>>());
+    assert!(committed(100)(&report), "{report}");
+    assert_eq!(written(folder.path(), "ids"), (0..100).collect::<Vec<_>>());
 
     let told = tell(folder.path(), &["resume", "ids"]);
     assert_eq!(told.code, Some(0), "{}", told.err);
-    check(&told.out, &pids, expect!["ids of tenant demo (pid 1): goes on; 101 read, 101 committed"]);
+    check(&told.out, &pids, expect!["ids of tenant demo (pid 1): goes on; 100 read, 100 committed"]);
     wait_for_report(folder.path(), "ids", "all records", committed(5000));
     let told = tell(folder.path(), &["resume", "ids"]);
     check(

@@ -20,3 +20,4 @@ mod promlint;
 mod redteam;
 mod served;
 mod tenants;
+mod unread;

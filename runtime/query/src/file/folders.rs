@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use weir_files::{FileError, FileKind, Folder};
+
 /// Where a tenant's queries may read and write files, and have their modules.
 ///
 /// A path is taken for what it leads to: links followed, `.` and `..` resolved; of a file that is to be written, the
@@ -14,14 +16,12 @@ use std::sync::Arc;
 /// # Between the check and the opening
 ///
 /// A file that is read is looked at again once it is open: the system is asked where the open file lies, so that no
-/// link swapped in meanwhile is followed unnoticed. Dead letters are opened the same way; a file that the opening has to
-/// create is never created through a link. A file sink's folder is resolved anew before and after its first
-/// hidden file is created in it.
+/// link swapped in meanwhile is followed unnoticed. A folder that is written to (of state, dead letters, file sinks) is
+/// opened from the tenant's folder on, component by component, without following a link, and everything in it is reached
+/// through that handle ([`weir_files::Folder`]): somebody who renames and links folders meanwhile changes nothing.
 ///
-/// What remains: file sinks open later files (after a rotation, or a commit) and publish by path. Somebody who can rename
-/// and link folders *inside of the tenant's own folders*, on the machine, can swap a folder for a link in between, and
-/// have whole files published where that link leads. Queries and functions cannot: they make neither links nor renames of
-/// folders. And a hard link is the file itself: what is linked into the tenant's folder may be read from there.
+/// A hard link is the file itself: what is linked into the tenant's folder may be read from there. What is appended to
+/// (dead letters, locks) is refused where it has a second name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folders {
     // Resolved; `None` is anywhere.
@@ -105,15 +105,48 @@ impl Folders {
         Ok(path)
     }
 
-    /// Opens a file to be read, and makes sure that what was opened lies within.
+    /// Opens a regular file to be read, and makes sure that what was opened lies within.
+    ///
+    /// # Errors
+    ///
+    /// As for opening; what is no regular file; `PermissionDenied` for a file that lies outside.
+    pub fn open(&self, path: &Path) -> io::Result<File> {
+        match self.open_any(path)? {
+            (file, FileKind::Regular) => Ok(file),
+            (_, kind) => Err(FileError::NotRegular { kind }.into()),
+        }
+    }
+
+    /// Opens whatever can be read, without waiting, says what it is, and makes sure that it lies within.
     ///
     /// # Errors
     ///
     /// As for opening; `PermissionDenied` for a file that lies outside.
-    pub fn open(&self, path: &Path) -> io::Result<File> {
-        let file = File::open(path)?;
+    pub(crate) fn open_any(&self, path: &Path) -> io::Result<(File, FileKind)> {
+        let (file, kind) = weir_files::open(path)?;
         self.check_opened(&file, path)?;
-        Ok(file)
+        Ok((file, kind))
+    }
+
+    /// The folder that `path` lies below and that bounds it; `None` where there are no bounds.
+    pub(crate) fn root_of(&self, path: &Path) -> Option<&Path> {
+        let roots = self.paths()?.iter().filter(|root| path.starts_with(root));
+        // Of folders within each other the inner one: fewer steps are to be watched.
+        roots.max_by_key(|root| root.as_os_str().len()).map(PathBuf::as_path)
+    }
+
+    /// Opens a folder that is written to, made where it is missing. Within bounds no link on the way is followed; without
+    /// them the path is the query's own.
+    ///
+    /// # Errors
+    ///
+    /// As for making and opening; `PermissionDenied` for one outside, or behind a link.
+    pub(crate) fn folder(&self, path: &Path) -> io::Result<Folder> {
+        match (self.paths(), self.root_of(path)) {
+            (None, _) => Folder::make(path),
+            (Some(_), Some(root)) => Folder::make_beneath(root, path),
+            (Some(_), None) => Err(io::Error::new(io::ErrorKind::PermissionDenied, Denied::Outside)),
+        }
     }
 
     /// Makes sure that an open file lies within, wherever its path leads by now.

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use weir_sandbox::{Limits, TenantId};
 
-use super::folders::Folders;
+use super::folders::{Folders, real_path};
 use super::limits;
 use super::problem::{Problem, Problems, QueryFileError, clip};
+use super::sizes::Sizes;
 use super::table::{Item, Table};
 use super::text;
 use super::topics::Topics;
@@ -50,6 +51,10 @@ pub struct TenantLimits {
     pub folders: Folders,
     /// Which topics they may read and write, and where.
     pub topics: Topics,
+    /// How many parts each of its queries may have.
+    pub sizes: Sizes,
+    /// Where query files may lie that speak for it; anywhere by default.
+    pub queries: Folders,
 }
 
 /// What becomes of tenants that the file does not name.
@@ -109,6 +114,13 @@ impl LimitsFile {
         &self.tenants.get(tenant).unwrap_or(&self.defaults).topics
     }
 
+    /// Whether a query file at this path may speak for the tenant; one that is no file may.
+    pub(super) fn may_speak(&self, path: Option<&Path>, tenant: &TenantId) -> bool {
+        let queries = self.of(tenant).and_then(|given| given.queries.paths());
+        let real = path.map(|path| real_path(path).path);
+        queries.zip(real).is_none_or(|(within, real)| within.iter().any(|folder| real.starts_with(folder)))
+    }
+
     /// The tenants that the file names.
     pub fn tenants(&self) -> impl Iterator<Item = &TenantId> {
         self.tenants.keys()
@@ -121,7 +133,7 @@ impl LimitsFile {
 }
 
 fn check(mut root: Table<'_>, folder: &Path, problems: &Problems) -> Option<LimitsFile> {
-    let unknown = root.optional("unknown_tenants").map_or(Some(Unknown::Defaults), |item| item.choice(&UNKNOWN));
+    let unknown = root.optional("unknown_tenants").map_or(Some(Unknown::Refuse), |item| item.choice(&UNKNOWN));
     let usual = TenantLimits { topics: Topics::anything().without_env(), ..TenantLimits::default() };
     let defaults = root.section("defaults", |table| tenant(table, &usual, folder, "`defaults`")).unwrap_or(usual);
     let mut tenants = BTreeMap::new();
@@ -144,13 +156,21 @@ fn check(mut root: Table<'_>, folder: &Path, problems: &Problems) -> Option<Limi
 
 fn tenant(mut table: Table<'_>, base: &TenantLimits, folder: &Path, what: &str) -> TenantLimits {
     let limits = limits::of_tenant(&mut table, &base.limits);
+    let sizes = Sizes::read(&mut table, base.sizes);
+    let queries = table.optional("queries").and_then(|item| folders(&item, folder));
     let folders = table.optional("folders").and_then(|item| folders(&item, folder));
     let mut topics = base.topics.clone();
     table.optional("topics").iter().for_each(|item| topics.set_topics(item));
     table.optional("brokers").iter().for_each(|item| topics.set_brokers(item));
     table.optional("env").iter().for_each(|item| topics.set_env(item));
     table.finish(what);
-    TenantLimits { limits, folders: folders.unwrap_or_else(|| base.folders.clone()), topics }
+    TenantLimits {
+        limits,
+        folders: folders.unwrap_or_else(|| base.folders.clone()),
+        topics,
+        sizes,
+        queries: queries.unwrap_or_else(|| base.queries.clone()),
+    }
 }
 
 fn folders(item: &Item<'_>, folder: &Path) -> Option<Folders> {

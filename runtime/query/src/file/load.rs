@@ -1,7 +1,9 @@
 //! From text to plan.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use weir_sandbox::{FunctionState, Limits, TenantId};
 
 use super::bind::{BoundStage, Modules, bind};
@@ -17,13 +19,14 @@ use super::paths::Paths;
 use super::plan::{
     DeadLettersPlan, ErrorPolicy, LossPolicy, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan, instances, loss_policy,
 };
-use super::problem::{Problem, Problems, QueryFileError, suggest};
+use super::problem::{Problem, Problems, QueryFileError};
 use super::settings;
 use super::sink::{self, SinkDraft};
 use super::source::{self, SourceDraft};
 use super::stage::{self, StageDraft};
 use super::table::{Item, Table};
 use super::text;
+use crate::source::FileSource;
 
 impl Plan {
     /// Reads and checks a query file, under the default limits. Paths in it are taken from its folder.
@@ -90,7 +93,11 @@ fn check(
         let name = item.text()?;
         names::check(name, &item.place, problems).then(|| (name.to_owned(), problems.spot(&item.place)))
     });
-    let tenant = tenant(&mut root, limits, problems);
+    let tenant = tenant(&mut root, path, limits, problems);
+    if limits.is_some() && tenant.as_ref().is_none_or(|(_, given)| given.is_none()) {
+        // Nothing more is said to whoever may not speak for a tenant: not even which files there are.
+        return None;
+    }
     let mut paths = Paths::new(folder);
     path.into_iter().for_each(|path| paths.this(path, "query file"));
     limits.and_then(LimitsFile::path).into_iter().for_each(|path| paths.this(path, "limits file"));
@@ -99,6 +106,7 @@ fn check(
         ceiling = Ceiling { limits: given.limits.clone(), tenant: Some(tenant) };
         paths.confine(tenant, given.folders.clone());
     }
+    let sizes = tenant.as_ref().and_then(|(_, given)| given.as_ref()).map(|given| given.sizes).unwrap_or_default();
     let rights = tenant.as_ref().and_then(|(_, given)| given.as_ref()).map(|given| given.topics.clone());
     let query = name.as_ref().map_or("query", |(name, _)| name);
     let mut topics = TopicUses::new(tenant.as_ref().map(|(tenant, _)| tenant), query, rights.unwrap_or_default());
@@ -108,6 +116,8 @@ fn check(
     delivery.commit_every = delivery.commit_every.or_else(|| delivery::commits_by_itself(&delivery, &sources));
     let sinks = sink::read(&mut root, &mut names, &mut paths, &mut topics, &delivery, problems);
     let batching = root.section("batching", settings::batching).unwrap_or_default();
+    let counts = (sources.len(), stages.len(), sinks.len());
+    sizes.check(&root.place, counts, ceiling.tenant, problems);
     let dead_letters_item = root.optional("dead_letters");
     let has_dead_letters = dead_letters_item.is_some();
     let letters_place = dead_letters_item.as_ref().map(|item| item.place.clone());
@@ -158,12 +168,14 @@ fn check(
         name_spot,
         uses,
         groups,
+        readers: Arc::new(Semaphore::new(FileSource::THREADS_MAX)),
     })
 }
 
 /// The query's tenant, and what the limits file gives it, where there is one.
 fn tenant(
     root: &mut Table<'_>,
+    path: Option<&Path>,
     limits: Option<&LimitsFile>,
     problems: &Problems,
 ) -> Option<(TenantId, Option<TenantLimits>)> {
@@ -179,9 +191,14 @@ fn tenant(
     };
     let Some(limits) = limits else { return Some((tenant, None)) };
     let given = limits.of(&tenant).cloned();
-    if given.is_none() {
-        let message = format!("the limits file does not name the tenant `{tenant}`, and refuses those");
-        problems.error(&place, message, suggest(text, limits.tenants().map(TenantId::as_str), "it names"));
+    // Names of other tenants are not for whoever writes a query file: neither those that are like this one, nor whether
+    // this one is there while the file may not speak for it.
+    if given.is_none() || !limits.may_speak(path, &tenant) {
+        let message = format!("this file may not speak for the tenant `{tenant}`");
+        let help = "name the query's own tenant, and keep the file in that tenant's folder of query files: the \
+                    operator's limits file says which (`[tenants.NAME]`, `queries`; `unknown_tenants`)";
+        problems.error(&place, message, help);
+        return Some((tenant, None));
     }
     Some((tenant, given))
 }

@@ -35,6 +35,7 @@ mod retry;
 mod schema;
 mod settings;
 mod sink;
+mod sizes;
 mod source;
 mod stage;
 mod table;

@@ -1,8 +1,8 @@
 //! The files that a query reads and writes.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
+use weir_files::{FileError, FileKind};
 use weir_sandbox::TenantId;
 
 use super::folders::{Denied, Folders, real_path};
@@ -174,15 +174,18 @@ impl<'a> Paths<'a> {
         None
     }
 
-    /// Whether it is a regular file that can be read at this path, or something else, such as a pipe, which can be read
-    /// only once. Fails with a message and help where there is neither.
+    /// Whether it is a regular file that can be read at this path, or a pipe or terminal, which can be read only once.
+    /// Fails with a message and help where it is neither.
     fn check_file(&self, written: &str, path: &Path) -> Result<bool, (String, String)> {
-        match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => {
-                Err((format!("`{}` is a folder", clip(written)), "name a file".to_owned()))
-            }
-            Ok(metadata) => Ok(metadata.is_file()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.missing(written, path)),
+        match weir_files::open(path) {
+            Ok((_, FileKind::Folder)) => Err((format!("`{}` is a folder", clip(written)), "name a file".to_owned())),
+            Ok((_, FileKind::Regular)) => Ok(true),
+            Ok((_, kind)) if kind.arrives() || kind == FileKind::Null => Ok(false),
+            Ok((_, kind)) | Err(FileError::NotRegular { kind }) => Err((
+                format!("`{}` is {kind}, and is not read", clip(written)),
+                "name a regular file, a pipe or a terminal".to_owned(),
+            )),
+            Err(error) if error.is_not_found() => Err(self.missing(written, path)),
             Err(error) => Err((format!("`{}` cannot be read: {error}", clip(written)), String::new())),
         }
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use weir_batch::Schema;
 use weir_batch::format::{Fill, Format};
 use weir_sandbox::{Bound, Function, FunctionState, Isolation, Kind, Limits, TenantId};
@@ -50,6 +51,8 @@ pub struct Plan {
     pub(super) uses: Vec<FileUse>,
     /// The consumer groups that it is a member of.
     pub(super) groups: Vec<GroupUse>,
+    /// The threads that its file sources may read with, all attempts of a run together.
+    pub(crate) readers: Arc<Semaphore>,
 }
 
 /// Where failed records go.

@@ -185,6 +185,7 @@ fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, delivery: &Delivery, probl
     let exactly_once = delivery.guarantee == Guarantee::ExactlyOnce;
     let mut config = FileSinkConfig {
         path: paths.resolve(written),
+        beneath: None,
         // What is missing has been reported; the checks below do not depend on it.
         format: format.unwrap_or(Format::JsonLines),
         rotate_bytes_max,

@@ -166,6 +166,11 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
         }
     }
     let Some(format) = format else { return };
+    for file in files.iter().filter(|file| !file.regular && format.carries_schema()) {
+        let message = format!("`{}` is no regular file, and {format} is read from those only", clip(file.written));
+        problems.error(&file.place, message, "save it to a file first");
+        complete = false;
+    }
 
     draft.schema = declared.clone();
     if declared_item.is_none() {

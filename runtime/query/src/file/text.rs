@@ -1,10 +1,9 @@
 //! From a file to its TOML.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use toml::de::DeTable;
+use weir_files::{FileError, read_whole};
 
 use super::hints;
 use super::problem::{Place, Problem, Problems, QueryFileError};
@@ -23,13 +22,13 @@ pub(super) fn read(path: &Path, what: &str) -> Result<String, QueryFileError> {
 }
 
 fn read_text(path: &Path, what: &str) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
-    let mut bytes = Vec::new();
-    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
-    read.map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(format!("is too large for a {what} file: it can have {FILE_BYTES_MAX} bytes"));
-    }
+    let bytes = read_whole(path, FILE_BYTES_MAX).map_err(|error| match error {
+        FileError::Io(error) => format!("cannot be opened: {error}"),
+        FileError::TooLarge { .. } => {
+            format!("is too large for a {what} file: it can have {FILE_BYTES_MAX} bytes")
+        }
+        FileError::NotRegular { .. } => format!("{error}, which a {what} file has to be"),
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         format!("is not UTF-8 text, from byte {} on: save it as UTF-8", error.utf8_error().valid_up_to())
     })

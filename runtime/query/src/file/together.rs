@@ -52,8 +52,12 @@ impl Plan {
         loaded
     }
 
-    fn called(&self) -> String {
-        format!("query `{}` of tenant `{}`", self.name, self.tenant)
+    /// What it is called to whoever reads of `to`: one tenant is told nothing of another one's names.
+    fn called_to(&self, to: &Plan) -> String {
+        match self.tenant == to.tenant {
+            true => format!("query `{}` of tenant `{}`", self.name, self.tenant),
+            false => "a query of another tenant in this run".to_owned(),
+        }
     }
 }
 
@@ -73,7 +77,7 @@ fn names(plans: &[&Plan], found: &mut [Vec<Problem>]) {
     for (plan, found) in plans.iter().zip(found) {
         let times = seen.entry((&plan.name, &plan.tenant)).or_default();
         if *times > 0 {
-            let message = format!("there is a {} in this run already", plan.called());
+            let message = format!("there is a {} in this run already", plan.called_to(plan));
             found.push(plan.name_spot.problem(message, "give one of them another name"));
         }
         *times += 1;
@@ -105,11 +109,11 @@ fn groups(plans: &[&Plan], found: &mut [Vec<Problem>]) {
         let others = || plans.iter().take(index).flat_map(|other| other.groups.iter().map(move |group| (other, group)));
         for group in &plan.groups {
             if let Some((other, first)) = others().find(|(_, first)| first.meets(group)) {
+                let key = if other.tenant == plan.tenant { format!(" (`{}`)", first.spot.key) } else { String::new() };
                 let message = format!(
-                    "{} reads as group `{}` too (`{}`), and each would get a part of the records",
-                    other.called(),
+                    "{} reads as group `{}` too{key}, and each would get a part of the records",
+                    other.called_to(plan),
                     clip(&group.group),
-                    first.spot.key
                 );
                 found.push(group.spot.problem(message, "let each query read as a group of its own"));
             }
@@ -130,8 +134,11 @@ fn files(plans: &[&Plan], found: &mut [Vec<Problem>]) {
     }
     for (index, file) in uses() {
         let mut clash = |(other, used): User<'_>, does: &str, help: &str| {
-            let (Some(plan), Some(found)) = (plans.get(other), found.get_mut(index)) else { return };
-            let message = format!("{} {does} (`{}`)", plan.called(), used.spot.key);
+            let (Some(plan), Some(found), Some(to)) = (plans.get(other), found.get_mut(index), plans.get(index)) else {
+                return;
+            };
+            let key = if plan.tenant == to.tenant { format!(" (`{}`)", used.spot.key) } else { String::new() };
+            let message = format!("{} {does}{key}", plan.called_to(to));
             found.push(file.spot.problem(message, help));
         };
         match &file.kind {

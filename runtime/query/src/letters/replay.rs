@@ -108,7 +108,7 @@ impl Replay {
         check_sinks(&plan)?;
         let paths = ReplayPaths::of(&path);
         // A query with state that runs is told by this; what stands behind the letters of its last commit is of none.
-        let state = plan.delivery.state.as_deref().map(StateFolder::open).transpose()?;
+        let state = plan.delivery.state.as_deref().map(|path| StateFolder::open(path, &plan.folders)).transpose()?;
         let manifest = match &state {
             Some(folder) => folder.load(&plan.name, plan.tenant.as_str())?,
             None => None,

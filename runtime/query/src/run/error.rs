@@ -1,6 +1,7 @@
 //! What can go wrong with a query, before it runs and while it does.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use weir_batch::BatchError;
 use weir_sandbox::{Fault, Refusal};
@@ -163,6 +164,24 @@ pub enum Cause {
         /// The partitions.
         partitions: Vec<Partition>,
     },
+    /// The query was told to stop, and had not finished within its grace time.
+    #[error(
+        "ended by force {} ms after the stop: {records} records that were read are not committed{}; what a kept position \
+         covers is read again by the next run",
+        grace.as_millis(),
+        match sinks.as_slice() {
+            [] => String::new(),
+            sinks => format!(", and batches wait for {} (a reader or server that takes nothing?)", sinks.join(", ")),
+        }
+    )]
+    Unfinished {
+        /// The time that it had.
+        grace: Duration,
+        /// Records that were taken in since the last commit.
+        records: u64,
+        /// Sinks that had not taken everything, as `` `out` ``.
+        sinks: Vec<String>,
+    },
     /// The query could not be opened again after a failure.
     #[error("trying again: {0}")]
     Again(#[source] Box<BuildError>),
@@ -211,6 +230,11 @@ impl Cause {
         self.is_loss() || matches!(self, Cause::Transaction(TransactionError::TimedOut { .. }))
     }
 
+    /// Whether nothing failed, but the query did not finish within its grace time.
+    pub fn is_unfinished(&self) -> bool {
+        matches!(self, Cause::Unfinished { .. })
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
@@ -221,7 +245,7 @@ impl Cause {
             Cause::State(StateError::Thread(_)) => Fault::Internal,
             Cause::State(_) => Fault::Tenant,
             Cause::Transaction(error) => sinks_fault(error.fault()),
-            Cause::Again(_) => Fault::External,
+            Cause::Again(_) | Cause::Unfinished { .. } => Fault::External,
             Cause::Stage { source, .. } => source.fault(),
         }
     }

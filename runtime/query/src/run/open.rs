@@ -106,7 +106,7 @@ async fn open_state(plan: &Plan, folder: &Path) -> Result<Kept, BuildError> {
 
 fn open_state_now(query: &str, tenant: &str, folders: &Folders, folder: &Path) -> Result<Kept, BuildError> {
     still_within(folders, &folder.join("manifest"), || "delivery.state".to_owned())?;
-    let folder = StateFolder::open(folder)?;
+    let folder = StateFolder::open(folder, folders)?;
     let manifest = folder.load(query, tenant)?.unwrap_or_else(|| Manifest {
         query: query.to_owned(),
         tenant: tenant.to_owned(),
@@ -118,7 +118,7 @@ fn open_state_now(query: &str, tenant: &str, folders: &Folders, folder: &Path) -
         for path in [&prepared.hidden, &prepared.path] {
             still_within(folders, path, || "delivery.state".to_owned())?;
         }
-        let done = publish_prepared(std::slice::from_ref(&prepared));
+        let done = publish_prepared(std::slice::from_ref(&prepared), |path| folders.folder(path));
         done.map_err(|source| BuildError::Sink { name: "delivery.state".to_owned(), source })?;
     }
     Ok(Kept::new(folder, manifest))
@@ -191,7 +191,7 @@ fn open_source(
     Ok(match kind {
         SourceKind::File { paths, format, .. } => {
             let source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill);
-            Box::new(source.within(plan.folders.clone()))
+            Box::new(source.within(plan.folders.clone()).sharing(Arc::clone(&plan.readers)))
         }
         SourceKind::Letters(letters) => {
             // Any number of them may end the guest again: that is no reason to take the function for broken.
@@ -216,7 +216,7 @@ fn name_of(plan: &Plan, source: usize) -> String {
     plan.sources.get(source).map(|source| source.name.to_string()).unwrap_or_default()
 }
 
-/// Opens a sink. A file sink's folder is looked at before and after its first hidden file is made in it.
+/// Opens a sink. A file sink's folder is walked from the tenant's folder on, and kept open.
 async fn open_sink(
     sink: &SinkPlan,
     folders: &Folders,
@@ -226,13 +226,11 @@ async fn open_sink(
     let named = |source| BuildError::Sink { name: sink.name.to_string(), source };
     match (&sink.config, transactions) {
         (SinkConfig::File(config), _) => {
-            let within = || still_within(folders, &config.path, || format!("sinks.{}", sink.name));
-            within()?;
+            still_within(folders, &config.path, || format!("sinks.{}", sink.name))?;
             let mut config = config.clone();
+            config.beneath = folders.root_of(&config.path).map(Path::to_owned);
             config.number_min = kept.map_or(1, |kept| kept.manifest.next_number(&sink.name));
-            let opened = SinkConfig::File(config).build(&sink.schema).await.map_err(named)?;
-            within()?;
-            Ok(opened)
+            SinkConfig::File(config).build(&sink.schema).await.map_err(named)
         }
         (SinkConfig::Kafka(config), Some(transactions)) => {
             // The same brokers, which may be written in another order.

@@ -47,6 +47,8 @@ pub struct Query {
     trace_counters: Arc<TraceCounters>,
     stop: watch::Sender<bool>,
     pause: watch::Sender<bool>,
+    // How long a stop lets it finish; without it as long as it takes.
+    grace: Option<Duration>,
 }
 
 /// Sinks that stand in for those a plan names, by name: for tests and benches.
@@ -113,6 +115,7 @@ impl Query {
             trace_counters: Arc::new(TraceCounters::default()),
             stop: watch::Sender::new(false),
             pause: watch::Sender::new(false),
+            grace: None,
             plan: Arc::new(plan),
         })
     }
@@ -128,6 +131,14 @@ impl Query {
     #[must_use]
     pub fn logged(mut self, exporter: Arc<dyn LogExporter>) -> Query {
         self.logs = Some(exporter);
+        self
+    }
+
+    /// The same query, ended by force where it has not finished so long after [`QueryHandle::stop`]: with
+    /// [`Cause::Unfinished`], and without a commit of what it had taken in since the last one.
+    #[must_use]
+    pub fn within(mut self, grace: Duration) -> Query {
+        self.grace = Some(grace);
         self
     }
 
@@ -238,20 +249,24 @@ impl Query {
             biased;
             ended = chain.run_to_end(opened.sources) => ended,
             Some(failed) = failures.recv() => Err(chain.why(failed).await),
+            grace = overdue(&self.stop, self.grace) => Err(self.unfinished(grace)),
         };
         let ended = match &chain.committing {
             Committing::Transaction(transactions) => ended.map_err(|cause| why_fenced(cause, transactions)),
             _ => ended,
         };
-        if ended.is_err() {
+        if let Err(cause) = &ended {
             for sink in &mut chain.sinks {
                 sink.abort().await;
             }
             chain.settle_commit().await;
             if let Committing::Transaction(transactions) = &chain.committing {
                 // Readers need not wait for it to time out. If it fails, the next opening aborts it, or the time-out.
-                if let Err(error) = transactions.abort().await {
-                    tracing::debug!("the transaction was not aborted: {error}");
+                let at_most = if cause.is_unfinished() { LAST_STEPS } else { Duration::MAX };
+                match tokio::time::timeout(at_most, transactions.abort()).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::debug!("the transaction was not aborted: {error}"),
+                    Err(_elapsed) => tracing::debug!("the transaction was not aborted in time"),
                 }
             }
         }
@@ -264,6 +279,14 @@ impl Query {
         chain.metrics.roll_back();
         let kept = chain.stages.iter().map(|stage| stage.guard.batches_kept()).collect();
         Attempt { ended, metrics: chain.metrics, kept }
+    }
+
+    /// What it has not finished.
+    fn unfinished(&self, grace: Duration) -> Cause {
+        let progress = self.counters.progress();
+        let behind = self.plan.sinks.iter().zip(&self.counters.sinks).filter(|(_, sink)| sink.queued.get() > 0);
+        let sinks = behind.map(|(sink, _)| format!("`{}`", sink.name)).collect();
+        Cause::Unfinished { grace, records: progress.uncommitted_records, sinks }
     }
 
     /// Counts what functions lose by going back to the last commit, where they have kept anything of so many batches; an
@@ -378,6 +401,12 @@ impl Starting {
         Starting(self.0.logged(exporter))
     }
 
+    /// See [`Query::within`].
+    #[must_use]
+    pub fn within(self, grace: Duration) -> Starting {
+        Starting(self.0.within(grace))
+    }
+
     /// See [`Query::plan`].
     pub fn plan(&self) -> &Plan {
         self.0.plan()
@@ -442,6 +471,20 @@ fn why_fenced(cause: Cause, transactions: &KafkaTransactions) -> Cause {
         _ => return cause,
     };
     Cause::Transaction(transactions.why_fenced(reason))
+}
+
+/// How long an ending by force waits for others.
+const LAST_STEPS: Duration = Duration::from_millis(200);
+
+/// Comes back when the query was told to stop and its grace time is over.
+async fn overdue(stop: &watch::Sender<bool>, grace: Option<Duration>) -> Duration {
+    let Some(grace) = grace else { return std::future::pending().await };
+    let mut stop = stop.subscribe();
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        return std::future::pending().await;
+    }
+    tokio::time::sleep(grace).await;
+    grace
 }
 
 /// How an attempt ended, and the metrics as of its last commit.

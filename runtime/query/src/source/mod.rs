@@ -4,6 +4,7 @@ mod file;
 mod generator;
 mod kafka;
 mod nexmark;
+mod pipe;
 mod position;
 
 use std::path::PathBuf;

@@ -193,7 +193,7 @@ fn a_file_that_is_swapped_for_a_link_after_the_check_is_not_read() {
 fn a_query_cannot_write_over_the_limits_file() {
     let folder = folder();
     let limits = folder.path().join("limits.toml");
-    fs::write(&limits, "").unwrap();
+    fs::write(&limits, "[tenants.demo]").unwrap();
     let path = folder.path().join("late.toml");
     fs::write(&path, GOOD.replace("out/late.parquet\"", "x/../limits.toml\"\nformat = \"csv\"")).unwrap();
     let error = Plan::load_with(&path, &LimitsFile::load(&limits).unwrap()).unwrap_err();

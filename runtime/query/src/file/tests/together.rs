@@ -178,14 +178,14 @@ fn instances_of_a_tenant_are_counted_over_its_queries() {
     let texts = [text("a"), text("b"), text("c"), text("a").replace("acme", "beta")];
     check(
         &texts,
-        Some("[defaults]\ninstances_max = 2"),
+        Some("unknown_tenants = \"defaults\"\n[defaults]\ninstances_max = 2"),
         &expect![[r#"
             2.toml:1: name: with this query the queries of tenant `acme` in this run need 3 instances at once, and it may have 2; run fewer of them together, or raise `instances_max` in the limits file
         "#]],
     );
     check(
         &texts,
-        Some("[defaults]\ninstances_max = 3"),
+        Some("unknown_tenants = \"defaults\"\n[defaults]\ninstances_max = 3"),
         &expect![[r#"
             a is right
             b is right

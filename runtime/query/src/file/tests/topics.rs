@@ -32,7 +32,7 @@ fn what_is_the_tenants_is_allowed() {
     check(LIMITS, &query("acme.in", "acme.", ""), &expect![""]);
     let anything = "[tenants.acme]";
     check(anything, &query("theirs", "also-theirs", "group = \"any\""), &expect![""]);
-    let defaults = "[defaults]\ntopics = [\"shared-*\"]";
+    let defaults = "unknown_tenants = \"defaults\"\n[defaults]\ntopics = [\"shared-*\"]";
     check(defaults, &query("shared-in", "shared-out", ""), &expect![""]);
     check(&format!("{defaults}\n{LIMITS}"), &query("acme.in", "acme.out", ""), &expect![""]);
 }
@@ -90,7 +90,7 @@ fn everything_else_that_is_not_the_tenants_is_denied() {
     "#]],
     );
     check(
-        "[defaults]",
+        "unknown_tenants = \"defaults\"\n[defaults]",
         &query("a", "b", "options = { \"sasl.password\" = { env = \"HOME\" } }"),
         &expect![[r#"
         8: sources.in.options."sasl.password".env: `HOME` is not one of tenant `acme`'s variables; name it under `env` of the tenant in the limits file

@@ -121,7 +121,7 @@ fn a_stage_may_not_raise_what_its_tenant_has() {
 #[test]
 fn no_limit_may_be_asked_for_where_the_tenant_has_none() {
     let text = with_limits("fuel_batch_max = \"none\"\nfuel_init_max = 5");
-    check_under("[defaults]\nfuel_batch_max = \"none\"", &text, &expect![""]);
+    check_under("unknown_tenants = \"defaults\"\n[defaults]\nfuel_batch_max = \"none\"", &text, &expect![""]);
 }
 
 #[test]
@@ -148,18 +148,21 @@ fn limits_of_a_tenant_do_not_stand_in_a_query() {
 
 #[test]
 fn a_tenant_that_the_file_does_not_name() {
-    check_under("[tenants.acme]", GOOD, &expect![""]);
+    check_under("unknown_tenants = \"defaults\"\n[tenants.acme]", GOOD, &expect![""]);
     check_under(
-        "unknown_tenants = \"refuse\"\n[tenants.demos]",
+        "[tenants.demos]",
         GOOD,
         &expect![
-            "late.toml:2: tenant: the limits file does not name the tenant `demo`, and refuses those; did you mean `demos`?"
+            "late.toml:2: tenant: this file may not speak for the tenant `demo`; name the query's own tenant, and keep the file in that tenant's folder of query files: the operator's limits file says which (`[tenants.NAME]`, `queries`; `unknown_tenants`)"
         ],
     );
     check_under(
         "unknown_tenants = \"refuse\"",
-        &edited("tenant = \"demo\"\n", ""),
-        &expect!["late.toml:1: tenant: the limits file does not name the tenant `default`, and refuses those"],
+        // What else is wrong, and which files there are, is not for whoever may not speak.
+        &edited("tenant = \"demo\"\n", "").replace("flights.csv", "none.csv"),
+        &expect![
+            "late.toml:1: tenant: this file may not speak for the tenant `default`; name the query's own tenant, and keep the file in that tenant's folder of query files: the operator's limits file says which (`[tenants.NAME]`, `queries`; `unknown_tenants`)"
+        ],
     );
 }
 
@@ -168,13 +171,65 @@ fn a_query_that_needs_more_instances_than_its_tenant_may_have() {
     let more = "[[stages]]\nname = \"late2\"\nmodule = \"flights.wasm\"\nfunction = \"is_late\"\ninput = \"flights\"\n";
     let more = format!("{more}isolation = \"fresh\"\n{}\n[sinks.table]", more.replace("late2", "late3"));
     check_under(
-        "[defaults]\ninstances_max = 2",
+        "unknown_tenants = \"defaults\"\n[defaults]\ninstances_max = 2",
         &edited("[sinks.table]", &more),
         &expect![
             "late.toml:26: stages.late3: the query needs 3 instances at once, and tenant `demo` may have 2; make several queries of it, or raise `instances_max` in the limits file"
         ],
     );
-    check_under("[defaults]\ninstances_max = 3", &edited("[sinks.table]", &more), &expect![""]);
+    check_under(
+        "unknown_tenants = \"defaults\"\n[defaults]\ninstances_max = 3",
+        &edited("[sinks.table]", &more),
+        &expect![""],
+    );
+}
+
+#[test]
+fn a_query_file_that_may_not_speak_for_its_tenant() {
+    let folder = folder();
+    for name in ["acme", "beta"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    std::os::unix::fs::symlink(folder.path().join("beta"), folder.path().join("acme/linked")).unwrap();
+    let text = "[tenants.demo]\nqueries = [\"acme\"]\n[tenants.other]";
+    let limits = LimitsFile::parse(text, folder.path()).unwrap();
+    let text = GOOD.replace("flights.csv", "../flights.csv").replace("flights.wasm", "../flights.wasm");
+    let said = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::write(&path, text).unwrap();
+        Plan::load_with(&path, &limits).err().map(|error| relative(&error.to_string(), folder.path()))
+    };
+    assert_eq!(said("acme/late.toml", &text), None);
+    let refused = "late.toml:2: tenant: this file may not speak for the tenant `demo`";
+    for path in ["beta/late.toml", "late.toml", "acme/../late.toml", "acme/linked/late.toml"] {
+        let said = said(path, &text).unwrap_or_default();
+        assert!(said.contains(refused) && !said.contains("other") && said.lines().count() == 1, "{path}: {said}");
+    }
+    // Of any folder, where the limits file does not say.
+    assert_eq!(said("beta/late.toml", &text.replace("tenant = \"demo\"", "tenant = \"other\"")), None);
+}
+
+#[test]
+fn a_query_has_no_more_parts_than_its_tenant_may_have() {
+    let many = |most: usize| {
+        let sinks: String = (0..most).map(|at| format!("[sinks.c{at}]\nkind = \"count\"\n")).collect();
+        edited("[sinks.table]\nkind = \"stdout\"\nrows_max = 10\n", &sinks)
+    };
+    super::check(&many(63), &expect![[""]]);
+    super::check(
+        &many(64),
+        &expect![
+            "late.toml:1: sinks: the query has 65 sinks, and a query may have 64; make several queries of it, or raise `sinks_max` in the limits file"
+        ],
+    );
+    check_under("[tenants.demo]\nsinks_max = 3\nstages_max = 1", &many(2), &expect![[""]]);
+    check_under(
+        "[tenants.demo]\nsinks_max = 3\nsources_max = 1",
+        &many(3),
+        &expect![
+            "late.toml:1: sinks: the query has 4 sinks, and a query of tenant `demo` may have 3; make several queries of it, or raise `sinks_max` in the limits file"
+        ],
+    );
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! A file of dead letters.
 
-use std::fs::{File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use weir_files::Folder;
 
 use super::DeadLetterError;
 use super::lock::{Locked, lock};
@@ -24,9 +27,9 @@ impl LetterFile {
     pub(super) fn open(path: &Path, folders: &Folders, committed: Option<u64>) -> Result<LetterFile, DeadLetterError> {
         let io = |source| DeadLetterError::Io { path: path.to_owned(), source };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(io)?;
+        let folder = folders.folder(folder).map_err(io)?;
         let replay = ReplayPaths::of(path);
-        let mut file = open_locked(path, folders, &replay)?;
+        let mut file = open_locked(path, &folder, folders, &replay)?;
         let mut bytes = file.seek(SeekFrom::End(0)).map_err(io)?;
         match committed {
             // The letters that are missing are there, and being replayed.
@@ -42,7 +45,7 @@ impl LetterFile {
             None => bytes = close_off(&mut file, bytes).map_err(io)?,
         }
         // The file's name must last as long as what is in it.
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+        folder.sync().map_err(io)?;
         Ok(LetterFile { path: path.to_owned(), file: Arc::new(file), bytes })
     }
 
@@ -71,10 +74,12 @@ impl LetterFile {
 }
 
 /// Opens the file and takes its lock. What a replay that crashed had left of it is put in its place first.
-fn open_locked(path: &Path, folders: &Folders, replay: &ReplayPaths) -> Result<File, DeadLetterError> {
+fn open_locked(path: &Path, folder: &Folder, folders: &Folders, replay: &ReplayPaths) -> Result<File, DeadLetterError> {
     let io = |source| DeadLetterError::Io { path: path.to_owned(), source };
+    let name = path.file_name().unwrap_or(OsStr::new(""));
     loop {
-        let file = open_or_create(path).map_err(io)?;
+        // A link is not followed, and what has a second name elsewhere is not written to.
+        let file = folder.append(name).map_err(io)?;
         folders.check_opened(&file, path).map_err(io)?;
         match lock(&file, path).map_err(io)? {
             Locked::InUse => return Err(DeadLetterError::InUse { path: path.to_owned() }),
@@ -98,21 +103,4 @@ fn close_off(file: &mut File, bytes: u64) -> io::Result<u64> {
     }
     file.write_all(b"\n")?;
     Ok(bytes + 1)
-}
-
-/// A file that is not there is never made through a link: the system refuses that where it is to be a new one.
-fn open_or_create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).read(true);
-    match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        opened => return opened,
-    }
-    match options.create_new(true).open(path) {
-        // Somebody else made it meanwhile; or it is a link to nowhere, of which this says so.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            OpenOptions::new().append(true).read(true).open(path)
-        }
-        opened => opened,
-    }
 }

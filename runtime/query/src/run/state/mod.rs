@@ -2,9 +2,11 @@
 
 mod manifest;
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use weir_files::Folder;
 
 pub(crate) use manifest::WRITER;
 pub use manifest::{
@@ -12,11 +14,13 @@ pub use manifest::{
 };
 
 use super::failpoint::failpoint;
+use crate::file::Folders;
 
 /// A folder with the manifest of a query's last commit. Held by one run at a time, which keeps a lock in it.
 #[derive(Debug)]
 pub(crate) struct StateFolder {
-    path: PathBuf,
+    // Nothing in it is reached but through this: no link in it is followed.
+    folder: Folder,
     // Held as long as this lives.
     _lock: File,
 }
@@ -68,6 +72,12 @@ pub enum StateError {
     /// The thread that wrote the manifest ended without an answer.
     #[error("state: the writing thread ended: {0}")]
     Thread(String),
+    /// The manifest is of another tenant, which is not named.
+    #[error("state: {} is of a query of another tenant: every query needs a folder of its own", path.display())]
+    OtherTenant {
+        /// The file.
+        path: PathBuf,
+    },
     /// The manifest is of another query.
     #[error(
         "state: {} is of query `{query}` of tenant `{tenant}`: every query needs a folder of its own",
@@ -96,14 +106,13 @@ impl StateError {
 const MANIFEST_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 impl StateFolder {
-    /// Opens the folder, making it where it is missing, and takes its lock.
-    pub(crate) fn open(path: &Path) -> Result<StateFolder, StateError> {
-        fs::create_dir_all(path).map_err(|source| io_error("create", path, source))?;
+    /// Opens the folder, which has to lie within these folders, making it where it is missing, and takes its lock.
+    pub(crate) fn open(path: &Path, folders: &Folders) -> Result<StateFolder, StateError> {
+        let folder = folders.folder(path).map_err(|source| io_error("create", path, source))?;
         let lock_path = path.join("lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
-        let lock = lock.map_err(|source| io_error("create", &lock_path, source))?;
+        let lock = folder.open_or_create("lock").map_err(|source| io_error("create", &lock_path, source))?;
         match lock.try_lock() {
-            Ok(()) => Ok(StateFolder { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(StateFolder { folder, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StateError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => Err(io_error("lock", &lock_path, source)),
         }
@@ -111,10 +120,13 @@ impl StateFolder {
 
     /// The manifest of the last commit, where there was one; it has to be this query's.
     pub(crate) fn load(&self, query: &str, tenant: &str) -> Result<Option<Manifest>, StateError> {
-        let Some(manifest) = Manifest::load(&self.path)? else { return Ok(None) };
-        if manifest.query != query || manifest.tenant != tenant {
+        let Some(manifest) = Manifest::load_from(&self.folder)? else { return Ok(None) };
+        if manifest.tenant != tenant {
+            return Err(StateError::OtherTenant { path: manifest_path(self.folder.path()) });
+        }
+        if manifest.query != query {
             let Manifest { query, tenant, .. } = manifest;
-            return Err(StateError::OtherQuery { path: manifest_path(&self.path), query, tenant });
+            return Err(StateError::OtherQuery { path: manifest_path(self.folder.path()), query, tenant });
         }
         Ok(Some(manifest))
     }
@@ -122,21 +134,23 @@ impl StateFolder {
     /// Replaces the manifest in one step, durably: written beside it, synced, renamed, and the folder synced. After an
     /// error of the last sync nobody knows which of both is there; either is whole.
     pub(crate) fn save(&self, manifest: &Manifest) -> Result<(), StateError> {
-        let path = manifest_path(&self.path);
+        let folder = self.folder.path();
+        let path = manifest_path(folder);
         let bytes = manifest.to_bytes().map_err(|source| StateError::Manifest { path: path.clone(), source })?;
         let (length, limit) = (bytes.len() as u64, MANIFEST_BYTES_MAX);
         if length > limit {
             return Err(StateError::TooLarge { path, bytes: length, limit });
         }
-        let beside = self.path.join("manifest.new");
-        let mut file = File::create(&beside).map_err(|source| io_error("create", &beside, source))?;
+        let beside = folder.join(MANIFEST_NEW);
+        // What a crash left, or what somebody put there, is removed and not written to.
+        let created = self.folder.create_anew(MANIFEST_NEW, 0o666);
+        let mut file = created.map_err(|source| io_error("create", &beside, source))?;
         file.write_all(&bytes).map_err(|source| io_error("write", &beside, source))?;
         file.sync_all().map_err(|source| io_error("sync", &beside, source))?;
         failpoint("manifest.written");
-        fs::rename(&beside, &path).map_err(|source| io_error("publish", &path, source))?;
+        self.folder.rename(MANIFEST_NEW, MANIFEST).map_err(|source| io_error("publish", &path, source))?;
         failpoint("manifest.renamed");
-        let folder = File::open(&self.path).and_then(|folder| folder.sync_all());
-        folder.map_err(|source| io_error("sync", &self.path, source))
+        self.folder.sync().map_err(|source| io_error("sync", folder, source))
     }
 }
 
@@ -147,25 +161,29 @@ impl Manifest {
     ///
     /// One that is damaged, or cannot be read.
     pub fn load(folder: &Path) -> Result<Option<Manifest>, StateError> {
-        let path = manifest_path(folder);
-        let too_long = || io_error("read", &path, io::ErrorKind::FileTooLarge.into());
-        match fs::metadata(&path) {
+        match Folder::open(folder) {
+            Ok(folder) => Manifest::load_from(&folder),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(io_error("read", folder, source)),
+        }
+    }
+
+    fn load_from(folder: &Folder) -> Result<Option<Manifest>, StateError> {
+        let path = manifest_path(folder.path());
+        let bytes = match folder.read_whole(MANIFEST, MANIFEST_BYTES_MAX) {
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(io_error("read", &path, source)),
-            // A pipe would be waited for.
-            Ok(there) if !there.is_file() => {
-                return Err(StateError::Manifest { path, source: ManifestError::NoManifest });
-            }
-            Ok(there) if there.len() > MANIFEST_BYTES_MAX => return Err(too_long()),
-            Ok(_) => {}
-        }
-        let bytes = fs::read(&path).map_err(|source| io_error("read", &path, source))?;
+        };
         Manifest::from_bytes(&bytes).map(Some).map_err(|source| StateError::Manifest { path, source })
     }
 }
 
+const MANIFEST: &str = "manifest";
+const MANIFEST_NEW: &str = "manifest.new";
+
 fn manifest_path(folder: &Path) -> PathBuf {
-    folder.join("manifest")
+    folder.join(MANIFEST)
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> StateError {

@@ -1,0 +1,261 @@
+//! What nobody reads, nobody writes, or never ends: nothing of that stops the command.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::common::{run, said, summary, weir};
+use crate::lifecycle::send;
+
+/// A query over the seed workload, whose rows go to this sink.
+fn seed(folder: &Path, name: &str, batches: u64, sink: &str) {
+    let text =
+        format!("name = \"{name}\"\n[sources.seed]\nkind = \"generator\"\nbatches = {batches}\n[sinks.out]\n{sink}\n");
+    fs::write(folder.join(format!("{name}.toml")), text).expect("the query file");
+}
+
+/// A pipe that is full, and the end that nobody reads from.
+fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    // As much as a pipe can be asked to hold, at most; a description of its own, so that the other one still blocks.
+    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&writer));
+    let mut own = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path).expect("the pipe once more");
+    while own.write(&[b'x'; 4096]).is_ok() {}
+    while own.write(b"x").is_ok() {}
+    (reader, writer)
+}
+
+fn mkfifo(path: &Path) {
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+}
+
+/// How it ended, and after how long.
+fn end(child: &mut Child, at_most: Duration) -> (Option<i32>, Duration) {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("the child") {
+            return (status.code(), started.elapsed());
+        }
+        if started.elapsed() > at_most {
+            child.kill().expect("an end");
+            panic!("still running after {at_most:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < Duration::from_secs(60), "waited for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_stops_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    seed(folder.path(), "endless", 1_000_000_000, "kind = \"count\"");
+    // Ends by itself, beside one that says a line a second.
+    seed(folder.path(), "short", 2000, "kind = \"file\"\npath = \"short.csv\"");
+    let (mut unread, stderr) = full_pipe();
+    let mut command = weir(folder.path(), &["--json", "run", "endless.toml", "short.toml"]);
+    // Every line that is logged at all.
+    command.env("WEIR_LOG", "trace").stdout(Stdio::null()).stderr(OwnedFd::from(stderr));
+    let mut child = command.spawn().expect("the command");
+    drop(command);
+    wait_for("the short query", || folder.path().join("short.csv").exists());
+    send(&child, libc::SIGTERM);
+    let (code, took) = end(&mut child, Duration::from_secs(30));
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(9), "{took:?}");
+    let mut text = String::new();
+    unread.read_to_string(&mut text).expect("what it said");
+    assert!(text.trim_start_matches('x').is_empty(), "nothing fitted in: {text:.200}");
+}
+
+#[test]
+fn lines_that_were_dropped_are_counted_when_somebody_reads_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let many: String = (0..30_000).map(|_| "{\"id\": \"none\"}\n").collect();
+    fs::write(folder.path().join("in.jsonl"), many).expect("the input");
+    let text = r#"name = "bad"
+[sources.ids]
+kind = "file"
+path = "in.jsonl"
+schema = { id = "i64" }
+on_error = "dead_letter"
+[sinks.out]
+kind = "count"
+[dead_letters]
+path = "dead.jsonl"
+"#;
+    fs::write(folder.path().join("bad.toml"), text).expect("the query file");
+    seed(folder.path(), "endless", 1_000_000_000, "kind = \"count\"");
+    let (mut reader, stderr) = full_pipe();
+    let mut command = weir(folder.path(), &["--json", "run", "bad.toml", "endless.toml"]);
+    // More than the queue holds, in the time until somebody reads.
+    command.env("WEIR_LOG", "trace").stdout(Stdio::null()).stderr(OwnedFd::from(stderr));
+    let mut child = command.spawn().expect("the command");
+    drop(command);
+    wait_for("the dead letters", || {
+        fs::metadata(folder.path().join("dead.jsonl")).is_ok_and(|letters| letters.len() > 1 << 20)
+    });
+    let said = std::thread::spawn(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).map(|_| text)
+    });
+    std::thread::sleep(Duration::from_millis(50));
+    send(&child, libc::SIGTERM);
+    assert_eq!(end(&mut child, Duration::from_secs(30)).0, Some(0));
+    let said = said.join().expect("a reader").expect("what it said");
+    // Both accounts are there: what is said last is not lost where somebody reads.
+    assert_eq!(said.lines().filter(|line| line.contains("\"summary\"")).count(), 2, "{said:.2000}");
+}
+
+#[test]
+fn a_standard_output_that_nobody_reads_can_be_stopped() {
+    for format in ["json_lines", "csv", "table"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        // A table of all rows: its text is written batch by batch too.
+        let rows = if format == "table" { "\nrows_max = 1000000" } else { "" };
+        let sink = format!("kind = \"stdout\"\nformat = \"{format}\"{rows}");
+        seed(folder.path(), "endless", 1_000_000_000, &sink);
+        let (_unread, stdout) = full_pipe();
+        let mut command = weir(folder.path(), &["--json", "run", "--grace-ms", "2000", "endless.toml"]);
+        let mut child = command.stdout(OwnedFd::from(stdout)).stderr(Stdio::piped()).spawn().expect("the command");
+        drop(command);
+        // The first progress line: records were read, and wait.
+        let mut stderr = std::io::BufReader::new(child.stderr.take().expect("standard error"));
+        let mut text = String::new();
+        std::io::BufRead::read_line(&mut stderr, &mut text).expect("a line");
+        send(&child, libc::SIGTERM);
+        let (code, took) = end(&mut child, Duration::from_secs(30));
+        stderr.read_to_string(&mut text).expect("the rest");
+        assert_eq!(code, Some(3), "{text}");
+        assert!(took < Duration::from_millis(2500), "{took:?}: {text}");
+        assert!(text.contains("ended by force") && text.contains("batches wait for `out`"), "{text}");
+    }
+}
+
+#[test]
+fn hundreds_of_silent_pipes_hold_up_nobody() {
+    const PIPES: usize = 600;
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = |name: &str, path: &str| {
+        format!(
+            "[sources.{name}]\nkind = \"file\"\npath = \"{path}\"\nformat = \"json_lines\"\nschema = {{ id = \"i64\" }}\n"
+        )
+    };
+    let mut text = "name = \"silent\"\ntenant = \"evil\"\n".to_owned();
+    for at in 0..PIPES {
+        mkfifo(&folder.path().join(format!("fifo{at}")));
+        text.push_str(&source(&format!("s{at}"), &format!("fifo{at}")));
+    }
+    fs::write(folder.path().join("in.jsonl"), "{\"id\": 1}\n".repeat(1000)).expect("the input");
+    text.push_str(&source("file", "in.jsonl"));
+    text.push_str("[sinks.out]\nkind = \"file\"\npath = \"silent.csv\"\nrotate_bytes_max = 1\n");
+    text.push_str("[delivery]\ncommit_ms = 50\n");
+    fs::write(folder.path().join("silent.toml"), &text).expect("the query file");
+    seed(folder.path(), "short", 2000, "kind = \"file\"\npath = \"short.csv\"");
+    // As it comes, that is too many.
+    let told = run(folder.path(), &["check", "silent.toml"]);
+    assert_eq!(told.code, Some(2));
+    assert!(told.err.contains("the query has 601 sources, and a query may have 64"), "{}", told.err);
+    fs::write(folder.path().join("limits.toml"), "[tenants.evil]\nsources_max = 700\n[tenants.default]\n")
+        .expect("limits");
+    let mut command = weir(folder.path(), &["--json", "run", "--limits", "limits.toml", "silent.toml", "short.toml"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the command");
+    // Neither the file beside the pipes waits, nor the other query, nor a pipe that speaks at last.
+    wait_for("the other query", || folder.path().join("short.csv").exists());
+    wait_for("the file", || folder.path().join("silent-000001.csv").exists());
+    let threads = fs::read_dir(format!("/proc/{}/task", child.id())).expect("its threads").count();
+    assert!(threads < 200, "{threads} threads");
+    let mut speaker = OpenOptions::new().write(true).open(folder.path().join("fifo599")).expect("a pipe");
+    writeln!(speaker, "{{\"id\": 77}}").expect("a record");
+    wait_for("the pipe's record", || {
+        let files = fs::read_dir(folder.path()).expect("the folder").flatten();
+        files
+            .filter(|file| file.file_name().to_string_lossy().starts_with("silent-"))
+            .any(|file| fs::read_to_string(file.path()).is_ok_and(|text| text.contains("77")))
+    });
+    send(&child, libc::SIGTERM);
+    let (code, took) = end(&mut child, Duration::from_secs(30));
+    let told = said(child.wait_with_output().expect("what it said"));
+    assert_eq!(code, Some(0), "{}", told.err);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    drop(speaker);
+}
+
+#[test]
+fn files_of_every_kind_are_refused_at_once_where_one_is_read_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    mkfifo(&at("fifo.toml"));
+    let _socket = std::os::unix::net::UnixListener::bind(at("socket.toml")).expect("a socket");
+    fs::create_dir(at("folder.toml")).expect("a folder");
+    std::os::unix::fs::symlink("/dev/zero", at("zero.toml")).expect("a link");
+    File::create(at("huge.toml")).and_then(|file| file.set_len(1 << 40)).expect("a large file");
+    seed(folder.path(), "good", 1, "kind = \"count\"");
+    let files = ["fifo.toml", "socket.toml", "folder.toml", "zero.toml", "huge.toml", "/proc/kmsg", "/proc/self/mem"];
+    for file in files {
+        for args in [
+            vec!["inspect", file],
+            vec!["try", file, "--input", "good.toml"],
+            vec!["check", file],
+            vec!["run", file],
+            vec!["check", "--limits", file, "good.toml"],
+            vec!["schema", "--format", "json_lines", file],
+        ] {
+            // A pipe is read as it comes, and one without a writer is at its end; a large file is looked at from its front.
+            if args[0] == "schema" && ["fifo.toml", "huge.toml"].contains(&file) {
+                continue;
+            }
+            let mut child = weir(folder.path(), &args)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("the command");
+            let (code, _) = end(&mut child, Duration::from_secs(10));
+            let told = said(child.wait_with_output().expect("what it said"));
+            assert_eq!(code, Some(2), "{args:?}: {}", told.err);
+            assert!(told.err.contains(file) && told.err.lines().count() == 1, "{args:?}: {}", told.err);
+        }
+    }
+    // As a module and as a source of a query.
+    for (key, file) in
+        [("module", "fifo.toml"), ("module", "/proc/kmsg"), ("path", "/dev/zero"), ("path", "socket.toml")]
+    {
+        let text = format!(
+            "name = \"q\"\n[sources.a]\nkind = \"file\"\nformat = \"json_lines\"\nschema = {{ id = \"i64\" }}\npath = {:?}\n[[stages]]\nname = \"s\"\nmodule = {:?}\nfunction = \"f\"\n[sinks.out]\nkind = \"count\"\n",
+            if key == "path" { file } else { "good.toml" },
+            if key == "module" { file } else { "good.toml" },
+        );
+        fs::write(at("q.toml"), text).expect("the query file");
+        let told = run(folder.path(), &["check", "q.toml"]);
+        assert_eq!(told.code, Some(2), "{}", told.err);
+        assert!(told.err.contains(file), "{}", told.err);
+    }
+}
+
+#[test]
+fn a_pipe_without_writers_is_at_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "name = \"q\"\n[sources.a]\nkind = \"file\"\nformat = \"json_lines\"\nschema = { id = \"i64\" }\npath = \"/dev/stdin\"\n[sinks.out]\nkind = \"count\"\n";
+    fs::write(folder.path().join("q.toml"), text).expect("the query file");
+    for input in ["", "{\"id\": 1}\n", "{\"id\": 1}\n{\"id\": 2}"] {
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        writer.write_all(input.as_bytes()).expect("the input");
+        // Gone before the command looks.
+        drop(writer);
+        let mut command = weir(folder.path(), &["--json", "run", "q.toml"]);
+        let told = said(command.stdin(OwnedFd::from(reader)).output().expect("the command"));
+        assert_eq!(told.code, Some(0), "{}", told.err);
+        assert_eq!(summary(&told)["committed_records"], input.lines().count(), "{input:?}");
+    }
+}
