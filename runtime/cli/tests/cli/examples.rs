@@ -61,13 +61,17 @@ fn the_limits_file_of_the_reference_is_right() {
     let (text, _) = from.split_once("```").expect("its end");
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("limits.toml"), text).expect("the limits file");
-    for below in ["out/acme", "data"] {
+    for below in ["out/acme", "data", "queries/acme"] {
         fs::create_dir_all(folder.path().join(below)).expect("a folder");
     }
     let query = "name = \"q\"\ntenant = \"acme\"\n[sources.seed]\nkind = \"generator\"\nbatches = 1\n[sinks.out]\nkind = \"file\"\n";
-    for (path, code) in [("out/acme/ids.csv", 0), ("out/ids.csv", 2)] {
-        fs::write(folder.path().join("q.toml"), format!("{query}path = \"{path}\"")).expect("the query file");
-        let said = run(folder.path(), &["check", "--limits", "limits.toml", "q.toml"]);
+    for (file, path, code) in [
+        ("queries/acme/q.toml", "../../out/acme/ids.csv", 0),
+        ("queries/acme/q.toml", "../../out/ids.csv", 2),
+        ("q.toml", "out/acme/ids.csv", 2),
+    ] {
+        fs::write(folder.path().join(file), format!("{query}path = \"{path}\"")).expect("the query file");
+        let said = run(folder.path(), &["check", "--limits", "limits.toml", file]);
         assert_eq!(said.code, Some(code), "{}", said.err);
     }
 }

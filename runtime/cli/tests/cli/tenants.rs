@@ -141,7 +141,7 @@ fn every_mistake_of_every_file_is_named_before_anything_runs() {
     query(folder.path(), "greedy", "acme", 1, "panics", "[stages.limits]\nmemory_bytes_max = 33554432\ncpu_weight = 9");
     query(folder.path(), "wrong", "beta", 1, "panic", "");
     fs::create_dir(folder.path().join("acme")).expect("a folder");
-    let limits = "[tenants.acme]\nmemory_bytes_max = 16777216\nfolders = [\"acme\"]\n";
+    let limits = "[tenants.acme]\nmemory_bytes_max = 16777216\nfolders = [\"acme\"]\n[tenants.beta]\n";
     fs::write(folder.path().join("limits.toml"), limits).expect("the limits file");
     for command in ["check", "run"] {
         let args = [command, "--limits", "limits.toml", "right.toml", "greedy.toml", "wrong.toml"];
