@@ -115,7 +115,7 @@ impl Source for FileSource {
             let (files, next) = read.map_err(|error| SourceError::Thread(error.to_string()))?;
             self.files = Some(files);
             match next? {
-                Step::Batch(batch) => return Ok(Some(SourceEvent::Batch(batch))),
+                Step::Batch(batch) => return Ok(Some(SourceEvent::Batch(*batch))),
                 Step::Wait => {}
                 Step::End => return Ok(None),
             }
@@ -130,7 +130,7 @@ impl Source for FileSource {
 
 /// What came of a read.
 enum Step {
-    Batch(SourceBatch),
+    Batch(Box<SourceBatch>),
     /// Nothing yet: the bytes of a pipe have not arrived.
     Wait,
     End,
@@ -255,12 +255,12 @@ impl Files {
             match decoded {
                 Ok(Some(decoded)) => {
                     if let Some(read) = self.not_skipped(decoded)? {
-                        return self.with_partition(read).map(Step::Batch);
+                        return self.with_partition(read).map(|batch| Step::Batch(Box::new(batch)));
                     }
                 }
                 Ok(None) => {
                     self.skip = 0;
-                    return self.at_end().map(Step::Batch);
+                    return self.at_end().map(|batch| Step::Batch(Box::new(batch)));
                 }
                 Err(SourceError::Format { source, .. }) if source.is_waiting() => return Ok(Step::Wait),
                 Err(error) => return Err(error),
