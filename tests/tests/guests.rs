@@ -90,6 +90,26 @@ fn floats(outcome: &Outcome, column: usize) -> Result<Vec<Option<f64>>, Box<dyn 
     Ok(record.column(column).as_primitive_opt::<Float64Type>().ok_or("not f64")?.iter().collect())
 }
 
+/// A batch of one column of text.
+fn lines(name: &str, lines: &[&str]) -> Result<Arc<Batch>, Box<dyn Error>> {
+    let schema = Schema::new(vec![Field::new(name, DataType::Utf8)])?;
+    let column: ArrayRef = Arc::new(StringArray::from_iter_values(lines));
+    Ok(Arc::new(Batch::new(Arc::new(schema), vec![column])?))
+}
+
+/// What `regex` and `serde_json_path` take to compile, with their default features, is within the default limits.
+#[test]
+fn functions_on_crates_that_many_use_are_admitted() -> Done {
+    let pattern = ("pattern", ParamValue::Utf8(r"(?i)err(or)?\b".to_owned()));
+    let outcome = call("patterns", "matching", &lines("line", &["an ERROR", "errand"])?, &[pattern])?;
+    assert_eq!(texts(&outcome, 0)?, ["an ERROR"]);
+    let path = ("path", ParamValue::Utf8("$.a[?@.n > 1].n".to_owned()));
+    let documents = lines("json", &[r#"{"a": [{"n": 1}, {"n": 2}, {"n": 3}]}"#, "{}"])?;
+    let outcome = call("patterns", "selected", &documents, &[path])?;
+    assert_eq!(texts(&outcome, 0)?, ["2", "3"]);
+    Ok(())
+}
+
 #[test]
 fn late_flights_have_a_route() -> Done {
     let batch = flights()?;

@@ -17,20 +17,26 @@ use crate::{LimitExceeded, Limits, Manifest, Refusal};
 pub(crate) const TABLES_MAX: u32 = 4;
 
 // Caps on a module's shape. Each bounds a way of making a small module expensive to compile: loops within loops were
-// measured at 17.8 s for 14 KB, data segments at 46.8 s and 2.5 GB for 808 KB.
+// measured at 17.8 s for 14 KB, data segments at 46.8 s and 2.5 GB for 808 KB. They let real modules through, of which these
+// were measured: `regex` and `serde_json_path` together (1.4 MB), QuickJS (1.0 MB), Go with `regexp` and `encoding/json`
+// (3.8 MB). What only adds up is capped in proportion to the module.
 const FUNCTIONS_MAX: usize = 10_000;
 const TYPES_MAX: usize = 1_000;
 const PARAMS_MAX: usize = 100;
 const RESULTS_MAX: usize = 16;
-const BODY_BYTES_MAX: usize = 64 << 10;
+// The largest real one: 54 KB, of QuickJS.
+const BODY_BYTES_MAX: usize = 128 << 10;
 const LOCALS_FUNCTION_MAX: usize = 1_000;
 const LOCALS_MODULE_MAX: usize = 50_000;
 const LOOP_NESTING_MAX: usize = 64;
-const BLOCK_NESTING_MAX: usize = 256;
+// Go's compiler makes 550.
+const BLOCK_NESTING_MAX: usize = 1_024;
 // What is kept of each value at each block grows with their square: 8,000 in a function of 64 KiB took 424 MB.
 const BLOCKS_FUNCTION_MAX: usize = 4_096;
 const LOOPS_MAX: usize = 10_000;
+// Or one for so many bytes, where that is more: Go has one for 46.
 const BR_TABLE_TARGETS_MAX: usize = 65_536;
+const BR_TABLE_TARGET_BYTES: usize = 32;
 // The time grows with the square of the branches to one block: 40,000 targets took 25 s.
 const BR_TABLE_TARGETS_FUNCTION_MAX: usize = 4_096;
 // Of these each is compiled to a call of the runtime with a way around it: 100 µs and 20 KiB.
@@ -38,12 +44,16 @@ const BULK_OPERATIONS_MAX: usize = 10_000;
 const INDIRECT_CALLS_MAX: usize = 20_000;
 // A local may have another value at each place where control flow meets, and a compiler looks for it there: 13 KB of
 // 250 blocks within each other over 1,000 locals took more than a minute, and a branch table over 900 locals was compiled
-// to 70 MiB. Guests in Rust have up to 20,000 such values in 60 KB.
+// to 70 MiB. Guests in Rust have up to 20,000 such values in 60 KB. In all there may be so many for each byte, where that is
+// more: QuickJS has 1.1. A regular expression's engine has 270,000 in one function, and 21,500 in a nest.
 const BRANCH_VALUES_MAX: usize = 500_000;
-const NEST_VALUES_MAX: usize = 20_000;
+const BRANCH_VALUES_BYTE: usize = 2;
+const NEST_VALUES_MAX: usize = 40_000;
 // A function that a table may hold gets a bridge from the host's way of calling, which moves every value by itself.
 const SIGNATURE_VALUES_MAX: usize = 100_000;
 const SEGMENTS_MAX: usize = 1_000;
+// Or one of data for so many bytes, where that is more: Go's linker makes one for 85.
+const DATA_SEGMENT_BYTES: usize = 64;
 const GLOBALS_MAX: usize = 1_000;
 const IMPORTS_MAX: usize = 64;
 const EXPORTS_MAX: usize = 256;
@@ -63,7 +73,7 @@ pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> 
         return Err(too_large("module size", limits.module_bytes_max, 0, bytes.len(), true));
     }
     check_header(bytes)?;
-    let mut scan = Scan::default();
+    let mut scan = Scan { module_bytes: bytes.len(), ..Scan::default() };
     let mut validator = Validator::new_with_features(features());
     let mut allocations = Default::default();
     let mut types = None;
@@ -157,6 +167,7 @@ fn cap(name: &'static str, limit: usize, found: usize) -> Result<(), Refusal> {
 /// What has been seen of a module so far.
 #[derive(Default)]
 struct Scan {
+    module_bytes: usize,
     types: Vec<FuncType>,
     // The type of each function of the module's own, and how many bodies were seen.
     functions: Vec<u32>,
@@ -212,7 +223,10 @@ impl Scan {
             Payload::TableSection(section) => cap("tables", TABLES_MAX as usize, section.count() as usize)?,
             Payload::GlobalSection(section) => cap("globals", GLOBALS_MAX, section.count() as usize)?,
             Payload::ElementSection(section) => cap("element segments", SEGMENTS_MAX, section.count() as usize)?,
-            Payload::DataSection(section) => cap("data segments", SEGMENTS_MAX, section.count() as usize)?,
+            Payload::DataSection(section) => {
+                let most = SEGMENTS_MAX.max(self.module_bytes / DATA_SEGMENT_BYTES);
+                cap("data segments", most, section.count() as usize)?;
+            }
             Payload::ExportSection(section) => {
                 cap("exports", EXPORTS_MAX, section.count() as usize)?;
                 for export in section.clone() {
@@ -296,6 +310,7 @@ impl Scan {
         let locals = locals.saturating_add(signature);
         let mut br_table_targets = 0_usize;
         let mut blocks = 0_usize;
+        let mut branch_values = 0_usize;
         let mut open: Vec<Open> = Vec::new();
         let mut open_loops = 0_usize;
         for operator in body.get_operators_reader().map_err(|error| invalid(&error))? {
@@ -322,7 +337,8 @@ impl Scan {
                     branches = (targets.len() as usize + 1, targets.default());
                     br_table_targets = br_table_targets.saturating_add(targets.len() as usize);
                     self.br_table_targets = self.br_table_targets.saturating_add(targets.len() as usize);
-                    cap("br_table targets", BR_TABLE_TARGETS_MAX, self.br_table_targets)?;
+                    let most = BR_TABLE_TARGETS_MAX.max(self.module_bytes / BR_TABLE_TARGET_BYTES);
+                    cap("br_table targets", most, self.br_table_targets)?;
                 }
                 Operator::MemoryFill { .. }
                 | Operator::MemoryCopy { .. }
@@ -352,8 +368,12 @@ impl Scan {
                 cap("locals in blocks within blocks", NEST_VALUES_MAX, locals.saturating_mul(open.len()))?;
                 let target = open.len().checked_sub(1 + depth as usize).and_then(|index| open.get(index));
                 let values = locals.saturating_add(target.map_or(signature, |target| target.carries));
-                self.branch_values = self.branch_values.saturating_add(branches.saturating_mul(values));
-                cap("values at branches", BRANCH_VALUES_MAX, self.branch_values)?;
+                let values = branches.saturating_mul(values);
+                branch_values = branch_values.saturating_add(values);
+                self.branch_values = self.branch_values.saturating_add(values);
+                let most = BRANCH_VALUES_MAX.max(self.module_bytes.saturating_mul(BRANCH_VALUES_BYTE));
+                cap("values at branches", most, self.branch_values)?;
+                cap("values at branches of a function", BRANCH_VALUES_MAX, branch_values)?;
             }
         }
         self.br_table_targets_function = self.br_table_targets_function.max(br_table_targets);

@@ -19,7 +19,7 @@ fn block_nest() {
     check(
         "block_nest",
         expect![[r#"
-        shape_limit: blocks within blocks limit reached: limit 256, current 0, requested 257
+        shape_limit: blocks within blocks limit reached: limit 1024, current 0, requested 1025
     "#]],
     );
 }
@@ -177,7 +177,7 @@ fn huge_function() {
     check(
         "huge_function",
         expect![[r#"
-        shape_limit: size of a function limit reached: limit 64 KiB, current 0 B, requested 65539 B
+        shape_limit: size of a function limit reached: limit 128 KiB, current 0 B, requested 131075 B
     "#]],
     );
 }
@@ -241,7 +241,7 @@ fn joins_in_a_nest() {
     check(
         "joins_in_a_nest",
         expect![[r#"
-        shape_limit: locals in blocks within blocks limit reached: limit 20000, current 0, requested 20020
+        shape_limit: locals in blocks within blocks limit reached: limit 40000, current 0, requested 40040
     "#]],
     );
 }

@@ -265,8 +265,8 @@ fn shapes_that_cost_too_much_to_compile() {
         expect!["shape_limit (tenant): loops within loops limit reached: limit 64, current 0, requested 65"],
     );
     check(
-        &nested("block ", 257),
-        expect!["shape_limit (tenant): blocks within blocks limit reached: limit 256, current 0, requested 257"],
+        &nested("block ", 1_025),
+        expect!["shape_limit (tenant): blocks within blocks limit reached: limit 1024, current 0, requested 1025"],
     );
     check(
         &with(&format!("(func {})", "loop end ".repeat(10_001))),
@@ -281,8 +281,10 @@ fn shapes_that_cost_too_much_to_compile() {
         expect!["shape_limit (tenant): parameters of a function limit reached: limit 100, current 0, requested 101"],
     );
     check(
-        &with(&format!("(func {})", "nop ".repeat(70_000))),
-        expect!["shape_limit (tenant): size of a function limit reached: limit 64 KiB, current 0 B, requested 70002 B"],
+        &with(&format!("(func {})", "nop ".repeat(140_000))),
+        expect![
+            "shape_limit (tenant): size of a function limit reached: limit 128 KiB, current 0 B, requested 140002 B"
+        ],
     );
     check(
         &with(&"(data (i32.const 0) \"x\")".repeat(1_001)),

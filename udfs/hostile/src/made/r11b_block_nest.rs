@@ -5,8 +5,8 @@ use crate::bombs::{beside, times};
 use crate::{Class, Expect};
 
 pub(crate) const MADE: Made = Made {
-    title: "257 blocks within each other",
+    title: "1,025 blocks within each other",
     class: Class::Compile,
     expect: Expect::Refused(&["shape_limit", "module_too_large"]),
-    bytes: |_| beside(&format!("(func {} {})", times(257, "block "), times(257, "end "))),
+    bytes: |_| beside(&format!("(func {} {})", times(1_025, "block "), times(1_025, "end "))),
 };
