@@ -218,6 +218,7 @@ mod tests {
             errors: Default::default(),
             unfinished: 0,
             out_of_range: 0,
+            new_keys: 0,
             waits_for: None,
             partitions: lags.iter().copied().map(partition).collect(),
         };

@@ -52,4 +52,5 @@ pub use plan::{
     SinkPlan, SourceKind, SourcePlan, StagePlan,
 };
 pub use problem::{Problem, QueryFileError};
+pub(crate) use source::INFER_ROWS_MAX;
 pub use topics::Topics;

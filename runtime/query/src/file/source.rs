@@ -31,7 +31,7 @@ pub(super) struct SourceDraft {
 }
 
 /// How many records are looked at to tell a schema.
-const INFER_ROWS_MAX: usize = 1000;
+pub(crate) const INFER_ROWS_MAX: usize = 1000;
 
 const KINDS: [(&str, Kind); 4] =
     [("file", Kind::File), ("kafka", Kind::Kafka), ("generator", Kind::Generator), ("nexmark", Kind::Nexmark)];

@@ -127,7 +127,10 @@ impl Chain {
         let (queue, mut batches) = mpsc::channel::<FromSource>(SOURCE_QUEUE_BATCHES * sources.len().max(1));
         let room = Room::new(self.plan.batching.queue_bytes_max());
         let mut readers = Readers(Vec::new());
-        for (index, source) in sources.into_iter().enumerate() {
+        for (index, mut source) in sources.into_iter().enumerate() {
+            if let Some(counters) = self.counters.sources.get(index) {
+                source.count_new_keys(&counters.new_keys);
+            }
             readers.0.push(tokio::spawn(read(index, source, queue.clone(), room.clone(), self.steering(index))));
         }
         drop(queue);

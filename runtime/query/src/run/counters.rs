@@ -60,6 +60,7 @@ pub(crate) struct SourceCounters {
     pub(crate) errors: Codes,
     pub(crate) unfinished: Count,
     pub(crate) out_of_range: Count,
+    pub(crate) new_keys: Arc<AtomicU64>,
 }
 
 /// What a stage made of a piece of a batch: it counts when the piece is settled.
@@ -191,6 +192,7 @@ impl SourceCounters {
             errors: Codes::default(),
             unfinished: Count::default(),
             out_of_range: Count::default(),
+            new_keys: Arc::default(),
         }
     }
 
@@ -205,6 +207,7 @@ impl SourceCounters {
             errors: self.errors.read(),
             unfinished: self.unfinished.get(),
             out_of_range: self.out_of_range.get(),
+            new_keys: self.new_keys.load(Ordering::Relaxed),
             waits_for: None,
             partitions: Vec::new(),
         }

@@ -14,7 +14,7 @@ use super::metrics::MetricRegistry;
 use super::query::SinkOverrides;
 use super::stage::TRAPPED_RECORDS_MIN;
 use super::state::{Manifest, StateFolder};
-use crate::file::{DeadLettersPlan, Denied, Folders, Guarantee, Plan, SinkPlan, SourceKind};
+use crate::file::{DeadLettersPlan, Denied, Folders, Guarantee, INFER_ROWS_MAX, Plan, SinkPlan, SourceKind};
 use crate::letters::LettersSource;
 use crate::source::{FileSource, GeneratorSource, KafkaSource, NexmarkSource, PositionKeeper, Positions, Source};
 
@@ -189,8 +189,11 @@ fn open_source(
     let records_max = plan.batching.records_max;
     let fill = plan.batching.fill();
     Ok(match kind {
-        SourceKind::File { paths, format, .. } => {
-            let source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill);
+        SourceKind::File { paths, format, declared, .. } => {
+            let mut source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill);
+            if !declared {
+                source = source.inferred_from(INFER_ROWS_MAX as u64);
+            }
             Box::new(source.within(plan.folders.clone()).sharing(Arc::clone(&plan.readers)))
         }
         SourceKind::Letters(letters) => {

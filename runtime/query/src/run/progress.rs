@@ -98,6 +98,9 @@ pub struct SourceProgress {
     /// How often a partition went on elsewhere, because its log did not hold what was to be read.
     #[serde(skip_serializing_if = "is_none")]
     pub out_of_range: u64,
+    /// Keys of JSON that are not read, since they first appear behind the records that the schema was inferred from.
+    #[serde(skip_serializing_if = "is_none")]
+    pub new_keys: u64,
     /// What it waits for before it can read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,

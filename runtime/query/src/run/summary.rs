@@ -118,6 +118,10 @@ impl fmt::Display for Summary {
             }
             failures(f, source.failed, source.dead)?;
             by_code(f, &source.errors)?;
+            if source.new_keys > 0 {
+                let plural = if source.new_keys == 1 { "" } else { "s" };
+                write!(f, "; {} key{plural} not read that `infer` did not see", Count(source.new_keys))?;
+            }
             if source.unfinished > 0 {
                 write!(f, "; {} not finished, to be read again", Count(source.unfinished))?;
             }

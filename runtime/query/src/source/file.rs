@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
@@ -12,6 +13,7 @@ use weir_batch::format::{Decoded, Decoder, DecoderInput, Fill, Format, FormatErr
 use weir_batch::{Batch, Schema};
 use weir_files::{FileError, FileKind};
 
+use super::new_keys::NewKeyCount;
 use super::pipe::Pipe;
 use super::{Origin, Partition, Positions, Source, SourceBatch, SourceError, SourceEvent};
 use crate::file::Folders;
@@ -48,6 +50,7 @@ impl FileSource {
             open: None,
             partition: None,
             skip: 0,
+            new_keys: None,
         };
         let share = Arc::new(Semaphore::new(FileSource::THREADS_MAX));
         FileSource { schema, share, files: Some(files), reading: None, paused: false }
@@ -84,6 +87,17 @@ impl FileSource {
             (files, next)
         }));
         Ok(())
+    }
+}
+
+impl FileSource {
+    /// The same, of a schema that was inferred from this many records of each file: see [`Source::count_new_keys`].
+    #[must_use]
+    pub fn inferred_from(mut self, sample: u64) -> FileSource {
+        if let Some(files) = &mut self.files {
+            files.new_keys = Some(NewKeyCount { sample, count: Arc::default() });
+        }
+        self
     }
 }
 
@@ -126,6 +140,12 @@ impl Source for FileSource {
         self.paused = paused;
         true
     }
+
+    fn count_new_keys(&mut self, count: &Arc<AtomicU64>) {
+        if let Some(new_keys) = self.files.as_mut().and_then(|files| files.new_keys.as_mut()) {
+            new_keys.count = Arc::clone(count);
+        }
+    }
 }
 
 /// What came of a read.
@@ -157,6 +177,8 @@ struct Files {
     partition: Option<Int32Array>,
     // Records of the next file that were taken by an earlier run.
     skip: i64,
+    // Where the schema was inferred.
+    new_keys: Option<NewKeyCount>,
 }
 
 /// The file's name in positions: the same from whichever folder the query is run.
@@ -229,8 +251,12 @@ impl Files {
     }
 
     fn decoder(&self, path: &Path, input: impl Into<DecoderInput>) -> Result<Box<dyn Decoder>, SourceError> {
-        open_decoder(self.format, input, Some(&self.schema), self.fill)
-            .map_err(|source| SourceError::Format { path: path.to_owned(), source })
+        let decoder = open_decoder(self.format, input, Some(&self.schema), self.fill)
+            .map_err(|source| SourceError::Format { path: path.to_owned(), source })?;
+        Ok(match &self.new_keys {
+            Some(new_keys) => new_keys.watch(path, decoder),
+            None => decoder,
+        })
     }
 
     fn next(&mut self) -> Result<Step, SourceError> {

@@ -3,12 +3,14 @@
 mod file;
 mod generator;
 mod kafka;
+mod new_keys;
 mod nexmark;
 mod pipe;
 mod position;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use async_trait::async_trait;
 use weir_batch::format::{BadRecord, FormatError};
@@ -55,6 +57,10 @@ pub trait Source: Send {
     fn pause(&mut self, _paused: bool) -> bool {
         false
     }
+
+    /// Counts here, from now on, each key of records that nobody declared and that was not among the records which the
+    /// schema was inferred from.
+    fn count_new_keys(&mut self, _count: &Arc<AtomicU64>) {}
 }
 
 /// A system that keeps the positions of a source's readers, such as a Kafka consumer group.
