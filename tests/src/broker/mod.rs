@@ -219,6 +219,17 @@ impl Broker {
             .unwrap_or_else(|error| panic!("cannot read the offsets of {group} in {topic}: {error}"))
     }
 
+    /// Sets the position that a group without members keeps of a partition.
+    ///
+    /// # Panics
+    ///
+    /// If the broker refuses it.
+    #[track_caller]
+    pub fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64) {
+        read::commit(&self.address, group, topic, partition, offset)
+            .unwrap_or_else(|error| panic!("cannot set the offset of {group} in {topic}: {error}"));
+    }
+
     /// Asks the broker's process to end, and waits for that.
     ///
     /// # Panics

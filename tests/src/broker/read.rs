@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
@@ -165,4 +165,12 @@ pub(super) fn committed(address: &str, group: &str, topic: &str) -> Result<BTree
     // Alive, it would keep the consumer from ending.
     drop(answer);
     Ok(offsets)
+}
+
+/// Has a group without members keep this position.
+pub(super) fn commit(address: &str, group: &str, topic: &str, partition: i32, offset: i64) -> Result<(), KafkaError> {
+    let consumer: BaseConsumer = client::config(address).set("group.id", group).create()?;
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+    consumer.commit(&list, CommitMode::Sync)
 }

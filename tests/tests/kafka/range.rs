@@ -33,11 +33,16 @@ impl Copy<'_> {
     fn start(&self, keys: &str) -> WeirProcess {
         let (brokers, Copy { from, to, .. }) = (self.broker.address(), self);
         let (group, id) = (self.broker.name(from), self.broker.name(to));
+        let rest = match to.as_str() {
+            "" => "kind = \"file\"\npath = \"out/ids.jsonl\"\n[delivery]\nstate = \"state\"".to_owned(),
+            to => format!(
+                "kind = \"kafka\"\nbrokers = {brokers:?}\ntopic = {to:?}\n[delivery]\ntransactional_id = {id:?}"
+            ),
+        };
         let text = format!(
             "name = \"copy\"\n[sources.ids]\nkind = \"kafka\"\nbrokers = {brokers:?}\ntopic = {from:?}\ngroup = {group:?}\n\
              schema = {{ id = \"i64\" }}\npartitions = \"all\"\n{keys}\n\
-             [sinks.out]\nkind = \"kafka\"\nbrokers = {brokers:?}\ntopic = {to:?}\n\
-             [delivery]\nguarantee = \"exactly_once\"\ncommit_ms = 20\ntransactional_id = {id:?}\n"
+             [sinks.out]\n{rest}\nguarantee = \"exactly_once\"\ncommit_ms = 20\n"
         );
         std::fs::write(self.folder().join("q.toml"), text).expect("a query file");
         Weir::in_folder(self.folder()).run(&["--json", "run", "q.toml"])
@@ -61,10 +66,25 @@ impl Copy<'_> {
         weir.stderr()
     }
 
+    /// The ids that were written, in order: to the topic, or to files where there is none.
     fn written(&self) -> Vec<u64> {
-        let read = self.broker.read_all(&self.to, Isolation::Committed);
-        let ids = read.iter().map(|record| serde_json::from_slice::<Value>(record.value()).expect("a record"));
-        ids.map(|record| record["id"].as_u64().expect("an id")).collect()
+        let id = |record: &[u8]| {
+            let record: Value = serde_json::from_slice(record).expect("a record");
+            record["id"].as_u64().expect("an id")
+        };
+        if !self.to.is_empty() {
+            let read = self.broker.read_all(&self.to, Isolation::Committed);
+            return read.iter().map(|record| id(record.value())).collect();
+        }
+        let files = std::fs::read_dir(self.folder().join("out")).expect("a folder").flatten().map(|entry| entry.path());
+        let shown = |path: &std::path::PathBuf| path.extension().is_some_and(|ending| ending == "jsonl");
+        let mut ids: Vec<u64> = Vec::new();
+        for path in files.filter(shown) {
+            let text = std::fs::read_to_string(path).expect("a file");
+            ids.extend(text.lines().map(|line| id(line.as_bytes())));
+        }
+        ids.sort_unstable();
+        ids
     }
 }
 
@@ -76,38 +96,59 @@ fn summary(weir: &WeirProcess) -> Value {
     summary.unwrap_or_else(|| panic!("no summary\n{said}"))
 }
 
+/// What each policy makes of a position beyond a log of three records: how many partitions go on elsewhere, and which are read.
+const POLICIES: [(&str, Option<&[u64]>); 4] = [
+    ("", None),
+    ("on_out_of_range = \"fail\"", None),
+    ("on_out_of_range = \"earliest\"", Some(&[10, 11, 12])),
+    ("on_out_of_range = \"latest\"", Some(&[])),
+];
+
 #[test]
-fn a_position_beyond_the_log_of_a_topic_that_was_made_again_is_refused_or_passed_as_the_key_says() {
+fn a_position_of_the_group_beyond_the_log_is_refused_or_passed_as_the_key_says() {
     let broker = Broker::shared();
-    for (keys, expected) in [
-        ("", None),
-        ("on_out_of_range = \"fail\"", None),
-        ("on_out_of_range = \"earliest\"", Some(vec![10, 11, 12])),
-        ("on_out_of_range = \"latest\"", Some(vec![])),
-    ] {
-        let copy = Copy::new(&broker, &format!("again-{}", keys.len()));
+    for (keys, expected) in POLICIES {
+        let copy = Copy::new(&broker, &format!("beyond-{}", keys.len()));
+        copy.produce(10..13);
+        broker.commit(&broker.name(&copy.from), &copy.from, 0, 5);
+        let Some(expected) = expected else {
+            let said = copy.fail(keys);
+            let wanted = format!("{} [0]: position 5 is out of range: the log holds 0 to 3", copy.from);
+            assert!(said.contains(&wanted) && said.contains("on_out_of_range"), "{said}");
+            assert_eq!(copy.written(), [0; 0]);
+            continue;
+        };
+        assert_eq!(copy.run(keys), 1);
+        assert_eq!(copy.written(), expected);
+        // From then on it is a position within the log that is kept.
+        copy.produce(20..21);
+        assert_eq!(copy.run(""), 0);
+        assert_eq!(copy.written().last(), Some(&20));
+    }
+}
+
+/// The broker forgets what groups kept of a topic that is deleted: a state folder does not.
+#[test]
+fn a_position_of_a_state_folder_in_a_topic_that_was_made_again_is_refused_or_passed_as_the_key_says() {
+    let broker = Broker::shared();
+    for (keys, expected) in POLICIES {
+        let hint = format!("again-{}", keys.len());
+        let copy = Copy { to: String::new(), ..Copy::new(&broker, &hint) };
         copy.produce(0..5);
         copy.run("");
         broker.delete_topic(&copy.from);
-        assert_eq!(broker.topic(&format!("again-{}-from", keys.len()), 1), copy.from);
+        assert_eq!(broker.topic(&format!("{hint}-from"), 1), copy.from);
         copy.produce(10..13);
-        match expected {
-            None => {
-                let said = copy.fail(keys);
-                let wanted = format!("{} [0]: position 5 is out of range: the log holds 0 to 3", copy.from);
-                assert!(said.contains(&wanted) && said.contains("on_out_of_range"), "{said}");
-                assert_eq!(copy.written(), [0, 1, 2, 3, 4]);
-            }
-            Some(more) => {
-                assert_eq!(copy.run(keys), 1);
-                let all: Vec<u64> = (0..5).chain(more).collect();
-                assert_eq!(copy.written(), all);
-                // From then on it is the new log's position that is kept.
-                copy.produce(20..21);
-                assert_eq!(copy.run(""), 0);
-                assert_eq!(copy.written().last(), Some(&20));
-            }
-        }
+        let Some(expected) = expected else {
+            let said = copy.fail(keys);
+            let wanted = format!("{} [0]: position 5 is out of range: the log holds 0 to 3", copy.from);
+            assert!(said.contains(&wanted), "{said}");
+            assert_eq!(copy.written(), [0, 1, 2, 3, 4]);
+            continue;
+        };
+        assert_eq!(copy.run(keys), 1);
+        let all: Vec<u64> = (0..5).chain(expected.iter().copied()).collect();
+        assert_eq!(copy.written(), all);
     }
 }
 
@@ -168,6 +209,34 @@ fn a_topic_that_is_made_again_while_the_query_runs_is_noticed() {
             assert_eq!(weir.wait(2 * SOON).code(), Some(1), "{}", weir.stderr());
             assert!(weir.stderr().contains("position 5 is out of range"), "{}", weir.stderr());
             assert_eq!(copy.written(), [0, 1, 2, 3, 4]);
+        }
+    }
+}
+
+/// The new topic is longer than the position: only its id tells it from the old one.
+#[test]
+fn a_longer_topic_of_the_same_name_is_noticed_while_the_query_runs() {
+    let broker = Broker::shared();
+    for (keys, goes_on) in [("", false), ("on_out_of_range = \"earliest\"", true)] {
+        let hint = format!("longer-{}", keys.len());
+        let copy = Copy::new(&broker, &hint);
+        copy.produce(0..5);
+        let mut weir = copy.start(keys);
+        wait_until("the old topic is copied", SOON, || copy.written().len() == 5);
+        weir.pause();
+        broker.delete_topic(&copy.from);
+        broker.topic(&format!("{hint}-from"), 1);
+        copy.produce(10..30);
+        weir.resume();
+        if goes_on {
+            let has_all = |ids: &[u64]| (10..30).all(|id| ids.contains(&id));
+            wait_until("the new topic is copied from its beginning", 2 * SOON, || has_all(&copy.written()));
+            weir.term();
+            assert!(weir.wait(SOON).success(), "{}", weir.stderr());
+            assert_eq!(summary(&weir)["sources"][0]["out_of_range"], 1);
+        } else {
+            assert_eq!(weir.wait(2 * SOON).code(), Some(1), "{}", weir.stderr());
+            assert!(weir.stderr().contains("the topic was deleted and made again: position"), "{}", weir.stderr());
         }
     }
 }

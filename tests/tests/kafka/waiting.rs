@@ -10,9 +10,10 @@ use crate::support::SOON;
 
 fn start(broker: &Broker, folder: &Path, topic: &str, keys: &str) -> WeirProcess {
     let (brokers, group) = (broker.address(), broker.name("group"));
+    let field = if keys.contains("raw") { "value = \"binary\"" } else { "id = \"i64\"" };
     let text = format!(
         "name = \"numbers\"\n[sources.ids]\nkind = \"kafka\"\nbrokers = {brokers:?}\ntopic = {topic:?}\ngroup = {group:?}\n\
-         schema = {{ id = \"i64\" }}\n{keys}\n\
+         schema = {{ {field} }}\n{keys}\n\
          options = {{ \"session.timeout.ms\" = \"6000\", \"heartbeat.interval.ms\" = \"300\" }}\n\
          [sinks.out]\nkind = \"count\"\n[delivery]\ncommit_ms = 50\n"
     );
@@ -104,4 +105,42 @@ fn a_broker_that_goes_silent_is_waited_for_aloud() {
     });
     broker.resume();
     assert!(weir.wait(2 * SOON).success(), "{}", weir.stderr());
+}
+
+/// The memory that a process has in use, in MiB.
+fn resident_mib(weir: &WeirProcess) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", weir.id())).expect("a running process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+}
+
+#[test]
+fn what_waits_of_many_partitions_takes_no_more_than_what_waits_of_few() {
+    let broker = Broker::shared();
+    let topic = broker.topic("many", 100);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut weir = start(&broker, folder.path(), &topic, "partitions = \"all\"\nformat = \"raw\"");
+    wait_until("every partition is read", SOON, || {
+        source(folder.path()).is_some_and(|source| source["partitions"].as_array().is_some_and(|all| all.len() == 100))
+    });
+    let mut pause = Weir::in_folder(folder.path()).run(&["pause", "numbers"]);
+    assert!(pause.wait(SOON).success(), "{}", pause.stderr());
+    let before = resident_mib(&weir);
+    // 3 MB of each, of which the client would hold all where each partition had 4 MiB to itself.
+    let value = |partition: i32| (0..30).map(move |_| Record::of(vec![b'x'; 100_000]).to(partition));
+    broker.produce(&topic, (0..100).flat_map(value));
+    let mut highest = before;
+    for _ in 0..30 {
+        std::thread::sleep(Duration::from_millis(100));
+        highest = highest.max(resident_mib(&weir));
+    }
+    println!("{before} MiB before, {highest} MiB with 286 MiB in the topic");
+    assert!(highest - before < 150, "{before} MiB before, {highest} MiB with 286 MiB in the topic");
+    let mut resume = Weir::in_folder(folder.path()).run(&["resume", "numbers"]);
+    assert!(resume.wait(SOON).success(), "{}", resume.stderr());
+    wait_until("every record of every partition is read", 3 * SOON, || {
+        source(folder.path()).is_some_and(|source| source["records"] == 3_000)
+    });
+    weir.term();
+    assert!(weir.wait(SOON).success(), "{}", weir.stderr());
 }

@@ -54,6 +54,21 @@ pub enum KafkaSourceError {
         /// The offset that its next record will get.
         end: i64,
     },
+    /// The topic is another one of the same name by now.
+    #[error(
+        "{partition}: the topic was deleted and made again: position {position} is of the old one, and the log of the new one holds \
+         {first} to {end}. Set `on_out_of_range` to `earliest` or `latest` to go on there, or set the group's position"
+    )]
+    MadeAgain {
+        /// The partition.
+        partition: Partition,
+        /// The offset that was to be read.
+        position: i64,
+        /// The first offset that the log holds.
+        first: i64,
+        /// The offset that its next record will get.
+        end: i64,
+    },
     /// Brokers answer, but do not say where partitions begin.
     #[error("where {partitions} begin was not to be learnt within {} s: {reason}", waited.as_secs())]
     NoPositions {
@@ -87,7 +102,8 @@ impl KafkaSourceError {
             | KafkaSourceError::NotAuthorised(_)
             | KafkaSourceError::Settings(_)
             | KafkaSourceError::SeekInGroup { .. }
-            | KafkaSourceError::OutOfRange { .. } => Fault::Tenant,
+            | KafkaSourceError::OutOfRange { .. }
+            | KafkaSourceError::MadeAgain { .. } => Fault::Tenant,
             KafkaSourceError::Fatal(_)
             | KafkaSourceError::Lost(_)
             | KafkaSourceError::Commit(_)

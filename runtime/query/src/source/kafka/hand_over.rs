@@ -1,6 +1,6 @@
 //! What passes between the threads of a Kafka source and the task that reads it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -83,6 +83,9 @@ struct State {
     polling: Polling,
     // Partitions found by the scout, for the polling thread.
     found: Vec<Partition>,
+    // The ids that the topics of these had when they were begun, and those that have another by now.
+    topic_ids: BTreeMap<Partition, String>,
+    made_again: Vec<Partition>,
     // Partitions whose beginnings the scout is to ask for, and what it learnt.
     wanted: Vec<Wanted>,
     placed: Vec<Placed>,
@@ -177,8 +180,10 @@ impl HandOver {
     }
 
     /// Tells, behind the batches that wait, that a partition goes on elsewhere.
-    pub(super) fn moved(&self, moved: Moved) {
+    pub(super) fn moved(&self, placed: &Placed) {
+        let moved = Moved { partition: placed.partition.clone(), to: placed.position };
         let mut state = self.lock();
+        state.topic_ids.remove(&placed.partition);
         state.ends.forget(std::slice::from_ref(&moved.partition));
         state.first_ends.forget(std::slice::from_ref(&moved.partition));
         state.ready.push_back(Ready::Moved(moved));
@@ -210,6 +215,8 @@ impl HandOver {
         }
         state.begin.kept.forget(&revoking.partitions);
         state.begin.new.forget(&revoking.partitions);
+        state.topic_ids.retain(|partition, _| !revoking.partitions.contains(partition));
+        state.made_again.retain(|partition| !revoking.partitions.contains(partition));
         state.wanted.retain(|wanted| !revoking.partitions.contains(&wanted.partition));
         state.placed.retain(|placed| !revoking.partitions.contains(&placed.partition));
         state.assigned.retain(|partition| !revoking.partitions.contains(partition));
@@ -251,12 +258,14 @@ impl HandOver {
                 state.first_ends.set(it.partition.clone(), it.end);
             }
             raise(&mut state.ends, &it.partition, it.end);
+            state.topic_ids.remove(&it.partition);
             let begin = &mut state.begin;
             let positions = if it.kept { &mut begin.kept } else { &mut begin.new };
             positions.set(it.partition.clone(), it.position);
         }
         drop(state);
         self.arrived.notify_one();
+        self.scout.ring();
     }
 
     /// The stream ended: what waits is still handed over.
@@ -352,6 +361,35 @@ impl HandOver {
 
     pub(super) fn take_placed(&self) -> Vec<Placed> {
         std::mem::take(&mut self.lock().placed)
+    }
+
+    /// Compares a topic's id with those under which its partitions were begun, or notes it where they have just been. Those of another
+    /// are the polling thread's to deal with.
+    pub(super) fn topic_is(&self, topic: &str, id: &str) {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        for partition in state.assigned.iter().filter(|partition| *partition.origin == *topic) {
+            let known = state.topic_ids.entry(partition.clone()).or_insert_with(|| id.to_owned());
+            if known != id {
+                id.clone_into(known);
+                state.made_again.push(partition.clone());
+            }
+        }
+        let any = !state.made_again.is_empty();
+        drop(guard);
+        if any {
+            self.wake();
+        }
+    }
+
+    /// Whether there is a partition of whose topic no id is known.
+    pub(super) fn lacks_an_id(&self) -> bool {
+        let state = self.lock();
+        state.assigned.iter().any(|partition| !state.topic_ids.contains_key(partition))
+    }
+
+    pub(super) fn take_made_again(&self) -> Vec<Partition> {
+        std::mem::take(&mut self.lock().made_again)
     }
 
     /// Notes that the group has given what it gives.

@@ -18,6 +18,7 @@ mod poller;
 mod scout;
 #[cfg(test)]
 mod tests;
+mod topic_id;
 
 use std::sync::Arc;
 

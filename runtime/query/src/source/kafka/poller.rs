@@ -18,7 +18,7 @@ use super::lanes::{Lane, Polled};
 use super::place::{Placed, Wanted, Why};
 use super::scout;
 use super::{KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaSourceError};
-use crate::source::{Moved, Partition, Positions, Revoking, SourceError};
+use crate::source::{Partition, Positions, Revoking, SourceError};
 
 /// Records of a partition that are taken before the next one has its turn.
 const TURN_RECORDS: usize = 1024;
@@ -158,6 +158,13 @@ impl Poller {
         if !placed.is_empty() {
             self.begin(placed)?;
         }
+        // Their positions are of another log, whatever that holds.
+        let made_again = self.hand_over.take_made_again();
+        let lanes = self.lanes.iter_mut().filter(|lane| made_again.contains(&lane.partition));
+        let wanted: Vec<Wanted> = lanes.filter_map(Lane::leave_range).collect();
+        if !wanted.is_empty() {
+            self.hand_over.want(wanted);
+        }
         match self.consumer.context().next_rebalance() {
             None => Ok(()),
             Some(Rebalance::Assign(partitions)) => {
@@ -247,16 +254,16 @@ impl Poller {
         }
         let Placed { partition, position: to, first, end, .. } = placed;
         if let Why::OutOfRange(position) = placed.why {
-            let error =
-                KafkaSourceError::OutOfRange { partition: partition.clone(), position, first: *first, end: *end };
+            let (partition, first, end) = (partition.clone(), *first, *end);
+            let error = match (first..=end).contains(&position) {
+                true => KafkaSourceError::MadeAgain { partition, position, first, end },
+                false => KafkaSourceError::OutOfRange { partition, position, first, end },
+            };
             if self.config.on_out_of_range == KafkaOutOfRange::Fail {
                 return Err(self.config.error(error));
             }
             let policy = self.config.on_out_of_range.name();
-            tracing::warn!(
-                policy,
-                "kafka source: {partition}: position {position} is out of range: the log holds {first} to {end}; it goes on at {to}"
-            );
+            tracing::warn!(policy, "kafka source: it goes on at {to}: {error}");
         }
         // As far as it was read: what comes is of another log.
         self.flush(true)?;
@@ -266,7 +273,7 @@ impl Poller {
         let assigned = self.open_lanes(std::slice::from_ref(placed))?;
         self.consumer.incremental_assign(&assigned).map_err(|error| self.settings(&error))?;
         if let Why::OutOfRange(_) = placed.why {
-            self.hand_over.moved(Moved { partition: partition.clone(), to: *to });
+            self.hand_over.moved(placed);
         } else {
             self.hand_over.assign(std::slice::from_ref(placed));
         }

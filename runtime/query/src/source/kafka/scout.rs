@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use super::context::Consumer;
 use super::hand_over::HandOver;
 use super::place::place;
+use super::topic_id::topic_id;
 use super::{KafkaPartitions, KafkaSourceConfig, KafkaSourceError};
 use crate::source::{Partition, Positions, SourceError};
 
@@ -25,6 +26,10 @@ const PLACE_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// How long a broker is asked. The consumer cannot be dropped meanwhile.
 const ASK_WAIT_MAX: Duration = Duration::from_secs(2);
 
+/// How long a broker is asked for the id of a topic, and how often in vain before it is taken for one that knows none.
+const ID_WAIT_MAX: Duration = Duration::from_millis(500);
+const IDS_MISSED_MAX: u32 = 3;
+
 /// How long a topic may be missing: one that was just made is not known everywhere at once.
 const MISSING_MAX: Duration = Duration::from_secs(10);
 
@@ -39,6 +44,8 @@ struct Scout {
     missing_since: Option<Instant>,
     // Since when brokers answer, but do not say where partitions begin.
     unplaced_since: Option<Instant>,
+    // How often in a row no id was told.
+    ids_missed: u32,
     // What was answered last to something that is asked again.
     answer: String,
 }
@@ -58,6 +65,7 @@ pub(super) fn spawn(
         found: BTreeSet::new(),
         missing_since: None,
         unplaced_since: None,
+        ids_missed: 0,
         answer: String::new(),
     };
     let spawned = std::thread::Builder::new().name("weir-kafka-scout".to_owned()).spawn(move || scout.run());
@@ -79,11 +87,33 @@ impl Scout {
             if due || self.any_untold() {
                 answered &= self.tell_ends();
             }
+            if !answered {
+                self.ids_missed = 0;
+            } else if due || self.hand_over.lacks_an_id() {
+                self.look_at_ids();
+            }
             if due {
                 look_at = Instant::now() + if answered { LOOK_EVERY } else { LOOK_AGAIN_AFTER };
             }
             self.hand_over.wait_for(self.waits_for(answered, placed));
             self.hand_over.sleep_scouting(if placed { LOOK_AGAIN_AFTER } else { PLACE_AGAIN_AFTER });
+        }
+    }
+
+    /// Asks for the ids of what is read, unless brokers do not tell them.
+    fn look_at_ids(&mut self) {
+        for topic in &self.config.topics {
+            let Some(consumer) = self.consumer.upgrade() else { return };
+            if self.ids_missed >= IDS_MISSED_MAX || self.hand_over.is_closed() {
+                return;
+            }
+            match topic_id(&consumer, topic, ID_WAIT_MAX) {
+                Some(id) => {
+                    self.ids_missed = 0;
+                    self.hand_over.topic_is(topic, &id);
+                }
+                None => self.ids_missed += 1,
+            }
         }
     }
 
