@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryBuilder, PrimitiveArray, StringBuilder,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, GenericByteViewArray, PrimitiveArray, StringArray,
     TimestampMicrosecondArray,
 };
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType as ArrowType, Date32Type, Date64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType,
+    ByteViewType, DataType as ArrowType, Date32Type, Date64Type, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use arrow::error::ArrowError;
 
@@ -60,18 +61,12 @@ fn convert(column: &ArrayRef, to: DataType) -> Result<ArrayRef, ArrowError> {
                 false => convert(&rows, to),
             }
         }
-        (ArrowType::Utf8View, DataType::Utf8) => Ok(texts(column.as_string_view().iter().map(Ok))?),
-        // Bytes that are said to be text.
-        (ArrowType::BinaryView, DataType::Utf8) => Ok(texts(column.as_binary_view().iter().map(|bytes| {
-            bytes.map(std::str::from_utf8).transpose().map_err(|error| ArrowError::CastError(error.to_string()))
-        }))?),
+        // What is said to be text may be bytes that nobody has looked at.
+        (ArrowType::Utf8View, DataType::Utf8) => written_text(column.as_string_view()),
+        (ArrowType::BinaryView, DataType::Utf8) => written_text(column.as_binary_view()),
         (ArrowType::BinaryView, DataType::Binary) => {
-            let column = column.as_binary_view();
-            let bytes = column.iter().flatten().map(<[u8]>::len).sum();
-            fits(bytes)?;
-            let mut builder = BinaryBuilder::with_capacity(column.len(), bytes);
-            column.iter().for_each(|value| builder.append_option(value));
-            Ok(Arc::new(builder.finish()))
+            let (ends, values) = written(column.as_binary_view())?;
+            Ok(Arc::new(BinaryArray::try_new(ends, values, column.nulls().cloned())?))
         }
         (ArrowType::Timestamp(unit, _), DataType::Timestamp) => match unit {
             TimeUnit::Second => micros::<TimestampSecondType>(column, |seconds| seconds.checked_mul(1_000_000)),
@@ -111,20 +106,25 @@ where
 }
 
 /// A column of texts, each written out.
-fn texts<'a>(
-    values: impl Iterator<Item = Result<Option<&'a str>, ArrowError>> + Clone,
-) -> Result<ArrayRef, ArrowError> {
-    let (mut rows, mut bytes) = (0, 0_usize);
-    for value in values.clone() {
-        rows += 1;
-        bytes = bytes.saturating_add(value?.map_or(0, str::len));
+fn written_text<T: ByteViewType>(column: &GenericByteViewArray<T>) -> Result<ArrayRef, ArrowError> {
+    let (ends, values) = written(column)?;
+    Ok(Arc::new(StringArray::try_new(ends, values, column.nulls().cloned())?))
+}
+
+/// The values of a column of views one behind the other, and where each begins and ends.
+fn written<T: ByteViewType>(column: &GenericByteViewArray<T>) -> Result<(OffsetBuffer<i32>, Buffer), ArrowError> {
+    let rows = 0..column.len();
+    let bytes = |row: usize| -> &[u8] { if column.is_valid(row) { column.value(row).as_ref() } else { &[] } };
+    let total = rows.clone().map(|row| bytes(row).len()).fold(0, usize::saturating_add);
+    fits(total)?;
+    let mut values = Vec::with_capacity(total);
+    let mut offsets = Vec::with_capacity(column.len() + 1);
+    offsets.push(0_i32);
+    for row in rows {
+        values.extend_from_slice(bytes(row));
+        offsets.push(values.len() as i32); // at most `total`, which fits
     }
-    fits(bytes)?;
-    let mut builder = StringBuilder::with_capacity(rows, bytes);
-    for value in values {
-        builder.append_option(value?);
-    }
-    Ok(Arc::new(builder.finish()))
+    Ok((OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(values)))
 }
 
 /// Whether a column can hold so many bytes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::input::{DecoderInput, Input};
 use super::narrow::abridged;
-use super::pieces::{carried_bytes, fixed_bytes};
+use super::pieces::{bytes_at_most, carried_bytes, fixed_bytes};
 use super::{CsvOptions, Format, FormatError, NewKey, arrow_ipc, bincode, csv, foreign, json_lines, parquet};
 use crate::{Batch, Schema};
 
@@ -172,6 +172,10 @@ impl Decoded {
     /// The same records in batches that keep to the limits, in order.
     fn cut(self, fill: &Fill) -> Result<VecDeque<Decoded>, FormatError> {
         let Decoded { batch, mut bad, mut bytes_read } = self;
+        let few = fill.bytes_max.min(fill.record_bytes_max) as u64;
+        if bytes_at_most(batch.columns(), batch.physical_rows()) <= few {
+            return Ok(VecDeque::from([Decoded { batch, bad, bytes_read }]));
+        }
         let sizes = carried_bytes(batch.columns(), batch.physical_rows());
         let (bytes_max, record_bytes_max) = (fill.bytes_max as u64, fill.record_bytes_max as u64);
         let fits = |sizes: &[u64]| sizes.iter().copied().fold(0, u64::saturating_add) <= bytes_max;

@@ -39,6 +39,9 @@ impl Pieces {
         if window == 0 {
             return None;
         }
+        if bytes_at_most(self.rows.columns(), window) <= fill.bytes_max.min(fill.record_bytes_max) as u64 {
+            return Some(Piece::Batch(self.take(window)));
+        }
         let sizes = carried_bytes(self.rows.columns(), window);
         let (bytes_max, record_bytes_max) = (fill.bytes_max as u64, fill.record_bytes_max as u64);
         let first = sizes.first().copied().unwrap_or(0);
@@ -59,6 +62,33 @@ impl Pieces {
         self.rows = self.rows.slice(rows, self.rows.num_rows() - rows);
         taken
     }
+}
+
+/// No more than these bytes are taken by the first `rows` rows together. Far cheaper than a look at each row, and the
+/// most that most batches need; of dictionaries it knows nothing.
+pub(super) fn bytes_at_most(columns: &[ArrayRef], rows: usize) -> u64 {
+    fn between<T: Copy + Into<i64>>(offsets: &[T], rows: usize) -> u64 {
+        match (offsets.first(), offsets.get(rows).or(offsets.last())) {
+            (Some(&start), Some(&end)) => u64::try_from(end.into().saturating_sub(start.into())).unwrap_or(u64::MAX),
+            _ => 0,
+        }
+    }
+    let viewed = |views: &[u128]| views.iter().take(rows).map(|&view| u64::from(view as u32)).sum::<u64>();
+    let bytes = columns.iter().map(|column| {
+        let values = match column.data_type() {
+            ArrowType::Utf8 => between(column.as_string::<i32>().value_offsets(), rows),
+            ArrowType::LargeUtf8 => between(column.as_string::<i64>().value_offsets(), rows),
+            ArrowType::Binary => between(column.as_binary::<i32>().value_offsets(), rows),
+            ArrowType::LargeBinary => between(column.as_binary::<i64>().value_offsets(), rows),
+            ArrowType::Utf8View => viewed(column.as_string_view().views()),
+            ArrowType::BinaryView => viewed(column.as_binary_view().views()),
+            ArrowType::FixedSizeBinary(width) => (rows as u64).saturating_mul(u64::try_from(*width).unwrap_or(0)),
+            ArrowType::Dictionary(_, _) => u64::MAX,
+            other => return (rows as u64).saturating_mul(width(other)),
+        };
+        values.saturating_add((rows as u64).saturating_mul(OFFSET_BYTES))
+    });
+    bytes.fold(0, u64::saturating_add)
 }
 
 /// The bytes that each of the first `rows` rows takes in the columns that Weir carries: texts and bytes written out, with
