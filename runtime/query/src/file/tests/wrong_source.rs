@@ -280,7 +280,7 @@ input = ["flights", "broken"]
 "#,
         &expect![[r#"
             late.toml:6: sources.flights.paths[1]: a json_lines file among csv files; make a source of its own for each format
-            late.toml:11: sources.broken.path: `text.wasm` cannot be read as parquet: not a whole parquet file: Parquet error: Invalid Parquet file. Corrupt footer"#]],
+            late.toml:11: sources.broken.path: `text.wasm` cannot be read as parquet: not a whole parquet file: 8 bytes are too few"#]],
     );
 }
 
