@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use weir_batch::{Batch, Schema};
 
-use crate::{Sink, SinkError};
+use crate::{Sink, SinkError, SinkStats, Written};
 
 /// Where a sink's records go, and how they are read back.
 #[async_trait]
@@ -34,6 +34,12 @@ pub trait Place: Send {
     /// Whether records without fields can be written there.
     fn takes_records_without_fields(&self) -> bool {
         true
+    }
+
+    /// A length of text above which a row is refused while the sink is healthy; above 4,000, so that the other rows of the
+    /// check are taken. `None` where every row is taken.
+    fn refuses_text_above(&self) -> Option<usize> {
+        None
     }
 
     /// What a sink leaves behind that no reader is to find, such as hidden files.
@@ -79,6 +85,7 @@ const CLOSE_IS_THE_END: &str = "close is the end";
 const DROPPED_IS_GONE: &str = "dropped is gone";
 const BATCHES_ARE_SHARED: &str = "batches are shared";
 const COUNT: &str = "count";
+const REFUSED_ROWS_ARE_NAMED: &str = "refused rows are named";
 
 /// Executes the contract over this place.
 ///
@@ -92,7 +99,14 @@ pub async fn check<P: Place>(place: &mut P) -> Result<(), Violation> {
     errors_last(place).await?;
     close_is_the_end(place).await?;
     dropped_is_gone(place).await?;
-    batches_are_shared(place).await
+    batches_are_shared(place).await?;
+    refused_rows_are_named(place).await
+}
+
+/// A batch is written, and every row of it taken.
+async fn taken(rule: &'static str, step: &str, sink: &mut Box<dyn Sink>, batch: &Arc<Batch>) -> Result<(), Violation> {
+    let Written { refused } = owed(rule, step, sink.write(Arc::clone(batch)).await)?;
+    expect(rule, refused.is_empty(), || format!("{step} refused {refused:?}"))
 }
 
 /// An error where the contract promises success.
@@ -151,7 +165,7 @@ async fn written_and_closed<P: Place>(
     let rule = ALL_ONCE_IN_ORDER;
     let mut sink = owed(rule, "open", place.open(schema).await)?;
     for batch in written {
-        owed(rule, "write", sink.write(Arc::clone(batch)).await)?;
+        taken(rule, "write", &mut sink, batch).await?;
     }
     let rows: usize = written.iter().map(|batch| batch.rows()).sum();
     let stats = sink.stats();
@@ -195,11 +209,11 @@ async fn flush_is_durable<P: Place>(place: &mut P) -> Result<(), Violation> {
         (batches::batch(&schema, 0, 5), batches::batch(&schema, 5, 5), batches::batch(&schema, 10, 5));
     let mut sink = owed(rule, "open", place.open(&schema).await)?;
     owed(rule, "a flush without a write", sink.flush().await)?;
-    owed(rule, "write", sink.write(Arc::clone(&one)).await)?;
+    taken(rule, "write", &mut sink, &one).await?;
     if let ReadBack::Torn(what) = place.read_back(&schema).await {
         return Err(Violation { rule, detail: format!("before flush the reader finds something torn: {what}") });
     }
-    owed(rule, "a second write", sink.write(Arc::clone(&two)).await)?;
+    taken(rule, "a second write", &mut sink, &two).await?;
     owed(rule, "flush", sink.flush().await)?;
     finds(place, rule, "after flush", &schema, &[Arc::clone(&one), Arc::clone(&two)]).await?;
     owed(rule, "a second flush", sink.flush().await)?;
@@ -208,7 +222,7 @@ async fn flush_is_durable<P: Place>(place: &mut P) -> Result<(), Violation> {
         refused(rule, "a write that cannot be published any more", sink.write(three).await)?;
         return finds(place, rule, "after a refused write", &schema, &[one, two]).await;
     }
-    owed(rule, "a write after flush", sink.write(Arc::clone(&three)).await)?;
+    taken(rule, "a write after flush", &mut sink, &three).await?;
     owed(rule, "close", sink.close().await)?;
     finds(place, rule, "after close", &schema, &[one, two, three]).await
 }
@@ -219,7 +233,7 @@ async fn errors_last<P: Place>(place: &mut P) -> Result<(), Violation> {
     let batch = batches::batch(&schema, 0, 5);
     let foreign = batches::foreign();
     let mut sink = owed(rule, "open", place.open(&schema).await)?;
-    owed(rule, "write", sink.write(Arc::clone(&batch)).await)?;
+    taken(rule, "write", &mut sink, &batch).await?;
     refused(rule, "a batch of another schema", sink.write(foreign).await)?;
     refused(rule, "a write after an error", sink.write(batch).await)?;
     refused(rule, "a flush after an error", sink.flush().await)?;
@@ -234,7 +248,7 @@ async fn close_is_the_end<P: Place>(place: &mut P) -> Result<(), Violation> {
     let schema = batches::schema();
     let batch = batches::batch(&schema, 0, 5);
     let mut sink = owed(rule, "open", place.open(&schema).await)?;
-    owed(rule, "write", sink.write(Arc::clone(&batch)).await)?;
+    taken(rule, "write", &mut sink, &batch).await?;
     owed(rule, "close", sink.close().await)?;
     finds(place, rule, "after close", &schema, std::slice::from_ref(&batch)).await?;
     let left = place.leftovers();
@@ -251,7 +265,7 @@ async fn dropped_is_gone<P: Place>(place: &mut P) -> Result<(), Violation> {
     let rule = DROPPED_IS_GONE;
     let schema = batches::schema();
     let mut sink = owed(rule, "open", place.open(&schema).await)?;
-    owed(rule, "write", sink.write(batches::batch(&schema, 0, 5)).await)?;
+    taken(rule, "write", &mut sink, &batches::batch(&schema, 0, 5)).await?;
     drop(sink);
     if let ReadBack::Torn(what) = place.read_back(&schema).await {
         return Err(Violation { rule, detail: format!("the reader finds something torn: {what}") });
@@ -266,10 +280,37 @@ async fn batches_are_shared<P: Place>(place: &mut P) -> Result<(), Violation> {
     let batch = batches::every_second(&batches::batch(&schema, 0, 9));
     let before = batch.to_string();
     let mut sink = owed(rule, "open", place.open(&schema).await)?;
-    owed(rule, "write", sink.write(Arc::clone(&batch)).await)?;
+    taken(rule, "write", &mut sink, &batch).await?;
     owed(rule, "flush", sink.flush().await)?;
     let (held, may_hold) = (Arc::strong_count(&batch) - 1, usize::from(place.keeps_batches()));
     expect(rule, held <= may_hold, || format!("after flush {held} references to the batch are held"))?;
     owed(rule, "close", sink.close().await)?;
     expect(rule, batch.to_string() == before, || "the batch was altered".to_owned())
+}
+
+async fn refused_rows_are_named<P: Place>(place: &mut P) -> Result<(), Violation> {
+    let rule = REFUSED_ROWS_ARE_NAMED;
+    let Some(text_bytes) = place.refuses_text_above() else { return Ok(()) };
+    let schema = batches::schema();
+    let long = |first, rows, long: &[usize]| batches::with_long_text(&schema, first, rows, long, text_bytes + 1);
+    // A batch with the rows of it that are refused; by selection, by the whole batch, and by none.
+    let mixed = long(0, 6, &[1, 4]);
+    let selected = batches::every_second(&long(100, 7, &[1, 2, 6]));
+    let of = |first, rows| batches::batch(&schema, first, rows);
+    let written =
+        [(mixed, vec![1, 4]), (selected, vec![1, 3]), (long(200, 2, &[0, 1]), vec![0, 1]), (of(300, 3), vec![])];
+    let mut sink = owed(rule, "open", place.open(&schema).await)?;
+    let mut kept = Vec::new();
+    for (batch, expected) in &written {
+        let Written { refused } = owed(rule, "write", sink.write(Arc::clone(batch)).await)?;
+        let rows: Vec<usize> = refused.iter().map(|refused| refused.row).collect();
+        expect(rule, rows == *expected, || format!("it names rows {rows:?} of {expected:?} that are too long"))?;
+        kept.push(batches::without(batch, expected));
+    }
+    let SinkStats { records, .. } = sink.stats();
+    let rows: usize = kept.iter().map(|batch| batch.rows()).sum();
+    expect(COUNT, records == rows as u64, || format!("{records} records counted after {rows} were taken"))?;
+    owed(rule, "flush", sink.flush().await)?;
+    finds(place, rule, "after rows were refused", &schema, &kept).await?;
+    owed(rule, "close", sink.close().await)
 }

@@ -7,7 +7,7 @@ use weir_batch::{Batch, Schema};
 
 use crate::memory::check_schema;
 use crate::phase::Phase;
-use crate::{Prepared, Sink, SinkError, SinkStats};
+use crate::{Prepared, Sink, SinkError, SinkStats, Written};
 
 /// Counts batches and drops them: what a query costs without its output.
 pub struct CountingSink {
@@ -25,11 +25,11 @@ impl CountingSink {
 
 #[async_trait]
 impl Sink for CountingSink {
-    async fn write(&mut self, batch: Arc<Batch>) -> Result<(), SinkError> {
+    async fn write(&mut self, batch: Arc<Batch>) -> Result<Written, SinkError> {
         self.phase.check()?;
         self.phase.keep(check_schema(&self.schema, &batch))?;
-        self.stats.count(&batch);
-        Ok(())
+        self.stats.count(&batch, 0);
+        Ok(Written::ALL)
     }
 
     async fn flush(&mut self) -> Result<(), SinkError> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use weir_batch::format::FormatError;
 
-use crate::KafkaProblem;
+use crate::{KafkaProblem, RowRefusal};
 
 /// A sink that could not be opened, or that takes nothing more.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,14 @@ pub enum SinkError {
         /// What went wrong.
         source: KafkaProblem,
     },
+    /// A record that the sink cannot take, where the query is to fail over one.
+    #[error("{record} is refused: {why}, or set `on_error` to \"dead_letter\" or \"skip\"")]
+    Refused {
+        /// The record, by source, partition and offset.
+        record: String,
+        /// Why, and what would help.
+        why: Box<RowRefusal>,
+    },
     /// A batch could not be encoded.
     #[error(transparent)]
     Encode(FormatError),
@@ -113,7 +121,7 @@ impl SinkError {
     pub fn fault(&self) -> Fault {
         match self {
             SinkError::Config { .. } | SinkError::FileExists { .. } | SinkError::NotAFile { .. } => Fault::Tenant,
-            SinkError::Published { .. } => Fault::Tenant,
+            SinkError::Published { .. } | SinkError::Refused { .. } => Fault::Tenant,
             SinkError::Encode(FormatError::RecordTooLarge { .. }) => Fault::Tenant,
             SinkError::Io { .. } | SinkError::Full { .. } | SinkError::Stdout(_) | SinkError::ReaderGone => {
                 Fault::External
@@ -143,6 +151,11 @@ impl SinkError {
             ),
             _ => false,
         }
+    }
+
+    /// Whether a broker refused a record for what it is: [`crate::BrokerRefusals`] finds out which.
+    pub fn is_broker_refusal(&self) -> bool {
+        matches!(self, SinkError::Kafka { source, .. } if source.is_refusal())
     }
 
     /// Whether the reader of the standard output went away, which ends a query quietly.

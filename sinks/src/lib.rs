@@ -22,7 +22,8 @@
 //! ] {
 //!     let mut sink: Box<dyn Sink> = config.build(&schema).await?;
 //!     // Every sink takes the same batch: sharing it is one reference count.
-//!     sink.write(Arc::clone(&batch)).await?;
+//!     let written = sink.write(Arc::clone(&batch)).await?;
+//!     assert_eq!(written.refused, [], "every row was taken");
 //!     assert!(!path.exists() || std::fs::read(&path)? == b"delay\n61\n5\n90\n", "whole or not at all");
 //!     sink.close().await?;
 //! }
@@ -34,7 +35,7 @@
 //!
 //! # The nouns
 //!
-//! **[`Sink`]**: takes `Arc<Batch>` and says when it is durable. Owned by one task of a query, lives as long as it. What
+//! **[`Sink`]**: takes `Arc<Batch>`, names the rows that it cannot take, and says when the rest is durable. Owned by one task of a query, lives as long as it. What
 //! an implementation owes stands beside the trait, and [`conformance::check`] executes it.
 //!
 //! **[`SinkConfig`]**: the settings of any sink. `validate` touches nothing; `build` opens the sink.
@@ -76,10 +77,10 @@ pub use counting::CountingSink;
 pub use error::{Fault, SinkError};
 pub use file::{FileSink, FileSinkConfig, IfExists, publish_prepared};
 pub use kafka::{
-    KafkaCompression, KafkaConnection, KafkaConnectionError, KafkaKey, KafkaOption, KafkaPartitioner, KafkaProblem,
-    KafkaSide, KafkaSink, KafkaSinkConfig, KafkaTimestamp, KafkaTransactions, KafkaValue, TransactionError,
-    TransactionSettings, log_librdkafka,
+    BrokerRefusals, KafkaCompression, KafkaConnection, KafkaConnectionError, KafkaKey, KafkaOption, KafkaPartitioner,
+    KafkaProblem, KafkaSide, KafkaSink, KafkaSinkConfig, KafkaTimestamp, KafkaTransactions, KafkaValue,
+    TransactionError, TransactionSettings, log_librdkafka,
 };
 pub use memory::{MemoryHandle, MemorySink};
-pub use sink::{Prepared, Sink, SinkStats};
+pub use sink::{Prepared, RefusedRow, RowRefusal, Sink, SinkStats, Written};
 pub use stdout::{StdoutFormat, StdoutSink, StdoutSinkConfig};

@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use weir_batch::arrow::array::{Array, AsArray};
+use weir_batch::arrow::buffer::BooleanBuffer;
 use weir_batch::format::FormatError;
 use weir_batch::{Batch, Schema};
 
 use crate::phase::Phase;
-use crate::{Prepared, Sink, SinkError, SinkStats};
+use crate::{Prepared, RefusedRow, RowRefusal, Sink, SinkError, SinkStats, Written};
 
 /// Keeps every batch. The batches are read through a [`MemoryHandle`].
 pub struct MemorySink {
@@ -30,12 +32,21 @@ struct Shared {
     durable: usize,
     flushes: u64,
     closed: bool,
+    // The longest text or bytes of a row that is taken.
+    value_bytes_max: Option<usize>,
 }
 
 impl MemoryHandle {
     /// A handle without batches.
     pub fn new() -> MemoryHandle {
         MemoryHandle::default()
+    }
+
+    /// The same, with rows refused that hold a text or bytes longer than this.
+    #[must_use]
+    pub fn refusing_above(self, value_bytes_max: usize) -> MemoryHandle {
+        self.lock().value_bytes_max = Some(value_bytes_max);
+        self
     }
 
     /// The batches that were flushed.
@@ -79,12 +90,19 @@ impl MemorySink {
 
 #[async_trait]
 impl Sink for MemorySink {
-    async fn write(&mut self, batch: Arc<Batch>) -> Result<(), SinkError> {
+    async fn write(&mut self, mut batch: Arc<Batch>) -> Result<Written, SinkError> {
         self.phase.check()?;
         self.phase.keep(check_schema(&self.schema, &batch))?;
-        self.stats.count(&batch);
+        let value_bytes_max = self.handle.lock().value_bytes_max;
+        let refused = value_bytes_max.map(|bytes_max| too_long(&batch, bytes_max)).unwrap_or_default();
+        self.stats.count(&batch, refused.len());
+        if !refused.is_empty() {
+            let is_refused = |row: usize| refused.binary_search_by_key(&row, |it| it.row).is_ok();
+            let keep = BooleanBuffer::collect_bool(batch.rows(), |row| !is_refused(row));
+            batch = self.phase.keep(batch.filter(&keep).map_err(|error| SinkError::Encode(error.into())))?;
+        }
         self.handle.lock().written.push(batch);
-        Ok(())
+        Ok(Written { refused })
     }
 
     async fn flush(&mut self) -> Result<(), SinkError> {
@@ -117,6 +135,29 @@ impl Sink for MemorySink {
     fn stats(&self) -> SinkStats {
         self.stats
     }
+}
+
+/// Rows with a text or bytes longer than this.
+fn too_long(batch: &Batch, bytes_max: usize) -> Vec<RefusedRow> {
+    let longest = |row: usize| {
+        let lengths = batch.columns().iter().map(|column| {
+            let text = column.as_string_opt::<i32>().filter(|it| it.is_valid(row)).map(|it| it.value(row).len());
+            let bytes = column.as_binary_opt::<i32>().filter(|it| it.is_valid(row)).map(|it| it.value(row).len());
+            text.or(bytes).unwrap_or(0)
+        });
+        lengths.max().unwrap_or(0)
+    };
+    let rows = (0..batch.rows()).filter_map(|row| Some((row, longest(batch.physical_row(row)?))));
+    let refused = rows.filter(|(_, bytes)| *bytes > bytes_max).map(|(row, bytes)| RefusedRow {
+        row,
+        why: RowRefusal::TooLarge {
+            bytes: bytes as u64,
+            bytes_max: bytes_max as u64,
+            limit: "the memory sink".to_owned(),
+            remedy: "its limit",
+        },
+    });
+    refused.collect()
 }
 
 /// Refuses a batch of another schema, as an encoder does.

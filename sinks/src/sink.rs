@@ -25,11 +25,14 @@ use crate::SinkError;
 /// 6. *Batches are shared.* A sink never alters a batch, and lets go of it by the time `flush` returns (one whose
 ///    purpose is to keep batches excepted).
 /// 7. *Never block.* Encoding and blocking I/O do not run on the threads of the async runtime.
-/// 8. *Count.* `stats` counts what was taken, without regard to what was flushed.
+/// 8. *Count.* `stats` counts what was taken, without regard to what was flushed. Refused rows are not taken.
+/// 9. *Refused rows are named.* A row that the sink cannot take although nothing is wrong with the sink (a record that is
+///    too large for the topic) is no error. `write` leaves it out, takes the others, and names each such row once, in
+///    ascending order, with the reason. The sink goes on as before.
 #[async_trait]
 pub trait Sink: Send {
-    /// Takes the batch. Returning does not mean that it is durable.
-    async fn write(&mut self, batch: Arc<Batch>) -> Result<(), SinkError>;
+    /// Takes the batch, except for the rows that the answer names. Returning does not mean that it is durable.
+    async fn write(&mut self, batch: Arc<Batch>) -> Result<Written, SinkError>;
 
     /// Makes all that was written durable and visible.
     async fn flush(&mut self) -> Result<(), SinkError>;
@@ -71,6 +74,78 @@ pub trait Sink: Send {
     }
 }
 
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The rows that were not taken, ascending. All others were.
+    pub refused: Vec<RefusedRow>,
+}
+
+impl Written {
+    /// Every row was taken.
+    pub const ALL: Written = Written { refused: Vec::new() };
+}
+
+/// A row that a healthy sink cannot take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedRow {
+    /// Its place among the rows of the batch that count, from 0.
+    pub row: usize,
+    /// Why.
+    pub why: RowRefusal,
+}
+
+/// Why a sink cannot take a row. The text says what would help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RowRefusal {
+    /// The record is larger than its place admits.
+    #[error("it takes {bytes} bytes, and {limit} allows {bytes_max}: raise {remedy}")]
+    TooLarge {
+        /// What the record takes where it is measured.
+        bytes: u64,
+        /// What is allowed.
+        bytes_max: u64,
+        /// What sets the limit, for example "topic `late`".
+        limit: String,
+        /// The option to raise, with its place.
+        remedy: &'static str,
+    },
+    /// The record goes to a partition that the topic has not.
+    #[error(
+        "topic `{topic}` has no partition {partition}: add partitions, or choose another `partitioner` than `keep`"
+    )]
+    NoPartition {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
+    /// The broker refuses the record.
+    #[error("the broker of topic `{topic}` refuses its {bytes} bytes: {problem}: {remedy}")]
+    ByBroker {
+        /// The topic.
+        topic: String,
+        /// Bytes of key, value and headers, before compression.
+        bytes: u64,
+        /// What the broker answered.
+        problem: crate::KafkaProblem,
+        /// What would help.
+        remedy: &'static str,
+    },
+}
+
+impl RowRefusal {
+    /// For machines: the code of a dead letter.
+    pub fn code(&self) -> &'static str {
+        match self {
+            RowRefusal::TooLarge { .. } => "too_large",
+            RowRefusal::ByBroker { problem: crate::KafkaProblem::MessageTooLarge(_), .. } => "too_large",
+            RowRefusal::NoPartition { .. } => "no_partition",
+            RowRefusal::ByBroker { .. } => "refused",
+        }
+    }
+}
+
 /// A file that is whole and durable, and not yet where its readers look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
@@ -96,9 +171,9 @@ pub struct SinkStats {
 }
 
 impl SinkStats {
-    /// Counts a batch that was taken.
-    pub(crate) fn count(&mut self, batch: &Batch) {
-        self.records = self.records.saturating_add(batch.rows() as u64);
+    /// Counts a batch that was taken, but for so many refused rows.
+    pub(crate) fn count(&mut self, batch: &Batch, refused: usize) {
+        self.records = self.records.saturating_add(batch.rows().saturating_sub(refused) as u64);
         self.batches = self.batches.saturating_add(1);
     }
 }

@@ -11,7 +11,7 @@ use crate::blocking::off_thread;
 use crate::phase::Phase;
 use crate::standard_output::{Cancel, StandardOutput};
 use crate::table::Table;
-use crate::{Sink, SinkError, SinkStats};
+use crate::{Sink, SinkError, SinkStats, Written};
 
 /// Settings of a [`StdoutSink`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,13 +149,13 @@ fn stdout_error(error: FormatError) -> SinkError {
 
 #[async_trait]
 impl Sink for StdoutSink {
-    async fn write(&mut self, batch: Arc<Batch>) -> Result<(), SinkError> {
+    async fn write(&mut self, batch: Arc<Batch>) -> Result<Written, SinkError> {
         let mut stats = self.stats;
-        stats.count(&batch);
+        stats.count(&batch, 0);
         self.step(move |output| output.write(&batch)).await?;
         stats.bytes = self.output.as_ref().map_or(stats.bytes, Output::bytes);
         self.stats = stats;
-        Ok(())
+        Ok(Written::ALL)
     }
 
     async fn flush(&mut self) -> Result<(), SinkError> {

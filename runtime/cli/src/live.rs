@@ -230,6 +230,7 @@ mod tests {
             committed_records: 5,
             uncommitted_records: 2,
             restarts: 0,
+            letters_omitted: 0,
             state: State::Running,
         };
         let plain = "7 in (0 rec/s, 0 B), 0 out, 0 errors, 5 committed";

@@ -64,8 +64,8 @@ pub use file::{
     TenantLimits, Topics,
 };
 pub use letters::{
-    Entry, Header, Letter, LetterFilter, LetterLines, LettersPlan, NotReplayed, OtherVersion, Replay, ReplayError,
-    Replayed, Replaying, TopicLetters, TopicLettersError,
+    Entry, Header, Letter, LetterFilter, LetterLines, LetterValue, LettersPlan, NotReplayed, OtherVersion, Replay,
+    ReplayError, Replayed, Replaying, TopicLetters, TopicLettersError,
 };
 pub use run::{
     BuildError, ByteCount, Cause, CommittedMetric, CommittedSeries, Count, DeadLetterError, Details, Durations, Ending,

@@ -40,7 +40,7 @@ fn nanos(nanos: u64) -> Value {
 
 use Value::Whole;
 
-const QUERY: [Number<Progress>; 4] = [
+const QUERY: [Number<Progress>; 5] = [
     counter("weir.query.commits", "{commit}", "Commits.", |query| Whole(query.commits)),
     counter(
         "weir.query.committed_records",
@@ -56,6 +56,12 @@ const QUERY: [Number<Progress>; 4] = [
         "{restart}",
         "Times that the query went back to its last commit after a failure. What it reads again is counted again.",
         |query| Whole(query.restarts),
+    ),
+    counter(
+        "weir.query.letters_omitted",
+        "{letter}",
+        "Dead letters written without their records, which are too large for the letters' topic or file.",
+        |query| Whole(query.letters_omitted),
     ),
 ];
 
@@ -159,11 +165,13 @@ const STAGE: [Number<StageProgress>; 22] = [
     ),
 ];
 
-const SINK: [Number<SinkProgress>; 4] = [
+const SINK: [Number<SinkProgress>; 6] = [
     counter("weir.sink.records", "{record}", "Records written.", |sink| Whole(sink.records)),
     counter("weir.sink.bytes", "By", "Bytes written.", |sink| Whole(sink.bytes)),
     counter("weir.sink.batches", "{batch}", "Batches written.", |sink| Whole(sink.batches)),
     counter("weir.sink.files", "{file}", "Files published.", |sink| Whole(sink.files)),
+    counter("weir.sink.records_failed", "{record}", "Records refused and skipped.", |sink| Whole(sink.failed)),
+    counter("weir.sink.records_dead", "{record}", "Records refused and dead-lettered.", |sink| Whole(sink.dead)),
 ];
 
 const QUEUE: [Number<SinkDetails>; 2] = [

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use weir_batch::arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, AsArray, BinaryArray, BooleanArray, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array,
+    StringArray, TimestampMicrosecondArray,
 };
 use weir_batch::arrow::buffer::BooleanBuffer;
 use weir_batch::{Batch, BatchError, DataType, Field, Schema};
@@ -56,6 +56,31 @@ pub(super) fn batch(schema: &Arc<Schema>, first: i64, rows: usize) -> Arc<Batch>
         Arc::new(values(&ids, 9, |id| 1_640_995_200_000_000 + id * 999).collect::<TimestampMicrosecondArray>()),
     ];
     Arc::new(sound(Batch::new(Arc::clone(schema), columns)))
+}
+
+/// Rows with these numbers, of which those at `long` have a text of this many bytes.
+pub(super) fn with_long_text(
+    schema: &Arc<Schema>,
+    first: i64,
+    rows: usize,
+    long: &[usize],
+    text_bytes: usize,
+) -> Arc<Batch> {
+    let batch = batch(schema, first, rows);
+    let text = "x".repeat(text_bytes);
+    let columns = batch.columns().iter().map(|column| match column.as_string_opt::<i32>() {
+        None => Arc::clone(column),
+        Some(texts) => {
+            let of_row = |(row, short)| if long.contains(&row) { Some(text.as_str()) } else { short };
+            Arc::new(StringArray::from_iter(texts.iter().enumerate().map(of_row))) as ArrayRef
+        }
+    });
+    Arc::new(sound(Batch::new(Arc::clone(schema), columns.collect())))
+}
+
+/// The batch without these of its rows that count.
+pub(super) fn without(batch: &Arc<Batch>, rows: &[usize]) -> Arc<Batch> {
+    sound(batch.filter(&BooleanBuffer::collect_bool(batch.rows(), |row| !rows.contains(&row))))
 }
 
 /// The batch with a selection that keeps its first row and every second after it.

@@ -14,7 +14,7 @@ use weir_files::{FileType, Folder};
 
 use crate::blocking::off_thread;
 use crate::phase::Phase;
-use crate::{Prepared, Sink, SinkError, SinkStats};
+use crate::{Prepared, Sink, SinkError, SinkStats, Written};
 pub use config::{FileSinkConfig, IfExists};
 use numbering::Numbering;
 pub use part::publish_prepared;
@@ -264,13 +264,14 @@ impl Inner {
 
 #[async_trait]
 impl Sink for FileSink {
-    async fn write(&mut self, batch: Arc<Batch>) -> Result<(), SinkError> {
+    async fn write(&mut self, batch: Arc<Batch>) -> Result<Written, SinkError> {
         let mut stats = self.stats;
-        stats.count(&batch);
+        stats.count(&batch, 0);
         self.step(move |inner| inner.write(&batch)).await?;
         self.stats = SinkStats { bytes: self.stats.bytes, files: self.stats.files, ..stats };
         // With a steady stream nobody calls `tick`.
-        self.tick().await
+        self.tick().await?;
+        Ok(Written::ALL)
     }
 
     async fn flush(&mut self) -> Result<(), SinkError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use weir_batch::format::Format;
 use weir_batch::{DataType, Schema};
 
-use super::KafkaConnection;
+use super::{BrokerRefusals, KafkaConnection};
 use crate::SinkError;
 
 /// Settings of a [`crate::KafkaSink`]. What is written is acknowledged by all in-sync replicas and written once per
@@ -36,6 +36,8 @@ pub struct KafkaSinkConfig {
     pub delivery_timeout: Option<Duration>,
     /// How long the opening waits for a broker.
     pub open_timeout: Duration,
+    /// What brokers refused of the query's records. Shared by all attempts of a query; no setting.
+    pub refusals: BrokerRefusals,
 }
 
 /// What a record's value is.
@@ -190,6 +192,7 @@ impl KafkaSinkConfig {
             compression: KafkaCompression::default(),
             delivery_timeout: None,
             open_timeout: Duration::from_secs(10),
+            refusals: BrokerRefusals::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -10,7 +11,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use super::connection::brief;
-use super::log_librdkafka;
+use super::{BrokerRefusals, KafkaProblem, log_librdkafka};
 
 /// A record that will never arrive.
 #[derive(Clone, Debug)]
@@ -32,12 +33,30 @@ pub(super) struct Deliveries {
     pub(super) purging: AtomicBool,
     // What the last connection met with, for an opening that fails.
     pub(super) last_error: Mutex<Option<(Code, String)>>,
+    // Which records were refused for what they are.
+    pub(super) refusals: BrokerRefusals,
 }
 
 impl Deliveries {
     pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         // Every change is one assignment: a panic elsewhere leaves nothing half done.
         mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is behind a question that got no answer.
+    pub(super) fn unreachable(&self, error: &KafkaError, after: Duration) -> KafkaProblem {
+        let last = Deliveries::lock(&self.last_error).clone();
+        let problem = KafkaProblem::of_error(error);
+        match (last, problem) {
+            (Some((code, _)), _) if matches!(KafkaProblem::of(code), KafkaProblem::NotAuthorised(_)) => {
+                KafkaProblem::of(code)
+            }
+            (last, KafkaProblem::TimedOut(code)) => {
+                let reason = last.map_or_else(|| code.to_string(), |(_, reason)| reason);
+                KafkaProblem::Unreachable { after, reason }
+            }
+            (_, problem) => problem,
+        }
     }
 }
 
@@ -63,6 +82,10 @@ impl ProducerContext for Deliveries {
         let Err((error, record)) = result else { return };
         if self.purging.load(Ordering::Acquire) {
             return;
+        }
+        let problem = error.rdkafka_error_code().map(KafkaProblem::of);
+        if let Some(problem) = problem.filter(KafkaProblem::is_refusal) {
+            self.refusals.failed(record.topic(), record.key(), record.payload(), problem);
         }
         let mut first = Deliveries::lock(&self.first_failure);
         if first.is_none() {

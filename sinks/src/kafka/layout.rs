@@ -13,7 +13,7 @@ use super::bytes::Bytes;
 use super::headers::PassedHeaders;
 use super::producer::Record;
 use super::{KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue};
-use crate::SinkError;
+use crate::{RefusedRow, RowRefusal, SinkError};
 
 /// The name of the header that carries a W3C trace context.
 const TRACEPARENT: &str = "traceparent";
@@ -94,12 +94,13 @@ impl Layout {
         &self.topic
     }
 
-    /// Hands every row that counts to `send`, and says how many bytes of keys and values that were.
+    /// Hands every row that counts to `send`, which may refuse it. Says how many bytes of keys and values were sent, and
+    /// which rows were refused.
     pub(super) fn send(
         &mut self,
         batch: &Batch,
-        mut send: impl FnMut(Record<'_>) -> Result<(), SinkError>,
-    ) -> Result<u64, SinkError> {
+        mut send: impl FnMut(Record<'_>) -> Result<Option<RowRefusal>, SinkError>,
+    ) -> Result<(u64, Vec<RefusedRow>), SinkError> {
         let topic = Arc::clone(&self.topic);
         let system = batch.system();
         let column = |index: usize| Bytes::of(batch.column(index)).map_err(SinkError::Encode);
@@ -133,6 +134,7 @@ impl Layout {
 
         let (mut value_digits, mut key_digits, mut header_digits) = (Vec::new(), Vec::new(), Vec::new());
         let (mut begin, mut sent) = (0, 0_u64);
+        let mut refused = Vec::new();
         for row in 0..batch.rows() {
             let Some(physical) = batch.physical_row(row) else { return Err(miscounted(row)) };
             let mut record = Record::to(&topic);
@@ -144,17 +146,19 @@ impl Layout {
                     begin = end;
                 }
             }
-            sent = sent.saturating_add(record.payload.map_or(0, <[u8]>::len) as u64);
             record.key = keys.as_ref().and_then(|keys| keys.get(physical, &mut key_digits));
-            sent = sent.saturating_add(record.key.map_or(0, <[u8]>::len) as u64);
+            let bytes = record.payload.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
             record.timestamp =
                 times.filter(|times| times.is_valid(physical)).map(|times| millis(times.value(physical)));
             record.partition =
                 partitions.filter(|column| column.is_valid(physical)).map(|column| column.value(physical));
             record.headers = headers(passed.as_ref(), &columns, trace.as_deref(), physical, &mut header_digits);
-            send(record)?;
+            match send(record)? {
+                None => sent = sent.saturating_add(bytes as u64),
+                Some(why) => refused.push(RefusedRow { row, why }),
+            }
         }
-        Ok(sent)
+        Ok((sent, refused))
     }
 }
 

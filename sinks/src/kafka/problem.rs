@@ -21,12 +21,6 @@ pub enum KafkaProblem {
     /// There is no such topic, or none that this user may see.
     #[error("there is no such topic")]
     UnknownTopic,
-    /// A record goes to a partition that the topic has not.
-    #[error("the topic has no partition {partition}")]
-    UnknownPartition {
-        /// The record's partition.
-        partition: i32,
-    },
     /// The user may not do this, or is not who it claims to be.
     #[error("not authorised: {0}")]
     NotAuthorised(Code),
@@ -80,9 +74,11 @@ impl KafkaProblem {
             Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize => {
                 KafkaProblem::MessageTooLarge(code)
             }
-            Code::InvalidRecord | Code::InvalidTimestamp | Code::PolicyViolation | Code::InvalidMessage => {
-                KafkaProblem::Refused(code)
-            }
+            Code::InvalidRecord
+            | Code::InvalidTimestamp
+            | Code::PolicyViolation
+            | Code::InvalidMessage
+            | Code::UnknownPartition => KafkaProblem::Refused(code),
             Code::MessageTimedOut
             | Code::OperationTimedOut
             | Code::TimedOutQueue
@@ -112,11 +108,15 @@ impl KafkaProblem {
         }
     }
 
+    /// Whether a broker refused a record for what it is, and would take others.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, KafkaProblem::MessageTooLarge(_) | KafkaProblem::Refused(_))
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
             KafkaProblem::UnknownTopic
-            | KafkaProblem::UnknownPartition { .. }
             | KafkaProblem::NotAuthorised(_)
             | KafkaProblem::MessageTooLarge(_)
             | KafkaProblem::Refused(_)

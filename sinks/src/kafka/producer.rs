@@ -10,13 +10,12 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
 
 use super::deliveries::{Deliveries, Failure};
 use super::options::KafkaSide;
-use super::{KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem};
+use super::sizes::{self, ProducerSizes};
+use super::{BrokerRefusals, KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem};
 
 /// A record on its way out. librdkafka copies it.
 pub(super) type Record<'a> = BaseRecord<'a, [u8], [u8]>;
 
-/// What a query may hold in memory unless its options say otherwise; librdkafka's own default is a gibibyte.
-const QUEUE_KBYTES: &str = "65536";
 /// A topic that was made a moment ago may not be known to every broker.
 const UNKNOWN_TOPIC_PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(1);
@@ -31,6 +30,19 @@ pub(super) struct ProducerSettings {
     pub(super) delivery_timeout: Option<Duration>,
     /// The transactional id, and how long the broker lets a transaction be open.
     pub(super) transactional: Option<(String, Duration)>,
+    pub(super) sizes: ProducerSizes,
+    pub(super) refusals: BrokerRefusals,
+}
+
+/// What became of a record that was to be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// It is on its way.
+    Queued,
+    /// librdkafka takes none of so many bytes.
+    TooLarge(u64),
+    /// The topic has no such partition.
+    NoPartition(i32),
 }
 
 /// An idempotent producer. All of its methods may block, except [`Producer::is_idle`].
@@ -53,7 +65,16 @@ impl Producer {
         config.set("partitioner", settings.partitioner.librdkafka_name());
         config.set("compression.type", settings.compression.name());
         if config.get("queue.buffering.max.kbytes").is_none() {
-            config.set("queue.buffering.max.kbytes", QUEUE_KBYTES);
+            config.set("queue.buffering.max.kbytes", sizes::QUEUE_KBYTES_DEFAULT.to_string());
+        }
+        let sizes = [
+            (sizes::MESSAGE_MAX_BYTES, settings.sizes.message_bytes_max),
+            (sizes::BATCH_SIZE, settings.sizes.batch_bytes_max),
+        ];
+        for (name, bytes) in sizes {
+            if let Some(bytes) = bytes {
+                config.set(name, bytes.to_string());
+            }
         }
         if let Some(timeout) = settings.delivery_timeout {
             config.set("message.timeout.ms", timeout.as_millis().to_string());
@@ -62,7 +83,8 @@ impl Producer {
             config.set("transactional.id", id);
             config.set("transaction.timeout.ms", timeout.as_millis().to_string());
         }
-        match BaseProducer::from_config_and_context(&config, Deliveries::default()) {
+        let deliveries = Deliveries { refusals: settings.refusals.clone(), ..Deliveries::default() };
+        match BaseProducer::from_config_and_context(&config, deliveries) {
             Ok(base) => Ok(Producer { base: Some(base), in_transaction: AtomicBool::new(false) }),
             Err(error) => Err(KafkaProblem::of_error(&error)),
         }
@@ -73,6 +95,11 @@ impl Producer {
             Some(base) => base,
             None => unreachable!("only `drop` and `close`, which are the end, take the producer"),
         }
+    }
+
+    /// What brokers refused.
+    pub(super) fn refusals(&self) -> &BrokerRefusals {
+        &self.deliveries().refusals
     }
 
     fn deliveries(&self) -> &Deliveries {
@@ -110,27 +137,19 @@ impl Producer {
     /// What stands behind a question that got no answer.
     pub(super) fn unreachable(&self, error: &KafkaError, after: Duration) -> KafkaProblem {
         self.serve();
-        let last = Deliveries::lock(&self.deliveries().last_error).clone();
-        let problem = KafkaProblem::of_error(error);
-        match (last, problem) {
-            (Some((code, _)), _) if matches!(KafkaProblem::of(code), KafkaProblem::NotAuthorised(_)) => {
-                KafkaProblem::of(code)
-            }
-            (last, KafkaProblem::TimedOut(code)) => {
-                let reason = last.map_or_else(|| code.to_string(), |(_, reason)| reason);
-                KafkaProblem::Unreachable { after, reason }
-            }
-            (_, problem) => problem,
-        }
+        self.deliveries().unreachable(error, after)
     }
 
     /// Sends a record. Where the queue is full it waits for room, as long as records are neither lost nor the sink
     /// abandoned.
-    pub(super) fn send(&self, mut record: Record<'_>, stop: &AtomicBool) -> Result<(), KafkaProblem> {
+    pub(super) fn send(&self, mut record: Record<'_>, stop: &AtomicBool) -> Result<Sent, KafkaProblem> {
         loop {
             let partition = record.partition;
             match self.base().send(record) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(Sent::Queued),
+                Err((KafkaError::MessageProduction(Code::MessageSizeTooLarge), back)) => {
+                    return Ok(Sent::TooLarge(sizes::content_bytes(&back)));
+                }
                 Err((KafkaError::MessageProduction(Code::QueueFull), back)) => {
                     record = back;
                     if !self.serve() {
@@ -139,11 +158,11 @@ impl Producer {
                     }
                 }
                 Err((error, _)) => {
-                    return Err(match (error.rdkafka_error_code(), partition) {
-                        (Some(Code::UnknownPartition), Some(partition)) => KafkaProblem::UnknownPartition { partition },
-                        (Some(code), _) => self.explain(code),
-                        (None, _) => KafkaProblem::of_error(&error),
-                    });
+                    return match (error.rdkafka_error_code(), partition) {
+                        (Some(Code::UnknownPartition), Some(partition)) => Ok(Sent::NoPartition(partition)),
+                        (Some(code), _) => Err(self.explain(code)),
+                        (None, _) => Err(KafkaProblem::of_error(&error)),
+                    };
                 }
             }
         }

@@ -15,6 +15,7 @@ use super::config::check_timeout;
 use super::layout::Layout;
 use super::membership::Membership;
 use super::producer::{Producer, ProducerSettings};
+use super::sizes::{self, ProducerSizes, SizeLimits, TopicLimits};
 use super::transaction_age::Age;
 use super::transaction_error::Moment;
 use super::{KafkaConnection, KafkaProblem, KafkaSink, KafkaSinkConfig, TransactionError, TransactionSettings};
@@ -55,6 +56,9 @@ pub(super) struct Shared {
     age: Age,
     connection: KafkaConnection,
     settings: TransactionSettings,
+    // What the topics of the settings said.
+    limits: TopicLimits,
+    sizes: ProducerSizes,
     // Read by writers while they write, so that no commit comes between the rows of a batch.
     pub(super) state: RwLock<State>,
     // Whether a row was written since the transaction began.
@@ -127,12 +131,19 @@ impl KafkaTransactions {
         self.shared.check_agrees(config)?;
         let layout = Layout::new(config, schema)?;
         let (shared, config) = (Arc::clone(&self.shared), config.clone());
-        let membership = off_thread(move || {
-            let checked = shared.producer.check_topic(&config.topic, config.open_timeout);
-            checked.map_err(|source| SinkError::Kafka { topic: config.topic.clone(), partition: None, source })?;
-            Ok(Membership::new(shared))
+        let opened = off_thread(move || {
+            let failed = |source| SinkError::Kafka { topic: config.topic.clone(), partition: None, source };
+            shared.producer.check_topic(&config.topic, config.open_timeout).map_err(failed)?;
+            let asked = match shared.settings.topics.contains(&config.topic) {
+                true => shared.limits.clone(),
+                false => sizes::ask(&shared.connection, &[&config.topic], config.open_timeout).map_err(failed)?,
+            };
+            let told = (&asked, shared.sizes);
+            let limits = SizeLimits::new(&config.topic, &shared.connection, config.compression, told);
+            Ok((Membership::new(shared), limits))
         });
-        Ok(KafkaSink::in_transaction(layout, schema, membership.await?))
+        let (membership, limits) = opened.await?;
+        Ok(KafkaSink::in_transaction(layout, schema, membership, limits))
     }
 
     /// The connection that its sinks share.
@@ -225,13 +236,18 @@ impl Shared {
         id: String,
         settings: TransactionSettings,
     ) -> Result<Shared, TransactionError> {
+        let failed = |source| TransactionError::Open { id: id.clone(), source };
+        let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
+        let limits = sizes::ask(&connection, &topics, settings.open_timeout).map_err(failed)?;
+        let sizes = ProducerSizes::of(&connection, &topics, &limits);
         let producer_settings = ProducerSettings {
             partitioner: settings.partitioner,
             compression: settings.compression,
             delivery_timeout: settings.delivery_timeout,
             transactional: Some((id.clone(), settings.timeout)),
+            sizes,
+            refusals: settings.refusals.clone(),
         };
-        let failed = |source| TransactionError::Open { id: id.clone(), source };
         let producer = Producer::create(&connection, &producer_settings).map_err(failed)?;
         let begun = retried(settings.open_timeout, |left| producer.base().init_transactions(left));
         if let Err(error) = begun {
@@ -244,6 +260,8 @@ impl Shared {
             age: Age::default(),
             connection,
             settings,
+            limits,
+            sizes,
             state,
             written,
             never: AtomicBool::new(false),

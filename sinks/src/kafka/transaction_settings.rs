@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{KafkaCompression, KafkaPartitioner};
+use super::{BrokerRefusals, KafkaCompression, KafkaPartitioner};
 
 /// What holds for all sinks that write in the same transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub struct TransactionSettings {
     pub compression: KafkaCompression,
     /// How long a record may take to be delivered; at most `timeout`.
     pub delivery_timeout: Option<Duration>,
+    /// The topics that its sinks will write, which say how large batches may be.
+    pub topics: Vec<String>,
+    /// What brokers refused of the query's records. Shared by all attempts of a query; no setting.
+    pub refusals: BrokerRefusals,
 }
 
 impl Default for TransactionSettings {
@@ -31,6 +35,8 @@ impl Default for TransactionSettings {
             partitioner: KafkaPartitioner::default(),
             compression: KafkaCompression::default(),
             delivery_timeout: None,
+            topics: Vec::new(),
+            refusals: BrokerRefusals::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use weir_batch::{Batch, Schema};
 use weir_sinks::conformance::{Place, ReadBack, check};
 use weir_sinks::{
     CountingSink, FileSink, FileSinkConfig, IfExists, MemoryHandle, MemorySink, Sink, SinkError, SinkStats,
-    StdoutFormat, StdoutSink, StdoutSinkConfig,
+    StdoutFormat, StdoutSink, StdoutSinkConfig, Written,
 };
 
 /// The records of whole files; an error where one is torn.
@@ -186,6 +186,36 @@ async fn memory_conforms() {
     check(&mut Memory::default()).await.unwrap();
 }
 
+#[tokio::test]
+async fn memory_that_refuses_long_texts_conforms() {
+    check(&mut Refusing(MemoryHandle::new())).await.unwrap();
+}
+
+const TEXT_BYTES_MAX: usize = 5000;
+
+/// A memory sink that refuses rows with long texts.
+struct Refusing(MemoryHandle);
+
+#[async_trait]
+impl Place for Refusing {
+    async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
+        self.0 = MemoryHandle::new().refusing_above(TEXT_BYTES_MAX);
+        Ok(Box::new(MemorySink::new(schema, self.0.clone())))
+    }
+
+    async fn read_back(&mut self, _: &Arc<Schema>) -> ReadBack {
+        ReadBack::Batches(self.0.batches())
+    }
+
+    fn keeps_batches(&self) -> bool {
+        true
+    }
+
+    fn refuses_text_above(&self) -> Option<usize> {
+        Some(TEXT_BYTES_MAX)
+    }
+}
+
 struct Nowhere;
 
 #[async_trait]
@@ -215,6 +245,8 @@ enum Fault {
     ReopensAfterClose,
     KeepsBatches,
     Miscounts,
+    ForgetsRefusedRows,
+    FailsOverRefusedRows,
 }
 
 /// A memory sink with a fault.
@@ -228,7 +260,7 @@ struct Broken {
 
 #[async_trait]
 impl Sink for Broken {
-    async fn write(&mut self, batch: Arc<Batch>) -> Result<(), SinkError> {
+    async fn write(&mut self, batch: Arc<Batch>) -> Result<Written, SinkError> {
         let copy = |batch: &Batch| Arc::new(batch.clone());
         match self.fault {
             Fault::LosesTheLastBatch => {
@@ -237,11 +269,18 @@ impl Sink for Broken {
                     return self.inner.write(batch).await;
                 }
                 if let Some(last) = last {
-                    self.inner.write(copy(&last)).await?;
+                    return self.inner.write(copy(&last)).await;
                 }
-                return Ok(());
+                return Ok(Written::ALL);
             }
-            Fault::WritesTwice => self.inner.write(copy(&batch)).await?,
+            Fault::WritesTwice => drop(self.inner.write(copy(&batch)).await?),
+            Fault::ForgetsRefusedRows => {
+                return self.inner.write(copy(&batch)).await.map(|_| Written::ALL);
+            }
+            Fault::FailsOverRefusedRows => {
+                let written = self.inner.write(copy(&batch)).await?;
+                return if written.refused.is_empty() { Ok(written) } else { Err(SinkError::AfterError) };
+            }
             Fault::ForgetsSelections if batch.selection().is_some() => {
                 let all = Batch::with_rows(Arc::clone(batch.schema()), batch.columns().to_vec(), batch.physical_rows());
                 return self.inner.write(Arc::new(all.unwrap())).await;
@@ -298,6 +337,9 @@ struct BrokenPlace(Fault, MemoryHandle);
 impl Place for BrokenPlace {
     async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
         self.1 = MemoryHandle::new();
+        if matches!(self.0, Fault::ForgetsRefusedRows | Fault::FailsOverRefusedRows) {
+            self.1 = self.1.clone().refusing_above(TEXT_BYTES_MAX);
+        }
         let inner = MemorySink::new(schema, self.1.clone());
         let (schema, handle) = (Arc::clone(schema), self.1.clone());
         Ok(Box::new(Broken { fault: self.0, inner, schema, handle, held: vec![] }))
@@ -305,6 +347,10 @@ impl Place for BrokenPlace {
 
     async fn read_back(&mut self, _: &Arc<Schema>) -> ReadBack {
         ReadBack::Batches(self.1.batches())
+    }
+
+    fn refuses_text_above(&self) -> Option<usize> {
+        matches!(self.0, Fault::ForgetsRefusedRows | Fault::FailsOverRefusedRows).then_some(TEXT_BYTES_MAX)
     }
 }
 
@@ -328,6 +374,13 @@ async fn broken_sinks_are_found() {
     broken(Fault::RecoversFromErrors, expect!["errors last: a write after an error was accepted"]).await;
     broken(Fault::ReopensAfterClose, expect!["close is the end: a write after close was accepted"]).await;
     broken(Fault::KeepsBatches, expect!["batches are shared: after flush 1 references to the batch are held"]).await;
+    broken(Fault::ForgetsRefusedRows, expect!["refused rows are named: it names rows [] of [1, 4] that are too long"])
+        .await;
+    broken(
+        Fault::FailsOverRefusedRows,
+        expect!["refused rows are named: write failed: the sink failed before and takes nothing more"],
+    )
+    .await;
     broken(
         Fault::Miscounts,
         expect!["count: SinkStats { records: 0, bytes: 0, batches: 1, files: 0 } after 1 records in 1 batches"],

@@ -40,8 +40,8 @@ async fn under_the_limit() {
         let path = std::path::Path::new(&folder).join(format!("full.{}", format.suffix()));
         let mut sink = FileSink::open(&FileSinkConfig::new(&path, format), &schema).await.unwrap();
         let written = match sink.write(Arc::clone(&batch)).await {
-            Ok(()) => sink.close().await,
-            error => error,
+            Ok(_) => sink.close().await,
+            Err(error) => Err(error),
         };
         let error = written.unwrap_err();
         assert!(matches!(error, SinkError::Full { .. }), "{format}: {error:?}");

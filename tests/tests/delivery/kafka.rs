@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_tests::{Broker, Isolation, Record, Weir, WeirProcess, assert_same, guest_path, multiset, wait_until};
+use weir_tests::{
+    Broker, Isolation, Received, Record, Weir, WeirProcess, assert_same, guest_path, multiset, wait_until,
+};
 
 use crate::support::{PATIENCE, assert_once, number, run_to, start, summary, written};
 
@@ -288,16 +290,32 @@ fn of_a_thousand_records_one_does_not_decode_and_one_fails_and_both_letters_hold
         let expected = (0..999).filter(|id| *id != 777).map(|id| format!("{{\"id\":{id}}}").into_bytes());
         assert_same(&multiset(expected), &multiset(found.iter().map(|record| record.value().to_vec())));
         let letters = broker.read_all(&topics.dead, Isolation::Committed);
-        let mut letters: Vec<Value> =
-            letters.iter().map(|letter| serde_json::from_slice(letter.value()).expect("a letter")).collect();
-        letters.sort_by_key(|letter| letter["code"] == "undecodable");
+        let said = |letter: &Received, name: &str| {
+            let name = format!("weir.{name}");
+            let header = letter.headers.iter().find(|(other, _)| *other == name).and_then(|(_, value)| value.clone());
+            String::from_utf8(header.unwrap_or_default()).expect("text")
+        };
+        let mut letters = letters;
+        letters.sort_by_key(|letter| said(letter, "error.code") == "undecodable");
         assert_eq!(letters.len(), 2, "{letters:?}");
-        let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
-        assert_eq!(letters[0]["bytes_hex"], hex("{\"id\":777}"), "{letters:?}");
-        assert_eq!(letters[0]["record"]["id"], 777, "{letters:?}");
-        assert_eq!(letters[0]["origin"], topics.from, "{letters:?}");
-        assert_eq!(letters[1]["bytes_hex"], hex("{\"id\":no}"), "{letters:?}");
-        assert!(letters.iter().all(|letter| letter["partition"].is_i64() && letter["offset"].is_i64()), "{letters:?}");
+        // The records as they were, and what happened to them beside them.
+        assert_eq!(letters[0].value(), b"{\"id\":777}");
+        assert_eq!(letters[0].key.as_deref(), Some(&b"777"[..]));
+        assert_eq!((letters[1].value(), letters[1].key.as_deref()), (&b"{\"id\":no}"[..], Some(&b"bad"[..])));
+        // Another stage is between the source and the one that failed.
+        let of = |letter| (said(letter, "error.place"), said(letter, "letter.value"));
+        assert_eq!(of(&letters[0]), ("faulty".to_owned(), "record".to_owned()));
+        assert_eq!(of(&letters[1]), ("ids".to_owned(), "original".to_owned()));
+        for letter in &letters {
+            assert_eq!(said(letter, "error.source"), "ids", "{letter:?}");
+            assert_eq!(said(letter, "error.origin"), topics.from, "{letter:?}");
+            assert_eq!(
+                (said(letter, "error.query"), said(letter, "error.tenant")),
+                ("numbers".into(), "default".into())
+            );
+            let numbers = ["error.partition", "error.offset", "error.timestamp"].map(|name| said(letter, name));
+            assert!(numbers.iter().all(|number| number.parse::<i64>().is_ok()), "{letter:?}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use weir_batch::Batch;
 use weir_query::{Ending, SinkOverrides};
-use weir_sinks::{MemoryHandle, MemorySink, Sink, SinkError, SinkStats};
+use weir_sinks::{MemoryHandle, MemorySink, Sink, SinkError, SinkStats, Written};
 
 use crate::support::{Text, ids, memory, run, run_with};
 
@@ -96,17 +96,17 @@ enum How {
 
 #[async_trait]
 impl Sink for Misbehaving {
-    async fn write(&mut self, batch: Arc<Batch>) -> Result<(), SinkError> {
+    async fn write(&mut self, batch: Arc<Batch>) -> Result<Written, SinkError> {
         drop(batch);
         self.written += 1;
         self.in_flight.store(self.written, Ordering::SeqCst);
         if self.written <= self.after {
-            return Ok(());
+            return Ok(Written::ALL);
         }
         match self.how {
             How::Stall => {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
-                Ok(())
+                Ok(Written::ALL)
             }
             How::Fail => Err(SinkError::Stdout(std::io::Error::other("the disk is on fire"))),
             How::ReaderGone => Err(SinkError::ReaderGone),

@@ -188,6 +188,7 @@ fn as_json(number: u64, letter: &Letter) -> serde_json::Value {
         "place": letter.place,
         "code": letter.code,
         "message": letter.message,
+        "source": letter.source,
         "query": letter.query,
         "tenant": letter.tenant,
         "module": letter.module,

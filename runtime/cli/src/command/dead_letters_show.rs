@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use weir_query::Letter;
+use weir_query::{Letter, LetterValue};
 
 use super::dead_letters::{Letters, from};
 use super::dead_letters_text::{bytes, plain, plain_json, time};
@@ -65,7 +65,10 @@ fn as_text(number: u64, letter: &Letter) -> anyhow::Result<String> {
             None => writeln!(out, "    null")?,
         }
     }
-    if let Some(record) = &letter.record {
+    if letter.value == LetterValue::Omitted {
+        writeln!(out, "  value     omitted: the record was too large")?;
+    }
+    if let Some(record) = letter.record() {
         writeln!(out, "  record")?;
         match serde_json::from_str::<Fields>(record) {
             Ok(Fields(fields)) => {
@@ -77,7 +80,10 @@ fn as_text(number: u64, letter: &Letter) -> anyhow::Result<String> {
             Err(_) => writeln!(out, "    {}", shown(record))?,
         }
     }
-    if let Some(raw) = &letter.bytes {
+    if letter.value == LetterValue::Original(None) {
+        writeln!(out, "  bytes     null")?;
+    }
+    if let Some(raw) = letter.bytes() {
         write!(out, "  bytes\n{}", bytes(raw, "    ", SHOWN_MAX))?;
     }
     Ok(out)
@@ -108,7 +114,7 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// A letter for machines, under the keys that it is written with.
+/// A letter for machines, under the same keys whatever version wrote it.
 #[derive(Serialize)]
 struct Shown<'a> {
     number: u64,
@@ -119,6 +125,7 @@ struct Shown<'a> {
     function: Option<&'a str>,
     code: &'a str,
     message: &'a str,
+    source: Option<&'a str>,
     origin: Option<&'a str>,
     partition: Option<i32>,
     offset: Option<i64>,
@@ -126,6 +133,8 @@ struct Shown<'a> {
     line: Option<u64>,
     key_hex: Option<Hex<'a>>,
     headers: Vec<(&'a str, Option<Hex<'a>>)>,
+    /// `original`, `record` or `omitted`.
+    value: &'static str,
     bytes_hex: Option<Hex<'a>>,
     // As it was written: numbers beyond this program's would change.
     record: Option<Box<RawValue>>,
@@ -151,6 +160,7 @@ impl<'a> Shown<'a> {
             function: letter.function.as_deref(),
             code: &letter.code,
             message: &letter.message,
+            source: letter.source.as_deref(),
             origin: letter.origin.as_deref(),
             partition: letter.partition,
             offset: letter.offset,
@@ -158,8 +168,9 @@ impl<'a> Shown<'a> {
             line: letter.line,
             key_hex: letter.key.as_deref().map(Hex),
             headers: letter.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().map(Hex))).collect(),
-            bytes_hex: letter.bytes.as_deref().map(Hex),
-            record: letter.record.clone().map(RawValue::from_string).transpose()?,
+            value: letter.value.name(),
+            bytes_hex: letter.bytes().map(Hex),
+            record: letter.record().map(|record| RawValue::from_string(record.to_owned())).transpose()?,
         })
     }
 }

@@ -149,9 +149,11 @@ impl Shown<'_> {
         )?;
         let filtered: u64 = progress.stages.iter().map(|stage| stage.filtered).sum();
         let failed = progress.sources.iter().map(|source| source.failed).sum::<u64>()
-            + progress.stages.iter().map(|stage| stage.failed).sum::<u64>();
+            + progress.stages.iter().map(|stage| stage.failed).sum::<u64>()
+            + progress.sinks.iter().map(|sink| sink.failed).sum::<u64>();
         let dead = progress.sources.iter().map(|source| source.dead).sum::<u64>()
-            + progress.stages.iter().map(|stage| stage.dead).sum::<u64>();
+            + progress.stages.iter().map(|stage| stage.dead).sum::<u64>()
+            + progress.sinks.iter().map(|sink| sink.dead).sum::<u64>();
         let [filtered, failed, dead] = [filtered, failed, dead].map(grouped);
         writeln!(out, "  filtered {filtered}, failed {failed}, dead-lettered {dead}")?;
         let of_sources = progress.sources.iter().map(|source| (&source.name, &source.errors));

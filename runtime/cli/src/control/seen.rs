@@ -82,6 +82,8 @@ pub(crate) struct SeenSink {
     pub(crate) records: u64,
     pub(crate) bytes: u64,
     pub(crate) files: u64,
+    pub(crate) failed: u64,
+    pub(crate) dead: u64,
 }
 
 impl Seen {

@@ -138,6 +138,9 @@ impl Plan {
             SinkConfig::Count => f.write_str("counts and drops")?,
         }
         write!(f, ", queue of {} batches", sink.queue_batches_max)?;
+        if sink.on_error != ErrorPolicy::Fail {
+            write!(f, ", on_error {}", sink.on_error.name())?;
+        }
         if let Some(retry) = &sink.retry {
             write!(f, ", tried again {retry}")?;
         }

@@ -136,7 +136,7 @@ fn check(
     };
 
     delivery::check(&delivery, &delivery_places, &sources, &sinks, &letters, problems);
-    check_dead_letters(has_dead_letters, &sources, &stages, problems);
+    check_dead_letters(has_dead_letters, &sources, &stages, &sinks, problems);
     let (bound, sink_inputs) = check_chain(&sources, &stages, &sinks, paths.folders(), problems);
     for (draft, (_, schema)) in sinks.iter().zip(&sink_inputs) {
         schema.iter().for_each(|schema| kafka_sink::check_columns(&draft.columns, schema, problems));
@@ -268,13 +268,20 @@ fn check_chain(
     (bound, sink_inputs)
 }
 
-fn check_dead_letters(present: bool, sources: &[SourceDraft], stages: &[StageDraft<'_>], problems: &Problems) {
+fn check_dead_letters(
+    present: bool,
+    sources: &[SourceDraft],
+    stages: &[StageDraft<'_>],
+    sinks: &[SinkDraft<'_>],
+    problems: &Problems,
+) {
     if present {
         return;
     }
     let of_sources = sources.iter().map(|source| (source.on_error, &source.on_error_place));
     let of_stages = stages.iter().map(|stage| (stage.on_error, &stage.on_error_place));
-    for (policy, place) in of_sources.chain(of_stages) {
+    let of_sinks = sinks.iter().map(|sink| (sink.on_error, &sink.on_error_place));
+    for (policy, place) in of_sources.chain(of_stages).chain(of_sinks) {
         if policy == ErrorPolicy::DeadLetter {
             let help = "add `[dead_letters]` with `path = \"dead/letters.jsonl\"`";
             problems.error(place, "there is nowhere for dead letters to go", help);
@@ -314,6 +321,7 @@ fn sink_plan(draft: SinkDraft<'_>, (inputs, schema): Inputs) -> Option<SinkPlan>
         config: draft.config?,
         schema: schema?,
         queue_batches_max: draft.queue_batches_max,
+        on_error: draft.on_error,
         retry: draft.retry,
     })
 }

@@ -28,6 +28,7 @@ mod limits;
 mod limits_file;
 mod load;
 mod names;
+mod origins;
 mod paths;
 mod plan;
 mod problem;
@@ -47,6 +48,7 @@ mod topics;
 
 pub use folders::{Denied, Folders};
 pub use limits_file::{LimitsFile, TenantLimits};
+pub(crate) use origins::Origins;
 pub use plan::{
     Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, LossPolicy, NexmarkStream, Node, Plan, Retry,
     SinkPlan, SourceKind, SourcePlan, StagePlan,

@@ -229,11 +229,13 @@ pub struct SinkPlan {
     pub schema: Arc<Schema>,
     /// How many batches wait for it at most, before the query waits.
     pub queue_batches_max: usize,
+    /// What becomes of records that the sink cannot take, such as those that are too large for a topic.
+    pub on_error: ErrorPolicy,
     /// How often the query goes back to its last commit and tries again, when this sink failed.
     pub retry: Option<Retry>,
 }
 
-/// What becomes of a record that fails.
+/// What becomes of a record that fails, or that a sink cannot take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ErrorPolicy {
     /// The query ends with an error.
@@ -384,13 +386,40 @@ impl Plan {
             SinkConfig::Kafka(config) => Some(config),
             _ => None,
         })?;
+        let mut topics: Vec<String> = self.kafka_configs().map(|config| config.topic.clone()).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        let default = TransactionSettings::default();
         let settings = TransactionSettings {
+            timeout: transaction_timeout(config).unwrap_or(default.timeout),
             partitioner: config.partitioner,
             compression: config.compression,
             delivery_timeout: config.delivery_timeout,
-            ..TransactionSettings::default()
+            topics,
+            refusals: config.refusals.clone(),
+            ..default
         };
         Some((config.connection.clone(), settings))
+    }
+
+    /// The settings of every topic that it writes, dead letters too.
+    fn kafka_configs(&self) -> impl Iterator<Item = &KafkaSinkConfig> {
+        let sinks = self.sinks.iter().filter_map(|sink| match &sink.config {
+            SinkConfig::Kafka(config) => Some(&**config),
+            _ => None,
+        });
+        let letters = self.dead_letters.iter().filter_map(|letters| match letters {
+            DeadLettersPlan::Kafka(config) => Some(&**config),
+            DeadLettersPlan::File(_) => None,
+        });
+        sinks.chain(letters)
+    }
+
+    /// Draws conclusions from what brokers refused, before everything is opened again. Says whether something new is known,
+    /// so that another attempt gets further.
+    pub(crate) fn learn_refusals(&self) -> bool {
+        // Each has a memory of its own, unless they share a transaction.
+        self.kafka_configs().filter(|config| config.refusals.learn()).count() > 0
     }
 
     /// The name under which its transactions are taken up again.
@@ -424,15 +453,12 @@ impl Plan {
     /// The settings of the source at this index, with those that follow from the rest of the query: how batches are
     /// filled, and whether a stage may want a record's bytes for a dead letter.
     pub(crate) fn kafka_source(&self, index: usize, config: &KafkaSourceConfig) -> KafkaSourceConfig {
-        let stages = self.stages_reached(index);
-        let wants_raw =
-            |stage: &usize| self.stages.get(*stage).is_some_and(|stage| stage.on_error == ErrorPolicy::DeadLetter);
         KafkaSourceConfig {
             fill: match self.sources.get(index) {
                 Some(source) => self.batching.fill().for_schema(&source.schema),
                 None => self.batching.fill(),
             },
-            keep_raw: stages.iter().any(wants_raw),
+            keep_raw: self.keeps_originals(index),
             kept_by_group: self.delivery.guarantee != Guarantee::ExactlyOnce || self.transactions().is_some(),
             prefetch_records_max: config.prefetch_records_max.max(self.batching.records_max),
             ..config.clone()
@@ -444,6 +470,12 @@ impl Plan {
     pub fn instances_max(&self) -> usize {
         instances(self.stages.iter().map(|stage| stage.isolation))
     }
+}
+
+/// What the option `transaction.timeout.ms` of a sink says.
+pub(super) fn transaction_timeout(config: &KafkaSinkConfig) -> Option<Duration> {
+    let ms = config.connection.options.get("transaction.timeout.ms")?.parse().ok()?;
+    Some(Duration::from_millis(ms))
 }
 
 /// How many instances stages hold at once.

@@ -3,19 +3,17 @@
 use std::time::Duration;
 
 use super::plan::{ErrorPolicy, Retry};
+use super::problem::Place;
 use super::source::POLICIES;
 use super::table::Table;
 
-/// The words of a stage's `on_error`; `None` is to try again.
+/// The words of a stage's or sink's `on_error`; `None` is to try again.
 pub(super) const STAGE_POLICIES: [(&str, Option<ErrorPolicy>); 4] = [
     ("fail", Some(ErrorPolicy::Fail)),
     ("skip", Some(ErrorPolicy::Skip)),
     ("dead_letter", Some(ErrorPolicy::DeadLetter)),
     ("retry", None),
 ];
-
-/// The words of a sink's `on_error`; true is to try again.
-const SINK_POLICIES: [(&str, bool); 2] = [("fail", false), ("retry", true)];
 
 /// More attempts than anybody waits for.
 const TIMES_MAX: u64 = 1_000_000;
@@ -32,28 +30,31 @@ pub(super) fn none(table: &mut Table<'_>) -> Option<Retry> {
 
 /// `retry = { times_max = 3, backoff_ms = 100, then = "dead_letter" }`; what it does not say has defaults.
 pub(super) fn of_stage(table: &mut Table<'_>) -> (ErrorPolicy, Option<Retry>) {
+    read(table, "`retry` of a stage")
+}
+
+fn read(table: &mut Table<'_>, what: &str) -> (ErrorPolicy, Option<Retry>) {
     let mut then = ErrorPolicy::default();
     let retry = table.section("retry", |mut table| {
         then = table.optional("then").and_then(|item| item.choice(&POLICIES)).unwrap_or_default();
         let retry = times_and_backoff(&mut table);
-        table.finish("`retry` of a stage");
+        table.finish(what);
         retry
     });
     (then, Some(retry.unwrap_or_default()))
 }
 
-/// `on_error` and `retry` of a sink.
-pub(super) fn of_sink(table: &mut Table<'_>) -> Option<Retry> {
-    let again = table.optional("on_error").and_then(|item| item.choice(&SINK_POLICIES)).unwrap_or(false);
-    if !again {
-        return none(table);
-    }
-    let retry = table.section("retry", |mut table| {
-        let retry = times_and_backoff(&mut table);
-        table.finish("`retry` of a sink");
-        retry
-    });
-    Some(retry.unwrap_or_default())
+/// `on_error` and `retry` of a sink, and the place of what is said of records that it cannot take. Trying again is for a sink
+/// that fails, `then` for such a record.
+pub(super) fn of_sink(table: &mut Table<'_>) -> (ErrorPolicy, Option<Retry>, Place) {
+    let item = table.optional("on_error");
+    let place = item.as_ref().map_or_else(|| table.place.clone(), |item| item.place.clone());
+    let (on_error, retry) = match item.and_then(|item| item.choice(&STAGE_POLICIES)) {
+        Some(None) => read(table, "`retry` of a sink"),
+        Some(Some(policy)) => (policy, none(table)),
+        None => (ErrorPolicy::Fail, none(table)),
+    };
+    (on_error, retry, place)
 }
 
 fn times_and_backoff(table: &mut Table<'_>) -> Retry {

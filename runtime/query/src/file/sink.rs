@@ -11,7 +11,7 @@ use super::kafka_sink::{self, ColumnUse};
 use super::kafka_uses::TopicUses;
 use super::names::{self, Names};
 use super::paths::Paths;
-use super::plan::{Delivery, Guarantee, Retry};
+use super::plan::{Delivery, ErrorPolicy, Guarantee, Retry};
 use super::problem::{Place, Problems, clip};
 use super::retry;
 use super::stage::{self, Input};
@@ -26,6 +26,9 @@ pub(super) struct SinkDraft<'a> {
     pub(super) queue_batches_max: usize,
     /// Columns that its settings name.
     pub(super) columns: Vec<ColumnUse>,
+    /// What becomes of records that it cannot take, and where that is said.
+    pub(super) on_error: ErrorPolicy,
+    pub(super) on_error_place: Place,
     pub(super) retry: Option<Retry>,
 }
 
@@ -103,7 +106,11 @@ fn sink<'a>(
     let kind = table.required("kind", "use one of `stdout`, `file`, `kafka`, `count`");
     let kind = kind.and_then(|item| item.choice(&KINDS));
     let input = stage::input(&mut table);
-    let retry = retry::of_sink(&mut table);
+    let (on_error, retry, on_error_place) = retry::of_sink(&mut table);
+    if on_error != ErrorPolicy::Fail && kind.is_some_and(|kind| !matches!(kind, Kind::Kafka)) {
+        let message = "only a topic refuses single records: this sink takes every record";
+        problems.warning(&on_error_place, message, "leave it out, or set `on_error = \"retry\"` for a sink that fails");
+    }
     let queue_batches_max = table.optional("queue_batches_max").and_then(|item| item.integer(1..=QUEUE_BATCHES_MAX));
     let config = match kind {
         None => None,
@@ -134,6 +141,8 @@ fn sink<'a>(
         input,
         queue_batches_max: size(queue_batches_max.unwrap_or(QUEUE_BATCHES_DEFAULT)),
         columns,
+        on_error,
+        on_error_place,
         retry,
     }
 }

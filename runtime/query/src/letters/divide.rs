@@ -6,7 +6,7 @@ use std::sync::Arc;
 use weir_batch::format::FormatError;
 use weir_sandbox::ModuleDigest;
 
-use super::entrance::LOOKED_AT;
+use super::entrance::{Form, LOOKED_AT};
 use super::{Entrance, Entry, Letter, LetterFilter};
 use crate::file::{Node, Plan};
 
@@ -40,14 +40,24 @@ impl<'a> Desk<'a> {
         for source in &plan.sources {
             entrances.insert(Arc::clone(&source.name), Entrance::of_source(source, &plan.folders)?);
         }
+        let direct = |inputs: &[Node]| {
+            let sources = inputs.iter().filter_map(|node| match *node {
+                Node::Source(index) => plan.sources.get(index),
+                Node::Stage(_) => None,
+            });
+            sources.collect::<Vec<_>>()
+        };
         for stage in &plan.stages {
             let input = stage.inputs.first().and_then(|node| match *node {
                 Node::Source(index) => plan.sources.get(index).map(|source| &source.schema),
                 Node::Stage(index) => plan.stages.get(index).map(|stage| &stage.schema),
             });
             if let Some(input) = input {
-                entrances.insert(Arc::clone(&stage.name), Entrance::of_stage(input)?);
+                entrances.insert(Arc::clone(&stage.name), Entrance::of_input(input, direct(&stage.inputs))?);
             }
+        }
+        for sink in &plan.sinks {
+            entrances.insert(Arc::clone(&sink.name), Entrance::of_input(&sink.schema, direct(&sink.inputs))?);
         }
         let stages = plan.stages.iter();
         let modules =
@@ -63,20 +73,20 @@ impl<'a> Desk<'a> {
     pub(super) fn look_at(&mut self, entries: &[Entry]) -> Result<Vec<Fate>, FormatError> {
         let mut fates: Vec<Fate> = entries.iter().map(|entry| self.at_first_sight(entry)).collect();
         // Records are decoded for the sake of it: what does not decode would be lost to the run.
-        let mut by_place: BTreeMap<&str, Vec<(usize, &Letter)>> = BTreeMap::new();
+        let mut by_place: BTreeMap<(&str, Form), Vec<(usize, &Letter)>> = BTreeMap::new();
         for (index, (entry, fate)) in entries.iter().zip(&fates).enumerate() {
             if let (Ok(letter), Fate::Replayed) = (&entry.letter, fate) {
-                by_place.entry(&letter.place).or_default().push((index, letter));
+                by_place.entry((&letter.place, Form::of(letter))).or_default().push((index, letter));
             }
         }
-        for (place, letters) in by_place {
+        for ((place, _), letters) in by_place {
             let Some(entrance) = self.entrances.get_mut(place).filter(|entrance| entrance.must_decode()) else {
                 continue;
             };
             let restored = entrance.decode(&letters.iter().map(|(_, letter)| *letter).collect::<Vec<_>>())?;
             for (row, message) in restored.bad {
                 let fate = letters.get(row).and_then(|(index, _)| fates.get_mut(*index));
-                let not = || Fate::Not(format!("the stage reads {} now: {message}", entrance.schema()));
+                let not = || Fate::Not(format!("`{place}` reads {} now: {message}", entrance.schema()));
                 fate.into_iter().for_each(|fate| *fate = not());
             }
         }
@@ -100,7 +110,7 @@ impl<'a> Desk<'a> {
             return Fate::Not(format!("it is of query `{}` of tenant `{}`", letter.query, letter.tenant));
         }
         match self.entrances.get_mut(letter.place.as_str()) {
-            None => Fate::Not(format!("there is no source or stage `{}`", letter.place)),
+            None => Fate::Not(format!("there is no source, stage or sink `{}`", letter.place)),
             Some(entrance) => match entrance.refuses(letter) {
                 Some(reason) => Fate::Not(reason),
                 None => Fate::Replayed,

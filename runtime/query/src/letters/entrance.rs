@@ -8,8 +8,8 @@ use weir_batch::arrow::array::BinaryArray;
 use weir_batch::format::{CsvOptions, Format, FormatError, RecordDecoder, RecordFormat, csv_header};
 use weir_batch::{Batch, Schema};
 
-use super::Letter;
 use super::system::system_columns;
+use super::{Letter, LetterValue};
 use crate::file::{Folders, SourceKind, SourcePlan};
 
 /// Letters that are decoded at once, at most, while they are only looked at.
@@ -22,8 +22,8 @@ pub(crate) struct Entrance {
 }
 
 enum What {
-    /// What a stage received, as JSON.
-    Record(RecordDecoder),
+    /// What a stage or sink received: as JSON, or as the value of a record of one of these sources, which it reads itself.
+    Received { record: RecordDecoder, originals: Vec<(Arc<str>, RecordDecoder)> },
     /// What a source could not decode, in its format.
     Bytes(RecordDecoder),
     /// Lines of CSV files, whose headers say what is where. A decoder for each file.
@@ -40,13 +40,41 @@ pub(crate) struct Restored {
     pub(crate) bad: Vec<(usize, String)>,
 }
 
+/// Which of an entrance's decoders a letter is for. Letters that are decoded together have one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Form {
+    Record,
+    Original(Option<String>),
+    Omitted,
+}
+
+impl Form {
+    pub(super) fn of(letter: &Letter) -> Form {
+        match &letter.value {
+            LetterValue::Record { .. } => Form::Record,
+            LetterValue::Original(_) => Form::Original(letter.source.clone()),
+            LetterValue::Omitted => Form::Omitted,
+        }
+    }
+}
+
 impl Entrance {
-    /// The entrance of a stage that reads this schema.
-    pub(super) fn of_stage(input: &Arc<Schema>) -> Result<Entrance, FormatError> {
+    /// The entrance of a stage or sink that reads this schema: from these sources directly, if there are any.
+    pub(super) fn of_input<'a>(
+        input: &Arc<Schema>,
+        sources: impl IntoIterator<Item = &'a SourcePlan>,
+    ) -> Result<Entrance, FormatError> {
         // The letter was written by this program: numbers in it are microseconds, whatever those of the source are.
         let written = Schema::new(input.fields().to_vec())?;
-        let decoder = RecordDecoder::new(RecordFormat::JsonLines, Arc::new(written))?;
-        Ok(Entrance { schema: Arc::clone(input), what: What::Record(decoder) })
+        let record = RecordDecoder::new(RecordFormat::JsonLines, Arc::new(written))?;
+        let mut originals = Vec::new();
+        for source in sources {
+            if let SourceKind::Kafka(config) = &source.kind {
+                let decoder = RecordDecoder::new(config.format, Arc::clone(&source.schema))?;
+                originals.push((Arc::clone(&source.name), decoder));
+            }
+        }
+        Ok(Entrance { schema: Arc::clone(input), what: What::Received { record, originals } })
     }
 
     /// The entrance of a source.
@@ -71,10 +99,19 @@ impl Entrance {
 
     /// Why a letter cannot come in here at all, whatever its record holds.
     pub(super) fn refuses(&mut self, letter: &Letter) -> Option<String> {
+        if letter.value == LetterValue::Omitted {
+            return Some("its record was too large to be kept".to_owned());
+        }
         match &mut self.what {
-            What::Record(_) if letter.record.is_none() => Some("it holds no record".to_owned()),
-            What::Bytes(_) | What::Csv { .. } if letter.bytes.is_none() => Some("it holds no bytes".to_owned()),
-            What::Record(_) | What::Bytes(_) => None,
+            What::Received { originals, .. } => match &letter.value {
+                LetterValue::Original(_) if original(originals, letter).is_none() => {
+                    let source = letter.source.as_deref().unwrap_or("(unknown)");
+                    Some(format!("it holds what source `{source}` read, which does not go in here directly"))
+                }
+                _ => None,
+            },
+            _ if !matches!(letter.value, LetterValue::Original(_)) => Some("it holds no bytes".to_owned()),
+            What::Bytes(_) => None,
             What::Csv { folders, files } => csv_file(folders, files, letter, &self.schema).as_ref().err().cloned(),
             What::Nothing => Some("the source decodes nothing".to_owned()),
         }
@@ -82,18 +119,24 @@ impl Entrance {
 
     /// Whether a record that does not decode is the letter's fault, and nobody would keep it.
     pub(super) fn must_decode(&self) -> bool {
-        matches!(self.what, What::Record(_))
+        matches!(self.what, What::Received { .. })
     }
 
-    /// Decodes letters that are not refused, and are of one origin.
+    /// Decodes letters that are not refused, and are of one origin and one [`Form`].
     pub(super) fn decode(&mut self, letters: &[&Letter]) -> Result<Restored, FormatError> {
         let refused = || FormatError::Header { reason: "the letter cannot come in here".to_owned() };
-        let bytes = || BinaryArray::from_iter(letters.iter().map(|letter| letter.bytes.as_deref()));
+        let bytes = || BinaryArray::from_iter(letters.iter().map(|letter| letter.original()));
         let decoded = match &mut self.what {
-            What::Record(decoder) => {
-                let records = letters.iter().map(|letter| letter.record.as_deref().map(str::as_bytes));
-                decoder.decode(&BinaryArray::from_iter(records))?
-            }
+            What::Received { record, originals } => match letters.first().map(|first| Form::of(first)) {
+                Some(Form::Original(_)) => {
+                    let decoder = letters.first().and_then(|first| original(originals, first)).ok_or_else(refused)?;
+                    decoder.decode(&bytes())?
+                }
+                _ => {
+                    let records = letters.iter().map(|letter| letter.record().map(str::as_bytes));
+                    record.decode(&BinaryArray::from_iter(records))?
+                }
+            },
             What::Bytes(decoder) => decoder.decode(&bytes())?,
             What::Csv { folders, files } => {
                 let first = letters.first().ok_or_else(refused)?;
@@ -107,6 +150,12 @@ impl Entrance {
         let system = system_columns(&good.collect::<Vec<_>>())?;
         Ok(Restored { batch: decoded.batch.with_system(system)?, bad: decoded.bad })
     }
+}
+
+/// The decoder of the source that a letter's value came from.
+fn original<'a>(originals: &'a [(Arc<str>, RecordDecoder)], letter: &Letter) -> Option<&'a RecordDecoder> {
+    let source = letter.source.as_deref()?;
+    originals.iter().find(|(name, _)| **name == *source).map(|(_, decoder)| decoder)
 }
 
 /// The decoder of the file that a letter came from.

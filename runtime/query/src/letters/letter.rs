@@ -1,16 +1,14 @@
-//! One dead letter, read back.
+//! One dead letter.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-/// A dead letter as its file or topic holds it: why a record is dead, where it came from, and the record itself.
+/// A dead letter: why a record is dead, where it came from, and the record itself. Written by a query to a file
+/// ([`Letter::parse`] reads its lines) or to a topic, as a message with the error in its headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
     /// The query that it is of.
     pub query: String,
     /// Its tenant.
     pub tenant: String,
-    /// The source or stage at which the record died.
+    /// The source, stage or sink at which the record died.
     pub place: String,
     /// Digest of the module that was at work, in hexadecimal digits.
     pub module: Option<String>,
@@ -20,6 +18,8 @@ pub struct Letter {
     pub code: String,
     /// Why, for people.
     pub message: String,
+    /// The query's source that read the record, where that is known.
+    pub source: Option<String>,
     /// The file or topic that the record came from.
     pub origin: Option<String>,
     /// Its partition.
@@ -34,137 +34,99 @@ pub struct Letter {
     pub key: Option<Vec<u8>>,
     /// Its headers: names and values.
     pub headers: Vec<Header>,
-    /// Its bytes as they came.
-    pub bytes: Option<Vec<u8>>,
-    /// The fields that the stage received, as a JSON object.
-    pub record: Option<String>,
+    /// The record itself.
+    pub value: LetterValue,
 }
 
 /// A header's name, and its value where it has one.
 pub type Header = (String, Option<Vec<u8>>);
 
-/// The JSON of a letter. Keys that are not known are of a later version, and passed over.
-#[derive(Deserialize)]
-struct Written {
-    query: String,
-    tenant: String,
-    place: String,
-    module: Option<String>,
-    function: Option<String>,
-    code: String,
-    message: String,
-    origin: Option<String>,
-    partition: Option<i32>,
-    offset: Option<i64>,
-    timestamp_us: Option<i64>,
-    line: Option<u64>,
-    key_hex: Option<String>,
-    #[serde(default)]
-    headers: Vec<(String, Option<String>)>,
-    bytes_hex: Option<String>,
-    // As it stands: reading it into numbers of this program's would change some.
-    record: Option<Box<RawValue>>,
+/// What a letter holds of its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LetterValue {
+    /// Its value as the source had it; `None` is a null value (a tombstone of a topic).
+    Original(Option<Vec<u8>>),
+    /// The fields that the stage or sink received.
+    Record {
+        /// A JSON object.
+        record: String,
+        /// Its value as the source had it, which letters of version 1 may hold beside it.
+        bytes: Option<Vec<u8>>,
+    },
+    /// Nothing: the letter would have been too large for its topic or file.
+    Omitted,
+}
+
+impl LetterValue {
+    /// The word in letters: `original`, `record` or `omitted`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            LetterValue::Original(_) => "original",
+            LetterValue::Record { .. } => "record",
+            LetterValue::Omitted => "omitted",
+        }
+    }
 }
 
 impl Letter {
-    /// Reads one letter, a JSON object.
-    ///
-    /// # Errors
-    ///
-    /// Why it is none.
-    pub fn parse(text: &[u8]) -> Result<Letter, String> {
-        let written: Written = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-        let bytes_of = |key: &str, hex: String| unhex(&hex).ok_or_else(|| format!("`{key}` is not hexadecimal"));
-        let headers = written.headers.into_iter().map(|(name, value)| {
-            let value = value.map(|value| bytes_of("headers", value)).transpose()?;
-            Ok((name, value))
-        });
-        Ok(Letter {
-            headers: headers.collect::<Result<_, String>>()?,
-            key: written.key_hex.map(|hex| bytes_of("key_hex", hex)).transpose()?,
-            bytes: written.bytes_hex.map(|hex| bytes_of("bytes_hex", hex)).transpose()?,
-            record: written.record.map(|record| record.get().to_owned()),
-            query: written.query,
-            tenant: written.tenant,
-            place: written.place,
-            module: written.module,
-            function: written.function,
-            code: written.code,
-            message: written.message,
-            origin: written.origin,
-            partition: written.partition,
-            offset: written.offset,
-            timestamp_us: written.timestamp_us,
-            line: written.line,
-        })
-    }
-}
+    /// The version of letters that this program writes. It reads this one and those before.
+    pub const VERSION: u64 = 2;
 
-fn unhex(hex: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pairs = hex.as_bytes().chunks(2);
-    pairs.map(|pair| if let [high, low] = *pair { Some(digit(high)? << 4 | digit(low)?) } else { None }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LEAST: &str = r#""query":"q","tenant":"t","place":"p","code":"c","message":"m""#;
-
-    #[test]
-    fn what_is_missing_is_none_and_what_is_unknown_is_passed_over() {
-        let letter = Letter::parse(format!("{{{LEAST},\"partition\":null,\"later\":[1]}}").as_bytes()).unwrap();
-        assert_eq!((letter.place.as_str(), letter.partition, letter.record), ("p", None, None));
-    }
-
-    #[test]
-    fn bytes_and_records_come_back_as_they_were() {
-        let more = r#""key_hex":"00ff","headers":[["h","0A"],["n",null]],"bytes_hex":"","record":{"n":1e400, "m":9223372036854775807}"#;
-        let letter = Letter::parse(format!("{{{LEAST},{more}}}").as_bytes()).unwrap();
-        assert_eq!(letter.key.as_deref(), Some(&[0, 255][..]));
-        assert_eq!(letter.headers, [("h".to_owned(), Some(vec![10])), ("n".to_owned(), None)]);
-        assert_eq!(letter.bytes.as_deref(), Some(&[][..]));
-        assert_eq!(letter.record.as_deref(), Some(r#"{"n":1e400, "m":9223372036854775807}"#));
-    }
-
-    /// However deep a record is nested, reading its letter does not recurse, and it is for its decoder to refuse.
-    #[test]
-    fn a_record_may_be_nested_deep() {
-        use weir_batch::format::{RecordDecoder, RecordFormat};
-        let record = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        let letter = Letter::parse(format!("{{{LEAST},\"record\":{record},\"later\":{record}}}").as_bytes()).unwrap();
-        assert_eq!(letter.record.as_deref(), Some(&*record));
-        let schema =
-            weir_batch::Schema::new(vec![weir_batch::Field::nullable("b", weir_batch::DataType::I64)]).unwrap();
-        let decoder = RecordDecoder::new(RecordFormat::JsonLines, schema.into()).unwrap();
-        let values = weir_batch::arrow::array::BinaryArray::from_vec(vec![record.as_bytes()]);
-        let bad = decoder.decode(&values).unwrap().bad;
-        assert!(matches!(&*bad, [(0, message)] if message.starts_with("nested deeper than 128")), "{bad:?}");
-    }
-
-    #[test]
-    fn anything_else_is_refused() {
-        let deep = format!("{{{LEAST},\"record\":{}", "[".repeat(100_000));
-        let texts = [
-            String::new(),
-            "{".to_owned(),
-            "[]".to_owned(),
-            "null".to_owned(),
-            format!("{{{LEAST}"),
-            format!("{{{LEAST}}} {{}}"),
-            format!("{{{LEAST},\"key_hex\":\"0\"}}"),
-            format!("{{{LEAST},\"bytes_hex\":\"0g\"}}"),
-            format!("{{{LEAST},\"bytes_hex\":\"é\"}}"),
-            format!("{{{LEAST},\"headers\":[[\"h\"]]}}"),
-            format!("{{{LEAST},\"offset\":9223372036854775808}}"),
-            format!("{{{LEAST},\"code\":\"again\"}}"),
-            deep,
-        ];
-        for text in texts {
-            let shown: String = text.chars().take(200).collect();
-            assert!(Letter::parse(text.as_bytes()).is_err(), "{shown}");
+    /// The fields that a stage or sink received, as a JSON object.
+    pub fn record(&self) -> Option<&str> {
+        match &self.value {
+            LetterValue::Record { record, .. } => Some(record),
+            _ => None,
         }
-        assert!(Letter::parse(b"{\"query\":\"\xff\"}").is_err());
     }
+
+    /// The record's value as its source had it.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.value {
+            LetterValue::Original(bytes) | LetterValue::Record { bytes, .. } => bytes.as_deref(),
+            LetterValue::Omitted => None,
+        }
+    }
+
+    /// The original value, which the system columns of a record that comes back hold.
+    pub(super) fn original(&self) -> Option<&[u8]> {
+        match &self.value {
+            LetterValue::Original(bytes) => bytes.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The letter without the record's value.
+    pub(crate) fn without_value(self) -> Letter {
+        Letter { value: LetterValue::Omitted, ..self }
+    }
+
+    /// The letter without anything that may be of any length.
+    pub(crate) fn bare(self) -> Letter {
+        const TEXT_CHARS_MAX: usize = 200;
+        let cut = |text: String| text.chars().take(TEXT_CHARS_MAX).collect::<String>();
+        Letter {
+            code: cut(self.code),
+            message: cut(self.message),
+            key: None,
+            headers: Vec::new(),
+            value: LetterValue::Omitted,
+            ..self
+        }
+    }
+
+    /// How many bytes it takes at least, before any encoding.
+    pub(crate) fn content_bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len));
+        let value = self.bytes().map_or(0, <[u8]>::len) + self.record().map_or(0, str::len);
+        value + self.key.as_ref().map_or(0, Vec::len) + headers.sum::<usize>() + self.message.len() + 500
+    }
+}
+
+/// What is said of a letter that a later program wrote.
+pub(super) fn of_later_version(version: &str) -> String {
+    format!(
+        "it is a letter of version {version}, and this program reads versions up to {}: use a newer `weir`",
+        Letter::VERSION
+    )
 }

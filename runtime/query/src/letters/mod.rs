@@ -1,14 +1,16 @@
 //! Dead letters read back: to look at, and to run again.
 //!
 //! [`Letter`] is one, [`LetterLines`] reads a file of them, [`LetterFilter`] says which are meant. [`Replay`] takes
-//! letters out of their file, and makes a query of the one that they are of, in which they come in where they died: a
-//! source's as bytes for its format, a stage's as what the stage had received, with its system columns.
+//! letters out of their file, and makes a query of the one that they are of, in which they come in where they died, with
+//! their system columns: a source's as bytes for its format, a stage's or sink's as what it had received.
 
 mod divide;
 mod entrance;
 mod error;
 mod filter;
+mod json;
 mod letter;
+mod message;
 mod paths;
 mod reader;
 mod replay;
@@ -20,12 +22,15 @@ mod topic;
 
 pub use error::ReplayError;
 pub use filter::LetterFilter;
-pub use letter::{Header, Letter};
+pub use letter::{Header, Letter, LetterValue};
 pub use reader::{Entry, LetterLines};
 pub use replay::{NotReplayed, OtherVersion, Replay, Replayed, Replaying};
 pub use source::LettersPlan;
 pub use topic::{TopicLetters, TopicLettersError};
 
 use entrance::Entrance;
+pub(crate) use json::LINE_BYTES_MAX;
+pub(crate) use message::LetterMessage;
 pub(crate) use paths::ReplayPaths;
 pub(crate) use source::LettersSource;
+pub(crate) use system::headers_column;

@@ -5,11 +5,8 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use super::Letter;
+use super::json::LINE_BYTES_MAX;
 use crate::file::Folders;
-
-/// A longer line is no letter: the longest record that a source takes, twice over in hexadecimal digits and once as
-/// JSON, is far below this.
-const LETTER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// A line of a file of letters, or a message of their topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +41,7 @@ impl LetterLines<BufReader<File>> {
 impl<R: BufRead> LetterLines<R> {
     /// The letters of these lines.
     pub fn new(lines: R) -> LetterLines<R> {
-        LetterLines { lines, next: 0, line: Vec::new(), line_bytes_max: LETTER_BYTES_MAX }
+        LetterLines { lines, next: 0, line: Vec::new(), line_bytes_max: LINE_BYTES_MAX }
     }
 
     /// The next line without its end, or as much of it as is kept; how long it is; and whether it has an end.

@@ -11,7 +11,7 @@ use weir_sinks::SinkConfig;
 
 use super::divide::{Desk, Fate};
 use super::{Entrance, Entry, LetterFilter, LetterLines, LettersPlan, ReplayError, ReplayPaths};
-use crate::file::{DeadLettersPlan, Denied, ErrorPolicy, Node, Plan, SourceKind, SourcePlan};
+use crate::file::{DeadLettersPlan, Denied, ErrorPolicy, Node, Origins, Plan, SourceKind, SourcePlan};
 use crate::run::{BuildError, Ending, Locked, Query, StateFolder, Summary, failpoint, lock};
 
 /// Letters that were taken out, and the query that runs them.
@@ -370,24 +370,31 @@ fn replaying_plan(
     places: &BTreeSet<Arc<str>>,
     mut entrances: HashMap<Arc<str>, Entrance>,
 ) -> Plan {
-    let mut letters_of = |place: &Arc<str>| {
+    // Of the query as it is, before letters take the places of its sources.
+    let of_sources: Vec<Origins> = (0..plan.sources.len()).map(|index| plan.origins(&[Node::Source(index)])).collect();
+    let inputs = plan.stages.iter().map(|stage| &stage.inputs).chain(plan.sinks.iter().map(|sink| &sink.inputs));
+    let of_inputs: Vec<Origins> = inputs.map(|inputs| plan.origins(inputs)).collect();
+    let mut letters_of = |place: &Arc<str>, origins: Origins| {
         let entrance = entrances.remove(place)?;
         let schema = Arc::clone(entrance.schema());
         let (path, folders, place) = (paths.replaying.clone(), plan.folders.clone(), Arc::clone(place));
-        let letters = LettersPlan { path, folders, place, entrance: Mutex::new(entrance) };
+        let letters = LettersPlan { path, folders, place, origins, entrance: Mutex::new(entrance) };
         Some((SourceKind::Letters(Arc::new(letters)), schema))
     };
-    for source in &mut plan.sources {
-        if let Some((kind, _)) = letters_of(&source.name) {
+    for (index, source) in plan.sources.iter_mut().enumerate() {
+        let origins = of_sources.get(index).cloned().unwrap_or_default();
+        if let Some((kind, _)) = letters_of(&source.name, origins) {
             source.kind = kind;
         }
     }
-    for stage in &mut plan.stages {
-        if let Some((kind, schema)) = places.get(&stage.name).and_then(&mut letters_of) {
-            stage.inputs.push(Node::Source(plan.sources.len()));
+    let stages = plan.stages.iter_mut().map(|stage| (&stage.name, &mut stage.inputs));
+    let sinks = plan.sinks.iter_mut().map(|sink| (&sink.name, &mut sink.inputs));
+    for ((name, inputs), origins) in stages.chain(sinks).zip(of_inputs) {
+        if let Some((kind, schema)) = places.get(name).and_then(|place| letters_of(place, origins)) {
+            inputs.push(Node::Source(plan.sources.len()));
             // All of them decoded when they were taken out: another end than the query's would lose one.
             let on_error = ErrorPolicy::Fail;
-            plan.sources.push(SourcePlan { name: Arc::clone(&stage.name), kind, schema, on_error });
+            plan.sources.push(SourcePlan { name: Arc::clone(name), kind, schema, on_error });
         }
     }
     plan

@@ -11,9 +11,10 @@ use async_trait::async_trait;
 use weir_batch::Schema;
 use weir_batch::format::BadRecord;
 
+use super::entrance::Form;
 use super::system::system_columns;
-use super::{Entrance, Letter, LetterLines};
-use crate::file::Folders;
+use super::{Entrance, Letter, LetterLines, LetterValue};
+use crate::file::{Folders, Origins};
 use crate::source::{Origin, Partition, Positions, Source, SourceBatch, SourceError, SourceEvent};
 
 /// The letters of one place that are to be replayed: what a plan names, and each attempt opens.
@@ -21,6 +22,8 @@ pub struct LettersPlan {
     pub(super) path: PathBuf,
     pub(super) folders: Folders,
     pub(super) place: Arc<str>,
+    /// What is known of the sources that the letters' records came from.
+    pub(super) origins: Origins,
     // Shared by the attempts of a query, one of which runs at a time.
     pub(super) entrance: Mutex<Entrance>,
 }
@@ -63,7 +66,15 @@ impl LettersSource {
     }
 }
 
+/// A batch of letters is full with this many bytes of their file, whatever their number.
+const BYTES_MAX: u64 = 16 << 20;
+
 impl LettersPlan {
+    /// What is known of the sources that the letters' records came from.
+    pub(crate) fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
     fn io(&self, source: io::Error) -> SourceError {
         SourceError::Io { path: self.path.clone(), source }
     }
@@ -82,7 +93,7 @@ impl LettersPlan {
         Ok(Open { lines, partition, next: None })
     }
 
-    /// The next letters of the place, all of one origin and partition.
+    /// The next letters of the place, all of one origin, partition and form.
     fn read(&self, open: &mut Open, from: u64, letters_max: usize) -> Result<Option<SourceBatch>, SourceError> {
         let mut letters: Vec<Letter> = Vec::new();
         let (mut bytes, mut last) = (0, 0);
@@ -90,7 +101,7 @@ impl LettersPlan {
             (last, bytes) = (number, took);
             letters.push(letter);
         }
-        while letters.len() < letters_max {
+        while letters.len() < letters_max && bytes < BYTES_MAX {
             let Some(entry) = open.lines.next() else { break };
             let entry = entry.map_err(|error| self.io(error))?;
             // What is no letter was left out when the file was made.
@@ -98,7 +109,10 @@ impl LettersPlan {
             if entry.number < from || *letter.place != *self.place {
                 continue;
             }
-            let same = |first: &Letter| (&first.origin, first.partition) == (&letter.origin, letter.partition);
+            let same = |first: &Letter| {
+                (&first.origin, first.partition, Form::of(first))
+                    == (&letter.origin, letter.partition, Form::of(&letter))
+            };
             if !letters.first().is_none_or(same) {
                 open.next = Some((entry.number, entry.bytes, letter));
                 break;
@@ -116,7 +130,9 @@ impl LettersPlan {
         let bad_system = Some(Box::new(system_columns(&guilty)?)).filter(|_| !guilty.is_empty());
         let bad = restored.bad.into_iter().filter_map(|(row, message)| {
             let letter = letters.get_mut(row)?;
-            let bytes = letter.bytes.take().unwrap_or_default();
+            let value = std::mem::replace(&mut letter.value, LetterValue::Omitted);
+            let LetterValue::Original(bytes) = value else { return None };
+            let bytes = bytes.unwrap_or_default();
             Some(BadRecord { offset: letter.offset.unwrap_or(0), line: letter.line, bytes, message })
         });
         let bad = bad.collect();

@@ -7,7 +7,7 @@ use weir_batch::arrow::array::{
 };
 use weir_batch::{BatchError, SystemColumns};
 
-use super::Letter;
+use super::{Header, Letter, LetterValue};
 
 /// What letters know of their records beside the fields. All of them have the first one's origin. A column of which no
 /// letter knows anything is left out.
@@ -18,22 +18,26 @@ pub(super) fn system_columns(letters: &[&Letter]) -> Result<SystemColumns, Batch
     let partitions = || Int32Array::from_iter(letters.iter().map(|letter| letter.partition));
     let offsets = || Int64Array::from_iter(letters.iter().map(|letter| letter.offset));
     let timestamps = || TimestampMicrosecondArray::from_iter(letters.iter().map(|letter| letter.timestamp_us));
+    let of_letters = || headers_column(letters.iter().map(|letter| letter.headers.as_slice()));
+    // Of a record as JSON nobody may take the original for what a stage had received.
+    let is_original = |letter: &Letter| matches!(letter.value, LetterValue::Original(_));
     Ok(SystemColumns {
         key: any(|letter| letter.key.is_some()).then(|| binary(|letter| letter.key.as_deref())),
         timestamp: any(|letter| letter.timestamp_us.is_some()).then(timestamps),
         partition: any(|letter| letter.partition.is_some()).then(partitions),
         offset: any(|letter| letter.offset.is_some()).then(offsets),
-        headers: any(|letter| !letter.headers.is_empty()).then(|| headers(letters)).transpose()?,
+        headers: any(|letter| !letter.headers.is_empty()).then(of_letters).transpose()?,
         origin: letters.first().and_then(|letter| letter.origin.as_deref()).map(Arc::from),
-        raw: any(|letter| letter.bytes.is_some()).then(|| binary(|letter| letter.bytes.as_deref())),
+        raw: any(is_original).then(|| binary(Letter::original)),
     })
 }
 
-fn headers(letters: &[&Letter]) -> Result<ListArray, BatchError> {
+/// Headers of each row as a column.
+pub(crate) fn headers_column<'a>(rows: impl Iterator<Item = &'a [Header]> + Clone) -> Result<ListArray, BatchError> {
     let (mut names, mut values) = (StringBuilder::new(), BinaryBuilder::new());
-    for (name, value) in letters.iter().flat_map(|letter| &letter.headers) {
+    for (name, value) in rows.clone().flatten() {
         names.append_value(name);
         values.append_option(value.as_deref());
     }
-    SystemColumns::headers_of(names.finish(), values.finish(), letters.iter().map(|letter| letter.headers.len()))
+    SystemColumns::headers_of(names.finish(), values.finish(), rows.map(<[Header]>::len))
 }

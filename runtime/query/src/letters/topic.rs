@@ -8,11 +8,16 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use weir_sinks::KafkaSide;
 
 use crate::file::{DeadLettersPlan, Plan};
 use crate::run::{Locked, lock};
+use crate::source::legible;
+
+use super::json::damaged_line;
+use super::{Header, LetterMessage};
 
 /// A topic's letters that no replay has taken yet: those behind the positions of the group `<tenant>.<name>.letters`.
 /// They are read to the end that the topic has, and go on to a file; the positions are kept when that is durable.
@@ -133,12 +138,7 @@ impl TopicLetters {
                     if !open.contains(&message.partition()) {
                         continue;
                     }
-                    if let Some(letter) = message.payload() {
-                        // A letter is one line; what somebody else wrote need not be.
-                        let line: Vec<u8> =
-                            letter.iter().map(|&byte| if byte == b'\n' { b' ' } else { byte }).collect();
-                        lines.write_all(&line).and_then(|()| lines.write_all(b"\n")).map_err(io)?;
-                    }
+                    lines.write_all(&line_of(&message).map_err(|error| io(error.into()))?).map_err(io)?;
                     let offset = Offset::Offset(message.offset().saturating_add(1));
                     next.set_partition_offset(&topic, message.partition(), offset).map_err(kafka)?;
                 }
@@ -167,5 +167,37 @@ impl TopicLetters {
             self.consumer.commit(&read, CommitMode::Sync).map_err(kafka)?;
         }
         Ok(())
+    }
+}
+
+/// A message as a line of the file: as a letter of today's form where it says that it is one, else its value as it is, as
+/// letters of version 1 were written.
+fn line_of(message: &BorrowedMessage<'_>) -> Result<Vec<u8>, serde_json::Error> {
+    let mut headers: Vec<Header> = Vec::new();
+    if let Some(found) = message.headers() {
+        for index in 0..found.count() {
+            let (name, value) = legible(|| found.try_get(index).map(|header| (header.key, header.value)));
+            headers.push((name.to_owned(), value.map(<[u8]>::to_vec)));
+        }
+    }
+    let own = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+    let read = LetterMessage { key: own(message.key()), value: own(message.payload()), headers };
+    let Some(letter) = read.read() else {
+        // A message without a value is no letter of version 1. A letter is one line; what somebody else wrote need not be.
+        let Some(value) = read.value else { return Ok(Vec::new()) };
+        return Ok(value.into_iter().map(|byte| if byte == b'\n' { b' ' } else { byte }).chain([b'\n']).collect());
+    };
+    match letter {
+        Ok(letter) => {
+            let mut line = Vec::new();
+            letter.write_line(&mut line)?;
+            Ok(line)
+        }
+        Err(reason) => damaged_line(
+            &reason,
+            (message.partition(), message.offset()),
+            (read.key.as_deref(), read.value.as_deref()),
+            &read.headers,
+        ),
     }
 }

@@ -106,6 +106,7 @@ pub(crate) fn stage_runners(
                 tenant: Arc::clone(&speaker.tenant),
                 place: Arc::clone(&stage.name),
                 guest: Some((Arc::clone(&speaker.module), Arc::clone(&speaker.function))),
+                origins: plan.origins(&stage.inputs),
             };
             let bound = Arc::new(stage.bound.clone());
             let instance = Instance::new(module, &bound, &stage.limits).with_isolation(stage.isolation);

@@ -91,11 +91,13 @@ impl Chain {
     async fn commit_in_steps(&mut self, last: bool) -> Result<(), Cause> {
         let started = Instant::now();
         failpoint("commit.begin");
+        // What they refuse is dead-lettered in this commit.
+        self.settle_sinks().await?;
+        self.take_refused()?;
         if let Some(letters) = &mut self.dead_letters {
             letters.flush().await?;
         }
         failpoint("commit.letters");
-        self.settle_sinks().await?;
         match &self.committing {
             Committing::AtLeastOnce(_) => {
                 if last {

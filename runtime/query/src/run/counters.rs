@@ -41,6 +41,7 @@ pub(crate) struct Counters {
     pub(crate) commits: Count,
     pub(crate) committed_records: Count,
     pub(crate) restarts: Count,
+    pub(crate) letters_omitted: Count,
     pub(crate) commit_times: Timing,
     // Records that attempts before this one had read and not committed. They are read, and counted, again.
     read_in_vain: Count,
@@ -126,6 +127,8 @@ pub(crate) struct SinkCounters {
     pub(crate) bytes: Count,
     pub(crate) batches: Count,
     pub(crate) files: Count,
+    pub(crate) failed: Count,
+    pub(crate) dead: Count,
     pub(crate) write_times: Timing,
     pub(crate) flush_times: Timing,
     pub(crate) queued: Count,
@@ -141,6 +144,7 @@ impl Counters {
             commits: Count::default(),
             committed_records: Count::default(),
             restarts: Count::default(),
+            letters_omitted: Count::default(),
             commit_times: Timing::default(),
             read_in_vain: Count::default(),
             waiting: Count::default(),
@@ -159,6 +163,7 @@ impl Counters {
             commits: self.commits.get(),
             committed_records: self.committed_records.get(),
             restarts: self.restarts.get(),
+            letters_omitted: self.letters_omitted.get(),
             state: self.state(),
         }
     }
@@ -331,6 +336,8 @@ impl SinkCounters {
             bytes: Count::default(),
             batches: Count::default(),
             files: Count::default(),
+            failed: Count::default(),
+            dead: Count::default(),
             write_times: Timing::default(),
             flush_times: Timing::default(),
             queued: Count::default(),
@@ -345,6 +352,8 @@ impl SinkCounters {
             bytes: self.bytes.get(),
             batches: self.batches.get(),
             files: self.files.get(),
+            failed: self.failed.get(),
+            dead: self.dead.get(),
         }
     }
 }

@@ -182,6 +182,9 @@ pub enum Cause {
         /// Sinks that had not taken everything, as `` `out` ``.
         sinks: Vec<String>,
     },
+    /// The query could not be opened at its start, and its sinks' policy is to try again.
+    #[error("{0}")]
+    Opening(#[source] Box<BuildError>),
     /// The query could not be opened again after a failure.
     #[error("trying again: {0}")]
     Again(#[source] Box<BuildError>),
@@ -245,7 +248,7 @@ impl Cause {
             Cause::State(StateError::Thread(_)) => Fault::Internal,
             Cause::State(_) => Fault::Tenant,
             Cause::Transaction(error) => sinks_fault(error.fault()),
-            Cause::Again(_) | Cause::Unfinished { .. } => Fault::External,
+            Cause::Opening(_) | Cause::Again(_) | Cause::Unfinished { .. } => Fault::External,
             Cause::Stage { source, .. } => source.fault(),
         }
     }

@@ -26,6 +26,7 @@ mod progress;
 mod query;
 mod reader;
 mod record_place;
+mod refused;
 mod room;
 mod sink_task;
 mod stage;

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use weir_sinks::{
-    KafkaKey, KafkaSink, KafkaSinkConfig, KafkaTransactions, KafkaValue, Prepared, Sink, SinkConfig, publish_prepared,
+    KafkaKey, KafkaSink, KafkaSinkConfig, KafkaTimestamp, KafkaTransactions, KafkaValue, Prepared, Sink, SinkConfig,
+    publish_prepared,
 };
 
 use super::commit::{Committing, Kept};
@@ -159,7 +160,9 @@ async fn letters_to_kafka(
     transactions: Option<&KafkaTransactions>,
 ) -> Result<DeadLetters, BuildError> {
     let value = KafkaValue::Raw { column: LETTER_COLUMN.to_owned() };
-    let config = KafkaSinkConfig { value, key: KafkaKey::None, ..config.clone() };
+    // The time of writing: under a record's own the topic's retention might take the letter at once.
+    let timestamp = KafkaTimestamp::Now;
+    let config = KafkaSinkConfig { value, timestamp, key: KafkaKey::System, pass_headers: true, ..config.clone() };
     let schema = Arc::new(DeadLetters::schema()?);
     let named = |source| BuildError::Sink { name: "dead_letters".to_owned(), source };
     let sink: Box<dyn Sink> = match transactions {

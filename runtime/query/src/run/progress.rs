@@ -69,6 +69,8 @@ pub struct Progress {
     /// How often the query went back to its last commit and tried again. What it read again is counted again by sources,
     /// stages and sinks, and never by `committed_records`.
     pub restarts: u64,
+    /// Dead letters that were written without their records, because those are too large for the letters' topic or file.
+    pub letters_omitted: u64,
     /// What the query is about.
     pub state: State,
 }
@@ -215,4 +217,8 @@ pub struct SinkProgress {
     pub batches: u64,
     /// Files published.
     pub files: u64,
+    /// Records that it could not take and that were skipped.
+    pub failed: u64,
+    /// Records that it could not take and that became dead letters.
+    pub dead: u64,
 }

@@ -13,12 +13,14 @@ use super::build::{admit, stage_runners};
 use super::chain::{Chain, Parts};
 use super::commit::Committing;
 use super::counters::Counters;
+use super::dead_letters::DeadLetterError;
 use super::error::{BuildError, Cause, RunError};
 use super::guest_log::LogExporter;
 use super::handle::{Places, QueryHandle};
 use super::metrics::{CommittedMetrics, MetricRegistry};
 use super::open::Opened;
 use super::progress::State;
+use super::refused::policies;
 use super::room::Room;
 use super::sink_task::SinkTask;
 use super::state_guard::{Loss, lost_error};
@@ -34,6 +36,8 @@ pub struct Query {
     // One a stage.
     modules: Vec<Arc<Module>>,
     opened: Opened,
+    // Why nothing is open yet, where a sink's policy wants its first opening to be tried again too.
+    unopened: Option<BuildError>,
     metrics: MetricRegistry,
     // What the registry has counted, wherever that is.
     shared_metrics: Arc<CommittedMetrics>,
@@ -68,6 +72,8 @@ const AFTER_LOSS: Retry = Retry { times_max: u32::MAX, backoff: Duration::from_m
 /// How a query goes on whose transaction was aborted by the broker, since the process was stopped: with a new producer. One that makes no
 /// commit in between has another ailment.
 const AFTER_TIME_OUT: Retry = Retry { times_max: 5, backoff: Duration::from_millis(100) };
+/// How a query goes on when a broker has refused a record: each return has learned something, so that they come to an end.
+const AFTER_REFUSAL: Retry = Retry { times_max: u32::MAX, backoff: Duration::from_millis(10) };
 
 impl Query {
     /// Admits and compiles the modules, finishes what a crashed run has committed, and opens sources, sinks and dead
@@ -104,6 +110,7 @@ impl Query {
         Starting(Query {
             modules: Vec::new(),
             opened: Opened::nothing(),
+            unopened: None,
             shared_metrics: metrics.shared(),
             metrics,
             given: false,
@@ -175,11 +182,16 @@ impl Query {
         let counters = Arc::clone(&self.counters);
         let (mut failures, mut last_failure, mut commits) = (0, Instant::now(), 0);
         let ended = loop {
-            let Attempt { ended, metrics, kept } = self.attempt().await;
-            self.metrics = metrics;
-            let cause = match ended {
-                Ok(ending) => break Ok(ending),
-                Err(cause) => cause,
+            let (cause, kept) = match self.unopened.take() {
+                Some(error) => (Cause::Opening(Box::new(error)), Vec::new()),
+                None => {
+                    let Attempt { ended, metrics, kept } = self.attempt().await;
+                    self.metrics = metrics;
+                    match ended {
+                        Ok(ending) => break Ok(ending),
+                        Err(cause) => (cause, kept),
+                    }
+                }
             };
             // A commit is progress: what fails after it is another failure.
             if counters.commits.get() > commits || last_failure.elapsed() > RETRIES_FORGOTTEN_AFTER {
@@ -220,10 +232,12 @@ impl Query {
         self.counters.set_state(State::Running);
         let (failed, mut failures) = mpsc::unbounded_channel();
         let queue_bytes_max = self.plan.batching.queue_bytes_max();
-        let sinks = opened.sinks.into_iter().zip(&self.plan.sinks).enumerate().map(|(index, (sink, plan))| {
+        let policies = policies(&self.plan);
+        let sinks = opened.sinks.into_iter().zip(&self.plan.sinks).zip(policies).enumerate();
+        let sinks = sinks.map(|(index, ((sink, plan), policy))| {
             let (name, counters) = (Arc::clone(&plan.name), Arc::clone(&self.counters));
             let room = Room::new(queue_bytes_max);
-            SinkTask::spawn(name, sink, plan.queue_batches_max, room, counters, index, failed.clone())
+            SinkTask::spawn(name, sink, (plan.queue_batches_max, room), counters, index, policy, failed.clone())
         });
         let spans = self.tracing.clone();
         let spans = spans.map(|tracing| Spans::new(tracing, &self.plan, Arc::clone(&self.trace_counters)));
@@ -231,7 +245,7 @@ impl Query {
             plan: Arc::clone(&self.plan),
             stages: stage_runners(&self.plan, &self.modules, self.logs.as_ref()),
             sinks: sinks.collect(),
-            dead_letters: opened.dead_letters,
+            dead_letters: opened.dead_letters.map(|letters| letters.counted(&self.counters)),
             committing: opened.committing,
             positions: opened.positions,
             keepers: opened.keepers,
@@ -362,11 +376,11 @@ impl Query {
     /// How often what failed is to be tried again.
     fn retry_of(&self, cause: &Cause) -> Option<Retry> {
         use weir_sandbox::Fault;
-        let any_sink = |of: fn(&SinkConfig) -> bool| {
-            let sinks = self.plan.sinks.iter().filter(move |sink| of(&sink.config));
-            sinks.filter_map(|sink| sink.retry).max_by_key(|retry| retry.times_max)
-        };
+        let any_sink = |of: fn(&SinkConfig) -> bool| any_sink(&self.plan, of);
         match cause {
+            // Of what a broker refuses the next attempt finds out which record it is, or leaves it out.
+            _ if is_broker_refusal(cause) => self.plan.learn_refusals().then_some(AFTER_REFUSAL),
+            Cause::Opening(error) => retry_of_opening(&self.plan, error),
             cause if cause.is_loss() => Some(AFTER_LOSS),
             Cause::Sink { name, .. } if cause.fault() == Fault::External => {
                 self.plan.sinks.iter().find(|sink| *sink.name == **name)?.retry
@@ -381,6 +395,37 @@ impl Query {
             Cause::Source { source, .. } if source.retryable() => any_sink(|_| true),
             _ => None,
         }
+    }
+}
+
+/// The longest retry of the sinks of a kind.
+fn any_sink(plan: &Plan, of: fn(&SinkConfig) -> bool) -> Option<Retry> {
+    let sinks = plan.sinks.iter().filter(move |sink| of(&sink.config));
+    sinks.filter_map(|sink| sink.retry).max_by_key(|retry| retry.times_max)
+}
+
+/// How often an opening that failed is to be tried again. What fails before the sinks (a state folder in use) is not.
+fn retry_of_opening(plan: &Plan, error: &BuildError) -> Option<Retry> {
+    if !error.retryable() {
+        return None;
+    }
+    match error {
+        BuildError::Sink { name, .. } => match plan.sinks.iter().find(|sink| *sink.name == **name) {
+            Some(sink) => sink.retry,
+            None => any_sink(plan, |_| true),
+        },
+        BuildError::Transaction(_) => any_sink(plan, |config| matches!(config, SinkConfig::Kafka(_))),
+        BuildError::DeadLetters(_) | BuildError::Source { .. } => any_sink(plan, |_| true),
+        _ => None,
+    }
+}
+
+/// Whether a broker refused a record for what it is.
+fn is_broker_refusal(cause: &Cause) -> bool {
+    match cause {
+        Cause::Sink { source, .. } | Cause::DeadLetters(DeadLetterError::Sink(source)) => source.is_broker_refusal(),
+        Cause::Transaction(TransactionError::Aborted { source }) => source.is_refusal(),
+        _ => false,
     }
 }
 
@@ -455,6 +500,10 @@ impl Starting {
                 Err(error) if error.is_out_of_files() && !query.given && attempts < OUT_OF_FILES_ATTEMPTS => {
                     attempts += 1;
                     tokio::time::sleep(OUT_OF_FILES_PAUSE * attempts).await;
+                }
+                Err(error) if !query.given && retry_of_opening(&query.plan, &error).is_some() => {
+                    query.unopened = Some(error);
+                    return Ok(());
                 }
                 opened => break opened?,
             }

@@ -6,10 +6,12 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use weir_batch::Batch;
-use weir_sinks::{Prepared, Sink, SinkError};
+use weir_sinks::{Prepared, Sink, SinkError, Written};
 
 use super::bytes::record_bytes;
 use super::counters::{Counters, SinkCounters};
+use super::dead_letters::Sender;
+use super::refused::{RefusalPolicy, RefusedRows};
 use super::room::{Place, Room};
 use super::timing::Timing;
 use crate::trace::BatchSpan;
@@ -41,6 +43,10 @@ pub(crate) struct SinkTask {
     // `None` once the sink's end was told.
     task: Option<JoinHandle<Result<(), SinkError>>>,
     reader_gone: bool,
+    // Records that it cannot take and that are to be dead letters. As few as batches wait in its queue, as long as somebody
+    // takes them between batches.
+    refused: mpsc::UnboundedReceiver<RefusedRows>,
+    sender: Sender,
 }
 
 /// The sink that failed, and how.
@@ -54,28 +60,40 @@ impl SinkTask {
     pub(crate) fn spawn(
         name: Arc<str>,
         sink: Box<dyn Sink>,
-        queue_batches_max: usize,
-        room: Room,
+        (queue_batches_max, room): (usize, Room),
         counters: Arc<Counters>,
         index: usize,
+        policy: RefusalPolicy,
         failed: mpsc::UnboundedSender<usize>,
     ) -> SinkTask {
         let (queue, messages) = mpsc::channel(queue_batches_max.max(1));
         counters.sinks.get(index).into_iter().for_each(|sink| sink.queue_max.set(queue.max_capacity() as u64));
         let counted = Arc::clone(&counters);
+        let (refusals, refused) = mpsc::unbounded_channel();
+        let sender = policy.sender.clone();
         let task = tokio::spawn(async move {
-            let ended = serve(sink, index, messages, counted.sinks.get(index)).await;
+            let ended = serve(sink, index, messages, counted.sinks.get(index), (&policy, &refusals)).await;
             if ended.as_ref().is_err_and(|error| !error.is_reader_gone()) {
                 // Nobody listens once the query has ended.
                 let _listening: Result<(), _> = failed.send(index);
             }
             ended
         });
-        SinkTask { name, queue, room, counters, index, task: Some(task), reader_gone: false }
+        SinkTask { name, queue, room, counters, index, task: Some(task), reader_gone: false, refused, sender }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Who sends letters of records that it cannot take.
+    pub(crate) fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    /// The next records that it could not take and that are to be dead letters; does not wait.
+    pub(super) fn next_refused(&mut self) -> Option<RefusedRows> {
+        self.refused.try_recv().ok()
     }
 
     /// Whether whoever read this sink's output has gone. It takes nothing more then, and that is no failure.
@@ -185,6 +203,7 @@ async fn serve(
     index: usize,
     mut messages: mpsc::Receiver<Message>,
     counters: Option<&SinkCounters>,
+    (policy, refusals): (&RefusalPolicy, &mpsc::UnboundedSender<RefusedRows>),
 ) -> Result<(), SinkError> {
     // What an earlier sink of this name took, before the query went back to its last commit, stays counted.
     let before = counters
@@ -224,11 +243,16 @@ async fn serve(
             Some(Message::Batch(batch, of_batch, place)) => {
                 let span = of_batch.as_ref().and_then(|of_batch| of_batch.sink(index, batch.rows()));
                 drop(of_batch);
-                let written = sink.write(batch).await;
-                if let (Some(mut span), Err(error)) = (span, &written) {
+                let written = sink.write(Arc::clone(&batch)).await;
+                let dealt = written.and_then(|Written { refused }| policy.deal(&batch, refused, counters));
+                if let (Some(mut span), Err(error)) = (span, &dealt) {
                     span.fail(error);
                 }
-                written?;
+                drop(batch);
+                if let Some(refused) = dealt? {
+                    // Nobody takes them when the query has failed meanwhile: nothing is owed then.
+                    let _taken: Result<(), _> = refusals.send(refused);
+                }
                 drop(place);
                 took(|sink| &sink.write_times, since);
             }

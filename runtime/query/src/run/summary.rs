@@ -73,16 +73,18 @@ impl Summary {
         self.progress.sources.iter().map(|source| source.records).sum()
     }
 
-    /// Records skipped by a policy, at sources and stages.
+    /// Records skipped by a policy, at sources, stages and sinks.
     pub fn records_failed(&self) -> u64 {
         let sources: u64 = self.progress.sources.iter().map(|source| source.failed).sum();
-        sources + self.progress.stages.iter().map(|stage| stage.failed).sum::<u64>()
+        let stages: u64 = self.progress.stages.iter().map(|stage| stage.failed).sum();
+        sources + stages + self.progress.sinks.iter().map(|sink| sink.failed).sum::<u64>()
     }
 
-    /// Records kept as dead letters, at sources and stages.
+    /// Records kept as dead letters, at sources, stages and sinks.
     pub fn records_dead(&self) -> u64 {
         let sources: u64 = self.progress.sources.iter().map(|source| source.dead).sum();
-        sources + self.progress.stages.iter().map(|stage| stage.dead).sum::<u64>()
+        let stages: u64 = self.progress.stages.iter().map(|stage| stage.dead).sum();
+        sources + stages + self.progress.sinks.iter().map(|sink| sink.dead).sum::<u64>()
     }
 
     /// Whether every stage accounts for every record.
@@ -182,7 +184,20 @@ impl fmt::Display for Summary {
             if sink.files > 0 {
                 write!(f, ", {} file{}", Count(sink.files), if sink.files == 1 { "" } else { "s" })?;
             }
+            if sink.failed > 0 {
+                write!(f, ", {} skipped that it refused", sink.failed)?;
+            }
+            if sink.dead > 0 {
+                write!(f, ", {} dead-lettered that it refused", sink.dead)?;
+            }
             writeln!(f)?;
+        }
+        if self.progress.letters_omitted > 0 {
+            writeln!(
+                f,
+                "  dead letters: {} without their records, which are too large",
+                self.progress.letters_omitted
+            )?;
         }
         if (self.copy_on_write_free, self.copy_on_write_copied) != (0, 0) {
             writeln!(

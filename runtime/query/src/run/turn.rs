@@ -14,7 +14,7 @@ use super::record_place::RecordPlace;
 use super::stage::{Made, Seen, Workplace};
 use super::stage_error::StageError;
 use super::state_guard::Loss;
-use crate::file::{ErrorPolicy, Node, SourceKind};
+use crate::file::{ErrorPolicy, Node, Origins, SourceKind};
 use crate::source::{Partition, SourceBatch};
 use crate::trace::{BatchSpan, Drawn, OpenSpan};
 
@@ -268,6 +268,7 @@ impl Chain {
                 self.write_out(Node::Stage(stage), output, span).await?;
             }
         }
+        self.take_refused()?;
         if let Some(letters) = &mut self.dead_letters {
             letters.write_out().await?;
         }
@@ -324,6 +325,7 @@ impl Chain {
                         tenant: self.plan.tenant.to_string().into(),
                         place: Arc::clone(&plan.name),
                         guest: None,
+                        origins: Origins::default(),
                     };
                     letters.add_bad(&sender, path, partition, record, (system, row))?;
                     true

@@ -17,6 +17,7 @@ struct Topics {
     config: KafkaSinkConfig,
     transactional: bool,
     count: usize,
+    refuses_text_above: Option<usize>,
 }
 
 impl Topics {
@@ -24,7 +25,7 @@ impl Topics {
         let cluster = Cluster::new();
         let mut config = KafkaSinkConfig::new(cluster.connection(), "none");
         config.value = value;
-        Topics { cluster, config, transactional, count: 0 }
+        Topics { cluster, config, transactional, count: 0, refuses_text_above: None }
     }
 
     fn format(&self) -> Format {
@@ -48,6 +49,10 @@ impl Place for Topics {
         let (id, settings) = (format!("id-{}", self.count), TransactionSettings::default());
         let transactions = KafkaTransactions::open(&self.config.connection, &id, &settings).await.unwrap();
         Ok(Box::new(transactions.sink(&self.config, schema).await?))
+    }
+
+    fn refuses_text_above(&self) -> Option<usize> {
+        self.refuses_text_above
     }
 
     async fn read_back(&mut self, schema: &Arc<Schema>) -> ReadBack {
@@ -96,6 +101,16 @@ impl Place for Topics {
                 other => return ReadBack::Torn(format!("{other:?}")),
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn topics_that_take_small_messages_conform() {
+    for transactional in [false, true] {
+        let mut topics = Topics::new(KafkaValue::JsonLines, transactional);
+        topics.config.connection = topics.config.connection.clone().with("message.max.bytes", "5000");
+        topics.refuses_text_above = Some(5000);
+        check(&mut topics).await.unwrap();
     }
 }
 

@@ -169,18 +169,55 @@ async fn a_loss_is_heard_of_while_idle() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_too_large_is_the_tenant_s() {
+async fn a_record_that_is_too_large_is_refused_and_the_sink_goes_on() {
     let cluster = Cluster::new();
     let schema = Arc::new(Schema::new(vec![Field::new("raw", DataType::Binary)]).unwrap());
     let large = vec![0; 2_000_000];
-    let large = BinaryArray::from(vec![large.as_slice()]);
+    let large = BinaryArray::from(vec![b"small".as_slice(), large.as_slice(), b"small too"]);
     let batch = Arc::new(Batch::new(Arc::clone(&schema), vec![Arc::new(large)]).unwrap());
     let mut config = config(&cluster);
     config.value = KafkaValue::Raw { column: "raw".to_owned() };
     let mut sink = KafkaSink::open(&config, &schema).await.unwrap();
-    let error = sink.write(batch).await.unwrap_err();
-    assert!(matches!(problem(&error), KafkaProblem::MessageTooLarge(_)));
-    check_failed(&mut sink, error, false, expect!["Tenant: cannot write to topic `out`: a record is too large: MessageSizeTooLarge (Broker: Message size too large)"]).await;
+    // The mock does not tell its topics' limits, so that the client's default holds.
+    let refused = sink.write(batch).await.unwrap().refused;
+    let refused: Vec<String> = refused.iter().map(|refused| format!("{}: {}", refused.row, refused.why)).collect();
+    let expect = expect![[
+        r#"1: it takes 2000000 bytes, and `message.max.bytes` of the client allows 1000000: raise `message.max.bytes` in the sink's `options`"#
+    ]];
+    expect.assert_eq(&refused.join("\n"));
+    sink.close().await.unwrap();
+    let values: Vec<_> = cluster.read("out").await.into_iter().map(|read| read.value.unwrap()).collect();
+    assert_eq!(values, [b"small".to_vec(), b"small too".to_vec()]);
+}
+
+/// A broker refuses a batch as a whole. The records of it are sent alone then, until the one is found that is refused.
+#[tokio::test]
+async fn a_record_that_the_broker_refuses_is_found_and_named() {
+    let cluster = Cluster::new();
+    let config = config(&cluster);
+    let mut sink = open(&config).await;
+    let refuse = || cluster.fail(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]);
+    refuse();
+    let all = || batch([1, 2, 3]);
+    sink.write(all()).await.unwrap();
+    assert!(sink.flush().await.unwrap_err().is_broker_refusal());
+    assert!(config.refusals.learn());
+    // Alone, the second one is refused. The mock answers one request so, whatever is in it.
+    let mut sink = open(&config).await;
+    sink.write(batch([1])).await.unwrap();
+    refuse();
+    assert!(sink.write(batch([2])).await.unwrap_err().is_broker_refusal());
+    assert!(config.refusals.learn());
+    let mut sink = open(&config).await;
+    let refused = sink.write(all()).await.unwrap().refused;
+    let refused: Vec<String> = refused.iter().map(|refused| format!("{}: {}", refused.row, refused.why)).collect();
+    let expect = expect![[
+        r#"1: the broker of topic `out` refuses its 7 bytes: a record is too large: MessageSizeTooLarge (Broker: Message size too large): raise `max.message.bytes` of the topic"#
+    ]];
+    expect.assert_eq(&refused.join("\n"));
+    sink.close().await.unwrap();
+    assert_eq!(numbers(&cluster, "out").await, [1, 1, 3]);
+    assert!(!config.refusals.learn(), "nothing new");
 }
 
 #[tokio::test]
@@ -191,14 +228,10 @@ async fn a_kept_partition_must_exist() {
     let system = SystemColumns { partition: Some(Int32Array::from(vec![7])), ..SystemColumns::default() };
     let batch = Arc::new(Batch::clone(&batch([1])).with_system(system).unwrap());
     let mut sink = open(&config).await;
-    // librdkafka may not have asked for the topic's partitions yet: then the flush tells.
-    let error = match sink.write(batch).await {
-        Ok(()) => sink.flush().await.unwrap_err(),
-        Err(error) => error,
-    };
-    assert!(matches!(problem(&error), KafkaProblem::UnknownPartition { partition: 7 }), "{error}");
-    check_failed(&mut sink, error, false, expect!["Tenant: cannot write to topic `out`: the topic has no partition 7"])
-        .await;
+    let refused = sink.write(batch).await.unwrap().refused;
+    let expect = expect!["topic `out` has no partition 7: add partitions, or choose another `partitioner` than `keep`"];
+    expect.assert_eq(&refused[0].why.to_string());
+    sink.close().await.unwrap();
 }
 
 async fn check_open(config: KafkaSinkConfig, retryable: bool, expect: Expect) {

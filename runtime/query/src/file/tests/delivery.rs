@@ -185,12 +185,20 @@ fn attempts_without_a_policy_and_policies_that_do_not_fit() {
         ]],
     );
     let unknown =
-        "[sinks.file]\nkind = \"file\"\npath = \"out/a.csv\"\non_error = \"retry\"\nretry = { then = \"skip\" }\n";
+        "[sinks.file]\nkind = \"file\"\npath = \"out/a.csv\"\non_error = \"retry\"\nretry = { later = \"skip\" }\n";
     check(
         &text(&[SEED, unknown]),
         &expect![
-            "late.toml:9: sinks.file.retry.then: `retry` of a sink has no such key; its keys are `times_max`, `backoff_ms`"
+            "late.toml:9: sinks.file.retry.later: `retry` of a sink has no such key; its keys are `then`, `times_max`, `backoff_ms`"
         ],
+    );
+    // A record that a sink cannot take needs somewhere to go; a file takes every record.
+    let nowhere = "[sinks.file]\nkind = \"file\"\npath = \"out/a.csv\"\non_error = \"dead_letter\"\n";
+    check(
+        &text(&[SEED, nowhere]),
+        &expect![[
+            r#"late.toml:8: sinks.file.on_error: there is nowhere for dead letters to go; add `[dead_letters]` with `path = "dead/letters.jsonl"`"#
+        ]],
     );
     check(
         &text(&[&CSV.replace("infer", "on_error = \"retry\"\ninfer"), FILE]),

@@ -11,7 +11,7 @@ use weir_files::Folder;
 use super::DeadLetterError;
 use super::lock::{Locked, lock};
 use crate::file::Folders;
-use crate::letters::ReplayPaths;
+use crate::letters::{LINE_BYTES_MAX, Letter, ReplayPaths};
 
 /// A JSON-lines file that letters are appended to. Locked for as long as it is open: its letters are replayed only while
 /// no query adds to them.
@@ -53,9 +53,24 @@ impl LetterFile {
         self.bytes
     }
 
-    pub(super) async fn append(&mut self, letters: Vec<u8>) -> Result<(), DeadLetterError> {
-        self.bytes += letters.len() as u64;
-        self.off_thread(move |mut file| file.write_all(&letters)).await
+    /// Appends letters, a line each. Says how many of them are without the record's value, because they are too long.
+    pub(super) async fn append_letters(&mut self, letters: Vec<Letter>) -> Result<u64, DeadLetterError> {
+        let (mut lines, mut omitted) = (Vec::new(), 0);
+        for letter in letters {
+            if write_line(letter, LINE_BYTES_MAX, &mut lines)? {
+                omitted += 1;
+            }
+            if lines.len() >= WRITE_BYTES {
+                self.append(std::mem::take(&mut lines)).await?;
+            }
+        }
+        self.append(lines).await?;
+        Ok(omitted)
+    }
+
+    async fn append(&mut self, lines: Vec<u8>) -> Result<(), DeadLetterError> {
+        self.bytes += lines.len() as u64;
+        self.off_thread(move |mut file| file.write_all(&lines)).await
     }
 
     pub(super) async fn sync(&mut self) -> Result<(), DeadLetterError> {
@@ -71,6 +86,27 @@ impl LetterFile {
         let done = done.unwrap_or_else(|ended| Err(io::Error::other(ended)));
         done.map_err(|source| DeadLetterError::Io { path: self.path.clone(), source })
     }
+}
+
+/// As much as is written at once.
+const WRITE_BYTES: usize = 4 << 20;
+
+/// Appends a letter as a line of at most this many bytes; says whether it had to be shortened.
+fn write_line(letter: Letter, line_bytes_max: usize, into: &mut Vec<u8>) -> Result<bool, DeadLetterError> {
+    let begin = into.len();
+    letter.write_line(into)?;
+    let fits = |into: &Vec<u8>| into.len().saturating_sub(begin) <= line_bytes_max;
+    if fits(into) {
+        return Ok(false);
+    }
+    into.truncate(begin);
+    let letter = letter.without_value();
+    letter.write_line(into)?;
+    if !fits(into) {
+        into.truncate(begin);
+        letter.bare().write_line(into)?;
+    }
+    Ok(true)
 }
 
 /// Opens the file and takes its lock. What a replay that crashed had left of it is put in its place first.

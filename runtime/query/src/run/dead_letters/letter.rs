@@ -1,24 +1,27 @@
-//! One dead letter as a line of JSON.
+//! The letter of a record that died.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
 use weir_batch::arrow::array::{Array, AsArray};
 use weir_batch::format::{BadRecord, Format, FormatError, open_encoder};
 use weir_batch::{Batch, SystemColumns};
 
 use super::DeadLetterError;
+use crate::file::Origins;
+use crate::letters::{Header, Letter, LetterValue};
 
 /// What every letter of a place says alike.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     pub(crate) query: Arc<str>,
     pub(crate) tenant: Arc<str>,
-    /// The source or stage.
+    /// The source, stage or sink.
     pub(crate) place: Arc<str>,
     /// Digest of the module and name of the function, where a guest was at work.
     pub(crate) guest: Option<(Arc<str>, Arc<str>)>,
+    /// What is known of the sources of its records; of a source nothing need be.
+    pub(crate) origins: Origins,
 }
 
 /// Why a record is dead.
@@ -28,119 +31,77 @@ pub(crate) struct Why<'a> {
     pub(crate) message: &'a str,
 }
 
-#[derive(Serialize)]
-struct Letter<'a> {
-    query: &'a str,
-    tenant: &'a str,
-    place: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    module: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    function: Option<&'a str>,
-    code: &'a str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<&'a str>,
-    partition: Option<i32>,
-    offset: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp_us: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key_hex: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    headers: Vec<(String, Option<String>)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes_hex: Option<String>,
-}
-
-/// Appends the letter of a record that a stage received, with its line end.
-pub(crate) fn of_row(
-    sender: &Sender,
-    batch: &Arc<Batch>,
-    row: usize,
-    why: Why<'_>,
-    into: &mut Vec<u8>,
-) -> Result<(), DeadLetterError> {
+/// The letter of a record that a stage or sink received.
+pub(crate) fn of_row(sender: &Sender, batch: &Arc<Batch>, row: usize, why: Why<'_>) -> Result<Letter, DeadLetterError> {
     let (partition, offset) = position(batch, row);
-    let record = record_json(batch, row)?;
     let system = batch.system();
-    let row = batch.physical_row(row);
-    let letter = Letter {
-        origin: system.origin.as_deref(),
+    let origin = system.origin.as_deref();
+    let source = sender.origins.source(origin);
+    let physical = batch.physical_row(row);
+    // As its source had it, where nobody has changed it since.
+    let original = system.raw.as_ref().zip(physical).filter(|_| sender.origins.direct && source.is_some());
+    let value = match original {
+        Some((column, row)) => LetterValue::Original(column.is_valid(row).then(|| column.value(row).to_vec())),
+        None => {
+            let record = String::from_utf8(record_json(batch, row)?);
+            let record = record.map_err(|error| FormatError::Io(io::Error::other(error)))?;
+            LetterValue::Record { record, bytes: None }
+        }
+    };
+    Ok(Letter {
+        source: source.map(|source| source.to_string()),
+        origin: origin.map(str::to_owned),
         partition,
         offset,
-        timestamp_us: row.and_then(|row| timestamp(system, row)),
-        key_hex: row.and_then(|row| key(system, row)).map(hex),
-        headers: row.map(|row| headers(system, row)).unwrap_or_default(),
-        bytes_hex: system
-            .raw
-            .as_ref()
-            .zip(row)
-            .filter(|(column, row)| column.is_valid(*row))
-            .map(|(column, row)| hex(column.value(row))),
-        ..Letter::of(sender, why)
-    };
-    add(&letter, Some(&record), into)
+        timestamp_us: physical.and_then(|row| timestamp(system, row)),
+        key: physical.and_then(|row| key(system, row)).map(<[u8]>::to_vec),
+        headers: physical.map(|row| headers(system, row)).unwrap_or_default(),
+        ..sender.letter(why, value)
+    })
 }
 
-/// Appends the letter of what a source could not decode, of which it knows beside the bytes what stands in a row of
-/// `system`.
+/// The letter of what a source could not decode, of which it knows beside the bytes what a row of `system` holds.
 pub(crate) fn of_bad(
     sender: &Sender,
     origin: Option<&str>,
     partition: Option<i32>,
     bad: &BadRecord,
     (system, row): (&SystemColumns, usize),
-    into: &mut Vec<u8>,
-) -> Result<(), DeadLetterError> {
-    let letter = Letter {
-        origin,
+) -> Letter {
+    let is_null = system.raw.as_ref().is_some_and(|column| row < column.len() && column.is_null(row));
+    let value = LetterValue::Original((!is_null).then(|| bad.bytes.clone()));
+    Letter {
+        source: Some(sender.place.to_string()),
+        origin: origin.map(str::to_owned),
         partition,
         offset: Some(bad.offset),
         timestamp_us: timestamp(system, row),
         line: bad.line,
-        key_hex: key(system, row).map(hex),
+        key: key(system, row).map(<[u8]>::to_vec),
         headers: headers(system, row),
-        bytes_hex: Some(hex(&bad.bytes)),
-        ..Letter::of(sender, Why { code: "undecodable", message: &bad.message })
-    };
-    add(&letter, None, into)
-}
-
-/// Writes a letter, with `record`, which is JSON already, as its last key.
-fn add(letter: &Letter<'_>, record: Option<&[u8]>, into: &mut Vec<u8>) -> Result<(), DeadLetterError> {
-    serde_json::to_writer(&mut *into, letter)?;
-    if let Some(record) = record {
-        // The letter is an object with keys, so that it ends in the brace that is taken off here.
-        into.pop();
-        into.extend_from_slice(b",\"record\":");
-        into.extend_from_slice(record);
-        into.push(b'}');
+        ..sender.letter(Why { code: "undecodable", message: &bad.message }, value)
     }
-    into.push(b'\n');
-    Ok(())
 }
 
-impl<'a> Letter<'a> {
-    fn of(sender: &'a Sender, why: Why<'a>) -> Letter<'a> {
+impl Sender {
+    fn letter(&self, why: Why<'_>, value: LetterValue) -> Letter {
         Letter {
-            query: &sender.query,
-            tenant: &sender.tenant,
-            place: &sender.place,
-            module: sender.guest.as_ref().map(|(module, _)| &**module),
-            function: sender.guest.as_ref().map(|(_, function)| &**function),
-            code: why.code,
-            message: why.message,
+            query: self.query.to_string(),
+            tenant: self.tenant.to_string(),
+            place: self.place.to_string(),
+            module: self.guest.as_ref().map(|(module, _)| module.to_string()),
+            function: self.guest.as_ref().map(|(_, function)| function.to_string()),
+            code: why.code.to_owned(),
+            message: why.message.to_owned(),
+            source: None,
             origin: None,
             partition: None,
             offset: None,
             timestamp_us: None,
             line: None,
-            key_hex: None,
+            key: None,
             headers: Vec::new(),
-            bytes_hex: None,
+            value,
         }
     }
 }
@@ -164,8 +125,8 @@ fn timestamp(system: &SystemColumns, row: usize) -> Option<i64> {
     Some(column.value(row))
 }
 
-/// Names, and values in hexadecimal digits.
-fn headers(system: &SystemColumns, row: usize) -> Vec<(String, Option<String>)> {
+/// Names and values.
+fn headers(system: &SystemColumns, row: usize) -> Vec<Header> {
     let list = system.headers.as_ref().filter(|list| row < list.len() && list.is_valid(row));
     let Some(list) = list else { return Vec::new() };
     let headers = list.value(row);
@@ -175,17 +136,9 @@ fn headers(system: &SystemColumns, row: usize) -> Vec<(String, Option<String>)> 
     let (Some(names), Some(values)) = (names.as_string_opt::<i32>(), values.as_binary_opt::<i32>()) else {
         return Vec::new();
     };
-    names.iter().zip(values.iter()).map(|(name, value)| (name.unwrap_or_default().to_owned(), value.map(hex))).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
-        }
-    }
-    text
+    let owned =
+        |(name, value): (Option<&str>, Option<&[u8]>)| (name.unwrap_or_default().to_owned(), value.map(<[u8]>::to_vec));
+    names.iter().zip(values.iter()).map(owned).collect()
 }
 
 /// One row as a JSON object, as the JSON-lines format writes it.

@@ -3,40 +3,43 @@
 mod file;
 mod letter;
 mod lock;
+mod topic;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use weir_batch::arrow::array::{ArrayRef, StringArray};
 use weir_batch::format::{BadRecord, FormatError};
-use weir_batch::{Batch, BatchError, DataType, Field, Schema, SystemColumns};
-use weir_sinks::{Sink, SinkError};
+use weir_batch::{Batch, BatchError, Schema, SystemColumns};
+use weir_sinks::{RowRefusal, Sink, SinkError};
 
 use self::file::LetterFile;
 pub(crate) use self::letter::{Sender, Why, position};
 #[cfg(test)]
 pub(crate) use self::letter::{of_bad, of_row};
 pub(crate) use self::lock::{Locked, lock};
+pub(crate) use self::topic::LETTER_COLUMN;
+use self::topic::TopicLetterSink;
+use super::counters::Counters;
 use crate::file::Folders;
+use crate::letters::Letter;
 
-/// Where dead letters go, one JSON object a letter:
-/// `query`, `tenant`, `place`, `module`, `function`, `code`, `message`, `origin`, `partition`, `offset`, `timestamp_us`,
-/// `line`, `key_hex`, `headers`, and the original: `record` (the fields as the failing stage received them), `bytes_hex`
-/// (the bytes as they came, of what a source could not decode and of Kafka's records), or both.
+/// Where dead letters go: to a file as lines of JSON, or to a topic as messages with the error in their headers. Both forms
+/// are described at [`Letter`].
 ///
 /// Letters are gathered, handed on by [`DeadLetters::write_out`] after each turn, and durable after
-/// [`DeadLetters::flush`].
+/// [`DeadLetters::flush`]. A letter that is too large for its place is written without the record's value, and counted.
 pub(crate) struct DeadLetters {
     to: Destination,
-    pending: Vec<u8>,
+    pending: Vec<Letter>,
+    counters: Option<Arc<Counters>>,
 }
 
 enum Destination {
     /// A file that they are appended to.
     File(LetterFile),
-    /// A sink of one text column.
-    Sink(Box<dyn Sink>, Arc<Schema>),
+    /// A topic.
+    Topic(TopicLetterSink),
 }
 
 /// Dead letters could not be kept, so the query cannot go on.
@@ -75,6 +78,12 @@ pub enum DeadLetterError {
     /// The sink of the letters failed.
     #[error("dead letters: {0}")]
     Sink(#[from] SinkError),
+    /// The topic takes no letter, however short.
+    #[error("dead letters: even a letter without its record is refused: {why}")]
+    NoRoom {
+        /// Why.
+        why: Box<RowRefusal>,
+    },
     /// Letters could not be put into a batch.
     #[error("dead letters: {0}")]
     Batch(#[from] BatchError),
@@ -108,21 +117,27 @@ impl DeadLetters {
         committed: Option<u64>,
     ) -> Result<DeadLetters, DeadLetterError> {
         let file = LetterFile::open(path, folders, committed)?;
-        Ok(DeadLetters { to: Destination::File(file), pending: Vec::new() })
+        Ok(DeadLetters { to: Destination::File(file), pending: Vec::new(), counters: None })
     }
 
-    /// The schema of a sink of letters: one text a letter.
+    /// The schema of a sink of letters: the value of each.
     pub(crate) fn schema() -> Result<Schema, BatchError> {
-        Schema::new(vec![Field::new(LETTER_COLUMN, DataType::Utf8)])
+        topic::schema()
     }
 
-    /// Letters that go to a sink of [`DeadLetters::schema`].
+    /// Letters that go to a sink of [`DeadLetters::schema`], which writes keys and headers too.
     pub(crate) fn to_sink(sink: Box<dyn Sink>) -> Result<DeadLetters, DeadLetterError> {
-        let schema = Arc::new(DeadLetters::schema()?);
-        Ok(DeadLetters { to: Destination::Sink(sink, schema), pending: Vec::new() })
+        let sink = TopicLetterSink::new(sink)?;
+        Ok(DeadLetters { to: Destination::Topic(sink), pending: Vec::new(), counters: None })
     }
 
-    /// Adds the record at `row` of a batch that a stage received.
+    /// The same, with letters that are too large counted there.
+    pub(crate) fn counted(mut self, counters: &Arc<Counters>) -> DeadLetters {
+        self.counters = Some(Arc::clone(counters));
+        self
+    }
+
+    /// Adds the record at `row` of a batch that a stage or sink received.
     pub(crate) fn add_row(
         &mut self,
         sender: &Sender,
@@ -130,7 +145,8 @@ impl DeadLetters {
         row: usize,
         why: Why<'_>,
     ) -> Result<(), DeadLetterError> {
-        letter::of_row(sender, batch, row, why, &mut self.pending)
+        self.pending.push(letter::of_row(sender, batch, row, why)?);
+        Ok(())
     }
 
     /// Adds what a source could not decode, with the row of what else it knows of it.
@@ -142,7 +158,8 @@ impl DeadLetters {
         bad: &BadRecord,
         known: (&SystemColumns, usize),
     ) -> Result<(), DeadLetterError> {
-        letter::of_bad(sender, origin, partition, bad, known, &mut self.pending)
+        self.pending.push(letter::of_bad(sender, origin, partition, bad, known));
+        Ok(())
     }
 
     /// Hands on what was added.
@@ -151,15 +168,15 @@ impl DeadLetters {
             return Ok(());
         }
         let pending = std::mem::take(&mut self.pending);
-        match &mut self.to {
-            Destination::File(file) => file.append(pending).await,
-            Destination::Sink(sink, schema) => {
-                let text = String::from_utf8_lossy(&pending);
-                let letters: ArrayRef = Arc::new(StringArray::from_iter_values(text.lines()));
-                let batch = Batch::new(Arc::clone(schema), vec![letters])?;
-                Ok(sink.write(Arc::new(batch)).await?)
-            }
+        let omitted = match &mut self.to {
+            Destination::File(file) => file.append_letters(pending).await?,
+            Destination::Topic(sink) => sink.write(pending).await?,
+        };
+        if omitted > 0 {
+            tracing::warn!(letters = omitted, "dead letters are written without their records, which are too large");
+            self.counters.iter().for_each(|counters| counters.letters_omitted.add(omitted));
         }
+        Ok(())
     }
 
     /// Makes every letter durable. A failure is final: after a failed fsync the system may have dropped the pages.
@@ -167,7 +184,7 @@ impl DeadLetters {
         self.write_out().await?;
         match &mut self.to {
             Destination::File(file) => file.sync().await,
-            Destination::Sink(sink, _) => Ok(sink.flush().await?),
+            Destination::Topic(sink) => Ok(sink.flush().await?),
         }
     }
 
@@ -176,7 +193,7 @@ impl DeadLetters {
         self.flush().await?;
         match &mut self.to {
             Destination::File(_) => Ok(()),
-            Destination::Sink(sink, _) => Ok(sink.close().await?),
+            Destination::Topic(sink) => Ok(sink.close().await?),
         }
     }
 
@@ -184,10 +201,7 @@ impl DeadLetters {
     pub(crate) fn file_bytes(&self) -> Option<u64> {
         match &self.to {
             Destination::File(file) => Some(file.bytes()),
-            Destination::Sink(..) => None,
+            Destination::Topic(_) => None,
         }
     }
 }
-
-/// The one column of a sink of letters.
-pub(crate) const LETTER_COLUMN: &str = "letter";

@@ -132,7 +132,15 @@ impl Gather {
         let bad_rows = || decoded.bad.iter().map(|(row, _)| *row);
         let of_bad = match decoded.bad.is_empty() {
             true => None,
-            false => Some(Box::new(all.rows(bad_rows())?)),
+            false => {
+                let mut of_bad = all.rows(bad_rows())?;
+                // That a value was null, and not empty, is all that a bad record's bytes do not say.
+                if of_bad.raw.is_none() && bad_rows().any(|row| values.is_null(row)) {
+                    of_bad.raw =
+                        SystemColumns { raw: Some(values.clone()), ..Default::default() }.rows(bad_rows())?.raw;
+                }
+                Some(Box::new(of_bad))
+            }
         };
         let of_good = match decoded.bad.is_empty() {
             true => all,

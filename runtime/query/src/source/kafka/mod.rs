@@ -31,6 +31,7 @@ pub(crate) use self::config::{refuse_group, refuse_topic};
 pub use self::error::KafkaSourceError;
 use self::hand_over::HandOver;
 pub use self::illegible::hush_illegible_headers;
+pub(crate) use self::illegible::legible;
 use self::keeper::{Keeper, Membership};
 use self::poller::Poller;
 use super::{PositionKeeper, Positions, Source, SourceError, SourceEvent};
