@@ -189,3 +189,54 @@ fn manifest_path(folder: &Path) -> PathBuf {
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> StateError {
     StateError::Io { action, path: path.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_in_the_folder_leads_nowhere() {
+        let place = tempfile::tempdir().unwrap();
+        let (state, victim) = (place.path().join("state"), place.path().join("victim"));
+        fs::create_dir(&state).unwrap();
+        fs::write(&victim, "theirs").unwrap();
+        symlink(&victim, state.join(MANIFEST_NEW)).unwrap();
+        let manifest = Manifest { query: "q".to_owned(), tenant: "acme".to_owned(), ..Manifest::default() };
+        let folder = StateFolder::open(&state, &Folders::anywhere()).unwrap();
+        folder.save(&manifest).unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "theirs");
+        assert!(folder.load("q", "acme").unwrap().is_some_and(|loaded| loaded.query == manifest.query));
+        // Of another tenant's state not even the names are said.
+        let said = folder.load("q", "beta").unwrap_err().to_string();
+        assert!(said.ends_with("is of a query of another tenant: every query needs a folder of its own"), "{said}");
+        drop(folder);
+        for name in [MANIFEST, "lock"] {
+            fs::remove_file(state.join(name)).unwrap();
+            symlink(&victim, state.join(name)).unwrap();
+            let opened = StateFolder::open(&state, &Folders::anywhere());
+            let said = opened.and_then(|folder| folder.load("q", "acme").map(drop)).unwrap_err().to_string();
+            assert!(said.contains("is a link, and links are not followed here"), "{said}");
+            fs::remove_file(state.join(name)).unwrap();
+            fs::write(state.join(name), "").unwrap();
+        }
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn a_tenants_state_is_not_kept_behind_a_link_in_its_folders() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().canonicalize().unwrap();
+        fs::create_dir(root.join("acme")).unwrap();
+        fs::create_dir(root.join("beta")).unwrap();
+        symlink(root.join("beta"), root.join("acme/state")).unwrap();
+        let folders = Folders::within([root.join("acme")]).unwrap();
+        for path in ["acme/state", "acme/state/deep", "beta"] {
+            assert!(StateFolder::open(&root.join(path), &folders).is_err(), "{path}");
+        }
+        assert_eq!(fs::read_dir(root.join("beta")).unwrap().count(), 0);
+        StateFolder::open(&root.join("acme/other/state"), &folders).unwrap();
+    }
+}
