@@ -31,7 +31,8 @@ pub(super) fn config(address: &str) -> ClientConfig {
 /// Whether a broker answers there.
 pub(super) fn answers(address: &str) -> bool {
     let consumer: BaseConsumer = config(address).create().expect("a consumer");
-    consumer.fetch_metadata(None, Duration::from_millis(300)).is_ok()
+    // As long as a busy machine may take for a connection: less, and a broker on it never answers.
+    consumer.fetch_metadata(None, Duration::from_secs(3)).is_ok()
 }
 
 /// The partitions of a topic, or none where it is not there.
