@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use weir_batch::format::{Encoder, Format, FormatError, open_encoder};
+use weir_batch::format::{CsvOptions, Encoder, Format, FormatError, open_csv_encoder, open_encoder};
 use weir_batch::{Batch, Schema};
 
 use crate::blocking::off_thread;
@@ -20,6 +20,8 @@ pub struct StdoutSinkConfig {
     pub format: StdoutFormat,
     /// Rows that a table shows; the rest is counted in its last line. The other formats write all rows.
     pub rows_max: usize,
+    /// How CSV is written.
+    pub csv: CsvOptions,
 }
 
 /// How rows are written to the standard output.
@@ -80,7 +82,10 @@ impl StdoutSink {
         let output = off_thread(move || {
             let format = match config.format {
                 StdoutFormat::JsonLines => Format::JsonLines,
-                StdoutFormat::Csv => Format::Csv,
+                StdoutFormat::Csv => {
+                    let encoder = open_csv_encoder(&schema, writer, &config.csv);
+                    return encoder.map(Output::Encoded).map_err(stdout_error);
+                }
                 StdoutFormat::Table => {
                     return Ok(Output::Table(Table::new(&schema, config.rows_max), Box::new(writer)));
                 }

@@ -9,8 +9,8 @@ use arrow::array::{
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    ByteViewType, DataType as ArrowType, Date32Type, Date64Type, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    ByteViewType, DataType as ArrowType, Date32Type, Date64Type, Float64Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use arrow::error::ArrowError;
 
@@ -79,6 +79,15 @@ fn convert(column: &ArrayRef, to: DataType) -> Result<ArrayRef, ArrowError> {
             micros::<Date32Type>(column, |days| i64::from(days).checked_mul(DAY_MICROS))
         }
         (ArrowType::Date64, DataType::Timestamp) => micros::<Date64Type>(column, |millis| millis.checked_mul(1_000)),
+        // The cast would round integers that no double holds.
+        (ArrowType::Int64, DataType::F64) => {
+            let exact = |value: i64| {
+                let double = value as f64;
+                let text = || ArrowError::CastError(format!("{value} is not exactly an f64"));
+                (double as i128 == i128::from(value)).then_some(double).ok_or_else(text)
+            };
+            Ok(Arc::new(column.as_primitive::<Int64Type>().try_unary::<_, Float64Type, _>(exact)?))
+        }
         (_, to) => cast_with_options(column, &to.to_arrow(), &STRICT),
     }
 }

@@ -64,6 +64,33 @@ impl DataType {
         }
     }
 
+    /// The narrowest type that holds the values of both: integers the wider one, and beside `f64` an `f64`. Of a field that
+    /// is read so, an `i64` that no `f64` holds is a bad value.
+    pub const fn widened(self, other: DataType) -> Option<DataType> {
+        match (self.integer_bits(), other.integer_bits()) {
+            (Some(one), Some(two)) => Some(if one < two { other } else { self }),
+            (Some(_), None) if matches!(other, DataType::F64) => Some(other),
+            (None, Some(_)) if matches!(self, DataType::F64) => Some(self),
+            _ if self as u8 == other as u8 => Some(self),
+            _ => None,
+        }
+    }
+
+    /// Whether values of this type can be read as the other one, each as the same value or not at all.
+    pub fn widens_to(self, other: DataType) -> bool {
+        self.widened(other) == Some(other)
+    }
+
+    const fn integer_bits(self) -> Option<u32> {
+        match self {
+            DataType::I8 => Some(8),
+            DataType::I16 => Some(16),
+            DataType::I32 => Some(32),
+            DataType::I64 => Some(64),
+            _ => None,
+        }
+    }
+
     /// The Arrow type of such a column.
     pub const fn to_arrow(self) -> arrow_types::DataType {
         match self {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use weir_batch::format::Format;
+use weir_batch::format::{CsvOptions, Format};
 use weir_files::Folder;
 
 use crate::SinkError;
@@ -19,6 +19,8 @@ pub struct FileSinkConfig {
     pub beneath: Option<PathBuf>,
     /// What is written.
     pub format: Format,
+    /// How it is written, where it is CSV.
+    pub csv: CsvOptions,
     /// A file of at least this many bytes is published and the next one begun. Numbers the files.
     pub rotate_bytes_max: Option<u64>,
     /// A file whose first record is this old is published. Numbers the files.
@@ -50,6 +52,7 @@ impl FileSinkConfig {
             path: path.into(),
             beneath: None,
             format,
+            csv: CsvOptions::default(),
             rotate_bytes_max: None,
             rotate_after: None,
             numbered: false,

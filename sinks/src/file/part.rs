@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use weir_batch::format::{Encoder, open_encoder};
+use weir_batch::format::{Encoder, Format, open_csv_encoder, open_encoder};
 use weir_batch::{Batch, Schema};
 use weir_files::{FileType, Folder};
 
@@ -55,8 +55,11 @@ impl Part {
     ) -> Result<Part, SinkError> {
         let hidden = Hidden::create(config, folder)?;
         let writer = hidden.file.try_clone().map_err(|source| SinkError::file("open", &hidden.path(), source))?;
-        let encoder =
-            open_encoder(config.format, schema, writer).map_err(|error| SinkError::encode(&config.path, error))?;
+        let encoder = match config.format {
+            Format::Csv => open_csv_encoder(schema, writer, &config.csv),
+            format => open_encoder(format, schema, writer),
+        };
+        let encoder = encoder.map_err(|error| SinkError::encode(&config.path, error))?;
         Ok(Part { encoder: Some(encoder), hidden, records: 0, opened: Instant::now() })
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use expect_test::{Expect, expect};
-use weir_batch::format::{Format, open_decoder};
+use weir_batch::format::{CsvOptions, Format, open_decoder};
 use weir_batch::{Batch, Schema};
 use weir_sinks::conformance::{Place, ReadBack, check};
 use weir_sinks::{
@@ -124,7 +124,10 @@ struct Stdout {
 
 impl Stdout {
     fn new(format: StdoutFormat) -> Stdout {
-        Stdout { config: StdoutSinkConfig { format, rows_max: usize::MAX }, captured: Captured::default() }
+        Stdout {
+            config: StdoutSinkConfig { format, rows_max: usize::MAX, csv: CsvOptions::default() },
+            captured: Captured::default(),
+        }
     }
 }
 

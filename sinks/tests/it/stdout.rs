@@ -8,6 +8,7 @@ use weir_batch::arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
 use weir_batch::arrow::buffer::BooleanBuffer;
+use weir_batch::format::CsvOptions;
 use weir_batch::{Batch, DataType, Field, Schema};
 use weir_sinks::{Sink, SinkError, StdoutFormat, StdoutSink, StdoutSinkConfig};
 
@@ -46,7 +47,7 @@ fn flights() -> Arc<Batch> {
 
 async fn check(format: StdoutFormat, rows_max: usize, batches: &[Arc<Batch>], expect: Expect) {
     let captured = Captured::default();
-    let config = StdoutSinkConfig { format, rows_max };
+    let config = StdoutSinkConfig { format, rows_max, csv: CsvOptions::default() };
     let mut sink = StdoutSink::over(&config, flights().schema(), captured.clone()).await.unwrap();
     for batch in batches {
         sink.write(Arc::clone(batch)).await.unwrap();
@@ -114,7 +115,7 @@ async fn the_other_formats_write_all() {
 async fn a_closed_pipe_is_told_from_a_failure() {
     for format in [StdoutFormat::Table, StdoutFormat::JsonLines, StdoutFormat::Csv] {
         let (reader, writer) = io::pipe().unwrap();
-        let config = StdoutSinkConfig { format, rows_max: usize::MAX };
+        let config = StdoutSinkConfig { format, rows_max: usize::MAX, csv: CsvOptions::default() };
         let mut sink = StdoutSink::over(&config, flights().schema(), writer).await.unwrap();
         sink.write(flights()).await.unwrap();
         drop(reader);
@@ -130,7 +131,7 @@ async fn a_closed_pipe_is_told_from_a_failure() {
 async fn a_full_device_is_a_failure() {
     for format in [StdoutFormat::Table, StdoutFormat::JsonLines, StdoutFormat::Csv] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let config = StdoutSinkConfig { format, rows_max: usize::MAX };
+        let config = StdoutSinkConfig { format, rows_max: usize::MAX, csv: CsvOptions::default() };
         let mut sink = StdoutSink::over(&config, flights().schema(), full).await.unwrap();
         let error = sink.write(flights()).await.unwrap_err();
         assert!(matches!(&error, SinkError::Stdout(source) if source.kind() == io::ErrorKind::StorageFull), "{error}");

@@ -50,12 +50,12 @@ impl Format {
         }
     }
 
-    /// The format that a file's suffix tells of: jsonl, ndjson, json; csv; parquet; arrow, ipc, feather; bincode.
+    /// The format that a file's suffix tells of: jsonl, ndjson, json; csv, tsv; parquet; arrow, ipc, feather; bincode.
     pub fn from_suffix(path: &Path) -> Option<Format> {
         let suffix = path.extension()?.to_str()?.to_ascii_lowercase();
         Some(match suffix.as_str() {
             "jsonl" | "ndjson" | "json" => Format::JsonLines,
-            "csv" => Format::Csv,
+            "csv" | "tsv" => Format::Csv,
             "parquet" => Format::Parquet,
             "arrow" | "ipc" | "feather" => Format::ArrowIpc,
             "bincode" => Format::Bincode,

@@ -93,7 +93,7 @@ fn position_of(file: &[FileField], field: &Field) -> Result<usize, FormatError> 
         return Err(FormatError::DoubledField { name: field.name.to_string() });
     }
     match column.data_type.as_ref().map_err(drop).and_then(|found| carried_as(&field.name, found).map_err(drop)) {
-        Ok(carried) if carried == field.data_type => Ok(position),
+        Ok(carried) if carried.widens_to(field.data_type) => Ok(position),
         carried => {
             let found = carried.map_or_else(|()| column.found(), |carried| carried.to_string());
             Err(FormatError::FieldType { name: field.name.to_string(), declared: field.data_type, found })

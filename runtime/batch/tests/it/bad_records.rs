@@ -206,6 +206,32 @@ fn nulls_in_files_that_carry_their_schema() {
     }
 }
 
+/// A wider type reads the same values. One that a double does not hold is a bad record.
+#[test]
+fn numbers_of_narrower_types() {
+    let written = schema("a i8, b i32?, c i64?, d i16");
+    let text = b"{\"a\":1,\"b\":2,\"c\":3,\"d\":4}\n{\"a\":1,\"c\":9007199254740993,\"d\":4}\n{\"a\":-1,\"c\":9007199254740992,\"d\":5}\n";
+    let batches = decode(Format::JsonLines, text, Some(&written), 1000).unwrap().batches;
+    let batches: Vec<_> = batches.into_iter().map(std::sync::Arc::new).collect();
+    for format in [Format::Parquet, Format::ArrowIpc] {
+        let bytes = encode(format, &written, &batches).unwrap();
+        let read = decode(format, &bytes, Some(&schema("a i64, b i64?, c f64?, d f64")), 10).unwrap();
+        let rows: Vec<String> = read.batches.iter().map(|batch| format!("{batch}")).collect();
+        expect![[r#"
+            +----+---+--------------------+-----+
+            | a  | b | c                  | d   |
+            +----+---+--------------------+-----+
+            | 1  | 2 | 3.0                | 4.0 |
+            | -1 |   | 9007199254740992.0 | 5.0 |
+            +----+---+--------------------+-----+"#]]
+        .assert_eq(&rows.join("\n"));
+        let bad: Vec<String> = read.bad.iter().map(|bad| format!("{}: {}", bad.offset, bad.message)).collect();
+        expect!["1: column `c`: Cast error: 9007199254740993 is not exactly an f64"].assert_eq(&bad.join("\n"));
+        check_open(format, &bytes, "c i32", expect!["field `c` is declared i32, and i64 in the file"]);
+        check_open(format, &bytes, "a utf8", expect!["field `a` is declared utf8, and i8 in the file"]);
+    }
+}
+
 /// A value that the carried type cannot hold: a date beyond what microseconds reach.
 #[test]
 fn values_that_do_not_fit() {

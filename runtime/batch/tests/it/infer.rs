@@ -83,6 +83,7 @@ fn names_and_suffixes() {
         assert_eq!(Format::from_suffix(format!("a.b/c.{}", format.suffix()).as_ref()), Some(format));
     }
     assert_eq!(Format::from_suffix("A.NDJSON".as_ref()), Some(Format::JsonLines));
+    assert_eq!(Format::from_suffix("a.tsv".as_ref()), Some(Format::Csv));
     assert_eq!(Format::from_suffix("csv".as_ref()), None);
     let error = "xml".parse::<Format>().unwrap_err().to_string();
     assert_eq!(error, "`xml` is not a format: use one of json_lines, csv, parquet, arrow_ipc, bincode");

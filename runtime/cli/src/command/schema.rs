@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use serde_json::json;
-use weir_batch::format::{Format, Inferred, infer};
+use weir_batch::format::{CsvOptions, Format, Inferred, infer, infer_csv};
 use weir_files::open_input;
 
 use crate::args;
@@ -14,8 +14,11 @@ use crate::exit::{Exit, wrong};
 pub(crate) fn schema(args: &args::Schema, json: bool) -> anyhow::Result<Exit> {
     let format = format_of(&args.file, args.format.as_deref())?;
     let file = open_input(&args.file).with_context(|| args.file.display().to_string()).map_err(wrong)?;
-    let Inferred { schema, left_out } =
-        infer(format, file, args.records_max).map_err(|error| wrong(anyhow!("{}: {error}", args.file.display())))?;
+    let found = match format {
+        Format::Csv => infer_csv(file, args.records_max, &CsvOptions::of_path(&args.file)),
+        format => infer(format, file, args.records_max),
+    };
+    let Inferred { schema, left_out } = found.map_err(|error| wrong(anyhow!("{}: {error}", args.file.display())))?;
     let mut stdout = std::io::stdout().lock();
     if json {
         let fields: Vec<_> = schema

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use serde_json::json;
-use weir_batch::format::{Decoder, Format, Inferred, infer, open_decoder};
+use weir_batch::format::{CsvOptions, Decoder, Format, Inferred, infer, infer_csv, open_csv_decoder, open_decoder};
 use weir_batch::{Batch, Field, Schema};
 use weir_files::open_regular;
 use weir_query::MetricRegistry;
@@ -297,19 +297,32 @@ fn params(function: &Function, given: &[String]) -> anyhow::Result<BTreeMap<Stri
     Ok(params)
 }
 
+/// Records from which the fields are told.
+const LOOK_AT: usize = 1000;
+
 /// The input, its fields typed as the function reads them where the format leaves it open.
 fn open(args: &args::Try, function: &Function) -> anyhow::Result<Box<dyn Decoder>> {
     let format = format_of(&args.input, args.format.as_deref())?;
     let name = || args.input.display().to_string();
     let file = || open_regular(&args.input).with_context(name).map_err(|error| wrong(anyhow!("{error:#}")));
+    let csv = CsvOptions::of_path(&args.input);
     let schema = match &args.schema {
         Some(declared) => declared_schema(declared).map_err(|error| wrong(anyhow!("--schema: {error}")))?,
         None => {
-            read_by(function, format, file()?, args.carry).map_err(|error| wrong(anyhow!("{}: {error}", name())))?
+            let found = match format {
+                Format::Csv => infer_csv(file()?, LOOK_AT, &csv),
+                format => infer(format, file()?, LOOK_AT),
+            };
+            let found = found.map_err(|error| wrong(anyhow!("{}: {error}", name())))?;
+            read_by(function, format, found, args.carry).map_err(|error| wrong(anyhow!("{}: {error}", name())))?
         }
     };
-    open_decoder(format, file()?, Some(&Arc::new(schema)), BATCH_RECORDS)
-        .map_err(|error| wrong(anyhow!("{}: {error}", name())))
+    let schema = Arc::new(schema);
+    let decoder = match format {
+        Format::Csv => open_csv_decoder(file()?, &schema, BATCH_RECORDS, &csv),
+        format => open_decoder(format, file()?, Some(&schema), BATCH_RECORDS),
+    };
+    decoder.map_err(|error| wrong(anyhow!("{}: {error}", name())))
 }
 
 /// `delay i64, origin utf8?`: the fields that are read, as messages write them.
@@ -326,9 +339,8 @@ fn declared_schema(text: &str) -> anyhow::Result<Schema> {
 
 /// The fields that the function reads, or all where they are carried, with its types where the format leaves them open.
 /// What else a file holds is not looked at.
-fn read_by(function: &Function, format: Format, file: File, carry: bool) -> anyhow::Result<Schema> {
-    const LOOK_AT: usize = 1000;
-    let Inferred { schema: found, left_out } = infer(format, file, LOOK_AT)?;
+fn read_by(function: &Function, format: Format, found: Inferred, carry: bool) -> anyhow::Result<Schema> {
+    let Inferred { schema: found, left_out } = found;
     let read = |field: &Field| function.input.iter().find(|input| input.name == field.name);
     if let Some(column) = left_out.iter().find(|column| function.input.iter().any(|input| *input.name == *column.name))
     {

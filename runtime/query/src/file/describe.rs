@@ -65,7 +65,7 @@ impl Plan {
     fn source(&self, source: &SourcePlan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "source {}: ", source.name)?;
         match &source.kind {
-            SourceKind::File { paths, format, declared } => {
+            SourceKind::File { paths, format, declared, .. } => {
                 write!(f, "{format} {}", paths.iter().map(|path| name(path)).collect::<Vec<_>>().join(", "))?;
                 f.write_str(if *declared { ", schema declared" } else { ", schema of the file" })?;
             }

@@ -15,6 +15,7 @@
 
 mod bind;
 mod chain;
+mod csv;
 mod delivery;
 mod describe;
 mod folders;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use weir_batch::Schema;
-use weir_batch::format::{Fill, Format};
+use weir_batch::format::{CsvOptions, Fill, Format};
 use weir_sandbox::{Bound, Function, FunctionState, Isolation, Kind, Limits, TenantId};
 use weir_sinks::{KafkaConnection, KafkaSinkConfig, SinkConfig, TransactionSettings};
 
@@ -107,6 +107,8 @@ pub enum SourceKind {
         format: Format,
         /// Whether the query file declares the schema, rather than the files giving it.
         declared: bool,
+        /// How they are written, where they are CSV.
+        csv: CsvOptions,
     },
     /// Kafka topics. Batching, and whether raw bytes are kept, follow from the query.
     Kafka(Box<KafkaSourceConfig>),

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use weir_batch::format::Format;
+use weir_batch::format::{CsvOptions, Format};
 use weir_sinks::{FileSinkConfig, IfExists, SinkConfig, SinkError, StdoutFormat, StdoutSinkConfig};
 
+use super::csv;
 use super::kafka_sink::{self, ColumnUse};
 use super::kafka_uses::TopicUses;
 use super::names::{self, Names};
@@ -116,7 +117,7 @@ fn sink<'a>(
         None => None,
         Some(Kind::Stdout) => {
             paths.stdout(&place, problems);
-            stdout(&mut table)
+            stdout(&mut table, problems)
         }
         Some(Kind::File) => file(&mut table, paths, delivery, problems),
         Some(Kind::Kafka) => {
@@ -147,7 +148,7 @@ fn sink<'a>(
     }
 }
 
-fn stdout(table: &mut Table<'_>) -> Option<SinkConfig> {
+fn stdout(table: &mut Table<'_>, problems: &Problems) -> Option<SinkConfig> {
     let formats = [("table", StdoutFormat::Table), ("json_lines", StdoutFormat::JsonLines), ("csv", StdoutFormat::Csv)];
     let format = match table.optional("format") {
         None => Some(StdoutFormat::Table),
@@ -161,7 +162,13 @@ fn stdout(table: &mut Table<'_>) -> Option<SinkConfig> {
         item.error("only a table leaves rows out", "leave out `rows_max`, or use `format = \"table\"`");
     }
     let rows_max = size(rows_max.unwrap_or(TABLE_ROWS_DEFAULT));
-    Some(SinkConfig::Stdout(StdoutSinkConfig { format: format?, rows_max }))
+    let name = format.map(|format| match format {
+        StdoutFormat::Table => "table",
+        StdoutFormat::JsonLines => "json_lines",
+        StdoutFormat::Csv => "csv",
+    });
+    let csv = csv_options(table, name, &[], problems);
+    Some(SinkConfig::Stdout(StdoutSinkConfig { format: format?, rows_max, csv: csv? }))
 }
 
 fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, delivery: &Delivery, problems: &Problems) -> Option<SinkConfig> {
@@ -190,6 +197,8 @@ fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, delivery: &Delivery, probl
         None => Some(IfExists::Fail),
         Some(item) => item.choice(&choices),
     };
+    let place = path_item.as_ref().zip(written).map(|(item, written)| (item.place.clone(), written));
+    let csv = csv_options(table, format.map(Format::name), place.as_slice(), problems);
     let (path_item, written) = path_item.zip(written)?;
     let exactly_once = delivery.guarantee == Guarantee::ExactlyOnce;
     let mut config = FileSinkConfig {
@@ -197,6 +206,7 @@ fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, delivery: &Delivery, probl
         beneath: None,
         // What is missing has been reported; the checks below do not depend on it.
         format: format.unwrap_or(Format::JsonLines),
+        csv: csv.clone().unwrap_or_default(),
         rotate_bytes_max,
         rotate_after: rotate_ms_max.map(Duration::from_millis),
         // Each commit publishes a file, and a second one needs another name. So does the next run of a query whose
@@ -221,7 +231,23 @@ fn file(table: &mut Table<'_>, paths: &mut Paths<'_>, delivery: &Delivery, probl
         let message = format!("`{}` exists, so that a run will fail", clip(written));
         problems.warning(&path_item.place, message, "remove it, or set `if_exists = \"replace\"`");
     }
-    (format.is_some() && if_exists.is_some()).then_some(SinkConfig::File(config))
+    (format.is_some() && if_exists.is_some() && csv.is_some()).then_some(SinkConfig::File(config))
+}
+
+/// How CSV is written. A sink needs a text for nulls.
+fn csv_options(
+    table: &mut Table<'_>,
+    format: Option<&str>,
+    path: &[(Place, &str)],
+    problems: &Problems,
+) -> Option<CsvOptions> {
+    let nulls = table.get("nulls");
+    let options = csv::options(table, format, path, problems)?;
+    if let (Some(item), true) = (nulls, options.nulls.is_empty()) {
+        item.error("no text is named", "name what a null is written as, for example `nulls = [\"\"]`");
+        return None;
+    }
+    Some(options)
 }
 
 /// Both bounds of such numbers lie below what any machine counts to.

@@ -1,11 +1,13 @@
 //! Reading `[sources.<name>]`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use weir_batch::Schema;
-use weir_batch::format::{Format, Inferred, infer, infer_schema};
+use weir_batch::format::{CsvOptions, Format, Inferred, csv_header, infer, infer_csv, infer_schema};
+use weir_batch::{Field, Schema};
 
+use super::csv;
 use super::folders::Folders;
 use super::kafka_source;
 use super::kafka_uses::TopicUses;
@@ -32,6 +34,9 @@ pub(super) struct SourceDraft {
 
 /// How many records are looked at to tell a schema.
 pub(crate) const INFER_ROWS_MAX: usize = 1000;
+
+/// How many names of a header a suggestion is looked for among.
+const NAMES_SHOWN: usize = 4096;
 
 const KINDS: [(&str, Kind); 4] =
     [("file", Kind::File), ("kafka", Kind::Kafka), ("generator", Kind::Generator), ("nexmark", Kind::Nexmark)];
@@ -157,15 +162,16 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
         Some(item) => item.choice(&readable_formats()),
         None => format_of_suffixes(&written, problems),
     };
+    let csv = csv::options(table, format.map(Format::name), &written, problems);
     let mut files = Vec::with_capacity(written.len());
-    let mut complete = true;
+    let mut complete = csv.is_some();
     for (place, written) in written {
         match paths.input(&place, written, problems) {
             Some(InputFile { path, regular }) => files.push(SourceFile { place, written, path, regular }),
             None => complete = false,
         }
     }
-    let Some(format) = format else { return };
+    let Some((format, csv)) = format.zip(csv) else { return };
     for file in files.iter().filter(|file| !file.regular && format.carries_schema()) {
         let message = format!("`{}` is no regular file, and {format} is read from those only", clip(file.written));
         problems.error(&file.place, message, "save it to a file first");
@@ -174,8 +180,12 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
 
     draft.schema = declared.clone();
     if declared_item.is_none() {
-        if infer || format.carries_schema() {
-            draft.schema = common_schema(&files, format, paths.folders(), problems).filter(|_| complete);
+        if format == Format::Csv && !csv.header {
+            let place = table.place.child("schema", table.place.offset);
+            let message = "missing: the file has no header, so that the names come from `schema`";
+            problems.error(&place, message, "declare every field, in the order of the file");
+        } else if infer || format.carries_schema() {
+            draft.schema = common_schema(&files, format, &csv, paths.folders(), problems).filter(|_| complete);
         } else {
             let help =
                 "declare it, for example `schema = { delay = \"i64\", origin = \"utf8?\" }`, or set `infer = true`";
@@ -185,6 +195,10 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
                 help,
             );
         }
+    } else if let (Some(item), Some(declared), Format::Csv) = (&declared_item, &declared, format) {
+        if csv.header {
+            check_header(item, declared, &files, &csv, paths.folders(), problems);
+        }
     } else if let (Some(item), Some(declared)) = (&declared_item, &declared)
         && (!format.carries_schema() || schema::check_units(item, declared, format))
     {
@@ -192,7 +206,7 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
     }
     draft.readable_again = files.iter().all(|file| file.regular);
     let all = files.into_iter().map(|file| file.path).collect();
-    draft.kind = complete.then_some(SourceKind::File { paths: all, format, declared: declared_item.is_some() });
+    draft.kind = complete.then_some(SourceKind::File { paths: all, format, declared: declared_item.is_some(), csv });
 }
 
 /// `path` or `paths`, whichever stands there.
@@ -239,6 +253,7 @@ fn format_of_suffixes(written: &[(Place, &str)], problems: &Problems) -> Option<
 fn common_schema(
     files: &[SourceFile<'_>],
     format: Format,
+    csv: &CsvOptions,
     folders: &Folders,
     problems: &Problems,
 ) -> Option<Arc<Schema>> {
@@ -250,24 +265,120 @@ fn common_schema(
             problems.error(&file.place, message, "declare `schema`");
             return None;
         }
-        let schema = match schema_of(file, format, folders) {
-            Ok(schema) => schema,
+        let schema = match inferred(file, format, csv, folders, problems) {
+            Ok(Some(schema)) => schema,
+            // Nothing is in it, and nothing is known of it.
+            Ok(None) => continue,
             Err(error) => {
                 problems.error(&file.place, unreadable(file, format, &error), "");
                 return None;
             }
         };
-        match &common {
-            None => common = Some((Arc::new(schema), file.written)),
-            Some((first, _)) if **first == schema => {}
-            Some((first, first_path)) => {
-                let message = format!("`{}` holds ({schema}), `{}` ({first})", clip(file.written), clip(first_path));
-                problems.error(&file.place, message, "files of one source need the same fields: declare `schema`");
-                return None;
+        common = Some(match common {
+            None => (Arc::new(schema), file.written),
+            Some((first, first_path)) => match widened(&first, &schema) {
+                Some(both) => (Arc::new(both), first_path),
+                None => {
+                    let message =
+                        format!("`{}` holds ({schema}), `{}` ({first})", clip(file.written), clip(first_path));
+                    problems.error(&file.place, message, "files of one source need the same fields: declare `schema`");
+                    return None;
+                }
+            },
+        });
+    }
+    if common.is_none()
+        && let Some(file) = files.first()
+    {
+        problems.error(
+            &file.place,
+            format!("`{}` is empty: nothing tells its fields", clip(file.written)),
+            "declare `schema`",
+        );
+    }
+    common.map(|(schema, _)| schema)
+}
+
+/// The schema that a file carries or that its first records tell; `None` of text that is empty.
+fn inferred(
+    file: &SourceFile<'_>,
+    format: Format,
+    csv: &CsvOptions,
+    folders: &Folders,
+    problems: &Problems,
+) -> Result<Option<Schema>, String> {
+    let open = || folders.open(&file.path).map_err(|error| error.to_string());
+    let empty = match format {
+        Format::Csv => csv_header(open()?, csv).map_err(|error| error.to_string())?.is_none(),
+        Format::JsonLines => open()?.metadata().is_ok_and(|metadata| metadata.len() == 0),
+        _ => false,
+    };
+    if empty {
+        return Ok(None);
+    }
+    if format != Format::Csv {
+        return schema_of(file, format, folders).map(Some);
+    }
+    let found = infer_csv(open()?, INFER_ROWS_MAX, csv).map_err(|error| error.to_string())?;
+    for left_out in &found.left_out {
+        let message =
+            format!("column `{}` of `{}` is left out: {}", clip(&left_out.name), clip(file.written), left_out.reason);
+        problems.warning(&file.place, message, "");
+    }
+    Ok(Some(found.schema))
+}
+
+/// The schema that the records of both fit, where the fields are the same.
+fn widened(one: &Schema, two: &Schema) -> Option<Schema> {
+    if one.len() != two.len() {
+        return None;
+    }
+    let fields = one.fields().iter().zip(two.fields()).map(|(one, two)| {
+        let data_type = one.data_type.widened(two.data_type).filter(|_| one.name == two.name)?;
+        Some(Field { name: Arc::clone(&one.name), data_type, nullable: one.nullable || two.nullable })
+    });
+    Schema::new(fields.collect::<Option<Vec<_>>>()?).ok()
+}
+
+/// Looks for the declared fields in the headers of CSV files. Other columns may have any names.
+fn check_header(
+    item: &Item<'_>,
+    declared: &Schema,
+    files: &[SourceFile<'_>],
+    csv: &CsvOptions,
+    folders: &Folders,
+    problems: &Problems,
+) {
+    let Some(table) = item.table() else { return };
+    for file in files.iter().filter(|file| file.regular) {
+        let open = folders.open(&file.path).map_err(|error| error.to_string());
+        let header = match open.and_then(|open| csv_header(open, csv).map_err(|error| error.to_string())) {
+            Ok(Some(header)) => header,
+            // An empty file needs no header.
+            Ok(None) => continue,
+            Err(error) => {
+                problems.error(&file.place, unreadable(file, Format::Csv, &error), "");
+                continue;
+            }
+        };
+        let mut times: HashMap<&str, usize> = HashMap::with_capacity(header.len());
+        header.iter().for_each(|name| *times.entry(name).or_default() += 1);
+        for field in declared.fields() {
+            let place = || table.get(&field.name).map_or_else(|| item.place.clone(), |item| item.place);
+            match times.get(&*field.name) {
+                Some(1) => {}
+                None => {
+                    let message = format!("`{}` has no such field", clip(file.written));
+                    let names = header.iter().take(NAMES_SHOWN).map(String::as_str);
+                    problems.error(&place(), message, suggest(&field.name, names, "it has"));
+                }
+                Some(_) => {
+                    let message = format!("`{}` has more than one column of this name", clip(file.written));
+                    problems.error(&place(), message, "leave it out, or rename one of them in the file");
+                }
             }
         }
     }
-    common.map(|(schema, _)| schema)
 }
 
 /// Compares a declared schema with what the files say of themselves. Nulls are not compared: where the schema admits
@@ -285,14 +396,18 @@ fn check_declared(
         return;
     }
     let Some(table) = item.table() else { return };
+    let mut all = Vec::with_capacity(files.len());
+    let mut read = Vec::with_capacity(files.len());
     for file in files.iter().filter(|file| file.regular) {
-        let Inferred { schema: found, left_out } = match readable_of(file, format, folders) {
-            Ok(found) => found,
-            Err(error) => {
-                problems.error(&file.place, unreadable(file, format, &error), "");
-                continue;
+        match readable_of(file, format, folders) {
+            Ok(found) => {
+                all.push(found);
+                read.push(file);
             }
-        };
+            Err(error) => problems.error(&file.place, unreadable(file, format, &error), ""),
+        }
+    }
+    for (file, Inferred { schema: found, left_out }) in read.into_iter().zip(&all) {
         for field in declared.fields() {
             let place = table.get(&field.name).map_or_else(|| item.place.clone(), |item| item.place);
             match found.field(&field.name) {
@@ -308,10 +423,16 @@ fn check_declared(
                     let names = found.fields().iter().map(|field| &*field.name);
                     problems.error(&place, message, suggest(&field.name, names, "it has"));
                 }
-                // A CSV file says the names of its fields, but not their types.
-                Some(carried) if format.carries_schema() && carried.data_type != field.data_type => {
+                Some(carried) if !carried.data_type.widens_to(field.data_type) => {
                     let message = format!("`{}` holds {carried}", clip(file.written));
-                    problems.error(&place, message, format!("declare it as {}", carried.data_type));
+                    // What every file can be read as.
+                    let common = all.iter().map(|found| found.schema.field(&field.name).map(|field| field.data_type));
+                    let common = common.flatten().map(Some).reduce(|one, two| one?.widened(two?)).flatten();
+                    let help = common.map_or_else(
+                        || "no type holds the values of all files: make a source of its own of this one".to_owned(),
+                        |common| format!("declare it as {common}"),
+                    );
+                    problems.error(&place, message, help);
                 }
                 Some(_) => {}
             }

@@ -27,7 +27,7 @@ enum What {
     /// What a source could not decode, in its format.
     Bytes(RecordDecoder),
     /// Lines of CSV files, whose headers say what is where. A decoder for each file.
-    Csv { folders: Folders, files: HashMap<Option<String>, Result<RecordDecoder, String>> },
+    Csv { folders: Folders, options: CsvOptions, files: HashMap<Option<String>, Result<RecordDecoder, String>> },
     /// Nothing that could come in here.
     Nothing,
 }
@@ -81,8 +81,11 @@ impl Entrance {
     pub(super) fn of_source(source: &SourcePlan, folders: &Folders) -> Result<Entrance, FormatError> {
         let bytes = |format| RecordDecoder::new(format, Arc::clone(&source.schema)).map(What::Bytes);
         let what = match &source.kind {
-            SourceKind::File { format: Format::Csv, .. } => {
-                What::Csv { folders: folders.clone(), files: HashMap::new() }
+            SourceKind::File { format: Format::Csv, csv, .. } if csv.header => {
+                What::Csv { folders: folders.clone(), options: csv.clone(), files: HashMap::new() }
+            }
+            SourceKind::File { format: Format::Csv, csv, .. } => {
+                What::Bytes(RecordDecoder::csv(Arc::clone(&source.schema), csv, None)?)
             }
             // Of binary formats a letter holds the record as JSON.
             SourceKind::File { .. } => bytes(RecordFormat::JsonLines)?,
@@ -112,7 +115,9 @@ impl Entrance {
             },
             _ if !matches!(letter.value, LetterValue::Original(_)) => Some("it holds no bytes".to_owned()),
             What::Bytes(_) => None,
-            What::Csv { folders, files } => csv_file(folders, files, letter, &self.schema).as_ref().err().cloned(),
+            What::Csv { folders, options, files } => {
+                csv_file(folders, options, files, letter, &self.schema).as_ref().err().cloned()
+            }
             What::Nothing => Some("the source decodes nothing".to_owned()),
         }
     }
@@ -138,9 +143,9 @@ impl Entrance {
                 }
             },
             What::Bytes(decoder) => decoder.decode(&bytes())?,
-            What::Csv { folders, files } => {
+            What::Csv { folders, options, files } => {
                 let first = letters.first().ok_or_else(refused)?;
-                let decoder = csv_file(folders, files, first, &self.schema).as_ref().map_err(|_| refused())?;
+                let decoder = csv_file(folders, options, files, first, &self.schema).as_ref().map_err(|_| refused())?;
                 decoder.decode(&bytes())?
             }
             What::Nothing => return Err(refused()),
@@ -161,6 +166,7 @@ fn original<'a>(originals: &'a [(Arc<str>, RecordDecoder)], letter: &Letter) -> 
 /// The decoder of the file that a letter came from.
 fn csv_file<'a>(
     folders: &Folders,
+    options: &CsvOptions,
     files: &'a mut HashMap<Option<String>, Result<RecordDecoder, String>>,
     letter: &Letter,
     schema: &Arc<Schema>,
@@ -175,8 +181,7 @@ fn csv_file<'a>(
             return Err(format!("the header of {}: it is no regular file", path.display()));
         }
         let wrong = |error: FormatError| format!("the header of {}: {error}", path.display());
-        let options = CsvOptions::default();
-        let header = csv_header(file, &options).map_err(wrong)?.unwrap_or_default();
-        RecordDecoder::csv(Arc::clone(schema), &options, Some(&header)).map_err(wrong)
+        let header = csv_header(file, options).map_err(wrong)?.unwrap_or_default();
+        RecordDecoder::csv(Arc::clone(schema), options, Some(&header)).map_err(wrong)
     })
 }

@@ -192,8 +192,8 @@ fn open_source(
     let records_max = plan.batching.records_max;
     let fill = plan.batching.fill();
     Ok(match kind {
-        SourceKind::File { paths, format, declared, .. } => {
-            let mut source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill);
+        SourceKind::File { paths, format, declared, csv, .. } => {
+            let mut source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill).with_csv(csv.clone());
             if !declared {
                 source = source.inferred_from(INFER_ROWS_MAX as u64);
             }

@@ -9,7 +9,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use weir_batch::arrow::array::{Int32Array, new_empty_array};
 use weir_batch::arrow::buffer::BooleanBuffer;
-use weir_batch::format::{Decoded, Decoder, DecoderInput, Fill, Format, FormatError, open_decoder};
+use weir_batch::format::{
+    CsvOptions, Decoded, Decoder, DecoderInput, Fill, Format, FormatError, open_csv_decoder, open_decoder,
+};
 use weir_batch::{Batch, Schema};
 use weir_files::{FileError, FileKind};
 
@@ -44,6 +46,7 @@ impl FileSource {
             paths,
             folders: Folders::anywhere(),
             format,
+            csv: CsvOptions::default(),
             schema: Arc::clone(&schema),
             fill,
             next_path: 0,
@@ -54,6 +57,15 @@ impl FileSource {
         };
         let share = Arc::new(Semaphore::new(FileSource::THREADS_MAX));
         FileSource { schema, share, files: Some(files), reading: None, paused: false }
+    }
+
+    /// The same, of CSV that is written in its own way.
+    #[must_use]
+    pub fn with_csv(mut self, csv: CsvOptions) -> FileSource {
+        if let Some(files) = &mut self.files {
+            files.csv = csv;
+        }
+        self
     }
 
     /// The same, kept to these folders: a file that turns out to lie elsewhere once it is open is an error.
@@ -169,6 +181,7 @@ struct Files {
     paths: Vec<PathBuf>,
     folders: Folders,
     format: Format,
+    csv: CsvOptions,
     schema: Arc<Schema>,
     fill: Fill,
     next_path: usize,
@@ -251,8 +264,11 @@ impl Files {
     }
 
     fn decoder(&self, path: &Path, input: impl Into<DecoderInput>) -> Result<Box<dyn Decoder>, SourceError> {
-        let decoder = open_decoder(self.format, input, Some(&self.schema), self.fill)
-            .map_err(|source| SourceError::Format { path: path.to_owned(), source })?;
+        let decoder = match self.format {
+            Format::Csv => open_csv_decoder(input, &self.schema, self.fill, &self.csv),
+            format => open_decoder(format, input, Some(&self.schema), self.fill),
+        };
+        let decoder = decoder.map_err(|source| SourceError::Format { path: path.to_owned(), source })?;
         Ok(match &self.new_keys {
             Some(new_keys) => new_keys.watch(path, decoder),
             None => decoder,

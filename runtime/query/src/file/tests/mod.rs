@@ -79,6 +79,10 @@ fn folder() -> tempfile::TempDir {
     write("empty.wasm", &wat::parse_str("(module (memory (export \"memory\") 1))").unwrap());
     write("text.wasm", b"(module)");
     write("flights.csv", b"date,delay,distance,origin,destination\n2024-01-01T00:00:00Z,75,954,SEA,LAX\n");
+    write("odd.csv", b"delay,,_x,twice,twice,origin,code\n75,,,1,2,SEA,007\n");
+    write("odd-too.csv", b"delay,origin,code\n0.5,SEA,1\n");
+    write("tabs.tsv", b"delay\torigin\tcode\n1\tSEA\t2\n");
+    write("nothing.csv", b"\n");
     write("flights.jsonl", b"{\"delay\":75,\"origin\":\"SEA\"}\n");
     write("bids.bincode", b"");
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/flights-sample.parquet");

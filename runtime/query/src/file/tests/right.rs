@@ -234,3 +234,99 @@ sinks.count = { kind = "count" }
         "#]],
     );
 }
+
+#[test]
+fn csv_files() {
+    // Doubled and odd names are no matter where they are not declared; an empty file is no matter at all.
+    check_plan(
+        r##"
+name = "csv"
+sinks.a = { kind = "count", input = "declared" }
+sinks.b = { kind = "count", input = "inferred" }
+sinks.c = { kind = "count", input = "tabs" }
+sinks.d = { kind = "count", input = "bare" }
+
+[sources.declared]
+kind = "file"
+paths = ["odd.csv", "nothing.csv", "odd-too.csv"]
+schema = { delay = "f64", origin = "utf8", code = "utf8" }
+nulls = ["", "NULL", "\\N"]
+comment = "#"
+
+[sources.inferred]
+kind = "file"
+paths = ["odd.csv", "nothing.csv"]
+infer = true
+
+[sources.tabs]
+kind = "file"
+path = "tabs.tsv"
+infer = true
+
+[sources.bare]
+kind = "file"
+path = "odd-too.csv"
+header = false
+quote = "none"
+schema = { delay = "f64?", origin = "utf8?", code = "utf8?" }
+"##,
+        &expect![[r#"
+            query csv of tenant default
+            source declared: csv odd.csv, nothing.csv, odd-too.csv, schema declared
+              gives delay f64, origin utf8, code utf8
+            source inferred: csv odd.csv, nothing.csv, schema of the file
+              gives delay i64?, origin utf8?, code utf8?
+            source tabs: csv tabs.tsv, schema of the file
+              gives delay i64?, origin utf8?, code i64?
+            source bare: csv odd-too.csv, schema declared
+              gives delay f64?, origin utf8?, code utf8?
+            sink a: counts and drops, queue of 4 batches
+              takes declared: delay f64, origin utf8, code utf8
+            sink b: counts and drops, queue of 4 batches
+              takes inferred: delay i64?, origin utf8?, code utf8?
+            sink c: counts and drops, queue of 4 batches
+              takes tabs: delay i64?, origin utf8?, code i64?
+            sink d: counts and drops, queue of 4 batches
+              takes bare: delay f64?, origin utf8?, code utf8?
+            delivery at least once, committed at the end of the stream
+            batches of up to 8192 records or 100 ms
+            warning, line 17: sources.inferred.paths[0]: column `` of `odd.csv` is left out: `` cannot be a field's name: it is empty
+            warning, line 17: sources.inferred.paths[0]: column `_x` of `odd.csv` is left out: `_x` cannot be a field's name: names that begin with `_` are the system's
+            warning, line 17: sources.inferred.paths[0]: column `twice` of `odd.csv` is left out: it stands in the header more than once
+            warning, line 17: sources.inferred.paths[0]: column `twice` of `odd.csv` is left out: it stands in the header more than once
+        "#]],
+    );
+    check_plan(
+        r#"
+name = "csv"
+sinks.count = { kind = "count" }
+sources.both = { kind = "file", paths = ["odd-too.csv", "tabs.tsv"], infer = true }
+"#,
+        &expect![
+            "late.toml:4: sources.both.paths[1]: `tabs.tsv` and the first file are separated differently, as their suffixes say; make a source of its own of it, or set `delimiter` for all"
+        ],
+    );
+    check_plan(
+        r#"
+name = "csv"
+sinks.count = { kind = "count" }
+sources.both = { kind = "file", paths = ["odd.csv"], schema = { delay = "i64", twice = "i64", more = "utf8" } }
+"#,
+        &expect![[r#"
+            late.toml:4: sources.both.schema.twice: `odd.csv` has more than one column of this name; leave it out, or rename one of them in the file
+            late.toml:4: sources.both.schema.more: `odd.csv` has no such field; did you mean `code`?"#]],
+    );
+    check_plan(
+        r#"
+name = "csv"
+sinks.count = { kind = "count" }
+sources.empty = { kind = "file", path = "nothing.csv", infer = true }
+sources.bare = { kind = "file", path = "tabs.tsv", header = false, infer = true }
+sources.wrong = { kind = "file", path = "flights.jsonl", delimiter = ";", schema = { delay = "i64" } }
+"#,
+        &expect![[r#"
+            late.toml:4: sources.empty.path: `nothing.csv` is empty: nothing tells its fields; declare `schema`
+            late.toml:5: sources.bare.schema: missing: the file has no header, so that the names come from `schema`; declare every field, in the order of the file
+            late.toml:6: sources.wrong.delimiter: only csv has a `delimiter`, and this is json_lines; leave out `delimiter`"#]],
+    );
+}

@@ -19,7 +19,7 @@ fn a_key_of_another_kind_of_sink() {
         "rows_max = 10",
         "rotate_bytes_max = 10",
         &expect![
-            "late.toml:22: sinks.table.rotate_bytes_max: a stdout sink has no such key; its keys are `kind`, `input`, `on_error`, `retry`, `queue_batches_max`, `format`, `rows_max`"
+            "late.toml:22: sinks.table.rotate_bytes_max: a stdout sink has no such key; its keys are `kind`, `input`, `on_error`, `retry`, `queue_batches_max`, `format`, `rows_max`, `delimiter`, `quote`, `header`, `nulls`, `comment`"
         ],
     );
 }
@@ -86,5 +86,35 @@ fn a_sink_named_as_a_stage() {
         "[sinks.archive]",
         "[sinks.late]",
         &expect!["late.toml:24: sinks.late: the name `late` is taken by a stage; choose another name"],
+    );
+}
+
+#[test]
+fn options_of_csv() {
+    let path = "path = \"out/late.parquet\"";
+    for (keys, expected) in [
+        (
+            "path = \"out/late.parquet\"\ndelimiter = \";\"",
+            &expect![
+                "late.toml:27: sinks.archive.delimiter: only csv has a `delimiter`, and this is parquet; leave out `delimiter`"
+            ],
+        ),
+        (
+            "path = \"out/late.csv\"\nnulls = []",
+            &expect![[
+                r#"late.toml:27: sinks.archive.nulls: no text is named; name what a null is written as, for example `nulls = [""]`"#
+            ]],
+        ),
+        (
+            "path = \"out/late.tsv\"\nquote = \"\\t\"",
+            &expect![[r#"late.toml:27: sinks.archive.quote: `\t` is the delimiter as well"#]],
+        ),
+    ] {
+        check_edit(path, keys, expected);
+    }
+    check_edit(
+        "rows_max = 10",
+        "nulls = [\"-\"]",
+        &expect!["late.toml:22: sinks.table.nulls: only csv has a `nulls`, and this is table; leave out `nulls`"],
     );
 }

@@ -297,3 +297,58 @@ sinks.count = { kind = "count" }
         ],
     );
 }
+
+#[test]
+fn options_of_csv() {
+    let path = "path = \"flights.csv\"";
+    let with = |keys: &str| format!("{path}\n{keys}");
+    for (keys, expected) in [
+        (
+            "delimiter = \";;\"",
+            &expect![[
+                r#"late.toml:7: sources.flights.delimiter: `;;` is not one ASCII character; write one character, for example `";"` or `"\t"`"#
+            ]],
+        ),
+        (
+            "delimiter = \"é\"",
+            &expect![[
+                r#"late.toml:7: sources.flights.delimiter: `é` is not one ASCII character; write one character, for example `";"` or `"\t"`"#
+            ]],
+        ),
+        ("delimiter = 5", &expect!["late.toml:7: sources.flights.delimiter: expected a string, found an integer"]),
+        ("quote = \",\"", &expect!["late.toml:7: sources.flights.quote: `,` is the delimiter as well"]),
+        (
+            "quote = \"\"",
+            &expect![[
+                r#"late.toml:7: sources.flights.quote: `` is not one ASCII character; write one character, or `"none"` where nothing is quoted"#
+            ]],
+        ),
+        (
+            "comment = \"\\n\"",
+            &expect!["late.toml:7: sources.flights.comment: it must be one ASCII character that ends no line"],
+        ),
+        (
+            "nulls = \"NULL\"",
+            &expect!["late.toml:7: sources.flights.nulls: expected a list of strings, found a string"],
+        ),
+        (
+            "nulls = [\"a,b\"]",
+            &expect![
+                "late.toml:7: sources.flights.nulls: `a,b` holds a delimiter, quote or line end: no unquoted field can"
+            ],
+        ),
+        (
+            "nulls = [\"#\"]\ncomment = \"#\"",
+            &expect!["late.toml:7: sources.flights.nulls: `#` begins as a comment does"],
+        ),
+        ("header = 1", &expect!["late.toml:7: sources.flights.header: expected true or false, found an integer"]),
+        (
+            "separator = \";\"",
+            &expect![
+                "late.toml:7: sources.flights.separator: a file source has no such key; its keys are `kind`, `on_error`, `schema`, `infer`, `path`, `paths`, `format`, `delimiter`, `quote`, `header`, `nulls`, `comment`"
+            ],
+        ),
+    ] {
+        check_edit(path, &with(keys), expected);
+    }
+}
