@@ -122,10 +122,13 @@ fn one_that_opens_more_files_than_there_may_be_leaves_the_others_theirs() {
         text.push_str(&format!("[sinks.s{sink}]\nkind = \"file\"\npath = \"{sink}.csv\"\n"));
     }
     fs::write(folder.path().join("greedy.toml"), text).expect("the query file");
+    // More sinks than a query may have where the operator does not say so.
+    let limits = "[tenants.acme]\nsinks_max = 300\n[tenants.beta]\n";
+    fs::write(folder.path().join("limits.toml"), limits).expect("the limits file");
     let mut command = Command::new("sh");
     let weir = weir(folder.path(), &[]);
     command.envs(weir.get_envs().filter_map(|(name, value)| Some((name, value?)))).env_remove("WEIR_LOG");
-    let script = r#"ulimit -n 128; exec "$0" run greedy.toml good.toml"#;
+    let script = r#"ulimit -n 128; exec "$0" run --limits limits.toml greedy.toml good.toml"#;
     command.args(["-c", script]).arg(weir.get_program()).current_dir(folder.path());
     let told = said(command.output().expect("the command"));
     assert_eq!(told.code, Some(1), "{}", told.err);
