@@ -367,7 +367,7 @@ fn manifests_that_do_not_hold_together() {
     check(
         &function(r#""kind":"transform","output_shape":"filter","inputs":[]"#),
         expect![
-            "manifest: manifest, line 1: unknown field `inputs`, expected one of `abi`, `name`, `kind`, `output_shape`, `fallible`, `state`, `doc`, `input`, `output`, `params`, `metrics` at line 1 column 71"
+            "manifest: manifest, line 1: unknown field `inputs`, expected one of `abi`, `name`, `kind`, `output_shape`, `fallible`, `state`, `doc`, `input`, `output`, `params`, `metrics` at line 1 colu"
         ],
     );
     check(
