@@ -220,12 +220,10 @@ impl Seat<'_> {
         self.since
     }
 
-    /// Gives it back after so much CPU time on it, which is what its tenant has had. How long it was taken.
-    pub(crate) fn leave(self, spent: Duration) -> Duration {
-        let taken = self.since.elapsed();
+    /// Gives it back after so much CPU time on it, which is what its tenant has had.
+    pub(crate) fn leave(self, spent: Duration) {
         self.give_back(spent);
         std::mem::forget(self);
-        taken
     }
 
     fn give_back(&self, spent: Duration) {

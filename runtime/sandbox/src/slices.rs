@@ -182,7 +182,9 @@ where
         clock.begin_slice(seat.since());
         let polled = catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context)));
         let slice = clock.end_slice();
-        ran = ran.saturating_add(seat.leave(slice));
+        seat.leave(slice);
+        // What the thread was off its core counts as waiting.
+        ran = ran.saturating_add(slice);
         match polled {
             Ok(Poll::Ready(ended)) => Poll::Ready(Ok(ended)),
             Ok(Poll::Pending) => {
