@@ -23,6 +23,9 @@
 //! **[`Procedure`]**: a row of the catalogue that needs the host's side: an engine of its own, or a count of what the
 //! host holds. One a file, listed in [`PROCEDURES`].
 //!
+//! **[`HostAttack`]**: an attack on what the host does outside guests (decoding, files, pipes, stops), by a process of the `weir`
+//! program with a victim's query beside it. Listed in [`HOST_ATTACKS`]; run where [`Options::program`] names the program.
+//!
 //! **Victim**: a tenant that works back to back beside each attack, and checks every answer that it gets. A wrong or
 //! missing one fails the row. [`Effect`] is what it lost, against just before and just after.
 //!
@@ -41,6 +44,7 @@ mod error;
 mod fixture;
 mod ground;
 mod guest;
+mod host;
 mod options;
 mod procedure;
 mod process;
@@ -57,11 +61,13 @@ pub use effect::Effect;
 pub use error::RedteamError;
 pub use fixture::FIXTURE;
 pub use ground::Ground;
+pub use host::{Expectation, HOST_ATTACKS, HostAttack};
 pub use options::Options;
 pub use procedure::{Broken, Finding, PROCEDURES, Procedure};
 pub use process::ProcessSize;
 pub use report::{
-    BEYOND_IDLE_MAX, BEYOND_LOADED_MAX, ClassEffect, LOSS_MAX, Report, Row, UPLOAD_BYTES_MAX, UPLOAD_CPU_MAX,
+    BEYOND_IDLE_MAX, BEYOND_LOADED_MAX, ClassEffect, LOSS_MAX, OTHERS_CORES_MAX, Report, Row, UPLOAD_BYTES_MAX,
+    UPLOAD_CPU_MAX,
 };
 pub use runaway::{RUNAWAY, Runaway};
 pub use stats::{Spread, median};

@@ -1,10 +1,11 @@
 //! What is run, and for how long.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use weir_hostile::Class;
 
-use crate::{Case, PROCEDURES, Procedure, RUNAWAY, RedteamError};
+use crate::{Case, HOST_ATTACKS, HostAttack, PROCEDURES, Procedure, RUNAWAY, RedteamError};
 
 /// What is run, and for how long.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// Classes; all where it is empty.
     pub classes: Vec<Class>,
+    /// The `weir` program that attacks on the host are run against; without it none of them is.
+    pub program: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -32,6 +35,7 @@ impl Default for Options {
             loop_for: None,
             only: Vec::new(),
             classes: Vec::new(),
+            program: None,
         }
     }
 }
@@ -41,6 +45,7 @@ pub(crate) struct Chosen {
     pub(crate) cases: Vec<Case>,
     pub(crate) procedures: Vec<&'static Procedure>,
     pub(crate) runaway: bool,
+    pub(crate) host: Vec<&'static HostAttack>,
 }
 
 impl Options {
@@ -51,6 +56,11 @@ impl Options {
         self
     }
 
+    /// Whether the figures can be compared with targets: whole classes, in windows of the usual length.
+    pub(crate) fn measures(&self) -> bool {
+        self.loop_for.is_none() && self.only.is_empty() && self.window >= Options::default().window
+    }
+
     /// What these options choose.
     pub(crate) fn choose(&self, cases: &[Case]) -> Result<Chosen, RedteamError> {
         let known = |wanted: &String| {
@@ -58,6 +68,7 @@ impl Options {
             wanted == RUNAWAY
                 || cases.iter().any(|case| matches(wanted, case.row, &case.name))
                 || PROCEDURES.iter().any(procedure)
+                || HOST_ATTACKS.iter().any(|attack| is_of(wanted, attack))
         };
         if let Some(unknown) = self.only.iter().find(|wanted| !known(wanted)) {
             return Err(RedteamError::Unknown(unknown.escape_debug().take(80).collect()));
@@ -66,12 +77,19 @@ impl Options {
             let named = self.only.is_empty() || self.only.iter().any(|wanted| matches(wanted, row, name));
             named && (self.classes.is_empty() || self.classes.contains(&class))
         };
+        let of_host = |attack: &HostAttack| {
+            let named = self.only.is_empty() || self.only.iter().any(|wanted| is_of(wanted, attack));
+            named && (self.classes.is_empty() || self.classes.contains(&Class::Host))
+        };
+        let runs_host = self.program.is_some() && self.loop_for.is_none();
         let chosen = Chosen {
             cases: cases.iter().filter(|case| wants(case.row, &case.name, case.class)).cloned().collect(),
             procedures: PROCEDURES.iter().filter(|this| wants(Some(this.row), this.name, this.class)).collect(),
             runaway: self.loop_for.is_none() && wants(None, RUNAWAY, Class::Cpu),
+            host: HOST_ATTACKS.iter().filter(|attack| runs_host && of_host(attack)).collect(),
         };
-        if chosen.cases.is_empty() && chosen.procedures.is_empty() && !chosen.runaway {
+        let nothing = chosen.cases.is_empty() && chosen.procedures.is_empty() && chosen.host.is_empty();
+        if nothing && !chosen.runaway {
             return Err(RedteamError::NothingChosen);
         }
         Ok(chosen)
@@ -80,6 +98,10 @@ impl Options {
 
 fn matches(wanted: &str, row: Option<u8>, name: &str) -> bool {
     wanted == name || row.is_some_and(|row| wanted == row.to_string())
+}
+
+fn is_of(wanted: &str, attack: &HostAttack) -> bool {
+    wanted == attack.name || wanted == attack.row
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::drift::{LoopOutcome, drift};
 use crate::effect::{Effect, Windows};
 use crate::ground::Ground;
 use crate::options::{Chosen, Options};
-use crate::process::{cpu_time, machine, machine_cpu_time};
+use crate::process::{children_cpu_time, cpu_time, machine, machine_cpu_time};
 use crate::report::{ClassEffect, Report, Row};
 use crate::runaway::runaways;
 use crate::upload::upload_cost;
@@ -43,14 +43,15 @@ pub fn run(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Report, RedteamError> {
     let chosen = options.choose(cases)?;
-    let (started, own_cpu, all_cpu) = (Instant::now(), cpu_time(), machine_cpu_time());
+    let (started, own_cpu, all_cpu) = (Instant::now(), cpu_time() + children_cpu_time(), machine_cpu_time());
     let mut report = match options.loop_for {
         Some(during) => looped(ground, &chosen, during, progress)?,
         None => measured(ground, &chosen, options, progress)?,
     };
+    report.measured = options.measures();
     report.took = started.elapsed();
     // What others on this machine took: the measured figures are worth as much as this is small.
-    let own = cpu_time().saturating_sub(own_cpu);
+    let own = (cpu_time() + children_cpu_time()).saturating_sub(own_cpu);
     let all = all_cpu.and_then(|before| Some(machine_cpu_time()?.saturating_sub(before)));
     report.others_cores = all.map(|all| all.saturating_sub(own).as_secs_f64() / report.took.as_secs_f64().max(1e-9));
     Ok(report)
@@ -66,6 +67,7 @@ fn report(ground: &Ground) -> Report {
         machine: machine(),
         version: env!("CARGO_PKG_VERSION"),
         limits: ground.limits().as_ref().clone(),
+        measured: false,
         took: Duration::ZERO,
         others_cores: None,
     }
@@ -103,7 +105,7 @@ fn measured(
     options: &Options,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Report, RedteamError> {
-    let Chosen { cases, procedures, runaway } = chosen;
+    let Chosen { cases, procedures, runaway, host } = chosen;
     let target = ground.target();
     let mut report = report(ground);
     // Each by itself first, with nothing else going on, for what it costs.
@@ -115,6 +117,10 @@ fn measured(
     for (done, procedure) in procedures.iter().enumerate() {
         progress(Progress { part: "procedures", name: procedure.name, done, of: Some(procedures.len()) });
         report.rows.push(procedure_row(procedure, procedure.run(ground)));
+    }
+    for (done, attack) in host.iter().enumerate() {
+        progress(Progress { part: "attacks on the host", name: attack.name, done, of: Some(host.len()) });
+        report.rows.extend(options.program.iter().map(|program| attack.run(program, target)));
     }
     if !cases.is_empty() {
         windows(ground, cases, &costs, options, progress, &mut report)?;

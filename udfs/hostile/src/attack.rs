@@ -38,6 +38,8 @@ pub enum Class {
     Speech,
     /// The host's own life: traps, panics, leftovers.
     Life,
+    /// What the host does outside guests: decoding, files, pipes, stops. No module attacks it.
+    Host,
 }
 
 impl Class {
@@ -52,6 +54,7 @@ impl Class {
             Class::Output => "output",
             Class::Speech => "speech",
             Class::Life => "life",
+            Class::Host => "host",
         }
     }
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 use weir_batch::Field;
 use weir_files::read_whole;
+use weir_query::LimitsFile;
 use weir_sandbox::{Engine, Function, FunctionState, Limits, Module, Origin, TenantId, Tier};
 
 use crate::args;
@@ -21,7 +22,7 @@ pub(crate) const MODULE_FILE_BYTES_MAX: u64 = 256 << 20;
 
 pub(crate) fn inspect(args: &args::Inspect, json: bool) -> anyhow::Result<Exit> {
     let engine = engine(config())?;
-    let module = admit(&engine, &args.module, &Limits::default())?;
+    let module = admit(&engine, &args.module, &limits_of(args.limits.as_deref(), &args.tenant)?)?;
     let mut stdout = std::io::stdout().lock();
     if json {
         writeln!(stdout, "{}", as_json(&module))?;
@@ -29,6 +30,15 @@ pub(crate) fn inspect(args: &args::Inspect, json: bool) -> anyhow::Result<Exit> 
         print(&mut stdout, &module)?;
     }
     Ok(Exit::Done)
+}
+
+/// What a limits file gives a tenant; the defaults without one.
+pub(crate) fn limits_of(file: Option<&std::path::Path>, tenant: &str) -> anyhow::Result<Limits> {
+    let tenant = tenant.parse::<TenantId>().map_err(|error| wrong(anyhow!("--tenant: {error}")))?;
+    match file {
+        None => Ok(Limits::default()),
+        Some(path) => Ok(LimitsFile::load(path).map_err(wrong)?.limits_of(&tenant).clone()),
+    }
 }
 
 /// The module in this file, admitted for a tenant of the command's own.

@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
-use weir_query::LimitsFile;
 use weir_redteam::{Case, Class, Ground, Options, Progress, RedteamError, run};
-use weir_sandbox::{Limits, TenantId};
 
+use super::inspect::limits_of;
 use crate::args;
 use crate::engine::config;
 use crate::exit::{Exit, wrong};
 
 /// Every class, by which `--class` is read.
-const CLASSES: [Class; 8] = [
+const CLASSES: [Class; 9] = [
     Class::Cpu,
     Class::Memory,
     Class::Compile,
@@ -24,12 +23,13 @@ const CLASSES: [Class; 8] = [
     Class::Output,
     Class::Speech,
     Class::Life,
+    Class::Host,
 ];
 
 pub(crate) fn redteam(args: &args::Redteam, json: bool) -> anyhow::Result<Exit> {
     let options = options(args).map_err(wrong)?;
     let cases = cases(args)?;
-    let ground = Ground::new(&limits(args)?, &config())?;
+    let ground = Ground::new(&limits_of(args.limits.as_deref(), &args.tenant)?, &config())?;
     let line = Line::start(json);
     let report = run(&ground, &cases, &options, &mut |progress| line.show(&progress));
     line.end();
@@ -50,18 +50,6 @@ pub(crate) fn redteam(args: &args::Redteam, json: bool) -> anyhow::Result<Exit> 
     Ok(if report.passes() { Exit::Done } else { Exit::Failed })
 }
 
-/// The limits of the attackers: those of the tenant that is named, or of any tenant.
-fn limits(args: &args::Redteam) -> anyhow::Result<Limits> {
-    let tenant = args.tenant.parse::<TenantId>().map_err(|error| wrong(anyhow!("--tenant: {error}")))?;
-    match &args.limits {
-        None => Ok(Limits::default()),
-        Some(path) => {
-            let file = LimitsFile::load(path).map_err(wrong)?;
-            Ok(file.limits_of(&tenant).clone())
-        }
-    }
-}
-
 /// The suite, or the modules that were given in its place.
 fn cases(args: &args::Redteam) -> anyhow::Result<Vec<Case>> {
     if args.module.is_empty() {
@@ -78,7 +66,8 @@ fn cases(args: &args::Redteam) -> anyhow::Result<Vec<Case>> {
 }
 
 fn options(args: &args::Redteam) -> anyhow::Result<Options> {
-    let mut options = Options::default();
+    // The running program, whatever has taken its name in the meantime.
+    let mut options = Options { program: Some("/proc/self/exe".into()), ..Options::default() };
     if args.quick {
         options = options.quick();
     }

@@ -40,6 +40,16 @@ fn what_is_not_as_expected_fails() {
 }
 
 #[test]
+fn attacks_on_the_host_leave_the_victim_whole() {
+    let said = run(&root(), &["redteam", "--quick", "--class", "host"]);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    for name in ["host_deep_json", "host_fifos", "host_unread", "host_burning", "host_five_at_once"] {
+        let line = said.out.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{name}:\n{}", said.out));
+        assert!(line.ends_with("PASS"), "{}", said.out);
+    }
+}
+
+#[test]
 fn many_rounds_are_watched() {
     let said = run(&root(), &["redteam", "--loop", "2", "--only", "22", "69"]);
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);

@@ -14,6 +14,8 @@ use crate::{Drift, Effect, Runaway, UploadCost, median};
 
 /// The most of its throughput that a victim should lose.
 pub const LOSS_MAX: f64 = 0.05;
+/// The cores that other processes may take on average before figures of time are void.
+pub const OTHERS_CORES_MAX: f64 = 0.1;
 /// How far beyond its deadline a guest should run at most, of a hundred in 99.
 pub const BEYOND_IDLE_MAX: Duration = Duration::from_millis(5);
 /// The same while twice as many guests as there are cores want them.
@@ -42,6 +44,9 @@ pub struct Report {
     pub version: &'static str,
     /// The limits of the attackers.
     pub limits: Limits,
+    /// Whether windows were long enough, and attacks of a class many enough, for figures to be compared with targets: not with
+    /// [`Options::quick`](crate::Options::quick) or a choice of rows.
+    pub measured: bool,
     /// How long the run took.
     pub took: Duration,
     /// Cores that other processes took meanwhile, on average.
@@ -149,11 +154,20 @@ impl ClassEffect {
 }
 
 impl Report {
-    /// Whether every row passes, every guest was ended as it should be, and nothing drifts.
+    /// Whether every row passes, no class of attacks costs the victim more than [`LOSS_MAX`], every guest was ended as it should be,
+    /// and nothing drifts. Losses count only where [`Report::figures_hold`].
     pub fn passes(&self) -> bool {
+        let loss = |class: &ClassEffect| self.beyond_neighbour(class.loss_median).unwrap_or(class.loss_median);
         self.rows.iter().all(Row::passes)
+            && (!self.figures_hold() || self.by_class.iter().all(|class| loss(class) <= LOSS_MAX))
             && self.runaways.iter().all(|runaway| runaway.wrong.is_none())
             && self.drift.as_ref().is_none_or(|drift| drift.wrong().is_none())
+    }
+
+    /// Whether figures of time say anything: they are void where windows were too short or too few to measure, and where other
+    /// processes took more than [`OTHERS_CORES_MAX`].
+    pub fn figures_hold(&self) -> bool {
+        self.measured && self.others_cores.is_some_and(|cores| cores <= OTHERS_CORES_MAX)
     }
 
     /// The part of its throughput that the victim lost beside a well-behaved tenant, in the middle.

@@ -1,7 +1,7 @@
 //! The figures below the table, each beside its target.
 
 use super::table::{millis, percent};
-use super::{BEYOND_IDLE_MAX, BEYOND_LOADED_MAX, LOSS_MAX, Report, UPLOAD_BYTES_MAX, UPLOAD_CPU_MAX};
+use super::{BEYOND_IDLE_MAX, BEYOND_LOADED_MAX, LOSS_MAX, OTHERS_CORES_MAX, Report, UPLOAD_BYTES_MAX, UPLOAD_CPU_MAX};
 use crate::{PROCEDURES, Runaway, UploadCost};
 use weir_hostile::ELSEWHERE;
 
@@ -15,7 +15,7 @@ impl Report {
         let verdict = if self.passes() { "PASS" } else { "FAIL" };
         line("result", format!("{verdict}: {passed} of {} rows pass, {attempts} attempts", self.rows.len()));
         for class in &self.by_class {
-            let met = met(class.loss_median <= LOSS_MAX);
+            let met = if self.figures_hold() { met(class.loss_median <= LOSS_MAX) } else { "void" };
             let (median, max, p99) = (percent(class.loss_median), percent(class.loss_max), millis(class.p99));
             let beyond = self.beyond_neighbour(class.loss_median).map(percent);
             let beyond = beyond.map(|beyond| format!(", {beyond} % beyond a neighbour's")).unwrap_or_default();
@@ -89,7 +89,14 @@ impl Report {
         if let Some(cores) = self.others_cores {
             line(
                 "other processes",
-                format!("took {cores:.2} cores meanwhile; figures of time are worth as much as this is small"),
+                match cores {
+                    _ if cores > OTHERS_CORES_MAX => {
+                        format!(
+                            "took {cores:.2} cores meanwhile, more than {OTHERS_CORES_MAX}: figures of time are void"
+                        )
+                    }
+                    _ => format!("took {cores:.2} cores meanwhile"),
+                },
             );
         }
         line("run", format!("weir {}, {:.1} s", self.version, self.took.as_secs_f64()));
