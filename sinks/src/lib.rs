@@ -52,6 +52,8 @@
 //! **[`KafkaConnection`]**: brokers, and those of librdkafka's options that a query file may set: none that reads a file,
 //! runs a command, loads code or weakens a delivery guarantee. Sources use it too.
 //!
+//! **[`Table`]**: rows as aligned text, escaped, for people to read.
+//!
 //! **[`StdoutSink`]**: a table, JSON lines or CSV for the standard output.
 //!
 //! **[`MemorySink`]** keeps batches for tests, **[`CountingSink`]** counts and drops them.
@@ -84,3 +86,4 @@ pub use kafka::{
 pub use memory::{MemoryHandle, MemorySink};
 pub use sink::{Prepared, RefusedRow, RowRefusal, Sink, SinkStats, Written};
 pub use stdout::{StdoutFormat, StdoutSink, StdoutSinkConfig};
+pub use table::Table;

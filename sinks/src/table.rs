@@ -15,7 +15,7 @@ use crate::memory::check_schema;
 const CELL_CHARS_MAX: usize = 60;
 
 /// Renders batches under one header. A column is as wide as its widest cell so far.
-pub(crate) struct Table {
+pub struct Table {
     schema: Arc<Schema>,
     widths: Vec<usize>,
     header_written: bool,
@@ -25,7 +25,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(schema: &Arc<Schema>, rows_max: usize) -> Table {
+    /// A table of rows of this schema, of which at most `rows_max` are shown.
+    pub fn new(schema: &Arc<Schema>, rows_max: usize) -> Table {
         let widths = schema.fields().iter().map(|field| cell(&field.name).chars().count()).collect();
         Table {
             schema: Arc::clone(schema),
@@ -38,7 +39,11 @@ impl Table {
     }
 
     /// The lines of these rows, with the header before the first.
-    pub(crate) fn render(&mut self, batch: &Arc<Batch>) -> Result<String, SinkError> {
+    ///
+    /// # Errors
+    ///
+    /// A batch of another schema, or a value that cannot be shown.
+    pub fn render(&mut self, batch: &Arc<Batch>) -> Result<String, SinkError> {
         check_schema(&self.schema, batch)?;
         let shown = batch.rows().min(self.rows_left);
         self.rows_left -= shown;
@@ -75,7 +80,7 @@ impl Table {
     }
 
     /// The last line, where rows were left out.
-    pub(crate) fn footer(&self) -> String {
+    pub fn footer(&self) -> String {
         match self.rows_hidden {
             0 => String::new(),
             1 => "… and 1 more row\n".to_owned(),

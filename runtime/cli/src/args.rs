@@ -112,6 +112,12 @@ pub(crate) struct Schema {
 pub(crate) struct Inspect {
     /// A WebAssembly module.
     pub(crate) module: PathBuf,
+    /// A limits file: the module is admitted under what it gives the tenant.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) limits: Option<PathBuf>,
+    /// The tenant of the limits file.
+    #[arg(long, default_value = "default", requires = "limits")]
+    pub(crate) tenant: String,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -128,6 +134,12 @@ pub(crate) struct Try {
     /// Without it those that the function reads, of the file's types or of the function's.
     #[arg(long, value_name = "FIELDS")]
     pub(crate) schema: Option<String>,
+    /// A limits file: the function is admitted and called under what it gives the tenant.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) limits: Option<PathBuf>,
+    /// The tenant of the limits file.
+    #[arg(long, default_value = "default", requires = "limits")]
+    pub(crate) tenant: String,
     /// The function, where the module has more than one.
     #[arg(long, short)]
     pub(crate) function: Option<String>,

@@ -1,7 +1,6 @@
 //! `weir try`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +11,13 @@ use weir_batch::format::{CsvOptions, Decoder, Format, Inferred, infer, infer_csv
 use weir_batch::{Batch, Field, Schema};
 use weir_files::open_regular;
 use weir_query::MetricRegistry;
-use weir_sandbox::{Carry, Function, Instance, Kind, Limits, OutputShape, ParamType, ParamValue};
+use weir_sandbox::{
+    CallError, Carry, Fault, Function, Instance, Kind, Limits, OutputShape, ParamType, ParamValue, Phase,
+};
+use weir_sinks::Table;
 
 use super::again::Again;
-use super::inspect::admit;
+use super::inspect::{admit, limits_of};
 use super::schema::format_of;
 use crate::args;
 use crate::engine::{config, engine};
@@ -25,12 +27,15 @@ use crate::live::grouped;
 /// Records of one call.
 const BATCH_RECORDS: usize = 8192;
 
+/// Records that end the function before no more are tried: then it is the function that is broken.
+const TRAPPED_MAX: usize = 64;
+
 /// Errors printed of all there were.
 const ERRORS_SHOWN: usize = 10;
 
 pub(crate) fn try_out(args: &args::Try, json: bool) -> anyhow::Result<Exit> {
     let engine = engine(config())?;
-    let limits = Limits::default();
+    let limits = limits_of(args.limits.as_deref(), &args.tenant)?;
     let module = admit(&engine, &args.module, &limits)?;
     let function = choose(&module.manifest().functions, args.function.as_deref()).map_err(wrong)?;
     let params = params(&function, &args.params).map_err(wrong)?;
@@ -42,7 +47,7 @@ pub(crate) fn try_out(args: &args::Try, json: bool) -> anyhow::Result<Exit> {
         wrong(anyhow!("{}", errors.join("; ")))
     })?;
     let bound = Arc::new(bound);
-    let mut trial = Trial::new(&function, &limits);
+    let mut trial = Trial::new(&function, &limits, args.rows_max);
     let mut instance = Instance::new(&module, &bound, &limits);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut failure = None;
@@ -56,18 +61,26 @@ pub(crate) fn try_out(args: &args::Try, json: bool) -> anyhow::Result<Exit> {
             }
         };
         for bad in &decoded.bad {
+            trial.undecodable += 1;
             trial.error(format!("record {} does not decode: {}", bad.offset, bad.message));
         }
         let left = args.records_max.map_or(usize::MAX, |most| most.saturating_sub(trial.records));
         let batch = Arc::new(decoded.batch);
         let batch = batch.slice(0, batch.rows().min(left))?;
-        if let Err(error) = trial.run(&runtime, &mut instance, &batch, args.rows_max) {
+        if let Err(error) = trial.run(&runtime, &mut instance, &batch) {
             failure = Some(error);
             break;
         }
         if args.records_max.is_some_and(|most| trial.records >= most) {
             break;
         }
+    }
+    if failure.is_none() && trial.trapped > 0 {
+        let plural = if trial.trapped == 1 { "record ends" } else { "records end" };
+        failure = Some(anyhow!("{} {plural} the function {}", trial.trapped, trial.name));
+    }
+    if failure.is_none() && trial.all_failed() {
+        failure = Some(anyhow!("every record of {} failed", args.input.display()));
     }
     // What failed for another reason is not compared.
     if failure.is_none()
@@ -83,7 +96,7 @@ pub(crate) fn try_out(args: &args::Try, json: bool) -> anyhow::Result<Exit> {
     if json {
         trial.print_json()?;
     } else {
-        trial.print(args.rows_max)?;
+        trial.print()?;
     }
     match failure {
         None => Ok(Exit::Done),
@@ -100,6 +113,7 @@ struct Trial {
     metrics: MetricRegistry,
     outputs: Vec<Arc<Batch>>,
     outputs_rows: usize,
+    rows_max: usize,
     errors: Vec<String>,
     errors_total: usize,
     logs: Vec<String>,
@@ -107,6 +121,10 @@ struct Trial {
     rows_out: usize,
     filtered: usize,
     failed: usize,
+    /// Records that did not decode.
+    undecodable: usize,
+    /// Records that each ended the function by themselves; they count as failed.
+    trapped: usize,
     fuel: u64,
     host_calls: u64,
     time: Duration,
@@ -115,7 +133,7 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(function: &Arc<Function>, limits: &Limits) -> Trial {
+    fn new(function: &Arc<Function>, limits: &Limits, rows_max: usize) -> Trial {
         let mut metrics = MetricRegistry::default();
         metrics.add_stage(&Arc::from(function.name.as_str()), function, limits.series_max);
         Trial {
@@ -123,6 +141,7 @@ impl Trial {
             metrics,
             outputs: Vec::new(),
             outputs_rows: 0,
+            rows_max,
             errors: Vec::new(),
             errors_total: 0,
             logs: Vec::new(),
@@ -130,6 +149,8 @@ impl Trial {
             rows_out: 0,
             filtered: 0,
             failed: 0,
+            undecodable: 0,
+            trapped: 0,
             fuel: 0,
             host_calls: 0,
             time: Duration::ZERO,
@@ -145,23 +166,44 @@ impl Trial {
         }
     }
 
+    /// Whether there were records, and none of them was taken in.
+    fn all_failed(&self) -> bool {
+        let records = self.records + self.undecodable;
+        records > 0 && self.failed + self.undecodable == records
+    }
+
+    /// Calls the function with a batch. One that ends badly is halved until the records that end it by themselves are found: they are
+    /// named, and the others go on. A function that keeps state begins anew after each.
+    ///
+    /// # Errors
+    ///
+    /// More records that end the function than anybody reads, or what is no record's fault.
     fn run(
         &mut self,
         runtime: &tokio::runtime::Runtime,
         instance: &mut Instance,
         batch: &Arc<Batch>,
-        rows_max: usize,
     ) -> anyhow::Result<()> {
-        let outcome = runtime.block_on(instance.call(batch)).map_err(|error| {
-            let mut text = error.to_string();
-            for line in &error.context.logs {
-                text.push_str(&format!("\n  log {}: {}", line.level, line.text));
+        let outcome = match runtime.block_on(instance.call(batch)) {
+            Ok(outcome) => outcome,
+            Err(error) if batch.rows() > 1 && is_of_records(&error) => {
+                let half = batch.rows() / 2;
+                self.run(runtime, instance, &batch.slice(0, half)?)?;
+                return self.run(runtime, instance, &batch.slice(half, batch.rows() - half)?);
             }
-            for frame in &error.context.backtrace {
-                text.push_str(&format!("\n  at {frame}"));
+            Err(error) => {
+                let text = ended(&error);
+                if !is_of_records(&error) {
+                    bail!("{text}");
+                }
+                self.error(format!("record {}: {text}", offset(batch, 0)));
+                (self.records, self.failed, self.trapped) = (self.records + 1, self.failed + 1, self.trapped + 1);
+                if self.trapped >= TRAPPED_MAX {
+                    bail!("{TRAPPED_MAX} records have ended the function {}: no more were tried", self.name);
+                }
+                return Ok(());
             }
-            anyhow!("{text}")
-        })?;
+        };
         self.again.keep(batch, &outcome)?;
         for failed in &outcome.failed {
             let record = offset(batch, failed.row);
@@ -178,7 +220,7 @@ impl Trial {
         self.time += outcome.usage.time;
         self.memory_bytes = self.memory_bytes.max(outcome.usage.memory_bytes);
         self.metrics.stage(0, &outcome.metrics);
-        let wanted = rows_max.saturating_sub(self.outputs_rows).min(outcome.output.rows());
+        let wanted = self.rows_max.saturating_sub(self.outputs_rows).min(outcome.output.rows());
         if wanted > 0 {
             self.outputs.push(outcome.output.slice(0, wanted)?);
             self.outputs_rows += wanted;
@@ -186,14 +228,16 @@ impl Trial {
         Ok(())
     }
 
-    fn print(&self, rows_max: usize) -> anyhow::Result<()> {
+    fn print(&self) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
-        let batches = self.outputs.iter().map(|batch| batch.to_arrow()).collect::<Result<Vec<_>, _>>()?;
-        if !batches.is_empty() {
-            writeln!(out, "{}", arrow::util::pretty::pretty_format_batches(&batches)?)?;
+        if let Some(first) = self.outputs.first() {
+            let mut table = Table::new(first.schema(), self.rows_max);
+            for batch in &self.outputs {
+                out.write_all(table.render(batch)?.as_bytes())?;
+            }
         }
-        if self.rows_out > rows_max {
-            writeln!(out, "… and {} more rows", grouped((self.rows_out - rows_max) as u64))?;
+        if self.rows_out > self.rows_max {
+            writeln!(out, "… and {} more rows", grouped((self.rows_out - self.rows_max) as u64))?;
         }
         for error in &self.errors {
             writeln!(out, "error: {error}")?;
@@ -242,6 +286,8 @@ impl Trial {
             "rows_out": self.rows_out,
             "filtered": self.filtered,
             "failed": self.failed,
+            "undecodable": self.undecodable,
+            "trapped": self.trapped,
             "errors": self.errors,
             "logs": self.logs,
             "metrics": self.metrics.committed(),
@@ -253,6 +299,23 @@ impl Trial {
         say(account);
         Ok(())
     }
+}
+
+/// Whether fewer records may go well: the guest ended while it had a batch, by itself or at a limit.
+fn is_of_records(error: &CallError) -> bool {
+    error.context.phase == Phase::Batch && error.fault() == Fault::Tenant
+}
+
+/// What ended a call, with what the guest logged and where it was.
+fn ended(error: &CallError) -> String {
+    let mut text = error.to_string();
+    for line in &error.context.logs {
+        text.push_str(&format!("\n  log {}: {}", line.level, line.text));
+    }
+    for frame in &error.context.backtrace {
+        text.push_str(&format!("\n  at {frame}"));
+    }
+    text
 }
 
 /// The number of a row's record in its file.

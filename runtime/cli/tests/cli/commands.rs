@@ -235,3 +235,52 @@ fn try_reads_what_the_function_reads() {
     check("delay", 2, "--schema: `delay`: expected a name and a type");
     check("twice i64?, delay i64?", 2, "more than one field `twice`");
 }
+
+#[test]
+fn try_names_the_records_that_end_the_function_and_goes_on_with_the_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = weir_tests::guest_path("faulty").expect("a built guest");
+    let module = module.to_str().expect("UTF-8");
+    let lines: String = (0..1_000).map(|id| format!("{{\"id\":{id}}}\n")).collect();
+    std::fs::write(folder.path().join("in.jsonl"), lines).expect("the input");
+    let arguments = ["try", module, "-i", "in.jsonl", "-f", "panics", "-p", "at=777", "--rows-max", "2"];
+    let said = run(folder.path(), &arguments);
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    let named = said.out.lines().filter(|line| line.starts_with("error: record 777: ")).count();
+    assert_eq!(named, 1, "{}", said.out);
+    assert!(said.out.contains("1,000 records in") && said.out.contains("1 failed"), "{}", said.out);
+    assert!(said.err.contains("1 record ends the function panics"), "{}", said.err);
+}
+
+#[test]
+fn try_fails_where_every_record_failed_and_escapes_what_it_prints() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = weir_tests::guest_path("flights").expect("a built guest");
+    let module = module.to_str().expect("UTF-8");
+    std::fs::write(folder.path().join("bad.jsonl"), "{\"delay\":\"late\"}\n{\"delay\":[]}\n").expect("the input");
+    let said = run(folder.path(), &["try", module, "-i", "bad.jsonl", "-f", "late"]);
+    assert_ne!(said.code, Some(0), "{}{}", said.out, said.err);
+
+    let flight = "{\"origin\":\"A\\u001b[2JB\",\"destination\":\"C\\u202eD\",\"delay\":90}\n";
+    std::fs::write(folder.path().join("odd.jsonl"), flight).expect("the input");
+    let said = run(folder.path(), &["try", module, "-i", "odd.jsonl", "-f", "late"]);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    assert!(said.out.contains("A\\u{1b}[2JB-C\\u{202e}D") && !said.out.contains('\u{1b}'), "{:?}", said.out);
+}
+
+#[test]
+fn try_and_inspect_keep_to_a_limits_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = weir_tests::guest_path("flights").expect("a built guest");
+    let module = module.to_str().expect("UTF-8");
+    std::fs::write(folder.path().join("limits.toml"), "[tenants.small]\nmodule_bytes_max = 1000\n")
+        .expect("the limits");
+    for arguments in [
+        vec!["inspect", module, "--limits", "limits.toml", "--tenant", "small"],
+        vec!["try", module, "-i", "in.jsonl", "--limits", "limits.toml", "--tenant", "small"],
+    ] {
+        let said = run(folder.path(), &arguments);
+        assert_eq!(said.code, Some(2), "{}{}", said.out, said.err);
+        assert!(said.err.contains("refused (module_bytes)") || said.err.contains("1000"), "{}", said.err);
+    }
+}
