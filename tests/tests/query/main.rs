@@ -1,6 +1,7 @@
 //! Queries as a whole: real guests between real sources and sinks.
 
 mod accounts;
+mod codes;
 mod failures;
 mod held_back;
 mod limits;

@@ -38,7 +38,8 @@ pub(crate) struct Filter {
     /// Only those of this source or stage.
     #[arg(long)]
     pub(crate) place: Option<String>,
-    /// Only those with this code.
+    /// Only those with this code; `trap` finds all that ended a function by itself (panics among them), `guest` all that a function
+    /// refused.
     #[arg(long)]
     pub(crate) code: Option<String>,
 }
