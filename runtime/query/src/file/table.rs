@@ -54,6 +54,8 @@ impl<'a> Table<'a> {
 
     /// Reports the keys that nobody asked for; `what` the table describes, for the message.
     pub(super) fn finish(self, what: &str) {
+        #[cfg(test)]
+        super::tests::documented::record(what, &self.known);
         for (name, item) in self.items() {
             if !self.known.contains(&name) {
                 let help = suggest(name, self.known.iter().copied(), "its keys are");

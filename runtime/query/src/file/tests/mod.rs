@@ -1,6 +1,7 @@
 //! Query files, wrong and right.
 
 mod delivery;
+pub(super) mod documented;
 mod hostile;
 mod kafka;
 mod outside;
