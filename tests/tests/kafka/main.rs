@@ -4,6 +4,7 @@ mod command;
 mod generations;
 mod lag;
 mod life;
+mod older;
 mod range;
 mod records;
 mod start;
