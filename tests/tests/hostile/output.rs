@@ -9,8 +9,8 @@ fn rows_without_end() {
     check(
         "rows_without_end",
         expect![[r#"
-        output_rows_limit, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: output rows for these input rows limit reached: limit 4000, current 4000, requested 1000
-    "#]],
+            output_rows_limit, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: output rows of one record limit reached: limit 4, current 4, requested 1
+        "#]],
     );
 }
 

@@ -217,9 +217,11 @@ fn filters_take_letters_out_and_leave_the_others_byte_for_byte() {
     assert_eq!(fs::read(&dead).expect("letters"), lines(&[2, 3, 4, 5]));
     assert_eq!(case.replay(&["--place", "ids"])["replayed"], 0);
     let said = case.right(&["dead-letters", "replay", "q.toml"]);
-    for reason in
-        ["letter 1 stays: no letter", "no source or stage `elsewhere`", "letter 3 stays: the stage reads id i64"]
-    {
+    for reason in [
+        "letter 1 stays: no letter",
+        "no source, stage or sink `elsewhere`",
+        "letter 3 stays: `check` reads id i64 now",
+    ] {
         assert!(said.err.contains(reason), "{reason}: {}", said.err);
     }
     assert_eq!(fs::read(&dead).expect("letters"), lines(&[3, 4, 5]));
