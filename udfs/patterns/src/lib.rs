@@ -119,7 +119,8 @@ mod tests {
     fn values_are_selected_by_a_path() {
         let all = Selection { path: "$.a[?@.n > 1].n".to_owned() };
         let json = r#"{"a": [{"n": 1}, {"n": 2}, {"n": 3}]}"#;
-        let values = selected(Document { json }, &all).map(|found| found.into_iter().map(|found| found.value).collect());
+        let values =
+            selected(Document { json }, &all).map(|found| found.into_iter().map(|found| found.value).collect());
         assert_eq!(values, Ok(vec!["2".to_owned(), "3".to_owned()]));
         assert!(selected(Document { json: "{" }, &all).is_err());
     }
