@@ -33,6 +33,11 @@ pub(crate) fn read(paths: &[impl AsRef<Path>]) -> RecordBatch {
                 // Texts come with offsets of either width.
                 match column.data_type() {
                     DataType::LargeUtf8 => (name, cast(column, &DataType::Utf8).expect("short texts")),
+                    // Weir writes instants, with the zone that says so; the input's have none, and mean the same.
+                    DataType::Timestamp(unit, _) => {
+                        let instants = DataType::Timestamp(*unit, Some("UTC".into()));
+                        (name, cast(column, &instants).expect("instants"))
+                    }
                     _ => (name, Arc::clone(column)),
                 }
             });

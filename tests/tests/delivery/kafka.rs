@@ -351,7 +351,8 @@ fn letters_in_a_topic_are_listed_shown_and_replayed() {
         assert!(listed.lines().count() == 1 && listed.contains("faulty"), "{listed}");
     }
     let shown = said(&["dead-letters", "show", "numbers.toml", "0"]);
-    assert!(shown.contains("{\"id\":7}"), "{shown}");
+    // The stage reads another stage: its letter holds the record, as the stage had it.
+    assert!(shown.contains("id: 7"), "{shown}");
     write(8).expect("the query");
     let replayed = said(&["dead-letters", "replay", "numbers.toml"]);
     assert!(replayed.contains("replayed 1 letters, 0 died again"), "{replayed}");

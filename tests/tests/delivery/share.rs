@@ -73,7 +73,8 @@ fn a_process_that_was_suspended_beyond_its_transaction_goes_on_with_a_new_produc
     let broker = Broker::shared();
     let topics = Topics::new(&broker, "suspended", 2);
     let folder = tempfile::tempdir().expect("a folder");
-    query(&topics, folder.path(), 0, 1_000, "options = { \"transaction.timeout.ms\" = \"2000\" }");
+    // Long enough for a look at both kinds of records while a transaction is open.
+    query(&topics, folder.path(), 0, 4_000, "options = { \"transaction.timeout.ms\" = \"5000\" }");
     let mut weir = start(folder.path());
     let mut end = 0;
     wait_until("a transaction is open", PATIENCE, || {
@@ -85,12 +86,13 @@ fn a_process_that_was_suspended_beyond_its_transaction_goes_on_with_a_new_produc
     let open = broker.read_all(&topics.to, Isolation::Uncommitted).len();
     assert!(open > committed(&topics), "a transaction was open");
     // The broker looks for such twice a second.
-    std::thread::sleep(Duration::from_secs(4));
+    std::thread::sleep(Duration::from_millis(6_500));
     weir.resume();
     topics.produce(end..end + 10);
     wait_until("all is written", PATIENCE, || committed(&topics) as u64 >= end + 10);
     weir.term();
     assert!(weir.wait(PATIENCE).success(), "{}", weir.stderr());
+    assert!(weir.stderr().contains("trying again from the last commit"), "{}", weir.stderr());
     topics.assert_exact(0..end + 10);
 }
 

@@ -54,6 +54,11 @@ impl Text {
 
     /// The plan within these limits, as a limits file says them.
     pub(crate) fn plan_within(&self, folder: &Path, limits: &str) -> Plan {
+        // These queries name no tenant, unless a test is about tenants.
+        let limits = &match limits.contains("[tenants.default]") {
+            true => limits.to_owned(),
+            false => format!("unknown_tenants = \"defaults\"\n{limits}"),
+        };
         let limits = LimitsFile::parse(limits, folder).unwrap_or_else(|problems| panic!("{problems:#?}\n{limits}"));
         Plan::parse_with(&self.0, folder, &limits).unwrap_or_else(|problems| panic!("{problems:#?}\n{}", self.0))
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use weir_sinks::{KafkaSinkConfig, SinkConfig};
+use weir_sinks::{KafkaCompression, KafkaSinkConfig, SinkConfig, TransactionSettings};
 
-use super::plan::{Delivery, Guarantee, SourceKind};
+use super::plan::{Delivery, Guarantee, SourceKind, transaction_timeout};
 use super::problem::{Place, Problems};
 use super::sink::SinkDraft;
 use super::source::SourceDraft;
@@ -14,13 +14,14 @@ pub(super) struct DeliveryPlaces {
     pub(super) guarantee: Place,
     pub(super) state: Place,
     pub(super) transactional_id: Place,
+    pub(super) commit_ms: Place,
 }
 
 /// Where dead letters go, as far as it could be read.
 pub(super) enum Letters<'a> {
     Nowhere,
     File(Place),
-    Kafka(Place, &'a str),
+    Kafka(Place, &'a KafkaSinkConfig),
 }
 
 /// How often a query commits that does not say it, and cannot wait for its end: because a topic has none, or because a
@@ -65,9 +66,12 @@ pub(super) fn check(
             let brokers = &config.connection.brokers;
             to_kafka(delivery, places, (sources, sinks), (&first.name, brokers), problems);
             one_producer(sinks, (&first.name, config), problems);
+            in_time(delivery, places, config, problems);
             match letters {
                 Letters::Nowhere => {}
-                Letters::Kafka(_, letters) if same_brokers(letters, brokers) => {}
+                Letters::Kafka(place, letters) if same_brokers(&letters.connection.brokers, brokers) => {
+                    letters_of_the_producer(place, letters, (&first.name, config), problems);
+                }
                 Letters::Kafka(place, _) | Letters::File(place) => {
                     let message = "`exactly_once` is impossible: these letters are in no transaction with the topics \
                                    that the query writes";
@@ -151,6 +155,33 @@ fn one_producer(sinks: &[SinkDraft<'_>], (first, theirs): (&str, &KafkaSinkConfi
             let message = format!("the topics of one transaction have one producer, and `{first}` has another `{key}`");
             problems.error(&sink.place.child(key, sink.place.offset), message, "say the same in both, or in neither");
         }
+    }
+}
+
+/// Letters in the transaction are written by its producer: what they say for themselves would be ignored.
+fn letters_of_the_producer(
+    place: &Place,
+    letters: &KafkaSinkConfig,
+    (first, theirs): (&str, &KafkaSinkConfig),
+    problems: &Problems,
+) {
+    let options = !letters.connection.options.is_empty() && letters.connection.options != theirs.connection.options;
+    let compression = letters.compression != KafkaCompression::default() && letters.compression != theirs.compression;
+    for (key, _) in [("options", options), ("compression", compression)].into_iter().filter(|(_, differ)| *differ) {
+        let message =
+            format!("these letters are written by the producer of the transaction, and `{first}` has another `{key}`");
+        problems.error(&place.child(key, place.offset), message, format!("leave it out, or say the same as `{first}`"));
+    }
+}
+
+/// A transaction that is open for longer than the broker allows is aborted: no commit would ever succeed.
+fn in_time(delivery: &Delivery, places: &DeliveryPlaces, config: &KafkaSinkConfig, problems: &Problems) {
+    let timeout = transaction_timeout(config).unwrap_or(TransactionSettings::default().timeout);
+    if let Some(every) = delivery.commit_every.filter(|every| *every >= timeout) {
+        let (every, timeout) = (every.as_millis(), timeout.as_millis());
+        let message = format!("the broker aborts a transaction after {timeout} ms, and this commits it after {every}");
+        let help = "commit more often, or raise the sink's option `\"transaction.timeout.ms\"` above it";
+        problems.error(&places.commit_ms, message, help);
     }
 }
 

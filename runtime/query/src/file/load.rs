@@ -131,7 +131,7 @@ fn check(
 
     let letters = match (letters_place, &dead_letters) {
         (None, _) => Letters::Nowhere,
-        (Some(place), Some(DeadLettersPlan::Kafka(config))) => Letters::Kafka(place, &config.connection.brokers),
+        (Some(place), Some(DeadLettersPlan::Kafka(config))) => Letters::Kafka(place, config),
         (Some(place), _) => Letters::File(place),
     };
 

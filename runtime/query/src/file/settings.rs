@@ -27,14 +27,22 @@ const BYTES_MAX: std::ops::RangeInclusive<u64> = 65_536..=1_073_741_824;
 pub(super) fn delivery(root: &mut Table<'_>, paths: &mut Paths<'_>, problems: &Problems) -> (Delivery, DeliveryPlaces) {
     let here = root.place.child("delivery", root.place.offset);
     let mut delivery = Delivery::default();
-    let mut places = DeliveryPlaces { guarantee: here.clone(), state: here.clone(), transactional_id: here };
+    let mut places = DeliveryPlaces {
+        guarantee: here.clone(),
+        state: here.clone(),
+        transactional_id: here.clone(),
+        commit_ms: here,
+    };
     let read = root.section("delivery", |mut table| {
         let guarantees = [("at_least_once", Guarantee::AtLeastOnce), ("exactly_once", Guarantee::ExactlyOnce)];
         if let Some(item) = table.optional("guarantee") {
             places.guarantee = item.place.clone();
             delivery.guarantee = item.choice(&guarantees).unwrap_or_default();
         }
-        let commit_ms = table.optional("commit_ms").and_then(|item| item.integer(1..=COMMIT_MS_MAX));
+        let commit_ms = table.optional("commit_ms").and_then(|item| {
+            places.commit_ms = item.place.clone();
+            item.integer(1..=COMMIT_MS_MAX)
+        });
         delivery.commit_every = commit_ms.map(Duration::from_millis);
         if let Some(item) = table.optional("state") {
             places.state = item.place.clone();

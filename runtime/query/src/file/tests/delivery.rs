@@ -207,3 +207,22 @@ fn attempts_without_a_policy_and_policies_that_do_not_fit() {
         ],
     );
 }
+
+#[test]
+fn a_transaction_that_the_broker_aborts_before_it_is_committed() {
+    let slow = "commit_ms = 60000\n";
+    check(&text(&[TOPIC, OUT, ONCE, slow]), &expect![[""]]);
+    let longer = "options = { \"transaction.timeout.ms\" = 60001 }\n";
+    check(&text(&[TOPIC, OUT, longer, ONCE, slow]), &expect![[""]]);
+    let shorter = "options = { \"transaction.timeout.ms\" = 500 }\n";
+    check(&text(&[TOPIC, OUT, shorter, ONCE]), &expect![[""]]);
+}
+
+#[test]
+fn letters_with_settings_that_the_producer_of_the_transaction_does_not_have() {
+    let letters = "[dead_letters]\nkind = \"kafka\"\nbrokers = \"one:9092, two:9092\"\ntopic = \"dead\"\n";
+    check(&text(&[TOPIC, OUT, ONCE, letters]), &expect![[""]]);
+    let own = "compression = \"zstd\"\noptions = { \"linger.ms\" = 7 }\n";
+    check(&text(&[TOPIC, OUT, ONCE, letters, own]), &expect![[""]]);
+    check(&text(&[TOPIC, OUT, own, ONCE, letters, own]), &expect![[""]]);
+}

@@ -60,7 +60,7 @@ fn listed() -> BTreeSet<&'static str> {
     let sections = ["Sources", "Stages", "Sinks", "Delivery", "The limits file"];
     let rows = sections.into_iter().flat_map(|name| section(name).lines()).filter_map(|line| line.strip_prefix("| `"));
     let first_cells = rows.filter_map(|row| row.split(" | ").next());
-    first_cells.flat_map(|cell| quoted_after_first(cell)).collect()
+    first_cells.flat_map(quoted_after_first).collect()
 }
 
 /// The same where the text begins inside of the first pair.

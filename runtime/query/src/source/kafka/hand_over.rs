@@ -258,7 +258,10 @@ impl HandOver {
                 state.first_ends.set(it.partition.clone(), it.end);
             }
             raise(&mut state.ends, &it.partition, it.end);
-            state.topic_ids.remove(&it.partition);
+            match &it.topic_id {
+                Some(id) => state.topic_ids.insert(it.partition.clone(), id.clone()),
+                None => state.topic_ids.remove(&it.partition),
+            };
             let begin = &mut state.begin;
             let positions = if it.kept { &mut begin.kept } else { &mut begin.new };
             positions.set(it.partition.clone(), it.position);

@@ -51,6 +51,8 @@ pub(super) struct Placed {
     pub(super) first: i64,
     /// The offset that the next record will get.
     pub(super) end: i64,
+    /// The topic's id, as it was before this was asked, where brokers tell it.
+    pub(super) topic_id: Option<String>,
 }
 
 /// Asks where all of these begin.
@@ -85,6 +87,7 @@ pub(super) fn place(
             kept: known.is_some() && (config.kept_by_group || given.get(partition).is_some()),
             first,
             end,
+            topic_id: None,
         });
     }
     if timed.count() > 0 {

@@ -1,6 +1,6 @@
 //! Which partitions there are, where they begin, and how far they reach: what brokers have to be asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -117,6 +117,29 @@ impl Scout {
         }
     }
 
+    /// The ids of the topics of these partitions, as far as brokers tell them.
+    fn ids_of<'a>(
+        &mut self,
+        consumer: &Consumer,
+        partitions: impl Iterator<Item = &'a Partition>,
+    ) -> BTreeMap<Arc<str>, String> {
+        let topics: BTreeSet<Arc<str>> = partitions.map(|partition| Arc::clone(&partition.origin)).collect();
+        let mut ids = BTreeMap::new();
+        for topic in topics {
+            if self.ids_missed >= IDS_MISSED_MAX || self.hand_over.is_closed() {
+                break;
+            }
+            match topic_id(consumer, &topic, ID_WAIT_MAX) {
+                Some(id) => {
+                    self.ids_missed = 0;
+                    ids.insert(topic, id);
+                }
+                None => self.ids_missed += 1,
+            }
+        }
+        ids
+    }
+
     /// What the source waits for, as a text that goes on from there.
     fn waits_for(&self, answered: bool, placed: bool) -> Option<String> {
         let (topics, group) = (self.config.topics.join(", "), &self.config.group);
@@ -143,8 +166,11 @@ impl Scout {
             return true;
         }
         let Some(consumer) = self.consumer.upgrade() else { return true };
+        // Before anything is read: a topic that is made anew from here on has another id.
+        let ids = self.ids_of(&consumer, wanted.iter().map(|wanted| &wanted.partition));
         let error = match place(&consumer, &self.config, &wanted, &self.given) {
-            Ok(placed) => {
+            Ok(mut placed) => {
+                placed.iter_mut().for_each(|it| it.topic_id = ids.get(&it.partition.origin).cloned());
                 self.unplaced_since = None;
                 self.hand_over.placed(placed);
                 return true;
