@@ -57,6 +57,9 @@ async fn a_dead_letter_says_what_failed_where_and_why_and_keeps_the_record() {
         {
           "code": "unreachable",
           "function": "panics",
+          "headers": {
+            "base64": []
+          },
           "message": null,
           "module": null,
           "offset": 500,
@@ -68,8 +71,11 @@ async fn a_dead_letter_says_what_failed_where_and_why_and_keeps_the_record() {
             "name": "record_500",
             "value": 750.0
           },
+          "source": "seed",
           "tenant": "default",
-          "timestamp_us": 1640995700000000
+          "timestamp_us": 1640995700000000,
+          "value": "record",
+          "version": 2
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&letter).expect("JSON"));
 }

@@ -211,11 +211,16 @@ fn attempts_without_a_policy_and_policies_that_do_not_fit() {
 #[test]
 fn a_transaction_that_the_broker_aborts_before_it_is_committed() {
     let slow = "commit_ms = 60000\n";
-    check(&text(&[TOPIC, OUT, ONCE, slow]), &expect![[""]]);
+    check(
+        &text(&[TOPIC, OUT, ONCE, slow]),
+        &expect![[
+            r#"late.toml:13: delivery.commit_ms: the broker aborts a transaction after 60000 ms, and this commits it after 60000; commit more often, or raise the sink's option `"transaction.timeout.ms"` above it"#
+        ]],
+    );
     let longer = "options = { \"transaction.timeout.ms\" = 60001 }\n";
     check(&text(&[TOPIC, OUT, longer, ONCE, slow]), &expect![[""]]);
-    let shorter = "options = { \"transaction.timeout.ms\" = 500 }\n";
-    check(&text(&[TOPIC, OUT, shorter, ONCE]), &expect![[""]]);
+    let shorter = "options = { \"transaction.timeout.ms\" = 1000 }\n";
+    check(&text(&[TOPIC, OUT, shorter, ONCE]), &expect![[r#"late.toml:1: delivery: the broker aborts a transaction after 1000 ms, and this commits it after 1000; commit more often, or raise the sink's option `"transaction.timeout.ms"` above it"#]]);
 }
 
 #[test]
@@ -223,6 +228,11 @@ fn letters_with_settings_that_the_producer_of_the_transaction_does_not_have() {
     let letters = "[dead_letters]\nkind = \"kafka\"\nbrokers = \"one:9092, two:9092\"\ntopic = \"dead\"\n";
     check(&text(&[TOPIC, OUT, ONCE, letters]), &expect![[""]]);
     let own = "compression = \"zstd\"\noptions = { \"linger.ms\" = 7 }\n";
-    check(&text(&[TOPIC, OUT, ONCE, letters, own]), &expect![[""]]);
+    check(
+        &text(&[TOPIC, OUT, ONCE, letters, own]),
+        &expect![[r#"
+        late.toml:13: dead_letters.options: these letters are written by the producer of the transaction, and `out` has another `options`; leave it out, or say the same as `out`
+        late.toml:13: dead_letters.compression: these letters are written by the producer of the transaction, and `out` has another `compression`; leave it out, or say the same as `out`"#]],
+    );
     check(&text(&[TOPIC, OUT, own, ONCE, letters, own]), &expect![[""]]);
 }
