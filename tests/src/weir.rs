@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 use tempfile::TempDir;
 
 use crate::process::{Launch, Process, tail};
@@ -102,6 +102,19 @@ impl WeirProcess {
     /// Asks it to end.
     pub fn term(&mut self) {
         self.process.signal(Signal::TERM);
+    }
+
+    /// Lets it have no more than so many open files; those that it has stay open. Returns how many it could have before.
+    ///
+    /// # Panics
+    ///
+    /// If it is gone.
+    pub fn limit_files(&self, most: u64) -> u64 {
+        let pid = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
+        let hard = getrlimit(Resource::Nofile).maximum;
+        let limit = Rlimit { current: Some(most), maximum: hard };
+        let before = prlimit(pid, Resource::Nofile, limit).expect("a process");
+        before.current.unwrap_or(u64::MAX)
     }
 
     /// Stops all its threads where they are, until [`WeirProcess::resume`].

@@ -220,7 +220,12 @@ fn a_transaction_that_the_broker_aborts_before_it_is_committed() {
     let longer = "options = { \"transaction.timeout.ms\" = 60001 }\n";
     check(&text(&[TOPIC, OUT, longer, ONCE, slow]), &expect![[""]]);
     let shorter = "options = { \"transaction.timeout.ms\" = 1000 }\n";
-    check(&text(&[TOPIC, OUT, shorter, ONCE]), &expect![[r#"late.toml:1: delivery: the broker aborts a transaction after 1000 ms, and this commits it after 1000; commit more often, or raise the sink's option `"transaction.timeout.ms"` above it"#]]);
+    check(
+        &text(&[TOPIC, OUT, shorter, ONCE]),
+        &expect![[
+            r#"late.toml:1: delivery: the broker aborts a transaction after 1000 ms, and this commits it after 1000; commit more often, or raise the sink's option `"transaction.timeout.ms"` above it"#
+        ]],
+    );
 }
 
 #[test]
