@@ -215,33 +215,6 @@ fn a_topic_that_is_made_again_while_the_query_runs_is_noticed() {
 
 /// The new topic is longer than the position: only its id tells it from the old one.
 #[test]
-fn a_longer_topic_of_the_same_name_is_noticed_while_the_query_runs() {
-    let broker = Broker::shared();
-    for (keys, goes_on) in [("", false), ("on_out_of_range = \"earliest\"", true)] {
-        let hint = format!("longer-{}", keys.len());
-        let copy = Copy::new(&broker, &hint);
-        copy.produce(0..5);
-        let mut weir = copy.start(keys);
-        wait_until("the old topic is copied", SOON, || copy.written().len() == 5);
-        weir.pause();
-        broker.delete_topic(&copy.from);
-        broker.topic(&format!("{hint}-from"), 1);
-        copy.produce(10..30);
-        weir.resume();
-        if goes_on {
-            let has_all = |ids: &[u64]| (10..30).all(|id| ids.contains(&id));
-            wait_until("the new topic is copied from its beginning", 2 * SOON, || has_all(&copy.written()));
-            weir.term();
-            assert!(weir.wait(SOON).success(), "{}", weir.stderr());
-            assert_eq!(summary(&weir)["sources"][0]["out_of_range"], 1);
-        } else {
-            assert_eq!(weir.wait(2 * SOON).code(), Some(1), "{}", weir.stderr());
-            assert!(weir.stderr().contains("the topic was deleted and made again: position"), "{}", weir.stderr());
-        }
-    }
-}
-
-#[test]
 fn what_is_written_while_nobody_reads_is_read_also_where_there_was_nothing_before() {
     let broker = Broker::shared();
     let copy = Copy::new(&broker, "latest");

@@ -89,7 +89,7 @@ impl Scout {
             }
             if !answered {
                 self.ids_missed = 0;
-            } else if due || self.hand_over.lacks_an_id() {
+            } else if due || (self.ids_missed < IDS_MISSED_MAX && self.hand_over.lacks_an_id()) {
                 self.look_at_ids();
             }
             if due {
@@ -100,11 +100,12 @@ impl Scout {
         }
     }
 
-    /// Asks for the ids of what is read, unless brokers do not tell them.
+    /// Asks for the ids of what is read. Brokers that have not told them several times are asked now and then, and one topic only: they
+    /// may not know ids, or have been busy.
     fn look_at_ids(&mut self) {
         for topic in &self.config.topics {
             let Some(consumer) = self.consumer.upgrade() else { return };
-            if self.ids_missed >= IDS_MISSED_MAX || self.hand_over.is_closed() {
+            if self.hand_over.is_closed() {
                 return;
             }
             match topic_id(&consumer, topic, ID_WAIT_MAX) {
@@ -112,7 +113,10 @@ impl Scout {
                     self.ids_missed = 0;
                     self.hand_over.topic_is(topic, &id);
                 }
-                None => self.ids_missed += 1,
+                None => self.ids_missed = self.ids_missed.saturating_add(1),
+            }
+            if self.ids_missed >= IDS_MISSED_MAX {
+                return;
             }
         }
     }
