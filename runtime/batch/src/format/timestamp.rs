@@ -27,7 +27,7 @@ pub(super) fn write_rfc_3339(micros: i64, out: &mut Vec<u8>) -> bool {
     written.is_ok()
 }
 
-/// Microseconds since the Unix epoch: of text as in [`parse_text`], or of a decimal number, which is taken as
+/// Microseconds since the Unix epoch: of text as in `parse_text`, or of a decimal number, which is taken as
 /// microseconds.
 ///
 /// # Errors
