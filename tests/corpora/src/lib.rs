@@ -63,5 +63,5 @@ pub use sections::{append_custom, sections, split_manifest};
 pub use smith::{smith_fitted, smith_plain};
 pub use spec::{SpecKind, SpecModule, spec_modules};
 pub use tally::{Counts, Report, Tally};
-pub use targets::{fuzz_host_functions, fuzz_manifest, fuzz_prescan, fuzz_query_file};
+pub use targets::{fuzz_host_functions, fuzz_kept_state, fuzz_letters, fuzz_manifest, fuzz_prescan, fuzz_query_file};
 pub use trial::{Sandbox, SetupError, Trial, tight_limits, wrong_account};

@@ -3,8 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use weir_corpora::{
-    HostProgram, KINDS, Rng, fuzz_host_functions, fuzz_manifest, fuzz_prescan, fuzz_query_file, host_module,
-    manifest_line,
+    HostProgram, KINDS, Rng, fuzz_host_functions, fuzz_kept_state, fuzz_letters, fuzz_manifest, fuzz_prescan,
+    fuzz_query_file, host_module, manifest_line,
 };
 
 /// A place in the bytes, by its share of them, and what comes there.
@@ -96,6 +96,51 @@ const QUERY_PIECES: &[&str] = &[
     "schema = []\n",
 ];
 
+const LETTERS: &str = r#"{"query":"q","tenant":"t","place":"sources.s","code":"bad_record","message":"m","source":"s","partition":null,"offset":3,"line":4,"bytes_hex":"7b7d0a"}
+{"version":2,"query":"q","tenant":"t","place":"stages.f","module":"m.wasm","function":"f","code":"trap","message":"m","source":"s","origin":"topic","partition":1,"offset":9,"timestamp_us":7,"key":"a2V5","headers":{"base64":[["h","dg=="],["n",null]]},"value":"original","bytes":"e30="}
+{"version":2,"query":"q","tenant":"t","place":"sinks.o","code":"too_large","message":"m","partition":1,"offset":9,"headers":{"base64":[]},"value":"record","record":{"a":1.50,"b":[null]}}
+{"version":2,"query":"q","tenant":"t","place":"sinks.o","code":"too_large","message":"m","partition":1,"offset":9,"headers":{"base64":[]},"value":"omitted"}
+"#;
+
+const LETTER_PIECES: &[&str] = &[
+    "\n",
+    "\r\n",
+    "null",
+    "{}",
+    "[",
+    "=",
+    "-1",
+    "3",
+    "1e999",
+    "\\u0000",
+    "\\ud800",
+    "é",
+    "\"value\":\"omitted\"",
+    "\"bytes\":\"",
+    "\"record\":",
+    "\"version\":2,",
+    "\"key_hex\":\"0\",",
+];
+
+const STATE: &str = r#"{"query":"q","tenant":"t","commits":3,"records":20000,"sources":[{"source":"s","partitions":[{"origin":"topic","number":1,"next":9}]}],"files":[],"next_numbers":[{"sink":"o","number":4}],"dead_letter_bytes":12,"metrics":[],"written_by":"weir 0.1.0"}"#;
+
+const STATE_PIECES: &[&str] = &[
+    "null",
+    "-1",
+    "9223372036854775807",
+    "18446744073709551616",
+    "1e999",
+    "{}",
+    "[]",
+    "\"\"",
+    ",",
+    "\\u0000",
+    "../",
+    "é",
+    "\"next\":-2",
+    "\"number\":2147483648",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
@@ -123,6 +168,21 @@ proptest! {
     }
 
     #[test]
+    fn letters(edits in edits(LETTER_PIECES)) {
+        fuzz_letters(&edited(LETTERS.as_bytes().to_vec(), edits));
+    }
+
+    #[test]
+    fn letters_of_any_bytes(bytes in vec(any::<u8>(), 0..200)) {
+        fuzz_letters(&bytes);
+    }
+
+    #[test]
+    fn kept_state(edits in edits(STATE_PIECES)) {
+        fuzz_kept_state(&edited(STATE.as_bytes().to_vec(), edits));
+    }
+
+    #[test]
     fn query_file_of_any_text(text in "(?s).{0,200}") {
         fuzz_query_file(text.as_bytes());
     }
@@ -143,4 +203,14 @@ fn the_query_is_wrong_in_one_place_only() {
     let problems = weir_query::Plan::parse(QUERY, std::path::Path::new("no-such-folder")).unwrap_err();
     let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(keys, ["stages.late.module"], "{problems:?}");
+}
+
+#[test]
+fn the_letters_and_the_state_are_read() {
+    // Or their twins would hardly get beyond the first mistake.
+    for entry in weir_query::LetterLines::new(LETTERS.as_bytes()) {
+        entry.unwrap().letter.unwrap();
+    }
+    let state: weir_query::Manifest = serde_json::from_str(STATE).unwrap();
+    assert_eq!(state.positions("s").len(), 1);
 }

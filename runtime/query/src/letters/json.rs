@@ -209,7 +209,7 @@ impl Letter {
     /// # Errors
     ///
     /// A record that is no JSON.
-    pub(crate) fn write_line(&self, into: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    pub fn write_line(&self, into: &mut Vec<u8>) -> Result<(), serde_json::Error> {
         let record = self.record().map(serde_json::from_str::<&RawValue>).transpose()?;
         let written = Written {
             version: Letter::VERSION,
