@@ -14,13 +14,17 @@ use weir_batch::{Batch, DataType, Field, Schema};
 
 /// Decodes the bytes as a whole file: under the schema that is inferred from it, and under one that is fixed.
 pub fn file(format: Format, bytes: &[u8]) {
+    let is_text = matches!(format, Format::JsonLines | Format::Csv);
     let mut schemas = vec![fixed()];
+    if is_text {
+        schemas.push(every_type());
+    }
     if let Ok(inferred) = infer_schema(format, memory(bytes), 10) {
         schemas.push(Arc::new(inferred));
     }
     for schema in &schemas {
         let whole = read(format, bytes, schema, 1000);
-        if !matches!(format, Format::JsonLines | Format::Csv) {
+        if !is_text {
             continue;
         }
         // However it is cut into batches, the same comes of it.
@@ -45,8 +49,11 @@ pub fn records(bytes: &[u8]) {
     let one = |data_type| Arc::new(schema([("value", data_type, true)]));
     for (format, schema) in [
         (RecordFormat::JsonLines, fixed()),
+        (RecordFormat::JsonLines, every_type()),
         (RecordFormat::Csv, fixed()),
+        (RecordFormat::Csv, every_type()),
         (RecordFormat::Bincode, fixed()),
+        (RecordFormat::Bincode, every_type()),
         (RecordFormat::Raw, one(DataType::Utf8)),
         (RecordFormat::Raw, one(DataType::Binary)),
     ] {
@@ -97,9 +104,25 @@ fn rows_of(batch: &Batch) -> Vec<String> {
     (0..batch.physical_rows()).map(row).collect()
 }
 
-/// A field of every type, by names of one letter that a fuzzer soon finds.
+/// Two fields, by names of one letter that a fuzzer soon finds.
 fn fixed() -> Arc<Schema> {
     Arc::new(schema([("a", DataType::I64, true), ("b", DataType::Utf8, true)]))
+}
+
+/// A field of each type that text is converted into.
+fn every_type() -> Arc<Schema> {
+    let fields = [
+        ("a", DataType::I64, true),
+        ("b", DataType::Utf8, true),
+        ("c", DataType::F64, true),
+        ("d", DataType::Bool, true),
+        ("e", DataType::Timestamp, true),
+        ("f", DataType::Binary, true),
+        ("g", DataType::I8, true),
+        ("h", DataType::I16, true),
+        ("i", DataType::I32, true),
+    ];
+    Arc::new(schema(fields))
 }
 
 fn schema<const N: usize>(fields: [(&str, DataType, bool); N]) -> Schema {
