@@ -187,3 +187,8 @@ pub mod rt {
     pub use crate::transform::{Observer, Runner, Stateful, Transform, metrics, stateful, transform};
     pub use crate::window::Column;
 }
+
+/// Compiles what the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
