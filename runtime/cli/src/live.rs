@@ -219,6 +219,7 @@ mod tests {
             unfinished: 0,
             out_of_range: 0,
             new_keys: 0,
+            read_anew: 0,
             waits_for: None,
             partitions: lags.iter().copied().map(partition).collect(),
         };

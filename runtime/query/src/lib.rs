@@ -75,9 +75,10 @@ pub use run::{
     Starting, State, StateError, StoredSeries, StoredValue, Summary,
 };
 pub use source::{
-    Begin, FileSource, GroupOffsets, KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSource, KafkaSourceConfig,
-    KafkaSourceError, KafkaStart, Moved, Origin, Partition, PositionKeeper, Positions, Revoking, SEED_BATCH_ROWS,
-    Source, SourceBatch, SourceError, SourceEvent, hush_illegible_headers, nexmark_schema, seed_batch, seed_schema,
+    Begin, Changed, FileChange, FileMark, FileSource, GroupOffsets, KafkaIsolation, KafkaOutOfRange, KafkaPartitions,
+    KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart, Moved, OnChange, Origin, Partition, PositionKeeper,
+    Positions, Revoking, SEED_BATCH_ROWS, Seen, Since, Source, SourceBatch, SourceError, SourceEvent,
+    hush_illegible_headers, nexmark_schema, seed_batch, seed_schema,
 };
 pub use trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};
 pub use weir_sandbox::{LogLevel, MetricKind};

@@ -1,5 +1,6 @@
 //! What is promised about every record, kept through crashes, full disks and failures.
 
+mod changed;
 mod crashes;
 mod damage;
 mod disk;

@@ -13,6 +13,7 @@ use super::guard::guarded;
 use super::ipc_reader::IpcReader;
 use super::narrow::decoded_piece;
 use super::pieces::Pieces;
+use super::place::{self, Place, PlaceAt};
 use super::projection::{FileField, Projection};
 use super::{Decoded, Decoder, Encoder, Fill, Format, FormatError, utc};
 use crate::{Batch, Schema};
@@ -23,6 +24,8 @@ pub(super) struct IpcDecoder {
     fill: Fill,
     // What is left of a batch of the file that is larger than a batch may be.
     pieces: Option<Pieces>,
+    // The number of its first record.
+    block_record: i64,
     next_offset: i64,
     reported: u64,
 }
@@ -33,7 +36,7 @@ impl IpcDecoder {
             let mut reader = IpcReader::open(file)?;
             let projection = Projection::new(&FileField::of_arrow(reader.schema()), declared)?;
             reader.project(projection.positions());
-            Ok(IpcDecoder { reader, projection, fill, pieces: None, next_offset: 0, reported: 0 })
+            Ok(IpcDecoder { reader, projection, fill, pieces: None, block_record: 0, next_offset: 0, reported: 0 })
         })
     }
 }
@@ -48,6 +51,28 @@ impl Decoder for IpcDecoder {
         self.projection.schema()
     }
 
+    fn place(&self) -> Option<Place> {
+        let blocks = self.reader.blocks_given();
+        Some(match self.pieces.as_ref().is_some_and(|pieces| !pieces.is_empty()) {
+            true => Place { record: self.block_record, at: PlaceAt::Block(blocks.saturating_sub(1)) },
+            false => Place { record: self.next_offset, at: PlaceAt::Block(blocks) },
+        })
+    }
+
+    fn resume(&mut self, place: &Place, _next: i64) -> Result<(), FormatError> {
+        let PlaceAt::Block(block) = place.at else {
+            return Err(place::refused(Format::ArrowIpc, "it is one of another format"));
+        };
+        let records = guarded(Format::ArrowIpc, || self.reader.pass_blocks(block))?;
+        if u64::try_from(place.record) != Ok(records) {
+            let reason = format!("record batch {block} begins with record {records}, not {}", place.record);
+            return Err(place::refused(Format::ArrowIpc, reason));
+        }
+        (self.block_record, self.next_offset) = (place.record, place.record);
+        self.reported = self.reader.position();
+        Ok(())
+    }
+
     fn next(&mut self) -> Result<Option<Decoded>, FormatError> {
         let piece = loop {
             if let Some(piece) = self.pieces.as_mut().and_then(|pieces| pieces.next(&self.fill)) {
@@ -56,6 +81,7 @@ impl Decoder for IpcDecoder {
             self.pieces = None;
             let rows: Option<RecordBatch> = guarded(Format::ArrowIpc, || self.reader.next())?;
             let Some(rows) = rows else { return Ok(None) };
+            self.block_record = self.next_offset;
             self.pieces = Some(Pieces::new(rows));
         };
         let first = self.next_offset;

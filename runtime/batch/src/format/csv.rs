@@ -15,8 +15,9 @@ use super::csv_row::{CsvLayout, Reused};
 use super::csv_values::ColumnBuilder;
 use super::input::{Input, Patient};
 use super::narrow::with_offsets;
+use super::place::{self, Place, PlaceAt, TextLayout};
 use super::records::{Chunk, Records};
-use super::{BadRecord, CsvOptions, Decoded, Decoder, FormatError};
+use super::{BadRecord, CsvOptions, Decoded, Decoder, Format, FormatError};
 use crate::{Batch, Schema};
 
 pub(super) struct CsvDecoder {
@@ -88,6 +89,34 @@ pub(super) fn read_header<R: Patient>(
 impl Decoder for CsvDecoder {
     fn schema(&self) -> &Arc<Schema> {
         &self.schema
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(Place { record: self.next_offset, at: PlaceAt::Text(self.records.place()) })
+    }
+
+    fn resume(&mut self, place: &Place, _next: i64) -> Result<(), FormatError> {
+        let at = place.in_text(Format::Csv)?;
+        if at.layout != TextLayout::Lines {
+            return Err(place::refused(Format::Csv, "it is one of another format"));
+        }
+        let header_end = self.records.place().byte;
+        if at.byte < header_end || place.record == 0 {
+            // The file had no record yet, and perhaps not all of its header.
+            return match place.record {
+                0 => Ok(()),
+                _ => Err(place::refused(Format::Csv, format!("byte {} is within the header", at.byte))),
+            };
+        }
+        self.records.resume(at)?;
+        // Its bytes were counted by whoever read it first.
+        self.header_bytes = 0;
+        self.next_offset = place.record;
+        Ok(())
+    }
+
+    fn leave_open_end(&mut self) {
+        self.records.leave_open_end();
     }
 
     fn next(&mut self) -> Result<Option<Decoded>, FormatError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::input::{DecoderInput, Input};
 use super::narrow::abridged;
 use super::pieces::{bytes_at_most, carried_bytes, fixed_bytes};
-use super::{CsvOptions, Format, FormatError, NewKey, arrow_ipc, bincode, csv, foreign, json_lines, parquet};
+use super::{CsvOptions, Format, FormatError, NewKey, Place, arrow_ipc, bincode, csv, foreign, json_lines, parquet};
 use crate::{Batch, Schema};
 
 /// Reads one file from its beginning, a batch at a time. Owned by one source; holds one chunk of the file.
@@ -23,6 +23,28 @@ pub trait Decoder: Send {
     /// [`FormatError::is_waiting`], of a decoder over a [`super::Feed`]: that can be asked again when more was fed, and
     /// nothing is lost.
     fn next(&mut self) -> Result<Option<Decoded>, FormatError>;
+
+    /// Where another decoder of the same file goes on behind what was given so far. Where a batch is a part of what the format
+    /// decodes at once, that is the beginning of this: records are passed over by their numbers then. `None` in a format
+    /// that has no such places.
+    fn place(&self) -> Option<Place> {
+        None
+    }
+
+    /// Goes to a place that a decoder of the same file named, before anything is asked for. Records before `next` are not
+    /// needed: what of them lies behind the place may be left out, or come.
+    ///
+    /// # Errors
+    ///
+    /// A place that this file does not have, and [`FormatError::Continued`].
+    fn resume(&mut self, place: &Place, next: i64) -> Result<(), FormatError> {
+        let _ = (place, next);
+        Err(FormatError::Place { format: Format::Bincode, reason: "the format has no places".to_owned() })
+    }
+
+    /// Says that the file may grow: where it ends within a record, that record is neither given nor passed, and
+    /// [`Decoder::place`] is before it. Formats that are written as a whole end with it.
+    fn leave_open_end(&mut self) {}
 
     /// From now on, remembers keys that are not declared and first appear behind this many records: those that the schema
     /// was inferred from. Only JSON has such keys.
@@ -136,7 +158,7 @@ pub fn open_decoder(
         Format::ArrowIpc => return Ok(Box::new(arrow_ipc::IpcDecoder::new(input.file()?, schema, fill)?)),
         Format::Bincode => Box::new(bincode::BincodeDecoder::new(input.file()?, schema, fill)?),
     };
-    Ok(Box::new(Cut { decoder, fill, cut: VecDeque::new() }))
+    Ok(Box::new(Cut { decoder, fill, cut: VecDeque::new(), begin: None }))
 }
 
 /// Cuts what a decoder of whole records made by its bytes.
@@ -144,6 +166,8 @@ struct Cut {
     decoder: Box<dyn Decoder>,
     fill: Fill,
     cut: VecDeque<Decoded>,
+    // Where what is being cut begins.
+    begin: Option<Place>,
 }
 
 impl Decoder for Cut {
@@ -153,10 +177,23 @@ impl Decoder for Cut {
 
     fn next(&mut self) -> Result<Option<Decoded>, FormatError> {
         if self.cut.is_empty() {
+            self.begin = self.decoder.place();
             let Some(decoded) = self.decoder.next()? else { return Ok(None) };
             self.cut = decoded.cut(&self.fill)?;
         }
         Ok(self.cut.pop_front())
+    }
+
+    fn place(&self) -> Option<Place> {
+        if self.cut.is_empty() { self.decoder.place() } else { self.begin }
+    }
+
+    fn resume(&mut self, place: &Place, next: i64) -> Result<(), FormatError> {
+        self.decoder.resume(place, next)
+    }
+
+    fn leave_open_end(&mut self) {
+        self.decoder.leave_open_end();
     }
 
     fn watch_new_keys(&mut self, sample: u64) {
@@ -234,7 +271,7 @@ pub fn open_csv_decoder(
     refuse_foreign(Format::Csv, &input)?;
     let input = Input::new(input, fill.delay_max);
     let decoder = Box::new(csv::CsvDecoder::new(input, Arc::clone(schema), fill.records_max, options)?);
-    Ok(Box::new(Cut { decoder, fill, cut: VecDeque::new() }))
+    Ok(Box::new(Cut { decoder, fill, cut: VecDeque::new(), begin: None }))
 }
 
 /// Refuses what its first bytes show to be something else.

@@ -99,6 +99,24 @@ pub enum FormatError {
         /// What can be done.
         remedy: &'static str,
     },
+    /// A place in the file that a decoder is to go on from, and that is none of this file's.
+    #[error("the place that was kept cannot be used: {reason}")]
+    Place {
+        /// The format.
+        format: Format,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A record that was taken for whole because the file ended there, and that goes on now.
+    #[error(
+        "the last record was taken up to byte {byte}, where the file ended without a line end, and goes on there now"
+    )]
+    Continued {
+        /// The format.
+        format: Format,
+        /// Where it went on.
+        byte: u64,
+    },
     /// A batch of another schema was given to an encoder.
     #[error("a batch of ({found}) was given to an encoder of ({expected})")]
     SchemaMismatch {

@@ -1,7 +1,7 @@
 //! What a decoder reads: a file, or a pipe's or terminal's bytes as they come.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -43,6 +43,16 @@ impl DecoderInput {
 /// [`io::ErrorKind::WouldBlock`], and loses nothing. One over a [`Feed`] never waits: whoever reads gives that error
 /// back, in a state in which it can be asked again.
 pub(super) trait Patient: Read {
+    /// Reads on at this byte. Only a file can.
+    fn seek_to(&mut self, _byte: u64) -> io::Result<()> {
+        Err(io::ErrorKind::NotSeekable.into())
+    }
+
+    /// The file, where it is one.
+    fn as_file(&self) -> Option<&File> {
+        None
+    }
+
     /// From now on every read waits as long as it takes.
     fn wait_for_ever(&mut self) {}
 
@@ -73,6 +83,20 @@ impl Input {
 }
 
 impl Patient for Input {
+    fn seek_to(&mut self, byte: u64) -> io::Result<()> {
+        match &mut self.bytes {
+            DecoderInput::File(file) => file.seek(SeekFrom::Start(byte)).map(drop),
+            DecoderInput::Feed(_) => Err(io::ErrorKind::NotSeekable.into()),
+        }
+    }
+
+    fn as_file(&self) -> Option<&File> {
+        match &self.bytes {
+            DecoderInput::File(file) => Some(file),
+            DecoderInput::Feed(_) => None,
+        }
+    }
+
     fn wait_for_ever(&mut self) {
         self.deadline = None;
     }

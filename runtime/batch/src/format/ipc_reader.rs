@@ -14,6 +14,7 @@ use arrow::ipc::{self, Block, MessageHeader};
 
 use super::budget::{EXPANDED_BYTES_MAX, HELD_BYTES_MAX, METADATA_BYTES_MAX, corrupt, within};
 use super::ipc_checks::{check_batch, check_depth, verifier};
+use super::place;
 use super::{Format, FormatError};
 
 const MAGIC: &[u8; 6] = b"ARROW1";
@@ -28,6 +29,10 @@ pub(super) struct IpcReader {
     input: Input,
     // Of a file with a footer, the blocks still to be read; a stream has none.
     blocks: Option<VecDeque<Block>>,
+    // How many of them, at the beginning, are dictionaries.
+    dictionary_blocks: usize,
+    // Record batches that were given or passed over.
+    given: u64,
     // All columns; those that are read admit nulls, which are checked record by record.
     schema: SchemaRef,
     used: Vec<usize>,
@@ -69,16 +74,18 @@ impl IpcReader {
         let length = metadata.is_file().then_some(metadata.len());
         let mut input = Input { reader: BufReader::new(Box::new(file)), position: 0, length };
         let is_file = length.is_some() && input.begins_with(MAGIC)?;
-        let (schema, blocks) = match is_file {
+        let (schema, blocks, dictionary_blocks) = match is_file {
             true => {
-                let (schema, blocks) = input.read_footer()?;
-                (schema, Some(blocks))
+                let (schema, blocks, dictionary_blocks) = input.read_footer()?;
+                (schema, Some(blocks), dictionary_blocks)
             }
-            false => (input.read_stream_schema()?, None),
+            false => (input.read_stream_schema()?, None, 0),
         };
         Ok(IpcReader {
             input,
             blocks,
+            dictionary_blocks,
+            given: 0,
             schema: Arc::new(schema),
             used: Vec::new(),
             dictionaries_used: HashSet::new(),
@@ -106,37 +113,82 @@ impl IpcReader {
         self.input.position
     }
 
+    /// How many record batches were given or passed over.
+    pub(super) fn blocks_given(&self) -> u64 {
+        self.given
+    }
+
+    /// Passes over the first record batches, of which only the metadata is read, and says how many records they hold. Comes
+    /// before anything is read.
+    pub(super) fn pass_blocks(&mut self, count: u64) -> Result<u64, FormatError> {
+        let mut records = 0_u64;
+        if let Some(blocks) = &mut self.blocks {
+            let batches = blocks.len().saturating_sub(self.dictionary_blocks);
+            let passed = usize::try_from(count).ok().filter(|&count| count <= batches);
+            let passed = passed.ok_or_else(|| beyond(count, batches as u64))?;
+            for block in blocks.drain(self.dictionary_blocks..self.dictionary_blocks + passed) {
+                let Message { metadata, body_bytes } = self.input.read_block(&block)?;
+                records = records.saturating_add(records_of(&parse(&metadata)?)?);
+                self.input.skip(body_bytes)?;
+            }
+            self.given = count;
+            return Ok(records);
+        }
+        while self.given < count {
+            let Some(Message { metadata, body_bytes }) = self.next_message()? else {
+                return Err(beyond(count, self.given));
+            };
+            let message = parse(&metadata)?;
+            if message.header_type() == MessageHeader::RecordBatch {
+                records = records.saturating_add(records_of(&message)?);
+                self.input.skip(body_bytes)?;
+                self.given += 1;
+            } else {
+                self.take_other(&message, body_bytes)?;
+            }
+        }
+        Ok(records)
+    }
+
+    fn next_message(&mut self) -> Result<Option<Message>, FormatError> {
+        match &mut self.blocks {
+            None => self.input.read_message(),
+            Some(blocks) => blocks.pop_front().map(|block| self.input.read_block(&block)).transpose(),
+        }
+    }
+
+    /// Takes a message that is no record batch.
+    fn take_other(&mut self, message: &ipc::Message<'_>, body_bytes: u64) -> Result<(), FormatError> {
+        match message.header_type() {
+            MessageHeader::DictionaryBatch => {
+                let id = message.header_as_dictionary_batch().map(|dictionary| dictionary.id());
+                match id.is_some_and(|id| self.dictionaries_used.contains(&id)) {
+                    true => {
+                        let body = self.input.read_body(body_bytes)?;
+                        self.take_dictionary(message, &body)
+                    }
+                    false => self.input.skip(body_bytes),
+                }
+            }
+            other => Err(damaged(format!("a message of {other:?} where records were expected"))),
+        }
+    }
+
     /// The next record batch, of the columns in use.
     pub(super) fn next(&mut self) -> Result<Option<RecordBatch>, FormatError> {
         while !self.ended {
-            let message = match &mut self.blocks {
-                None => self.input.read_message()?,
-                Some(blocks) => match blocks.pop_front() {
-                    Some(block) => Some(self.input.read_block(&block)?),
-                    None => None,
-                },
-            };
-            let Some(Message { metadata, body_bytes }) = message else {
+            let Some(Message { metadata, body_bytes }) = self.next_message()? else {
                 self.ended = true;
                 break;
             };
             let message = parse(&metadata)?;
             match message.header_type() {
                 MessageHeader::RecordBatch => {
+                    self.given += 1;
                     let body = self.input.read_body(body_bytes)?;
                     return self.decode(&message, &body).map(Some);
                 }
-                MessageHeader::DictionaryBatch => {
-                    let id = message.header_as_dictionary_batch().map(|dictionary| dictionary.id());
-                    match id.is_some_and(|id| self.dictionaries_used.contains(&id)) {
-                        true => {
-                            let body = self.input.read_body(body_bytes)?;
-                            self.take_dictionary(&message, &body)?;
-                        }
-                        false => self.input.skip(body_bytes)?,
-                    }
-                }
-                other => return Err(damaged(format!("a message of {other:?} where records were expected"))),
+                _ => self.take_other(&message, body_bytes)?,
             }
         }
         Ok(None)
@@ -181,6 +233,17 @@ impl IpcReader {
     }
 }
 
+/// How many records a record batch states.
+fn records_of(message: &ipc::Message<'_>) -> Result<u64, FormatError> {
+    let length = message.header_as_record_batch().map(|batch| batch.length());
+    let records = length.and_then(|length| u64::try_from(length).ok());
+    records.ok_or_else(|| damaged("a record batch without its header, or of fewer than no records"))
+}
+
+fn beyond(block: u64, blocks: u64) -> FormatError {
+    place::refused(Format::ArrowIpc, format!("record batch {block} is beyond the {blocks} of the file"))
+}
+
 /// The id of the dictionary that a column's values are in.
 fn dictionary_id(field: &Field) -> Option<i64> {
     #[expect(deprecated, reason = "the readers of Arrow IPC have no other way to tell a field's dictionary")]
@@ -217,8 +280,8 @@ impl Input {
         Ok(found == magic)
     }
 
-    /// Schema and blocks of a file, the dictionaries' first.
-    fn read_footer(&mut self) -> Result<(ArrowSchema, VecDeque<Block>), FormatError> {
+    /// Schema and blocks of a file, the dictionaries' first, and how many these are.
+    fn read_footer(&mut self) -> Result<(ArrowSchema, VecDeque<Block>, usize), FormatError> {
         const TAIL_BYTES: u64 = 10;
         let length = self.length.unwrap_or(0);
         let tail = length.checked_sub(TAIL_BYTES).ok_or_else(|| damaged("it ends within its footer"))?;
@@ -237,6 +300,7 @@ impl Input {
         let footer = footer.map_err(|error| damaged(format!("its footer: {error:?}")))?;
         let schema = schema_of(footer.schema().ok_or_else(|| damaged("a footer without a schema"))?)?;
         let batches = footer.recordBatches().ok_or_else(|| damaged("a footer without record batches"))?;
+        let dictionary_blocks = footer.dictionaries().map_or(0, |dictionaries| dictionaries.len());
         let dictionaries = footer.dictionaries().into_iter().flatten();
         let blocks: VecDeque<Block> = dictionaries.chain(batches).copied().collect();
         // Blocks that overlap would make a large table of a small file.
@@ -252,7 +316,7 @@ impl Input {
                 return Err(damaged(format!("a block of {metadata} and {body} bytes at {start} of {length}")));
             }
         }
-        Ok((schema, blocks))
+        Ok((schema, blocks, dictionary_blocks))
     }
 
     fn read_stream_schema(&mut self) -> Result<ArrowSchema, FormatError> {

@@ -20,6 +20,7 @@ use super::json_rows::{JsonColumns, JsonRows};
 use super::json_values::WrittenValues;
 use super::narrow::with_offsets;
 use super::new_keys::NewKeys;
+use super::place::{Place, PlaceAt};
 use super::{BadRecord, Decoded, Decoder, Encoder, Format, FormatError, NewKey};
 use crate::{Batch, Schema};
 
@@ -50,6 +51,24 @@ impl JsonLinesDecoder {
 impl Decoder for JsonLinesDecoder {
     fn schema(&self) -> &Arc<Schema> {
         &self.schema
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(Place { record: self.next_offset, at: PlaceAt::Text(self.records.place()) })
+    }
+
+    fn resume(&mut self, place: &Place, _next: i64) -> Result<(), FormatError> {
+        let at = place.in_text(Format::JsonLines)?;
+        // Before the first record it may not be decided how records follow each other.
+        if place.record > 0 {
+            self.records.resume(at)?;
+            self.next_offset = place.record;
+        }
+        Ok(())
+    }
+
+    fn leave_open_end(&mut self) {
+        self.records.leave_open_end();
     }
 
     fn next(&mut self) -> Result<Option<Decoded>, FormatError> {

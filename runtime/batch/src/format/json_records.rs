@@ -7,12 +7,13 @@
 use std::io::{self, BufRead};
 use std::ops::Range;
 
-use super::Format;
 use super::foreign;
 use super::input::Patient;
 use super::json_brackets::{Brackets, Ends, Step};
 use super::json_text::DEPTH_MAX;
+use super::place::{self, TextLayout, TextPlace};
 use super::records::RECORD_BYTES_MAX;
+use super::{Format, FormatError};
 
 /// A chunk ends after the record that passes this, whatever its number of records: memory follows from it.
 const CHUNK_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -34,6 +35,11 @@ pub(super) struct JsonRecords<R> {
     column: u64,
     // The record that is being cut, where its end has not been found.
     open: Option<Open>,
+    // Bytes of the file that were handed out.
+    consumed: u64,
+    // Whether a record that the end of the file cuts off is left alone; else, whether there was one.
+    leaves_open_end: bool,
+    cut_off: bool,
     spans: Vec<JsonSpan>,
 }
 
@@ -144,8 +150,35 @@ impl<R: Patient> JsonRecords<R> {
             line: 1,
             column: 0,
             open: None,
+            consumed: 0,
+            leaves_open_end: false,
+            cut_off: false,
             spans: Vec::new(),
         }
+    }
+
+    /// From now on a record that the end of the file cuts off is none.
+    pub(super) fn leave_open_end(&mut self) {
+        self.leaves_open_end = true;
+    }
+
+    /// Where the next record begins, or what stands before it.
+    pub(super) fn place(&self) -> TextPlace {
+        let layout = self.layout.map_or(TextLayout::Lines, Layout::in_place);
+        let column = if layout == TextLayout::Lines { 0 } else { self.column };
+        TextPlace { byte: self.consumed, line: self.line, column, layout, cut_off: self.cut_off }
+    }
+
+    /// Goes to a place, before anything was read.
+    pub(super) fn resume(&mut self, place: TextPlace) -> Result<(), FormatError> {
+        let Some(file) = self.reader.as_file() else {
+            return Err(place::refused(Format::JsonLines, "only a file has places"));
+        };
+        let place = place.within(Format::JsonLines, file)?;
+        self.reader.seek_to(place.byte)?;
+        self.layout = Some(Layout::of_place(place.layout));
+        (self.line, self.column, self.consumed) = (place.line, place.column, place.byte);
+        Ok(())
     }
 
     /// The next records, at most `records_max`; `None` at the end of the file.
@@ -157,7 +190,10 @@ impl<R: Patient> JsonRecords<R> {
         let mut bytes_read = 0;
         let mut position = 0;
         if self.layout.is_none() {
-            self.layout = Some(self.find_layout()?);
+            self.layout = self.find_layout()?;
+            if self.layout.is_none() {
+                return Ok(None);
+            }
             if self.buffer.starts_with(BYTE_ORDER_MARK) {
                 self.buffer.drain(..BYTE_ORDER_MARK.len());
                 bytes_read += BYTE_ORDER_MARK.len() as u64;
@@ -183,6 +219,7 @@ impl<R: Patient> JsonRecords<R> {
         if bytes_read == 0 && self.spans.is_empty() {
             return Ok(None);
         }
+        self.consumed += bytes_read;
         Ok(Some(JsonChunk { bytes: &self.buffer[..position], spans: &self.spans, bytes_read }))
     }
 
@@ -208,7 +245,10 @@ impl<R: Patient> JsonRecords<R> {
             };
             self.open = Some(Open { scanned: 0, dropped: 0, brackets: Brackets::new(ends, self.column) });
         }
-        let cut_off = self.look_for_end(from)?;
+        let Some(cut_off) = self.look_for_end(from)? else {
+            self.open = None;
+            return Ok(None);
+        };
         // The only way here is with an open record.
         let Some(open) = self.open.take() else { return Ok(None) };
         Ok(Some(self.take(from, &open, cut_off)))
@@ -249,18 +289,21 @@ impl<R: Patient> JsonRecords<R> {
     fn end_of_array(&mut self, from: usize) {
         if let Some(Layout::Array(place)) = self.layout
             && place != Place::Behind
+            && !self.leaves_open_end
         {
+            self.cut_off = true;
             self.layout = Some(Layout::Array(Place::Behind));
             let fault = Some(JsonFault::OpenArray);
             self.spans.push(JsonSpan { range: from..from, line: self.line, fault });
         }
     }
 
-    /// Reads until the open record has an end, and keeps of it what may be kept. Whether the file ended within it.
-    fn look_for_end(&mut self, from: usize) -> io::Result<bool> {
+    /// Reads until the open record has an end, and keeps of it what may be kept. Whether the file ended within it; `None`
+    /// where it did, and the record is left alone.
+    fn look_for_end(&mut self, from: usize) -> io::Result<Option<bool>> {
         let lines = self.layout == Some(Layout::Lines);
         loop {
-            let Some(open) = &mut self.open else { return Ok(false) };
+            let Some(open) = &mut self.open else { return Ok(Some(false)) };
             let rest = &self.buffer[from + open.scanned..];
             let found = if lines { newline(rest) } else { open.brackets.end(rest) };
             open.scanned += found.unwrap_or(rest.len());
@@ -271,11 +314,15 @@ impl<R: Patient> JsonRecords<R> {
                 open.scanned = RECORD_BYTES_MAX;
             }
             if found.is_some() {
-                return Ok(false);
+                return Ok(Some(false));
             }
             let scalar = open.brackets.is_scalar();
             if !self.fill()? {
-                return Ok(!scalar);
+                if self.leaves_open_end {
+                    return Ok(None);
+                }
+                self.cut_off = true;
+                return Ok(Some(!scalar));
             }
         }
     }
@@ -324,8 +371,9 @@ impl<R: Patient> JsonRecords<R> {
         (end, open.dropped)
     }
 
-    /// Looks at the beginning of the file for how its records stand.
-    fn find_layout(&mut self) -> io::Result<Layout> {
+    /// Looks at the beginning of the file for how its records stand; `None` where that is not decided yet and the file may
+    /// grow.
+    fn find_layout(&mut self) -> io::Result<Option<Layout>> {
         while self.buffer.len() < BYTE_ORDER_MARK.len() && self.fill()? {}
         foreign::refuse(Format::JsonLines, &self.buffer)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
@@ -335,12 +383,13 @@ impl<R: Patient> JsonRecords<R> {
         loop {
             while let Some(&byte) = self.buffer.get(self.look.at) {
                 if let Some(layout) = self.look.step(byte) {
-                    return Ok(layout);
+                    return Ok(Some(layout));
                 }
                 self.look.at += 1;
             }
             if self.look.at > RECORD_BYTES_MAX || !self.fill()? {
-                return Ok(self.look.at_last(self.end_of_file));
+                let undecided = self.end_of_file && self.leaves_open_end && !self.look.closed;
+                return Ok((!undecided).then(|| self.look.at_last(self.end_of_file)));
             }
         }
     }
@@ -363,6 +412,32 @@ impl<R: Patient> JsonRecords<R> {
         let read = read?;
         self.end_of_file = read == 0;
         Ok(read > 0)
+    }
+}
+
+impl Layout {
+    fn in_place(self) -> TextLayout {
+        match self {
+            Layout::Lines => TextLayout::Lines,
+            Layout::Objects => TextLayout::Objects,
+            Layout::Array(Place::Outside) => TextLayout::ArrayOutside,
+            Layout::Array(Place::Begun) => TextLayout::ArrayBegun,
+            Layout::Array(Place::Comma) => TextLayout::ArrayComma,
+            Layout::Array(Place::Element) => TextLayout::ArrayElement,
+            Layout::Array(Place::Behind) => TextLayout::ArrayBehind,
+        }
+    }
+
+    fn of_place(layout: TextLayout) -> Layout {
+        match layout {
+            TextLayout::Lines => Layout::Lines,
+            TextLayout::Objects => Layout::Objects,
+            TextLayout::ArrayOutside => Layout::Array(Place::Outside),
+            TextLayout::ArrayBegun => Layout::Array(Place::Begun),
+            TextLayout::ArrayComma => Layout::Array(Place::Comma),
+            TextLayout::ArrayElement => Layout::Array(Place::Element),
+            TextLayout::ArrayBehind => Layout::Array(Place::Behind),
+        }
     }
 }
 

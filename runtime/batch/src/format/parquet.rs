@@ -9,7 +9,7 @@ use ::parquet::arrow::ArrowWriter;
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
-use ::parquet::file::metadata::ColumnChunkMetaData;
+use ::parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::reader::{ChunkReader, Length};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -22,6 +22,7 @@ use super::narrow::decoded_piece;
 use super::parquet_columns::{Column, Root, only};
 use super::parquet_pages::{self, Chunk, Needs};
 use super::pieces::{Pieces, fixed_bytes};
+use super::place::{self, Place, PlaceAt};
 use super::projection::{FileField, Projection};
 use super::{Decoded, Decoder, Encoder, Fill, Format, FormatError, parquet_footer, utc};
 use crate::{Batch, Schema};
@@ -38,6 +39,10 @@ pub(super) struct ParquetDecoder {
     columns: Vec<Column>,
     fill: Fill,
     next_group: usize,
+    // The number of the first record of the open group, or of the next one where none is open.
+    group_record: i64,
+    // Rows of the next group that are not needed.
+    skip: u64,
     // The rows that the open row group still owes are counted: a column that ends early is damage.
     group: Option<(ParquetRecordBatchReader, u64)>,
     pieces: Option<Pieces>,
@@ -65,6 +70,8 @@ impl ParquetDecoder {
                 columns,
                 fill,
                 next_group: 0,
+                group_record: 0,
+                skip: 0,
                 group: None,
                 pieces: None,
                 next_offset: 0,
@@ -77,8 +84,8 @@ impl ParquetDecoder {
     /// Opens the next row group; false where there is none.
     fn open_group(&mut self) -> Result<bool, FormatError> {
         let Some(group) = self.metadata.metadata().row_groups().get(self.next_group) else { return Ok(false) };
-        let rows = u64::try_from(group.num_rows())
-            .map_err(|_| corrupt(Format::Parquet, "a row group of fewer than no rows"))?;
+        let rows = group_rows(group)?;
+        let skip = std::mem::take(&mut self.skip).min(rows);
         let mut needs = Vec::with_capacity(self.columns.len());
         for column in group.columns() {
             let chunk = self.chunk(column, rows)?;
@@ -101,9 +108,11 @@ impl ParquetDecoder {
             (self.fill.bytes_max as u64 / row_bytes.max(1)).clamp(1, self.fill.records_max.max(1) as u64);
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
             .with_row_groups(vec![self.next_group])
+            .with_offset(skip as usize) // fewer than the group has
             .with_batch_size(rows_at_once as usize) // at most `records_max`
             .build();
-        self.group = Some((reader.map_err(FormatError::read_parquet)?, rows));
+        self.group = Some((reader.map_err(FormatError::read_parquet)?, rows - skip));
+        self.group_record = self.next_offset.saturating_sub(skip as i64);
         self.next_group += 1;
         Ok(true)
     }
@@ -150,6 +159,7 @@ impl ParquetDecoder {
                     return Err(corrupt(Format::Parquet, format!("a row group that ends {left} rows early")));
                 }
                 self.group = None;
+                self.group_record = self.next_offset;
                 continue;
             };
             let rows = batch.num_rows() as u64;
@@ -173,6 +183,10 @@ impl ParquetDecoder {
     }
 }
 
+fn group_rows(group: &RowGroupMetaData) -> Result<u64, FormatError> {
+    u64::try_from(group.num_rows()).map_err(|_| corrupt(Format::Parquet, "a row group of fewer than no rows"))
+}
+
 /// Whether a page of each column and the dictionaries can be held at once.
 fn check_memory(needs: &[(Chunk, Needs)]) -> Result<(), FormatError> {
     let bytes = needs.iter().flat_map(|(_, needs)| [needs.dictionary_bytes, needs.page_bytes]);
@@ -193,6 +207,46 @@ pub(super) fn fields_of(file: &File) -> Result<Vec<FileField>, FormatError> {
 impl Decoder for ParquetDecoder {
     fn schema(&self) -> &Arc<Schema> {
         self.projection.schema()
+    }
+
+    fn place(&self) -> Option<Place> {
+        // A group of which everything was given is behind.
+        let given = self.group.as_ref().is_none_or(|(_, left)| *left == 0);
+        let given = given && self.pieces.as_ref().is_none_or(Pieces::is_empty);
+        let open = self.group.is_some() || self.pieces.is_some();
+        Some(match open && !given {
+            true => {
+                let group = self.next_group.saturating_sub(1) as u64;
+                Place { record: self.group_record, at: PlaceAt::RowGroup(group) }
+            }
+            false => Place { record: self.next_offset, at: PlaceAt::RowGroup(self.next_group as u64) },
+        })
+    }
+
+    fn resume(&mut self, place: &Place, next: i64) -> Result<(), FormatError> {
+        let PlaceAt::RowGroup(group) = place.at else {
+            return Err(place::refused(Format::Parquet, "it is one of another format"));
+        };
+        let groups = self.metadata.metadata().row_groups();
+        let before = usize::try_from(group).ok().and_then(|group| groups.get(..group));
+        let Some(before) = before else {
+            let reason = format!("row group {group} is beyond the {} of the file", groups.len());
+            return Err(place::refused(Format::Parquet, reason));
+        };
+        let mut rows = 0_u64;
+        for group in before {
+            rows = rows.saturating_add(group_rows(group)?);
+        }
+        if u64::try_from(place.record) != Ok(rows) {
+            let reason = format!("row group {group} begins with record {rows}, not {}", place.record);
+            return Err(place::refused(Format::Parquet, reason));
+        }
+        let rows = groups.get(before.len()).map(group_rows).transpose()?.unwrap_or(0);
+        self.skip = u64::try_from(next.saturating_sub(place.record)).unwrap_or(0).min(rows);
+        self.next_group = before.len();
+        self.group_record = place.record;
+        self.next_offset = place.record.saturating_add(self.skip as i64);
+        Ok(())
     }
 
     fn next(&mut self) -> Result<Option<Decoded>, FormatError> {

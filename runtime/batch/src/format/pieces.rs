@@ -33,6 +33,11 @@ impl Pieces {
         Pieces { rows }
     }
 
+    /// Whether all rows were handed on.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.num_rows() == 0
+    }
+
     /// The next piece; `None` where all rows were handed on.
     pub(super) fn next(&mut self, fill: &Fill) -> Option<Piece> {
         let window = self.rows.num_rows().min(fill.records_max.max(1));

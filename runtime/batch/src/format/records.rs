@@ -8,6 +8,8 @@ use memchr::memchr;
 use super::csv_grammar::{self, Cut, Scan};
 use super::csv_options::Dialect;
 use super::input::Patient;
+use super::place::{self, TextLayout, TextPlace};
+use super::{Format, FormatError};
 
 /// The longest record that is read whole. A longer one is a bad record, of which this much is kept.
 pub(super) const RECORD_BYTES_MAX: usize = 1024 * 1024;
@@ -38,6 +40,11 @@ pub(super) struct Records<R> {
     in_comment: bool,
     // The length so far of an overlong record whose end has not come.
     overlong: Option<u64>,
+    // Bytes of the file that were handed out.
+    consumed: u64,
+    // Whether a record that the end of the file cuts off is left alone; else, whether there was one.
+    leaves_open_end: bool,
+    cut_off: bool,
     spans: Vec<Span>,
     // Bytes that were looked at or moved.
     #[cfg(test)]
@@ -110,6 +117,9 @@ impl<R: Patient> Records<R> {
             fault: None,
             in_comment: false,
             overlong: None,
+            consumed: 0,
+            leaves_open_end: false,
+            cut_off: false,
             spans: Vec::new(),
             #[cfg(test)]
             work: 0,
@@ -119,6 +129,30 @@ impl<R: Patient> Records<R> {
     /// From now on a blank line is a record: one empty field.
     pub(super) fn take_blank_lines(&mut self) {
         self.blank_is_record = true;
+    }
+
+    /// From now on a record that the end of the file cuts off is none.
+    pub(super) fn leave_open_end(&mut self) {
+        self.leaves_open_end = true;
+    }
+
+    /// Where the next record begins.
+    pub(super) fn place(&self) -> TextPlace {
+        let (byte, line, cut_off) = (self.consumed, self.line, self.cut_off);
+        TextPlace { byte, line, column: 0, layout: TextLayout::Lines, cut_off }
+    }
+
+    /// Goes to a place. Only what comes before the first record was read.
+    pub(super) fn resume(&mut self, place: TextPlace) -> Result<(), FormatError> {
+        let Some(file) = self.reader.as_file() else {
+            return Err(place::refused(Format::Csv, "only a file has places"));
+        };
+        let place = place.within(Format::Csv, file)?;
+        self.reader.seek_to(place.byte)?;
+        (self.start, self.filled, self.end_of_file) = (0, 0, false);
+        self.at_beginning = place.byte == 0;
+        (self.line, self.consumed) = (place.line, place.byte);
+        Ok(())
     }
 
     /// The next records, at most `records_max`; `None` at the end of the file. After [`io::ErrorKind::WouldBlock`] it can
@@ -162,6 +196,7 @@ impl<R: Patient> Records<R> {
         if bytes_read == 0 {
             return Ok(None);
         }
+        self.consumed += bytes_read;
         Ok(Some(Chunk { bytes: &self.buffer[..position], spans: &self.spans, bytes_read }))
     }
 
@@ -169,7 +204,7 @@ impl<R: Patient> Records<R> {
     /// dropped from the buffer are added to `bytes_read`.
     fn cut(&mut self, from: usize, bytes_read: &mut u64) -> io::Result<Option<usize>> {
         if self.overlong.is_some() {
-            return self.cut_overlong(from, bytes_read).map(Some);
+            return self.cut_overlong(from, bytes_read);
         }
         loop {
             let record = &self.buffer[from..self.filled];
@@ -178,9 +213,10 @@ impl<R: Patient> Records<R> {
                 return self.pass_comment(from, bytes_read);
             }
             let before = self.scan.at;
+            let last = self.end_of_file && !self.leaves_open_end;
             let found = match self.fault {
-                None => self.scan.advance(self.dialect, record, self.end_of_file),
-                Some(_) => self.scan.advance_line(record, self.end_of_file),
+                None => self.scan.advance(self.dialect, record, last),
+                Some(_) => self.scan.advance_line(record, last),
             };
             let Scan { at, lines, .. } = self.scan;
             self.count(at - before);
@@ -190,18 +226,21 @@ impl<R: Patient> Records<R> {
                 _ => at,
             };
             match found {
-                _ if length > RECORD_BYTES_MAX && lines == 0 => return self.cut_overlong(from, bytes_read).map(Some),
+                _ if length > RECORD_BYTES_MAX && lines == 0 => return self.cut_overlong(from, bytes_read),
                 _ if length > RECORD_BYTES_MAX => self.take_first_line(Fault::OpenTooLong),
                 Cut::Fault(fault) => self.take_first_line(Fault::Grammar(fault, lines)),
                 Cut::End { next: 0, .. } => return Ok(None),
                 Cut::End { end, next } => {
+                    self.cut_off |= end == next;
                     self.push(from..from + end);
                     self.line += 1 + lines;
                     self.scan = Scan::default();
                     return Ok(Some(from + next));
                 }
                 Cut::More => {
-                    self.fill()?;
+                    if !self.fill()? && self.leaves_open_end {
+                        return Ok(None);
+                    }
                 }
             }
         }
@@ -223,6 +262,7 @@ impl<R: Patient> Records<R> {
     /// Passes the comment at `from`. It may be of any length: what is not needed is dropped.
     fn pass_comment(&mut self, from: usize, bytes_read: &mut u64) -> io::Result<Option<usize>> {
         self.in_comment = true;
+        let mut passed = 0;
         loop {
             let rest = &self.buffer[from..self.filled];
             let (length, newline) = (rest.len(), memchr(b'\n', rest));
@@ -232,21 +272,27 @@ impl<R: Patient> Records<R> {
                 self.line += 1;
                 return Ok(Some(from + newline + 1));
             }
+            passed += length as u64;
             *bytes_read += length as u64;
             self.filled = from;
             if !self.fill()? {
                 self.in_comment = false;
+                match self.leaves_open_end {
+                    true => *bytes_read -= passed,
+                    false => self.cut_off = true,
+                }
                 return Ok(None);
             }
         }
     }
 
     /// The record at `from` has passed the limit, and has no line end within it.
-    fn cut_overlong(&mut self, from: usize, bytes_read: &mut u64) -> io::Result<usize> {
+    fn cut_overlong(&mut self, from: usize, bytes_read: &mut u64) -> io::Result<Option<usize>> {
         let kept = from + RECORD_BYTES_MAX;
         // What is dropped here cannot be dropped again: the rest of the line is waited for.
         self.reader.wait_for_ever();
         let mut length = self.overlong.unwrap_or(RECORD_BYTES_MAX as u64);
+        let mut passed = 0;
         // Drop the rest of the line, a read at a time.
         loop {
             let rest = &self.buffer[kept..self.filled];
@@ -254,11 +300,20 @@ impl<R: Patient> Records<R> {
             let dropped = newline.unwrap_or(rest);
             length += dropped as u64;
             let dropped_with_end = dropped + usize::from(newline.is_some());
+            passed += dropped_with_end as u64;
             *bytes_read += dropped_with_end as u64;
             self.count(dropped);
             self.remove(kept..kept + dropped_with_end);
             self.overlong = Some(length);
-            if newline.is_some() || !self.fill()? {
+            if newline.is_some() {
+                break;
+            }
+            if !self.fill()? {
+                if self.leaves_open_end {
+                    *bytes_read -= passed;
+                    return Ok(None);
+                }
+                self.cut_off = true;
                 break;
             }
         }
@@ -268,7 +323,7 @@ impl<R: Patient> Records<R> {
         self.reader.wait_a_while();
         self.spans.push(Span { range: from..kept, line: self.line, fault: Some(Fault::Overlong(length)) });
         self.line += 1;
-        Ok(kept)
+        Ok(Some(kept))
     }
 
     /// Takes bytes out of the buffer.

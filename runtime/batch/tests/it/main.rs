@@ -9,6 +9,7 @@ mod infer;
 mod json;
 mod json_suite;
 mod limits;
+mod places;
 mod round_trip;
 mod seeds;
 mod support;

@@ -180,6 +180,10 @@ impl Shown<'_> {
                 let (name, times) = (clean(&source.name), grouped(source.out_of_range));
                 writeln!(out, "  {name} went on elsewhere {times} times: positions were out of range")?;
             }
+            if source.read_anew > 0 {
+                let (name, times) = (clean(&source.name), grouped(source.read_anew));
+                writeln!(out, "  {name} read changed files from the beginning {times} times")?;
+            }
         }
         let again = if progress.restarts > 0 { ": what was read again is counted again" } else { "" };
         writeln!(out, "  restarts {}{again}", progress.restarts)?;

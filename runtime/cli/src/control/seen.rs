@@ -45,6 +45,8 @@ pub(crate) struct SeenSource {
     #[serde(default)]
     pub(crate) out_of_range: u64,
     #[serde(default)]
+    pub(crate) read_anew: u64,
+    #[serde(default)]
     pub(crate) waits_for: Option<String>,
     #[serde(default)]
     pub(crate) partitions: Vec<SeenPartition>,

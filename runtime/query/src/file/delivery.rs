@@ -44,6 +44,11 @@ pub(super) fn check(
     letters: &Letters<'_>,
     problems: &Problems,
 ) {
+    for place in sources.iter().filter(|_| delivery.state.is_none()).filter_map(|source| source.follows.as_ref()) {
+        let message = "without a `state` no position in a file is kept, so that there is nothing to follow from";
+        let help = "add for example `state = \"state/late\"` to `[delivery]`, or leave out `on_change`";
+        problems.error(place, message, help);
+    }
     if delivery.guarantee != Guarantee::ExactlyOnce {
         if delivery.transactional_id.is_some() {
             let help = "leave it out, or set `guarantee = \"exactly_once\"`";

@@ -9,6 +9,7 @@ use weir_sinks::{SinkConfig, StdoutFormat};
 use super::plan::{
     DeadLettersPlan, ErrorPolicy, Guarantee, LossPolicy, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
 };
+use crate::source::OnChange;
 
 /// What `weir check` prints: each source with its schema, each stage with its function and types, each sink, and what is
 /// promised. Ends with a line end.
@@ -65,9 +66,12 @@ impl Plan {
     fn source(&self, source: &SourcePlan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "source {}: ", source.name)?;
         match &source.kind {
-            SourceKind::File { paths, format, declared, .. } => {
+            SourceKind::File { paths, format, declared, on_change, .. } => {
                 write!(f, "{format} {}", paths.iter().map(|path| name(path)).collect::<Vec<_>>().join(", "))?;
                 f.write_str(if *declared { ", schema declared" } else { ", schema of the file" })?;
+                if *on_change == OnChange::Follow {
+                    f.write_str(", changes followed")?;
+                }
             }
             SourceKind::Letters(letters) => write!(f, "{letters}")?,
             SourceKind::Kafka(config) => super::kafka_describe::describe_source(config, f)?,

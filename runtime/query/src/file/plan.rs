@@ -16,7 +16,7 @@ use super::paths::FileUse;
 use super::problem::{Problem, Spot};
 use super::topics::Topics;
 use crate::letters::LettersPlan;
-use crate::source::{KafkaPartitions, KafkaSourceConfig};
+use crate::source::{KafkaPartitions, KafkaSourceConfig, OnChange};
 
 /// A query that can be run: every name resolved, every module read, every function bound to the schema it gets.
 #[derive(Debug)]
@@ -109,6 +109,8 @@ pub enum SourceKind {
         declared: bool,
         /// How they are written, where they are CSV.
         csv: CsvOptions,
+        /// What becomes of one that has changed since its position was kept.
+        on_change: OnChange,
     },
     /// Kafka topics. Batching, and whether raw bytes are kept, follow from the query.
     Kafka(Box<KafkaSourceConfig>),

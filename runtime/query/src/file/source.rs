@@ -17,7 +17,7 @@ use super::plan::{ErrorPolicy, NexmarkStream, SourceKind};
 use super::problem::{Place, Problems, clip, suggest};
 use super::schema;
 use super::table::{Item, Table};
-use crate::source::{nexmark_schema, seed_schema};
+use crate::source::{OnChange, nexmark_schema, seed_schema};
 
 /// A source as far as it could be read. What is `None` was wrong, and has been reported.
 pub(super) struct SourceDraft {
@@ -27,6 +27,8 @@ pub(super) struct SourceDraft {
     pub(super) schema: Option<Arc<Schema>>,
     /// Whether what was read can be read again: not from a pipe.
     pub(super) readable_again: bool,
+    /// Where it says that files which change are followed, if it does.
+    pub(super) follows: Option<Place>,
     pub(super) on_error: ErrorPolicy,
     /// Where `on_error` stands, for the check that dead letters have somewhere to go.
     pub(super) on_error_place: Place,
@@ -53,6 +55,9 @@ enum Kind {
 
 const STREAMS: [(&str, NexmarkStream); 3] =
     [("bid", NexmarkStream::Bid), ("auction", NexmarkStream::Auction), ("person", NexmarkStream::Person)];
+
+/// The words of `on_change`.
+const ON_CHANGE: [(&str, OnChange); 2] = [("fail", OnChange::Fail), ("follow", OnChange::Follow)];
 
 /// The words of `on_error`.
 pub(super) const POLICIES: [(&str, ErrorPolicy); 3] =
@@ -98,6 +103,7 @@ fn source(
         kind: None,
         schema: None,
         readable_again: true,
+        follows: None,
         on_error: ErrorPolicy::default(),
         on_error_place: table.place.clone(),
     };
@@ -155,6 +161,10 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
         item.error("the schema is declared as well", "leave out `infer` or `schema`");
     }
 
+    let on_change = table.optional("on_change");
+    let follows = on_change.as_ref().map_or(Some(OnChange::Fail), |item| item.choice(&ON_CHANGE));
+    draft.follows = on_change.filter(|_| follows == Some(OnChange::Follow)).map(|item| item.place);
+
     let written = written_paths(table, problems);
     let format_item = table.optional("format");
     let Some(written) = written else { return };
@@ -176,6 +186,14 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
         let message = format!("`{}` is no regular file, and {format} is read from those only", clip(file.written));
         problems.error(&file.place, message, "save it to a file first");
         complete = false;
+    }
+
+    for file in files.iter().filter(|file| !file.regular) {
+        if let Some(place) = &draft.follows {
+            let message = format!("`{}` is no regular file, and has nothing to go back to", clip(file.written));
+            problems.error(place, message, "leave out `on_change`");
+            complete = false;
+        }
     }
 
     draft.schema = declared.clone();
@@ -206,7 +224,9 @@ fn file(draft: &mut SourceDraft, table: &mut Table<'_>, paths: &mut Paths<'_>, p
     }
     draft.readable_again = files.iter().all(|file| file.regular);
     let all = files.into_iter().map(|file| file.path).collect();
-    draft.kind = complete.then_some(SourceKind::File { paths: all, format, declared: declared_item.is_some(), csv });
+    let declared = declared_item.is_some();
+    let kind = |on_change| SourceKind::File { paths: all, format, declared, csv, on_change };
+    draft.kind = follows.filter(|_| complete).map(kind);
 }
 
 /// `path` or `paths`, whichever stands there.

@@ -130,6 +130,7 @@ impl Chain {
         for (index, mut source) in sources.into_iter().enumerate() {
             if let Some(counters) = self.counters.sources.get(index) {
                 source.count_new_keys(&counters.new_keys);
+                source.count_read_anew(&counters.read_anew);
             }
             readers.0.push(tokio::spawn(read(index, source, queue.clone(), room.clone(), self.steering(index))));
         }

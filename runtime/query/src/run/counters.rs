@@ -62,6 +62,7 @@ pub(crate) struct SourceCounters {
     pub(crate) unfinished: Count,
     pub(crate) out_of_range: Count,
     pub(crate) new_keys: Arc<AtomicU64>,
+    pub(crate) read_anew: Arc<AtomicU64>,
 }
 
 /// What a stage made of a piece of a batch: it counts when the piece is settled.
@@ -198,6 +199,7 @@ impl SourceCounters {
             unfinished: Count::default(),
             out_of_range: Count::default(),
             new_keys: Arc::default(),
+            read_anew: Arc::default(),
         }
     }
 
@@ -213,6 +215,7 @@ impl SourceCounters {
             unfinished: self.unfinished.get(),
             out_of_range: self.out_of_range.get(),
             new_keys: self.new_keys.load(Ordering::Relaxed),
+            read_anew: self.read_anew.load(Ordering::Relaxed),
             waits_for: None,
             partitions: Vec::new(),
         }

@@ -127,7 +127,7 @@ impl Intake {
         let next = self.next_offsets(end);
         let mut positions = self.positions.clone();
         for (partition, offset) in &next {
-            positions.set(partition.clone(), *offset);
+            positions.set_within(partition.clone(), *offset);
         }
         // A bad record lies behind the piece where a row behind it comes before.
         let belongs = |&row: &usize| {

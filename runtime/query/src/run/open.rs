@@ -192,8 +192,9 @@ fn open_source(
     let records_max = plan.batching.records_max;
     let fill = plan.batching.fill();
     Ok(match kind {
-        SourceKind::File { paths, format, declared, csv, .. } => {
+        SourceKind::File { paths, format, declared, csv, on_change } => {
             let mut source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill).with_csv(csv.clone());
+            source = source.on_change(*on_change);
             if !declared {
                 source = source.inferred_from(INFER_ROWS_MAX as u64);
             }

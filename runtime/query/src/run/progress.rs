@@ -103,6 +103,9 @@ pub struct SourceProgress {
     /// Keys of JSON that are not read, since they first appear behind the records that the schema was inferred from.
     #[serde(skip_serializing_if = "is_none")]
     pub new_keys: u64,
+    /// Files that were read from their beginning again, because they had changed.
+    #[serde(skip_serializing_if = "is_none")]
+    pub read_anew: u64,
     /// What it waits for before it can read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,

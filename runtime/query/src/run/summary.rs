@@ -124,6 +124,10 @@ impl fmt::Display for Summary {
                 let plural = if source.new_keys == 1 { "" } else { "s" };
                 write!(f, "; {} key{plural} not read that `infer` did not see", Count(source.new_keys))?;
             }
+            if source.read_anew > 0 {
+                let plural = if source.read_anew == 1 { "" } else { "s" };
+                write!(f, "; {} changed file{plural} read from the beginning", Count(source.read_anew))?;
+            }
             if source.unfinished > 0 {
                 write!(f, "; {} not finished, to be read again", Count(source.unfinished))?;
             }

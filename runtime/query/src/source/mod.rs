@@ -18,7 +18,7 @@ use weir_batch::{Batch, BatchError, Schema, SystemColumns};
 use weir_sandbox::Fault;
 
 pub(crate) use self::nexmark::NexmarkSource;
-pub use file::FileSource;
+pub use file::{Changed, FileChange, FileMark, FileSource, OnChange, Seen, Since};
 pub(crate) use generator::GeneratorSource;
 pub use generator::{SEED_BATCH_ROWS, seed_batch, seed_schema};
 pub use kafka::{
@@ -61,6 +61,9 @@ pub trait Source: Send {
     /// Counts here, from now on, each key of records that nobody declared and that was not among the records which the
     /// schema was inferred from.
     fn count_new_keys(&mut self, _count: &Arc<AtomicU64>) {}
+
+    /// Counts here each file that was begun anew because it had changed, also those before this call.
+    fn count_read_anew(&mut self, _count: &Arc<AtomicU64>) {}
 }
 
 /// A system that keeps the positions of a source's readers, such as a Kafka consumer group.
@@ -188,6 +191,33 @@ pub enum SourceError {
         /// What stands there now.
         found: String,
     },
+    /// A file is not what it was when its position was kept, or changes while it is read.
+    #[error("{}: {changed}", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// How and since when.
+        changed: Changed,
+    },
+    /// A file does not have the place at which its position was kept.
+    #[error("{}: {source}: put the file back, or remove the folder of the query's `state` to read everything again", path.display())]
+    Place {
+        /// The file.
+        path: PathBuf,
+        /// Why it does not.
+        source: FormatError,
+    },
+    /// What was kept with a position in a file cannot be.
+    #[error(
+        "{}: what was kept with its position cannot be: {reason}: remove the folder of the query's `state` to read everything again",
+        path.display()
+    )]
+    Mark {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Records that are gone once they are read.
     #[error("{what} cannot be read again from a position: it is {found}")]
     NotSeekable {
@@ -224,7 +254,11 @@ impl SourceError {
     pub fn fault(&self) -> Fault {
         match self {
             SourceError::Io { .. } | SourceError::Format { .. } => Fault::External,
-            SourceError::Moved { .. } | SourceError::NotSeekable { .. } => Fault::Tenant,
+            SourceError::Moved { .. }
+            | SourceError::NotSeekable { .. }
+            | SourceError::Changed { .. }
+            | SourceError::Place { .. }
+            | SourceError::Mark { .. } => Fault::Tenant,
             SourceError::Kafka { source, .. } => source.fault(),
             SourceError::Batch(_) | SourceError::Thread(_) => Fault::Internal,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use weir_batch::Schema;
-use weir_batch::format::{Decoded, Decoder, FormatError};
+use weir_batch::format::{Decoded, Decoder, FormatError, Place};
 
 /// Keys of a file that are named in warnings. The others are only counted.
 const WARNINGS_MAX: u64 = 5;
@@ -36,6 +36,18 @@ struct Watched {
 impl Decoder for Watched {
     fn schema(&self) -> &Arc<Schema> {
         self.decoder.schema()
+    }
+
+    fn place(&self) -> Option<Place> {
+        self.decoder.place()
+    }
+
+    fn resume(&mut self, place: &Place, next: i64) -> Result<(), FormatError> {
+        self.decoder.resume(place, next)
+    }
+
+    fn leave_open_end(&mut self) {
+        self.decoder.leave_open_end();
     }
 
     fn next(&mut self) -> Result<Option<Decoded>, FormatError> {

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use weir_batch::format::Place;
+
+use super::file::FileMark;
+
 /// A part of a source that is read in order: a partition of a topic, or a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition {
@@ -22,7 +26,16 @@ impl fmt::Display for Partition {
 
 /// For each partition of one source the offset of the next record to be read. An entry a partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Positions(BTreeMap<Partition, i64>);
+pub struct Positions(BTreeMap<Partition, Position>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Position {
+    next: i64,
+    // Of a file, what is kept beside the number.
+    mark: Option<Arc<FileMark>>,
+    // Where the batch before this position begins.
+    begin: Option<Place>,
+}
 
 impl Positions {
     /// The position of a partition that was read to its end, and has no more.
@@ -30,14 +43,27 @@ impl Positions {
 
     /// Moves the positions that the other one names.
     pub fn advance(&mut self, to: &Positions) {
-        for (partition, next) in &to.0 {
-            self.0.insert(partition.clone(), *next);
+        for (partition, position) in &to.0 {
+            self.0.insert(partition.clone(), position.clone());
         }
     }
 
     /// Moves one.
     pub fn set(&mut self, partition: Partition, next: i64) {
-        self.0.insert(partition, next);
+        self.0.insert(partition, Position { next, mark: None, begin: None });
+    }
+
+    /// Moves one in a file. The batch before this position begins at `begin`.
+    pub fn set_in_file(&mut self, partition: Partition, next: i64, mark: Arc<FileMark>, begin: Option<Place>) {
+        self.0.insert(partition, Position { next, mark: Some(mark), begin });
+    }
+
+    /// Moves one back into the batch that it is behind.
+    pub fn set_within(&mut self, partition: Partition, next: i64) {
+        let Some(position) = self.0.get_mut(&partition) else { return self.set(partition, next) };
+        position.next = next;
+        let mark = position.mark.take().zip(position.begin.filter(|begin| begin.record <= next));
+        position.mark = mark.map(|(mark, place)| Arc::new(FileMark { place, seen: mark.seen.clone() }));
     }
 
     /// Forgets these partitions: somebody else reads them now.
@@ -49,12 +75,17 @@ impl Positions {
 
     /// The offset of the partition's next record.
     pub fn get(&self, partition: &Partition) -> Option<i64> {
-        self.0.get(partition).copied()
+        self.0.get(partition).map(|position| position.next)
+    }
+
+    /// What is kept beside it, of a file.
+    pub fn mark(&self, partition: &Partition) -> Option<&Arc<FileMark>> {
+        self.0.get(partition)?.mark.as_ref()
     }
 
     /// All of them, in the order of origins and numbers.
     pub fn iter(&self) -> impl Iterator<Item = (&Partition, i64)> {
-        self.0.iter().map(|(partition, next)| (partition, *next))
+        self.0.iter().map(|(partition, position)| (partition, position.next))
     }
 
     /// How many partitions there are.
@@ -70,6 +101,8 @@ impl Positions {
 
 impl FromIterator<(Partition, i64)> for Positions {
     fn from_iter<I: IntoIterator<Item = (Partition, i64)>>(positions: I) -> Positions {
-        Positions(positions.into_iter().collect())
+        let mut all = Positions::default();
+        positions.into_iter().for_each(|(partition, next)| all.set(partition, next));
+        all
     }
 }

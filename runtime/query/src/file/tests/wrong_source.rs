@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{check, check_edit};
+use super::{GOOD, check, check_edit};
 
 #[test]
 fn an_unknown_source_kind() {
@@ -345,10 +345,44 @@ fn options_of_csv() {
         (
             "separator = \";\"",
             &expect![
-                "late.toml:7: sources.flights.separator: a file source has no such key; its keys are `kind`, `on_error`, `schema`, `infer`, `path`, `paths`, `format`, `delimiter`, `quote`, `header`, `nulls`, `comment`"
+                "late.toml:7: sources.flights.separator: a file source has no such key; its keys are `kind`, `on_error`, `schema`, `infer`, `on_change`, `path`, `paths`, `format`, `delimiter`, `quote`, `header`, `nulls`, `comment`"
             ],
         ),
     ] {
         check_edit(path, &with(keys), expected);
     }
+}
+
+#[test]
+fn what_becomes_of_files_that_change() {
+    let flights = "path = \"flights.csv\"";
+    let state = |text: &str| {
+        GOOD.replace(flights, &format!("{flights}\n{text}")).replace("[delivery]", "[delivery]\nstate = \"state\"")
+    };
+    check(
+        &state("on_change = \"ignore\""),
+        &expect!["late.toml:7: sources.flights.on_change: `ignore` is not known here; use one of `fail`, `follow`"],
+    );
+    check(
+        &state("on_change = true"),
+        &expect!["late.toml:7: sources.flights.on_change: expected a string, found a boolean"],
+    );
+    check(&state("on_change = \"follow\""), &expect![""]);
+    check(&state("on_change = \"fail\""), &expect![""]);
+    // Without a state nothing is kept that could be followed.
+    check_edit(
+        flights,
+        "path = \"flights.csv\"\non_change = \"follow\"",
+        &expect![[
+            r#"late.toml:7: sources.flights.on_change: without a `state` no position in a file is kept, so that there is nothing to follow from; add for example `state = "state/late"` to `[delivery]`, or leave out `on_change`"#
+        ]],
+    );
+    check_edit(flights, "path = \"flights.csv\"\non_change = \"fail\"", &expect![""]);
+    let pipe = state("on_change = \"follow\"").replace("flights.csv", "/dev/null\"\nformat = \"csv");
+    check(
+        &pipe,
+        &expect![
+            "late.toml:8: sources.flights.on_change: `/dev/null` is no regular file, and has nothing to go back to; leave out `on_change`"
+        ],
+    );
 }

@@ -1,13 +1,14 @@
 //! What a commit writes down: how far sources were read, and which files that made.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use weir_sandbox::MetricDelta;
 
 use crate::file::SourcePlan;
-use crate::source::{Partition, Positions};
+use crate::source::{FileMark, Partition, Positions};
 
 /// The state of a query at its last commit. Written as one line that names version and checksum, and one of JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +57,9 @@ pub struct PartitionPosition {
     pub number: i32,
     /// The offset of the next record; [`Positions::END`] where there is none.
     pub next: i64,
+    /// Of a file, where decoding goes on, and what the file looked like. Versions 1 and 2 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileMark>,
 }
 
 /// A file that is durable under one name, and to be found under another.
@@ -149,8 +153,9 @@ pub enum ManifestError {
 }
 
 const MAGIC: &str = "weir-manifest";
-/// The version that is written. 2 has `written_by`; whatever a program of version 1 would not understand raises it.
-const VERSION: u32 = 2;
+/// The version that is written. 2 has `written_by`, 3 has `file` of partitions; whatever an older program would not understand
+/// raises it.
+const VERSION: u32 = 3;
 
 /// The earliest version that is read.
 const VERSION_MIN: u32 = 1;
@@ -172,7 +177,7 @@ impl Manifest {
             true => serde_json::to_vec(self)?,
             false => serde_json::to_vec(&Manifest { written_by: WRITER.to_owned(), ..self.clone() })?,
         };
-        let mut bytes = format!("{MAGIC} {VERSION} {}\n", hex(&Sha256::digest(&body))).into_bytes();
+        let mut bytes = format!("{MAGIC} {VERSION} {}\n", checksum(VERSION, &body)).into_bytes();
         bytes.extend_from_slice(&body);
         bytes.push(b'\n');
         Ok(bytes)
@@ -188,16 +193,16 @@ impl Manifest {
         let (first, body) = bytes.split_at(newline);
         let first = std::str::from_utf8(first).map_err(|_| ManifestError::NoManifest)?;
         let mut words = first.split(' ');
-        let (magic, version, checksum, end) = (words.next(), words.next(), words.next(), words.next());
-        let (Some(MAGIC), Some(version), Some(checksum), None) = (magic, version, checksum, end) else {
+        let (magic, version, stated, end) = (words.next(), words.next(), words.next(), words.next());
+        let (Some(MAGIC), Some(version), Some(stated), None) = (magic, version, stated, end) else {
             return Err(ManifestError::NoManifest);
         };
-        let known = version.parse().is_ok_and(|number: u32| (VERSION_MIN..=VERSION).contains(&number));
-        if !known {
+        let known = version.parse().ok().filter(|number: &u32| (VERSION_MIN..=VERSION).contains(number));
+        let Some(number) = known else {
             return Err(ManifestError::Version { found: clean(version), written_by: writer(body) });
-        }
+        };
         let body = body.strip_prefix(b"\n").and_then(|body| body.strip_suffix(b"\n")).ok_or(ManifestError::Checksum)?;
-        if hex(&Sha256::digest(body)) != checksum {
+        if self::checksum(number, body) != stated {
             return Err(ManifestError::Checksum);
         }
         Ok(serde_json::from_slice(body)?)
@@ -207,9 +212,15 @@ impl Manifest {
     pub fn positions(&self, source: &str) -> Positions {
         let source = self.sources.iter().find(|known| known.source == source);
         let partitions = source.into_iter().flat_map(|source| &source.partitions);
-        partitions
-            .map(|place| (Partition { origin: place.origin.as_str().into(), number: place.number }, place.next))
-            .collect()
+        let mut positions = Positions::default();
+        for PartitionPosition { origin, number, next, file } in partitions {
+            let partition = Partition { origin: origin.as_str().into(), number: *number };
+            match file {
+                Some(mark) => positions.set_in_file(partition, *next, Arc::new(mark.clone()), None),
+                None => positions.set(partition, *next),
+            }
+        }
+        positions
     }
 
     /// Takes over where these sources go on. The sources of a replay of dead letters, and the query's own, leave each
@@ -234,6 +245,7 @@ impl SourcePositions {
             origin: partition.origin.to_string(),
             number: partition.number,
             next,
+            file: positions.mark(partition).map(|mark| (**mark).clone()),
         };
         SourcePositions { source: source.to_owned(), partitions: positions.iter().map(partition).collect() }
     }
@@ -274,6 +286,16 @@ fn writer(body: &[u8]) -> String {
 /// Text of a file that is not this program's, cut and escaped.
 fn clean(text: &str) -> String {
     text.chars().take(WRITER_CHARS_MAX).flat_map(char::escape_debug).collect()
+}
+
+/// What the first line says of the body. From version 3 on it covers the version: one that is changed to an older one is
+/// not read as such.
+fn checksum(version: u32, body: &[u8]) -> String {
+    let mut digest = Sha256::new();
+    if version >= 3 {
+        digest.update(format!("{version}\n"));
+    }
+    hex(&digest.chain_update(body).finalize())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -345,12 +367,19 @@ mod tests {
             format!("{MAGIC} {version} {}\n{body}\n", hex(&Sha256::digest(body.as_bytes()))).into_bytes()
         };
         let body = r#"{"query":"late","tenant":"acme","commits":3,"records":40,"sources":[],"files":[],"next_numbers":[],"dead_letter_bytes":null,"metrics":[]}"#;
+        let body_of_2 = body.replace(
+            r#""sources":[]"#,
+            r#""written_by":"weir 0.2.0","sources":[{"source":"in","partitions":[{"origin":"in","number":0,"next":3}]}]"#,
+        );
+        let read = Manifest::from_bytes(&of("2", &body_of_2)).unwrap().positions("in");
+        let partition = Partition { origin: "in".into(), number: 0 };
+        assert_eq!((read.get(&partition), read.mark(&partition)), (Some(3), None));
         let read = Manifest::from_bytes(&of("1", body)).unwrap();
         assert_eq!((read.commits, read.written_by.as_str()), (3, ""));
         let said = |version: &str, body: &str| Manifest::from_bytes(&of(version, body)).unwrap_err().to_string();
-        let later = said("3", r#"{"written_by":"weir 9.9.9","query":{"anything":[1]}}"#);
-        assert!(later.starts_with("it is of version 3, written by weir 9.9.9, and this program (weir "), "{later}");
-        assert!(said("4", "no JSON").starts_with("it is of version 4, written by another program"));
+        let later = said("4", r#"{"written_by":"weir 9.9.9","query":{"anything":[1]}}"#);
+        assert!(later.starts_with("it is of version 4, written by weir 9.9.9, and this program (weir "), "{later}");
+        assert!(said("5", "no JSON").starts_with("it is of version 5, written by another program"));
         assert!(said("\u{1b}[31m", "{}").starts_with("it is of version \\u{1b}[31m, "));
     }
 }

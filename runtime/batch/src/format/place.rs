@@ -1,0 +1,142 @@
+//! Where in a file a decoder can go on.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Format, FormatError};
+
+/// A place from which another decoder of the same file goes on: see [`super::Decoder::place`]. What was decoded before it is not
+/// decoded again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// The number of the first record there, counted from 0.
+    pub record: i64,
+    /// Where that is.
+    pub at: PlaceAt,
+}
+
+/// Where records begin, in the terms of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum PlaceAt {
+    /// A byte of CSV or JSON.
+    Text(TextPlace),
+    /// A row group of Parquet, counted from 0.
+    RowGroup(u64),
+    /// A record batch of Arrow IPC, counted from 0.
+    Block(u64),
+}
+
+/// A byte between two records of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextPlace {
+    /// How many bytes of the file come before.
+    pub byte: u64,
+    /// The line that it is on, counted from 1.
+    pub line: u64,
+    /// How many bytes of that line come before; 0 where every record begins a line.
+    #[serde(default)]
+    pub column: u64,
+    /// How records follow each other.
+    #[serde(default)]
+    pub layout: TextLayout,
+    /// The file ended here, before its last record did: without a line end, or within quotes or brackets. Whatever stands
+    /// behind may belong to that record.
+    #[serde(default)]
+    pub cut_off: bool,
+}
+
+/// How records of text follow each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextLayout {
+    /// Each begins a line.
+    #[default]
+    Lines,
+    /// JSON objects, each as long as its brackets are open.
+    Objects,
+    /// The elements of a JSON array, before its bracket.
+    ArrayOutside,
+    /// The same, behind the bracket.
+    ArrayBegun,
+    /// The same, behind a comma.
+    ArrayComma,
+    /// The same, behind an element.
+    ArrayElement,
+    /// The same, behind the array.
+    ArrayBehind,
+}
+
+impl PlaceAt {
+    /// The byte, of a place in text.
+    pub fn text(&self) -> Option<&TextPlace> {
+        match self {
+            PlaceAt::Text(place) => Some(place),
+            PlaceAt::RowGroup(_) | PlaceAt::Block(_) => None,
+        }
+    }
+}
+
+/// Why a place cannot be gone to.
+pub(super) fn refused(format: Format, reason: impl Into<String>) -> FormatError {
+    FormatError::Place { format, reason: reason.into() }
+}
+
+impl Place {
+    /// The place in text, of a record number that can be.
+    pub(super) fn in_text(&self, format: Format) -> Result<TextPlace, FormatError> {
+        match self.at {
+            PlaceAt::Text(place) if self.record >= 0 && place.line > 0 => Ok(place),
+            PlaceAt::Text(place) => {
+                Err(refused(format, format!("record {} on line {} cannot be", self.record, place.line)))
+            }
+            PlaceAt::RowGroup(_) | PlaceAt::Block(_) => Err(refused(format, "it is one of another format")),
+        }
+    }
+}
+
+impl TextPlace {
+    /// The place in this file, which is behind the line end of a record that was cut off before. Refused where it is beyond
+    /// the file, within a line, or where that record goes on.
+    pub(super) fn within(mut self, format: Format, file: &File) -> Result<TextPlace, FormatError> {
+        let length = file.metadata()?.len();
+        if self.byte > length {
+            return Err(refused(format, format!("byte {} is beyond the {length} bytes of the file", self.byte)));
+        }
+        let lines = self.layout == TextLayout::Lines;
+        if std::mem::take(&mut self.cut_off) {
+            let mut behind = [0; 2];
+            let read = read_at(file, &mut behind, self.byte)?;
+            self.byte += match behind.get(..read).unwrap_or_default() {
+                [] => 0,
+                [b'\n', ..] if lines => 1,
+                [b'\r', b'\n'] if lines => 2,
+                _ => return Err(FormatError::Continued { format, byte: self.byte }),
+            };
+            return Ok(self);
+        }
+        let mut before = [b'\n'];
+        if let Some(at) = self.byte.checked_sub(1).filter(|_| lines) {
+            read_at(file, &mut before, at)?;
+        }
+        if before != *b"\n" {
+            return Err(refused(format, format!("byte {} is within a line", self.byte)));
+        }
+        Ok(self)
+    }
+}
+
+/// Reads what there is at a place, and says how much.
+fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+    loop {
+        match file.read_at(bytes, at) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
