@@ -50,6 +50,15 @@ pub enum SinkError {
         /// What the system says.
         source: io::Error,
     },
+    /// An unfinished file is not what was written: something else deletes, replaces or cuts files of the folder. Nothing of it
+    /// is committed.
+    #[error("{} {found} before it was published, so that what was written is lost: keep other programs out of this folder", path.display())]
+    PartChanged {
+        /// The file's hidden name.
+        path: PathBuf,
+        /// What became of it.
+        found: &'static str,
+    },
     /// The standard output refused.
     #[error("cannot write to the standard output: {0}")]
     Stdout(#[source] io::Error),
@@ -123,9 +132,11 @@ impl SinkError {
             SinkError::Config { .. } | SinkError::FileExists { .. } | SinkError::NotAFile { .. } => Fault::Tenant,
             SinkError::Published { .. } | SinkError::Refused { .. } => Fault::Tenant,
             SinkError::Encode(FormatError::RecordTooLarge { .. }) => Fault::Tenant,
-            SinkError::Io { .. } | SinkError::Full { .. } | SinkError::Stdout(_) | SinkError::ReaderGone => {
-                Fault::External
-            }
+            SinkError::Io { .. }
+            | SinkError::Full { .. }
+            | SinkError::PartChanged { .. }
+            | SinkError::Stdout(_)
+            | SinkError::ReaderGone => Fault::External,
             SinkError::Kafka { source, .. } => source.fault(),
             SinkError::Encode(error) if error.io().is_some() => Fault::External,
             SinkError::Encode(_)
@@ -140,7 +151,7 @@ impl SinkError {
     /// error lasts.
     pub fn retryable(&self) -> bool {
         match self {
-            SinkError::Full { .. } => true,
+            SinkError::Full { .. } | SinkError::PartChanged { .. } => true,
             SinkError::Kafka { source, .. } => source.retryable(),
             SinkError::Io { source, .. } => matches!(
                 source.kind(),

@@ -223,6 +223,8 @@ impl Inner {
         if self.held.is_empty() {
             return Ok(Vec::new());
         }
+        // Whoever remembers them names what is there, and nothing else.
+        self.held.iter_mut().try_for_each(Finished::check)?;
         // The hidden names have to last as long as whoever remembers them.
         part::sync_folder(&self.folder)?;
         let numbering = Numbering::new(&self.config);

@@ -32,6 +32,8 @@ struct Hidden {
     name: OsString,
     // Holds the lock, and is synced at the end.
     file: File,
+    // How long it was when it was last looked at: it never becomes shorter.
+    bytes: u64,
     // Somebody was told of it, and will publish it.
     kept: bool,
 }
@@ -65,6 +67,8 @@ impl Part {
 
     /// Writes the rows that count.
     pub(super) fn write(&mut self, path: &Path, batch: &Batch) -> Result<(), SinkError> {
+        // Rows behind a file that was cut would hide that.
+        self.hidden.look()?;
         let Some(encoder) = &mut self.encoder else { return Err(SinkError::AfterError) };
         encoder.write(batch).map_err(|error| SinkError::encode(path, error))?;
         if self.records == 0 {
@@ -89,12 +93,13 @@ impl Part {
 
     /// Finishes the file and syncs it. Nothing is visible yet.
     pub(super) fn finish(mut self, path: &Path) -> Result<Finished, SinkError> {
+        self.hidden.look()?;
         let Some(encoder) = self.encoder.take() else { return Err(SinkError::AfterError) };
         encoder.finish().map_err(|error| SinkError::encode(path, error))?;
         let file = &self.hidden.file;
         // A failed sync is final: the kernel may have dropped the pages, and a second one would report success.
         file.sync_all().map_err(|source| SinkError::file("sync", path, source))?;
-        let bytes = file.metadata().map_err(|source| SinkError::file("read", path, source))?.len();
+        let bytes = self.hidden.look()?;
         Ok(Finished { hidden: self.hidden, bytes })
     }
 }
@@ -106,6 +111,11 @@ pub(super) struct Finished {
 }
 
 impl Finished {
+    /// Fails where the file under the hidden name is not what was written, as long as it was written.
+    pub(super) fn check(&mut self) -> Result<(), SinkError> {
+        self.hidden.check()
+    }
+
     /// Its hidden name, which from now on stays until the file is published: somebody else may do it.
     pub(super) fn keep(&mut self) -> PathBuf {
         self.hidden.kept = true;
@@ -119,6 +129,7 @@ impl Finished {
         mut names: impl Iterator<Item = OsString>,
         if_exists: IfExists,
     ) -> Result<(), SinkError> {
+        self.hidden.check()?;
         let folder = Arc::clone(&self.hidden.folder);
         let Some(mut name) = names.next() else { return Err(SinkError::AfterError) };
         loop {
@@ -204,8 +215,35 @@ impl Hidden {
             file.lock().map_err(|source| SinkError::file("lock", &folder.path().join(&name), source))?;
             // Another sink may have taken the file for a dead one's before it was locked, and removed it.
             if folder.is_at(&file, &name).unwrap_or(false) {
-                return Ok(Hidden { folder: Arc::clone(folder), name, file, kept: false });
+                return Ok(Hidden { folder: Arc::clone(folder), name, file, bytes: 0, kept: false });
             }
+        }
+    }
+
+    /// How long it is; fails where it has become shorter.
+    fn look(&mut self) -> Result<u64, SinkError> {
+        let found = self.file.metadata().map_err(|source| SinkError::file("read", &self.path(), source))?;
+        if found.len() < self.bytes {
+            return Err(SinkError::PartChanged { path: self.path(), found: "was cut" });
+        }
+        self.bytes = found.len();
+        Ok(self.bytes)
+    }
+
+    /// Fails where the file under the name is another one, or none, or shorter or longer than it was.
+    fn check(&mut self) -> Result<(), SinkError> {
+        let changed = |found| Err(SinkError::PartChanged { path: self.path(), found });
+        let there = self.folder.stat(&self.name).map_err(|source| SinkError::file("read", &self.path(), source))?;
+        if there.is_none() {
+            return changed("was removed");
+        }
+        if !self.folder.is_at(&self.file, &self.name).unwrap_or(false) {
+            return changed("was replaced");
+        }
+        let written = self.bytes;
+        match self.look()? == written {
+            true => Ok(()),
+            false => Err(SinkError::PartChanged { path: self.path(), found: "was written to" }),
         }
     }
 

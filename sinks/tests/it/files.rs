@@ -335,3 +335,71 @@ async fn an_error_at_the_publishing_leaves_nothing() {
     assert!(matches!(sink.write(batch(&[1])).await, Err(SinkError::AfterError)));
     check(&folder, expect![""]);
 }
+
+/// The one hidden file in the folder.
+fn hidden(folder: &Path) -> std::path::PathBuf {
+    let mut parts = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    parts.find(|path| path.extension().is_some_and(|end| end == "part")).expect("a hidden file")
+}
+
+#[tokio::test]
+async fn an_unfinished_file_that_is_not_what_was_written_is_not_committed() {
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 6] = [
+        ("was removed", |part| fs::remove_file(part).unwrap()),
+        ("was replaced", |part| {
+            fs::remove_file(part).unwrap();
+            std::os::unix::fs::symlink("/etc/hostname", part).unwrap();
+        }),
+        ("was replaced", |part| {
+            let whole = fs::read(part).unwrap();
+            fs::remove_file(part).unwrap();
+            fs::write(part, whole).unwrap();
+        }),
+        ("was replaced", |part| {
+            fs::remove_file(part).unwrap();
+            fs::create_dir(part).unwrap();
+        }),
+        ("was cut", |part| fs::OpenOptions::new().write(true).open(part).unwrap().set_len(0).unwrap()),
+        ("was written to", |part| {
+            use std::io::Write as _;
+            fs::OpenOptions::new().append(true).open(part).unwrap().write_all(b"7\n").unwrap();
+        }),
+    ];
+    let rows: Vec<i64> = (0..20_000).collect();
+    for (found, change) in changes {
+        // In two steps, for a manifest; and in one.
+        for two_steps in [true, false] {
+            // Before the last rows come, and after.
+            for more in [true, false] {
+                let folder = tempfile::tempdir().unwrap();
+                let mut config = csv(folder.path());
+                config.numbered = two_steps;
+                config.held_until_flush = two_steps;
+                // Finished by the second write, and held, where no rows follow.
+                config.rotate_bytes_max = (two_steps && !more).then_some(1);
+                if found == "was written to" && (more || !two_steps) {
+                    // Rows may come behind these, as far as the file can tell.
+                    continue;
+                }
+                let mut sink = open(&config).await;
+                sink.write(batch(&rows)).await.unwrap();
+                change(&hidden(folder.path()));
+                let written = if more { sink.write(batch(&rows)).await.map(drop) } else { Ok(()) };
+                let ended = match (written, two_steps) {
+                    (Err(error), _) => Err(error),
+                    (Ok(()), true) => sink.prepare().await.map(drop),
+                    (Ok(()), false) => sink.flush().await,
+                };
+                let error = ended.expect_err(found);
+                assert!(matches!(error, SinkError::PartChanged { .. }), "{found}: {error}");
+                assert!(error.to_string().contains(&format!(".part {found} before it was published")), "{error}");
+                assert_eq!((error.fault(), error.retryable()), (Fault::External, true));
+                drop(sink);
+                let visible = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name());
+                let visible: Vec<_> = visible.filter(|name| !name.as_encoded_bytes().starts_with(b".")).collect();
+                assert!(visible.is_empty(), "{found}: {visible:?}");
+            }
+        }
+    }
+}
