@@ -31,6 +31,8 @@
 //! **[`Folder`]**: a handle of a folder. Everything in it is reached by a name of one component, and no link is followed,
 //! also where somebody renames and links on the way meanwhile. Costs one descriptor.
 //!
+//! **[`RuntimeFolder`]**: where sockets and locks of this user's running processes lie. Nobody else can write to it.
+//!
 //! A folder below another one is walked component by component, each opened with `O_NOFOLLOW` relative to the one before.
 //! That admits what `openat2` with `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS` admits, since a component is never `..`, and it
 //! works on every kernel and under every filter of system calls.
@@ -39,9 +41,11 @@ mod error;
 mod folder;
 mod kind;
 mod read;
+mod runtime;
 
 pub use error::FileError;
 pub use folder::Folder;
 pub use kind::FileKind;
 pub use read::{open, open_input, open_regular, read_bounded, read_whole};
+pub use runtime::{RuntimeFolder, RuntimeFolderError};
 pub use rustix::fs::FileType;

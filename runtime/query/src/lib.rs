@@ -71,8 +71,8 @@ pub use run::{
     BuildError, ByteCount, Cause, CommittedMetric, CommittedSeries, Count, DeadLetterError, Details, Durations, Ending,
     GuestLine, LogExporter, Manifest, ManifestError, MetricRegistry, NextNumber, PartitionPosition, PartitionProgress,
     PreparedFile, Progress, Query, QueryHandle, Rate, Reading, RecordPlace, RunError, Series, SinkDetails,
-    SinkOverrides, SinkProgress, SourcePositions, SourceProgress, Speaker, StageDetails, StageError, StageProgress,
-    Starting, State, StateError, StoredSeries, StoredValue, Summary,
+    SinkOverrides, SinkProgress, SlotError, SourcePositions, SourceProgress, Speaker, StageDetails, StageError,
+    StageProgress, Starting, State, StateError, StoredSeries, StoredValue, Summary,
 };
 pub use source::{
     Begin, Changed, FileChange, FileMark, FileSource, GroupOffsets, KafkaIsolation, KafkaOutOfRange, KafkaPartitions,

@@ -18,7 +18,9 @@ use super::producer::{Producer, ProducerSettings};
 use super::sizes::{self, ProducerSizes, SizeLimits, TopicLimits};
 use super::transaction_age::Age;
 use super::transaction_error::Moment;
-use super::{KafkaConnection, KafkaProblem, KafkaSink, KafkaSinkConfig, TransactionError, TransactionSettings};
+use super::{
+    BrokerRefusals, KafkaConnection, KafkaProblem, KafkaSink, KafkaSinkConfig, TransactionError, TransactionSettings,
+};
 use crate::SinkError;
 use crate::blocking::off_thread;
 
@@ -117,6 +119,32 @@ impl KafkaTransactions {
         blocking(move || Shared::open(connection, id, settings))
             .await
             .map(|shared| KafkaTransactions { shared: Arc::new(shared) })
+    }
+
+    /// Aborts what a dead process left open under this id, for whoever reads committed records behind it. Blocks. The id
+    /// must be no living process's: its producer would be fenced.
+    ///
+    /// # Errors
+    ///
+    /// [`TransactionError::Open`] where the brokers do not answer in time, or do not allow it.
+    pub fn abort_left_open(
+        connection: &KafkaConnection,
+        id: &str,
+        settings: &TransactionSettings,
+        at_most: Duration,
+    ) -> Result<(), TransactionError> {
+        let failed = |source| TransactionError::Open { id: id.to_owned(), source };
+        let producer_settings = ProducerSettings {
+            partitioner: settings.partitioner,
+            compression: settings.compression,
+            delivery_timeout: settings.delivery_timeout,
+            transactional: Some((id.to_owned(), settings.timeout)),
+            sizes: ProducerSizes::default(),
+            refusals: BrokerRefusals::default(),
+        };
+        let producer = Producer::create(connection, &producer_settings).map_err(failed)?;
+        retried(at_most, |left| producer.base().init_transactions(left))
+            .map_err(|error| failed(producer.unreachable(&error, at_most)))
     }
 
     /// A sink that writes in these transactions. Its flush waits until its records are acknowledged, and commits

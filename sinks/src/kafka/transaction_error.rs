@@ -37,7 +37,7 @@ pub enum TransactionError {
     /// Another producer with the same transactional id has taken over. If this happens at the commit, the commit may
     /// have been done: the new producer's group positions tell.
     #[error(
-        "another producer has taken over the transactions of `{id}`: {reason}; each process needs a `transactional_id` of its own"
+        "another producer has taken over the transactions of `{id}`: {reason}; leave `transactional_id` out, or give each process one of its own"
     )]
     Fenced {
         /// The transactional id.
@@ -48,8 +48,8 @@ pub enum TransactionError {
     /// The transaction was open for longer than the broker allows, because the process was stopped or its machine suspended:
     /// the broker has aborted it, and takes nothing more of its producer.
     #[error(
-        "the broker has aborted a transaction of `{id}` that was open for {} s: its time-out (`transaction.timeout.ms`) is {} s",
-        open_for.as_secs(), timeout.as_secs()
+        "the broker has aborted a transaction of `{id}` that was open for {} s, longer than its `transaction.timeout.ms` allows",
+        open_for.as_secs()
     )]
     TimedOut {
         /// The transactional id.

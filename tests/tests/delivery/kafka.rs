@@ -141,7 +141,8 @@ fn an_old_process_that_wakes_up_is_fenced_and_says_so() {
     old.resume();
     let status = old.wait(PATIENCE);
     assert_eq!(status.code(), Some(1), "{}", old.stderr());
-    assert!(old.stderr().contains("another producer has taken over"), "{}", old.stderr());
+    let said = format!("another producer has taken over the transactions of `{}`", broker.name("transactions-one"));
+    assert!(old.stderr().contains(&said), "{}", old.stderr());
     wait_until("the second process has written the rest", PATIENCE, || {
         broker.read_all(&topics.to, Isolation::Committed).len() >= 600
     });

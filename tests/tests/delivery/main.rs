@@ -10,6 +10,8 @@ mod kafka;
 mod lost;
 mod modes;
 mod older;
+mod opening;
 mod replay;
 mod share;
+mod slots;
 mod support;

@@ -169,6 +169,7 @@ fn check(
         uses,
         groups,
         readers: Arc::new(Semaphore::new(FileSource::THREADS_MAX)),
+        slot: Arc::default(),
     })
 }
 

@@ -16,6 +16,7 @@ use super::paths::FileUse;
 use super::problem::{Problem, Spot};
 use super::topics::Topics;
 use crate::letters::LettersPlan;
+use crate::run::Slot;
 use crate::source::{KafkaPartitions, KafkaSourceConfig, OnChange};
 
 /// A query that can be run: every name resolved, every module read, every function bound to the schema it gets.
@@ -53,6 +54,8 @@ pub struct Plan {
     pub(super) groups: Vec<GroupUse>,
     /// The threads that its file sources may read with, all attempts of a run together.
     pub(crate) readers: Arc<Semaphore>,
+    /// What its transactions are called by, all attempts of a run together, where the file does not say.
+    pub(crate) slot: Arc<Slot>,
 }
 
 /// Where failed records go.
@@ -271,8 +274,8 @@ pub struct Delivery {
     pub commit_every: Option<Duration>,
     /// The folder that keeps positions, and what was counted, from run to run.
     pub state: Option<PathBuf>,
-    /// The name under which a Kafka transaction is taken up again after a crash, where it is not made of tenant and
-    /// query.
+    /// The name under which a Kafka transaction is taken up again after a crash, where it is not made of tenant, query, host
+    /// and slot. One process at a time has it.
     pub transactional_id: Option<String>,
 }
 
@@ -426,9 +429,14 @@ impl Plan {
         self.kafka_configs().filter(|config| config.refusals.learn()).count() > 0
     }
 
-    /// The name under which its transactions are taken up again.
-    pub(crate) fn transactional_id(&self) -> String {
+    /// What the file calls its transactions by, or all that it calls its own: the beginning of each process's id.
+    pub(crate) fn transactions_name(&self) -> String {
         self.delivery.transactional_id.clone().unwrap_or_else(|| format!("{}.{}", self.tenant, self.name))
+    }
+
+    /// Whether its transactions are called by the slot that its process has among those of its host.
+    pub(crate) fn has_slot(&self) -> bool {
+        self.delivery.transactional_id.is_none() && self.transactions().is_some()
     }
 
     /// The name of a point of the chain.

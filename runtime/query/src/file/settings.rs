@@ -55,7 +55,7 @@ pub(super) fn delivery(root: &mut Table<'_>, paths: &mut Paths<'_>, problems: &P
             places.transactional_id = item.place.clone();
             delivery.transactional_id = item.text().map(str::to_owned);
             if delivery.transactional_id.as_deref() == Some("") {
-                item.error("must not be empty", "leave it out: it is made of tenant and query then");
+                item.error("must not be empty", "leave it out: it is made of tenant, query, host and slot then");
             }
         }
         table.finish("`delivery`");

@@ -100,7 +100,7 @@ impl Replay {
         let path = path.to_owned();
         // Under the query's own name it would fence a query that is running.
         if plan.transactions().is_some() {
-            plan.delivery.transactional_id = Some(format!("{}.replay", plan.transactional_id()));
+            plan.delivery.transactional_id = Some(format!("{}.replay", plan.transactions_name()));
         }
         if plan.folders.output(&path)? != path {
             return Err(Denied::Outside.into());

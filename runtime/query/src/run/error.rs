@@ -8,6 +8,7 @@ use weir_sandbox::{Fault, Refusal};
 use weir_sinks::{KafkaProblem, SinkError, TransactionError};
 
 use super::dead_letters::DeadLetterError;
+use super::slot::SlotError;
 use super::stage_error::StageError;
 use super::state::StateError;
 use super::summary::Summary;
@@ -60,6 +61,9 @@ pub enum BuildError {
     /// Kafka's transactions could not be opened.
     #[error("delivery: {0}")]
     Transaction(#[from] TransactionError),
+    /// Too many processes of the query run on this host.
+    #[error(transparent)]
+    Slot(#[from] SlotError),
     /// A source could not be made.
     #[error(transparent)]
     Batch(#[from] BatchError),

@@ -29,6 +29,7 @@ mod record_place;
 mod refused;
 mod room;
 mod sink_task;
+mod slot;
 mod stage;
 mod stage_error;
 mod state;
@@ -53,6 +54,8 @@ pub use number::{Count, Rate};
 pub use progress::{PartitionProgress, Progress, SinkProgress, SourceProgress, StageProgress, State};
 pub use query::{Query, SinkOverrides, Starting};
 pub use record_place::RecordPlace;
+pub(crate) use slot::Slot;
+pub use slot::SlotError;
 pub use stage_error::StageError;
 pub(crate) use state::StateFolder;
 pub use state::{

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use weir_sinks::{
-    KafkaKey, KafkaSink, KafkaSinkConfig, KafkaTimestamp, KafkaTransactions, KafkaValue, Prepared, Sink, SinkConfig,
-    publish_prepared,
+    KafkaKey, KafkaProblem, KafkaSink, KafkaSinkConfig, KafkaTimestamp, KafkaTransactions, KafkaValue, Prepared, Sink,
+    SinkConfig, TransactionError, publish_prepared,
 };
 
 use super::commit::{Committing, Kept};
@@ -96,6 +96,15 @@ impl Opened {
     }
 }
 
+/// Takes the slot of a query whose transactions are called by it, and has aborted what dead processes left open: readers of
+/// committed records wait for that, and need not wait for modules to be compiled.
+pub(super) async fn take_slot(plan: &Plan) -> Result<(), BuildError> {
+    if let Some((connection, settings)) = plan.transactions().filter(|_| plan.has_slot()) {
+        plan.slot.begin((plan.tenant.as_str(), &plan.name), connection, settings).await?;
+    }
+    Ok(())
+}
+
 /// Takes the state folder, and publishes the files that its manifest names. On a thread for such work: a manifest may be
 /// large, and a disk slow.
 async fn open_state(plan: &Plan, folder: &Path) -> Result<Kept, BuildError> {
@@ -128,7 +137,30 @@ fn open_state_now(query: &str, tenant: &str, folders: &Folders, folder: &Path) -
 /// The transactions of a query that delivers exactly once to Kafka.
 async fn open_transactions(plan: &Plan) -> Result<Option<KafkaTransactions>, BuildError> {
     let Some((connection, settings)) = plan.transactions() else { return Ok(None) };
-    Ok(Some(KafkaTransactions::open(&connection, &plan.transactional_id(), &settings).await?))
+    if let Some(id) = &plan.delivery.transactional_id {
+        return Ok(Some(KafkaTransactions::open(&connection, id, &settings).await?));
+    }
+    loop {
+        let id = plan.slot.id(plan.tenant.as_str(), &plan.name).await?;
+        match KafkaTransactions::open(&connection, &id, &settings).await {
+            Err(TransactionError::Open { source: KafkaProblem::Fenced(_), .. }) => move_on(plan),
+            opened => return Ok(Some(opened?)),
+        }
+    }
+}
+
+/// Has the query go on under another slot: somebody who does not see the locks of this one has the same.
+pub(super) fn move_on(plan: &Plan) {
+    if let Some(id) = plan.slot.move_on() {
+        let (query, tenant) = (&plan.name, plan.tenant.as_str());
+        tracing::warn!(
+            query,
+            tenant,
+            id,
+            "another process has taken over these transactions without seeing their lock (of another user, or in a container of \
+             the same host name): this one goes on under another slot"
+        );
+    }
 }
 
 async fn open_dead_letters(

@@ -18,7 +18,7 @@ use super::error::{BuildError, Cause, RunError};
 use super::guest_log::LogExporter;
 use super::handle::{Places, QueryHandle};
 use super::metrics::{CommittedMetrics, MetricRegistry};
-use super::open::Opened;
+use super::open::{Opened, move_on, take_slot};
 use super::progress::State;
 use super::refused::policies;
 use super::room::Room;
@@ -181,6 +181,8 @@ impl Query {
         let started = Instant::now();
         let counters = Arc::clone(&self.counters);
         let (mut failures, mut last_failure, mut commits) = (0, Instant::now(), 0);
+        // Whether the last attempt ended well, with nothing left open.
+        let mut clean = false;
         let ended = loop {
             let (cause, kept) = match self.unopened.take() {
                 Some(error) => (Cause::Opening(Box::new(error)), Vec::new()),
@@ -188,7 +190,10 @@ impl Query {
                     let Attempt { ended, metrics, kept } = self.attempt().await;
                     self.metrics = metrics;
                     match ended {
-                        Ok(ending) => break Ok(ending),
+                        Ok(ending) => {
+                            clean = true;
+                            break Ok(ending);
+                        }
                         Err(cause) => (cause, kept),
                     }
                 }
@@ -205,6 +210,7 @@ impl Query {
                 Err(cause) => break Err(cause),
             }
         };
+        self.plan.slot.end(clean);
         let state = if ended.is_ok() { State::Ended } else { State::Failed };
         counters.set_state(state);
         let progress = self.handle().progress();
@@ -342,6 +348,9 @@ impl Query {
         if *failures < retry.times_max && !*self.stop.borrow() {
             self.lose_state(&cause, kept)?;
         }
+        if matches!(cause, Cause::Transaction(TransactionError::Fenced { .. })) {
+            move_on(&self.plan);
+        }
         let mut cause = cause;
         loop {
             if *failures >= retry.times_max || *self.stop.borrow() {
@@ -386,8 +395,9 @@ impl Query {
                 self.plan.sinks.iter().find(|sink| *sink.name == **name)?.retry
             }
             Cause::Transaction(TransactionError::TimedOut { .. }) => Some(AFTER_TIME_OUT),
-            // It was another query's doing that this one ended, and it would go on taking turns with that.
-            Cause::Transaction(TransactionError::Fenced { .. }) => None,
+            // It was another process's doing that this one ended. Under a slot it goes on by another one; else it would go on
+            // taking turns.
+            Cause::Transaction(TransactionError::Fenced { .. }) => self.plan.has_slot().then_some(AFTER_TIME_OUT),
             Cause::Transaction(_) if cause.fault() != Fault::Tenant => {
                 any_sink(|config| matches!(config, SinkConfig::Kafka(_)))
             }
@@ -491,6 +501,7 @@ impl Starting {
 
     async fn open(&mut self, engine: &Engine, mut sinks: SinkOverrides) -> Result<(), BuildError> {
         let query = &mut self.0;
+        take_slot(&query.plan).await?;
         query.modules = admit(&query.plan, engine).await?;
         query.given = !sinks.is_empty();
         let mut attempts = 0;

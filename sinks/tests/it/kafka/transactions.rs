@@ -195,7 +195,7 @@ async fn check_commit(errors: &[RDKafkaRespErr], is: (Fault, bool, bool), expect
 #[tokio::test]
 async fn a_fenced_producer_must_not_come_back() {
     let code = RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED;
-    check_commit(&[code], (Fault::External, false, false), expect!["another producer has taken over the transactions of `id`: Transaction error: Failed to end transaction: Local: This instance has been fenced by a newer instance; each process needs a `transactional_id` of its own"]).await;
+    check_commit(&[code], (Fault::External, false, false), expect!["another producer has taken over the transactions of `id`: Transaction error: Failed to end transaction: Local: This instance has been fenced by a newer instance; leave `transactional_id` out, or give each process one of its own"]).await;
 }
 
 /// A broker refuses the producer of a transaction that it has aborted because it was too old, as it refuses one that another has fenced.
@@ -210,7 +210,7 @@ async fn a_producer_whose_transaction_outlived_its_time_out_was_fenced_by_nobody
     tokio::time::sleep(settings.timeout).await;
     let error = why();
     assert!(error.retryable());
-    expect!["the broker has aborted a transaction of `id` that was open for 1 s: its time-out (`transaction.timeout.ms`) is 1 s"]
+    expect!["the broker has aborted a transaction of `id` that was open for 1 s, longer than its `transaction.timeout.ms` allows"]
         .assert_eq(&error.to_string());
 }
 
