@@ -7,13 +7,14 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
+use super::hidden::HiddenValues;
 use super::options::{self, KafkaOption, KafkaSide};
 use crate::SinkError;
 
 /// The brokers of a cluster, and librdkafka's options for talking to them. Sources use it too.
 ///
 /// It comes from a query file, which is a tenant's: only options of [`KafkaConnection::allowed_options`] can be set.
-/// Passwords and private keys appear neither in `Debug` nor in `Display`.
+/// Values of options may be secrets: they appear neither in `Debug` nor in `Display`, nor in any error.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KafkaConnection {
     /// `host:port`, several with commas between them.
@@ -30,7 +31,7 @@ pub struct KafkaConnectionError {
     pub key: &'static str,
     /// The option, where it is one's fault.
     pub option: Option<String>,
-    /// What is wrong, and what would be right. It names the option and never quotes a secret.
+    /// What is wrong, and what would be right. It names the option and never quotes a value.
     pub reason: String,
 }
 
@@ -38,6 +39,14 @@ impl From<KafkaConnectionError> for SinkError {
     fn from(error: KafkaConnectionError) -> SinkError {
         SinkError::Config { key: error.key, reason: error.reason }
     }
+}
+
+/// How the names of options end that are numbers.
+const OF_NUMBERS: [&str; 8] = [".ms", ".bytes", ".kbytes", ".messages", ".size", ".level", ".ttl", ".threshold"];
+
+/// Whether a number is one in full. librdkafka takes `0x7530`, and passes over what stands behind digits: `60s` would be 60 ms.
+fn is_number(name: &str, value: &str) -> bool {
+    value.parse::<i64>().is_ok() || name == "linger.ms" && value.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 impl KafkaConnection {
@@ -76,9 +85,18 @@ impl KafkaConnection {
             }
         }
         for (name, value) in &self.options {
-            self.check_option(name, value)?;
+            KafkaConnection::check_option(name, value)?;
         }
         self.check_login()
+    }
+
+    /// Checks one option by itself. Whether several go together, [`KafkaConnection::validate`] says.
+    ///
+    /// # Errors
+    ///
+    /// As [`KafkaConnection::validate`].
+    pub fn validate_option(name: &str, value: &str) -> Result<(), KafkaConnectionError> {
+        KafkaConnection::check_option(name, value)
     }
 
     /// A login without a named mechanism would be GSSAPI's, which runs a command.
@@ -105,7 +123,7 @@ impl KafkaConnection {
         self.options.get("security.protocol").is_some_and(|protocol| protocol.to_lowercase().contains("sasl"))
     }
 
-    fn check_option(&self, name: &str, value: &str) -> Result<(), KafkaConnectionError> {
+    fn check_option(name: &str, value: &str) -> Result<(), KafkaConnectionError> {
         let shown: String = name.escape_debug().take(80).collect();
         let refuse = |reason: String| Err(KafkaConnectionError { key: "options", option: Some(shown.clone()), reason });
         let Some(option) = options::find(name) else {
@@ -119,12 +137,24 @@ impl KafkaConnection {
         }
         // Tells a name from its value only now: setting some of the others would load code at once.
         match ClientConfig::new().set(name, value).create_native_config() {
+            Ok(_) if OF_NUMBERS.iter().any(|end| name.ends_with(end)) && !is_number(name, value) => {
+                refuse(format!("`{shown}` takes a number in decimal digits, without a unit"))
+            }
             Ok(_) => Ok(()),
             Err(KafkaError::ClientConfig(_, description, ..)) if !option.secret => {
-                refuse(format!("`{shown}`: {}", brief(&description)))
+                // The rest would quote the value.
+                let range = description.split_once("is outside allowed range ").map(|(_, range)| brief(range));
+                let range = range.map(|range| format!(": it takes {range}")).unwrap_or_default();
+                refuse(format!("librdkafka does not take this value of `{shown}`{range}"))
             }
             Err(_) => refuse(format!("librdkafka does not take this value of `{shown}`")),
         }
+    }
+
+    /// What texts of its clients must not show.
+    pub fn hidden(&self) -> HiddenValues {
+        let free = self.options.iter().filter(|(name, _)| options::find(name).is_none_or(|option| option.free));
+        HiddenValues::new(free.map(|(_, value)| value.as_str()))
     }
 
     /// The options for a client of either side; librdkafka passes over those that are not its side's. The caller adds
@@ -167,13 +197,7 @@ impl fmt::Display for KafkaConnection {
 
 impl fmt::Debug for KafkaConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The value of a name that is not on the list may be a secret under a misspelt name.
-        let shown = |name: &str| options::find(name).is_some_and(|option| !option.secret);
-        let options: BTreeMap<&str, &str> = self
-            .options
-            .iter()
-            .map(|(name, value)| (name.as_str(), if shown(name) { value.as_str() } else { "…" }))
-            .collect();
+        let options: BTreeMap<&str, &str> = self.options.keys().map(|name| (name.as_str(), "…")).collect();
         f.debug_struct("KafkaConnection").field("brokers", &self.brokers).field("options", &options).finish()
     }
 }

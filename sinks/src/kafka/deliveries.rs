@@ -11,7 +11,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use super::connection::brief;
-use super::{BrokerRefusals, KafkaProblem, log_librdkafka};
+use super::{BrokerRefusals, HiddenValues, KafkaConnection, KafkaProblem, log_librdkafka};
 
 /// A record that will never arrive.
 #[derive(Clone, Debug)]
@@ -35,6 +35,15 @@ pub(super) struct Deliveries {
     pub(super) last_error: Mutex<Option<(Code, String)>>,
     // Which records were refused for what they are.
     pub(super) refusals: BrokerRefusals,
+    // What its texts must not show.
+    pub(super) hidden: HiddenValues,
+}
+
+impl Deliveries {
+    /// Of a client of this connection.
+    pub(super) fn of(connection: &KafkaConnection) -> Deliveries {
+        Deliveries { hidden: connection.hidden(), ..Deliveries::default() }
+    }
 }
 
 impl Deliveries {
@@ -62,14 +71,14 @@ impl Deliveries {
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log_librdkafka(level, facility, line);
+        log_librdkafka(level, facility, line, &self.hidden);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_librdkafka(RDKafkaLogLevel::Warning, "ERROR", reason);
+        log_librdkafka(RDKafkaLogLevel::Warning, "ERROR", reason, &self.hidden);
         // That all brokers are down follows from an error that said more.
         if let Some(code) = error.rdkafka_error_code().filter(|code| *code != Code::AllBrokersDown) {
-            *Deliveries::lock(&self.last_error) = Some((code, brief(reason)));
+            *Deliveries::lock(&self.last_error) = Some((code, brief(&self.hidden.hide(reason))));
         }
     }
 }

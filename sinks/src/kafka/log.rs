@@ -2,9 +2,12 @@
 
 use rdkafka::config::RDKafkaLogLevel;
 
+use super::HiddenValues;
+
 /// Hands a log line of librdkafka's to `tracing`, under the target `librdkafka`. Every client's context calls it from
-/// its `ClientContext::log`.
-pub fn log_librdkafka(level: RDKafkaLogLevel, facility: &str, line: &str) {
+/// its `ClientContext::log`. Values of options are not shown.
+pub fn log_librdkafka(level: RDKafkaLogLevel, facility: &str, line: &str, hidden: &HiddenValues) {
+    let line = hidden.hide(line);
     // What a transaction fails of is returned by the call that met it, and told by whoever made that: a rebalance is an ordinary event.
     if facility == "TXNERR" {
         return tracing::debug!(target: "librdkafka", facility, "{line}");

@@ -5,6 +5,7 @@ mod config;
 mod connection;
 mod deliveries;
 mod headers;
+mod hidden;
 mod layout;
 mod log;
 mod membership;
@@ -21,6 +22,7 @@ mod transaction_settings;
 
 pub use config::{KafkaCompression, KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue};
 pub use connection::{KafkaConnection, KafkaConnectionError};
+pub use hidden::HiddenValues;
 pub use log::log_librdkafka;
 pub use options::{KafkaOption, KafkaSide};
 pub use problem::KafkaProblem;

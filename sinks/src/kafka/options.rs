@@ -26,12 +26,14 @@ pub struct KafkaOption {
     pub name: &'static str,
     /// Which clients it is of.
     pub side: KafkaSide,
-    /// Whether its value is never shown.
+    /// Whether its value is a password or a private key.
     pub secret: bool,
+    /// Whether its value may be any text: it is hidden wherever librdkafka repeats it.
+    pub free: bool,
 }
 
 const fn option(name: &'static str, side: KafkaSide) -> KafkaOption {
-    KafkaOption { name, side, secret: false }
+    KafkaOption { name, side, secret: false, free: false }
 }
 
 const fn both(name: &'static str) -> KafkaOption {
@@ -39,7 +41,11 @@ const fn both(name: &'static str) -> KafkaOption {
 }
 
 const fn secret(name: &'static str) -> KafkaOption {
-    KafkaOption { name, side: KafkaSide::Both, secret: true }
+    KafkaOption { name, side: KafkaSide::Both, secret: true, free: true }
+}
+
+const fn free(name: &'static str) -> KafkaOption {
+    KafkaOption { name, side: KafkaSide::Both, secret: false, free: true }
 }
 
 const fn consumer(name: &'static str) -> KafkaOption {
@@ -60,8 +66,8 @@ pub(super) static ALLOWED: &[KafkaOption] = &[
     both("broker.address.family"),
     both("broker.address.ttl"),
     both("client.dns.lookup"),
-    both("client.id"),
-    both("client.rack"),
+    free("client.id"),
+    free("client.rack"),
     both("connections.max.idle.ms"),
     both("message.max.bytes"),
     both("metadata.max.age.ms"),
@@ -73,7 +79,7 @@ pub(super) static ALLOWED: &[KafkaOption] = &[
     both("sasl.mechanism"),
     both("sasl.mechanisms"),
     secret("sasl.password"),
-    both("sasl.username"),
+    free("sasl.username"),
     both("security.protocol"),
     both("socket.connection.setup.timeout.ms"),
     both("socket.keepalive.enable"),
@@ -81,13 +87,13 @@ pub(super) static ALLOWED: &[KafkaOption] = &[
     both("socket.receive.buffer.bytes"),
     both("socket.send.buffer.bytes"),
     both("socket.timeout.ms"),
-    both("ssl.ca.pem"),
-    both("ssl.certificate.pem"),
-    both("ssl.cipher.suites"),
-    both("ssl.curves.list"),
+    free("ssl.ca.pem"),
+    free("ssl.certificate.pem"),
+    free("ssl.cipher.suites"),
+    free("ssl.curves.list"),
     secret("ssl.key.password"),
     secret("ssl.key.pem"),
-    both("ssl.sigalgs.list"),
+    free("ssl.sigalgs.list"),
     both("topic.metadata.propagation.max.ms"),
     both("topic.metadata.refresh.fast.interval.ms"),
     both("topic.metadata.refresh.interval.ms"),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
+use super::KafkaConnection;
 use super::connection::brief;
 use crate::Fault;
 
@@ -105,6 +106,14 @@ impl KafkaProblem {
             // It would quote the value, which may be a secret.
             (KafkaError::ClientConfig(_, _, name, _), None) => KafkaProblem::Settings(format!("`{}`", brief(name))),
             (error, None) => KafkaProblem::Settings(brief(&error.to_string())),
+        }
+    }
+
+    /// What it means that no client can be made of a connection.
+    pub(super) fn of_settings(connection: &KafkaConnection, error: &KafkaError) -> KafkaProblem {
+        match KafkaProblem::of_error(error) {
+            KafkaProblem::Settings(_) => KafkaProblem::Settings(connection.hidden().explain(error)),
+            problem => problem,
         }
     }
 

@@ -83,10 +83,10 @@ impl Producer {
             config.set("transactional.id", id);
             config.set("transaction.timeout.ms", timeout.as_millis().to_string());
         }
-        let deliveries = Deliveries { refusals: settings.refusals.clone(), ..Deliveries::default() };
+        let deliveries = Deliveries { refusals: settings.refusals.clone(), ..Deliveries::of(connection) };
         match BaseProducer::from_config_and_context(&config, deliveries) {
             Ok(base) => Ok(Producer { base: Some(base), in_transaction: AtomicBool::new(false) }),
-            Err(error) => Err(KafkaProblem::of_error(&error)),
+            Err(error) => Err(KafkaProblem::of_settings(connection, &error)),
         }
     }
 

@@ -57,8 +57,8 @@ pub(super) fn ask(
         return Ok(limits);
     }
     let config = connection.client_config_for(KafkaSide::Both);
-    let admin = AdminClient::from_config_and_context(&config, Deliveries::default());
-    let admin: AdminClient<Deliveries> = admin.map_err(|error| KafkaProblem::of_error(&error))?;
+    let admin = AdminClient::from_config_and_context(&config, Deliveries::of(connection));
+    let admin: AdminClient<Deliveries> = admin.map_err(|error| KafkaProblem::of_settings(connection, &error))?;
     let asked: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
     let options = AdminOptions::new().request_timeout(Some(timeout.min(ANSWER_AT_MOST)));
     let runtime = tokio::runtime::Handle::current();
@@ -94,8 +94,8 @@ enum Answers {
 /// Waits until a broker answers at all, so that one that is away is told of by its reason.
 fn reach(connection: &KafkaConnection, timeout: Duration) -> Result<Answers, KafkaProblem> {
     let config = connection.client_config_for(KafkaSide::Producer);
-    let client = BaseProducer::from_config_and_context(&config, Deliveries::default());
-    let client: BaseProducer<Deliveries> = client.map_err(|error| KafkaProblem::of_error(&error))?;
+    let client = BaseProducer::from_config_and_context(&config, Deliveries::of(connection));
+    let client: BaseProducer<Deliveries> = client.map_err(|error| KafkaProblem::of_settings(connection, &error))?;
     if let Err(error) = client.client().fetch_metadata(None, timeout) {
         // Takes in what the connection met with.
         client.poll(Duration::from_millis(10));

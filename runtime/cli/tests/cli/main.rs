@@ -8,6 +8,7 @@ mod control_socket;
 mod crash;
 mod dashboard;
 mod dead_letters;
+mod environment;
 mod errors;
 mod examples;
 mod exposition;

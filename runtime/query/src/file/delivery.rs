@@ -183,8 +183,17 @@ fn letters_of_the_producer(
 fn in_time(delivery: &Delivery, places: &DeliveryPlaces, config: &KafkaSinkConfig, problems: &Problems) {
     let timeout = transaction_timeout(config).unwrap_or(TransactionSettings::default().timeout);
     if let Some(every) = delivery.commit_every.filter(|every| *every >= timeout) {
-        let (every, timeout) = (every.as_millis(), timeout.as_millis());
-        let message = format!("the broker aborts a transaction after {timeout} ms, and this commits it after {every}");
+        // What an option says is not repeated.
+        let given = config.connection.options.contains_key("transaction.timeout.ms");
+        let after = if given {
+            "the time of `\"transaction.timeout.ms\"`".to_owned()
+        } else {
+            format!("{} ms", timeout.as_millis())
+        };
+        let message = format!(
+            "the broker aborts a transaction after {after}, and this commits it after {} ms",
+            every.as_millis()
+        );
         let help = "commit more often, or raise the sink's option `\"transaction.timeout.ms\"` above it";
         problems.error(&places.commit_ms, message, help);
     }

@@ -106,7 +106,10 @@ impl Plan {
         }
         writeln!(f, "{}", OnError(stage.on_error))?;
         for (param, value) in stage.function.params.iter().zip(stage.bound.params()) {
-            writeln!(f, "  with {} = {value}", param.name)?;
+            match stage.params_of_environment.contains(&param.name) {
+                true => writeln!(f, "  with {} from the environment", param.name)?,
+                false => writeln!(f, "  with {} = {value}", param.name)?,
+            }
         }
         for metric in &stage.function.metrics {
             let labels =

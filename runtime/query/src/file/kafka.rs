@@ -19,13 +19,19 @@ pub(super) fn connection(
     let brokers = item.and_then(|item| brokers(&item, uses, problems));
     let mut connection = KafkaConnection::new(brokers.clone().unwrap_or_default().join(","));
     let mut complete = brokers.is_some();
-    if let Some(options) = table.optional("options").and_then(|item| item.table()) {
+    let options_item = table.optional("options");
+    if let Some(options) = options_item.as_ref().and_then(Item::table) {
         for (name, item) in options.items() {
-            match option(name, &item, side, uses, problems) {
+            match option(name, &item, side) {
                 Some(value) => connection = connection.with(name, value),
                 None => complete = false,
             }
         }
+    }
+    // Each is right by itself: do they go together?
+    if let (Some(item), true, Err(error)) = (&options_item, complete, connection.validate()) {
+        item.error(error.reason, "");
+        complete = false;
     }
     complete.then_some(connection)
 }
@@ -47,7 +53,7 @@ fn brokers(item: &Item<'_>, uses: &TopicUses<'_>, problems: &Problems) -> Option
     complete.then_some(all)
 }
 
-fn option(name: &str, item: &Item<'_>, side: KafkaSide, uses: &TopicUses<'_>, problems: &Problems) -> Option<String> {
+fn option(name: &str, item: &Item<'_>, side: KafkaSide) -> Option<String> {
     let allowed = || KafkaConnection::allowed_options().iter().filter(|it| concerns(it.side, side));
     if !allowed().any(|it| it.name == name) {
         let known = KafkaConnection::allowed_options().iter().any(|it| it.name == name);
@@ -73,20 +79,16 @@ fn option(name: &str, item: &Item<'_>, side: KafkaSide, uses: &TopicUses<'_>, pr
         item.error(message, help);
         return None;
     }
-    let (value, from_env) = match item.value() {
-        DeValue::String(text) => (text.to_string(), false),
-        DeValue::Integer(integer) => (integer.to_string(), false),
-        DeValue::Boolean(value) => (value.to_string(), false),
-        DeValue::Table(_) => (of_environment(item, uses, problems)?, true),
+    let value = match item.value() {
+        DeValue::String(text) => text.to_string(),
+        // In digits, however it is written.
+        DeValue::Integer(integer) => i128::from_str_radix(integer.as_str(), integer.radix())
+            .map_or_else(|_| integer.to_string(), |value| value.to_string()),
+        DeValue::Boolean(value) => value.to_string(),
         _ => return item.wrong_type("a string, a number, true or false, or `{ env = \"NAME\" }`"),
     };
-    match KafkaConnection::new("any:1").with(name, value.as_str()).validate() {
+    match KafkaConnection::validate_option(name, &value) {
         Ok(()) => Some(value),
-        // What the library says may repeat the value.
-        Err(_) if from_env => {
-            item.error("the variable's value is none that this option takes", "");
-            None
-        }
         Err(error) => {
             item.error(error.reason, "");
             None
@@ -96,36 +98,6 @@ fn option(name: &str, item: &Item<'_>, side: KafkaSide, uses: &TopicUses<'_>, pr
 
 fn concerns(option: KafkaSide, side: KafkaSide) -> bool {
     option == KafkaSide::Both || option == side
-}
-
-/// Reads `{ env = "NAME" }`.
-fn of_environment(item: &Item<'_>, uses: &TopicUses<'_>, problems: &Problems) -> Option<String> {
-    let mut table = item.table()?;
-    let name_item = table.required("env", "write `{ env = \"NAME\" }`, the name of a variable of the environment");
-    table.finish("a value of the environment");
-    let name_item = name_item?;
-    let name = name_item.text()?;
-    if name.contains(['=', '\0']) {
-        name_item.error(format!("`{}` cannot be a variable's name", clip(name)), "");
-        return None;
-    }
-    if !uses.env(&name_item.place, name, problems) {
-        return None;
-    }
-    match std::env::var(name) {
-        Ok(value) => Some(value),
-        Err(std::env::VarError::NotPresent) => {
-            name_item.error(
-                format!("the environment has no variable `{}`", clip(name)),
-                "set it before the query is loaded",
-            );
-            None
-        }
-        Err(std::env::VarError::NotUnicode(_)) => {
-            name_item.error(format!("the variable `{}` is not UTF-8", clip(name)), "");
-            None
-        }
-    }
 }
 
 /// Whether this can be a topic's name; or the reason why not, reported.

@@ -85,21 +85,6 @@ impl<'a> TopicUses<'a> {
         false
     }
 
-    /// Whether this variable of the environment may be used; or the reason why not, reported.
-    pub(super) fn env(&self, place: &Place, name: &str, problems: &Problems) -> bool {
-        if self.rights.allows_env(name) {
-            return true;
-        }
-        let message = format!("`{}` is not one of tenant `{}`'s variables", clip(name), self.tenant());
-        let listed = self.rights.env_listed();
-        let help = match listed.as_str() {
-            "" => "name it under `env` of the tenant in the limits file".to_owned(),
-            listed => format!("use {listed}"),
-        };
-        problems.error(place, message, help);
-        false
-    }
-
     fn topic(&self, place: &Place, topic: &str, problems: &Problems) -> bool {
         let allowed = self.rights.allows(topic);
         if !allowed {

@@ -87,7 +87,7 @@ impl LimitsFile {
     /// Every mistake in the text, sorted by line.
     pub fn parse(text: &str, folder: &Path) -> Result<LimitsFile, Vec<Problem>> {
         // Nothing in a limits file is only odd.
-        text::parse(text, |root, problems| check(root, folder, problems)).map(|(file, _no_warnings)| file)
+        text::parse(text, |_, _| (), |root, problems| check(root, folder, problems)).map(|(file, _no_warnings)| file)
     }
 
     /// What a tenant may use; `None` where the file does not name it and refuses those.

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use toml::de::DeTable;
 use weir_sandbox::{FunctionState, Limits, TenantId};
 
 use super::bind::{BoundStage, Modules, bind};
 use super::chain::Chain;
 use super::delivery::{self, Letters};
+use super::environment;
 use super::folders::Folders;
 use super::kafka_sink;
 use super::kafka_uses::TopicUses;
@@ -19,13 +21,14 @@ use super::paths::Paths;
 use super::plan::{
     DeadLettersPlan, ErrorPolicy, LossPolicy, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan, instances, loss_policy,
 };
-use super::problem::{Problem, Problems, QueryFileError};
+use super::problem::{Place, Problem, Problems, QueryFileError};
 use super::settings;
 use super::sink::{self, SinkDraft};
 use super::source::{self, SourceDraft};
 use super::stage::{self, StageDraft};
 use super::table::{Item, Table};
 use super::text;
+use super::topics::Topics;
 use crate::source::FileSource;
 
 impl Plan {
@@ -74,9 +77,28 @@ impl Plan {
 }
 
 fn parse(text: &str, folder: &Path, path: Option<&Path>, limits: Option<&LimitsFile>) -> Result<Plan, Vec<Problem>> {
-    let (mut plan, warnings) = text::parse(text, |root, problems| check(root, folder, path, limits, problems))?;
+    let (mut plan, warnings) = text::parse(
+        text,
+        |root, problems| from_environment(root, path, limits, problems),
+        |root, problems| check(root, folder, path, limits, problems),
+    )?;
     plan.warnings = warnings;
     Ok(plan)
+}
+
+/// Takes from the environment what the file wants from there, and its tenant may have.
+fn from_environment(root: &mut DeTable<'_>, path: Option<&Path>, limits: Option<&LimitsFile>, problems: &Problems) {
+    // What is wrong with the tenant is reported when it is read again.
+    let unheard = Problems::new("");
+    let tenant = tenant(&mut Table::new(Place::default(), root, &unheard), path, limits, &unheard);
+    match tenant {
+        Some((tenant, Some(given))) => environment::substitute(root, tenant.as_str(), &given.topics, problems),
+        Some((tenant, None)) if limits.is_none() => {
+            environment::substitute(root, tenant.as_str(), &Topics::anything(), problems);
+        }
+        // Whoever may not speak for a tenant learns nothing of the environment either.
+        _ => {}
+    }
 }
 
 /// Reads everything, and reports everything; a plan only where nothing was missing.
@@ -297,6 +319,8 @@ fn source_plan(draft: SourceDraft) -> Option<SourcePlan> {
 fn stage_plan(draft: StageDraft<'_>, (inputs, bound): (Inputs, Option<BoundStage>)) -> Option<StagePlan> {
     let bound = bound?;
     let (_, _, module_path) = draft.module?;
+    let given = draft.params.iter().filter(|(_, item)| item.is_of_environment());
+    let params_of_environment = given.map(|(name, _)| (*name).to_owned()).collect();
     Some(StagePlan {
         name: draft.name,
         inputs: inputs.0,
@@ -304,6 +328,7 @@ fn stage_plan(draft: StageDraft<'_>, (inputs, bound): (Inputs, Option<BoundStage
         module: bound.module,
         function: bound.function,
         bound: bound.bound?,
+        params_of_environment,
         schema: bound.output?,
         on_error: draft.on_error,
         retry: draft.retry,

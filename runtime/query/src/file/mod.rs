@@ -18,6 +18,7 @@ mod chain;
 mod csv;
 mod delivery;
 mod describe;
+mod environment;
 mod folders;
 mod hints;
 mod kafka;

@@ -170,6 +170,8 @@ pub struct StagePlan {
     pub function: Arc<Function>,
     /// The function bound to its input's columns.
     pub bound: Bound,
+    /// The parameters whose values came from the environment: they are not shown.
+    pub params_of_environment: Vec<String>,
     /// What leaves the stage.
     pub schema: Arc<Schema>,
     /// What becomes of records that fail, after the last attempt.

@@ -1,6 +1,7 @@
 //! What is wrong with a query file, and where.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -112,6 +113,8 @@ pub(super) struct Problems {
     text: Box<str>,
     errors: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
+    // The keys of values that the environment gave.
+    of_environment: RefCell<HashSet<String>>,
 }
 
 impl Problems {
@@ -122,6 +125,7 @@ impl Problems {
             text: text.into(),
             errors: RefCell::default(),
             warnings: RefCell::default(),
+            of_environment: RefCell::default(),
         }
     }
 
@@ -131,6 +135,22 @@ impl Problems {
 
     pub(super) fn warning(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
         self.warnings.borrow_mut().push(self.spot(place).problem(message, help));
+    }
+
+    /// Remembers that the value here came from the environment.
+    pub(super) fn came_from_environment(&self, place: &Place) {
+        self.of_environment.borrow_mut().insert(place.key.clone());
+    }
+
+    /// Whether the value here came from the environment.
+    pub(super) fn is_of_environment(&self, place: &Place) -> bool {
+        self.of_environment.borrow().contains(&place.key)
+    }
+
+    /// Whether something below this place is known to be wrong.
+    pub(super) fn has_error_below(&self, place: &Place) -> bool {
+        let begin = format!("{}.", place.key);
+        self.errors.borrow().iter().any(|error| error.key.starts_with(&begin))
     }
 
     /// The warnings where nothing is wrong, else the errors; sorted by line.

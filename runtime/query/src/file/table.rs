@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::hints;
-use super::problem::{Place, Problems, clip, suggest};
+use super::problem::{Place, Problems, clip, nearest, suggest};
 
 /// The longest list that is read, be it of stages, paths or names: checks compare elements with each other.
 const LIST_MAX: usize = 1000;
@@ -96,6 +96,11 @@ impl<'a> Item<'a> {
         self.value
     }
 
+    /// Whether the environment gave the value.
+    pub(super) fn is_of_environment(&self) -> bool {
+        self.problems.is_of_environment(&self.place)
+    }
+
     /// Records that the value is wrong.
     pub(super) fn error(&self, message: impl Into<String>, help: impl Into<String>) {
         self.problems.error(&self.place, message, help);
@@ -132,7 +137,10 @@ impl<'a> Item<'a> {
         let DeValue::Integer(integer) = self.value else {
             let key = self.place.key.rsplit('.').next().unwrap_or_default();
             let meant = self.value.as_str().and_then(|text| hints::plain_number(text, key));
-            let help = meant.map(|number| format!("write the number alone: {number}"));
+            let help = match self.is_of_environment() {
+                true => Some("a variable of the environment is text: write the number out".to_owned()),
+                false => meant.map(|number| format!("write the number alone: {number}")),
+            };
             return self.wrong_type_but("an integer", help.unwrap_or_default());
         };
         let value = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
@@ -220,6 +228,24 @@ impl<'a> Item<'a> {
 
     /// The same with what to write instead.
     fn wrong_type_but<T>(&self, expected: &str, help: String) -> Option<T> {
+        let mut help = help;
+        if let DeValue::Table(table) = self.value
+            && table.contains_key("env")
+        {
+            // The variable is what is wrong, and that has been reported.
+            if self.problems.has_error_below(&self.place) {
+                return None;
+            }
+            if help.is_empty() && table.len() == 1 {
+                "a variable of the environment cannot be taken here: write the value out".clone_into(&mut help);
+            }
+        } else if let DeValue::Table(table) = self.value
+            && let (1, Some((key, _))) = (table.len(), table.iter().next())
+            && help.is_empty()
+            && nearest(key.get_ref(), ["env"]).is_some()
+        {
+            "did you mean `{ env = \"NAME\" }`?".clone_into(&mut help);
+        }
         let found = match self.value {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",

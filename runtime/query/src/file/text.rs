@@ -34,13 +34,14 @@ fn read_text(path: &Path, what: &str) -> Result<String, String> {
     })
 }
 
-/// What `check` makes of a TOML text, with the warnings; or every mistake, sorted by line.
+/// What `check` makes of a TOML text, after `prepare` has seen to it, with the warnings; or every mistake, sorted by line.
 pub(super) fn parse<T>(
     text: &str,
+    prepare: impl FnOnce(&mut DeTable<'_>, &Problems),
     check: impl FnOnce(Table<'_>, &Problems) -> Option<T>,
 ) -> Result<(T, Vec<Problem>), Vec<Problem>> {
     let problems = Problems::new(text);
-    let (root, errors) = DeTable::parse_recoverable(text);
+    let (mut root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         if let Some(language) = hints::other_language(text) {
             let message = format!("this is {language}, and the file must be TOML");
@@ -64,6 +65,7 @@ pub(super) fn parse<T>(
         // What the parser made of the rest would be complained about for the wrong reasons.
         return Err(problems.finish().err().unwrap_or_default());
     }
+    prepare(root.get_mut(), &problems);
     let checked = check(Table::new(Place::default(), root.get_ref(), &problems), &problems);
     let warnings = problems.finish()?;
     // Whatever leaves it incomplete has been reported: this is for a report that was forgotten.

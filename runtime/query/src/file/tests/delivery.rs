@@ -62,6 +62,101 @@ fn topics_to_topics_by_a_transaction() {
 }
 
 #[test]
+fn time_outs_and_times_of_commits_that_cannot_be() {
+    let with = |key: &str, value: &str| match key {
+        "commit_ms" => text(&[TOPIC, OUT, ONCE, &format!("commit_ms = {value}\n")]),
+        _ => text(&[
+            TOPIC,
+            OUT,
+            &format!("options = {{ \"transaction.timeout.ms\" = {value} }}\n"),
+            ONCE,
+            "commit_ms = 500\n",
+        ]),
+    };
+    let mut said = String::new();
+    for key in ["commit_ms", "transaction.timeout.ms"] {
+        for value in [
+            "0",
+            "1",
+            "-1",
+            "999",
+            "1000",
+            "60000",
+            "2147483647",
+            "2147483648",
+            "9223372036854775807",
+            "9223372036854775808",
+            "1e3",
+            "0x7530",
+            "30_000",
+            "true",
+            "\"\"",
+            "\"soon\"",
+            "\"30000\"",
+            "\"0x7530\"",
+            "\" 30000\"",
+            "\"30s\"",
+            "[1]",
+        ] {
+            let problems =
+                super::super::Plan::parse(&with(key, value), std::path::Path::new(".")).err().unwrap_or_default();
+            assert!(problems.iter().all(|problem| problem.line > 0), "{problems:?}");
+            // Without a sink that can be read, more is wrong.
+            let of_key = problems.iter().filter(|problem| problem.key.contains(key));
+            let problems: Vec<String> = of_key.map(ToString::to_string).collect();
+            said.push_str(&format!(
+                "{key} = {value}: {}\n",
+                if problems.is_empty() { "right".to_owned() } else { problems.join(" / ") }
+            ));
+        }
+    }
+    expect![[r#"
+        commit_ms = 0: delivery.commit_ms: 0 is out of range; use a number from 1 to 86400000
+        commit_ms = 1: right
+        commit_ms = -1: delivery.commit_ms: -1 is out of range; use a number from 1 to 86400000
+        commit_ms = 999: right
+        commit_ms = 1000: right
+        commit_ms = 60000: delivery.commit_ms: the broker aborts a transaction after 60000 ms, and this commits it after 60000 ms; commit more often, or raise the sink's option `"transaction.timeout.ms"` above it
+        commit_ms = 2147483647: delivery.commit_ms: 2147483647 is out of range; use a number from 1 to 86400000
+        commit_ms = 2147483648: delivery.commit_ms: 2147483648 is out of range; use a number from 1 to 86400000
+        commit_ms = 9223372036854775807: delivery.commit_ms: 9223372036854775807 is out of range; use a number from 1 to 86400000
+        commit_ms = 9223372036854775808: delivery.commit_ms: 9223372036854775808 is out of range; use a number from 1 to 86400000
+        commit_ms = 1e3: delivery.commit_ms: expected an integer, found a float
+        commit_ms = 0x7530: right
+        commit_ms = 30_000: right
+        commit_ms = true: delivery.commit_ms: expected an integer, found a boolean
+        commit_ms = "": delivery.commit_ms: expected an integer, found a string
+        commit_ms = "soon": delivery.commit_ms: expected an integer, found a string
+        commit_ms = "30000": delivery.commit_ms: expected an integer, found a string; write the number alone: 30000
+        commit_ms = "0x7530": delivery.commit_ms: expected an integer, found a string
+        commit_ms = " 30000": delivery.commit_ms: expected an integer, found a string; write the number alone: 30000
+        commit_ms = "30s": delivery.commit_ms: expected an integer, found a string; write the number alone: 30000
+        commit_ms = [1]: delivery.commit_ms: expected an integer, found a list
+        transaction.timeout.ms = 0: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
+        transaction.timeout.ms = 1: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
+        transaction.timeout.ms = -1: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
+        transaction.timeout.ms = 999: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
+        transaction.timeout.ms = 1000: right
+        transaction.timeout.ms = 60000: right
+        transaction.timeout.ms = 2147483647: right
+        transaction.timeout.ms = 2147483648: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
+        transaction.timeout.ms = 9223372036854775807: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
+        transaction.timeout.ms = 9223372036854775808: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
+        transaction.timeout.ms = 1e3: sinks.out.options."transaction.timeout.ms": expected a string, a number, true or false, or `{ env = "NAME" }`, found a float
+        transaction.timeout.ms = 0x7530: right
+        transaction.timeout.ms = 30_000: right
+        transaction.timeout.ms = true: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`
+        transaction.timeout.ms = "": sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`
+        transaction.timeout.ms = "soon": sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`
+        transaction.timeout.ms = "30000": right
+        transaction.timeout.ms = "0x7530": sinks.out.options."transaction.timeout.ms": `transaction.timeout.ms` takes a number in decimal digits, without a unit
+        transaction.timeout.ms = " 30000": sinks.out.options."transaction.timeout.ms": `transaction.timeout.ms` takes a number in decimal digits, without a unit
+        transaction.timeout.ms = "30s": sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
+        transaction.timeout.ms = [1]: sinks.out.options."transaction.timeout.ms": expected a string, a number, true or false, or `{ env = "NAME" }`, found a list
+    "#]].assert_eq(&said);
+}
+
+#[test]
 fn files_without_a_place_for_the_manifest() {
     check(
         &text(&[SEED, FILE, ONCE]),
@@ -214,7 +309,7 @@ fn a_transaction_that_the_broker_aborts_before_it_is_committed() {
     check(
         &text(&[TOPIC, OUT, ONCE, slow]),
         &expect![[
-            r#"late.toml:13: delivery.commit_ms: the broker aborts a transaction after 60000 ms, and this commits it after 60000; commit more often, or raise the sink's option `"transaction.timeout.ms"` above it"#
+            r#"late.toml:13: delivery.commit_ms: the broker aborts a transaction after 60000 ms, and this commits it after 60000 ms; commit more often, or raise the sink's option `"transaction.timeout.ms"` above it"#
         ]],
     );
     let longer = "options = { \"transaction.timeout.ms\" = 60001 }\n";
@@ -223,7 +318,7 @@ fn a_transaction_that_the_broker_aborts_before_it_is_committed() {
     check(
         &text(&[TOPIC, OUT, shorter, ONCE]),
         &expect![[
-            r#"late.toml:1: delivery: the broker aborts a transaction after 1000 ms, and this commits it after 1000; commit more often, or raise the sink's option `"transaction.timeout.ms"` above it"#
+            r#"late.toml:1: delivery: the broker aborts a transaction after the time of `"transaction.timeout.ms"`, and this commits it after 1000 ms; commit more often, or raise the sink's option `"transaction.timeout.ms"` above it"#
         ]],
     );
 }

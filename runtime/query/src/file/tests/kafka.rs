@@ -243,13 +243,35 @@ security.protocol = "ssl"
             late.toml:11: sources.in.options."plugin.library.paths": option `plugin.library.paths` cannot be set here; the options that can be set stand in QUERY.md
             late.toml:12: sources.in.options."enable.auto.commit": option `enable.auto.commit` cannot be set here; the options that can be set stand in QUERY.md
             late.toml:13: sources.in.options."linger.ms": option `linger.ms` is of sinks; leave it out
-            late.toml:14: sources.in.options."fetch.wait.max.ms": `fetch.wait.max.ms`: Invalid value for configuration property "fetch.wait.max.ms"
+            late.toml:14: sources.in.options."fetch.wait.max.ms": librdkafka does not take this value of `fetch.wait.max.ms`
             late.toml:15: sources.in.options."client.id": expected a string, a number, true or false, or `{ env = "NAME" }`, found a list
             late.toml:16: sources.in.options."ssl.ca.location": option `ssl.ca.location` cannot be set here; did you mean `ssl.ca.pem`?
             late.toml:17: sources.in.options.security: option `security` cannot be set here; write an option's whole name in quotes, for example `"security.protocol" = "SSL"`
             late.toml:18: sources.in.options."sasl.password".env: the environment has no variable `WEIR_TEST_NO_SUCH_VARIABLE`; set it before the query is loaded
-            late.toml:19: sources.in.options."sasl.username".env: missing; write `{ env = "NAME" }`, the name of a variable of the environment
-            late.toml:19: sources.in.options."sasl.username".evn: a value of the environment has no such key; did you mean `env`?"#]],
+            late.toml:19: sources.in.options."sasl.username": expected a string, a number, true or false, or `{ env = "NAME" }`, found a table; did you mean `{ env = "NAME" }`?"#]],
+    );
+}
+
+#[test]
+fn logins() {
+    let login = |more: &str| {
+        let options = format!(
+            "options = {{ \"security.protocol\" = \"SASL_PLAINTEXT\", \"sasl.username\" = \"u\", \"sasl.password\" = \"p\"{more} }}"
+        );
+        query(&format!("{TOPIC}\n{options}"), &format!("{OUT}\n{options}"))
+    };
+    check(&login(", \"sasl.mechanism\" = \"PLAIN\""), &expect![[""]]);
+    check(
+        &login(""),
+        &expect![[r#"
+        late.toml:8: sources.in.options: `sasl.mechanism` is missing: set one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
+        late.toml:13: sinks.out.options: `sasl.mechanism` is missing: set one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"#]],
+    );
+    check(
+        &login(", \"sasl.mechanism\" = \"GSSAPI\""),
+        &expect![[r#"
+        late.toml:8: sources.in.options: `sasl.mechanism` must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
+        late.toml:13: sinks.out.options: `sasl.mechanism` must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"#]],
     );
 }
 
@@ -273,14 +295,21 @@ fn secrets_of_the_environment_are_taken_and_never_shown() {
     let super::super::SourceKind::Kafka(config) = &plan.sources[0].kind else { panic!("{plan}") };
     assert_eq!(config.connection.options["sasl.password"], secret);
     assert!(!plan.to_string().contains(&secret) && !format!("{plan:?}").contains(&format!("\"{secret}\"")), "{plan:?}");
-    // Neither where the option refuses it.
+    // Neither where the option refuses it, nor what is written out.
     let source = source.replace("sasl.password", "fetch.min.bytes");
     check(
         &query(&source, OUT),
         &expect![[
-            r#"late.toml:8: sources.in.options."fetch.min.bytes": the variable's value is none that this option takes"#
+            r#"late.toml:8: sources.in.options."fetch.min.bytes": librdkafka does not take this value of `fetch.min.bytes`"#
         ]],
     );
+    for literal in ["\"1 MARKER\"", "-77123", "77123456789", "\"marker\\nMARKER\""] {
+        let source = format!("{TOPIC}\noptions = {{ \"fetch.min.bytes\" = {literal} }}");
+        let problems = super::super::Plan::parse(&query(&source, OUT), std::path::Path::new(".")).unwrap_err();
+        let said = format!("{problems:?}");
+        assert!(problems.len() == 1 && problems[0].line == 8, "{said}");
+        assert!(!said.contains("MARKER") && !said.contains("77123"), "{said}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod delivery;
 pub(super) mod documented;
+mod environment;
 mod hostile;
 mod kafka;
 mod outside;

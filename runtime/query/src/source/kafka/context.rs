@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceP
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
-use weir_sinks::log_librdkafka;
+use weir_sinks::{HiddenValues, log_librdkafka};
 
 use crate::source::Partition;
 
@@ -36,12 +36,19 @@ pub(super) struct Context {
     closing: AtomicBool,
     // The last error that was logged.
     logged: Mutex<Option<Instant>>,
+    // What its texts must not show.
+    hidden: HiddenValues,
 }
 
 /// Brokers that are down are told of by every connection that fails.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
 impl Context {
+    /// Of a consumer whose texts must not show these.
+    pub(super) fn hiding(hidden: HiddenValues) -> Context {
+        Context { hidden, ..Context::default() }
+    }
+
     /// The next one to answer.
     pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
@@ -57,14 +64,14 @@ impl Context {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         if logged.is_none_or(|last| last.elapsed() >= LOG_EVERY) {
             *logged = Some(Instant::now());
-            tracing::warn!(%error, "kafka source: {reason}");
+            tracing::warn!(%error, "kafka source: {}", self.hidden.hide(reason));
         }
     }
 }
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log_librdkafka(level, facility, line);
+        log_librdkafka(level, facility, line, &self.hidden);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::{Consumer, Context};
@@ -51,15 +51,10 @@ impl Membership {
         partitions: usize,
     ) -> Result<Arc<Consumer>, SourceError> {
         let wake = Arc::clone(hand_over);
-        let created = config.client_config(partitions).create_with_context(Context::default());
-        let mut consumer: Consumer = created.map_err(|error| {
-            let reason = match &error {
-                // It would quote the value, which may be a secret.
-                KafkaError::ClientConfig(_, _, name, _) => format!("librdkafka does not take the value of `{name}`"),
-                error => error.to_string(),
-            };
-            config.error(KafkaSourceError::Settings(reason))
-        })?;
+        let hidden = config.connection.hidden();
+        let created = config.client_config(partitions).create_with_context(Context::hiding(hidden.clone()));
+        let mut consumer: Consumer =
+            created.map_err(|error| config.error(KafkaSourceError::Settings(hidden.explain(&error))))?;
         consumer.set_nonempty_callback(move || wake.wake());
         Ok(Arc::new(consumer))
     }

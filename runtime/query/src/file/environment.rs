@@ -1,0 +1,159 @@
+//! `{ env = "NAME" }`: strings that the environment gives.
+
+use std::borrow::Cow;
+
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Place, Problems, clip};
+use super::topics::Topics;
+
+/// The longest value: certificates are shorter.
+const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// What all values of a file may have together, which names some of them again and again.
+const ALL_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Tables that are no value, whatever keys they have: a parameter, field, option or header may be called `env`.
+const TABLES: [&str; 6] = ["params", "schema", "options", "headers", "limits", "retry"];
+
+/// Puts values of the environment in the place of every `{ env = "NAME" }` where a string may stand, before anything is read:
+/// whatever is said of a string holds for them too. What names a query and its code does not come from there.
+///
+/// `problems` gets variables that the tenant may not use, or that are not there, and knows from then on which values came from
+/// the environment.
+pub(super) fn substitute(root: &mut DeTable<'_>, tenant: &str, rights: &Topics, problems: &Problems) {
+    let mut environment = Environment { tenant, rights, problems, bytes: 0 };
+    for (key, value) in root.iter_mut() {
+        let (name, place) = (&**key.get_ref(), Place::default().child(key.get_ref(), key.span().start));
+        match (name, value.get_mut()) {
+            ("sources" | "sinks", DeValue::Table(named)) => {
+                for (key, value) in named.iter_mut() {
+                    let place = place.child(key.get_ref(), key.span().start);
+                    if let DeValue::Table(table) = value.get_mut() {
+                        environment.table(table, &place, &[]);
+                    }
+                }
+            }
+            ("stages", DeValue::Array(stages)) => {
+                for (index, stage) in stages.iter_mut().enumerate() {
+                    let span = stage.span();
+                    let DeValue::Table(table) = stage.get_mut() else { continue };
+                    let name = table.get("name").and_then(|name| name.get_ref().as_str()).filter(|it| !it.is_empty());
+                    let place = name.map_or_else(|| place.element(index, span.start), |it| place.child(it, span.start));
+                    environment.table(table, &place, &["name", "module", "function"]);
+                }
+            }
+            ("delivery" | "batching" | "dead_letters", DeValue::Table(table)) => {
+                environment.table(table, &place, &[]);
+            }
+            // `name` and `tenant` are written out, and there are no others.
+            _ => {}
+        }
+    }
+}
+
+struct Environment<'a> {
+    tenant: &'a str,
+    rights: &'a Topics,
+    problems: &'a Problems,
+    bytes: usize,
+}
+
+/// What a value is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Of an option of Kafka's, which is checked as that, or of a guest's parameter, which may hold anything.
+    Free,
+    /// Everything else: a path, a name, a word.
+    Plain,
+}
+
+impl Environment<'_> {
+    /// A table whose keys are settings, but for those that are written out.
+    fn table(&mut self, table: &mut DeTable<'_>, place: &Place, written_out: &[&str]) {
+        for (key, value) in table.iter_mut() {
+            let (name, place) = (&**key.get_ref(), place.child(key.get_ref(), key.span().start));
+            match value.get_mut() {
+                DeValue::Table(table) if TABLES.contains(&name) => {
+                    let of = if matches!(name, "params" | "options") { Use::Free } else { Use::Plain };
+                    for (key, value) in table.iter_mut() {
+                        self.value(value.get_mut(), &place.child(key.get_ref(), key.span().start), of);
+                    }
+                }
+                value if !written_out.contains(&name) => self.value(value, &place, Use::Plain),
+                _ => {}
+            }
+        }
+    }
+
+    fn value(&mut self, value: &mut DeValue<'_>, place: &Place, of: Use) {
+        match value {
+            DeValue::Table(table) if table.contains_key("env") => {
+                if let Some(text) = self.read(table, place, of) {
+                    self.problems.came_from_environment(place);
+                    *value = DeValue::String(Cow::Owned(text));
+                }
+            }
+            DeValue::Array(array) => {
+                for (index, element) in array.iter_mut().enumerate() {
+                    let place = place.element(index, element.span().start);
+                    self.value(element.get_mut(), &place, of);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The value that a table names; or why there is none, reported.
+    fn read(&mut self, table: &DeTable<'_>, place: &Place, of: Use) -> Option<String> {
+        for (key, _) in table.iter().filter(|(key, _)| &**key.get_ref() != "env") {
+            let key_place = place.child(key.get_ref(), key.span().start);
+            let message = "a value of the environment has no such key";
+            self.problems.error(&key_place, message, "write `{ env = \"NAME\" }` alone");
+        }
+        if table.len() > 1 {
+            return None;
+        }
+        let (key, value) = table.get_key_value("env")?;
+        let place = place.child("env", key.span().start);
+        let refuse = |message: String, help: &str| {
+            self.problems.error(&place, message, help);
+            None
+        };
+        let name = match value.get_ref().as_str() {
+            Some(name) if !name.is_empty() && !name.contains(['=', '\0']) => name,
+            Some(name) => return refuse(format!("`{}` cannot be a variable's name", clip(name)), ""),
+            None => return refuse("expected the name of a variable".to_owned(), "write `{ env = \"NAME\" }`"),
+        };
+        let shown = clip(name);
+        // Before it is looked for: whether others' variables are there is not said either.
+        if !self.rights.allows_env(name) {
+            let help = match self.rights.env_listed().as_str() {
+                "" => "name it under `env` of the tenant in the limits file".to_owned(),
+                listed => format!("use {listed}"),
+            };
+            return refuse(format!("`{shown}` is not one of tenant `{}`'s variables", self.tenant), &help);
+        }
+        let Some(value) = std::env::var_os(name) else {
+            let help = "set it before the query is loaded";
+            return refuse(format!("the environment has no variable `{shown}`"), help);
+        };
+        let bytes = value.len();
+        if bytes > VALUE_BYTES_MAX || self.bytes + bytes > ALL_BYTES_MAX {
+            let message = match bytes > VALUE_BYTES_MAX {
+                true => format!("the variable `{shown}` has {bytes} bytes, and a value may have {VALUE_BYTES_MAX}"),
+                false => format!("with `{shown}` the file takes more than {ALL_BYTES_MAX} bytes from the environment"),
+            };
+            return refuse(message, "keep long texts in files");
+        }
+        let Ok(value) = value.into_string() else {
+            return refuse(format!("the variable `{shown}` is not UTF-8"), "");
+        };
+        if of == Use::Plain && value.contains(char::is_control) {
+            let help = "remove it: often it is a line end at the end";
+            return refuse(format!("the variable `{shown}` holds a control character"), help);
+        }
+        self.bytes += bytes;
+        Some(value)
+    }
+}
