@@ -71,6 +71,7 @@ impl Part {
         self.hidden.look()?;
         let Some(encoder) = &mut self.encoder else { return Err(SinkError::AfterError) };
         encoder.write(batch).map_err(|error| SinkError::encode(path, error))?;
+        self.hidden.look()?;
         if self.records == 0 {
             self.opened = Instant::now();
         }
