@@ -110,7 +110,7 @@ impl Fill {
     pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
     /// What is wrong with a record of so many bytes.
-    pub(super) fn too_large(&self, bytes: u64) -> String {
+    pub fn too_large(&self, bytes: u64) -> String {
         let bytes_max = self.record_bytes_max;
         format!("the record has {bytes} bytes: at most {bytes_max} are read; raise `batching.record_bytes_max`")
     }

@@ -9,7 +9,7 @@ use weir_batch::SystemColumns;
 use weir_batch::arrow::array::{
     Array, BinaryArray, BinaryBuilder, Int32Array, Int64Array, StringBuilder, TimestampMicrosecondArray,
 };
-use weir_batch::format::{BadRecord, Fill, FormatError, RecordDecoder};
+use weir_batch::format::{BadRecord, DecodedRecords, Fill, FormatError, RecordDecoder};
 
 use super::illegible::legible;
 use crate::source::{Partition, Positions, SourceBatch};
@@ -36,6 +36,8 @@ pub(super) struct Gather {
     header_counts: Vec<usize>,
     positions: Positions,
     bytes: usize,
+    // Rows that are larger than a record may be, ascending, each with what is said of it.
+    overlong: Vec<(usize, String)>,
     topic: Arc<str>,
 }
 
@@ -55,12 +57,14 @@ impl Gather {
             header_counts: Vec::with_capacity(records),
             positions: Positions::default(),
             bytes: 0,
+            overlong: Vec::new(),
             topic: Arc::clone(topic),
         }
     }
 
     /// Takes a message in, or only what it weighs. Its position is for [`Gather::pass`].
-    pub(super) fn push(&mut self, partition: &Partition, message: &BorrowedMessage<'_>, skip: bool) {
+    pub(super) fn push(&mut self, partition: &Partition, message: &BorrowedMessage<'_>, skip: bool, fill: &Fill) {
+        let before = self.bytes;
         let size = message.payload_len().saturating_add(message.key_len());
         self.bytes = self.bytes.saturating_add(size);
         if skip {
@@ -83,6 +87,10 @@ impl Gather {
             }
         }
         self.header_counts.push(count);
+        let bytes = self.bytes.saturating_sub(before);
+        if bytes > fill.record_bytes_max {
+            self.overlong.push((self.offsets.len() - 1, fill.too_large(bytes as u64)));
+        }
     }
 
     /// Takes in that a partition goes on there: behind what was pushed, or behind what is shown to nobody.
@@ -128,7 +136,10 @@ impl Gather {
             origin: Some(Arc::clone(&self.topic)),
             raw: keep_raw.then(|| values.clone()),
         };
-        let decoded = decoder.decode(&values)?;
+        let decoded = match self.overlong.is_empty() {
+            true => decoder.decode(&values)?,
+            false => decode_others(decoder, &values, self.overlong)?,
+        };
         let bad_rows = || decoded.bad.iter().map(|(row, _)| *row);
         let of_bad = match decoded.bad.is_empty() {
             true => None,
@@ -166,6 +177,23 @@ impl Gather {
             positions: self.positions,
         })
     }
+}
+
+/// Decodes the rows that are not too large. The others are bad records, whatever they hold.
+fn decode_others(
+    decoder: &RecordDecoder,
+    values: &BinaryArray,
+    overlong: Vec<(usize, String)>,
+) -> Result<DecodedRecords, FormatError> {
+    let is_overlong = |row: usize| overlong.binary_search_by_key(&row, |(row, _)| *row).is_ok();
+    let others: Vec<usize> = (0..values.len()).filter(|&row| !is_overlong(row)).collect();
+    let decoded =
+        decoder.decode(&others.iter().map(|&row| values.is_valid(row).then(|| values.value(row))).collect())?;
+    let place = |(row, message): (usize, String)| Some((*others.get(row)?, message));
+    let mut bad: Vec<(usize, String)> = decoded.bad.into_iter().filter_map(place).collect();
+    bad.extend(overlong);
+    bad.sort_unstable_by_key(|(row, _)| *row);
+    Ok(DecodedRecords { batch: decoded.batch, bad })
 }
 
 fn of_row(values: &BinaryArray, row: usize) -> Vec<u8> {

@@ -338,7 +338,7 @@ impl Poller {
                     before.pass(partition, message.offset());
                     full.push(before);
                 }
-                gather.push(partition, message, skip && message.payload().is_none());
+                gather.push(partition, message, skip && message.payload().is_none(), &fill);
                 !gather.is_full(&fill)
             });
             if let (Some(gather), Some(next)) = (&mut gather, lane.next()) {
