@@ -76,9 +76,9 @@ pub use run::{
 };
 pub use source::{
     Begin, Changed, FileChange, FileMark, FileSource, GroupOffsets, KafkaIsolation, KafkaOutOfRange, KafkaPartitions,
-    KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart, Moved, OnChange, Origin, Partition, PositionKeeper,
-    Positions, Revoking, SEED_BATCH_ROWS, Seen, Since, Source, SourceBatch, SourceError, SourceEvent,
-    hush_illegible_headers, nexmark_schema, seed_batch, seed_schema,
+    KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart, Moved, NoTopicId, OnChange, Origin, Partition,
+    PositionKeeper, Positions, Revoking, SEED_BATCH_ROWS, Seen, Since, Source, SourceBatch, SourceError, SourceEvent,
+    TopicId, hush_illegible_headers, nexmark_schema, seed_batch, seed_schema,
 };
 pub use trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};
 pub use weir_sandbox::{LogLevel, MetricKind};

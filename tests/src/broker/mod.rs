@@ -215,6 +215,16 @@ impl Broker {
     /// If the broker does not say.
     #[track_caller]
     pub fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
+        self.committed_texts(group, topic).into_iter().map(|(partition, (offset, _))| (partition, offset)).collect()
+    }
+
+    /// As [`Broker::committed`], with the text that was committed beside each.
+    ///
+    /// # Panics
+    ///
+    /// If the broker does not say.
+    #[track_caller]
+    pub fn committed_texts(&self, group: &str, topic: &str) -> BTreeMap<i32, (i64, String)> {
         read::committed(&self.address, group, topic)
             .unwrap_or_else(|error| panic!("cannot read the offsets of {group} in {topic}: {error}"))
     }
@@ -226,7 +236,17 @@ impl Broker {
     /// If the broker refuses it.
     #[track_caller]
     pub fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64) {
-        read::commit(&self.address, group, topic, partition, offset)
+        self.commit_text(group, topic, partition, offset, "");
+    }
+
+    /// As [`Broker::commit`], with a text beside it.
+    ///
+    /// # Panics
+    ///
+    /// If the broker refuses it.
+    #[track_caller]
+    pub fn commit_text(&self, group: &str, topic: &str, partition: i32, offset: i64, text: &str) {
+        read::commit(&self.address, group, topic, partition, (offset, text))
             .unwrap_or_else(|error| panic!("cannot set the offset of {group} in {topic}: {error}"));
     }
 

@@ -140,8 +140,8 @@ fn is_moving(code: rdkafka::error::RDKafkaErrorCode) -> bool {
     is_passing(code) || matches!(code, CoordinatorLoadInProgress | CoordinatorNotAvailable | NotCoordinator)
 }
 
-/// The offsets that a group has committed, by partition. Partitions without one are left out.
-pub(super) fn committed(address: &str, group: &str, topic: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
+/// The offsets that a group has committed, by partition, with the texts beside them. Partitions without one are left out.
+pub(super) fn committed(address: &str, group: &str, topic: &str) -> Result<BTreeMap<i32, (i64, String)>, KafkaError> {
     let consumer: BaseConsumer = client::config(address).set("group.id", group).create()?;
     let mut list = TopicPartitionList::new();
     for partition in client::partitions(address, topic) {
@@ -158,7 +158,7 @@ pub(super) fn committed(address: &str, group: &str, topic: &str) -> Result<BTree
         }
     };
     let offsets = answer.elements().into_iter().filter_map(|element| match element.offset() {
-        Offset::Offset(offset) => Some((element.partition(), offset)),
+        Offset::Offset(offset) => Some((element.partition(), (offset, element.metadata().to_owned()))),
         _ => None,
     });
     let offsets = offsets.collect();
@@ -167,10 +167,18 @@ pub(super) fn committed(address: &str, group: &str, topic: &str) -> Result<BTree
     Ok(offsets)
 }
 
-/// Has a group without members keep this position.
-pub(super) fn commit(address: &str, group: &str, topic: &str, partition: i32, offset: i64) -> Result<(), KafkaError> {
+/// Has a group without members keep this position, with a text beside it.
+pub(super) fn commit(
+    address: &str,
+    group: &str,
+    topic: &str,
+    partition: i32,
+    (offset, text): (i64, &str),
+) -> Result<(), KafkaError> {
     let consumer: BaseConsumer = client::config(address).set("group.id", group).create()?;
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+    let mut element = list.add_partition(topic, partition);
+    element.set_offset(Offset::Offset(offset))?;
+    element.set_metadata(text);
     consumer.commit(&list, CommitMode::Sync)
 }

@@ -474,6 +474,7 @@ impl Plan {
             },
             keep_raw: self.keeps_originals(index),
             kept_by_group: self.delivery.guarantee != Guarantee::ExactlyOnce || self.transactions().is_some(),
+            exactly_once: self.delivery.guarantee == Guarantee::ExactlyOnce,
             prefetch_records_max: config.prefetch_records_max.max(self.batching.records_max),
             ..config.clone()
         }

@@ -214,8 +214,13 @@ impl Chain {
         if let Some(counters) = self.counters.sources.get(source) {
             counters.out_of_range.add(1);
         }
-        let to = Positions::from_iter([(moved.partition, moved.to)]);
+        let mut to = Positions::from_iter([(moved.partition.clone(), moved.to)]);
+        if let Some(topic) = moved.topic {
+            to.set_topic(moved.partition.clone(), topic);
+        }
         if let Some(taken) = self.positions.get_mut(source) {
+            // The topic of before is none of it any more.
+            taken.forget(&[moved.partition]);
             taken.advance(&to);
             self.moved = true;
         }

@@ -13,6 +13,7 @@ use super::failpoint::failpoint;
 use super::metric_state::Snapshot;
 use super::sink_task::SinkTask;
 use super::state::{Manifest, NextNumber, PreparedFile, SourcePositions, StateError, StateFolder, WRITER};
+use crate::source::SourceError;
 
 /// What makes a commit one.
 pub(super) enum Committing {
@@ -64,6 +65,19 @@ impl Kept {
     }
 }
 
+/// What the sources are asked before a commit, each with its name.
+struct Vouching(Vec<(String, JoinHandle<Result<(), SourceError>>)>);
+
+impl Vouching {
+    async fn done(self) -> Result<(), Cause> {
+        for (name, asked) in self.0 {
+            let answer = asked.await.unwrap_or_else(|error| Err(SourceError::Thread(error.to_string())));
+            answer.map_err(|source| Cause::Source { name, source })?;
+        }
+        Ok(())
+    }
+}
+
 impl Chain {
     /// Makes everything taken in durable, dead letters first, and then counts it: metrics fold, progress moves on.
     pub(super) async fn commit(&mut self) -> Result<(), Cause> {
@@ -111,7 +125,9 @@ impl Chain {
                 self.save(Vec::new()).await?;
             }
             Committing::Manifest(_) => {
+                let vouched = self.vouch();
                 let files = self.prepare_sinks().await?;
+                vouched.done().await?;
                 failpoint("commit.prepared");
                 self.save(files).await?;
                 failpoint("commit.saved");
@@ -120,7 +136,9 @@ impl Chain {
             }
             Committing::Transaction(transactions) => {
                 let transactions = transactions.clone();
+                let vouched = self.vouch();
                 self.flush_sinks().await?;
+                vouched.done().await?;
                 failpoint("commit.sinks");
                 let mut offsets = Vec::new();
                 for (index, (keeper, positions)) in self.keepers.iter().zip(&self.positions).enumerate() {
@@ -148,6 +166,18 @@ impl Chain {
             letters.close().await?;
         }
         Ok(())
+    }
+
+    /// Has the sources make sure, while the sinks are flushed, that what was read is of the topics that it was taken for.
+    fn vouch(&self) -> Vouching {
+        let mut asked = Vec::new();
+        for (index, (keeper, positions)) in self.keepers.iter().zip(&self.positions).enumerate() {
+            if let Some(keeper) = keeper.clone().filter(|_| !positions.is_empty()) {
+                let positions = positions.clone();
+                asked.push((self.source_name(index), tokio::spawn(async move { keeper.vouch(&positions).await })));
+            }
+        }
+        Vouching(asked)
     }
 
     /// Waits for a manifest whose writing was begun before the attempt failed. With it the commit is done, whatever failed.

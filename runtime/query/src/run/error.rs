@@ -222,12 +222,13 @@ impl BuildError {
 }
 
 impl Cause {
-    /// Whether partitions went to another reader before their records were committed. Nothing is wrong with the query.
+    /// Whether partitions went to another reader before their records were committed, or their topic was made again. Nothing is wrong with
+    /// the query.
     pub(super) fn is_loss(&self) -> bool {
         match self {
             Cause::Lost { .. } => true,
             Cause::Transaction(TransactionError::Aborted { source: KafkaProblem::OtherMember(_) }) => true,
-            Cause::Source { source, .. } => source.is_lost(),
+            Cause::Source { source, .. } => source.is_lost() || source.starts_over(),
             _ => false,
         }
     }

@@ -83,6 +83,9 @@ impl Opened {
             if !from.is_empty() {
                 opened.seek(&from).await.map_err(named)?;
             }
+            if let Some(committed) = committed.get(index).filter(|_| source.kind.kept_by_group()) {
+                opened.recall(committed);
+            }
             keepers.push(opened.keeper());
             positions.push(from);
             sources.push(opened);

@@ -363,7 +363,7 @@ impl Query {
             let (query, tenant) = (&self.plan.name, self.plan.tenant.as_str());
             let (attempt, attempts_max, pause_ms) = (*failures, retry.times_max, super::waiting::millis(pause));
             if cause.is_loss() {
-                // A rebalance, as there are many.
+                // A rebalance, as there are many, or what the source has a warning for.
                 tracing::info!(query, tenant, pause_ms, "on from the last commit: {cause}");
             } else {
                 let what = "trying again from the last commit";

@@ -7,6 +7,7 @@ mod new_keys;
 mod nexmark;
 mod pipe;
 mod position;
+mod topic;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use kafka::{
 pub(crate) use kafka::{legible, refuse_group, refuse_topic};
 pub use nexmark::nexmark_schema;
 pub use position::{Partition, Positions};
+pub use topic::{NoTopicId, TopicId};
 
 /// A stream of batches with positions. Owned by its query, read by one task.
 #[async_trait]
@@ -42,6 +44,10 @@ pub trait Source: Send {
     ///
     /// Positions that are none of this source's, or a source that cannot be read again.
     async fn seek(&mut self, positions: &Positions) -> Result<(), SourceError>;
+
+    /// Tells where this run has committed before, of a source whose own system keeps positions: what that has forgotten since is noticed.
+    /// Called before the first [`Source::next`].
+    fn recall(&mut self, _committed: &Positions) {}
 
     /// What comes next, or `None` at the end of the stream, for good. Cancelling the call must lose no record that a
     /// later call could not still return, unless the query ends.
@@ -74,6 +80,16 @@ pub trait PositionKeeper: Send + Sync {
 
     /// The positions as Kafka's transactions take them, with the group that they are for.
     fn of_transaction(&self, positions: &Positions) -> Result<GroupOffsets, SourceError>;
+
+    /// Makes sure, before a commit, that what was read up to these positions is of the topics that they name: one that was deleted and
+    /// made again meanwhile is another one.
+    ///
+    /// # Errors
+    ///
+    /// What ends the query, or brings it back to its last commit.
+    async fn vouch(&self, _positions: &Positions) -> Result<(), SourceError> {
+        Ok(())
+    }
 
     /// The end of each partition that is read here, as far as it is known: the offset that its next record will get.
     fn ends(&self) -> Positions;
@@ -112,6 +128,8 @@ pub struct Begin {
     pub kept: Positions,
     /// Positions that are to be kept with the next commit: without it a new reader could begin elsewhere.
     pub new: Positions,
+    /// Those of which earlier records were read by somebody else, who had kept the position.
+    pub resumed: Vec<Partition>,
 }
 
 /// A partition that goes on elsewhere.
@@ -121,6 +139,8 @@ pub struct Moved {
     pub partition: Partition,
     /// The offset that it goes on at.
     pub to: i64,
+    /// The id of its topic, where it is known.
+    pub topic: Option<TopicId>,
 }
 
 /// Partitions that go to another reader as soon as this is dropped.
@@ -248,6 +268,11 @@ impl SourceError {
     /// Whether positions were not kept because somebody else reads the partitions now.
     pub fn is_lost(&self) -> bool {
         matches!(self, SourceError::Kafka { source: KafkaSourceError::Lost(_), .. })
+    }
+
+    /// Whether what was read since the last commit may be of another topic than it was taken for: it is to be read again.
+    pub fn starts_over(&self) -> bool {
+        matches!(self, SourceError::Kafka { source: KafkaSourceError::StartedOver { .. }, .. })
     }
 
     /// Whose fault it is.

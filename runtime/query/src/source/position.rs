@@ -7,6 +7,7 @@ use std::sync::Arc;
 use weir_batch::format::Place;
 
 use super::file::FileMark;
+use super::topic::TopicId;
 
 /// A part of a source that is read in order: a partition of a topic, or a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +27,10 @@ impl fmt::Display for Partition {
 
 /// For each partition of one source the offset of the next record to be read. An entry a partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Positions(BTreeMap<Partition, Position>);
+pub struct Positions(BTreeMap<Partition, Position>, Topics);
+
+/// The ids of the topics that positions are of, where they are known.
+type Topics = BTreeMap<Partition, TopicId>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Position {
@@ -41,8 +45,9 @@ impl Positions {
     /// The position of a partition that was read to its end, and has no more.
     pub const END: i64 = i64::MAX;
 
-    /// Moves the positions that the other one names.
+    /// Moves the positions that the other one names. One that names no topic's id leaves it as it is known here.
     pub fn advance(&mut self, to: &Positions) {
+        self.1.extend(to.1.iter().map(|(partition, id)| (partition.clone(), id.clone())));
         for (partition, position) in &to.0 {
             self.0.insert(partition.clone(), position.clone());
         }
@@ -70,7 +75,18 @@ impl Positions {
     pub fn forget(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             self.0.remove(partition);
+            self.1.remove(partition);
         }
+    }
+
+    /// Notes the id of the topic that a partition's position is of.
+    pub fn set_topic(&mut self, partition: Partition, id: TopicId) {
+        self.1.insert(partition, id);
+    }
+
+    /// The id of the topic that a partition's position is of, where it is known.
+    pub fn topic(&self, partition: &Partition) -> Option<&TopicId> {
+        self.1.get(partition)
     }
 
     /// The offset of the partition's next record.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use weir_sandbox::MetricDelta;
 
 use crate::file::SourcePlan;
-use crate::source::{FileMark, Partition, Positions};
+use crate::source::{FileMark, Partition, Positions, TopicId};
 
 /// The state of a query at its last commit. Written as one line that names version and checksum, and one of JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -60,6 +60,9 @@ pub struct PartitionPosition {
     /// Of a file, where decoding goes on, and what the file looked like. Versions 1 and 2 have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<FileMark>,
+    /// The id of the topic, where it was known. Versions 1 and 2 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic_id: Option<TopicId>,
 }
 
 /// A file that is durable under one name, and to be found under another.
@@ -153,7 +156,7 @@ pub enum ManifestError {
 }
 
 const MAGIC: &str = "weir-manifest";
-/// The version that is written. 2 has `written_by`, 3 has `file` of partitions; whatever an older program would not understand
+/// The version that is written. 2 has `written_by`, 3 has `file` and `topic_id` of partitions; whatever an older program would not understand
 /// raises it.
 const VERSION: u32 = 3;
 
@@ -213,8 +216,11 @@ impl Manifest {
         let source = self.sources.iter().find(|known| known.source == source);
         let partitions = source.into_iter().flat_map(|source| &source.partitions);
         let mut positions = Positions::default();
-        for PartitionPosition { origin, number, next, file } in partitions {
+        for PartitionPosition { origin, number, next, file, topic_id } in partitions {
             let partition = Partition { origin: origin.as_str().into(), number: *number };
+            if let Some(id) = topic_id {
+                positions.set_topic(partition.clone(), id.clone());
+            }
             match file {
                 Some(mark) => positions.set_in_file(partition, *next, Arc::new(mark.clone()), None),
                 None => positions.set(partition, *next),
@@ -246,6 +252,7 @@ impl SourcePositions {
             number: partition.number,
             next,
             file: positions.mark(partition).map(|mark| (**mark).clone()),
+            topic_id: positions.topic(partition).cloned(),
         };
         SourcePositions { source: source.to_owned(), partitions: positions.iter().map(partition).collect() }
     }
@@ -308,7 +315,9 @@ mod tests {
 
     fn manifest() -> Manifest {
         let partition = |origin: &str, number| Partition { origin: origin.into(), number };
-        let positions = [(partition("in", 0), 17), (partition("in", 1), Positions::END)].into_iter().collect();
+        let mut positions: Positions =
+            [(partition("in", 0), 17), (partition("in", 1), Positions::END)].into_iter().collect();
+        positions.set_topic(partition("in", 0), TopicId::new("TH_hal5BTCuhPtKYkolFvw").unwrap());
         Manifest {
             query: "late".to_owned(),
             tenant: "acme".to_owned(),
@@ -364,7 +373,8 @@ mod tests {
     #[test]
     fn one_of_version_1_is_read_and_one_of_a_later_version_names_who_wrote_it() {
         let of = |version: &str, body: &str| {
-            format!("{MAGIC} {version} {}\n{body}\n", hex(&Sha256::digest(body.as_bytes()))).into_bytes()
+            let stated = checksum(version.parse().unwrap_or(0), body.as_bytes());
+            format!("{MAGIC} {version} {stated}\n{body}\n").into_bytes()
         };
         let body = r#"{"query":"late","tenant":"acme","commits":3,"records":40,"sources":[],"files":[],"next_numbers":[],"dead_letter_bytes":null,"metrics":[]}"#;
         let body_of_2 = body.replace(
@@ -377,6 +387,14 @@ mod tests {
         let read = Manifest::from_bytes(&of("1", body)).unwrap();
         assert_eq!((read.commits, read.written_by.as_str()), (3, ""));
         let said = |version: &str, body: &str| Manifest::from_bytes(&of(version, body)).unwrap_err().to_string();
+        let body_of_3 = body.replace(
+            r#""sources":[]"#,
+            r#""written_by":"weir 0.2.0","sources":[{"source":"in","partitions":[{"origin":"in","number":0,"next":3,"topic_id":"ID"}]}]"#,
+        );
+        let good = body_of_3.replace("\"ID\"", "\"TH_hal5BTCuhPtKYkolFvw\"");
+        let partition = Partition { origin: "in".into(), number: 0 };
+        assert!(Manifest::from_bytes(&of("3", &good)).unwrap().positions("in").topic(&partition).is_some());
+        assert!(said("3", &body_of_3).contains("a topic's id is 22 letters of base64"));
         let later = said("4", r#"{"written_by":"weir 9.9.9","query":{"anything":[1]}}"#);
         assert!(later.starts_with("it is of version 4, written by weir 9.9.9, and this program (weir "), "{later}");
         assert!(said("5", "no JSON").starts_with("it is of version 5, written by another program"));

@@ -1,9 +1,11 @@
 //! Settings of a Kafka source.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use weir_batch::format::{Fill, RecordFormat};
+use weir_batch::Schema;
+use weir_batch::format::{CsvOptions, Fill, FormatError, RecordDecoder, RecordFormat};
 use weir_sinks::{KafkaConnection, KafkaSide};
 
 use super::KafkaSourceError;
@@ -26,8 +28,12 @@ pub struct KafkaSourceConfig {
     pub on_out_of_range: KafkaOutOfRange,
     /// Whether the group keeps the positions, rather than a state folder alone.
     pub kept_by_group: bool,
+    /// Whether each record counts once: what was read of a topic that was made again meanwhile is read anew, not passed on twice.
+    pub exactly_once: bool,
     /// What a record's value is.
     pub format: RecordFormat,
+    /// How records of CSV are written; `header` and `comment` count for nothing.
+    pub csv: CsvOptions,
     /// Records without a value are passed over, rather than being nulls (in [`RecordFormat::Raw`]) or bad records.
     pub skip_tombstones: bool,
     /// Whether records of open and aborted transactions are read.
@@ -121,6 +127,13 @@ const QUEUED_BYTES_MAX: usize = 4 << 20;
 /// What one fetch may bring of one partition.
 const FETCH_BYTES: std::ops::RangeInclusive<usize> = 16 << 10..=1 << 20;
 
+/// How long a broker is asked for one thing, beside what a fetch may take that is before it on the connection.
+const ASK_WAIT_MAX: Duration = Duration::from_millis(1500);
+
+/// How long librdkafka has a broker wait for records, where nothing else is said, and how much of what is said counts here.
+const FETCH_WAIT_MS: u64 = 500;
+const FETCH_WAIT_MS_MAX: u64 = 30_000;
+
 /// What a message takes beside its key and value, with room to spare.
 const MESSAGE_BYTES: usize = 512;
 
@@ -138,8 +151,10 @@ impl KafkaSourceConfig {
             start: KafkaStart::default(),
             on_out_of_range: KafkaOutOfRange::default(),
             kept_by_group: true,
+            exactly_once: false,
             positions_wait_max: Duration::from_secs(60),
             format: RecordFormat::default(),
+            csv: CsvOptions::default(),
             skip_tombstones: false,
             isolation: KafkaIsolation::default(),
             until_end: false,
@@ -177,6 +192,14 @@ impl KafkaSourceConfig {
                 Err("partitions are counted from 0".to_owned())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// A decoder of the topics' records.
+    pub(crate) fn decoder(&self, schema: &Arc<Schema>) -> Result<RecordDecoder, FormatError> {
+        match self.format {
+            RecordFormat::Csv => RecordDecoder::csv(Arc::clone(schema), &self.csv, None),
+            format => RecordDecoder::new(format, Arc::clone(schema)),
         }
     }
 
@@ -225,6 +248,13 @@ impl KafkaSourceConfig {
             // Where partitions begin is asked for before they are assigned. What is out of range later is an error to be dealt with.
             .set("auto.offset.reset", "error");
         config
+    }
+
+    /// How long a broker is asked for one thing. Brokers answer what comes on a connection one after the other: a question waits for a
+    /// fetch that waits for records. The consumer cannot be dropped meanwhile.
+    pub(super) fn ask_wait_max(&self) -> Duration {
+        let option = self.connection.options.get("fetch.wait.max.ms").and_then(|ms| ms.parse().ok());
+        ASK_WAIT_MAX + Duration::from_millis(option.unwrap_or(FETCH_WAIT_MS).min(FETCH_WAIT_MS_MAX))
     }
 
     /// How long a batch waits for more records.

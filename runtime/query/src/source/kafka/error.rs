@@ -69,6 +69,14 @@ pub enum KafkaSourceError {
         /// The offset that its next record will get.
         end: i64,
     },
+    /// The topic is another one of the same name by now, and the policy is to go on in it.
+    #[error(
+        "topic `{topic}` was deleted and made again: what was read of it since the last commit is read anew, as `on_out_of_range` says"
+    )]
+    StartedOver {
+        /// The topic.
+        topic: String,
+    },
     /// Brokers answer, but do not say where partitions begin.
     #[error("where {partitions} begin was not to be learnt within {} s: {reason}", waited.as_secs())]
     NoPositions {
@@ -107,6 +115,7 @@ impl KafkaSourceError {
             KafkaSourceError::Fatal(_)
             | KafkaSourceError::Lost(_)
             | KafkaSourceError::Commit(_)
+            | KafkaSourceError::StartedOver { .. }
             | KafkaSourceError::NoPositions { .. } => Fault::External,
             KafkaSourceError::Batch(_) | KafkaSourceError::Closed => Fault::Internal,
         }
@@ -119,6 +128,7 @@ impl KafkaSourceError {
             KafkaSourceError::Fatal(_)
                 | KafkaSourceError::Lost(_)
                 | KafkaSourceError::Commit(_)
+                | KafkaSourceError::StartedOver { .. }
                 | KafkaSourceError::NoPositions { .. }
         )
     }

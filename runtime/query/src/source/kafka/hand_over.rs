@@ -9,7 +9,7 @@ use tokio::sync::{Notify, oneshot};
 use weir_batch::arrow::buffer::BooleanBuffer;
 
 use super::place::{Placed, Wanted};
-use crate::source::{Begin, Moved, Partition, Positions, Revoking, SourceBatch, SourceError, SourceEvent};
+use crate::source::{Begin, Moved, Partition, Positions, Revoking, SourceBatch, SourceError, SourceEvent, TopicId};
 
 /// Shared by the source, its keeper, and its threads.
 #[derive(Default)]
@@ -84,8 +84,10 @@ struct State {
     // Partitions found by the scout, for the polling thread.
     found: Vec<Partition>,
     // The ids that the topics of these had when they were begun, and those that have another by now.
-    topic_ids: BTreeMap<Partition, String>,
+    topic_ids: BTreeMap<Partition, TopicId>,
     made_again: Vec<Partition>,
+    // Up to where what was read is known to be of those topics.
+    vouched: Positions,
     // Partitions whose beginnings the scout is to ask for, and what it learnt.
     wanted: Vec<Wanted>,
     placed: Vec<Placed>,
@@ -125,7 +127,8 @@ impl HandOver {
                 if let Some(revoking) = state.revoking.pop_front() {
                     return Ok(Some(SourceEvent::Revoking(revoking)));
                 }
-                if !state.begin.kept.is_empty() || !state.begin.new.is_empty() {
+                // Ids of topics alone are news as well.
+                if state.begin.kept != Positions::default() || state.begin.new != Positions::default() {
                     return Ok(Some(SourceEvent::Begin(std::mem::take(&mut state.begin))));
                 }
                 if !state.paused
@@ -181,9 +184,9 @@ impl HandOver {
 
     /// Tells, behind the batches that wait, that a partition goes on elsewhere.
     pub(super) fn moved(&self, placed: &Placed) {
-        let moved = Moved { partition: placed.partition.clone(), to: placed.position };
+        let moved = Moved { partition: placed.partition.clone(), to: placed.position, topic: placed.topic.clone() };
         let mut state = self.lock();
-        state.topic_ids.remove(&placed.partition);
+        state.note_topic(placed);
         state.ends.forget(std::slice::from_ref(&moved.partition));
         state.first_ends.forget(std::slice::from_ref(&moved.partition));
         state.ready.push_back(Ready::Moved(moved));
@@ -215,6 +218,8 @@ impl HandOver {
         }
         state.begin.kept.forget(&revoking.partitions);
         state.begin.new.forget(&revoking.partitions);
+        state.begin.resumed.retain(|partition| !revoking.partitions.contains(partition));
+        state.vouched.forget(&revoking.partitions);
         state.topic_ids.retain(|partition, _| !revoking.partitions.contains(partition));
         state.made_again.retain(|partition| !revoking.partitions.contains(partition));
         state.wanted.retain(|wanted| !revoking.partitions.contains(&wanted.partition));
@@ -258,13 +263,16 @@ impl HandOver {
                 state.first_ends.set(it.partition.clone(), it.end);
             }
             raise(&mut state.ends, &it.partition, it.end);
-            match &it.topic_id {
-                Some(id) => state.topic_ids.insert(it.partition.clone(), id.clone()),
-                None => state.topic_ids.remove(&it.partition),
-            };
+            state.note_topic(it);
             let begin = &mut state.begin;
+            if it.resumed {
+                begin.resumed.push(it.partition.clone());
+            }
             let positions = if it.kept { &mut begin.kept } else { &mut begin.new };
             positions.set(it.partition.clone(), it.position);
+            if let Some(topic) = &it.topic {
+                positions.set_topic(it.partition.clone(), topic.clone());
+            }
         }
         drop(state);
         self.arrived.notify_one();
@@ -368,21 +376,43 @@ impl HandOver {
 
     /// Compares a topic's id with those under which its partitions were begun, or notes it where they have just been. Those of another
     /// are the polling thread's to deal with.
-    pub(super) fn topic_is(&self, topic: &str, id: &str) {
+    pub(super) fn topic_is(&self, topic: &str, id: &TopicId) {
         let mut guard = self.lock();
         let state = &mut *guard;
+        let (mut made_again, mut learnt) = (false, false);
         for partition in state.assigned.iter().filter(|partition| *partition.origin == *topic) {
-            let known = state.topic_ids.entry(partition.clone()).or_insert_with(|| id.to_owned());
-            if known != id {
-                id.clone_into(known);
-                state.made_again.push(partition.clone());
+            match state.topic_ids.get(partition) {
+                Some(known) if known == id => {}
+                Some(_) => {
+                    made_again = true;
+                    if !state.made_again.contains(partition) {
+                        state.made_again.push(partition.clone());
+                    }
+                }
+                None => {
+                    learnt = true;
+                    state.topic_ids.insert(partition.clone(), id.clone());
+                    state.begin.kept.set_topic(partition.clone(), id.clone());
+                }
             }
         }
-        let any = !state.made_again.is_empty();
         drop(guard);
-        if any {
+        if made_again {
             self.wake();
         }
+        if learnt {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Notes that what was read up to these positions is of the topics that were begun.
+    pub(super) fn vouch(&self, positions: &Positions) {
+        self.lock().vouched.advance(positions);
+    }
+
+    /// The last position that is known to be of the topic that was begun.
+    pub(super) fn vouched(&self, partition: &Partition) -> Option<i64> {
+        self.lock().vouched.get(partition)
     }
 
     /// Whether there is a partition of whose topic no id is known.
@@ -469,6 +499,18 @@ impl HandOver {
     /// Lets the scout sleep until something is wanted, or this long.
     pub(super) fn sleep_scouting(&self, wait_max: Duration) {
         self.scout.wait(wait_max);
+    }
+}
+
+impl State {
+    /// Takes down of which topic a partition is read from now on, and from where.
+    fn note_topic(&mut self, placed: &Placed) {
+        match &placed.topic {
+            Some(id) => self.topic_ids.insert(placed.partition.clone(), id.clone()),
+            None => self.topic_ids.remove(&placed.partition),
+        };
+        self.made_again.retain(|partition| *partition != placed.partition);
+        self.vouched.set(placed.partition.clone(), placed.position);
     }
 }
 

@@ -27,6 +27,14 @@ pub(crate) fn legible<'a>(get: impl FnOnce() -> Option<Header<'a>>) -> Header<'a
     got.ok().flatten().unwrap_or(("\u{fffd}", None))
 }
 
+/// A text of the client's, or `None` where it panics over it since it is no UTF-8.
+pub(super) fn text<'a>(get: impl FnOnce() -> &'a str) -> Option<&'a str> {
+    CAUGHT.set(true);
+    let got = catch_unwind(AssertUnwindSafe(get));
+    CAUGHT.set(false);
+    got.ok()
+}
+
 /// Keeps panics over illegible headers, which are caught, from being reported: whoever may write to a topic could fill the
 /// standard error of its readers with them. All others are reported as they were. For programs to call once, at their start.
 pub fn hush_illegible_headers() {

@@ -80,6 +80,17 @@ impl Lane {
         Some(Wanted { partition: self.partition.clone(), why })
     }
 
+    /// Notes that its topic is another one by now, and says what is to be asked; nothing where it was noted before. `vouched` is the last
+    /// position of the topic that was begun.
+    pub(super) fn leave_topic(&mut self, vouched: Option<i64>) -> Option<Wanted> {
+        if self.out_of_range {
+            return None;
+        }
+        self.out_of_range = true;
+        let why = Why::MadeAgain(vouched.unwrap_or(self.begin));
+        Some(Wanted { partition: self.partition.clone(), why })
+    }
+
     /// Gives at most `max` records to `take`, and stops early where that answers `false`.
     pub(super) fn poll(
         &mut self,

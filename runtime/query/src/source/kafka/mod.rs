@@ -12,6 +12,7 @@ mod gather;
 mod hand_over;
 mod illegible;
 mod keeper;
+mod kept;
 mod lanes;
 mod place;
 mod poller;
@@ -24,7 +25,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use weir_batch::Schema;
-use weir_batch::format::RecordDecoder;
 
 pub use self::config::{KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaStart};
 pub(crate) use self::config::{refuse_group, refuse_topic};
@@ -33,6 +33,7 @@ use self::hand_over::HandOver;
 pub use self::illegible::hush_illegible_headers;
 pub(crate) use self::illegible::legible;
 use self::keeper::{Keeper, Membership};
+use self::place::Known;
 use self::poller::Poller;
 use super::{PositionKeeper, Positions, Source, SourceError, SourceEvent};
 
@@ -47,7 +48,7 @@ pub struct KafkaSource {
     membership: Arc<Membership>,
     hand_over: Arc<HandOver>,
     // What the polling thread begins with; `None` once it runs.
-    at_start: Option<Positions>,
+    at_start: Option<Known>,
 }
 
 impl KafkaSource {
@@ -59,7 +60,7 @@ impl KafkaSource {
     pub fn new(config: KafkaSourceConfig, schema: Arc<Schema>) -> Result<KafkaSource, SourceError> {
         let refuse = |reason: String| config.error(KafkaSourceError::Settings(reason));
         config.validate().map_err(refuse)?;
-        RecordDecoder::new(config.format, Arc::clone(&schema)).map_err(|error| refuse(error.to_string()))?;
+        config.decoder(&schema).map_err(|error| refuse(error.to_string()))?;
         let hand_over = Arc::new(HandOver::default());
         let membership = Membership::new(&config, &hand_over)?;
         Ok(KafkaSource {
@@ -67,13 +68,14 @@ impl KafkaSource {
             config: Arc::new(config),
             membership: Arc::new(membership),
             hand_over,
-            at_start: Some(Positions::default()),
+            at_start: Some(Known::default()),
         })
     }
 
-    fn start(&mut self, at: Positions) -> Result<(), SourceError> {
+    fn start(&mut self, at: Known) -> Result<(), SourceError> {
         let (config, hand_over) = (Arc::clone(&self.config), Arc::clone(&self.hand_over));
-        let decoder = RecordDecoder::new(config.format, Arc::clone(&self.schema))
+        let decoder = config
+            .decoder(&self.schema)
             .map_err(|error| config.error(KafkaSourceError::Settings(error.to_string())))?;
         let Some(consumer) = self.membership.consumer() else { return Ok(()) };
         Poller::spawn(config, &self.membership, consumer, hand_over, decoder, at)
@@ -97,9 +99,15 @@ impl Source for KafkaSource {
             }
         }
         if let Some(at_start) = &mut self.at_start {
-            at_start.advance(positions);
+            at_start.given.advance(positions);
         }
         Ok(())
+    }
+
+    fn recall(&mut self, committed: &Positions) {
+        if let Some(at_start) = &mut self.at_start {
+            at_start.recalled.advance(committed);
+        }
     }
 
     async fn next(&mut self) -> Result<Option<SourceEvent>, SourceError> {

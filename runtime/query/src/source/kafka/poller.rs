@@ -15,10 +15,10 @@ use super::gather::{Gather, Size};
 use super::hand_over::HandOver;
 use super::keeper::Membership;
 use super::lanes::{Lane, Polled};
-use super::place::{Placed, Wanted, Why};
+use super::place::{Known, Placed, Wanted, Why};
 use super::scout;
 use super::{KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaSourceError};
-use crate::source::{Partition, Positions, Revoking, SourceError};
+use crate::source::{Partition, Revoking, SourceError};
 
 /// Records of a partition that are taken before the next one has its turn.
 const TURN_RECORDS: usize = 1024;
@@ -54,15 +54,14 @@ struct Revoke {
 }
 
 impl Poller {
-    /// Polls in a thread of its own, and has another one ask, until the source is dropped. The positions are those to begin at, where the
-    /// partitions are chosen here.
+    /// Polls in a thread of its own, and has another one ask, until the source is dropped.
     pub(super) fn spawn(
         config: Arc<KafkaSourceConfig>,
         membership: &Arc<Membership>,
         consumer: Arc<Consumer>,
         hand_over: Arc<HandOver>,
         decoder: RecordDecoder,
-        given: Positions,
+        known: Known,
     ) -> Result<(), SourceError> {
         hand_over.polling_began();
         let thread = Arc::clone(&hand_over);
@@ -74,7 +73,7 @@ impl Poller {
                 Ok(consumer) => consumer,
                 Err(error) => return thread.fail(error),
             };
-            if let Err(error) = scout::spawn(&config, &consumer, &thread, given) {
+            if let Err(error) = scout::spawn(&config, &consumer, &thread, known) {
                 return thread.fail(error);
             }
             let mut poller = Poller {
@@ -160,8 +159,10 @@ impl Poller {
         }
         // Their positions are of another log, whatever that holds.
         let made_again = self.hand_over.take_made_again();
-        let lanes = self.lanes.iter_mut().filter(|lane| made_again.contains(&lane.partition));
-        let wanted: Vec<Wanted> = lanes.filter_map(Lane::leave_range).collect();
+        let (lanes, hand_over) = (self.lanes.iter_mut(), &self.hand_over);
+        let lanes = lanes.filter(|lane| made_again.contains(&lane.partition));
+        let wanted: Vec<Wanted> =
+            lanes.filter_map(|lane| lane.leave_topic(hand_over.vouched(&lane.partition))).collect();
         if !wanted.is_empty() {
             self.hand_over.want(wanted);
         }
@@ -193,13 +194,32 @@ impl Poller {
         let mut assigned = Vec::with_capacity(placed.len());
         for it in placed {
             if self.pending.contains(&it.partition) {
+                if let Some(position) = it.was {
+                    self.leave_log(&it, position, true)?;
+                }
                 self.pending.retain(|partition| *partition != it.partition);
                 assigned.push(it);
-            } else if matches!(it.why, Why::OutOfRange(_) | Why::Overtaken) {
+            } else if matches!(it.why, Why::OutOfRange(_) | Why::MadeAgain(_) | Why::Overtaken) {
                 self.go_on(&it)?;
             }
         }
         if assigned.is_empty() { Ok(()) } else { self.assign(assigned) }
+    }
+
+    /// Says that a partition goes on elsewhere, or fails where the settings want that.
+    fn leave_log(&self, placed: &Placed, position: i64, made_again: bool) -> Result<(), SourceError> {
+        let Placed { partition, position: to, first, end, .. } = placed;
+        let (partition, first, end) = (partition.clone(), *first, *end);
+        let error = match made_again {
+            true => KafkaSourceError::MadeAgain { partition, position, first, end },
+            false => KafkaSourceError::OutOfRange { partition, position, first, end },
+        };
+        if self.config.on_out_of_range == KafkaOutOfRange::Fail {
+            return Err(self.config.error(error));
+        }
+        let policy = self.config.on_out_of_range.name();
+        tracing::warn!(policy, "kafka source: it goes on at {to}: {error}");
+        Ok(())
     }
 
     /// Opens a lane for each of these, to be assigned next.
@@ -221,6 +241,7 @@ impl Poller {
         drop(assigned);
         self.assigned_once = true;
         self.hand_over.assign(&placed);
+        placed.iter().filter(|it| it.was.is_some()).for_each(|it| self.hand_over.moved(it));
         self.say_share("more", placed.iter().map(|it| &it.partition));
         Ok(())
     }
@@ -252,18 +273,22 @@ impl Poller {
         if !self.lanes.iter().any(|lane| lane.partition == placed.partition) {
             return Ok(());
         }
-        let Placed { partition, position: to, first, end, .. } = placed;
-        if let Why::OutOfRange(position) = placed.why {
-            let (partition, first, end) = (partition.clone(), *first, *end);
-            let error = match (first..=end).contains(&position) {
-                true => KafkaSourceError::MadeAgain { partition, position, first, end },
-                false => KafkaSourceError::OutOfRange { partition, position, first, end },
-            };
-            if self.config.on_out_of_range == KafkaOutOfRange::Fail {
-                return Err(self.config.error(error));
+        let partition = &placed.partition;
+        match placed.why {
+            // Also where the log holds the position by now: a moment ago it did not.
+            Why::OutOfRange(position) => {
+                let holds = (placed.first..=placed.end).contains(&position);
+                self.leave_log(placed, position, holds)?;
             }
-            let policy = self.config.on_out_of_range.name();
-            tracing::warn!(policy, "kafka source: it goes on at {to}: {error}");
+            Why::MadeAgain(position) => {
+                if self.config.exactly_once && self.config.on_out_of_range != KafkaOutOfRange::Fail {
+                    // Some of what was read may be of the new topic, which is to be read from elsewhere.
+                    let topic = partition.origin.to_string();
+                    return Err(self.config.error(KafkaSourceError::StartedOver { topic }));
+                }
+                self.leave_log(placed, position, true)?;
+            }
+            Why::Assigned | Why::MadeLater | Why::Overtaken => {}
         }
         // As far as it was read: what comes is of another log.
         self.flush(true)?;
@@ -272,10 +297,9 @@ impl Poller {
         self.consumer.incremental_unassign(&gone).map_err(|error| self.settings(&error))?;
         let assigned = self.open_lanes(std::slice::from_ref(placed))?;
         self.consumer.incremental_assign(&assigned).map_err(|error| self.settings(&error))?;
-        if let Why::OutOfRange(_) = placed.why {
-            self.hand_over.moved(placed);
-        } else {
-            self.hand_over.assign(std::slice::from_ref(placed));
+        match placed.why {
+            Why::OutOfRange(_) | Why::MadeAgain(_) => self.hand_over.moved(placed),
+            _ => self.hand_over.assign(std::slice::from_ref(placed)),
         }
         Ok(())
     }
@@ -501,7 +525,7 @@ fn sized(
         partitions += match &config.partitions {
             KafkaPartitions::List(numbers) => numbers.len(),
             KafkaPartitions::All | KafkaPartitions::Group => loop {
-                match scout::partitions_of(&consumer, topic) {
+                match scout::partitions_of(&consumer, topic, config.ask_wait_max()) {
                     Ok(numbers) => break numbers.len(),
                     Err(Some(error)) => return Err(config.error(error)),
                     Err(None) if hand_over.is_closed() => return Ok(consumer),

@@ -9,10 +9,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::context::Consumer;
 use super::hand_over::HandOver;
-use super::place::place;
-use super::topic_id::topic_id;
+use super::place::{Known, place};
+use super::topic_id::topic_ids;
 use super::{KafkaPartitions, KafkaSourceConfig, KafkaSourceError};
-use crate::source::{Partition, Positions, SourceError};
+use crate::source::{Partition, SourceError, TopicId};
 
 /// How often topics are looked at for new partitions and ends.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -23,11 +23,7 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// How often where partitions begin is asked for, until there is an answer.
 const PLACE_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
-/// How long a broker is asked. The consumer cannot be dropped meanwhile.
-const ASK_WAIT_MAX: Duration = Duration::from_secs(2);
-
-/// How long a broker is asked for the id of a topic, and how often in vain before it is taken for one that knows none.
-const ID_WAIT_MAX: Duration = Duration::from_millis(500);
+/// How often ids of topics are asked for at once where no broker answers. Later it is done with each look.
 const IDS_MISSED_MAX: u32 = 3;
 
 /// How long a topic may be missing: one that was just made is not known everywhere at once.
@@ -38,14 +34,14 @@ struct Scout {
     // Weak, so that a look that is not due keeps nobody from leaving.
     consumer: Weak<Consumer>,
     hand_over: Arc<HandOver>,
-    // Positions to begin at, where the partitions are chosen here.
-    given: Positions,
+    known: Known,
     found: BTreeSet<Partition>,
     missing_since: Option<Instant>,
     // Since when brokers answer, but do not say where partitions begin.
     unplaced_since: Option<Instant>,
-    // How often in a row no id was told.
+    // How often in a row nobody answered what was asked about ids, and whether brokers answer that they know none.
     ids_missed: u32,
+    no_ids: bool,
     // What was answered last to something that is asked again.
     answer: String,
 }
@@ -55,17 +51,18 @@ pub(super) fn spawn(
     config: &Arc<KafkaSourceConfig>,
     consumer: &Arc<Consumer>,
     hand_over: &Arc<HandOver>,
-    given: Positions,
+    known: Known,
 ) -> Result<(), SourceError> {
     let mut scout = Scout {
         config: Arc::clone(config),
         consumer: Arc::downgrade(consumer),
         hand_over: Arc::clone(hand_over),
-        given,
+        known,
         found: BTreeSet::new(),
         missing_since: None,
         unplaced_since: None,
         ids_missed: 0,
+        no_ids: false,
         answer: String::new(),
     };
     let spawned = std::thread::Builder::new().name("weir-kafka-scout".to_owned()).spawn(move || scout.run());
@@ -89,7 +86,7 @@ impl Scout {
             }
             if !answered {
                 self.ids_missed = 0;
-            } else if due || (self.ids_missed < IDS_MISSED_MAX && self.hand_over.lacks_an_id()) {
+            } else if due || (!self.no_ids && self.ids_missed < IDS_MISSED_MAX && self.hand_over.lacks_an_id()) {
                 self.look_at_ids();
             }
             if due {
@@ -100,48 +97,30 @@ impl Scout {
         }
     }
 
-    /// Asks for the ids of what is read. Brokers that have not told them several times are asked now and then, and one topic only: they
-    /// may not know ids, or have been busy.
+    /// Asks for the ids of what is read.
     fn look_at_ids(&mut self) {
-        for topic in &self.config.topics {
-            let Some(consumer) = self.consumer.upgrade() else { return };
-            if self.hand_over.is_closed() {
-                return;
-            }
-            match topic_id(&consumer, topic, ID_WAIT_MAX) {
-                Some(id) => {
-                    self.ids_missed = 0;
-                    self.hand_over.topic_is(topic, &id);
-                }
-                None => self.ids_missed = self.ids_missed.saturating_add(1),
-            }
-            if self.ids_missed >= IDS_MISSED_MAX {
-                return;
-            }
+        let topics: BTreeSet<Arc<str>> =
+            self.hand_over.assigned().into_iter().map(|partition| partition.origin).collect();
+        let Some(consumer) = self.consumer.upgrade() else { return };
+        for (topic, id) in self.ids_of(&consumer, &topics) {
+            self.hand_over.topic_is(&topic, &id);
         }
     }
 
-    /// The ids of the topics of these partitions, as far as brokers tell them.
-    fn ids_of<'a>(
-        &mut self,
-        consumer: &Consumer,
-        partitions: impl Iterator<Item = &'a Partition>,
-    ) -> BTreeMap<Arc<str>, String> {
-        let topics: BTreeSet<Arc<str>> = partitions.map(|partition| Arc::clone(&partition.origin)).collect();
-        let mut ids = BTreeMap::new();
-        for topic in topics {
-            if self.ids_missed >= IDS_MISSED_MAX || self.hand_over.is_closed() {
-                break;
-            }
-            match topic_id(consumer, &topic, ID_WAIT_MAX) {
-                Some(id) => {
-                    self.ids_missed = 0;
-                    ids.insert(topic, id);
-                }
-                None => self.ids_missed += 1,
-            }
+    /// The ids of these topics, as far as brokers tell them.
+    fn ids_of(&mut self, consumer: &Consumer, topics: &BTreeSet<Arc<str>>) -> BTreeMap<Arc<str>, TopicId> {
+        let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
+        if names.is_empty() || self.hand_over.is_closed() {
+            return BTreeMap::new();
         }
-        ids
+        let Some(mut answer) = topic_ids(consumer.client(), &names, self.config.ask_wait_max()) else {
+            self.ids_missed = self.ids_missed.saturating_add(1);
+            return BTreeMap::new();
+        };
+        self.ids_missed = 0;
+        self.no_ids = !answer.is_empty() && answer.values().all(Option::is_none);
+        let id_of = |topic: &Arc<str>| Some((Arc::clone(topic), answer.remove(&**topic)??));
+        topics.iter().filter_map(id_of).collect()
     }
 
     /// What the source waits for, as a text that goes on from there.
@@ -171,10 +150,13 @@ impl Scout {
         }
         let Some(consumer) = self.consumer.upgrade() else { return true };
         // Before anything is read: a topic that is made anew from here on has another id.
-        let ids = self.ids_of(&consumer, wanted.iter().map(|wanted| &wanted.partition));
-        let error = match place(&consumer, &self.config, &wanted, &self.given) {
-            Ok(mut placed) => {
-                placed.iter_mut().for_each(|it| it.topic_id = ids.get(&it.partition.origin).cloned());
+        let topics = wanted.iter().map(|wanted| Arc::clone(&wanted.partition.origin)).collect();
+        let ids = match self.no_ids || self.ids_missed >= IDS_MISSED_MAX {
+            true => BTreeMap::new(),
+            false => self.ids_of(&consumer, &topics),
+        };
+        let error = match place(&consumer, &self.config, &wanted, &self.known, &ids) {
+            Ok(placed) => {
                 self.unplaced_since = None;
                 self.hand_over.placed(placed);
                 return true;
@@ -188,7 +170,7 @@ impl Scout {
             return true;
         }
         // Brokers that are away are waited for: it is those that answer which have to do so in time.
-        if consumer.fetch_metadata(None, ASK_WAIT_MAX).is_err() {
+        if consumer.fetch_metadata(None, self.config.ask_wait_max()).is_err() {
             self.unplaced_since = None;
             return false;
         }
@@ -210,7 +192,7 @@ impl Scout {
         let mut found = Vec::new();
         for topic in &self.config.topics {
             let Some(consumer) = self.consumer.upgrade() else { return true };
-            let numbers = match partitions_of(&consumer, topic) {
+            let numbers = match partitions_of(&consumer, topic, self.config.ask_wait_max()) {
                 Ok(numbers) => numbers,
                 Err(Some(error)) => {
                     self.hand_over.fail(self.config.error(error));
@@ -259,7 +241,7 @@ impl Scout {
                 return true;
             }
             let Some(consumer) = self.consumer.upgrade() else { return true };
-            match consumer.fetch_watermarks(&partition.origin, partition.number, ASK_WAIT_MAX) {
+            match consumer.fetch_watermarks(&partition.origin, partition.number, self.config.ask_wait_max()) {
                 Ok((_, end)) => self.hand_over.set_end(&partition, end),
                 Err(error) => {
                     tracing::debug!(%error, %partition, "kafka source: its end is not known");
@@ -278,8 +260,12 @@ pub(super) fn a_broker(config: &KafkaSourceConfig, answer: &str) -> String {
 }
 
 /// The topic's partitions, none where it is missing; or what ends the reading, if anything does.
-pub(super) fn partitions_of(consumer: &Consumer, topic: &str) -> Result<Vec<i32>, Option<KafkaSourceError>> {
-    let metadata = consumer.fetch_metadata(Some(topic), ASK_WAIT_MAX).map_err(|error| {
+pub(super) fn partitions_of(
+    consumer: &Consumer,
+    topic: &str,
+    wait_max: Duration,
+) -> Result<Vec<i32>, Option<KafkaSourceError>> {
+    let metadata = consumer.fetch_metadata(Some(topic), wait_max).map_err(|error| {
         tracing::debug!(%error, topic, "kafka source: no broker tells of the topic");
         KafkaSourceError::of(&error)
     })?;
