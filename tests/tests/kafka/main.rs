@@ -8,6 +8,7 @@ mod older;
 mod range;
 mod records;
 mod start;
+mod state;
 mod support;
 mod traces;
 mod transactions;

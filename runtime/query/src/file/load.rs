@@ -245,7 +245,7 @@ fn check_state(
     keeps_positions: bool,
     problems: &Problems,
 ) {
-    let by_group = sources.iter().any(|source| source.kind.as_ref().is_some_and(SourceKind::kept_by_group));
+    let by_group = sources.iter().any(|source| matches!(source.kind, Some(SourceKind::Kafka(_))));
     for (draft, bound) in stages.iter().zip(bound.iter().map(|(_, bound)| bound)) {
         let Some(function) = bound.as_ref().map(|bound| &bound.function) else { continue };
         let policy = loss_policy(function.state, draft.isolation, draft.on_state_loss);

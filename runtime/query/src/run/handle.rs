@@ -9,7 +9,7 @@ use super::counters::Counters;
 use super::details::Details;
 use super::metrics::{CommittedMetric, CommittedMetrics};
 use super::progress::{PartitionProgress, Progress, State};
-use crate::source::{PositionKeeper, Positions};
+use crate::source::{Partition, PositionKeeper, Positions};
 use crate::trace::TraceCounters;
 
 /// Watches a query, pauses and stops it, from any thread; outlives it.
@@ -92,6 +92,8 @@ pub(super) struct Places(Mutex<Vec<Place>>);
 struct Place {
     read: Positions,
     committed: Positions,
+    // Whether there was any partition.
+    begun: bool,
     keeper: Option<Arc<dyn PositionKeeper>>,
 }
 
@@ -105,6 +107,7 @@ impl Places {
         for (place, (positions, keeper)) in self.lock().iter_mut().zip(positions.iter().zip(keepers)) {
             place.read = positions.clone();
             place.committed.advance(positions);
+            place.begun |= !positions.is_empty();
             place.keeper = keeper.as_ref().map(Arc::clone);
         }
     }
@@ -117,6 +120,7 @@ impl Places {
     pub(super) fn read(&self, source: usize, to: &Positions) {
         if let Some(place) = self.lock().get_mut(source) {
             place.read.advance(to);
+            place.begun = true;
         }
     }
 
@@ -125,7 +129,20 @@ impl Places {
         if let Some(place) = self.lock().get_mut(source) {
             place.read.advance(positions);
             place.committed.advance(positions);
+            place.begun |= !positions.is_empty();
         }
+    }
+
+    /// Whether this run has begun with a partition, and not let go of it.
+    pub(super) fn knows(&self, source: usize, partition: &Partition) -> bool {
+        self.lock()
+            .get(source)
+            .is_some_and(|place| place.read.get(partition).or_else(|| place.committed.get(partition)).is_some())
+    }
+
+    /// Whether this run has begun with any partition of the source.
+    pub(super) fn knows_any(&self, source: usize) -> bool {
+        self.lock().get(source).is_some_and(|place| place.begun)
     }
 
     /// What the source waits for before it can read.
@@ -145,7 +162,7 @@ impl Places {
     }
 
     /// Somebody else reads these partitions now.
-    pub(super) fn forget(&self, source: usize, partitions: &[crate::source::Partition]) {
+    pub(super) fn forget(&self, source: usize, partitions: &[Partition]) {
         if let Some(place) = self.lock().get_mut(source) {
             place.read.forget(partitions);
             place.committed.forget(partitions);

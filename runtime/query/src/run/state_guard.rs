@@ -34,6 +34,8 @@ pub(crate) enum Loss<'a> {
     Call(&'a CallError),
     /// Partitions went to another reader, which begins without what was kept of them.
     Rebalance,
+    /// Partitions came from another reader, without what it had kept of them.
+    Taken,
     /// The query goes back to its last commit, for this reason.
     LastCommit(&'static str),
     /// The query goes on where an earlier process was.
@@ -47,7 +49,7 @@ impl Loss<'_> {
     pub(crate) fn code(self) -> &'static str {
         match self {
             Loss::Call(error) => error.code(),
-            Loss::Rebalance => "rebalance",
+            Loss::Rebalance | Loss::Taken => "rebalance",
             Loss::LastCommit(code) => code,
             Loss::Restart => "restart",
             Loss::Again => "again",
@@ -74,7 +76,9 @@ impl StateGuard {
 
     /// Counts a loss, and says it: to the log, or by ending the query.
     pub(crate) fn lost(&mut self, batches: u64, loss: Loss<'_>, sender: &Sender, counters: &StageCounters) {
-        let Some(policy) = self.policy.filter(|_| batches > 0) else { return };
+        // What others had is no batch of this one's.
+        let any = batches > 0 || matches!(loss, Loss::Restart | Loss::Taken);
+        let Some(policy) = self.policy.filter(|_| any) else { return };
         counters.state_lost(loss.code());
         if policy == LossPolicy::Fail {
             self.failure.get_or_insert_with(|| lost_error(&self.function, batches, loss));
@@ -125,6 +129,7 @@ pub(crate) fn lost_error(function: &str, batches: u64, loss: Loss<'_>) -> StageE
     let cause = match loss {
         Loss::Call(error) => format!("{}: {error}", error.code()),
         Loss::Rebalance => "rebalance: partitions went to another reader".to_owned(),
+        Loss::Taken => "rebalance: partitions came from another reader".to_owned(),
         Loss::LastCommit(code) => format!("{code}: the query goes back to its last commit"),
         Loss::Restart => "restart: an earlier run had it".to_owned(),
         Loss::Again => "again: a later stage could not take all of a batch, which is run again in pieces".to_owned(),
