@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_batch::format::Format;
+use weir_batch::format::{CsvOptions, Format};
 use weir_batch::{DataType, Schema};
 
 use super::{BrokerRefusals, KafkaConnection};
@@ -18,6 +18,8 @@ pub struct KafkaSinkConfig {
     pub topic: String,
     /// What a record's value is.
     pub value: KafkaValue,
+    /// How values of CSV are written; `header` and `comment` count for nothing.
+    pub csv: CsvOptions,
     /// What a record's key is.
     pub key: KafkaKey,
     /// Which partition a record goes to.
@@ -190,6 +192,7 @@ impl KafkaSinkConfig {
             headers: Vec::new(),
             timestamp: KafkaTimestamp::default(),
             compression: KafkaCompression::default(),
+            csv: CsvOptions::default(),
             delivery_timeout: None,
             open_timeout: Duration::from_secs(10),
             refusals: BrokerRefusals::default(),

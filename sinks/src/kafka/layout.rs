@@ -61,6 +61,9 @@ impl Layout {
         };
         let value = match &config.value {
             KafkaValue::Raw { column } => ValueSource::Column(index("value", column)?),
+            KafkaValue::Csv => {
+                ValueSource::Encoded(RecordEncoder::csv(schema, &config.csv).map_err(SinkError::Encode)?)
+            }
             encoded => {
                 let format = encoded.format().unwrap_or(weir_batch::format::Format::JsonLines);
                 ValueSource::Encoded(RecordEncoder::new(format, schema).map_err(SinkError::Encode)?)

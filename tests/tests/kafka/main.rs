@@ -1,6 +1,7 @@
 //! What the tests of Kafka stand on: the brokers, and the oracle that writes and reads beside the code under test.
 
 mod command;
+mod csv;
 mod generations;
 mod lag;
 mod life;

@@ -52,6 +52,38 @@ pub(super) fn options(
     complete.then_some(options)
 }
 
+/// Reads the options of single records, each the value of a message: there is no header among them, and no comment. `None` where something
+/// is wrong, which has been reported.
+pub(super) fn record_options(
+    table: &mut Table<'_>,
+    format: Option<&'static str>,
+    problems: &Problems,
+) -> Option<CsvOptions> {
+    if format == Some(Format::Csv.name()) {
+        let why = "of a topic each record's value is one record of CSV";
+        let mut complete = true;
+        for (key, what, help) in [
+            (
+                "header",
+                "there is no header among them",
+                "leave out `header`: fields are in the order of `schema`".to_owned(),
+            ),
+            (
+                "comment",
+                "there are no comment lines among them",
+                "leave out `comment`: skip such records by `on_error`".to_owned(),
+            ),
+        ] {
+            if let Some(item) = table.optional(key) {
+                item.error(format!("{why}: {what}"), help);
+                complete = false;
+            }
+        }
+        return options(table, format, &[], problems).filter(|_| complete);
+    }
+    options(table, format, &[], problems)
+}
+
 fn read(key: &str, item: &Item<'_>, options: &mut CsvOptions) -> Option<()> {
     match key {
         "delimiter" => options.delimiter = character(item, "write one character, for example `\";\"` or `\"\\t\"`")?,

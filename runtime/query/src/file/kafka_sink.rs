@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 use weir_batch::Schema;
+use weir_batch::format::CsvOptions;
 use weir_sinks::{
     KafkaCompression, KafkaConnection, KafkaKey, KafkaPartitioner, KafkaSide, KafkaSinkConfig, KafkaTimestamp,
     KafkaValue, SinkError,
 };
 
+use super::csv;
 use super::kafka;
 use super::kafka_uses::TopicUses;
 use super::problem::{Place, Problems, clip, suggest};
@@ -45,14 +47,20 @@ impl Reader<'_> {
         self.columns.push(ColumnUse { place: place.clone(), column: column.to_owned(), alone: Box::new(alone) });
     }
 
-    fn value(&mut self, table: &mut Table<'_>) -> Option<KafkaValue> {
+    fn value(&mut self, table: &mut Table<'_>) -> Option<(KafkaValue, CsvOptions)> {
         let format = match table.optional("format") {
-            None => Some(Some(KafkaValue::JsonLines)),
+            None => FORMATS.first(),
             Some(item) => {
                 let names: Vec<(&'static str, usize)> = FORMATS.iter().map(|(name, _)| *name).zip(0..).collect();
-                item.choice(&names).and_then(|index| FORMATS.get(index)).map(|(_, value)| value.clone())
+                item.choice(&names).and_then(|index| FORMATS.get(index))
             }
         };
+        let csv = csv::record_options(table, format.map(|(name, _)| *name), self.problems);
+        let value = self.value_of(table, format.map(|(_, value)| value.clone()));
+        value.zip(csv)
+    }
+
+    fn value_of(&mut self, table: &mut Table<'_>, format: Option<Option<KafkaValue>>) -> Option<KafkaValue> {
         let value_item = table.optional("value");
         match (format?, value_item) {
             (Some(value), None) => Some(value),
@@ -156,8 +164,10 @@ pub(super) fn read(
     let delivery_ms = table.optional("delivery_timeout_ms").and_then(|item| item.integer(1..=DELIVERY_MS_MAX));
     let make = || {
         let (pass_headers, headers) = headers?;
+        let (value, csv) = value?;
         let config = KafkaSinkConfig {
-            value: value?,
+            value,
+            csv,
             key: key?,
             partitioner: partitioner?,
             pass_headers,

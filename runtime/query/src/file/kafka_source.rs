@@ -7,6 +7,7 @@ use weir_batch::format::{RecordFormat, parse_timestamp};
 use weir_batch::{DataType, Field, Schema};
 use weir_sinks::KafkaSide;
 
+use super::csv;
 use super::kafka;
 use super::kafka_uses::TopicUses;
 use super::plan::SourceKind;
@@ -48,6 +49,7 @@ pub(super) fn read(draft: &mut SourceDraft, table: &mut Table<'_>, uses: &mut To
     let until_end = table.get("until").is_some();
     let formats = RecordFormat::ALL.map(|format| (format.name(), format));
     let format = table.optional("format").map_or(Some(RecordFormat::JsonLines), |item| item.choice(&formats));
+    let csv = csv::record_options(table, format.map(RecordFormat::name), problems);
     let tombstones = table.optional("tombstones").map_or(Some(false), |item| item.choice(&TOMBSTONES));
     let isolation =
         table.optional("isolation").map_or(Some(KafkaIsolation::ReadCommitted), |item| item.choice(&ISOLATION));
@@ -76,9 +78,9 @@ pub(super) fn read(draft: &mut SourceDraft, table: &mut Table<'_>, uses: &mut To
     let (Some(skip_tombstones), Some(isolation), Some(()), true) = (tombstones, isolation, until, allowed) else {
         return;
     };
-    let (Some(on_out_of_range), Some(memory)) = (out_of_range, memory) else { return };
+    let (Some(on_out_of_range), Some(memory), Some(csv)) = (out_of_range, memory, csv) else { return };
     let mut config = KafkaSourceConfig::new(connection, "", group);
-    config.on_out_of_range = on_out_of_range;
+    (config.on_out_of_range, config.csv) = (on_out_of_range, csv);
     if let Some(bytes) = memory {
         config.memory_bytes_max = usize::try_from(bytes).unwrap_or(usize::MAX);
     }

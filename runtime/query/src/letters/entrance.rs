@@ -70,7 +70,7 @@ impl Entrance {
         let mut originals = Vec::new();
         for source in sources {
             if let SourceKind::Kafka(config) = &source.kind {
-                let decoder = RecordDecoder::new(config.format, Arc::clone(&source.schema))?;
+                let decoder = config.decoder(&source.schema)?;
                 originals.push((Arc::clone(&source.name), decoder));
             }
         }
@@ -89,7 +89,7 @@ impl Entrance {
             }
             // Of binary formats a letter holds the record as JSON.
             SourceKind::File { .. } => bytes(RecordFormat::JsonLines)?,
-            SourceKind::Kafka(config) => bytes(config.format)?,
+            SourceKind::Kafka(config) => What::Bytes(config.decoder(&source.schema)?),
             SourceKind::Generator { .. } | SourceKind::Nexmark { .. } | SourceKind::Letters(_) => What::Nothing,
         };
         Ok(Entrance { schema: Arc::clone(&source.schema), what })

@@ -346,3 +346,67 @@ fn two_sources_of_one_group() {
     );
     check(&query(TOPIC, &format!("{more}\ngroup = \"acme.copy.2\"")), &expect![""]);
 }
+
+#[test]
+fn records_of_csv_have_their_own_rules_on_both_sides() {
+    let csv = "format = \"csv\"\ndelimiter = \";\"\nquote = \"none\"\nnulls = [\"NULL\"]";
+    let plan = |source: &str, sink: &str| {
+        let text = query(&format!("{TOPIC}\n{source}"), &format!("{OUT}\n{sink}"));
+        crate::file::Plan::parse(&text, std::path::Path::new(".")).expect("a plan")
+    };
+    let of = plan(csv, csv);
+    let expected = weir_batch::format::CsvOptions {
+        delimiter: b';',
+        quote: None,
+        nulls: vec!["NULL".to_owned()],
+        ..Default::default()
+    };
+    let crate::file::SourceKind::Kafka(source) = &of.sources[0].kind else { panic!("a topic") };
+    let weir_sinks::SinkConfig::Kafka(sink) = &of.sinks[0].config else { panic!("a topic") };
+    assert_eq!((&source.csv, &sink.csv), (&expected, &expected));
+    // What is about whole files, and what is about another format.
+    let wrong = "format = \"csv\"\nheader = true\ncomment = \"#\"\ndelimiter = \";;\"";
+    check(
+        &query(&format!("{TOPIC}\n{wrong}"), &format!("{OUT}\nformat = \"csv\"\ndelimiter = \"\\\"\"\nheader = false")),
+        &expect![[r#"
+            late.toml:9: sources.in.header: of a topic each record's value is one record of CSV: there is no header among them; leave out `header`: fields are in the order of `schema`
+            late.toml:10: sources.in.comment: of a topic each record's value is one record of CSV: there are no comment lines among them; leave out `comment`: skip such records by `on_error`
+            late.toml:11: sources.in.delimiter: `;;` is not one ASCII character; write one character, for example `";"` or `"\t"`
+            late.toml:12: sinks.out: `\"` is the delimiter as well
+            late.toml:18: sinks.out.header: of a topic each record's value is one record of CSV: there is no header among them; leave out `header`: fields are in the order of `schema`"#]],
+    );
+    check(
+        &query(&format!("{TOPIC}\ndelimiter = \";\""), &format!("{OUT}\nnulls = [\"\"]")),
+        &expect![[r#"
+            late.toml:8: sources.in.delimiter: only csv has a `delimiter`, and this is json_lines; leave out `delimiter`
+            late.toml:13: sinks.out.nulls: only csv has a `nulls`, and this is json_lines; leave out `nulls`"#]],
+    );
+}
+
+#[test]
+fn bounds_of_memory_are_kept() {
+    for bytes in ["0", "1", "1048575", "-1", "9223372036854775807", "1_000_000_000_000_000", "\"64MB\"", "1.5"] {
+        let text = query(&format!("{TOPIC}\nmemory_bytes_max = {bytes}"), OUT);
+        let problems = crate::file::Plan::parse(&text, std::path::Path::new(".")).expect_err("refused");
+        let said = problems.iter().map(|problem| format!("{}: {problem}", problem.line)).collect::<Vec<_>>().join("\n");
+        assert!(said.starts_with("8: sources.in.memory_bytes_max: "), "{said}");
+        assert!(
+            said.contains("use a number from 1048576 to 1099511627776") || said.contains("expected an integer"),
+            "{said}"
+        );
+    }
+    // More than an integer of TOML holds.
+    let text = query(&format!("{TOPIC}\nmemory_bytes_max = 9223372036854775808"), OUT);
+    check(
+        &text,
+        &expect![[
+            r#"late.toml:8: sources.in.memory_bytes_max: 9223372036854775808 is out of range; use a number from 1048576 to 1099511627776"#
+        ]],
+    );
+    for bytes in ["1048576", "1099511627776"] {
+        let text = query(&format!("{TOPIC}\nmemory_bytes_max = {bytes}"), OUT);
+        let plan = crate::file::Plan::parse(&text, std::path::Path::new(".")).expect("a plan");
+        let crate::file::SourceKind::Kafka(source) = &plan.sources[0].kind else { panic!("a topic") };
+        assert_eq!(source.memory_bytes_max.to_string(), bytes);
+    }
+}
