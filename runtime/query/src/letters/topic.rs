@@ -14,7 +14,7 @@ use weir_sinks::KafkaSide;
 
 use crate::file::{DeadLettersPlan, Plan};
 use crate::run::{Locked, lock};
-use crate::source::legible;
+use crate::source::{legible, passes};
 
 use super::json::damaged_line;
 use super::{Header, LetterMessage};
@@ -63,6 +63,9 @@ pub enum TopicLettersError {
     },
 }
 
+/// What the client holds of each partition, which are few.
+const QUEUED_KBYTES: (&str, &str) = ("queued.max.messages.kbytes", "8192");
+
 /// How long brokers are waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -77,9 +80,11 @@ impl TopicLetters {
         let Some(DeadLettersPlan::Kafka(config)) = &plan.dead_letters else { return Ok(None) };
         let topic = config.topic.clone();
         let kafka = |source| TopicLettersError::Kafka { topic: topic.clone(), source };
-        let consumer: BaseConsumer = config
-            .connection
-            .client_config_for(KafkaSide::Consumer)
+        let mut settings = config.connection.client_config_for(KafkaSide::Consumer);
+        if !config.connection.options.contains_key(QUEUED_KBYTES.0) {
+            settings.set(QUEUED_KBYTES.0, QUEUED_KBYTES.1);
+        }
+        let consumer: BaseConsumer = settings
             .set("group.id", format!("{}.{}.letters", plan.tenant, plan.name))
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
@@ -94,7 +99,7 @@ impl TopicLetters {
         for &partition in &open {
             asked.add_partition(&topic, partition);
         }
-        let kept = consumer.committed_offsets(asked, PATIENCE).map_err(kafka)?;
+        let kept = committed(&consumer, asked).map_err(kafka)?;
         let mut next = TopicPartitionList::new();
         for partition in kept.elements() {
             let from = match partition.offset() {
@@ -167,6 +172,19 @@ impl TopicLetters {
             self.consumer.commit(&read, CommitMode::Sync).map_err(kafka)?;
         }
         Ok(())
+    }
+}
+
+/// The positions that the group has kept. A coordinator that is just being made, or moves, is waited for.
+fn committed(consumer: &BaseConsumer, asked: TopicPartitionList) -> Result<TopicPartitionList, KafkaError> {
+    let began = Instant::now();
+    loop {
+        match consumer.committed_offsets(asked.clone(), PATIENCE) {
+            Err(error) if error.rdkafka_error_code().is_some_and(passes) && began.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            answer => return answer,
+        }
     }
 }
 

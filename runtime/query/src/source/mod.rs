@@ -26,7 +26,7 @@ pub use kafka::{
     KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart,
     hush_illegible_headers,
 };
-pub(crate) use kafka::{legible, refuse_group, refuse_topic};
+pub(crate) use kafka::{legible, passes, refuse_group, refuse_topic};
 pub use nexmark::nexmark_schema;
 pub use position::{Partition, Positions};
 pub use topic::{NoTopicId, TopicId};

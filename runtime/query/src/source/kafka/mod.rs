@@ -32,6 +32,7 @@ pub use self::error::KafkaSourceError;
 use self::hand_over::HandOver;
 pub use self::illegible::hush_illegible_headers;
 pub(crate) use self::illegible::legible;
+pub(crate) use self::keeper::passes;
 use self::keeper::{Keeper, Membership};
 use self::place::Known;
 use self::poller::Poller;
