@@ -54,6 +54,14 @@ impl Weir {
         self
     }
 
+    /// With no more than so many MiB of memory of its own, stacks of threads included. Needs util-linux.
+    #[must_use]
+    pub fn with_memory(mut self, mib: u64) -> Weir {
+        let program = std::mem::replace(&mut self.launch.program, "prlimit".into());
+        self.prefix = [format!("--data={}", mib << 20).into(), program.into()].into();
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics

@@ -27,6 +27,39 @@ pub(crate) fn committed(topics: &Topics<'_>) -> usize {
     topics.broker.read_all(&topics.to, Isolation::Committed).len()
 }
 
+/// What was read more than once when the second of two processes joined the first, and when it left.
+#[test]
+fn an_ordinary_rebalance_redoes_nothing() {
+    let broker = Broker::shared();
+    let topics = Topics::new(&broker, "joined", 4);
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    for (process, folder) in folders.iter().enumerate() {
+        query(&topics, folder.path(), process, 500, "");
+    }
+    topics.produce(0..4_000);
+    let mut one = start(folders[0].path());
+    wait_until("the first process has all", PATIENCE, || partitions(&one) == 4);
+    let mut other = start(folders[1].path());
+    let mut ids = 4_000..4_000;
+    // Something is always on its way.
+    wait_until("they share", PATIENCE, || {
+        ids = ids.end..ids.end + 400;
+        topics.produce(ids.clone());
+        partitions(&one) == 2 && partitions(&other) == 2
+    });
+    wait_until("all is copied", PATIENCE, || committed(&topics) as u64 == ids.end);
+    other.term();
+    assert!(other.wait(PATIENCE).success(), "{}", other.stderr());
+    wait_until("the first process has all again", PATIENCE, || partitions(&one) == 4);
+    one.term();
+    assert!(one.wait(PATIENCE).success(), "{}", one.stderr());
+    let read = |weir: &WeirProcess| summary(weir)["sources"][0]["records"].as_u64().expect("a number");
+    let (read, returns) = (read(&one) + read(&other), [&one, &other].map(|weir| summary(weir)["restarts"].clone()));
+    println!("{} records, read {read} times, returns to the last commit {returns:?}", ids.end);
+    assert_eq!(read, ids.end, "returns to the last commit: {returns:?}");
+    topics.assert_exact(0..ids.end);
+}
+
 #[test]
 fn a_stop_in_the_middle_of_a_rebalance_is_a_stop() {
     let broker = Broker::shared();

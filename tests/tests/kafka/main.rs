@@ -8,6 +8,7 @@ mod life;
 mod older;
 mod range;
 mod records;
+mod sizes;
 mod start;
 mod state;
 mod support;
