@@ -108,3 +108,41 @@ fn no_letter_is_lost_whichever_step_was_the_last() {
         ended_at_each_step(&stateless, &steps[..steps.len() - 1], between, false);
     }
 }
+
+#[test]
+fn links_beside_the_letters_lead_nowhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    case(folder, EXACTLY_ONCE);
+    let victim = folder.join("victim");
+    let link = |name: &str| std::os::unix::fs::symlink(&victim, folder.join(name)).expect("a link");
+    let replay = || {
+        let mut weir = Weir::in_folder(folder).run(&REPLAY);
+        (weir.wait(PATIENCE).code(), weir.stderr())
+    };
+    fs::write(&victim, "theirs").expect("a file");
+    // In the place of the letters, and of those that a replay is said to have left.
+    let letters = fs::read(folder.join("dead.jsonl")).expect("the letters");
+    for name in ["dead.jsonl", "dead.jsonl.replaying"] {
+        fs::remove_file(folder.join("dead.jsonl")).expect("the letters to go");
+        if name != "dead.jsonl" {
+            fs::write(folder.join("dead.jsonl"), &letters).expect("the letters");
+        }
+        link(name);
+        let (code, said) = replay();
+        assert!(
+            code != Some(0) && said.contains("is a link, and links are not followed here"),
+            "{name}: {code:?} {said}"
+        );
+        fs::remove_file(folder.join(name)).expect("the link to go");
+        fs::write(folder.join("dead.jsonl"), &letters).expect("the letters");
+    }
+    // In the place of what a replay writes: it is removed, and what it leads to stays.
+    link("dead.jsonl.replaying.new");
+    link("dead.jsonl.rest");
+    let (code, said) = replay();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(written(folder).len() as u64, LETTERS - 1, "one has died again");
+    assert_eq!(fs::read_to_string(&victim).expect("a file"), "theirs");
+    assert!(fs::symlink_metadata(folder.join("dead.jsonl")).expect("the letters").is_file());
+}

@@ -45,7 +45,8 @@ impl Letters {
         }
         let folder = tempfile::tempdir().context("cannot make a folder for the topic's letters")?;
         let copy = folder.path().join("letters.jsonl");
-        match std::fs::copy(&path, &copy) {
+        let copied = plan.folders.open(&path).and_then(|mut from| io::copy(&mut from, &mut File::create(&copy)?));
+        match copied {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }

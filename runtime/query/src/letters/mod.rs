@@ -31,6 +31,6 @@ pub use topic::{TopicLetters, TopicLettersError};
 use entrance::Entrance;
 pub(crate) use json::LINE_BYTES_MAX;
 pub(crate) use message::LetterMessage;
-pub(crate) use paths::ReplayPaths;
+pub(crate) use paths::{ReplayPaths, folder_of};
 pub(crate) use source::LettersSource;
 pub(crate) use system::headers_column;

@@ -1,9 +1,11 @@
 //! The files of a replay, and what their being there says.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use weir_files::Folder;
 
 /// The files beside a file of letters while they are replayed, each with its name and a word more.
 ///
@@ -11,70 +13,90 @@ use std::path::{Path, PathBuf};
 /// full first. The rename that gives `.replaying` its name is the one step from which on the letters in it are being
 /// replayed, and then `.rest` takes the place of the file itself: where both are there, that rename is still to be made,
 /// and whoever opens the file next makes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// All of them are reached through the folder's handle: a link under one of the names leads nowhere.
+#[derive(Clone, Debug)]
 pub(crate) struct ReplayPaths {
+    folder: Arc<Folder>,
     /// The file of letters.
-    pub(crate) letters: PathBuf,
+    pub(crate) letters: OsString,
     /// What is being replayed.
-    pub(crate) replaying: PathBuf,
+    pub(crate) replaying: OsString,
     /// The same before it is whole.
-    pub(crate) new: PathBuf,
+    pub(crate) new: OsString,
     /// What is not.
-    pub(crate) rest: PathBuf,
+    pub(crate) rest: OsString,
+}
+
+/// The name of what is being replayed.
+fn with(letters: &OsStr, suffix: &str) -> OsString {
+    let mut name = letters.to_owned();
+    name.push(suffix);
+    name
+}
+
+/// The folder of a path; that of a bare name is the current one.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl ReplayPaths {
-    pub(crate) fn of(letters: &Path) -> ReplayPaths {
-        let with = |suffix: &str| {
-            let mut path = OsString::from(letters);
-            path.push(suffix);
-            PathBuf::from(path)
-        };
-        ReplayPaths {
-            letters: letters.to_owned(),
-            replaying: with(".replaying"),
-            new: with(".replaying.new"),
-            rest: with(".rest"),
-        }
+    /// Of the letters of this path, in its folder.
+    pub(crate) fn of(letters: &Path, folder: Arc<Folder>) -> ReplayPaths {
+        let letters = letters.file_name().unwrap_or_default().to_owned();
+        let with = |suffix| with(&letters, suffix);
+        let (replaying, new, rest) = (with(".replaying"), with(".replaying.new"), with(".rest"));
+        ReplayPaths { folder, letters, replaying, new, rest }
+    }
+
+    /// Where what is being replayed of these letters is, if anything is.
+    pub(crate) fn unfinished(letters: &Path) -> Option<PathBuf> {
+        let replaying = folder_of(letters).join(with(letters.file_name()?, ".replaying"));
+        replaying.symlink_metadata().is_ok().then_some(replaying)
+    }
+
+    /// The folder that they are in.
+    pub(crate) fn folder(&self) -> &Arc<Folder> {
+        &self.folder
+    }
+
+    /// The path of one of the names, for messages.
+    pub(crate) fn path(&self, name: &OsStr) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Whether letters were taken out to be replayed, and have not come to their end.
     pub(crate) fn is_going_on(&self) -> bool {
-        self.replaying.exists()
+        self.is_there(&self.replaying)
+    }
+
+    fn is_there(&self, name: &OsStr) -> bool {
+        self.folder.stat(name).is_ok_and(|there| there.is_some())
     }
 
     /// Puts what a replay left in the place of the letters, if that is still to be done. Asked by who has the lock.
     pub(crate) fn put_back(&self) -> io::Result<bool> {
-        if !(self.replaying.exists() && self.rest.exists()) {
+        if !(self.is_there(&self.replaying) && self.is_there(&self.rest)) {
             return Ok(false);
         }
-        fs::rename(&self.rest, &self.letters)?;
-        self.sync_folder()?;
+        // What is no file is not put there.
+        drop(self.folder.read(&self.rest)?);
+        self.folder.rename(&self.rest, &self.letters)?;
+        self.folder.sync()?;
         Ok(true)
     }
 
     /// Gives what was replayed its last name, and says it.
     pub(crate) fn put_away(&self) -> io::Result<PathBuf> {
-        let name = self.letters.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let prefix = format!("{name}.replayed-");
+        let prefix = format!("{}.replayed-", self.letters.to_string_lossy());
         let mut last = 0_u64;
-        for entry in fs::read_dir(self.folder())? {
-            let other = entry?.file_name();
+        for (other, _) in self.folder.entries()? {
             let number = other.to_str().and_then(|other| other.strip_prefix(&prefix)).and_then(|n| n.parse().ok());
             last = last.max(number.unwrap_or(0));
         }
-        let path = self.folder().join(format!("{prefix}{}", last.saturating_add(1)));
-        fs::rename(&self.replaying, &path)?;
-        self.sync_folder()?;
-        Ok(path)
-    }
-
-    pub(crate) fn sync_folder(&self) -> io::Result<()> {
-        // Names must last as long as what they name.
-        File::open(self.folder()).and_then(|folder| folder.sync_all())
-    }
-
-    fn folder(&self) -> &Path {
-        self.letters.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+        let name = OsString::from(format!("{prefix}{}", last.saturating_add(1)));
+        self.folder.rename(&self.replaying, &name)?;
+        self.folder.sync()?;
+        Ok(self.path(&name))
     }
 }

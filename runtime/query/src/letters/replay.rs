@@ -1,7 +1,8 @@
 //! Taking letters out, running them again, and putting them away.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::{File, Permissions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -10,7 +11,7 @@ use weir_sandbox::Engine;
 use weir_sinks::SinkConfig;
 
 use super::divide::{Desk, Fate};
-use super::{Entrance, Entry, LetterFilter, LetterLines, LettersPlan, ReplayError, ReplayPaths};
+use super::{Entrance, Entry, LetterFilter, LetterLines, LettersPlan, ReplayError, ReplayPaths, folder_of};
 use crate::file::{DeadLettersPlan, Denied, ErrorPolicy, Node, Origins, Plan, SourceKind, SourcePlan};
 use crate::run::{BuildError, Ending, Locked, Query, StateFolder, Summary, failpoint, lock};
 
@@ -106,7 +107,8 @@ impl Replay {
             return Err(Denied::Outside.into());
         }
         check_sinks(&plan)?;
-        let paths = ReplayPaths::of(&path);
+        let folder = plan.folders.folder(folder_of(&path)).map_err(io_error("open the folder of", &path))?;
+        let paths = ReplayPaths::of(&path, Arc::new(folder));
         // A query with state that runs is told by this; what stands behind the letters of its last commit is of none.
         let state = plan.delivery.state.as_deref().map(|path| StateFolder::open(path, &plan.folders)).transpose()?;
         let manifest = match &state {
@@ -115,7 +117,7 @@ impl Replay {
         };
         let committed = manifest.and_then(|manifest| manifest.dead_letter_bytes);
         let mut desk = Desk::new(&plan, filter)?;
-        let file = open_letters(&plan, &paths)?;
+        let file = open_letters(&paths)?;
         let (mut replaying, places) = if paths.is_going_on() {
             take_up(&plan, &paths, &mut desk)?
         } else {
@@ -133,8 +135,7 @@ impl Replay {
 
     /// The file of a replay of these letters that is going on, or did not finish.
     pub fn unfinished(letters: &Path) -> Option<PathBuf> {
-        let paths = ReplayPaths::of(letters);
-        paths.is_going_on().then_some(paths.replaying)
+        ReplayPaths::unfinished(letters)
     }
 
     /// What there is to replay. With no letters nothing was touched, and there is nothing to run.
@@ -175,7 +176,8 @@ impl Replaying {
         failpoint("replay.ran");
         let kept = match summary.ending {
             Ending::EndOfInput => {
-                let io = io_error("rename", &self.paths.replaying);
+                let path = self.paths.path(&self.paths.replaying);
+                let io = io_error("rename", &path);
                 let kept = self.paths.put_away().map_err(io)?;
                 failpoint("replay.put_away");
                 Some(kept)
@@ -213,10 +215,10 @@ fn check_sinks(plan: &Plan) -> Result<(), ReplayError> {
 }
 
 /// The letters, locked, with what an unfinished replay had left put back; `None` where there is no file.
-fn open_letters(plan: &Plan, paths: &ReplayPaths) -> Result<Option<File>, ReplayError> {
-    let path = &paths.letters;
+fn open_letters(paths: &ReplayPaths) -> Result<Option<File>, ReplayError> {
+    let (path, name) = (&paths.path(&paths.letters), &*paths.letters);
     loop {
-        let file = match plan.folders.open(path) {
+        let file = match paths.folder().read(name) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if paths.put_back().map_err(io_error("put back", path))? {
@@ -226,7 +228,7 @@ fn open_letters(plan: &Plan, paths: &ReplayPaths) -> Result<Option<File>, Replay
             }
             Err(error) => return Err(io_error("open", path)(error)),
         };
-        match lock(&file, path).map_err(io_error("lock", path))? {
+        match lock(&file, paths.folder(), name).map_err(io_error("lock", path))? {
             Locked::InUse => return Err(ReplayError::InUse { path: path.clone() }),
             Locked::Moved => {}
             Locked::Held if paths.put_back().map_err(io_error("put back", path))? => {}
@@ -239,9 +241,9 @@ type Taken = (Replaying, BTreeSet<Arc<str>>);
 
 /// Takes up what a replay has left that did not finish.
 fn take_up(plan: &Plan, paths: &ReplayPaths, desk: &mut Desk<'_>) -> Result<Taken, ReplayError> {
-    let path = &paths.replaying;
-    let file = plan.folders.open(path).map_err(io_error("open", path))?;
-    if lock(&file, path).map_err(io_error("lock", path))? != Locked::Held {
+    let path = &paths.path(&paths.replaying);
+    let file = paths.folder().read(&paths.replaying).map_err(io_error("open", path))?;
+    if lock(&file, paths.folder(), &paths.replaying).map_err(io_error("lock", path))? != Locked::Held {
         return Err(ReplayError::InUse { path: path.clone() });
     }
     let mut replaying = Replaying { resumed: true, ..Replaying::of(paths.clone()) };
@@ -267,23 +269,24 @@ fn take_out(
     desk: &mut Desk<'_>,
 ) -> Result<Taken, ReplayError> {
     let mut replaying = Replaying::of(paths.clone());
-    let mode = file.metadata().map_err(io_error("read", &paths.letters))?.permissions();
-    let mut chosen = BufWriter::new(create(&paths.new, &mode)?);
-    let mut rest = BufWriter::new(create(&paths.rest, &mode)?);
+    let (letters, new, rest_path) = (paths.path(&paths.letters), paths.path(&paths.new), paths.path(&paths.rest));
+    let mode = file.metadata().map_err(io_error("read", &letters))?.permissions();
+    let mut chosen = BufWriter::new(create(paths, &paths.new, &mode)?);
+    let mut rest = BufWriter::new(create(paths, &paths.rest, &mode)?);
     // The bytes are copied as they are, side by side with the reading.
-    let again = File::open(&paths.letters).map_err(io_error("open", &paths.letters))?;
+    let again = paths.folder().read(&paths.letters).map_err(io_error("open", &letters))?;
     let mut again = BufReader::with_capacity(1 << 16, again);
-    for_each(file, &paths.letters, committed, desk, |entry, fate| {
+    for_each(file, &letters, committed, desk, |entry, fate| {
         replaying.note(entry.number, fate);
         let (to, path) = match fate {
-            Fate::Replayed => (&mut chosen, &paths.new),
-            Fate::Left | Fate::Not(_) => (&mut rest, &paths.rest),
+            Fate::Replayed => (&mut chosen, &new),
+            Fate::Left | Fate::Not(_) => (&mut rest, &rest_path),
         };
         copy_line(&mut again, to, entry.bytes).map_err(io_error("write", path))
     })?;
     if replaying.letters == 0 {
-        remove(&paths.new)?;
-        remove(&paths.rest)?;
+        remove(paths, &paths.new)?;
+        remove(paths, &paths.rest)?;
         return Ok((replaying, BTreeSet::new()));
     }
     let written = |file: BufWriter<File>, path: &Path| {
@@ -291,17 +294,17 @@ fn take_out(
         file.sync_all().map_err(io_error("sync", path))?;
         Ok::<_, ReplayError>(file)
     };
-    written(rest, &paths.rest)?;
-    let chosen = written(chosen, &paths.new)?;
-    if lock(&chosen, &paths.new).map_err(io_error("lock", &paths.new))? != Locked::Held {
-        return Err(ReplayError::InUse { path: paths.new.clone() });
+    written(rest, &rest_path)?;
+    let chosen = written(chosen, &new)?;
+    if lock(&chosen, paths.folder(), &paths.new).map_err(io_error("lock", &new))? != Locked::Held {
+        return Err(ReplayError::InUse { path: new });
     }
-    paths.sync_folder().map_err(io_error("sync the folder of", &paths.letters))?;
+    paths.folder().sync().map_err(io_error("sync the folder of", &letters))?;
     failpoint("replay.divided");
-    fs::rename(&paths.new, &paths.replaying).map_err(io_error("rename", &paths.new))?;
-    paths.sync_folder().map_err(io_error("sync the folder of", &paths.letters))?;
+    paths.folder().rename(&paths.new, &paths.replaying).map_err(io_error("rename", &new))?;
+    paths.folder().sync().map_err(io_error("sync the folder of", &letters))?;
     failpoint("replay.taken_out");
-    paths.put_back().map_err(io_error("put back", &paths.letters))?;
+    paths.put_back().map_err(io_error("put back", &letters))?;
     failpoint("replay.put_back");
     replaying._lock = Some(chosen);
     Ok((replaying, std::mem::take(&mut desk.places)))
@@ -345,16 +348,17 @@ fn copy_line(from: &mut impl Read, to: &mut impl Write, bytes: u64) -> io::Resul
 }
 
 /// A new file in place of what an older attempt left, for whom the letters are for.
-fn create(path: &Path, mode: &fs::Permissions) -> Result<File, ReplayError> {
-    remove(path)?;
-    let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(io_error("create", path))?;
-    file.set_permissions(mode.clone()).map_err(io_error("create", path))?;
+fn create(paths: &ReplayPaths, name: &OsStr, mode: &Permissions) -> Result<File, ReplayError> {
+    let path = paths.path(name);
+    let io = io_error("create", &path);
+    let file = paths.folder().create_anew(name, 0o600).map_err(&io)?;
+    file.set_permissions(mode.clone()).map_err(&io)?;
     Ok(file)
 }
 
-fn remove(path: &Path) -> Result<(), ReplayError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path)(error)),
+fn remove(paths: &ReplayPaths, name: &OsStr) -> Result<(), ReplayError> {
+    match paths.folder().remove(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &paths.path(name))(error)),
         _ => Ok(()),
     }
 }
@@ -377,8 +381,8 @@ fn replaying_plan(
     let mut letters_of = |place: &Arc<str>, origins: Origins| {
         let entrance = entrances.remove(place)?;
         let schema = Arc::clone(entrance.schema());
-        let (path, folders, place) = (paths.replaying.clone(), plan.folders.clone(), Arc::clone(place));
-        let letters = LettersPlan { path, folders, place, origins, entrance: Mutex::new(entrance) };
+        let (path, folder, place) = (paths.path(&paths.replaying), Arc::clone(paths.folder()), Arc::clone(place));
+        let letters = LettersPlan { path, folder, place, origins, entrance: Mutex::new(entrance) };
         Some((SourceKind::Letters(Arc::new(letters)), schema))
     };
     for (index, source) in plan.sources.iter_mut().enumerate() {

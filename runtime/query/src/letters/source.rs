@@ -10,17 +10,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use weir_batch::Schema;
 use weir_batch::format::BadRecord;
+use weir_files::Folder;
 
 use super::entrance::Form;
 use super::system::system_columns;
 use super::{Entrance, Letter, LetterLines, LetterValue};
-use crate::file::{Folders, Origins};
+use crate::file::Origins;
 use crate::source::{Origin, Partition, Positions, Source, SourceBatch, SourceError, SourceEvent};
 
 /// The letters of one place that are to be replayed: what a plan names, and each attempt opens.
 pub struct LettersPlan {
     pub(super) path: PathBuf,
-    pub(super) folders: Folders,
+    // Where it is, under the path's last name.
+    pub(super) folder: Arc<Folder>,
     pub(super) place: Arc<str>,
     /// What is known of the sources that the letters' records came from.
     pub(super) origins: Origins,
@@ -87,7 +89,7 @@ impl LettersPlan {
     }
 
     fn open(&self) -> io::Result<Open> {
-        let file = self.folders.open(&self.path)?;
+        let file = self.folder.read(self.path.file_name().unwrap_or_default())?;
         let partition = self.partition(&file)?;
         let lines = LetterLines::new(BufReader::with_capacity(1 << 16, file));
         Ok(Open { lines, partition, next: None })

@@ -1,7 +1,6 @@
 //! Letters in a topic, brought into a file beside the query.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{Message, Offset, TopicPartitionList};
+use weir_files::Folder;
 use weir_sinks::KafkaSide;
 
 use crate::file::{DeadLettersPlan, Plan};
@@ -17,7 +17,7 @@ use crate::run::{Locked, lock};
 use crate::source::{legible, passes};
 
 use super::json::damaged_line;
-use super::{Header, LetterMessage};
+use super::{Header, LetterMessage, folder_of};
 
 /// A topic's letters that no replay has taken yet: those behind the positions of the group `<tenant>.<name>.letters`.
 /// They are read to the end that the topic has, and go on to a file; the positions are kept when that is durable.
@@ -113,9 +113,16 @@ impl TopicLetters {
 
         let io = |source| TopicLettersError::Io { path: to.to_owned(), source };
         // Held while it is written: a replay puts another file in its place.
+        let (folder, name) = (folder_of(to), to.file_name().unwrap_or_default());
+        // A copy to be looked at lies outside of the tenant's folders.
+        let folder = match plan.folders.root_of(to) {
+            Some(_) => plan.folders.folder(folder),
+            None => Folder::open(folder),
+        };
+        let folder = folder.map_err(io)?;
         let file = loop {
-            let file = File::options().create(true).append(true).open(to).map_err(io)?;
-            match lock(&file, to).map_err(io)? {
+            let file = folder.append(name).map_err(io)?;
+            match lock(&file, &folder, name).map_err(io)? {
                 Locked::Held => break file,
                 Locked::Moved => {}
                 Locked::InUse => return Err(TopicLettersError::InUse { path: to.to_owned() }),

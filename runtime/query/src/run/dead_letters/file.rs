@@ -11,7 +11,7 @@ use weir_files::Folder;
 use super::DeadLetterError;
 use super::lock::{Locked, lock};
 use crate::file::Folders;
-use crate::letters::{LINE_BYTES_MAX, Letter, ReplayPaths};
+use crate::letters::{LINE_BYTES_MAX, Letter, ReplayPaths, folder_of};
 
 /// A JSON-lines file that letters are appended to. Locked for as long as it is open: its letters are replayed only while
 /// no query adds to them.
@@ -26,9 +26,8 @@ impl LetterFile {
     /// number a torn last line of an earlier crash is closed off instead.
     pub(super) fn open(path: &Path, folders: &Folders, committed: Option<u64>) -> Result<LetterFile, DeadLetterError> {
         let io = |source| DeadLetterError::Io { path: path.to_owned(), source };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = folders.folder(folder).map_err(io)?;
-        let replay = ReplayPaths::of(path);
+        let folder = Arc::new(folders.folder(folder_of(path)).map_err(io)?);
+        let replay = ReplayPaths::of(path, Arc::clone(&folder));
         let mut file = open_locked(path, &folder, folders, &replay)?;
         let mut bytes = file.seek(SeekFrom::End(0)).map_err(io)?;
         match committed {
@@ -117,7 +116,7 @@ fn open_locked(path: &Path, folder: &Folder, folders: &Folders, replay: &ReplayP
         // A link is not followed, and what has a second name elsewhere is not written to.
         let file = folder.append(name).map_err(io)?;
         folders.check_opened(&file, path).map_err(io)?;
-        match lock(&file, path).map_err(io)? {
+        match lock(&file, folder, name).map_err(io)? {
             Locked::InUse => return Err(DeadLetterError::InUse { path: path.to_owned() }),
             Locked::Moved => {}
             Locked::Held if replay.put_back().map_err(io)? => {}

@@ -1,10 +1,11 @@
 //! One at a time: whoever writes a file of letters holds a lock on it.
 
-use std::fs::{self, File, TryLockError};
+use std::ffi::OsStr;
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::time::Duration;
+
+use weir_files::Folder;
 
 /// What came of taking the lock.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,8 +22,8 @@ pub(crate) enum Locked {
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Takes the lock of a file that was opened by this path. What is no regular file is not locked.
-pub(crate) fn lock(file: &File, path: &Path) -> io::Result<Locked> {
+/// Takes the lock of a file that was opened by this name. What is no regular file is not locked.
+pub(crate) fn lock(file: &File, folder: &Folder, name: &OsStr) -> io::Result<Locked> {
     if !file.metadata()?.is_file() {
         return Ok(Locked::Held);
     }
@@ -36,16 +37,14 @@ pub(crate) fn lock(file: &File, path: &Path) -> io::Result<Locked> {
             }
             Err(TryLockError::WouldBlock) => return Ok(Locked::InUse),
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                tracing::warn!("{}: the file system knows no locks: let nobody else write it", path.display());
+                tracing::warn!(
+                    "{}: the file system knows no locks: let nobody else write it",
+                    folder.path().join(name).display()
+                );
                 break;
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }
-    let is_same =
-        |there: fs::Metadata| Ok((there.dev(), there.ino()) == (file.metadata()?.dev(), file.metadata()?.ino()));
-    match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Locked::Moved),
-        there => Ok(if there.and_then(is_same)? { Locked::Held } else { Locked::Moved }),
-    }
+    Ok(if folder.is_at(file, name)? { Locked::Held } else { Locked::Moved })
 }
