@@ -74,7 +74,9 @@ impl Opened {
         let (mut sources, mut positions, mut keepers) = (Vec::new(), Vec::new(), Vec::new());
         for (index, source) in plan.sources.iter().enumerate() {
             let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
-            let mut opened = open_source(plan, index, &source.kind, &source.schema)?;
+            // Only a run that has opened its sources before has positions here.
+            let again = committed.get(index).is_some_and(|positions| !positions.is_empty());
+            let mut opened = open_source(plan, index, &source.kind, &source.schema, again)?;
             let from = match &kept {
                 None if !source.kind.kept_by_group() => committed.get(index).cloned().unwrap_or_default(),
                 Some(kept) if !source.kind.kept_by_group() => kept.manifest.positions(&source.name_in_manifest()),
@@ -223,13 +225,14 @@ fn open_source(
     index: usize,
     kind: &SourceKind,
     schema: &Arc<weir_batch::Schema>,
+    again: bool,
 ) -> Result<Box<dyn Source>, BuildError> {
     let records_max = plan.batching.records_max;
     let fill = plan.batching.fill();
     Ok(match kind {
         SourceKind::File { paths, format, declared, csv, on_change } => {
             let mut source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill).with_csv(csv.clone());
-            source = source.on_change(*on_change);
+            source = source.on_change(*on_change).again(again);
             if !declared {
                 source = source.inferred_from(INFER_ROWS_MAX as u64);
             }

@@ -78,6 +78,15 @@ impl FileSource {
         self
     }
 
+    /// The same, where this run has read it before: what was written on since then is what it would have come to.
+    #[must_use]
+    pub fn again(mut self, again: bool) -> FileSource {
+        if let Some(files) = &mut self.files {
+            files.again = again;
+        }
+        self
+    }
+
     /// The same, with threads from this share.
     #[must_use]
     pub fn sharing(mut self, share: Arc<Semaphore>) -> FileSource {

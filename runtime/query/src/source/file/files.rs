@@ -67,6 +67,8 @@ pub(super) struct Files {
     schema: Arc<Schema>,
     fill: Fill,
     pub(super) on_change: OnChange,
+    /// Whether positions were kept by this run.
+    pub(super) again: bool,
     // Of each path, where positions were kept.
     starts: Vec<Start>,
     next_path: usize,
@@ -94,6 +96,7 @@ impl Files {
             schema,
             fill,
             on_change: OnChange::default(),
+            again: false,
             starts: Vec::new(),
             next_path: 0,
             open: None,
@@ -159,6 +162,8 @@ impl Files {
         };
         let since = Since::Kept { goes_on };
         match (self.on_change, goes_on) {
+            // The run looked at the file when it began.
+            (OnChange::Fail, true) if self.again => Ok(if next == Positions::END { Start::End } else { behind() }),
             (OnChange::Fail, _) => {
                 Err(SourceError::Changed { path: path.to_owned(), changed: Changed { change, since } })
             }

@@ -171,3 +171,34 @@ async fn a_binary_file_that_has_changed_is_another_file() {
         assert!(next(&mut older).await.unwrap().is_none());
     }
 }
+
+#[tokio::test]
+async fn a_run_that_tries_again_goes_on_with_a_file_that_was_written_on_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.csv");
+    fs::write(&path, format!("id\n{}", lines(0..20))).unwrap();
+    let mut first = source(&path, Format::Csv, OnChange::Fail);
+    let within = next(&mut first).await.unwrap().unwrap().positions;
+    next(&mut first).await.unwrap();
+    let end = next(&mut first).await.unwrap().unwrap().positions;
+    assert!(next(&mut first).await.unwrap().is_none());
+    fs::write(&path, format!("id\n{}", lines(0..40))).unwrap();
+    for kept in [&within, &end] {
+        let error = source(&path, Format::Csv, OnChange::Fail).seek(kept).await.unwrap_err();
+        assert!(
+            error.to_string().contains("the file has grown since its position was kept (from 143 to 283"),
+            "{error}"
+        );
+    }
+    let mut again = source(&path, Format::Csv, OnChange::Fail).again(true);
+    again.seek(&within).await.unwrap();
+    assert_eq!(rest(&mut again, folder.path()).await, "10 to 39, 30 ids, 0 anew");
+    // It had come to the end of the file: what was written behind that is for the next run to find.
+    let mut again = source(&path, Format::Csv, OnChange::Fail).again(true);
+    again.seek(&end).await.unwrap();
+    assert!(next(&mut again).await.unwrap().is_none());
+    // Other contents are none that this run would have read.
+    fs::write(&path, format!("id\n{}", lines(500..540))).unwrap();
+    let error = source(&path, Format::Csv, OnChange::Fail).again(true).seek(&within).await.unwrap_err();
+    assert!(error.to_string().contains("the file was rewritten since its position was kept"), "{error}");
+}
