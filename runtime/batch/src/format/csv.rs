@@ -17,7 +17,7 @@ use super::input::{Input, Patient};
 use super::narrow::with_offsets;
 use super::place::{self, Place, PlaceAt, TextLayout};
 use super::records::{Chunk, Records};
-use super::{BadRecord, CsvOptions, Decoded, Decoder, Format, FormatError};
+use super::{BadRecord, CsvOptions, Decoded, Decoder, Fill, Format, FormatError};
 use crate::{Batch, Schema};
 
 pub(super) struct CsvDecoder {
@@ -35,11 +35,12 @@ impl CsvDecoder {
     pub(super) fn new(
         input: Input,
         schema: Arc<Schema>,
-        records_max: usize,
+        fill: &Fill,
         options: &CsvOptions,
     ) -> Result<Self, FormatError> {
         options.validate()?;
-        let mut records = Records::new(input, options.dialect());
+        let records_max = fill.records_max;
+        let mut records = Records::new(input, options.dialect(), fill.record_bytes_max);
         let mut header_bytes = 0;
         let layout = match options.header {
             false => CsvLayout::of_schema(options, &schema),
@@ -66,11 +67,12 @@ pub(super) fn read_header<R: Patient>(
     let unusable = |reason: String| FormatError::Header { reason };
     let dialect = options.dialect();
     loop {
+        let record_bytes_max = records.record_bytes_max();
         let Some(chunk) = records.next(1)? else { return Ok(None) };
         *bytes_read += chunk.bytes_read;
         let Some(span) = chunk.spans.first() else { continue };
         if let Some(fault) = span.fault {
-            return Err(unusable(fault.message()));
+            return Err(unusable(fault.message(record_bytes_max)));
         }
         let record = &chunk.bytes[span.range.clone()];
         if record.starts_with(b"\xff\xfe") || record.starts_with(b"\xfe\xff") {
@@ -120,6 +122,7 @@ impl Decoder for CsvDecoder {
     }
 
     fn next(&mut self) -> Result<Option<Decoded>, FormatError> {
+        let record_bytes_max = self.records.record_bytes_max();
         let chunk = self.records.next(self.records_max)?;
         if chunk.is_none() && self.header_bytes == 0 {
             return Ok(None);
@@ -133,7 +136,7 @@ impl Decoder for CsvDecoder {
         let mut faults: Vec<(usize, String)> = Vec::new();
         for (row, span) in spans.iter().enumerate() {
             let pushed = match span.fault {
-                Some(fault) => Err(fault.message()),
+                Some(fault) => Err(fault.message(record_bytes_max)),
                 None => {
                     let record = &bytes[span.range.clone()];
                     self.layout.push(record, &self.schema, &mut columns, &mut self.reused)

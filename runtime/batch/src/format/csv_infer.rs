@@ -8,7 +8,7 @@ use super::csv_grammar::{FieldSpan, split};
 use super::input::Input;
 use super::records::Records;
 use super::widening::Widening;
-use super::{CsvOptions, Format, FormatError, Inferred, LeftOut, foreign};
+use super::{CsvOptions, Fill, Format, FormatError, Inferred, LeftOut, foreign};
 use crate::{DataType, Field, Schema};
 
 /// The names in a file's header, in order; `None` where the file is empty. They may be anything.
@@ -18,7 +18,7 @@ use crate::{DataType, Field, Schema};
 /// A header that breaks the grammar or is not UTF-8, and a file that cannot be read.
 pub fn csv_header(file: File, options: &CsvOptions) -> Result<Option<Vec<String>>, FormatError> {
     options.validate()?;
-    let mut records = Records::new(Input::new(file, None), options.dialect());
+    let mut records = Records::new(Input::new(file, None), options.dialect(), Fill::RECORD_BYTES_MAX);
     read_header(&mut records, options, &mut 0)
 }
 
@@ -36,7 +36,7 @@ pub fn infer_csv(file: File, rows_max: usize, options: &CsvOptions) -> Result<In
         return Err(not_inferable("it has no header: declare the fields"));
     }
     let dialect = options.dialect();
-    let mut records = Records::new(Input::new(file, None), dialect);
+    let mut records = Records::new(Input::new(file, None), dialect, Fill::RECORD_BYTES_MAX);
     let header = read_header(&mut records, options, &mut 0)?.ok_or_else(|| not_inferable("it is empty"))?;
     let mut widenings = vec![Widening::default(); header.len()];
     let (mut fields, mut scratch): (Vec<FieldSpan>, Vec<u8>) = Default::default();

@@ -90,7 +90,8 @@ pub struct Fill {
     /// Before its records take more bytes than this: values at their width, texts and bytes written out. A record that
     /// is larger is a batch alone.
     pub bytes_max: usize,
-    /// A record of more bytes than this is a bad record.
+    /// A record of more bytes than this is a bad record: by its values that are read, and in CSV and JSON by its text, which
+    /// may have 1 MiB in any case.
     pub record_bytes_max: usize,
     /// This long after its first record, where the file is a pipe or terminal and of lines. Without it, when it is full.
     pub delay_max: Option<Duration>,
@@ -147,10 +148,9 @@ pub fn open_decoder(
     refuse_foreign(format, &input)?;
     let declared = || schema.map(Arc::clone).ok_or(FormatError::SchemaRequired { format });
     let fill = schema.map_or(fill, |schema| fill.for_schema(schema));
-    let Fill { records_max, delay_max, .. } = fill;
     let decoder: Box<dyn Decoder> = match format {
         Format::JsonLines => {
-            Box::new(json_lines::JsonLinesDecoder::new(Input::new(input, delay_max), declared()?, records_max))
+            Box::new(json_lines::JsonLinesDecoder::new(Input::new(input, fill.delay_max), declared()?, &fill))
         }
         Format::Csv => return open_csv_decoder(input, &declared()?, fill, &CsvOptions::default()),
         // These two cut a batch before they make it.
@@ -270,7 +270,7 @@ pub fn open_csv_decoder(
     let input = input.into();
     refuse_foreign(Format::Csv, &input)?;
     let input = Input::new(input, fill.delay_max);
-    let decoder = Box::new(csv::CsvDecoder::new(input, Arc::clone(schema), fill.records_max, options)?);
+    let decoder = Box::new(csv::CsvDecoder::new(input, Arc::clone(schema), &fill, options)?);
     Ok(Box::new(Cut { decoder, fill, cut: VecDeque::new(), begin: None }))
 }
 

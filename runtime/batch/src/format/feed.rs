@@ -92,12 +92,13 @@ mod tests {
     use arrow::array::AsArray;
     use arrow::datatypes::Int64Type;
 
-    use crate::format::{Feed, Format, FormatError, open_decoder};
+    use crate::format::{Feed, Fill, Format, FormatError, open_decoder};
     use crate::{DataType, Field, Schema};
 
     /// The records of a feed that gets these pieces one by one, as ids, with the numbers of bad ones, and the bytes read.
     fn fed<'a>(format: Format, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<i64>, Vec<i64>, u64) {
         let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::I64)]).unwrap());
+        let fill = Fill { record_bytes_max: 1 << 20, ..Fill::from(3) };
         let feed = Feed::new();
         let (mut decoder, mut ids, mut bad, mut bytes) = (None, Vec::new(), Vec::new(), 0);
         let mut pieces = pieces.fuse();
@@ -107,7 +108,7 @@ mod tests {
                 None => feed.close(),
             }
             if decoder.is_none() {
-                match open_decoder(format, feed.clone(), Some(&schema), 3) {
+                match open_decoder(format, feed.clone(), Some(&schema), fill) {
                     Ok(opened) => {
                         feed.settle();
                         decoder = Some(opened);

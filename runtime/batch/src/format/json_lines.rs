@@ -21,7 +21,7 @@ use super::json_values::WrittenValues;
 use super::narrow::with_offsets;
 use super::new_keys::NewKeys;
 use super::place::{Place, PlaceAt};
-use super::{BadRecord, Decoded, Decoder, Encoder, Format, FormatError, NewKey};
+use super::{BadRecord, Decoded, Decoder, Encoder, Fill, Format, FormatError, NewKey};
 use crate::{Batch, Schema};
 
 /// More records a chunk are cut to this.
@@ -41,10 +41,11 @@ pub(super) struct JsonLinesDecoder {
 }
 
 impl JsonLinesDecoder {
-    pub(super) fn new(file: Input, schema: Arc<Schema>, records_max: usize) -> JsonLinesDecoder {
+    pub(super) fn new(file: Input, schema: Arc<Schema>, fill: &Fill) -> JsonLinesDecoder {
         let row_bytes: usize = schema.fields().iter().map(|field| field.data_type.width().unwrap_or(8)).sum();
-        let records_max = records_max.min(RECORDS_MAX).min(COLUMN_BYTES_MAX / row_bytes.max(1)).max(1);
-        JsonLinesDecoder { records: JsonRecords::new(file), schema, records_max, next_offset: 0, new_keys: None }
+        let records_max = fill.records_max.min(RECORDS_MAX).min(COLUMN_BYTES_MAX / row_bytes.max(1)).max(1);
+        let records = JsonRecords::new(file, fill.record_bytes_max);
+        JsonLinesDecoder { records, schema, records_max, next_offset: 0, new_keys: None }
     }
 }
 
@@ -72,6 +73,7 @@ impl Decoder for JsonLinesDecoder {
     }
 
     fn next(&mut self) -> Result<Option<Decoded>, FormatError> {
+        let record_bytes_max = self.records.record_bytes_max();
         let Some(chunk) = self.records.next(self.records_max)? else { return Ok(None) };
         let JsonChunk { bytes, spans, bytes_read } = chunk;
         let first = self.next_offset;
@@ -80,7 +82,7 @@ impl Decoder for JsonLinesDecoder {
         for span in spans {
             match span.fault {
                 None => rows.push(&bytes[span.range.clone()]),
-                Some(fault) => rows.push_bad(fault.message()),
+                Some(fault) => rows.push_bad(fault.message(record_bytes_max)),
             }
         }
         let JsonColumns { columns, rows, bad } = rows.finish()?;
@@ -157,7 +159,7 @@ pub(super) fn row_as_json(batch: &RecordBatch, row: usize) -> Vec<u8> {
 
 /// Gives the first records of a file to `look`, until there are enough or they are long enough together.
 pub(super) fn sample(file: File, records_max: usize, mut look: impl FnMut(&[u8])) -> Result<(), FormatError> {
-    let mut records = JsonRecords::new(Input::new(file, None));
+    let mut records = JsonRecords::new(Input::new(file, None), Fill::RECORD_BYTES_MAX);
     let (mut sampled, mut bytes) = (0, 0);
     while sampled < records_max && bytes < SAMPLE_BYTES_MAX {
         let Some(chunk) = records.next(records_max - sampled)? else { break };

@@ -12,7 +12,7 @@ use super::input::Patient;
 use super::json_brackets::{Brackets, Ends, Step};
 use super::json_text::DEPTH_MAX;
 use super::place::{self, TextLayout, TextPlace};
-use super::records::RECORD_BYTES_MAX;
+use super::records::{KEPT_BYTES_MAX, overlong, text_bytes_max};
 use super::{Format, FormatError};
 
 /// A chunk ends after the record that passes this, whatever its number of records: memory follows from it.
@@ -23,6 +23,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Cuts records from a reader. Holds one chunk. After [`io::ErrorKind::WouldBlock`] it can be asked again.
 pub(super) struct JsonRecords<R> {
     reader: R,
+    // The longest record that is read whole.
+    record_bytes_max: usize,
     // `None` until the first record has told.
     layout: Option<Layout>,
     look: Look,
@@ -93,7 +95,7 @@ pub(super) struct JsonSpan {
 /// What is wrong with a record, whatever it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JsonFault {
-    /// It is longer than [`RECORD_BYTES_MAX`]; its length is given.
+    /// It is longer than a record may be; its length is given.
     Overlong(u64),
     /// An element of the array is missing before this comma or bracket.
     NoElement,
@@ -106,11 +108,10 @@ pub(super) enum JsonFault {
 }
 
 impl JsonFault {
-    pub(super) fn message(self) -> String {
+    /// What is said of it where a record may have this length.
+    pub(super) fn message(self, record_bytes_max: usize) -> String {
         match self {
-            JsonFault::Overlong(bytes) => {
-                return format!("the record is {bytes} bytes long: at most {RECORD_BYTES_MAX} are read");
-            }
+            JsonFault::Overlong(bytes) => return overlong(bytes, record_bytes_max),
             JsonFault::NoElement => "not JSON: an element of the file's array is missing here",
             JsonFault::NoComma => "not JSON: expected `,` or `]` behind the element before",
             JsonFault::BehindArray => "not JSON: the file's array has ended before",
@@ -139,9 +140,11 @@ struct Look {
 }
 
 impl<R: Patient> JsonRecords<R> {
-    pub(super) fn new(reader: R) -> JsonRecords<R> {
+    /// Records that are bad where they are longer than `record_bytes_max`, and than 1 MiB.
+    pub(super) fn new(reader: R, record_bytes_max: usize) -> JsonRecords<R> {
         JsonRecords {
             reader,
+            record_bytes_max: text_bytes_max(record_bytes_max),
             layout: None,
             look: Look::default(),
             buffer: Vec::new(),
@@ -155,6 +158,11 @@ impl<R: Patient> JsonRecords<R> {
             cut_off: false,
             spans: Vec::new(),
         }
+    }
+
+    /// The length that a record may have.
+    pub(super) fn record_bytes_max(&self) -> usize {
+        self.record_bytes_max
     }
 
     /// From now on a record that the end of the file cuts off is none.
@@ -307,11 +315,11 @@ impl<R: Patient> JsonRecords<R> {
             let rest = &self.buffer[from + open.scanned..];
             let found = if lines { newline(rest) } else { open.brackets.end(rest) };
             open.scanned += found.unwrap_or(rest.len());
-            if open.scanned > RECORD_BYTES_MAX {
-                let kept = from + RECORD_BYTES_MAX;
-                open.dropped += (open.scanned - RECORD_BYTES_MAX) as u64;
-                self.buffer.drain(kept..from + open.scanned);
-                open.scanned = RECORD_BYTES_MAX;
+            if open.scanned > self.record_bytes_max || open.dropped > 0 {
+                let kept = open.scanned.min(KEPT_BYTES_MAX);
+                open.dropped += (open.scanned - kept) as u64;
+                self.buffer.drain(from + kept..from + open.scanned);
+                open.scanned = kept;
             }
             if found.is_some() {
                 return Ok(Some(false));
@@ -387,7 +395,7 @@ impl<R: Patient> JsonRecords<R> {
                 }
                 self.look.at += 1;
             }
-            if self.look.at > RECORD_BYTES_MAX || !self.fill()? {
+            if self.look.at > self.record_bytes_max || !self.fill()? {
                 let undecided = self.end_of_file && self.leaves_open_end && !self.look.closed;
                 return Ok((!undecided).then(|| self.look.at_last(self.end_of_file)));
             }

@@ -11,8 +11,9 @@ use super::input::Patient;
 use super::place::{self, TextLayout, TextPlace};
 use super::{Format, FormatError};
 
-/// The longest record that is read whole. A longer one is a bad record, of which this much is kept.
-pub(super) const RECORD_BYTES_MAX: usize = 1024 * 1024;
+/// Of a record that is too long, what is kept at most. A line may have this length whatever `record_bytes_max` says: that
+/// is of the values in it that are read.
+pub(super) const KEPT_BYTES_MAX: usize = 1024 * 1024;
 /// A chunk ends after the record that passes this, whatever its number of records: memory follows from it.
 const CHUNK_BYTES_MAX: usize = 4 * 1024 * 1024;
 const READ_BYTES: usize = 256 * 1024;
@@ -24,6 +25,8 @@ pub(super) struct Records<R> {
     dialect: Dialect,
     // Whether a blank line is a record.
     blank_is_record: bool,
+    // The longest record that is read whole.
+    record_bytes_max: usize,
     // What was read and not yet handed out: the bytes from `start` to `filled`. Behind them is room for the next read.
     buffer: Vec<u8>,
     start: usize,
@@ -75,9 +78,9 @@ pub(super) struct Span {
 /// Why a record cannot be cut out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It is longer than [`RECORD_BYTES_MAX`]; its length is given.
+    /// It is longer than a record may be; its length is given.
     Overlong(u64),
-    /// A quote opens on this line and does not close within [`RECORD_BYTES_MAX`]. The record is this line alone, and
+    /// A quote opens on this line and does not close within the length of a record. The record is this line alone, and
     /// the next one is tried as a record again.
     OpenTooLong,
     /// It breaks the grammar of CSV, so many lines further on. The record is its first line alone, and the next one is
@@ -86,27 +89,37 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) fn message(self) -> String {
+    /// What is said of it where a record may have this length.
+    pub(super) fn message(self, record_bytes_max: usize) -> String {
         match self {
-            Fault::Overlong(bytes) => {
-                format!("the record is {bytes} bytes long: at most {RECORD_BYTES_MAX} are read")
-            }
-            Fault::OpenTooLong => {
-                format!(
-                    "a quote is opened on this line and not closed within the {RECORD_BYTES_MAX} bytes that are read"
-                )
-            }
+            Fault::Overlong(bytes) => overlong(bytes, record_bytes_max),
+            Fault::OpenTooLong => format!(
+                "a quote is opened on this line and not closed within the {record_bytes_max} bytes that are read: close it, or \
+                 raise `batching.record_bytes_max`"
+            ),
             Fault::Grammar(fault, lines) => fault.message(lines),
         }
     }
 }
 
+/// What is said of a record of this length.
+pub(super) fn overlong(bytes: u64, record_bytes_max: usize) -> String {
+    format!("the record is {bytes} bytes long: at most {record_bytes_max} are read; raise `batching.record_bytes_max`")
+}
+
+/// The length that a record of text may have.
+pub(super) fn text_bytes_max(record_bytes_max: usize) -> usize {
+    record_bytes_max.max(KEPT_BYTES_MAX)
+}
+
 impl<R: Patient> Records<R> {
-    pub(super) fn new(reader: R, dialect: Dialect) -> Records<R> {
+    /// Records that are bad where they are longer than `record_bytes_max`, and than 1 MiB.
+    pub(super) fn new(reader: R, dialect: Dialect, record_bytes_max: usize) -> Records<R> {
         Records {
             reader,
             dialect,
             blank_is_record: false,
+            record_bytes_max: text_bytes_max(record_bytes_max),
             buffer: Vec::new(),
             start: 0,
             filled: 0,
@@ -124,6 +137,11 @@ impl<R: Patient> Records<R> {
             #[cfg(test)]
             work: 0,
         }
+    }
+
+    /// The length that a record may have.
+    pub(super) fn record_bytes_max(&self) -> usize {
+        self.record_bytes_max
     }
 
     /// From now on a blank line is a record: one empty field.
@@ -226,8 +244,8 @@ impl<R: Patient> Records<R> {
                 _ => at,
             };
             match found {
-                _ if length > RECORD_BYTES_MAX && lines == 0 => return self.cut_overlong(from, bytes_read),
-                _ if length > RECORD_BYTES_MAX => self.take_first_line(Fault::OpenTooLong),
+                _ if length > self.record_bytes_max && lines == 0 => return self.cut_overlong(from, bytes_read),
+                _ if length > self.record_bytes_max => self.take_first_line(Fault::OpenTooLong),
                 Cut::Fault(fault) => self.take_first_line(Fault::Grammar(fault, lines)),
                 Cut::End { next: 0, .. } => return Ok(None),
                 Cut::End { end, next } => {
@@ -288,10 +306,10 @@ impl<R: Patient> Records<R> {
 
     /// The record at `from` has passed the limit, and has no line end within it.
     fn cut_overlong(&mut self, from: usize, bytes_read: &mut u64) -> io::Result<Option<usize>> {
-        let kept = from + RECORD_BYTES_MAX;
+        let kept = from + KEPT_BYTES_MAX;
         // What is dropped here cannot be dropped again: the rest of the line is waited for.
         self.reader.wait_for_ever();
-        let mut length = self.overlong.unwrap_or(RECORD_BYTES_MAX as u64);
+        let mut length = self.overlong.unwrap_or(KEPT_BYTES_MAX as u64);
         let mut passed = 0;
         // Drop the rest of the line, a read at a time.
         loop {
@@ -372,6 +390,9 @@ mod tests {
     use super::super::CsvOptions;
     use super::*;
 
+    /// What the records of these tests may have.
+    const RECORD_BYTES_MAX: usize = KEPT_BYTES_MAX;
+
     /// Gives so many bytes a read, and has none every other time.
     struct Trickle<'a>(&'a [u8], usize, bool);
 
@@ -392,7 +413,7 @@ mod tests {
 
     fn records<R: Patient>(reader: R) -> Records<R> {
         let options = CsvOptions { comment: Some(b'#'), ..CsvOptions::default() };
-        Records::new(reader, options.dialect())
+        Records::new(reader, options.dialect(), 0)
     }
 
     type Found = Vec<(String, u64, Option<Fault>)>;

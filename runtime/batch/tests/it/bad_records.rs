@@ -2,9 +2,9 @@
 
 use expect_test::{Expect, expect};
 use weir_batch::arrow::array::Array;
-use weir_batch::format::Format;
+use weir_batch::format::{Fill, Format, open_decoder};
 
-use crate::support::{decode, encode, schema};
+use crate::support::{decode, drain, encode, file, schema};
 
 const FIELDS: &str = "delay i64, ratio f64?, origin utf8, late bool?, at timestamp?, raw binary?";
 
@@ -161,11 +161,21 @@ fn overlong_records_are_bad_ones() {
     let json = format!("{{\"delay\":1,\"origin\":\"{long}\"}}\n{{\"delay\":2,\"origin\":\"SEA\"}}\n");
     let csv = format!("delay,origin,ratio,late,at,raw\n1,{long},,,,\n2,SEA,,,,\n");
     for (format, text) in [(Format::JsonLines, json), (Format::Csv, csv)] {
-        let read = decode(format, text.as_bytes(), Some(&schema(FIELDS)), 10).unwrap();
-        assert_eq!(read.rows().len(), 1);
-        assert_eq!((read.bad[0].offset, read.bad[0].bytes.len()), (0, 1024 * 1024));
-        assert!(read.bad[0].message.ends_with("bytes long: at most 1048576 are read"), "{}", read.bad[0].message);
-        assert_eq!(read.bytes_read, text.len() as u64);
+        let read = |record_bytes_max: usize| {
+            let fill = Fill { record_bytes_max, ..Fill::from(10) };
+            drain(open_decoder(format, file(text.as_bytes()), Some(&schema(FIELDS)), fill).unwrap(), 10).unwrap()
+        };
+        // However short a record may be, its text may have 1 MiB.
+        for (record_bytes_max, least) in [(1 << 16, 1 << 20), (1 << 20, 1 << 20), (2_000_000, 2_000_000)] {
+            let read = read(record_bytes_max);
+            assert_eq!(read.rows().len(), 1);
+            assert_eq!((read.bad[0].offset, read.bad[0].bytes.len()), (0, 1024 * 1024));
+            let expected = format!("bytes long: at most {least} are read; raise `batching.record_bytes_max`");
+            assert!(read.bad[0].message.ends_with(&expected), "{}", read.bad[0].message);
+            assert_eq!(read.bytes_read, text.len() as u64);
+        }
+        let whole = read(Fill::RECORD_BYTES_MAX);
+        assert_eq!((whole.rows().len(), whole.bad.len(), whole.bytes_read), (2, 0, text.len() as u64));
     }
 }
 

@@ -1,9 +1,9 @@
 //! Schemas that files carry or let guess.
 
 use expect_test::{Expect, expect};
-use weir_batch::format::{Format, infer_schema};
+use weir_batch::format::{Format, infer, infer_schema, open_decoder};
 
-use crate::support::{encode, file, schema};
+use crate::support::{decode, encode, file, schema};
 
 fn check(format: Format, bytes: &[u8], rows_max: usize, expect: Expect) {
     expect.assert_eq(&match infer_schema(format, file(bytes), rows_max) {
@@ -87,4 +87,48 @@ fn names_and_suffixes() {
     assert_eq!(Format::from_suffix("csv".as_ref()), None);
     let error = "xml".parse::<Format>().unwrap_err().to_string();
     assert_eq!(error, "`xml` is not a format: use one of json_lines, csv, parquet, arrow_ipc, bincode");
+}
+
+#[test]
+fn every_record_that_was_looked_at_reads_as_inferred() {
+    let text = br#"{"big":9223372036854775808,"mixed":1,"exact":1,"inexact":9007199254740993,"flag":true,"either":true,"none":null,"bad-name ":1,"_x":1,"":2}
+{"mixed":"x","exact":0.5,"inexact":0.5,"flag":false,"either":1,"nested":[1],"date":"2001-01-31"}
+{"torn":1
+{"twice":1,"twice":1}
+"#;
+    let inferred = infer(Format::JsonLines, file(text), 100).unwrap();
+    expect![[r#"
+        big utf8?, mixed utf8?, exact f64?, inexact utf8?, flag bool?, either utf8?, none utf8?, bad-name  i64?, date utf8?
+        [
+            LeftOut {
+                name: "_x",
+                reason: "`_x` cannot be a field's name: names that begin with `_` are the system's",
+            },
+            LeftOut {
+                name: "",
+                reason: "`` cannot be a field's name: it is empty",
+            },
+            LeftOut {
+                name: "nested",
+                reason: "it holds lists or objects",
+            },
+        ]"#]].assert_eq(&format!("{}\n{:#?}", inferred.schema, inferred.left_out));
+    let read = decode(Format::JsonLines, text, Some(&std::sync::Arc::new(inferred.schema)), 100).unwrap();
+    assert_eq!((read.rows().len(), read.bad.len()), (2, 2));
+    let error = infer(Format::JsonLines, file(b"{\"a\":[1],\"_b\":1}"), 9).unwrap_err().to_string();
+    expect!["no schema can be inferred from this json_lines file: none of its fields can be read: `a`: it holds lists or objects; `_b`: `_b` cannot be a field's name: names that begin with `_` are the system's"].assert_eq(&error);
+}
+
+#[test]
+fn keys_behind_the_sample_are_reported() {
+    let text = b"{\"a\":1,\"b\":[]}\n{\"a\":1,\"c\":{}}\n{\"a\":1,\"d\":1,\"d\":2}\n{\"b\":0,\"e\\n\":1,\"f\":1}\n{\"f\":1,\"g\":1}\n";
+    for records_max in [1, 2, 100] {
+        let mut decoder = open_decoder(Format::JsonLines, file(text), Some(&schema("a i64?")), records_max).unwrap();
+        decoder.watch_new_keys(2);
+        let mut found = Vec::new();
+        while decoder.next().unwrap().is_some() {
+            found.extend(decoder.take_new_keys().into_iter().map(|key| (key.offset, key.name)));
+        }
+        assert_eq!(found, [(3, "e\\n".to_owned()), (3, "f".to_owned()), (4, "g".to_owned())]);
+    }
 }

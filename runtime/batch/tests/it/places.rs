@@ -261,7 +261,8 @@ fn a_place_that_a_file_does_not_have_is_refused() {
 /// The ids that a decoder gives which leaves an open end alone, and how many bytes are left.
 fn given(text: &str) -> (Vec<String>, u64) {
     let format = if text.starts_with("id") { Format::Csv } else { Format::JsonLines };
-    let mut decoder = open(format, text.as_bytes(), &schema("id i64"), Fill::from(2));
+    let fill = Fill { record_bytes_max: 1 << 20, ..Fill::from(2) };
+    let mut decoder = open(format, text.as_bytes(), &schema("id i64"), fill);
     decoder.leave_open_end();
     let mut ids = Vec::new();
     while let Some((records, _, _)) = next(&mut *decoder) {
