@@ -65,6 +65,7 @@ pub fn infer_csv(file: File, rows_max: usize, options: &CsvOptions) -> Result<In
     let mut times: HashMap<&str, usize> = HashMap::with_capacity(header.len());
     header.iter().for_each(|name| *times.entry(name).or_default() += 1);
     let (mut fields, mut left_out) = (Vec::with_capacity(header.len()), Vec::new());
+    let mut seen = Vec::with_capacity(header.len());
     for (name, widening) in header.iter().zip(widenings) {
         let field = Field::nullable(name.as_str(), widening.data_type().unwrap_or(DataType::Utf8));
         let reason = match times.get(name.as_str()) {
@@ -72,12 +73,15 @@ pub fn infer_csv(file: File, rows_max: usize, options: &CsvOptions) -> Result<In
             _ => Some("it stands in the header more than once".to_owned()),
         };
         match reason {
-            None => fields.push(field),
+            None => {
+                fields.push(field);
+                seen.push(widening);
+            }
             Some(reason) => left_out.push(LeftOut { name: name.clone(), reason }),
         }
     }
     if fields.is_empty() {
         return Err(not_inferable("none of its columns has a name that a field may have"));
     }
-    Ok(Inferred { schema: Schema::new(fields)?, left_out })
+    Ok(Inferred { schema: Schema::new(fields)?, left_out, seen })
 }

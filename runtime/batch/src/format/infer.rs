@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::sync::Arc;
 
 use super::json_text::{Json, Value};
 use super::projection::FileField;
@@ -16,6 +17,36 @@ pub struct Inferred {
     pub schema: Schema,
     /// Those that cannot, in their order.
     pub left_out: Vec<LeftOut>,
+    // Of each field, what its values say, where the schema was inferred from them.
+    pub(super) seen: Vec<Widening>,
+}
+
+impl Inferred {
+    /// Of a file that carries this schema.
+    pub fn of_schema(schema: Schema) -> Inferred {
+        Inferred { schema, left_out: Vec::new(), seen: Vec::new() }
+    }
+
+    /// What both files are read by, where they have the same fields: inferred from the values of both as if they were in one
+    /// file, or wide enough for the types that both carry. What is left out is not looked at.
+    pub fn with(&self, other: &Inferred) -> Option<Inferred> {
+        let (one, two) = (self.schema.fields(), other.schema.fields());
+        if one.len() != two.len() || one.iter().zip(two).any(|(one, two)| one.name != two.name) {
+            return None;
+        }
+        let inferred = self.seen.len() == one.len() && other.seen.len() == two.len();
+        let seen = self.seen.iter().zip(&other.seen).filter(|_| inferred).map(|(one, two)| one.with(two));
+        let seen: Vec<Widening> = seen.collect();
+        let fields = one.iter().zip(two).enumerate().map(|(index, (one, two))| {
+            let data_type = match seen.get(index) {
+                Some(seen) => seen.data_type()?,
+                None => one.data_type.widened(two.data_type)?,
+            };
+            Some(Field { name: Arc::clone(&one.name), data_type, nullable: one.nullable || two.nullable })
+        });
+        let schema = Schema::new(fields.collect::<Option<Vec<_>>>()?).ok()?;
+        Some(Inferred { schema, left_out: self.left_out.clone(), seen })
+    }
 }
 
 /// A field that cannot be declared.
@@ -56,10 +87,9 @@ pub fn infer_schema(format: Format, file: File, rows_max: usize) -> Result<Schem
 /// A file that cannot be read, a sample without records, or without a field that can be read.
 pub fn infer(format: Format, file: File, rows_max: usize) -> Result<Inferred, FormatError> {
     foreign::refuse_file(format, &file)?;
-    let whole = |schema: Schema| Inferred { schema, left_out: Vec::new() };
     match format {
         Format::Parquet | Format::ArrowIpc => readable(&fields_of(format, file)?),
-        Format::Bincode => bincode::schema_of(file).map(whole),
+        Format::Bincode => bincode::schema_of(file).map(Inferred::of_schema),
         Format::JsonLines => infer_json(file, rows_max.max(1)),
         Format::Csv => infer_csv(file, rows_max, &CsvOptions::default()),
     }
@@ -83,13 +113,14 @@ fn infer_json(file: File, rows_max: usize) -> Result<Inferred, FormatError> {
         return Err(not_inferable("it holds no JSON object".to_owned()));
     }
     let mut fields = Vec::with_capacity(keys.fields.len());
-    let mut left_out = Vec::new();
+    let (mut seen, mut left_out) = (Vec::with_capacity(keys.fields.len()), Vec::new());
     for (name, widening, _) in keys.fields {
         let reason = match widening.data_type() {
             None => "it holds lists or objects".to_owned(),
             Some(data_type) => match Schema::new(vec![Field::nullable(name.as_str(), data_type)]) {
                 Ok(_) => {
                     fields.push(Field::nullable(name, data_type));
+                    seen.push(widening);
                     continue;
                 }
                 Err(error) => error.to_string(),
@@ -108,7 +139,7 @@ fn infer_json(file: File, rows_max: usize) -> Result<Inferred, FormatError> {
             false => format!("none of its fields can be read: {reasons}"),
         }));
     }
-    Ok(Inferred { schema: Schema::new(fields)?, left_out })
+    Ok(Inferred { schema: Schema::new(fields)?, left_out, seen })
 }
 
 impl Keys {
@@ -182,5 +213,5 @@ fn readable(fields: &[FileField]) -> Result<Inferred, FormatError> {
             Err(reason) => left_out.push(LeftOut { name: field.name.clone(), reason }),
         }
     }
-    Ok(Inferred { schema: Schema::new(readable)?, left_out })
+    Ok(Inferred { left_out, ..Inferred::of_schema(Schema::new(readable)?) })
 }

@@ -13,7 +13,7 @@ use crate::DataType;
 const CANDIDATES: [DataType; 5] = [DataType::Bool, DataType::I64, DataType::F64, DataType::Timestamp, DataType::Utf8];
 
 /// What is known of a field from the values that were seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Widening {
     fits: [bool; CANDIDATES.len()],
     seen: bool,
@@ -65,6 +65,14 @@ impl Widening {
         }
         let mut fitting = CANDIDATES.into_iter().zip(self.fits).filter(|(_, fits)| *fits);
         fitting.find(|(data_type, _)| *data_type != DataType::F64 || self.digits).map(|(data_type, _)| data_type)
+    }
+
+    /// What is known from the values of both.
+    pub(super) fn with(&self, other: &Widening) -> Widening {
+        let mut both = self.clone();
+        both.fits.iter_mut().zip(other.fits).for_each(|(fits, other)| *fits &= other);
+        (both.seen, both.digits) = (self.seen || other.seen, self.digits || other.digits);
+        both
     }
 
     fn keep(&mut self, fits: impl Fn(DataType) -> bool) {

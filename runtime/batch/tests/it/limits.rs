@@ -160,7 +160,7 @@ fn columns_that_are_not_declared_are_not_looked_at() {
         let expected = flat(50, 1);
         let expected = expected.column(6).as_string::<i32>().iter().map(|text| text.map(str::to_owned));
         assert_eq!(texts.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{format}");
-        let Inferred { schema: readable, left_out } = infer(format, file(&bytes), 10).unwrap();
+        let Inferred { schema: readable, left_out, .. } = infer(format, file(&bytes), 10).unwrap();
         expect!["text utf8?, large i64?, word utf8?"].assert_eq(&readable.to_string());
         let left_out: Vec<String> = left_out.iter().map(|it| format!("{}: {}", it.name, it.reason)).collect();
         assert_eq!(left_out, LEFT_OUT, "{format}");

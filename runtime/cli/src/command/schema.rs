@@ -18,7 +18,8 @@ pub(crate) fn schema(args: &args::Schema, json: bool) -> anyhow::Result<Exit> {
         Format::Csv => infer_csv(file, args.records_max, &CsvOptions::of_path(&args.file)),
         format => infer(format, file, args.records_max),
     };
-    let Inferred { schema, left_out } = found.map_err(|error| wrong(anyhow!("{}: {error}", args.file.display())))?;
+    let Inferred { schema, left_out, .. } =
+        found.map_err(|error| wrong(anyhow!("{}: {error}", args.file.display())))?;
     let mut stdout = std::io::stdout().lock();
     if json {
         let fields: Vec<_> = schema

@@ -403,7 +403,7 @@ fn declared_schema(text: &str) -> anyhow::Result<Schema> {
 /// The fields that the function reads, or all where they are carried, with its types where the format leaves them open.
 /// What else a file holds is not looked at.
 fn read_by(function: &Function, format: Format, found: Inferred, carry: bool) -> anyhow::Result<Schema> {
-    let Inferred { schema: found, left_out } = found;
+    let Inferred { schema: found, left_out, .. } = found;
     let read = |field: &Field| function.input.iter().find(|input| input.name == field.name);
     if let Some(column) = left_out.iter().find(|column| function.input.iter().any(|input| *input.name == *column.name))
     {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use weir_batch::Schema;
 use weir_batch::format::{CsvOptions, Format, Inferred, csv_header, infer, infer_csv, infer_schema};
-use weir_batch::{Field, Schema};
 
 use super::csv;
 use super::folders::Folders;
@@ -269,7 +269,7 @@ fn format_of_suffixes(written: &[(Place, &str)], problems: &Problems) -> Option<
     common
 }
 
-/// The schema that every file has.
+/// The schema that reads every file.
 fn common_schema(
     files: &[SourceFile<'_>],
     format: Format,
@@ -277,7 +277,7 @@ fn common_schema(
     folders: &Folders,
     problems: &Problems,
 ) -> Option<Arc<Schema>> {
-    let mut common: Option<(Arc<Schema>, &str)> = None;
+    let mut common: Option<(Inferred, &str)> = None;
     for file in files {
         if !file.regular {
             let message =
@@ -285,8 +285,8 @@ fn common_schema(
             problems.error(&file.place, message, "declare `schema`");
             return None;
         }
-        let schema = match inferred(file, format, csv, folders, problems) {
-            Ok(Some(schema)) => schema,
+        let found = match inferred(file, format, csv, folders, problems) {
+            Ok(Some(found)) => found,
             // Nothing is in it, and nothing is known of it.
             Ok(None) => continue,
             Err(error) => {
@@ -295,10 +295,11 @@ fn common_schema(
             }
         };
         common = Some(match common {
-            None => (Arc::new(schema), file.written),
-            Some((first, first_path)) => match widened(&first, &schema) {
-                Some(both) => (Arc::new(both), first_path),
+            None => (found, file.written),
+            Some((first, first_path)) => match first.with(&found) {
+                Some(both) => (both, first_path),
                 None => {
+                    let (schema, first) = (found.schema, first.schema);
                     let message =
                         format!("`{}` holds ({schema}), `{}` ({first})", clip(file.written), clip(first_path));
                     problems.error(&file.place, message, "files of one source need the same fields: declare `schema`");
@@ -316,17 +317,17 @@ fn common_schema(
             "declare `schema`",
         );
     }
-    common.map(|(schema, _)| schema)
+    common.map(|(found, _)| Arc::new(found.schema))
 }
 
-/// The schema that a file carries or that its first records tell; `None` of text that is empty.
+/// What a file carries or its first records tell; `None` of text that is empty.
 fn inferred(
     file: &SourceFile<'_>,
     format: Format,
     csv: &CsvOptions,
     folders: &Folders,
     problems: &Problems,
-) -> Result<Option<Schema>, String> {
+) -> Result<Option<Inferred>, String> {
     let open = || folders.open(&file.path).map_err(|error| error.to_string());
     let empty = match format {
         Format::Csv => csv_header(open()?, csv).map_err(|error| error.to_string())?.is_none(),
@@ -336,28 +337,18 @@ fn inferred(
     if empty {
         return Ok(None);
     }
-    if format != Format::Csv {
-        return schema_of(file, format, folders).map(Some);
-    }
-    let found = infer_csv(open()?, INFER_ROWS_MAX, csv).map_err(|error| error.to_string())?;
-    for left_out in &found.left_out {
+    let found = match format {
+        Format::Csv => infer_csv(open()?, INFER_ROWS_MAX, csv).map_err(|error| error.to_string())?,
+        Format::JsonLines => infer(format, open()?, INFER_ROWS_MAX).map_err(|error| error.to_string())?,
+        // A column that cannot be read is left out by whoever declares the others, and not in silence.
+        _ => Inferred::of_schema(infer_schema(format, open()?, INFER_ROWS_MAX).map_err(|error| error.to_string())?),
+    };
+    for left_out in found.left_out.iter().filter(|_| format == Format::Csv) {
         let message =
             format!("column `{}` of `{}` is left out: {}", clip(&left_out.name), clip(file.written), left_out.reason);
         problems.warning(&file.place, message, "");
     }
-    Ok(Some(found.schema))
-}
-
-/// The schema that the records of both fit, where the fields are the same.
-fn widened(one: &Schema, two: &Schema) -> Option<Schema> {
-    if one.len() != two.len() {
-        return None;
-    }
-    let fields = one.fields().iter().zip(two.fields()).map(|(one, two)| {
-        let data_type = one.data_type.widened(two.data_type).filter(|_| one.name == two.name)?;
-        Some(Field { name: Arc::clone(&one.name), data_type, nullable: one.nullable || two.nullable })
-    });
-    Schema::new(fields.collect::<Option<Vec<_>>>()?).ok()
+    Ok(Some(found))
 }
 
 /// Looks for the declared fields in the headers of CSV files. Other columns may have any names.
@@ -427,7 +418,7 @@ fn check_declared(
             Err(error) => problems.error(&file.place, unreadable(file, format, &error), ""),
         }
     }
-    for (file, Inferred { schema: found, left_out }) in read.into_iter().zip(&all) {
+    for (file, Inferred { schema: found, left_out, .. }) in read.into_iter().zip(&all) {
         for field in declared.fields() {
             let place = table.get(&field.name).map_or_else(|| item.place.clone(), |item| item.place);
             match found.field(&field.name) {
@@ -458,11 +449,6 @@ fn check_declared(
             }
         }
     }
-}
-
-fn schema_of(file: &SourceFile<'_>, format: Format, folders: &Folders) -> Result<Schema, String> {
-    let open = folders.open(&file.path).map_err(|error| error.to_string())?;
-    infer_schema(format, open, INFER_ROWS_MAX).map_err(|error| error.to_string())
 }
 
 /// The columns of a file that can be read, and those that cannot.

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{GOOD, check_plan, edited};
+use super::{GOOD, Plan, check_plan, edited};
 
 #[test]
 fn a_file_through_a_stage_into_two_sinks() {
@@ -329,4 +329,53 @@ sources.wrong = { kind = "file", path = "flights.jsonl", delimiter = ";", schema
             late.toml:5: sources.bare.schema: missing: the file has no header, so that the names come from `schema`; declare every field, in the order of the file
             late.toml:6: sources.wrong.delimiter: only csv has a `delimiter`, and this is json_lines; leave out `delimiter`"#]],
     );
+}
+
+/// What files of these contents are read as where nobody says it.
+fn inferred(files: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let paths: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    let text = format!(
+        "name = \"several\"\nsources.a = {{ kind = \"file\", paths = {paths:?}, infer = true }}\nsinks.b.kind = \"count\"\n"
+    );
+    match Plan::parse(&text, folder.path()) {
+        Ok(plan) => plan.sources[0].schema.to_string(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+#[test]
+fn several_files_are_inferred_as_one() {
+    let csv = |one: &str, two: &str| inferred(&[("a.csv", &format!("x\n{one}\n")), ("b.csv", &format!("x\n{two}\n"))]);
+    for (one, two, expected) in [
+        ("1", "2", "x i64?"),
+        ("1", "0.5", "x f64?"),
+        // No double holds the first: as one file they would be text, too.
+        ("9007199254740993", "0.5", "x utf8?"),
+        ("-9223372036854775807", "1e3", "x utf8?"),
+        ("9007199254740992", "0.5", "x f64?"),
+        ("1", "007", "x utf8?"),
+        ("true", "1", "x utf8?"),
+        ("2001-01-31", "2001-01-31T10:00Z", "x timestamp?"),
+        ("2001-01-31", "5", "x utf8?"),
+        ("NaN", "1", "x f64?"),
+        // A header alone, or a column without values, says nothing.
+        ("", "2", "x i64?"),
+        ("\n\n", "true", "x bool?"),
+        ("", "", "x utf8?"),
+    ] {
+        assert_eq!((csv(one, two), csv(two, one)), (expected.to_owned(), expected.to_owned()), "{one:?} and {two:?}");
+    }
+    let json = |one: &str, two: &str| inferred(&[("a.jsonl", one), ("b.jsonl", two)]);
+    assert_eq!(json("{\"x\":1}", "{\"x\":0.5}"), "x f64?");
+    assert_eq!(json("{\"x\":9007199254740993}", "{\"x\":0.5}"), "x utf8?");
+    assert_eq!(json("{\"x\":null}", "{\"x\":true}"), "x bool?");
+    assert_eq!(json("{\"x\":\"a\"}", "{\"x\":true}"), "x utf8?");
+    assert_eq!(inferred(&[("a.jsonl", "{\"x\":1}"), ("b.jsonl", ""), ("c.jsonl", "{\"x\":2.5}")]), "x f64?");
+    assert_eq!(inferred(&[("a.csv", "x\n"), ("b.csv", ""), ("c.csv", "x\n1\n"), ("d.csv", "x\n.5\n")]), "x f64?");
+    let other = inferred(&[("a.csv", "x\n1\n"), ("b.csv", "y\n1\n")]);
+    assert!(other.contains("files of one source need the same fields: declare `schema`"), "{other}");
 }
