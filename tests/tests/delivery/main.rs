@@ -8,6 +8,7 @@ mod figures;
 mod flights;
 mod kafka;
 mod lost;
+mod memory;
 mod modes;
 mod older;
 mod opening;
