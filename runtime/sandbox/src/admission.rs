@@ -9,54 +9,10 @@ use wasmtime::wasmparser::{
 use weir_abi::{CALL_PREFIX, COMMAND, IMPORT_MODULE, INIT_PREFIX, INITIALIZERS, MEMORY};
 
 use crate::host::IMPORTS;
+use crate::module_limits::MODULE_BYTES;
 use crate::text::clean;
 use crate::toolchain::{self, Toolchain};
-use crate::{LimitExceeded, Limits, Manifest, Refusal};
-
-/// Tables that a module may have; compilers make one.
-pub(crate) const TABLES_MAX: u32 = 4;
-
-// Caps on a module's shape. Each bounds a way of making a small module expensive to compile: loops within loops were
-// measured at 17.8 s for 14 KB, data segments at 46.8 s and 2.5 GB for 808 KB. They let real modules through, of which these
-// were measured: `regex` and `serde_json_path` together (1.4 MB), QuickJS (1.0 MB), Go with `regexp` and `encoding/json`
-// (3.8 MB). What only adds up is capped in proportion to the module.
-const FUNCTIONS_MAX: usize = 10_000;
-const TYPES_MAX: usize = 1_000;
-const PARAMS_MAX: usize = 100;
-const RESULTS_MAX: usize = 16;
-// The largest real one: 54 KB, of QuickJS.
-const BODY_BYTES_MAX: usize = 128 << 10;
-const LOCALS_FUNCTION_MAX: usize = 1_000;
-const LOCALS_MODULE_MAX: usize = 50_000;
-const LOOP_NESTING_MAX: usize = 64;
-// Go's compiler makes 550.
-const BLOCK_NESTING_MAX: usize = 1_024;
-// What is kept of each value at each block grows with their square: 8,000 in a function of 64 KiB took 424 MB.
-const BLOCKS_FUNCTION_MAX: usize = 4_096;
-const LOOPS_MAX: usize = 10_000;
-// Or one for so many bytes, where that is more: Go has one for 46.
-const BR_TABLE_TARGETS_MAX: usize = 65_536;
-const BR_TABLE_TARGET_BYTES: usize = 32;
-// The time grows with the square of the branches to one block: 40,000 targets took 25 s.
-const BR_TABLE_TARGETS_FUNCTION_MAX: usize = 4_096;
-// Of these each is compiled to a call of the runtime with a way around it: 100 µs and 20 KiB.
-const BULK_OPERATIONS_MAX: usize = 10_000;
-const INDIRECT_CALLS_MAX: usize = 20_000;
-// A local may have another value at each place where control flow meets, and a compiler looks for it there: 13 KB of
-// 250 blocks within each other over 1,000 locals took more than a minute, and a branch table over 900 locals was compiled
-// to 70 MiB. Guests in Rust have up to 20,000 such values in 60 KB. In all there may be so many for each byte, where that is
-// more: QuickJS has 1.1. A regular expression's engine has 270,000 in one function, and 21,500 in a nest.
-const BRANCH_VALUES_MAX: usize = 500_000;
-const BRANCH_VALUES_BYTE: usize = 2;
-const NEST_VALUES_MAX: usize = 40_000;
-// A function that a table may hold gets a bridge from the host's way of calling, which moves every value by itself.
-const SIGNATURE_VALUES_MAX: usize = 100_000;
-const SEGMENTS_MAX: usize = 1_000;
-// Or one of data for so many bytes, where that is more: Go's linker makes one for 85.
-const DATA_SEGMENT_BYTES: usize = 64;
-const GLOBALS_MAX: usize = 1_000;
-const IMPORTS_MAX: usize = 64;
-const EXPORTS_MAX: usize = 256;
+use crate::{CapExceeded, CapPlace, LimitExceeded, Limits, Manifest, ModuleLimits, Refusal};
 
 /// What is known of a module that passed.
 pub(crate) struct Admitted {
@@ -69,11 +25,31 @@ pub(crate) struct Admitted {
 
 /// Checks everything that can be checked without compiling.
 pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> {
-    if bytes.len() > limits.module_bytes_max {
-        return Err(too_large("module size", limits.module_bytes_max, 0, bytes.len(), true));
+    check_shape(bytes, limits).map_err(|refusal| match refusal {
+        Refusal::TooLarge(exceeded) => Refusal::TooLarge(exceeded.named(bytes)),
+        other => other,
+    })
+}
+
+/// Whether a file of so many bytes is looked at: said before it is read.
+pub(crate) fn check_file(bytes: u64, limits: &Limits) -> Result<(), Refusal> {
+    let most = limits.module.module_file_bytes_max;
+    let found = usize::try_from(bytes).unwrap_or(usize::MAX);
+    match found > most {
+        true => Err(Refusal::TooLarge(CapExceeded::of_key("module_file_bytes_max", most, found, None))),
+        false => Ok(()),
     }
+}
+
+fn check_shape(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> {
+    check_file(bytes.len() as u64, limits)?;
     check_header(bytes)?;
-    let mut scan = Scan { module_bytes: bytes.len(), ..Scan::default() };
+    let module_bytes = bytes.len() - custom_bytes(bytes);
+    if module_bytes > limits.module_bytes_max {
+        let exceeded = CapExceeded::of_module(MODULE_BYTES, limits.module_bytes_max, module_bytes);
+        return Err(Refusal::TooLarge(exceeded));
+    }
+    let mut scan = Scan::new(&limits.module, module_bytes);
     let mut validator = Validator::new_with_features(features());
     let mut allocations = Default::default();
     let mut types = None;
@@ -97,8 +73,6 @@ pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> 
             }
         }
     }
-    // After the cap on all of them, which says more where both are exceeded.
-    cap("br_table targets of a function", BR_TABLE_TARGETS_FUNCTION_MAX, scan.br_table_targets_function)?;
     let Some(types) = types else {
         return Err(Refusal::Invalid { message: "the module ends early".to_owned(), offset: bytes.len() as u64 });
     };
@@ -111,7 +85,7 @@ pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> 
     let types = types.as_ref();
     let (memory_bytes_min, memory_bytes_max) = check_memory(&scan, &types, limits)?;
     check_tables(&types, limits)?;
-    let manifest = Manifest::read(bytes)?;
+    let manifest = Manifest::read_within(bytes, limits.module.manifest_bytes_max)?;
     check_exports(&scan, &types, &manifest)?;
     let mut exports: Vec<String> = scan.exports.keys().map(|name| clean(name)).collect();
     exports.sort_unstable();
@@ -155,35 +129,69 @@ fn features() -> WasmFeatures {
         | WasmFeatures::FLOATS
 }
 
-fn too_large(name: &'static str, limit: usize, current: usize, requested: usize, bytes: bool) -> Refusal {
-    let exceeded = if bytes { LimitExceeded::bytes } else { LimitExceeded::count };
-    Refusal::TooLarge(exceeded(name, limit, current, requested))
-}
-
-fn cap(name: &'static str, limit: usize, found: usize) -> Result<(), Refusal> {
-    if found > limit { Err(too_large(name, limit, 0, found, false)) } else { Ok(()) }
+/// How many bytes of a module are custom sections, heads included. What is not valid counts as none: the validator says so.
+fn custom_bytes(bytes: &[u8]) -> usize {
+    let mut custom = 0;
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    while let Some((&id, after_id)) = rest.split_first() {
+        let (mut size, mut shift, mut head) = (0_usize, 0_u32, 1_usize);
+        for &byte in after_id.iter().take(5) {
+            size |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            head += 1;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        let section = head.saturating_add(size);
+        let Some(following) = rest.get(section..) else { break };
+        if id == 0 {
+            custom += section;
+        }
+        rest = following;
+    }
+    custom
 }
 
 /// What has been seen of a module so far.
-#[derive(Default)]
-struct Scan {
+struct Scan<'a> {
+    caps: &'a ModuleLimits,
+    // Without custom sections: these cost nothing to compile, and raise no cap.
     module_bytes: usize,
     types: Vec<FuncType>,
+    functions_imported: u32,
     // The type of each function of the module's own, and how many bodies were seen.
     functions: Vec<u32>,
-    bodies: usize,
+    bodies: u32,
     imports: Vec<String>,
     // The first function of WASI, of those that are imported.
     wasi: Option<(String, String)>,
     exports: HashMap<String, (ExternalKind, u32)>,
-    locals: usize,
-    loops: usize,
-    br_table_targets: usize,
-    // The most of any function.
-    br_table_targets_function: usize,
-    bulk_operations: usize,
-    indirect_calls: usize,
-    branch_values: usize,
+    locals: Total,
+    loops: Total,
+    br_table_targets: Total,
+    bulk_operations: Total,
+    indirect_calls: Total,
+    branch_values: Total,
+}
+
+/// What adds up over all functions.
+#[derive(Clone, Copy, Default)]
+struct Total {
+    all: usize,
+    of_function: usize,
+    // The function with the most.
+    most: (usize, u32),
+}
+
+impl Total {
+    fn add(&mut self, count: usize, function: u32) {
+        self.all = self.all.saturating_add(count);
+        self.of_function = self.of_function.saturating_add(count);
+        if self.of_function > self.most.0 {
+            self.most = (self.of_function, function);
+        }
+    }
 }
 
 /// A block that is open.
@@ -194,41 +202,98 @@ struct Open {
     carries: usize,
 }
 
-impl Scan {
+/// Returns from the function where there is more than the cap of this key allows.
+macro_rules! cap {
+    ($scan:ident.$key:ident, $found:expr) => {
+        cap!($scan.$key, $found, None)
+    };
+    ($scan:ident.$key:ident, $found:expr, $place:expr) => {
+        cap!($scan.$key, $scan.caps.$key, $found, $place)
+    };
+    ($scan:ident.$key:ident, $most:expr, $found:expr, $place:expr) => {
+        let (most, found): (usize, usize) = ($most, $found);
+        if found > most {
+            return Err(Refusal::TooLarge(CapExceeded::of_key(stringify!($key), most, found, $place)));
+        }
+    };
+}
+
+/// The same for what adds up over all functions; in proportion to the module where a second key says so.
+macro_rules! cap_all {
+    ($scan:ident.$key:ident, $total:ident) => {
+        cap!($scan.$key, $scan.caps.$key, $scan.$total.all, Some($scan.mostly($scan.$total)))
+    };
+    ($scan:ident.$key:ident, $per_kib:ident, $total:ident) => {
+        let most = ModuleLimits::in_proportion($scan.caps.$key, $scan.caps.$per_kib, $scan.module_bytes);
+        cap!($scan.$key, most, $scan.$total.all, Some($scan.mostly($scan.$total)))
+    };
+}
+
+impl Scan<'_> {
+    fn new(caps: &ModuleLimits, module_bytes: usize) -> Scan<'_> {
+        Scan {
+            caps,
+            module_bytes,
+            types: Vec::new(),
+            functions_imported: 0,
+            functions: Vec::new(),
+            bodies: 0,
+            imports: Vec::new(),
+            wasi: None,
+            exports: HashMap::new(),
+            locals: Total::default(),
+            loops: Total::default(),
+            br_table_targets: Total::default(),
+            bulk_operations: Total::default(),
+            indirect_calls: Total::default(),
+            branch_values: Total::default(),
+        }
+    }
+
     fn section(&mut self, payload: &Payload<'_>) -> Result<(), Refusal> {
         match payload {
             Payload::TypeSection(section) => {
-                cap("types", TYPES_MAX, section.count() as usize)?;
+                cap!(self.types_max, section.count() as usize);
                 for group in section.clone() {
                     for sub_type in group.map_err(|error| invalid(&error))?.into_types() {
                         // Other kinds of types are the validator's to refuse.
                         let CompositeInnerType::Func(function) = sub_type.composite_type.inner else { continue };
-                        cap("parameters of a function", PARAMS_MAX, function.params().len())?;
-                        cap("results of a function", RESULTS_MAX, function.results().len())?;
+                        let place = || Some(CapPlace::Type(u32::try_from(self.types.len()).unwrap_or(u32::MAX)));
+                        cap!(self.function_params_max, function.params().len(), place());
+                        cap!(self.function_results_max, function.results().len(), place());
                         self.types.push(function);
                     }
                 }
             }
-            Payload::ImportSection(section) => cap("imports", IMPORTS_MAX, section.count() as usize)?,
+            Payload::ImportSection(section) => {
+                cap!(self.imports_max, section.count() as usize);
+            }
             Payload::FunctionSection(section) => {
-                cap("functions", FUNCTIONS_MAX, section.count() as usize)?;
+                cap!(self.functions_max, section.count() as usize);
                 let mut values = 0_usize;
                 for function in section.clone() {
                     let index = function.map_err(|error| invalid(&error))?;
                     values = values.saturating_add(self.arity(index));
                     self.functions.push(index);
                 }
-                cap("parameters and results of all functions", SIGNATURE_VALUES_MAX, values)?;
+                cap!(self.signature_values_max, values);
             }
-            Payload::TableSection(section) => cap("tables", TABLES_MAX as usize, section.count() as usize)?,
-            Payload::GlobalSection(section) => cap("globals", GLOBALS_MAX, section.count() as usize)?,
-            Payload::ElementSection(section) => cap("element segments", SEGMENTS_MAX, section.count() as usize)?,
+            Payload::TableSection(section) => {
+                cap!(self.tables_max, section.count() as usize);
+            }
+            Payload::GlobalSection(section) => {
+                cap!(self.globals_max, section.count() as usize);
+            }
+            Payload::ElementSection(section) => {
+                cap!(self.element_segments_max, section.count() as usize);
+            }
             Payload::DataSection(section) => {
-                let most = SEGMENTS_MAX.max(self.module_bytes / DATA_SEGMENT_BYTES);
-                cap("data segments", most, section.count() as usize)?;
+                let ModuleLimits { data_segments_max, data_segments_per_kib_max, .. } = *self.caps;
+                let most = ModuleLimits::in_proportion(data_segments_max, data_segments_per_kib_max, self.module_bytes);
+                cap!(self.data_segments_max, most, section.count() as usize, None);
             }
             Payload::ExportSection(section) => {
-                cap("exports", EXPORTS_MAX, section.count() as usize)?;
+                cap!(self.exports_max, section.count() as usize);
                 for export in section.clone() {
                     let export = export.map_err(|error| invalid(&error))?;
                     // The validator refuses names that stand twice.
@@ -244,6 +309,7 @@ impl Scan {
         let (module, name) = (clean(import.module), clean(import.name));
         let kind = match import.ty {
             TypeRef::Func(index) => {
+                self.functions_imported = self.functions_imported.saturating_add(1);
                 if import.module.starts_with("wasi") {
                     // Kept until the exports are known: of a command that is said first.
                     self.wasi.get_or_insert((module, name));
@@ -290,27 +356,40 @@ impl Scan {
         Open { is_loop, carries }
     }
 
+    /// Where the most of something is that is too much in all.
+    fn mostly(&self, total: Total) -> CapPlace {
+        CapPlace::Mostly { index: self.functions_imported.saturating_add(total.most.1), name: None }
+    }
+
     fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), Refusal> {
-        let size = body.range().len();
-        if size > BODY_BYTES_MAX {
-            return Err(too_large("size of a function", BODY_BYTES_MAX, 0, size, true));
-        }
+        let own = self.bodies;
+        self.bodies = self.bodies.saturating_add(1);
+        let index = self.functions_imported.saturating_add(own);
+        let here = || Some(CapPlace::Function { index, name: None });
+        let totals = [
+            &mut self.locals,
+            &mut self.loops,
+            &mut self.br_table_targets,
+            &mut self.bulk_operations,
+            &mut self.indirect_calls,
+            &mut self.branch_values,
+        ];
+        totals.into_iter().for_each(|total| total.of_function = 0);
+
+        cap!(self.function_bytes_max, body.range().len(), here());
         let mut locals = 0_usize;
         for local in body.get_locals_reader().map_err(|error| invalid(&error))? {
             let (count, _) = local.map_err(|error| invalid(&error))?;
             locals = locals.saturating_add(count as usize);
         }
-        cap("locals of a function", LOCALS_FUNCTION_MAX, locals)?;
-        self.locals = self.locals.saturating_add(locals);
-        cap("locals", LOCALS_MODULE_MAX, self.locals)?;
+        cap!(self.function_locals_max, locals, here());
+        self.locals.add(locals, own);
+        cap_all!(self.locals_max, locals);
 
         // The function's own block carries its results; its parameters are locals too.
-        let signature = self.functions.get(self.bodies).map_or(0, |&index| self.arity(index));
-        self.bodies += 1;
+        let signature = self.functions.get(own as usize).map_or(0, |&index| self.arity(index));
         let locals = locals.saturating_add(signature);
-        let mut br_table_targets = 0_usize;
         let mut blocks = 0_usize;
-        let mut branch_values = 0_usize;
         let mut open: Vec<Open> = Vec::new();
         let mut open_loops = 0_usize;
         for operator in body.get_operators_reader().map_err(|error| invalid(&error))? {
@@ -327,18 +406,18 @@ impl Scan {
                     open.push(self.block(true, blockty));
                     branches = (1, 0);
                     open_loops += 1;
-                    self.loops += 1;
-                    cap("loops within loops", LOOP_NESTING_MAX, open_loops)?;
-                    cap("loops", LOOPS_MAX, self.loops)?;
+                    self.loops.add(1, own);
+                    cap!(self.loop_depth_max, open_loops, here());
+                    cap_all!(self.loops_max, loops);
                 }
                 Operator::End => open_loops -= usize::from(open.pop().is_some_and(|open| open.is_loop)),
                 Operator::BrTable { targets } => {
                     // All targets carry as many values.
                     branches = (targets.len() as usize + 1, targets.default());
-                    br_table_targets = br_table_targets.saturating_add(targets.len() as usize);
-                    self.br_table_targets = self.br_table_targets.saturating_add(targets.len() as usize);
-                    let most = BR_TABLE_TARGETS_MAX.max(self.module_bytes / BR_TABLE_TARGET_BYTES);
-                    cap("br_table targets", most, self.br_table_targets)?;
+                    self.br_table_targets.add(targets.len() as usize, own);
+                    let in_function = self.br_table_targets.of_function;
+                    cap!(self.function_br_table_targets_max, in_function, here());
+                    cap_all!(self.br_table_targets_max, br_table_targets_per_kib_max, br_table_targets);
                 }
                 Operator::MemoryFill { .. }
                 | Operator::MemoryCopy { .. }
@@ -352,37 +431,33 @@ impl Scan {
                 | Operator::TableGrow { .. }
                 | Operator::TableGet { .. }
                 | Operator::TableSet { .. } => {
-                    self.bulk_operations += 1;
-                    cap("bulk operations", BULK_OPERATIONS_MAX, self.bulk_operations)?;
+                    self.bulk_operations.add(1, own);
+                    cap_all!(self.bulk_operations_max, bulk_operations);
                 }
                 Operator::CallIndirect { .. } => {
-                    self.indirect_calls += 1;
-                    cap("indirect calls", INDIRECT_CALLS_MAX, self.indirect_calls)?;
+                    self.indirect_calls.add(1, own);
+                    cap_all!(self.indirect_calls_max, indirect_calls);
                 }
                 _ => {}
             }
-            cap("blocks of a function", BLOCKS_FUNCTION_MAX, blocks)?;
-            cap("blocks within blocks", BLOCK_NESTING_MAX, open.len())?;
+            cap!(self.function_blocks_max, blocks, here());
+            cap!(self.block_depth_max, open.len(), here());
             let (branches, depth) = branches;
             if branches > 0 {
-                cap("locals in blocks within blocks", NEST_VALUES_MAX, locals.saturating_mul(open.len()))?;
+                cap!(self.function_nest_values_max, locals.saturating_mul(open.len()), here());
                 let target = open.len().checked_sub(1 + depth as usize).and_then(|index| open.get(index));
                 let values = locals.saturating_add(target.map_or(signature, |target| target.carries));
-                let values = branches.saturating_mul(values);
-                branch_values = branch_values.saturating_add(values);
-                self.branch_values = self.branch_values.saturating_add(values);
-                let most = BRANCH_VALUES_MAX.max(self.module_bytes.saturating_mul(BRANCH_VALUES_BYTE));
-                cap("values at branches", most, self.branch_values)?;
-                cap("values at branches of a function", BRANCH_VALUES_MAX, branch_values)?;
+                self.branch_values.add(branches.saturating_mul(values), own);
+                cap!(self.function_branch_values_max, self.branch_values.of_function, here());
+                cap_all!(self.branch_values_max, branch_values_per_kib_max, branch_values);
             }
         }
-        self.br_table_targets_function = self.br_table_targets_function.max(br_table_targets);
         Ok(())
     }
 }
 
 /// The memory's size at the start, and the most that the module asks for.
-fn check_memory(scan: &Scan, types: &TypesRef<'_>, limits: &Limits) -> Result<(u64, Option<u64>), Refusal> {
+fn check_memory(scan: &Scan<'_>, types: &TypesRef<'_>, limits: &Limits) -> Result<(u64, Option<u64>), Refusal> {
     const PAGE: u64 = 64 << 10;
     let index = match scan.exports.get(MEMORY) {
         Some(&(ExternalKind::Memory, index)) => index,
@@ -419,7 +494,7 @@ fn check_tables(types: &TypesRef<'_>, limits: &Limits) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_exports(scan: &Scan, types: &TypesRef<'_>, manifest: &Manifest) -> Result<(), Refusal> {
+fn check_exports(scan: &Scan<'_>, types: &TypesRef<'_>, manifest: &Manifest) -> Result<(), Refusal> {
     for initializer in INITIALIZERS {
         if scan.exports.contains_key(initializer) {
             check_export(scan, types, initializer.to_owned(), "()")?;
@@ -439,7 +514,7 @@ fn check_exports(scan: &Scan, types: &TypesRef<'_>, manifest: &Manifest) -> Resu
     Ok(())
 }
 
-fn check_export(scan: &Scan, types: &TypesRef<'_>, export: String, expected: &str) -> Result<(), Refusal> {
+fn check_export(scan: &Scan<'_>, types: &TypesRef<'_>, export: String, expected: &str) -> Result<(), Refusal> {
     let found = match scan.exports.get(&export) {
         Some(&(ExternalKind::Func | ExternalKind::FuncExact, index)) => {
             let id = types.core_function_at(index);

@@ -46,7 +46,8 @@ pub struct EngineConfig {
     /// than that, or calls that end within a tick cannot queue by tenant, and are taken in whatever order it polls them.
     /// Those that take longer run on threads of the engine's own.
     pub guests_running_max: usize,
-    /// Modules that are compiled at the same time, of different tenants. Default: half of the cores, at least one.
+    /// Modules that are compiled at the same time, of different tenants. Default: half of the cores, and two at least, so that
+    /// one tenant's dear module leaves room for another tenant's.
     pub compilations_max: usize,
     /// Whether modules are optimised; default true. Off, each stays as it is compiled first: half as fast, in a tenth of
     /// the time, by the simpler half of the compiler.
@@ -70,7 +71,7 @@ impl Default for EngineConfig {
             guest_stack_bytes: 512 << 10,
             keep_resident_bytes: 512 << 10,
             guests_running_max: cores,
-            compilations_max: cores.div_ceil(2),
+            compilations_max: cores.div_ceil(2).max(2),
             optimise: true,
             compiler: Compiler::InProcess,
             cache: None,

@@ -73,6 +73,7 @@
 mod admission;
 mod bind;
 mod call_error;
+mod cap_exceeded;
 mod clock;
 mod columns;
 mod compile;
@@ -89,6 +90,7 @@ mod limits;
 mod manifest;
 mod metric_batch;
 mod module;
+mod module_limits;
 mod outcome;
 mod output;
 mod presence;
@@ -105,6 +107,7 @@ mod words;
 
 pub use bind::{BindError, Bound, Carry, Names};
 pub use call_error::{CallContext, CallError, Malformed, Phase, TrapCause};
+pub use cap_exceeded::{CapExceeded, CapPlace};
 pub use compile::{
     CacheConfig, CacheError, CacheUse, CompileCost, Compiler, Confinement, Enforced, Tier, compile_worker,
     probe_confinement,
@@ -119,6 +122,7 @@ pub use limits::{LimitExceeded, Limits, LimitsError, Unit};
 pub use manifest::Manifest;
 pub use metric_batch::{MetricBatch, MetricDelta, Series, SeriesDelta};
 pub use module::{Module, Origin};
+pub use module_limits::{ModuleCap, ModuleLimits};
 pub use outcome::{LogLevel, LogLine, Outcome, RowCode, RowFailure, Usage};
 pub use refusal::Refusal;
 pub use tenant::{TenantId, TenantIdError};

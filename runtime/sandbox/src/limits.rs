@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::ModuleLimits;
 use crate::compile::HARDENED_MEMORY_BYTES;
 
 /// Everything that a tenant may use, in one value; each field falls back to its default.
@@ -12,9 +13,11 @@ use crate::compile::HARDENED_MEMORY_BYTES;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// The largest module that is looked at. Default 4 MiB: a guest in Rust takes 60 KB to 1.4 MB, one by Go's compiler
-    /// 1.8 MB and more. Compile time grows with it.
+    /// The largest module, its custom sections (names, debug information, the manifest) left out. Default 4 MiB: a guest
+    /// in Rust takes 60 KB to 1.4 MB, one by Go's compiler 1.8 MB and more. Compile time grows with it.
     pub module_bytes_max: usize,
+    /// What a module may be beside its size. In a limits file these stand beside the others.
+    pub module: ModuleLimits,
     /// Machine code that a module may compile to; twice that before it is optimised. Default 16 MiB: sixteen times the
     /// largest module.
     pub native_bytes_max: usize,
@@ -87,6 +90,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             module_bytes_max: 4 << 20,
+            module: ModuleLimits::default(),
             native_bytes_max: 16 << 20,
             memory_bytes_max: 64 << 20,
             table_elements_max: 10_000,
@@ -180,7 +184,16 @@ impl Limits {
         ];
         let hardened = ("memory_bytes_max", self.memory_bytes_max as u64, PAGE as u64, HARDENED_MEMORY_BYTES as u64);
         let hardened = self.hardened.then_some(hardened);
-        match ranges.into_iter().chain(hardened).find(|&(_, value, least, most)| value < least || value > most) {
+        let caps = ModuleLimits::CAPS.iter().map(|cap| {
+            let value = self.module.get(cap.key).unwrap_or(cap.default);
+            (cap.key, value as u64, cap.least as u64, cap.most as u64)
+        });
+        match ranges
+            .into_iter()
+            .chain(hardened)
+            .chain(caps)
+            .find(|&(_, value, least, most)| value < least || value > most)
+        {
             Some((name, value, least, most)) => Err(LimitsError { name, value, least, most }),
             None => Ok(()),
         }
@@ -219,7 +232,7 @@ pub enum Unit {
     Seconds,
 }
 
-struct Amount<'a>(&'a Unit, u64);
+pub(crate) struct Amount<'a>(pub(crate) &'a Unit, pub(crate) u64);
 
 impl fmt::Display for Amount<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

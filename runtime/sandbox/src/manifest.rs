@@ -10,10 +10,11 @@ use weir_batch::{DataType, Field, SystemColumn};
 
 use crate::function::accepts;
 use crate::text::clean;
-use crate::{Function, FunctionState, Kind, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue, Refusal};
+use crate::{
+    CapExceeded, Function, FunctionState, Kind, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue, Refusal,
+};
 
-// As the contract says for the whole section, and caps on what its lines may list.
-const SECTION_BYTES_MAX: usize = 64 << 10;
+// Caps of the contract on what the section's lines may list.
 const FUNCTIONS_MAX: usize = 256;
 const ITEMS_MAX: usize = 256;
 // Series are counted by metric, and held by the host: this bounds them all.
@@ -38,6 +39,15 @@ impl Manifest {
         crate::admission::check(module, limits).map(|admitted| admitted.manifest)
     }
 
+    /// Whether a file of so many bytes is read as a module: to be asked before it is read.
+    ///
+    /// # Errors
+    ///
+    /// What [`Manifest::check`] would say of the file.
+    pub fn check_file(bytes: u64, limits: &crate::Limits) -> Result<(), Refusal> {
+        crate::admission::check_file(bytes, limits)
+    }
+
     /// Reads the manifest out of a module's bytes. Nothing is compiled or run, and nothing but the manifest is
     /// validated.
     ///
@@ -45,6 +55,11 @@ impl Manifest {
     ///
     /// Bytes that are no module, no manifest, or one that does not hold together.
     pub fn read(module: &[u8]) -> Result<Manifest, Refusal> {
+        Manifest::read_within(module, crate::ModuleLimits::default().manifest_bytes_max)
+    }
+
+    /// The same, where the section has at most so many bytes.
+    pub(crate) fn read_within(module: &[u8], bytes_max: usize) -> Result<Manifest, Refusal> {
         crate::admission::check_header(module)?;
         let mut text = Vec::new();
         let mut found = false;
@@ -53,13 +68,10 @@ impl Manifest {
             let Payload::CustomSection(section) = payload else { continue };
             if section.name() == MANIFEST_SECTION {
                 found = true;
-                if text.len() + section.data().len() > SECTION_BYTES_MAX {
-                    return Err(Refusal::TooLarge(crate::LimitExceeded::bytes(
-                        "manifest size",
-                        SECTION_BYTES_MAX,
-                        text.len(),
-                        section.data().len(),
-                    )));
+                let found = text.len().saturating_add(section.data().len());
+                if found > bytes_max {
+                    let exceeded = CapExceeded::of_key("manifest_bytes_max", bytes_max, found, None);
+                    return Err(Refusal::TooLarge(exceeded));
                 }
                 text.extend_from_slice(section.data());
             }

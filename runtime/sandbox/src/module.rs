@@ -8,9 +8,10 @@ use wasmtime::{InstancePre, Linker};
 
 use crate::admission::Admitted;
 use crate::compile::{CompileCost, Tier};
+use crate::module_limits::NATIVE_BYTES;
 use crate::presence::Presence;
 use crate::state::State;
-use crate::{Engine, LimitExceeded, Limits, Manifest, ModuleDigest, Refusal, TenantId};
+use crate::{CapExceeded, Engine, Limits, Manifest, ModuleDigest, Refusal, TenantId};
 
 /// A tenant's admitted, compiled code with its manifest. Shared by `Arc`; instances keep it alive.
 pub struct Module {
@@ -73,7 +74,7 @@ impl Code {
             Tier::Optimised => limits.native_bytes_max,
         };
         if native_bytes > most {
-            return Err(Refusal::TooLarge(LimitExceeded::bytes("native code size", most, 0, native_bytes)));
+            return Err(Refusal::TooLarge(CapExceeded::of_module(NATIVE_BYTES, most, native_bytes)));
         }
         let pre = linker
             .instantiate_pre(compiled)

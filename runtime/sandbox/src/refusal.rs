@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Fault, LimitExceeded};
+use crate::{CapExceeded, Fault, LimitExceeded};
 
 /// A module that is not admitted, with what to change.
 ///
@@ -10,14 +10,20 @@ use crate::{Fault, LimitExceeded};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The module is larger than its tenant may upload, or one of its parts than anybody may.
+    /// The module, or one of its parts, is larger than its tenant's limits allow.
     #[error("{0}")]
-    TooLarge(LimitExceeded),
+    TooLarge(CapExceeded),
     /// More memory at the start than the tenant may have.
-    #[error("the module's initial memory: {0}")]
+    #[error(
+        "the module's initial memory: {0}; link with a smaller stack and less static data, or have `memory_bytes_max` raised \
+         in the limits file"
+    )]
     InitialMemory(LimitExceeded),
     /// More table elements at the start than the tenant may have.
-    #[error("the module's tables: {0}")]
+    #[error(
+        "the module's tables: {0}; keep to fewer functions that are called indirectly, or have `table_elements_max` raised in \
+         the limits file"
+    )]
     InitialTable(LimitExceeded),
     /// The bytes do not begin as a module does.
     #[error("not a WebAssembly module: it must begin with the bytes 00 61 73 6d 01 00 00 00")]
@@ -129,10 +135,13 @@ pub enum Refusal {
     #[error("the module could not be compiled: {0}")]
     Compile(String),
     /// The compiler used up what the tenant's modules may take.
-    #[error("the module takes too much to compile: {0}; make its largest functions smaller")]
+    #[error(
+        "the module takes too much to compile: {0}; build with `opt-level = \"s\"`, make its largest functions smaller, or have \
+         `compile_cpu_s_max` raised in the limits file"
+    )]
     CompileLimit(LimitExceeded),
     /// The process that compiled the module ended, by its own fault or for want of memory.
-    #[error("the compiler ended {how} on this module{}", Said(.said))]
+    #[error("the compiler ended {how} on this module{}{}", Said(.said), Memory(.said))]
     CompilerEnded {
         /// How: `by signal 6 (ABRT)`.
         how: String,
@@ -172,7 +181,9 @@ impl Refusal {
     /// A stable name for programs.
     pub fn code(&self) -> &'static str {
         match self {
-            Refusal::TooLarge(limit) if limit.name == "module size" => "module_too_large",
+            Refusal::TooLarge(cap) if matches!(cap.key, "module_bytes_max" | "module_file_bytes_max") => {
+                "module_too_large"
+            }
             Refusal::TooLarge(_) => "shape_limit",
             Refusal::InitialMemory(_) => "initial_memory",
             Refusal::InitialTable(_) => "initial_table",
@@ -229,5 +240,20 @@ struct Said<'a>(&'a str);
 impl fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
+    }
+}
+
+/// What to do where the compiler was refused memory, or nothing.
+struct Memory<'a>(&'a str);
+
+impl fmt::Display for Memory<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.0.starts_with("memory allocation of ") {
+            return Ok(());
+        }
+        f.write_str(
+            "; build with `opt-level = \"s\"`, make the module's largest functions smaller, or have \
+             `compile_memory_bytes_max` raised in the limits file",
+        )
     }
 }

@@ -118,7 +118,7 @@ impl ResourceLimiter for Limiter {
     }
 
     fn tables(&self) -> usize {
-        crate::admission::TABLES_MAX as usize
+        crate::module_limits::TABLES_MOST
     }
 
     fn instances(&self) -> usize {

@@ -37,7 +37,7 @@ pub fn fuzz_prescan(bytes: &[u8]) {
     let limits = Limits::default();
     match Manifest::check(bytes, &limits) {
         Ok(manifest) => {
-            assert!(bytes.len() <= limits.module_bytes_max);
+            assert!(bytes.len() <= limits.module.module_file_bytes_max);
             assert_eq!(Manifest::read(bytes).ok().as_ref(), Some(&manifest));
         }
         Err(refusal) => assert!(!refusal.to_string().chars().any(char::is_control), "{refusal:?}"),

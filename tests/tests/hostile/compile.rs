@@ -9,8 +9,8 @@ fn loop_nest() {
     check(
         "loop_nest",
         expect![[r#"
-        shape_limit: loops within loops limit reached: limit 64, current 0, requested 65
-    "#]],
+            shape_limit: function 25: loops within loops limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -19,8 +19,8 @@ fn block_nest() {
     check(
         "block_nest",
         expect![[r#"
-        shape_limit: blocks within blocks limit reached: limit 1024, current 0, requested 1025
-    "#]],
+            shape_limit: function 25: blocks within blocks limit reached: limit 1024, found 1025; build with `opt-level = "s"`, which inlines less, or split the function, or have `block_depth_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -29,8 +29,8 @@ fn many_loops() {
     check(
         "many_loops",
         expect![[r#"
-        shape_limit: loops limit reached: limit 10000, current 0, requested 10001
-    "#]],
+            shape_limit: loops limit reached: limit 10000, found 10001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `loops_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -63,8 +63,8 @@ fn data_segments() {
     check(
         "data_segments",
         expect![[r#"
-        shape_limit: data segments limit reached: limit 1000, current 0, requested 1001
-    "#]],
+            shape_limit: data segments limit reached: limit 1000, found 1001; let the linker merge segments (`wasm-opt --memory-packing`), or embed less data, or have `data_segments_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -73,8 +73,8 @@ fn element_segments() {
     check(
         "element_segments",
         expect![[r#"
-        shape_limit: element segments limit reached: limit 1000, current 0, requested 1001
-    "#]],
+            shape_limit: element segments limit reached: limit 1000, found 1001; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `element_segments_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -95,8 +95,8 @@ fn locals_of_a_function() {
     check(
         "locals_of_a_function",
         expect![[r#"
-        shape_limit: locals of a function limit reached: limit 1000, current 0, requested 1001
-    "#]],
+            shape_limit: function 25: locals of a function limit reached: limit 1000, found 1001; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_locals_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -105,8 +105,8 @@ fn locals_in_all() {
     check(
         "locals_in_all",
         expect![[r#"
-        shape_limit: locals limit reached: limit 50000, current 0, requested 51000
-    "#]],
+            shape_limit: locals limit reached: limit 50000, found 51000, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `locals_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -115,8 +115,8 @@ fn locals_beyond_count() {
     check(
         "locals_beyond_count",
         expect![[r#"
-        shape_limit: locals of a function limit reached: limit 1000, current 0, requested 4294967295
-    "#]],
+            shape_limit: function 25: locals of a function limit reached: limit 1000, found 4294967295; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_locals_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -125,8 +125,8 @@ fn types() {
     check(
         "types",
         expect![[r#"
-        shape_limit: types limit reached: limit 1000, current 0, requested 1011
-    "#]],
+            shape_limit: types limit reached: limit 1000, found 1011; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `types_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -135,8 +135,8 @@ fn parameters() {
     check(
         "parameters",
         expect![[r#"
-        shape_limit: parameters of a function limit reached: limit 100, current 0, requested 101
-    "#]],
+            shape_limit: type 10: parameters of a function limit reached: limit 100, found 101; pass a pointer to a struct instead, or have `function_params_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -145,8 +145,8 @@ fn results() {
     check(
         "results",
         expect![[r#"
-        shape_limit: results of a function limit reached: limit 16, current 0, requested 17
-    "#]],
+            shape_limit: type 10: results of a function limit reached: limit 16, found 17; pass a pointer to a struct instead, or have `function_results_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -155,8 +155,8 @@ fn bridges() {
     check(
         "bridges",
         expect![[r#"
-        shape_limit: parameters and results of all functions limit reached: limit 100000, current 0, requested 116005
-    "#]],
+            shape_limit: parameters and results of all functions limit reached: limit 100000, found 116005; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `signature_values_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -177,8 +177,8 @@ fn huge_function() {
     check(
         "huge_function",
         expect![[r#"
-        shape_limit: size of a function limit reached: limit 128 KiB, current 0 B, requested 131075 B
-    "#]],
+            shape_limit: function 25: size of a function limit reached: limit 128 KiB, found 131075 B; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_bytes_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -199,8 +199,8 @@ fn br_table_targets() {
     check(
         "br_table_targets",
         expect![[r#"
-        shape_limit: br_table targets limit reached: limit 65536, current 0, requested 68000
-    "#]],
+            shape_limit: br_table targets limit reached: limit 65536, found 68000, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `br_table_targets_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -209,8 +209,8 @@ fn br_table_of_a_function() {
     check(
         "br_table_of_a_function",
         expect![[r#"
-        shape_limit: br_table targets of a function limit reached: limit 4096, current 0, requested 4097
-    "#]],
+            shape_limit: function 25: br_table targets of a function limit reached: limit 4096, found 4097; split the function's largest `match` or `switch`, or build with `opt-level = "s"`, or have `function_br_table_targets_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -219,8 +219,8 @@ fn br_table_over_locals() {
     check(
         "br_table_over_locals",
         expect![[r#"
-        shape_limit: values at branches limit reached: limit 500000, current 0, requested 3610706
-    "#]],
+            shape_limit: function 25: values at branches of a function limit reached: limit 500000, found 3610706; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_branch_values_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -241,8 +241,8 @@ fn joins_in_a_nest() {
     check(
         "joins_in_a_nest",
         expect![[r#"
-        shape_limit: locals in blocks within blocks limit reached: limit 40000, current 0, requested 40040
-    "#]],
+            shape_limit: function 25: locals in blocks within blocks limit reached: limit 40000, found 40040; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_nest_values_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -251,7 +251,7 @@ fn joins_in_all() {
     check(
         "joins_in_all",
         expect![[r#"
-            shape_limit: values at branches limit reached: limit 500000, current 0, requested 500047
+            shape_limit: values at branches limit reached: limit 500000, found 500047, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `branch_values_max` raised in the limits file
         "#]],
     );
 }
@@ -261,8 +261,8 @@ fn branches_that_carry() {
     check(
         "branches_that_carry",
         expect![[r#"
-        shape_limit: values at branches limit reached: limit 500000, current 0, requested 500004
-    "#]],
+            shape_limit: values at branches limit reached: limit 500000, found 500004, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `branch_values_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -307,8 +307,8 @@ fn bulk_operations() {
     check(
         "bulk_operations",
         expect![[r#"
-        shape_limit: bulk operations limit reached: limit 10000, current 0, requested 10001
-    "#]],
+            shape_limit: bulk operations limit reached: limit 10000, found 10001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `bulk_operations_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -317,8 +317,8 @@ fn memory_grows() {
     check(
         "memory_grows",
         expect![[r#"
-        shape_limit: bulk operations limit reached: limit 10000, current 0, requested 10001
-    "#]],
+            shape_limit: bulk operations limit reached: limit 10000, found 10001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `bulk_operations_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -327,8 +327,8 @@ fn table_gets() {
     check(
         "table_gets",
         expect![[r#"
-        shape_limit: bulk operations limit reached: limit 10000, current 0, requested 10001
-    "#]],
+            shape_limit: bulk operations limit reached: limit 10000, found 10001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `bulk_operations_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -337,8 +337,8 @@ fn indirect_calls() {
     check(
         "indirect_calls",
         expect![[r#"
-        shape_limit: indirect calls limit reached: limit 20000, current 0, requested 20001
-    "#]],
+            shape_limit: indirect calls limit reached: limit 20000, found 20001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `indirect_calls_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -395,8 +395,8 @@ fn tiny_functions() {
     check(
         "tiny_functions",
         expect![[r#"
-        shape_limit: functions limit reached: limit 10000, current 0, requested 10003
-    "#]],
+            shape_limit: functions limit reached: limit 10000, found 10003; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `functions_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -405,8 +405,8 @@ fn exports() {
     check(
         "exports",
         expect![[r#"
-        shape_limit: exports limit reached: limit 256, current 0, requested 259
-    "#]],
+            shape_limit: exports limit reached: limit 256, found 259; export only `memory` and what the manifest declares, or have `exports_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -415,8 +415,8 @@ fn globals() {
     check(
         "globals",
         expect![[r#"
-        shape_limit: globals limit reached: limit 1000, current 0, requested 1001
-    "#]],
+            shape_limit: globals limit reached: limit 1000, found 1001; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `globals_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -425,8 +425,8 @@ fn imports() {
     check(
         "imports",
         expect![[r#"
-        shape_limit: imports limit reached: limit 64, current 0, requested 89
-    "#]],
+            shape_limit: imports limit reached: limit 64, found 89; import each host function once, or have `imports_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -447,7 +447,7 @@ fn ifs_in_a_function() {
     check(
         "ifs_in_a_function",
         expect![[r#"
-        shape_limit: blocks of a function limit reached: limit 4096, current 0, requested 4097
-    "#]],
+            shape_limit: function 25: blocks of a function limit reached: limit 4096, found 4097; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_blocks_max` raised in the limits file
+        "#]],
     );
 }

@@ -129,8 +129,8 @@ fn huge_count() {
     check(
         "huge_count",
         expect![[r#"
-        shape_limit: types limit reached: limit 1000, current 0, requested 4294967295
-    "#]],
+            shape_limit: types limit reached: limit 1000, found 4294967295; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `types_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -339,8 +339,8 @@ fn huge_name_section() {
     check(
         "huge_name_section",
         expect![[r#"
-        module_too_large: module size limit reached: limit 256 KiB, current 0 B, requested 52430316 B
-    "#]],
+            module_too_large: file size limit reached: limit 32 MiB, found 52430316 B; strip debug information (Rust: `strip = true` in the profile; others: `wasm-strip`), or have `module_file_bytes_max` raised in the limits file
+        "#]],
     );
 }
 

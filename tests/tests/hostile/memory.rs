@@ -168,8 +168,8 @@ fn initial_memory() {
     check(
         "initial_memory",
         expect![[r#"
-        initial_memory: the module's initial memory: memory limit reached: limit 4 MiB, current 0 B, requested 4160 KiB
-    "#]],
+            initial_memory: the module's initial memory: memory limit reached: limit 4 MiB, current 0 B, requested 4160 KiB; link with a smaller stack and less static data, or have `memory_bytes_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -222,8 +222,8 @@ fn initial_table() {
     check(
         "initial_table",
         expect![[r#"
-        initial_table: the module's tables: table limit reached: limit 1000, current 0, requested 1001
-    "#]],
+            initial_table: the module's tables: table limit reached: limit 1000, current 0, requested 1001; keep to fewer functions that are called indirectly, or have `table_elements_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -232,8 +232,8 @@ fn ten_million_elements() {
     check(
         "ten_million_elements",
         expect![[r#"
-        initial_table: the module's tables: table limit reached: limit 1000, current 0, requested 10000000
-    "#]],
+            initial_table: the module's tables: table limit reached: limit 1000, current 0, requested 10000000; keep to fewer functions that are called indirectly, or have `table_elements_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -242,8 +242,8 @@ fn two_tables() {
     check(
         "two_tables",
         expect![[r#"
-        initial_table: the module's tables: table limit reached: limit 1000, current 501, requested 501
-    "#]],
+            initial_table: the module's tables: table limit reached: limit 1000, current 501, requested 501; keep to fewer functions that are called indirectly, or have `table_elements_max` raised in the limits file
+        "#]],
     );
 }
 
@@ -252,8 +252,8 @@ fn many_tables() {
     check(
         "many_tables",
         expect![[r#"
-        shape_limit: tables limit reached: limit 4, current 0, requested 5
-    "#]],
+            shape_limit: tables limit reached: limit 4, found 5; keep to one table, or have `tables_max` raised in the limits file
+        "#]],
     );
 }
 

@@ -259,8 +259,8 @@ fn manifest_too_large() {
     check(
         "manifest_too_large",
         expect![[r#"
-        shape_limit: manifest size limit reached: limit 64 KiB, current 0 B, requested 65608 B
-    "#]],
+            shape_limit: manifest size limit reached: limit 64 KiB, found 65608 B; declare fewer functions in one module, or shorten their texts, or have `manifest_bytes_max` raised in the limits file
+        "#]],
     );
 }
 

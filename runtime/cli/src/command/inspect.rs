@@ -4,21 +4,17 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use serde_json::{Value, json};
 use weir_batch::Field;
-use weir_files::read_whole;
+use weir_files::{FileError, open_regular, read_bounded};
 use weir_query::LimitsFile;
-use weir_sandbox::{Engine, Function, FunctionState, Limits, Module, Origin, TenantId, Tier};
+use weir_sandbox::{Engine, Function, FunctionState, Limits, Manifest, Module, Origin, Refusal, TenantId, Tier};
 
 use crate::args;
 use crate::engine::{config, engine};
 use crate::exit::{Exit, wrong};
 use crate::live::grouped;
-
-/// The largest file that is read as a module: what a compiler writes beside the code for debuggers is many times larger
-/// than what may be admitted.
-pub(crate) const MODULE_FILE_BYTES_MAX: u64 = 256 << 20;
 
 pub(crate) fn inspect(args: &args::Inspect, json: bool) -> anyhow::Result<Exit> {
     let engine = engine(config())?;
@@ -43,13 +39,14 @@ pub(crate) fn limits_of(file: Option<&std::path::Path>, tenant: &str) -> anyhow:
 
 /// The module in this file, admitted for a tenant of the command's own.
 pub(crate) fn admit(engine: &Engine, path: &std::path::Path, limits: &Limits) -> anyhow::Result<Arc<Module>> {
-    let bytes = read_whole(path, MODULE_FILE_BYTES_MAX)
-        .with_context(|| path.display().to_string())
-        .map_err(|error| wrong(anyhow!("{error:#}")))?;
+    let refused = |refusal: Refusal| wrong(anyhow!("`{}` is refused ({}): {refusal}", path.display(), refusal.code()));
+    let unreadable = |error: FileError| wrong(anyhow!("{}: {error:#}", path.display()));
+    let file = open_regular(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(|error| unreadable(error.into()))?.len();
+    Manifest::check_file(length, limits).map_err(refused)?;
+    let bytes = read_bounded(file, limits.module.module_file_bytes_max as u64).map_err(unreadable)?;
     let tenant: TenantId = "local".parse().map_err(|error| anyhow!("{error}"))?;
-    let module = engine
-        .admit(&tenant, &bytes, limits)
-        .map_err(|refusal| wrong(anyhow!("{}: refused ({}): {refusal}", path.display(), refusal.code())))?;
+    let module = engine.admit(&tenant, &bytes, limits).map_err(refused)?;
     // What is said of its size and speed is said of the code that a query would run.
     module.wait_optimised(Duration::from_secs(limits.compile_cpu_s_max));
     Ok(module)

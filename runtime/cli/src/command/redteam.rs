@@ -50,14 +50,16 @@ pub(crate) fn redteam(args: &args::Redteam, json: bool) -> anyhow::Result<Exit> 
     Ok(if report.passes() { Exit::Done } else { Exit::Failed })
 }
 
+/// The largest file that is taken for an attack: attacks that are too large for every limit are wanted too.
+const MODULE_FILE_BYTES_MAX: u64 = 256 << 20;
+
 /// The suite, or the modules that were given in its place.
 fn cases(args: &args::Redteam) -> anyhow::Result<Vec<Case>> {
     if args.module.is_empty() {
         return Ok(weir_hostile::ATTACKS.iter().map(Case::from).collect());
     }
     let case = |path: &std::path::PathBuf| {
-        let bytes = weir_files::read_whole(path, super::inspect::MODULE_FILE_BYTES_MAX)
-            .with_context(|| path.display().to_string());
+        let bytes = weir_files::read_whole(path, MODULE_FILE_BYTES_MAX).with_context(|| path.display().to_string());
         let bytes = bytes.map_err(|error| wrong(anyhow!("{error:#}")))?;
         let name = Path::file_name(path).unwrap_or(path.as_os_str()).to_string_lossy();
         Ok(Case::given(&name.escape_debug().to_string(), bytes, args.expect.clone()))

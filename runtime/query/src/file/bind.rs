@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use toml::de::DeValue;
 use weir_batch::Schema;
-use weir_sandbox::{BindError, Bound, Carry, Function, Kind, Limits, Manifest, ParamValue};
+use weir_sandbox::{BindError, Bound, Carry, Function, Kind, Limits, Manifest, ParamValue, Refusal};
 
 use super::folders::Folders;
 use super::problem::{Problems, clip, suggest};
@@ -64,15 +64,14 @@ impl<'a> Modules<'a> {
 
 fn read_module(path: &Path, limits: &Limits, folders: &Folders) -> Result<Module, String> {
     let file = folders.open(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let refused = |refusal: Refusal| format!("is refused ({}): {refusal}", refusal.code());
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+    Manifest::check_file(file.metadata().map_err(unreadable)?.len(), limits).map_err(refused)?;
+    // A file that grows meanwhile is refused by what was read of it.
+    let most = (limits.module.module_file_bytes_max as u64).saturating_add(1);
     let mut bytes = Vec::new();
-    let most = (limits.module_bytes_max as u64).saturating_add(1);
-    file.take(most).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() > limits.module_bytes_max {
-        let bytes_max = limits.module_bytes_max;
-        return Err(format!("has more than the {bytes_max} bytes that `limits.module_bytes_max` allows"));
-    }
-    let manifest = Manifest::check(&bytes, limits);
-    let manifest = manifest.map_err(|refusal| format!("is refused ({}): {refusal}", refusal.code()))?;
+    file.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
+    let manifest = Manifest::check(&bytes, limits).map_err(refused)?;
     Ok(Module { bytes: bytes.into(), manifest: Arc::new(manifest) })
 }
 

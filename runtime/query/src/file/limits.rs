@@ -1,7 +1,7 @@
 //! Reading limits: those of a tenant, and `[stages.limits]` below them.
 
 use toml::de::DeValue;
-use weir_sandbox::{Limits, TenantId};
+use weir_sandbox::{Limits, ModuleLimits, TenantId};
 
 use super::table::{Item, Table};
 
@@ -90,6 +90,10 @@ pub(super) fn of_stage(mut table: Table<'_>, ceiling: &Ceiling<'_>) -> Limits {
         };
     }
     with_fields!(read_stage!());
+    read_caps(&mut table, &mut limits.module, |item, key, value| {
+        let most = ceiling.limits.module.get(key).unwrap_or(usize::MAX);
+        !is_raised(item, key, &value, &most, ceiling.tenant)
+    });
     table.finish("`limits`");
     limits
 }
@@ -100,7 +104,7 @@ pub(super) fn of_tenant(table: &mut Table<'_>, base: &Limits) -> Limits {
     macro_rules! read_tenant {
         (() [$($field:ident: $read:ident,)+] [$($of_tenant:ident: $read_of_tenant:ident,)+]) => {
             // Lists every field: one that the sandbox adds and this reader does not know is an error here.
-            let Limits { $($field: _,)+ $($of_tenant: _,)+ } = base;
+            let Limits { $($field: _,)+ $($of_tenant: _,)+ module: _ } = base;
             $(if let Some(item) = table.optional(stringify!($field))
                 && let Some(value) = $read(&item)
                 && in_range(&item, &Limits { $field: value, ..Limits::default() })
@@ -116,7 +120,21 @@ pub(super) fn of_tenant(table: &mut Table<'_>, base: &Limits) -> Limits {
         };
     }
     with_fields!(read_tenant!());
+    read_caps(table, &mut limits.module, |_, _, _| true);
     limits
+}
+
+/// Reads the caps on what a module may be, which stand beside the other limits; those that are `allowed` are set.
+fn read_caps(table: &mut Table<'_>, caps: &mut ModuleLimits, allowed: impl Fn(&Item<'_>, &'static str, usize) -> bool) {
+    for cap in ModuleLimits::CAPS {
+        if let Some(item) = table.optional(cap.key)
+            && let Some(value) = item.integer(cap.least as u64..=cap.most as u64)
+            && let Ok(value) = usize::try_from(value)
+            && allowed(&item, cap.key, value)
+        {
+            caps.set(cap.key, value);
+        }
+    }
 }
 
 /// Whether a value makes sense by itself; reports it if not.

@@ -19,8 +19,9 @@ use super::load::Trusted;
 use super::mac::Key;
 use super::settings::{CodeSettings, Tier};
 use super::worker::tier_name;
+use crate::module_limits::NATIVE_BYTES;
 use crate::text::clean_to;
-use crate::{LimitExceeded, Limits, Refusal};
+use crate::{CapExceeded, LimitExceeded, Limits, Refusal};
 
 /// Where modules are compiled.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -140,7 +141,7 @@ impl Job {
         let most = (self.code_bytes_max as u64).saturating_mul(4).saturating_add(4 << 20);
         if code_bytes > most {
             let found = usize::try_from(code_bytes).unwrap_or(usize::MAX);
-            return Err(Refusal::TooLarge(LimitExceeded::bytes("native code size", self.code_bytes_max, 0, found)));
+            return Err(Refusal::TooLarge(CapExceeded::of_module(NATIVE_BYTES, self.code_bytes_max, found)));
         }
         let body = read_body(Patient { pipe: &mut self.stdout, until: self.give_up }, code_bytes, most);
         let code = match body {

@@ -6,7 +6,7 @@ use wasmtime::{
     WasmBacktraceDetails,
 };
 
-use crate::admission;
+use crate::module_limits::TABLES_MOST;
 
 /// The most memory of an instance whose code checks every access by itself: what is reserved for it.
 pub(crate) const HARDENED_MEMORY_BYTES: usize = 64 << 20;
@@ -96,14 +96,16 @@ impl CodeSettings {
     }
 
     fn pool(self, instances: u32, keep_resident_bytes: usize) -> PoolingAllocationConfig {
+        // Each slot is address space for its elements, and no memory.
+        let tables = u32::try_from(TABLES_MOST).unwrap_or(u32::MAX);
         let mut pool = PoolingAllocationConfig::new();
         pool.total_core_instances(instances)
             .total_memories(instances)
-            .total_tables(instances.saturating_mul(admission::TABLES_MAX))
+            .total_tables(instances.saturating_mul(tables))
             .total_stacks(instances)
             .total_gc_heaps(0)
             .max_memories_per_module(1)
-            .max_tables_per_module(admission::TABLES_MAX)
+            .max_tables_per_module(tables)
             // The tenant's own limits are held by the store's limiter; these are what a slot can hold at most.
             .max_memory_size(if self.hardened { HARDENED_MEMORY_BYTES } else { 4 << 30 })
             .table_elements(100_000)

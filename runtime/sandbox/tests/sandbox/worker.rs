@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use weir_batch::Batch;
-use weir_sandbox::{Carry, Compiler, Engine, EngineConfig, Instance, Limits, Module, Origin, Refusal, Tier};
+use weir_sandbox::{
+    Carry, Compiler, Engine, EngineConfig, Instance, Limits, Module, ModuleLimits, Origin, Refusal, Tier,
+};
 
 use crate::support::{batch, block_on, i64s, tenant, wasm};
 
@@ -86,13 +88,15 @@ fn a_worker_that_ends_is_a_refused_module() {
     check(
         "echo memory allocation of 8388608 bytes failed >&2; kill -ABRT $$",
         "compile_crash",
-        "the compiler ended by signal 6 (ABORT) on this module: memory allocation of 8388608 bytes failed",
+        "the compiler ended by signal 6 (ABORT) on this module: memory allocation of 8388608 bytes failed; \
+         build with `opt-level = \"s\"`, make the module's largest functions smaller, or have `compile_memory_bytes_max` raised \
+         in the limits file",
     );
     check(
         "kill -XCPU $$",
         "compile_cpu",
         "the module takes too much to compile: compile time limit reached: limit 10 s, current 10 s, requested 1 s; \
-         make its largest functions smaller",
+         build with `opt-level = \"s\"`, make its largest functions smaller, or have `compile_cpu_s_max` raised in the limits file",
     );
     check("echo no >&2; exit 3", "compile_worker", "no worker to compile the module: the worker ended with code 3: no");
     check(
@@ -385,4 +389,40 @@ fn a_worker_that_is_taken_over_can_hurt_nobody() {
     assert_eq!(about(), before);
     assert!(victim.0.try_wait().unwrap().is_none(), "it lives");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "kept");
+}
+
+/// So many targets of a `br_table`, all of them one block at whose end so many locals may have been set or not.
+fn joins(locals: usize, targets: usize) -> Vec<u8> {
+    let each = |text: &dyn Fn(usize) -> String| (1..=locals).map(text).collect::<String>();
+    let sets = each(&|local| format!("local.get 0 local.set {local} "));
+    let reads = each(&|local| format!("local.get {local} i32.xor "));
+    let bomb = format!(
+        "(func (param i32) (result i32) (local{}) block local.get 0 br_if 0 {sets} block local.get 0 br_table {} end end i32.const 0 {reads})",
+        " i32".repeat(locals),
+        "1 ".repeat(targets),
+    );
+    wasm(
+        MANIFEST,
+        &format!(
+            r#"(memory (export "memory") 1) (func (export "weir_call_f") (param i32) (result i32) i32.const 0) {bomb}"#
+        ),
+    )
+}
+
+#[test]
+fn whatever_the_caps_are_raised_to_the_worker_is_ended_and_the_module_refused() {
+    let mut widest = Limits { compile_cpu_s_max: 2, compile_memory_bytes_max: 256 << 20, ..Limits::default() };
+    for cap in ModuleLimits::CAPS {
+        assert!(widest.module.set(cap.key, cap.most));
+    }
+    assert_eq!(widest.validate(), Ok(()));
+    let engine = engine(WORKER, &[]);
+    for (what, module, codes) in [
+        ("40,000 targets over 2,000 locals", joins(2_000, 40_000), ["compile_cpu", "compile_crash"]),
+        ("900 locals at 40,000 targets", joins(900, 40_000), ["compile_cpu", "compile_crash"]),
+    ] {
+        let refusal = engine.admit(&tenant(), &module, &widest).expect_err(what);
+        assert!(codes.contains(&refusal.code()), "{what}: {}: {refusal}", refusal.code());
+        assert!(refusal.to_string().contains("raised in the limits file"), "{what}: {refusal}");
+    }
 }

@@ -116,3 +116,13 @@ fn each_option_of_kafka_that_is_accepted_is_listed_and_none_else() {
     let refused: Vec<_> = patterns.iter().filter(|pattern| !allowed.iter().any(|name| covers(pattern, name))).collect();
     assert!(refused.is_empty(), "QUERY.md names options that are refused: {refused:?}");
 }
+
+#[test]
+fn each_cap_on_a_module_is_listed_with_its_default_and_range() {
+    let rows: Vec<String> = weir_sandbox::ModuleLimits::CAPS
+        .iter()
+        .map(|cap| format!("| `{}` | {} | {} to {} | {} |", cap.key, cap.default, cap.least, cap.most, cap.what))
+        .collect();
+    let missing: Vec<_> = rows.iter().filter(|row| !DOCUMENT.lines().any(|line| line == row.as_str())).collect();
+    assert!(missing.is_empty(), "QUERY.md has no such rows: {missing:#?}");
+}

@@ -40,9 +40,9 @@ fn a_module_that_is_too_large() {
     check_edit(
         "memory_bytes_max = 1048576",
         "module_bytes_max = 100",
-        &expect![
-            "late.toml:11: stages.late.module: `flights.wasm` has more than the 100 bytes that `limits.module_bytes_max` allows"
-        ],
+        &expect![[
+            r#"late.toml:11: stages.late.module: `flights.wasm` is refused (module_too_large): module size limit reached: limit 100 B, found 138 B; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `module_bytes_max` raised in the limits file"#
+        ]],
     );
 }
 
