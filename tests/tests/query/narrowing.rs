@@ -156,3 +156,38 @@ async fn a_null_is_not_tried_again() {
     let error = run(&text, folder.path(), Default::default()).await.expect_err("a failure");
     assert!(error.to_string().contains("the record at offset 1 of partition 0"), "{error}");
 }
+
+/// Of 16 numbers the last is refused, and tried again after half a minute.
+const BACKS_OFF: &str = "params = { at = 15 }\non_error = \"retry\"\n\
+    retry = { times_max = 3, backoff_ms = 30000, then = \"skip\" }";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_pauses_and_the_stop_are_served_while_a_stage_waits_to_try_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines: String = (0..16).map(|id| format!("{{\"id\":{id}}}\n")).collect();
+    fs::write(folder.path().join("in.jsonl"), lines).expect("the input");
+    let text = Text::new()
+        .add(SOURCE)
+        .stage("refuses", "faulty", "refuses", BACKS_OFF)
+        .add("[sinks.out]\nkind = \"file\"\npath = \"out.jsonl\"")
+        .add("[batching]\nrecords_max = 4")
+        .add("[delivery]\nguarantee = \"exactly_once\"\nstate = \"state\"\ncommit_ms = 200");
+    let query = Query::build(text.plan(folder.path()), &engine()).await.expect("a query");
+    let handle = query.handle();
+    let running = tokio::spawn(query.run());
+    until("the last batch", &handle, |progress| progress.sources[0].records == 16).await;
+    // Its first batches are committed, though the last one waits.
+    until("a commit", &handle, |progress| progress.committed_records == 12).await;
+    assert_eq!(handle.progress().stages[0].retries, 0);
+    handle.pause();
+    let stopped = Instant::now();
+    handle.stop();
+    let summary = running.await.expect("no panic").expect("a stopped query");
+    assert!(stopped.elapsed() < Duration::from_secs(5), "{:?}", stopped.elapsed());
+    let source = &summary.progress.sources[0];
+    assert_eq!((summary.ending, summary.progress.committed_records, source.unfinished), (Ending::Stopped, 12, 4));
+    // What waited is read again, and what was committed is not.
+    let text = text.replace(BACKS_OFF, "params = { at = 15 }\non_error = \"skip\"");
+    let summary = run_in(&text, folder.path()).await;
+    assert_eq!((summary.progress.committed_records, summary.progress.stages[0].failed), (4, 1), "{summary}");
+}

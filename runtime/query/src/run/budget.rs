@@ -17,6 +17,8 @@ pub(super) const AFTER_STOP_MAX: Duration = Duration::from_secs(5);
 /// The budget of one piece of a batch on its way through all stages, and the stop that cuts it short.
 pub(crate) struct Budget<'a> {
     stop: &'a watch::Sender<bool>,
+    // Where a pause holds up work that is under way.
+    pause: Option<&'a watch::Sender<bool>>,
     began: Instant,
     bad_calls: u32,
     // Whether anything was settled; a piece makes progress whatever it costs.
@@ -40,8 +42,33 @@ pub(crate) enum Next {
 impl<'a> Budget<'a> {
     /// `limited` is false for a piece that cannot be cut: it ends, or is cut short by a stop. `until` is when a stop that
     /// has come ends all work.
-    pub(crate) fn new(stop: &'a watch::Sender<bool>, until: Option<Instant>, limited: bool) -> Budget<'a> {
-        Budget { stop, began: Instant::now(), bad_calls: 0, settled: false, limited, until }
+    pub(crate) fn new(
+        stop: &'a watch::Sender<bool>,
+        pause: Option<&'a watch::Sender<bool>>,
+        until: Option<Instant>,
+        limited: bool,
+    ) -> Budget<'a> {
+        Budget { stop, pause, began: Instant::now(), bad_calls: 0, settled: false, limited, until }
+    }
+
+    /// Waits before records are tried again: so long, and then for as long as the query is paused. False where the stop has
+    /// come.
+    pub(crate) async fn wait(&self, pause: Duration) -> bool {
+        let mut stop = self.stop.subscribe();
+        let wait = async {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            if let Some(paused) = self.pause {
+                // The sender is borrowed: the channel cannot close.
+                drop(paused.subscribe().wait_for(|paused| !*paused).await);
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => false,
+            () = wait => true,
+        }
     }
 
     pub(crate) fn next(&mut self) -> Next {
@@ -89,33 +116,55 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_piece_makes_progress_and_then_leaves_the_rest() {
         let stop = watch::Sender::new(false);
-        let mut budget = Budget::new(&stop, None, true);
+        let mut budget = Budget::new(&stop, None, None, true);
         tokio::time::advance(TIME_MAX).await;
         assert_eq!(budget.next(), Next::Call, "nothing is settled yet");
         budget.settled();
         assert_eq!(budget.next(), Next::Leave);
-        let mut budget = Budget::new(&stop, None, true);
+        let mut budget = Budget::new(&stop, None, None, true);
         budget.settled();
         (1..BAD_CALLS_MAX).for_each(|_| budget.bad_call());
         assert_eq!(budget.next(), Next::Call);
         budget.bad_call();
         assert_eq!(budget.next(), Next::Leave);
-        let mut budget = Budget::new(&stop, None, false);
+        let mut budget = Budget::new(&stop, None, None, false);
         budget.settled();
         tokio::time::advance(TIME_MAX).await;
         assert_eq!(budget.next(), Next::Call, "it cannot be cut");
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_after_its_time_and_the_pause_or_with_the_stop() {
+        let (stop, pause) = (watch::Sender::new(false), watch::Sender::new(true));
+        let before = Instant::now();
+        assert!(Budget::new(&stop, None, None, true).wait(Duration::from_secs(5)).await);
+        assert_eq!(before.elapsed(), Duration::from_secs(5));
+        let budget = Budget::new(&stop, Some(&pause), None, true);
+        let resume = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            pause.send_replace(false);
+        };
+        assert!(tokio::join!(budget.wait(Duration::from_secs(5)), resume).0);
+        assert_eq!(before.elapsed(), Duration::from_secs(65));
+        pause.send_replace(true);
+        let end = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            stop.send_replace(true);
+        };
+        assert!(!tokio::join!(budget.wait(Duration::from_secs(600)), end).0);
+        assert_eq!(before.elapsed(), Duration::from_secs(66));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_stop_cuts_narrowing_at_once_and_ordinary_work_after_a_while() {
         let stop = watch::Sender::new(true);
-        let mut budget = Budget::new(&stop, None, true);
+        let mut budget = Budget::new(&stop, None, None, true);
         assert_eq!(budget.next(), Next::Call);
         let before = Instant::now();
         budget.over().await;
         assert_eq!(before.elapsed(), AFTER_STOP_MAX);
         assert_eq!(budget.next(), Next::Stop);
-        let mut budget = Budget::new(&stop, None, true);
+        let mut budget = Budget::new(&stop, None, None, true);
         budget.bad_call();
         assert_eq!(budget.next(), Next::Stop);
         let before = Instant::now();

@@ -33,7 +33,6 @@ const SOURCE_QUEUE_BATCHES: usize = 2;
 /// What a chain is made of.
 pub(super) struct Parts {
     pub(super) plan: Arc<Plan>,
-    pub(super) stages: Vec<StageRunner>,
     pub(super) sinks: Vec<SinkTask>,
     pub(super) dead_letters: Option<DeadLetters>,
     pub(super) committing: Committing,
@@ -49,10 +48,9 @@ pub(super) struct Parts {
 }
 
 /// A query while it runs: the one task that drives stages, commits and dead letters. One attempt: after a failure the
-/// next one goes on from the last commit.
+/// next one goes on from the last commit. Its stages are lent to it, apart from it: it commits while one of them works.
 pub(super) struct Chain {
     pub(super) plan: Arc<Plan>,
-    pub(super) stages: Vec<StageRunner>,
     pub(super) sinks: Vec<SinkTask>,
     pub(super) dead_letters: Option<DeadLetters>,
     pub(super) committing: Committing,
@@ -69,7 +67,7 @@ pub(super) struct Chain {
     pub(super) spans: Option<Spans>,
     pub(super) copy_on_write: Arc<CopyOnWrite>,
     pub(super) stop: watch::Sender<bool>,
-    pause: watch::Sender<bool>,
+    pub(super) pause: watch::Sender<bool>,
     /// How many records of each source one turn is given.
     pub(super) pieces: Vec<Fit>,
     /// What each source says of records that did not decode.
@@ -105,7 +103,6 @@ impl Chain {
             in_hand: None,
             stop_until: None,
             plan: parts.plan,
-            stages: parts.stages,
             sinks: parts.sinks,
             dead_letters: parts.dead_letters,
             committing: parts.committing,
@@ -123,7 +120,11 @@ impl Chain {
         }
     }
 
-    pub(super) async fn run_to_end(&mut self, sources: Vec<Box<dyn Source>>) -> Result<Ending, Cause> {
+    pub(super) async fn run_to_end(
+        &mut self,
+        stages: &mut [StageRunner],
+        sources: Vec<Box<dyn Source>>,
+    ) -> Result<Ending, Cause> {
         let (queue, mut batches) = mpsc::channel::<FromSource>(SOURCE_QUEUE_BATCHES * sources.len().max(1));
         let room = Room::new(self.plan.batching.queue_bytes_max());
         let mut readers = Readers(Vec::new());
@@ -165,14 +166,15 @@ impl Chain {
                     continue;
                 }
                 SourceEvent::Revoking(revoking) => {
-                    self.give_up(source, revoking).await?;
+                    self.give_up(stages, source, revoking).await?;
                     continue;
                 }
             };
             if !read.batch.is_empty() {
-                self.wait_for_held(reached.get(source).map_or(&[], Vec::as_slice), &mut next_commit).await?;
+                let held = reached.get(source).map_or(&[][..], Vec::as_slice);
+                self.wait_for_held(stages, held, &mut next_commit).await?;
             }
-            if self.take_in(source, read, drawn, &mut next_commit).await? == Taken::Stopped {
+            if self.take_in(stages, source, read, drawn, &mut next_commit).await? == Taken::Stopped {
                 return self.finish(Ending::Stopped).await;
             }
             // Under load a batch is always waiting, so that the time-out above never comes.
@@ -238,7 +240,7 @@ impl Chain {
     }
 
     /// Commits what was taken of partitions that somebody else is to read, and lets go of them.
-    async fn give_up(&mut self, source: usize, revoking: Revoking) -> Result<(), Cause> {
+    async fn give_up(&mut self, stages: &mut [StageRunner], source: usize, revoking: Revoking) -> Result<(), Cause> {
         let Revoking { partitions, lost, done } = revoking;
         if !lost {
             self.commit().await?;
@@ -247,7 +249,7 @@ impl Chain {
             return Err(Cause::Lost { name: self.source_name(source), partitions });
         }
         for stage in self.plan.stages_reached(source) {
-            if let (Some(runner), Some(counters)) = (self.stages.get_mut(stage), self.counters.stages.get(stage)) {
+            if let (Some(runner), Some(counters)) = (stages.get_mut(stage), self.counters.stages.get(stage)) {
                 // The other reader has a new instance: what this one keeps of these partitions is of no use to it.
                 runner.guard.lost(runner.instance.batches_seen(), Loss::Rebalance, &runner.sender, counters);
                 runner.guard.check().map_err(|source| Cause::Stage { name: runner.name.to_string(), source })?;
@@ -261,10 +263,15 @@ impl Chain {
         Ok(())
     }
 
+    /// Whether a pause holds up a batch that is under way.
+    pub(super) fn may_wait_while_paused(&self) -> bool {
+        !self.plan.sources.iter().any(|source| source.kind.kept_by_group())
+    }
+
     /// Waits between two pieces of a batch while the query is paused. Not where a partition may be asked for by another
     /// reader, which would wait as well.
     pub(super) async fn wait_while_paused(&mut self, next_commit: &mut NextCommit) -> Result<(), Cause> {
-        if self.plan.sources.iter().any(|source| source.kind.kept_by_group()) {
+        if !self.may_wait_while_paused() {
             return Ok(());
         }
         let (mut stop, mut pause) = (self.stop.subscribe(), self.pause.subscribe());
@@ -286,6 +293,33 @@ impl Chain {
         Ok(())
     }
 
+    /// Does some work, and serves the commits that come due meanwhile: a stage may work for long, and wait for longer, and
+    /// nothing of what it is at counts before it is settled.
+    pub(super) async fn while_committing<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        next_commit: &mut NextCommit,
+    ) -> Result<T, Cause> {
+        let mut work = std::pin::pin!(work);
+        while let Some(due) = next_commit.due {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                () = tokio::time::sleep_until(due) => {}
+            }
+            // The work goes on while sinks flush.
+            let mut commit = std::pin::pin!(self.commit_on_time(next_commit));
+            tokio::select! {
+                committed = &mut commit => committed?,
+                done = &mut work => {
+                    commit.await?;
+                    return Ok(done);
+                }
+            }
+        }
+        Ok(work.await)
+    }
+
     pub(super) async fn commit_on_time(&mut self, next: &mut NextCommit) -> Result<(), Cause> {
         if next.is_due() {
             self.commit().await?;
@@ -296,11 +330,16 @@ impl Chain {
 
     /// Waits while one of these stages is held back, or until the query is to stop. Commits go on meanwhile: what the
     /// function was held back for is in the dead letters by the time that somebody looks.
-    async fn wait_for_held(&mut self, stages: &[usize], next_commit: &mut NextCommit) -> Result<(), Cause> {
+    async fn wait_for_held(
+        &mut self,
+        stages: &mut [StageRunner],
+        held: &[usize],
+        next_commit: &mut NextCommit,
+    ) -> Result<(), Cause> {
         let started = Instant::now();
         let mut holds = Vec::new();
-        for &index in stages {
-            let Some(stage) = self.stages.get_mut(index) else { continue };
+        for &index in held {
+            let Some(stage) = stages.get_mut(index) else { continue };
             let Some(hold) = stage.hold.take().filter(|hold| hold.until > started) else { continue };
             stage.warn_of_hold(&hold);
             self.counters.stages.get(index).into_iter().for_each(|counters| counters.held_back.add(1));

@@ -1,8 +1,8 @@
 //! A stage's calls over one piece of a batch: cut to what fits, divided where a call ends badly, and tried again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::Instant;
 use weir_batch::{Batch, BatchError};
 use weir_sandbox::{CallError, Fault, Phase, TrapCause};
 
@@ -10,7 +10,6 @@ use super::budget::{Budget, Next};
 use super::bytes::record_bytes;
 use super::stage::{Called, Failing, Made, StageRunner, Workplace};
 use super::stage_error::StageError;
-use super::waiting::sleep_or_stop;
 use crate::file::{ErrorPolicy, Retry};
 
 /// Records that are given to the guest in one call, or are still to be.
@@ -180,9 +179,11 @@ impl StageRunner {
             if again.is_empty() {
                 break;
             }
-            sleep_or_stop(Instant::now() + retry.pause(attempt), budget.stop()).await;
+            if !budget.wait(retry.pause(attempt)).await {
+                return Ok(false);
+            }
             for record in std::mem::take(&mut again) {
-                if *budget.stop().borrow() {
+                if !budget.wait(Duration::ZERO).await {
                     return Ok(false);
                 }
                 at.counters.retries.add(1);

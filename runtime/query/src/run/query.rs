@@ -249,7 +249,6 @@ impl Query {
         let spans = spans.map(|tracing| Spans::new(tracing, &self.plan, Arc::clone(&self.trace_counters)));
         let parts = Parts {
             plan: Arc::clone(&self.plan),
-            stages: stage_runners(&self.plan, &self.modules, self.logs.as_ref()),
             sinks: sinks.collect(),
             dead_letters: opened.dead_letters.map(|letters| letters.counted(&self.counters)),
             committing: opened.committing,
@@ -264,10 +263,11 @@ impl Query {
             pause: self.pause.clone(),
         };
         let mut chain = Chain::new(parts);
+        let mut stages = stage_runners(&self.plan, &self.modules, self.logs.as_ref());
         // A sink that fails ends the query wherever it waits just then: for a record, a guest, or another sink.
         let ended = tokio::select! {
             biased;
-            ended = chain.run_to_end(opened.sources) => ended,
+            ended = chain.run_to_end(&mut stages, opened.sources) => ended,
             Some(failed) = failures.recv() => Err(chain.why(failed).await),
             grace = overdue(&self.stop, self.grace) => Err(self.unfinished(grace)),
         };
@@ -297,7 +297,7 @@ impl Query {
         }
         self.places.end();
         chain.metrics.roll_back();
-        let kept = chain.stages.iter().map(|stage| stage.guard.batches_kept()).collect();
+        let kept = stages.iter().map(|stage| stage.guard.batches_kept()).collect();
         Attempt { ended, metrics: chain.metrics, kept }
     }
 

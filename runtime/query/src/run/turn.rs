@@ -11,7 +11,7 @@ use super::dead_letters::Sender;
 use super::error::Cause;
 use super::intake::{Cut, Intake, Piece};
 use super::record_place::RecordPlace;
-use super::stage::{Made, Seen, Workplace};
+use super::stage::{Made, Seen, StageRunner, Workplace};
 use super::stage_error::StageError;
 use super::state_guard::Loss;
 use crate::file::{ErrorPolicy, Node, Origins, SourceKind};
@@ -48,6 +48,7 @@ impl Chain {
     /// commits and pauses are served between them.
     pub(super) async fn take_in(
         &mut self,
+        stages: &mut [StageRunner],
         source: usize,
         read: SourceBatch,
         drawn: Option<Drawn>,
@@ -67,12 +68,12 @@ impl Chain {
         self.in_hand = Some((source, intake.unsettled()));
         let span = self.begin_span(&mut intake, drawn);
         let rows = intake.batch().rows();
-        self.stages.iter_mut().for_each(|stage| stage.begin(rows));
+        stages.iter_mut().for_each(|stage| stage.begin(rows));
         loop {
             let fits = self.pieces.get(source).map_or(rows, |pieces| pieces.rows(rows));
             let Some(piece) = intake.piece(fits)? else { break };
             self.counters.waiting.set(0);
-            if self.run_piece(&mut intake, piece, span.as_ref()).await? == Taken::Stopped {
+            if self.run_piece(stages, &mut intake, piece, span.as_ref(), next_commit).await? == Taken::Stopped {
                 return Ok(Taken::Stopped);
             }
             if intake.unsettled() == 0 {
@@ -88,7 +89,7 @@ impl Chain {
         self.counters.waiting.set(0);
         self.in_hand = None;
         // Of the batch as a whole: what was cut into pieces, or by an earlier stage into small parts, is one batch still.
-        self.stages.iter_mut().for_each(super::stage::StageRunner::judge);
+        stages.iter_mut().for_each(StageRunner::judge);
         Ok(Taken::Whole)
     }
 
@@ -118,17 +119,19 @@ impl Chain {
 
     async fn run_piece(
         &mut self,
+        stages: &mut [StageRunner],
         intake: &mut Intake,
         mut piece: Piece,
         span: Option<&Arc<BatchSpan>>,
+        next_commit: &mut NextCommit,
     ) -> Result<Taken, Cause> {
         self.fail_bad(intake, &piece)?;
-        let seen: Vec<Seen> = self.stages.iter().map(|stage| stage.seen).collect();
+        let seen: Vec<Seen> = stages.iter().map(|stage| stage.seen).collect();
         let mut limited = intake.cut() != Cut::Never;
         loop {
-            match self.run_stages(intake, &mut piece, limited, span).await? {
+            match self.run_stages(stages, intake, &mut piece, limited, span, next_commit).await? {
                 Ran::Through(turn) => {
-                    self.settle(intake, &piece, turn, span).await?;
+                    self.settle(stages, intake, &piece, turn, span).await?;
                     return Ok(Taken::Whole);
                 }
                 Ran::Stopped => return Ok(Taken::Stopped),
@@ -140,7 +143,7 @@ impl Chain {
                     }
                     // What is run a second time is as dear as it was, and settled this time.
                     limited = false;
-                    for ((stage, seen), counters) in self.stages.iter_mut().zip(&seen).zip(&self.counters.stages) {
+                    for ((stage, seen), counters) in stages.iter_mut().zip(&seen).zip(&self.counters.stages) {
                         if stage.seen.rows > seen.rows {
                             // What it has seen comes to it once more.
                             stage.guard.lost(stage.instance.batches_seen(), Loss::Again, &stage.sender, counters);
@@ -157,15 +160,18 @@ impl Chain {
     /// Runs a piece through the stages. Where the first stage at work leaves some of it, the piece ends there.
     async fn run_stages(
         &mut self,
+        stages: &mut [StageRunner],
         intake: &mut Intake,
         piece: &mut Piece,
         limited: bool,
         span: Option<&Arc<BatchSpan>>,
+        next_commit: &mut NextCommit,
     ) -> Result<Ran, Cause> {
         let source = self.plan.sources.get(intake.source).map(|source| Arc::clone(&source.name)).unwrap_or_default();
         let until = self.stop_until();
+        let all_counters = Arc::clone(&self.counters);
         let mut turn = Turn { made: Vec::new() };
-        for stage in 0..self.stages.len() {
+        for stage in 0..stages.len() {
             let inputs = match piece.batch.is_empty() {
                 true => Vec::new(),
                 false => self.inputs_of(stage, intake.source, &piece.batch, &turn),
@@ -173,14 +179,14 @@ impl Chain {
             let traced = span.filter(|_| !inputs.is_empty());
             let mut of_stage = traced.and_then(|span| span.stage(stage, inputs.iter().map(|input| input.rows()).sum()));
             let mut all: Option<Made> = None;
-            let mut budget = Budget::new(&self.stop, until, limited && piece.batch.rows() > 1);
+            let steering = (self.stop.clone(), self.may_wait_while_paused().then(|| self.pause.clone()));
+            let mut budget = Budget::new(&steering.0, steering.1.as_ref(), until, limited && piece.batch.rows() > 1);
             for (number, input) in inputs.iter().enumerate() {
-                let (Some(runner), Some(counters)) = (self.stages.get_mut(stage), self.counters.stages.get(stage))
-                else {
+                let (Some(runner), Some(counters)) = (stages.get_mut(stage), all_counters.stages.get(stage)) else {
                     continue;
                 };
                 let at = Workplace { source: &source, counters, trace: of_stage.as_ref().map(OpenSpan::context) };
-                let ran = runner.run(input, &mut budget, &at).await;
+                let ran = self.while_committing(runner.run(input, &mut budget, &at), next_commit).await?;
                 // Before anything of it can be committed.
                 let ran = ran.and_then(|made| runner.guard.check().map(|()| made));
                 if let (Some(span), Err(error)) = (&mut of_stage, &ran) {
@@ -229,6 +235,7 @@ impl Chain {
     /// Makes a piece count: dead letters, counters and metrics, what goes to the sinks, and the position behind it.
     async fn settle(
         &mut self,
+        stages: &mut [StageRunner],
         intake: &mut Intake,
         piece: &Piece,
         mut turn: Turn,
@@ -238,7 +245,7 @@ impl Chain {
         let source = self.plan.sources.get(intake.source).map(|source| Arc::clone(&source.name)).unwrap_or_default();
         for (index, made) in turn.made.iter_mut().enumerate() {
             let (Some(made), Some(runner), Some(counters)) =
-                (made, self.stages.get_mut(index), self.counters.stages.get(index))
+                (made, stages.get_mut(index), self.counters.stages.get(index))
             else {
                 continue;
             };
