@@ -4,12 +4,16 @@ use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
 use weir_query::{ByteCount, Count, Progress, QueryHandle, Rate, State};
 
+use crate::drawing::Drawing;
 use crate::exit::say;
+
+/// The most drawings a second, of all lines together.
+const DRAWINGS_PER_SECOND: u8 = 20;
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +71,8 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) fn new(show: Show) -> Screen {
-        Screen { show, lines: MultiProgress::new() }
+        let drawn = ProgressDrawTarget::term_like_with_hz(Box::new(Drawing::default()), DRAWINGS_PER_SECOND);
+        Screen { show, lines: MultiProgress::with_draw_target(drawn) }
     }
 
     /// Shows the progress of a query until what this returns is dropped.

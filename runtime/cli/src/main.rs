@@ -3,6 +3,7 @@
 mod args;
 mod command;
 mod control;
+mod drawing;
 mod engine;
 mod exit;
 mod heap;

@@ -13,6 +13,9 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Bytes that may wait. A line is taken while fewer do, whatever its own length: an account may be long.
 const BYTES_MAX: usize = 1 << 20;
 
+/// Bytes that may wait before what is drawn over itself is left out: the next drawing comes in a moment.
+const DRAWN_BYTES_MAX: usize = 64 << 10;
+
 /// Writes lines to the standard error, by a thread of its own. What does not fit into the queue is dropped and counted,
 /// and that is said as soon as the reader goes on.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +75,14 @@ impl StandardError {
         state.lines.push_back(line);
         drop(state);
         SHARED.more.notify_one();
+    }
+
+    /// Queues what is drawn on a terminal, where its reader keeps up. What is left out is not counted: it was to be drawn over.
+    pub(crate) fn draw(drawn: Vec<u8>) {
+        let waiting = SHARED.lock().bytes;
+        if waiting < DRAWN_BYTES_MAX {
+            StandardError::line(drawn);
+        }
     }
 
     /// Waits until everything is written, for as long as somebody reads: at most so long without any progress.

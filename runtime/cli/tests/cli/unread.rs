@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -81,6 +81,11 @@ fn a_standard_error_that_nobody_reads_stops_nothing() {
 #[test]
 fn lines_that_were_dropped_are_counted_when_somebody_reads_again() {
     let folder = tempfile::tempdir().expect("a folder");
+    // What is wrong with each of these files is said in more than a megabyte.
+    let wrong: String = (0..20_000).map(|index| format!("key{index} = 1\n")).collect();
+    for index in 0..8 {
+        fs::write(folder.path().join(format!("wrong{index}.toml")), &wrong).expect("a query file");
+    }
     let many: String = (0..30_000).map(|_| "{\"id\": \"none\"}\n").collect();
     fs::write(folder.path().join("in.jsonl"), many).expect("the input");
     let text = r#"name = "bad"
@@ -97,7 +102,9 @@ path = "dead.jsonl"
     fs::write(folder.path().join("bad.toml"), text).expect("the query file");
     seed(folder.path(), "endless", 1_000_000_000, "kind = \"count\"");
     let (mut reader, stderr) = full_pipe();
-    let mut command = weir(folder.path(), &["--json", "run", "bad.toml", "endless.toml"]);
+    let mut command = weir(folder.path(), &[]);
+    command.args(["--json", "run", "bad.toml", "endless.toml"]);
+    command.args((0..8).map(|index| format!("wrong{index}.toml")));
     // More than the queue holds, in the time until somebody reads.
     command.env("WEIR_LOG", "trace").stdout(Stdio::null()).stderr(OwnedFd::from(stderr));
     let mut child = command.spawn().expect("the command");
@@ -111,10 +118,90 @@ path = "dead.jsonl"
     });
     std::thread::sleep(Duration::from_millis(50));
     send(&child, libc::SIGTERM);
-    assert_eq!(end(&mut child, Duration::from_secs(30)).0, Some(0));
+    // Of the files that are wrong.
+    assert_eq!(end(&mut child, Duration::from_secs(30)).0, Some(1));
     let said = said.join().expect("a reader").expect("what it said");
+    let dropped = |line: &&str| line.contains(" lines were dropped here: nobody read the standard error");
+    let lost: Vec<&str> = said.lines().filter(dropped).collect();
+    assert!(!lost.is_empty(), "{said:.2000}");
+    let counted: u64 = lost
+        .iter()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).expect("JSON")["dropped_lines"].as_u64().expect("a number")
+        })
+        .sum();
+    assert!(counted > 0, "{lost:?}");
     // Both accounts are there: what is said last is not lost where somebody reads.
     assert_eq!(said.lines().filter(|line| line.contains("\"summary\"")).count(), 2, "{said:.2000}");
+}
+
+/// The two ends of a pseudoterminal: of its user, and of the process.
+fn terminal() -> (OwnedFd, OwnedFd) {
+    let (mut user, mut process) = (-1, -1);
+    // SAFETY: `openpty` writes two descriptors to where these point, and takes null for name, settings and size.
+    #[expect(unsafe_code, reason = "no safe wrapper is among the dependencies")]
+    let opened = unsafe {
+        libc::openpty(&raw mut user, &raw mut process, std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut())
+    };
+    assert_eq!(opened, 0, "{}", std::io::Error::last_os_error());
+    // SAFETY: both were just opened, and nobody else has them.
+    #[expect(unsafe_code, reason = "the descriptors come from the call above")]
+    let ends = unsafe { (OwnedFd::from_raw_fd(user), OwnedFd::from_raw_fd(process)) };
+    ends
+}
+
+#[test]
+fn a_terminal_that_nobody_reads_stops_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    seed(folder.path(), "endless", 1_000_000_000, "kind = \"count\"");
+    // Ends by itself: its summary is said where the progress of the other one is drawn.
+    seed(folder.path(), "short", 2000, "kind = \"file\"\npath = \"short.csv\"");
+    let (_unread, terminal) = terminal();
+    // Full before the command draws.
+    let path = format!("/proc/self/fd/{}", terminal.as_raw_fd());
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let mut own = OpenOptions::new().write(true).custom_flags(flags).open(path).expect("the terminal once more");
+    while own.write(&[b'x'; 256]).is_ok() {}
+    while own.write(b"x").is_ok() {}
+    let mut command = weir(folder.path(), &["run", "endless.toml", "short.toml"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(terminal).spawn().expect("the command");
+    drop(command);
+    wait_for("the short query", || folder.path().join("short.csv").exists());
+    // Some lines are drawn, or would be.
+    std::thread::sleep(Duration::from_millis(500));
+    send(&child, libc::SIGTERM);
+    let (code, took) = end(&mut child, Duration::from_secs(30));
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(9), "{took:?}");
+}
+
+#[test]
+fn progress_is_drawn_on_a_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    seed(folder.path(), "endless", 1_000_000_000, "kind = \"count\"");
+    let (user, terminal) = terminal();
+    let mut command = weir(folder.path(), &["run", "endless.toml"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(terminal).spawn().expect("the command");
+    drop(command);
+    let mut screen = File::from(user);
+    let mut text = String::new();
+    while !(text.contains(" committed") && text.contains(" %, ") && text.contains(" left)")) {
+        let mut some = [0; 4096];
+        let read = screen.read(&mut some).expect("what is drawn");
+        text.push_str(&String::from_utf8_lossy(&some[..read]));
+        assert!(text.len() < 1 << 20, "{text:.2000}");
+    }
+    send(&child, libc::SIGTERM);
+    let drain = std::thread::spawn(move || {
+        let mut rest = Vec::new();
+        // A terminal whose other end is closed is an error to read, not an end.
+        drop(screen.read_to_end(&mut rest));
+        String::from_utf8_lossy(&rest).into_owned()
+    });
+    assert_eq!(end(&mut child, Duration::from_secs(30)).0, Some(0));
+    let rest = drain.join().expect("the rest");
+    // The line is taken off before the summary is said.
+    assert!(rest.contains("\u{1b}[2K") && rest.contains("endless"), "{rest:?}");
 }
 
 #[test]
