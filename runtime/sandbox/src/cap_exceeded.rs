@@ -68,6 +68,11 @@ impl CapExceeded {
         CapExceeded { place: None, what, key, unit, limit: limit as u64, found: found as u64, mend }
     }
 
+    /// Whether the module as a whole is too large.
+    pub(crate) fn is_of_whole(&self) -> bool {
+        matches!(self.key, "module_bytes_max" | "module_file_bytes_max")
+    }
+
     /// Looks up the function's name. Only now: names stand behind the code, and most modules are within all caps.
     pub(crate) fn named(mut self, module: &[u8]) -> CapExceeded {
         if let Some(CapPlace::Function { index, name } | CapPlace::Mostly { index, name }) = &mut self.place {

@@ -181,9 +181,7 @@ impl Refusal {
     /// A stable name for programs.
     pub fn code(&self) -> &'static str {
         match self {
-            Refusal::TooLarge(cap) if matches!(cap.key, "module_bytes_max" | "module_file_bytes_max") => {
-                "module_too_large"
-            }
+            Refusal::TooLarge(cap) if cap.is_of_whole() => "module_too_large",
             Refusal::TooLarge(_) => "shape_limit",
             Refusal::InitialMemory(_) => "initial_memory",
             Refusal::InitialTable(_) => "initial_table",
