@@ -1,5 +1,6 @@
 //! Progress on standard error while a query runs.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -115,20 +116,28 @@ async fn watch(query: QueryHandle, name: Option<Name>, show: Show, bar: Option<P
     let mut ticks = tokio::time::interval(every);
     ticks.tick().await;
     let mut before = (Instant::now(), query.progress());
+    let mut pace = Pace::default();
     loop {
         ticks.tick().await;
         let now = (Instant::now(), query.progress());
         let seconds = now.0.duration_since(before.0).as_secs_f64().max(1e-6);
+        let left = pace.left(now.0, now.1.share_read());
         let rate = (totals(&now.1).read - totals(&before.1).read) as f64 / seconds;
         match &bar {
             Some(bar) => {
                 let of = name.as_ref().map(|name| format!("{} ({}): ", name.query, name.tenant)).unwrap_or_default();
-                bar.set_message(format!("{of}{}", line(&now.1, rate)));
+                bar.set_message(format!("{of}{}", line(&now.1, rate, left)));
                 bar.tick();
             }
             None => {
                 let elapsed = started.elapsed().as_secs_f64();
-                let said = json!({ "progress": now.1, "elapsed": elapsed, "records_per_second": rate });
+                let mut said = json!({ "progress": now.1, "elapsed": elapsed, "records_per_second": rate });
+                if let Some(share) = now.1.share_read() {
+                    said["percent"] = percent(share).into();
+                }
+                if let Some(left) = left {
+                    said["seconds_left"] = left.as_secs().into();
+                }
                 say(named(name.as_ref(), said));
             }
         }
@@ -161,20 +170,80 @@ fn totals(progress: &Progress) -> Totals {
     }
 }
 
-/// `1,234,000 in (5.10 M rec/s, 12.0 MB), 3,400 out, 0 errors, 1,200,000 committed`, after the state where that is not
-/// running, and before what is left to do, where that is known, and what it waited for, if it did: `, lag 1,200`,
+/// Whole percents, of which there are 100 only where everything was read.
+pub(crate) fn percent(share: f64) -> u64 {
+    (share * 100.0).clamp(0.0, 100.0) as u64
+}
+
+/// `, 42 %, 3 s left`; nothing where the input's size is not known.
+fn share_text(share: Option<f64>, left: Option<Duration>) -> String {
+    let Some(share) = share else { return String::new() };
+    let left = left.map(|left| format!(", {} left", time_left(left))).unwrap_or_default();
+    format!(", {} %{left}", percent(share))
+}
+
+/// A time that is estimated: `3 s`, `2 min 10 s`, `1 h 05 min`, `3 d`.
+fn time_left(time: Duration) -> String {
+    let seconds = time.as_secs_f64().round() as u64;
+    match seconds {
+        0..60 => format!("{} s", seconds.max(1)),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// How fast an input of known size has been read of late.
+#[derive(Default)]
+struct Pace(VecDeque<(Instant, f64)>);
+
+impl Pace {
+    /// Of so much time: as long as a change of the rate takes to show.
+    const WINDOW: Duration = Duration::from_secs(15);
+    /// Of less nothing is concluded.
+    const WINDOW_MIN: Duration = Duration::from_millis(900);
+    /// What would take longer is not said.
+    const LEFT_MAX: Duration = Duration::from_hours(24 * 365);
+
+    /// Takes note of the part that was read by now, and says how long the rest takes at this pace.
+    fn left(&mut self, now: Instant, share: Option<f64>) -> Option<Duration> {
+        let Some(share) = share else {
+            self.0.clear();
+            return None;
+        };
+        // It went back to its last commit.
+        if self.0.back().is_some_and(|&(_, before)| share < before) {
+            self.0.clear();
+        }
+        self.0.push_back((now, share));
+        while self.0.get(1).is_some_and(|&(then, _)| now.duration_since(then) >= Pace::WINDOW) {
+            self.0.pop_front();
+        }
+        let &(then, before) = self.0.front()?;
+        let (time, gain) = (now.duration_since(then), share - before);
+        if time < Pace::WINDOW_MIN || gain <= 0.0 || share >= 1.0 {
+            return None;
+        }
+        let left = Duration::try_from_secs_f64((1.0 - share) / gain * time.as_secs_f64()).ok()?;
+        (left <= Pace::LEFT_MAX).then_some(left)
+    }
+}
+
+/// `1,234,000 in (5.10 M rec/s, 12.0 MB, 42 %, 3 s left), 3,400 out, 0 errors, 1,200,000 committed`, after the state where that is not
+/// running, with the part that was read and the time that the rest takes where the input's size is known, and before what is left to do, where that is known, and what it waited for, if it did: `, lag 1,200`,
 /// `, held back 2,550 ms`, `, waited 120 ms for instances`.
-fn line(progress: &Progress, rate: f64) -> String {
+fn line(progress: &Progress, rate: f64, left: Option<Duration>) -> String {
     let totals = totals(progress);
     let state = match progress.state {
         State::Running => String::new(),
         state => format!("{}: ", state.name()),
     };
     let mut text = format!(
-        "{state}{} in ({}, {}), {} out, {} errors, {} committed",
+        "{state}{} in ({}, {}{}), {} out, {} errors, {} committed",
         grouped(totals.read),
         Rate(rate),
         ByteCount(totals.bytes),
+        share_text(progress.share_read(), left),
         grouped(totals.written),
         grouped(totals.errors),
         grouped(progress.committed_records)
@@ -225,6 +294,7 @@ mod tests {
             out_of_range: 0,
             new_keys: 0,
             read_anew: 0,
+            extent: None,
             waits_for: None,
             partitions: lags.iter().copied().map(partition).collect(),
         };
@@ -240,11 +310,45 @@ mod tests {
             state: State::Running,
         };
         let plain = "7 in (0 rec/s, 0 B), 0 out, 0 errors, 5 committed";
-        assert_eq!(line(&progress, 0.0), plain);
+        assert_eq!(line(&progress, 0.0, None), plain);
         progress.state = State::Paused;
         progress.sources = vec![source(&[Some(1200), None]), source(&[Some(34)])];
-        assert_eq!(line(&progress, 0.0), format!("paused: {}, lag 1,234", plain.replacen("7", "14", 1)));
+        assert_eq!(line(&progress, 0.0, None), format!("paused: {}, lag 1,234", plain.replacen("7", "14", 1)));
         progress.state = State::Retrying;
-        assert!(line(&progress, 0.0).starts_with("retrying: 14 in "));
+        assert!(line(&progress, 0.0, None).starts_with("retrying: 14 in "));
+    }
+
+    #[test]
+    fn the_part_that_was_read_and_the_time_that_is_left() {
+        let check = |share: Option<f64>, left_ms: Option<u64>, expect: &str| {
+            assert_eq!(share_text(share, left_ms.map(Duration::from_millis)), expect);
+        };
+        check(None, None, "");
+        check(Some(0.0), None, ", 0 %");
+        check(Some(0.429), Some(3_400), ", 42 %, 3 s left");
+        check(Some(0.9999), Some(10), ", 99 %, 1 s left");
+        check(Some(0.5), Some(130_000), ", 50 %, 2 min 10 s left");
+        check(Some(0.01), Some(3_900_000), ", 1 %, 1 h 05 min left");
+        check(Some(0.01), Some(3 * 86_400_000), ", 1 %, 3 d left");
+        check(Some(1.0), None, ", 100 %");
+    }
+
+    #[test]
+    fn the_time_that_is_left_follows_the_pace_of_late() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        let mut left = |seconds: f64, share: f64| {
+            let left = pace.left(start + Duration::from_secs_f64(seconds), Some(share));
+            left.map(|left| left.as_secs_f64().round())
+        };
+        assert_eq!(left(0.0, 0.0), None, "nothing to go by");
+        assert_eq!(left(0.2, 0.1), None, "too little time");
+        assert_eq!(left(1.0, 0.1), Some(9.0));
+        assert_eq!(left(2.0, 0.1), Some(18.0), "it stands still");
+        assert_eq!(left(100.0, 0.2), Some(784.0), "of the last look before the window");
+        assert_eq!(left(101.0, 0.1), None, "back to the last commit");
+        assert_eq!(left(102.0, 0.3), Some(4.0));
+        assert_eq!(left(103.0, 1.0), None, "done");
+        assert_eq!(Pace::default().left(start, None), None);
     }
 }

@@ -69,10 +69,10 @@ pub use letters::{
 };
 pub use run::{
     BuildError, ByteCount, Cause, CommittedMetric, CommittedSeries, Count, DeadLetterError, Details, Durations, Ending,
-    GuestLine, LogExporter, Manifest, ManifestError, MetricRegistry, NextNumber, PartitionPosition, PartitionProgress,
-    PreparedFile, Progress, Query, QueryHandle, Rate, Reading, RecordPlace, RunError, Series, SinkDetails,
-    SinkOverrides, SinkProgress, SlotError, SourcePositions, SourceProgress, Speaker, StageDetails, StageError,
-    StageProgress, Starting, State, StateError, StoredSeries, StoredValue, Summary,
+    Extent, GuestLine, LogExporter, Manifest, ManifestError, MetricRegistry, NextNumber, PartitionPosition,
+    PartitionProgress, PreparedFile, Progress, Query, QueryHandle, Rate, Reading, RecordPlace, RunError, Series,
+    SinkDetails, SinkOverrides, SinkProgress, SlotError, SourcePositions, SourceProgress, Speaker, StageDetails,
+    StageError, StageProgress, Starting, State, StateError, StoredSeries, StoredValue, Summary,
 };
 pub use source::{
     Begin, Changed, FileChange, FileMark, FileSource, GroupOffsets, KafkaIsolation, KafkaOutOfRange, KafkaPartitions,

@@ -97,6 +97,7 @@ pub use input::DecoderInput;
 pub use json_text::DEPTH_MAX;
 pub use kind::Format;
 pub use new_keys::NewKey;
+pub use parquet::parquet_rows;
 pub use place::{Place, PlaceAt, TextLayout, TextPlace};
 pub use record_decoder::{DecodedRecords, RecordDecoder, RecordFormat};
 pub use record_encoder::RecordEncoder;

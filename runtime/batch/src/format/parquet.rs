@@ -30,6 +30,21 @@ use crate::{Batch, Schema};
 /// An open row group is closed at this size: what a writer holds in memory, and what a reader can skip.
 const ROW_GROUP_BYTES: usize = 16 * 1024 * 1024;
 
+/// How many rows a Parquet file says that it has. Only its footer is read.
+///
+/// # Errors
+///
+/// A file that is not Parquet, or damaged.
+pub fn parquet_rows(file: File) -> Result<u64, FormatError> {
+    let length = file.metadata()?.len();
+    let file = Arc::new(file);
+    guarded(Format::Parquet, || {
+        let metadata = parquet_footer::read(&file, length)?;
+        let rows = metadata.file_metadata().num_rows();
+        u64::try_from(rows).map_err(|_| corrupt(Format::Parquet, "a file of fewer than no rows"))
+    })
+}
+
 pub(super) struct ParquetDecoder {
     file: CountedFile,
     // Of the columns that are read, and no others.

@@ -140,10 +140,11 @@ impl Shown<'_> {
         let bytes: u64 = progress.sources.iter().map(|source| source.bytes).sum();
         writeln!(
             out,
-            "  read {} ({}, {}), written {} ({})",
+            "  read {} ({}, {}{}), written {} ({})",
             grouped(seen.read()),
             rate(seen.read(), Seen::read),
             ByteCount(bytes),
+            seen.percent().map(|percent| format!(", {percent} %")).unwrap_or_default(),
             grouped(seen.written()),
             rate(seen.written(), Seen::written),
         )?;

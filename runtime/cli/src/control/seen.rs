@@ -47,9 +47,17 @@ pub(crate) struct SeenSource {
     #[serde(default)]
     pub(crate) read_anew: u64,
     #[serde(default)]
+    pub(crate) extent: Option<SeenExtent>,
+    #[serde(default)]
     pub(crate) waits_for: Option<String>,
     #[serde(default)]
     pub(crate) partitions: Vec<SeenPartition>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct SeenExtent {
+    pub(crate) read: u64,
+    pub(crate) of: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -97,6 +105,15 @@ impl Seen {
     /// Records written by all sinks.
     pub(crate) fn written(&self) -> u64 {
         self.progress.sinks.iter().map(|sink| sink.records).sum()
+    }
+
+    /// Whole percents of its input that were read, of the source that is the farthest from its end, where that is known.
+    pub(crate) fn percent(&self) -> Option<u64> {
+        let percents = self.progress.sources.iter().map(|source| {
+            let SeenExtent { read, of } = source.extent?;
+            Some(if of == 0 { 100 } else { (u128::from(read) * 100 / u128::from(of)) as u64 })
+        });
+        percents.collect::<Option<Vec<u64>>>()?.into_iter().min()
     }
 
     /// Whether it does nothing any more.

@@ -216,6 +216,7 @@ impl SourceCounters {
             out_of_range: self.out_of_range.get(),
             new_keys: self.new_keys.load(Ordering::Relaxed),
             read_anew: self.read_anew.load(Ordering::Relaxed),
+            extent: None,
             waits_for: None,
             partitions: Vec::new(),
         }

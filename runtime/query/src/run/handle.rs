@@ -7,6 +7,7 @@ use weir_batch::CopyOnWrite;
 
 use super::counters::Counters;
 use super::details::Details;
+use super::extent::{Extent, Size};
 use super::metrics::{CommittedMetric, CommittedMetrics};
 use super::progress::{PartitionProgress, Progress, State};
 use crate::source::{Partition, PositionKeeper, Positions};
@@ -54,6 +55,7 @@ impl QueryHandle {
         for (index, source) in progress.sources.iter_mut().enumerate() {
             source.partitions = self.places.partitions(index);
             source.waits_for = self.places.waits_for(index);
+            source.extent = self.places.extent(index, source.bytes).filter(|_| !progress.state.is_over());
         }
         progress
     }
@@ -95,6 +97,7 @@ struct Place {
     // Whether there was any partition.
     begun: bool,
     keeper: Option<Arc<dyn PositionKeeper>>,
+    size: Option<Size>,
 }
 
 impl Places {
@@ -117,8 +120,23 @@ impl Places {
         self.lock().iter_mut().for_each(|place| place.keeper = None);
     }
 
+    /// What is known of the sources' sizes.
+    pub(super) fn sizes(&self, sizes: Vec<Option<Size>>) {
+        for (place, size) in self.lock().iter_mut().zip(sizes) {
+            place.size = size;
+        }
+    }
+
+    fn extent(&self, source: usize, bytes: u64) -> Option<Extent> {
+        let places = self.lock();
+        let place = places.get(source)?;
+        let ends = place.keeper.as_ref().map(|keeper| keeper.ends()).unwrap_or_default();
+        place.size.as_ref()?.extent(&place.read, &ends, bytes)
+    }
+
     pub(super) fn read(&self, source: usize, to: &Positions) {
         if let Some(place) = self.lock().get_mut(source) {
+            place.size.iter_mut().for_each(|size| size.begin(to));
             place.read.advance(to);
             place.begun = true;
         }
@@ -127,6 +145,7 @@ impl Places {
     /// Partitions of the source begin at these positions, at which a new reader would begin, too.
     pub(super) fn kept(&self, source: usize, positions: &Positions) {
         if let Some(place) = self.lock().get_mut(source) {
+            place.size.iter_mut().for_each(|size| size.begin(positions));
             place.read.advance(positions);
             place.committed.advance(positions);
             place.begun |= !positions.is_empty();

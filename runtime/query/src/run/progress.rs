@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::extent::Extent;
+
 /// What a query is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -106,6 +108,9 @@ pub struct SourceProgress {
     /// Files that were read from their beginning again, because they had changed.
     #[serde(skip_serializing_if = "is_none")]
     pub read_anew: u64,
+    /// How much of it was read, of how much, while it is read and where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extent: Option<Extent>,
     /// What it waits for before it can read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,

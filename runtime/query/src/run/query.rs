@@ -15,6 +15,7 @@ use super::commit::Committing;
 use super::counters::Counters;
 use super::dead_letters::DeadLetterError;
 use super::error::{BuildError, Cause, RunError};
+use super::extent::sizes;
 use super::guest_log::LogExporter;
 use super::handle::{Places, QueryHandle};
 use super::metrics::{CommittedMetrics, MetricRegistry};
@@ -235,6 +236,8 @@ impl Query {
     async fn attempt(&mut self) -> Attempt {
         let opened = std::mem::replace(&mut self.opened, Opened::nothing());
         self.places.begin(&opened.positions, &opened.keepers);
+        let bytes: Vec<u64> = self.counters.sources.iter().map(|source| source.bytes.get()).collect();
+        self.places.sizes(sizes(&self.plan, &opened.positions, &bytes).await);
         self.counters.set_state(State::Running);
         let (failed, mut failures) = mpsc::unbounded_channel();
         let queue_bytes_max = self.plan.batching.queue_bytes_max();

@@ -1,0 +1,181 @@
+//! How much of a source there is, where that is known, and how much of it was read.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use weir_batch::format::{Format, parquet_rows};
+
+use super::progress::Progress;
+use crate::file::{Folders, Plan, SourceKind};
+use crate::source::{Positions, SEED_BATCH_ROWS};
+
+/// How much of a source was read, of how much: records of generators and Parquet files, bytes of other files, offsets of
+/// topics. Of a run that goes on within a file of bytes it is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Extent {
+    /// What was read, at most `of`.
+    pub read: u64,
+    /// All of it.
+    pub of: u64,
+}
+
+impl Extent {
+    fn new(read: u64, of: u64) -> Extent {
+        Extent { read: read.min(of), of }
+    }
+
+    /// From 0 to 1; an empty source has been read.
+    pub fn share(&self) -> f64 {
+        if self.of == 0 { 1.0 } else { self.read as f64 / self.of as f64 }
+    }
+}
+
+impl Progress {
+    /// How much of its input the query has read, from 0 to 1: of the source that is the farthest from its end. `None` where that
+    /// is not known of every source.
+    pub fn share_read(&self) -> Option<f64> {
+        let shares: Option<Vec<f64>> = self.sources.iter().map(|source| Some(source.extent?.share())).collect();
+        shares?.into_iter().reduce(f64::min)
+    }
+}
+
+/// What is known of a source's size when an attempt begins.
+#[derive(Debug)]
+pub(super) enum Size {
+    /// Records of its one partition.
+    Records(u64),
+    /// Records of each file.
+    Rows(Vec<u64>),
+    /// Bytes, and how many had been read by earlier attempts.
+    Bytes { of: u64, before: u64 },
+    /// A topic's, from where each partition began to its end.
+    ToEnd(Positions),
+}
+
+impl Size {
+    /// Takes note of where partitions begin; those that are known have begun.
+    pub(super) fn begin(&mut self, at: &Positions) {
+        let Size::ToEnd(began) = self else { return };
+        for (partition, next) in at.iter() {
+            if began.get(partition).is_none() {
+                began.set(partition.clone(), next);
+            }
+        }
+    }
+
+    /// Of what was read up to these positions.
+    pub(super) fn extent(&self, read: &Positions, ends: &Positions, bytes: u64) -> Option<Extent> {
+        let records = |position: i64| u64::try_from(position).unwrap_or(0);
+        Some(match self {
+            Size::Records(of) => Extent::new(read.iter().map(|(_, next)| records(next)).max().unwrap_or(0), *of),
+            Size::Rows(rows) => {
+                let of_file = |number: i32| usize::try_from(number).ok().and_then(|index| rows.get(index)).copied();
+                let done = read.iter().map(|(file, next)| records(next).min(of_file(file.number).unwrap_or(0)));
+                Extent::new(
+                    done.fold(0, u64::saturating_add),
+                    rows.iter().fold(0, |sum, rows| rows.saturating_add(sum)),
+                )
+            }
+            Size::Bytes { of, before } => Extent::new(bytes.saturating_sub(*before), *of),
+            Size::ToEnd(began) => {
+                let (mut done, mut of) = (0_u64, 0_u64);
+                for (partition, from) in began.iter() {
+                    let end = ends.get(partition)?;
+                    let next = read.get(partition).unwrap_or(from).min(end);
+                    done = done.saturating_add(records(next.saturating_sub(from)));
+                    of = of.saturating_add(records(end.saturating_sub(from)));
+                }
+                // Before its partitions are known there is nothing to be a part of.
+                if began.is_empty() {
+                    return None;
+                }
+                Extent::new(done, of)
+            }
+        })
+    }
+}
+
+/// The sizes of a plan's sources, which begin at these positions, and of which so many bytes had been read. Files are looked
+/// at on a thread for such work.
+pub(super) async fn sizes(plan: &Plan, positions: &[Positions], bytes: &[u64]) -> Vec<Option<Size>> {
+    let mut sizes = Vec::with_capacity(plan.sources.len());
+    for (index, source) in plan.sources.iter().enumerate() {
+        let from = positions.get(index).cloned().unwrap_or_default();
+        let before = bytes.get(index).copied().unwrap_or(0);
+        sizes.push(match &source.kind {
+            SourceKind::Generator { batches } => Some(Size::Records(batches.saturating_mul(SEED_BATCH_ROWS as u64))),
+            SourceKind::Nexmark { events, .. } => Some(Size::Records(*events)),
+            SourceKind::Kafka(config) if config.until_end => Some(Size::ToEnd(Positions::default())),
+            SourceKind::Kafka(_) | SourceKind::Letters(_) => None,
+            SourceKind::File { paths, format, .. } => {
+                let (paths, format, folders) = (paths.clone(), *format, plan.folders.clone());
+                let look = move || of_files(&paths, format, &folders, &from, before);
+                // A thread that is lost says nothing of the input.
+                tokio::task::spawn_blocking(look).await.unwrap_or_default()
+            }
+        });
+    }
+    sizes
+}
+
+/// Of regular files; of anything else nothing is known.
+fn of_files(paths: &[PathBuf], format: Format, folders: &Folders, from: &Positions, before: u64) -> Option<Size> {
+    // Those that were read to their ends are not opened again.
+    let starts_at = |index: usize| {
+        let number = i32::try_from(index).unwrap_or(i32::MAX);
+        from.iter().find(|(file, _)| file.number == number).map_or(0, |(_, next)| next)
+    };
+    let mut sizes = Vec::with_capacity(paths.len());
+    for (index, path) in paths.iter().enumerate() {
+        let file = folders.open(path).ok()?;
+        sizes.push(match (format, starts_at(index)) {
+            (Format::Parquet, _) => parquet_rows(file).ok()?,
+            (_, Positions::END) => 0,
+            (_, 0) => file.metadata().ok()?.len(),
+            (_, _within) => return None,
+        });
+    }
+    Some(match format {
+        Format::Parquet => Size::Rows(sizes),
+        _ => Size::Bytes { of: sizes.iter().fold(0, |sum, size| size.saturating_add(sum)), before },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Partition;
+
+    fn at(positions: &[(i32, i64)]) -> Positions {
+        let partition = |number| Partition { origin: "it".into(), number };
+        positions.iter().map(|&(number, next)| (partition(number), next)).collect()
+    }
+
+    #[test]
+    fn a_part_of_what_there_is() {
+        let check = |size: Size, read: &[(i32, i64)], ends: &[(i32, i64)], bytes: u64, expect: Option<(u64, u64)>| {
+            let extent = size.extent(&at(read), &at(ends), bytes);
+            assert_eq!(extent.map(|extent| (extent.read, extent.of)), expect, "{size:?}");
+        };
+        check(Size::Records(1000), &[], &[], 0, Some((0, 1000)));
+        check(Size::Records(1000), &[(0, 250)], &[], 0, Some((250, 1000)));
+        check(Size::Rows(vec![10, 0, 30]), &[(0, i64::MAX), (2, 5)], &[], 0, Some((15, 40)));
+        check(Size::Rows(vec![10]), &[(7, 5)], &[], 0, Some((0, 10)));
+        check(Size::Bytes { of: 100, before: 40 }, &[], &[], 65, Some((25, 100)));
+        // A file that has grown.
+        check(Size::Bytes { of: 100, before: 0 }, &[], &[], 165, Some((100, 100)));
+        check(Size::ToEnd(at(&[])), &[], &[], 0, None);
+        check(Size::ToEnd(at(&[(0, 100), (1, 0)])), &[(0, 150)], &[(0, 200), (1, 10)], 0, Some((50, 110)));
+        // The end of a partition is not known yet.
+        check(Size::ToEnd(at(&[(0, 100)])), &[(0, 150)], &[], 0, None);
+        assert_eq!(Extent::new(0, 0).share(), 1.0);
+    }
+
+    #[test]
+    fn partitions_begin_once() {
+        let mut size = Size::ToEnd(Positions::default());
+        size.begin(&at(&[(0, 5)]));
+        size.begin(&at(&[(0, 9), (1, 2)]));
+        assert_eq!(size.extent(&at(&[(0, 9)]), &at(&[(0, 15), (1, 2)]), 0), Some(Extent { read: 4, of: 10 }));
+    }
+}
