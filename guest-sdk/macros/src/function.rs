@@ -2,8 +2,10 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
+use syn::parse::Parser;
+use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Error, Lifetime, Result, Type};
+use syn::{Error, Lifetime, LitStr, Result, Type};
 
 use crate::text;
 
@@ -57,6 +59,27 @@ impl Export {
             };
         }
     }
+}
+
+/// The name that a type's function is exported under: the type's in snake case, or as `name = "…"` says. `shape` is what the
+/// attribute goes on, and `expected` how it is written.
+pub(crate) fn exported_name(ty: &Type, arguments: TokenStream, shape: &str, expected: &str) -> Result<String> {
+    let Type::Path(path) = ty else { return Err(Error::new(ty.span(), shape)) };
+    let Some(last) = path.path.segments.last() else { return Err(Error::new(ty.span(), shape)) };
+    let mut name = text::snake_case(&text::plain(&last.ident));
+    let mut span = last.ident.span();
+    syn::meta::parser(|meta| {
+        if !meta.path.is_ident("name") {
+            return Err(meta.error(expected));
+        }
+        let literal = meta.value()?.parse::<LitStr>()?;
+        name = literal.value();
+        span = literal.span();
+        Ok(())
+    })
+    .parse2(arguments)?;
+    check_name(&name, span)?;
+    Ok(name)
 }
 
 /// Refuses a name that the contract does not allow.

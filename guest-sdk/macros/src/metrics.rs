@@ -3,9 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::spanned::Spanned;
-use syn::{Error, ImplItem, ItemImpl, LitStr, Result, Type, parse::Parser};
+use syn::{Error, ImplItem, ItemImpl, Result};
 
-use crate::function::{Export, at_static, check_name};
+use crate::function::{Export, at_static, exported_name};
 use crate::text;
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -17,21 +17,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         return Err(Error::new(item.generics.span(), "an exported set of metrics cannot be generic"));
     }
     let ty = (*item.self_ty).clone();
-    let Type::Path(path) = &ty else { return Err(Error::new(ty.span(), SHAPE)) };
-    let Some(last) = path.path.segments.last() else { return Err(Error::new(ty.span(), SHAPE)) };
-    let mut name = text::snake_case(&text::plain(&last.ident));
-    let mut span = last.ident.span();
-    syn::meta::parser(|meta| {
-        if !meta.path.is_ident("name") {
-            return Err(meta.error("expected `#[metrics(name = \"…\")]`"));
-        }
-        let literal = meta.value()?.parse::<LitStr>()?;
-        name = literal.value();
-        span = literal.span();
-        Ok(())
-    })
-    .parse2(arguments)?;
-    check_name(&name, span)?;
+    let name = exported_name(&ty, arguments, SHAPE, "expected `#[metrics(name = \"…\")]`")?;
 
     let associated = |name: &str| {
         item.items.iter().find_map(|item| match item {
