@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weir_batch::Schema;
-use weir_batch::format::{CsvOptions, Format, Inferred, csv_header, infer, infer_csv, infer_schema};
+use weir_batch::format::{CsvOptions, Format, Inferred, csv_header, infer, infer_csv};
 
 use super::csv;
 use super::folders::Folders;
@@ -39,6 +39,9 @@ pub(crate) const INFER_ROWS_MAX: usize = 1000;
 
 /// How many names of a header a suggestion is looked for among.
 const NAMES_SHOWN: usize = 4096;
+
+/// How many columns of a file that are left out are named one by one.
+const LEFT_OUT_SHOWN: usize = 16;
 
 const KINDS: [(&str, Kind); 4] =
     [("file", Kind::File), ("kafka", Kind::Kafka), ("generator", Kind::Generator), ("nexmark", Kind::Nexmark)];
@@ -339,14 +342,21 @@ fn inferred(
     }
     let found = match format {
         Format::Csv => infer_csv(open()?, INFER_ROWS_MAX, csv).map_err(|error| error.to_string())?,
-        Format::JsonLines => infer(format, open()?, INFER_ROWS_MAX).map_err(|error| error.to_string())?,
-        // A column that cannot be read is left out by whoever declares the others, and not in silence.
-        _ => Inferred::of_schema(infer_schema(format, open()?, INFER_ROWS_MAX).map_err(|error| error.to_string())?),
+        _ => readable_of(file, format, folders)?,
     };
-    for left_out in found.left_out.iter().filter(|_| format == Format::Csv) {
-        let message =
-            format!("column `{}` of `{}` is left out: {}", clip(&left_out.name), clip(file.written), left_out.reason);
-        problems.warning(&file.place, message, "");
+    let Inferred { schema, left_out, .. } = &found;
+    let what = if format == Format::JsonLines { "field" } else { "column" };
+    for column in left_out.iter().take(LEFT_OUT_SHOWN) {
+        let (name, reason) = (clip(&column.name), &column.reason);
+        problems.warning(&file.place, format!("{what} `{name}` of `{}` is left out: {reason}", clip(file.written)), "");
+    }
+    let more = left_out.len().saturating_sub(LEFT_OUT_SHOWN);
+    if more > 0 {
+        let message = format!("{more} more {what}s of `{}` are left out", clip(file.written));
+        problems.warning(&file.place, message, "`weir schema` lists them all");
+    }
+    if schema.is_empty() {
+        return Err("none of its columns can be read".to_owned());
     }
     Ok(Some(found))
 }
