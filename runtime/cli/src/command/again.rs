@@ -10,6 +10,10 @@ use weir_sandbox::{CallError, FunctionState, Instance, Outcome, RowFailure};
 /// Records that are tried a second time: what came of them is held meanwhile.
 const RECORDS_MAX: usize = 100_000;
 
+/// The records of a batch of the second run, in turn: primes, so that a function which counts to a round number is not met
+/// at its zero each time.
+const PARTS: [usize; 6] = [97, 331, 13, 751, 211, 47];
+
 /// What came of the first records of a sample, to be held against a second run.
 pub(crate) struct Again {
     inputs: Vec<Arc<Batch>>,
@@ -39,17 +43,22 @@ impl Again {
         if instance.bound().function().state == FunctionState::Kept {
             return Ok(None);
         }
-        let (mut rows, mut failed, mut done) = (Vec::new(), Vec::new(), 0);
+        let (mut again, mut failed, mut done) = (Vec::new(), Vec::new(), 0);
         for input in &self.inputs {
-            // Neither the whole batch nor an even part of it: three parts and a rest.
-            let part = (input.rows() / 3).clamp(1, 1_000);
-            for start in (0..input.rows()).step_by(part) {
-                let part = input.slice(start, part.min(input.rows() - start))?;
+            // Neither the whole batch nor even parts of it, at most a third each.
+            let mut start = 0;
+            for rows in PARTS.iter().cycle() {
+                let rows = (*rows).min((input.rows() / 3).max(1)).min(input.rows() - start);
+                if rows == 0 {
+                    break;
+                }
+                let part = input.slice(start, rows)?;
                 let outcome = match runtime.block_on(instance.anew().call(&part)) {
                     Ok(outcome) => outcome,
                     Err(error) => return Ok(Some(ended(&error, done + start))),
                 };
-                add(&outcome, done + start, &mut rows, &mut failed)?;
+                add(&outcome, done + start, &mut again, &mut failed)?;
+                start += rows;
             }
             done += input.rows();
         }
@@ -59,7 +68,7 @@ impl Again {
         if self.failed.len() != failed.len() {
             return Ok(Some(format!("{} records fail, and {} did", failed.len(), self.failed.len())));
         }
-        let (Some(one), Some(other)) = (together(&self.rows)?, together(&rows)?) else { return Ok(None) };
+        let (Some(one), Some(other)) = (together(&self.rows)?, together(&again)?) else { return Ok(None) };
         if one == other {
             return Ok(None);
         }
