@@ -233,3 +233,51 @@ fn figures_of_flights_are_exact_though_a_sink_fails_and_all_goes_back_to_the_las
         }
     }
 }
+
+#[test]
+fn what_a_function_keeps_is_lost_with_a_sink_s_retry_and_that_is_counted_or_ends_the_query() {
+    let module = guest_path("faulty").expect("the faulty guest");
+    for policy in ["warn", "fail"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        let text = format!(
+            "name = \"flights\"\n[sources.seed]\nkind = \"generator\"\nbatches = 1000000000\n\
+             [[stages]]\nname = \"fresh\"\nmodule = {module:?}\nfunction = \"fresh\"\non_state_loss = \"{policy}\"\n\
+             [sinks.out]\nkind = \"file\"\npath = \"out/ids.csv\"\ninput = \"seed\"\nrotate_bytes_max = 100000\n\
+             on_error = \"retry\"\nretry = {{ times_max = 1000, backoff_ms = 20 }}\n\
+             [sinks.kept]\nkind = \"count\"\ninput = \"fresh\"\n\
+             [delivery]\ncommit_ms = 10\n"
+        );
+        fs::write(folder.join("flights.toml"), text).expect("the query");
+        let mut weir = start(folder);
+        let files = || fs::read_dir(folder.join("out")).map_or(0, Iterator::count);
+        wait_until("a file", PATIENCE, || files() > 1 || !weir.is_running());
+        let usual = weir.limit_files(3);
+        let lost = |weir: &WeirProcess| weir.stderr().contains("what the function kept in its memory is lost");
+        wait_until("the loss", PATIENCE, || lost(&weir) || !weir.is_running());
+        weir.limit_files(usual);
+        match policy {
+            "warn" => {
+                let before = files();
+                wait_until("it to go on", PATIENCE, || files() > before + 1 || !weir.is_running());
+                weir.term();
+                assert!(weir.wait(PATIENCE).success(), "{}", weir.stderr());
+                let said = summary(&weir);
+                let losses = &said["stages"][0]["state_losses"];
+                assert!(
+                    losses["sink"].as_u64() >= Some(1) && losses.as_object().is_some_and(|all| all.len() == 1),
+                    "{said}"
+                );
+                assert!(said["restarts"].as_u64() >= losses["sink"].as_u64(), "{said}");
+            }
+            _ => {
+                assert_eq!(weir.wait(PATIENCE).code(), Some(1), "{}", weir.stderr());
+                let said = weir.stderr();
+                assert!(
+                    said.contains("state_lost: function `fresh` keeps state") && said.contains("(sink: "),
+                    "{said}"
+                );
+            }
+        }
+    }
+}

@@ -79,3 +79,78 @@ async fn what_one_record_may_become_does_not_depend_on_its_batch() {
     let summary = run(&seed("doubles", 1, rest), Path::new("."), Default::default()).await.expect("a run");
     assert_eq!(summary.progress.stages[0].records_out, 1000);
 }
+
+/// A file of so many batches of 8,192 records, whose numbers go up.
+fn dear_input(folder: &Path, batches: usize) -> usize {
+    let records = batches * 8192;
+    let lines: String = (0..records).map(|id| format!("{{\"id\":{id}}}\n")).collect();
+    std::fs::write(folder.join("in.jsonl"), lines).expect("the input");
+    records
+}
+
+fn dear(function: &str, rest: &str) -> Text {
+    Text::new()
+        .add("[sources.in]\nkind = \"file\"\npath = \"in.jsonl\"\nschema = { id = \"i64\" }")
+        .stage("dear", "faulty", function, rest)
+        .sink("out", "")
+        .add("[dead_letters]\npath = \"dead.jsonl\"")
+}
+
+/// All records come through whatever the policy, since none is too much alone; in so many calls, of which so many are in vain.
+async fn check_dear(function: &str, rest: &str, batches: usize, calls_max: u64, in_vain_max: u64) {
+    for policy in ["fail", "dead_letter"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let records = dear_input(folder.path(), batches);
+        let text = dear(function, &format!("on_error = \"{policy}\"\n{rest}"));
+        let (out, sinks) = memory(&text, folder.path(), "out");
+        let summary = run(&text, folder.path(), sinks).await.expect("a run");
+        assert!(ids(&out.batches()).into_iter().eq(0..records as i64), "{policy}: {summary}");
+        let stage = &summary.progress.stages[0];
+        assert_eq!((stage.failed, stage.dead), (0, 0), "{policy}: {stage:?}");
+        assert!(stage.calls <= calls_max && stage.traps <= in_vain_max, "{function}, {policy}: {stage:?}");
+        assert!(stage.traps > 0, "{function}, {policy}: nothing exceeded its limit: {stage:?}");
+        assert!(summary.adds_up(), "{summary}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_of_dear_records_come_through_and_are_not_divided_anew_each_time() {
+    let fuel = fuel_a_record("panics").await;
+    // 128 records fit, so that 256 calls would do; at first 8192, 4096, … 256 do not.
+    let limits = format!("[stages.limits]\nfuel_batch_max = {}", fuel * 190 + 500);
+    check_dear("panics", &limits, 4, 400, 16).await;
+    // Some 0.3 ms a record: 2.5 s a batch, and a tenth of a second a call.
+    let limits = "params = { rounds = 300000 }\n[stages.limits]\nfuel_batch_max = \"none\"\ndeadline_ms_max = 100";
+    check_dear("dear", limits, 2, 1_000, 40).await;
+    // Bytes of a call's output, which filters have none of: a flat-map's.
+    let folder = tempfile::tempdir().expect("a folder");
+    let records = dear_input(folder.path(), 4);
+    let text =
+        dear("doubles", "carry = [\"id\"]\n[stages.limits]\noutput_rows_max = 500\noutput_rows_per_input_max = 2");
+    let (out, sinks) = memory(&text, folder.path(), "out");
+    let summary = run(&text, folder.path(), sinks).await.expect("a run");
+    let expected: Vec<i64> = (0..records as i64).filter(|id| id % 2 == 0).flat_map(|id| [id, id]).collect();
+    assert_eq!(ids(&out.batches()), expected);
+    let stage = &summary.progress.stages[0];
+    assert!(stage.traps > 0 && stage.traps <= 16 && stage.calls <= 200, "{stage:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_records_that_are_each_too_much_every_one_is_found_and_no_other() {
+    // Each even record becomes two, and may become one.
+    let limits = "trapped_percent_max = 100\n[stages.limits]\noutput_rows_per_input_max = 1";
+    let folder = tempfile::tempdir().expect("a folder");
+    let records = dear_input(folder.path(), 1) as u64;
+    let text = dear("doubles", &format!("on_error = \"dead_letter\"\n{limits}"));
+    let summary = run(&text, folder.path(), Default::default()).await.expect("a run");
+    let stage = &summary.progress.stages[0];
+    assert_eq!((stage.dead, stage.filtered, stage.records_out), (records / 2, records / 2, 0), "{stage:?}");
+    assert_eq!(stage.errors.get("output_rows_limit"), Some(&(records / 2)));
+    // Two calls a record at most, and one more for each that is found guilty on an instance that had seen others.
+    assert!(stage.calls <= records * 5 / 2, "{stage:?}");
+    let letters = std::fs::read_to_string(folder.path().join("dead.jsonl")).expect("the letters");
+    assert_eq!(letters.lines().count() as u64, records / 2);
+    let error = run(&dear("doubles", limits), folder.path(), Default::default()).await.expect_err("a failure");
+    assert!(error.to_string().contains("the record at offset 0 of partition 0 of "), "{error}");
+    assert!(error.summary.adds_up(), "{}", error.summary);
+}

@@ -60,6 +60,15 @@ pub fn burns(record: Record, params: &Burn) -> bool {
     true
 }
 
+/// Works over each record for a while, and lets all pass.
+#[transform]
+pub fn dear(_record: Record, params: &Burn) -> bool {
+    for round in 0..params.rounds {
+        std::hint::black_box(round);
+    }
+    true
+}
+
 /// Refuses one record, and lets the others pass.
 #[transform]
 pub fn refuses(record: Record, params: &At) -> Result<bool, String> {
@@ -141,6 +150,7 @@ mod tests {
         let at = At { at: 7 };
         assert!(panics(Record { id: 6 }, &at) && loops(Record { id: 6 }, &at));
         assert!(burns(Record { id: 6 }, &Burn { at: 7, rounds: i64::MAX }));
+        assert!(dear(Record { id: 7 }, &Burn { at: 7, rounds: 3 }));
         assert_eq!(refuses(Record { id: 7 }, &at), Err("record 7 is not wanted".to_owned()));
         assert_eq!(doubles(Record { id: 2 }, &at).len() + doubles(Record { id: 3 }, &at).len(), 2);
     }

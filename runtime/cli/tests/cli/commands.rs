@@ -209,6 +209,28 @@ fn columns_that_no_query_reads_are_named_and_stand_in_nobody_s_way() {
         {"delay":5,"origin":"LAX"}
     "#]]
     .assert_eq(&said.out);
+    // Where the schema is the file's, what is left out of it is said.
+    fs::write(folder.path().join("q.toml"), query("infer = true")).expect("the query file");
+    let said = run(folder.path(), &["check", "q.toml"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let warnings: String =
+        said.out.lines().filter(|line| line.starts_with("warning: ")).map(|line| format!("{line}\n")).collect();
+    expect![[r#"
+        warning: sources.flights.path: column `nothing` of `odd.arrow` is left out: type Null is not supported
+        warning: sources.flights.path: column `_id` of `odd.arrow` is left out: names that begin with `_` are the system's
+        warning: sources.flights.path: column `twice` of `odd.arrow` is left out: more than one column has this name
+        warning: sources.flights.path: column `twice` of `odd.arrow` is left out: more than one column has this name
+    "#]].assert_eq(&warnings);
+    let said = run(folder.path(), &["run", "--quiet", "q.toml"]);
+    assert_eq!(said.out, "{\"delay\":61,\"origin\":\"SEA\"}\n{\"delay\":5,\"origin\":\"LAX\"}\n", "{}", said.err);
+    // A line each, of the first ones.
+    let many: String = (0..100).map(|index| format!(",_{index}")).collect();
+    fs::write(folder.path().join("many.csv"), format!("delay{many}\n5{}\n", ",1".repeat(100))).expect("a file");
+    fs::write(folder.path().join("q.toml"), query("infer = true").replace("odd.arrow", "many.csv"))
+        .expect("the query file");
+    let said = run(folder.path(), &["check", "q.toml"]);
+    assert_eq!(said.out.lines().filter(|line| line.starts_with("warning: ")).count(), 17, "{}", said.out);
+    assert!(said.out.contains("84 more columns of `many.csv` are left out"), "{}", said.out);
     fs::write(folder.path().join("q.toml"), query("schema = { nothing = \"i64?\", gone = \"i64\" }")).expect("a file");
     let said = run(folder.path(), &["check", "q.toml"]);
     assert_eq!(said.code, Some(2));
@@ -281,6 +303,115 @@ fn try_and_inspect_keep_to_a_limits_file() {
     ] {
         let said = run(folder.path(), &arguments);
         assert_eq!(said.code, Some(2), "{}{}", said.out, said.err);
-        assert!(said.err.contains("refused (module_bytes)") || said.err.contains("1000"), "{}", said.err);
+        let expected = "is refused (module_too_large): module size limit reached: limit 1000 B, found ";
+        assert!(said.err.contains(expected), "{}", said.err);
     }
+}
+
+#[test]
+fn try_finds_out_what_a_function_keeps_in_secret() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = weir_tests::guest_path("faulty").expect("a built guest");
+    let module = module.to_str().expect("UTF-8");
+    // Each number twice, far apart: a function that keeps what it saw lets the second one through only where it was not there.
+    let lines: String = (0..1_000).map(|id| format!("{{\"id\":{}}}\n", id % 500)).collect();
+    fs::write(folder.path().join("in.jsonl"), lines).expect("the input");
+    let check = |function: &str, code: i32, expected: Expect| {
+        let said = run(folder.path(), &["try", module, "-i", "in.jsonl", "-f", function, "--rows-max", "0"]);
+        assert_eq!(said.code, Some(code), "{function}: {}{}", said.out, said.err);
+        expected.assert_eq(&said.err);
+    };
+    // The same function with its state hidden, declared, and without any.
+    check(
+        "secretly_fresh",
+        1,
+        expect![[r#"
+        error: hidden_state: function secretly_fresh answers otherwise in other batches on new instances: 1000 rows come out, and 500 did; it keeps state that its module does not declare (`#[transform]` on an `impl`, or "state":"kept" in the manifest)
+    "#]],
+    );
+    check("fresh", 0, expect![""]);
+    check("panics", 0, expect![""]);
+    // A module made by hand that counts its records in a global, and passes every seventh.
+    let text = r#"(module
+        (import "weir_v1" "emit_filter" (func $emit_filter (param i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (global $seen (mut i32) (i32.const 0))
+        (func (export "weir_call_seventh") (param $rows i32) (result i32) (local $row i32) (local $at i32)
+            (memory.fill (i32.const 0) (i32.const 0) (i32.const 2048))
+            (loop $next
+                (global.set $seen (i32.add (global.get $seen) (i32.const 1)))
+                (if (i32.eqz (i32.rem_u (global.get $seen) (i32.const 7))) (then
+                    (local.set $at (i32.shr_u (local.get $row) (i32.const 3)))
+                    (i32.store8 (local.get $at) (i32.or (i32.load8_u (local.get $at))
+                        (i32.shl (i32.const 1) (i32.and (local.get $row) (i32.const 7)))))))
+                (local.set $row (i32.add (local.get $row) (i32.const 1)))
+                (br_if $next (i32.lt_u (local.get $row) (local.get $rows))))
+            (call $emit_filter (i32.const 0) (local.get $rows)))
+        (@custom "weir.manifest" "{\22abi\22:1,\22name\22:\22seventh\22,\22kind\22:\22transform\22,\22output_shape\22:\22filter\22,\22input\22:[{\22name\22:\22id\22,\22type\22:\22i64\22}]STATE}"))"#;
+    let try_with = |state: &str| {
+        let bytes = wat::parse_str(text.replace("STATE", state)).expect("a module");
+        fs::write(folder.path().join("seventh.wasm"), bytes).expect("a file");
+        run(folder.path(), &["try", "seventh.wasm", "-i", "in.jsonl", "--schema", "id i64", "--rows-max", "0"])
+    };
+    for state in ["", ",\\22state\\22:\\22none\\22"] {
+        let said = try_with(state);
+        assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+        assert!(said.err.contains("hidden_state: function seventh answers otherwise"), "{}", said.err);
+    }
+    let said = try_with(",\\22state\\22:\\22kept\\22");
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+}
+
+#[test]
+fn a_refused_module_is_refused_in_the_same_words_everywhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let nest = "loop ".repeat(65) + &"end ".repeat(65);
+    let text = format!(
+        r#"(module (import "weir_v1" "emit_filter" (func $emit_filter (param i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "weir_call_f") (param i32) (result i32) (call $emit_filter (i32.const 0) (local.get 0)))
+            (func $deep {nest})
+            (@custom "weir.manifest" "{{\22abi\22:1,\22name\22:\22f\22,\22kind\22:\22transform\22,\22output_shape\22:\22filter\22}}"))"#
+    );
+    let module = wat::parse_str(text).expect("a module");
+    fs::write(folder.path().join("deep.wasm"), &module).expect("a file");
+    let query = "name = \"q\"\n[sources.seed]\nkind = \"generator\"\nbatches = 1\n[[stages]]\nname = \"s\"\n\
+                 module = \"deep.wasm\"\nfunction = \"f\"\n[sinks.out]\nkind = \"count\"\n";
+    fs::write(folder.path().join("q.toml"), query).expect("the query file");
+    let commands: [&[&str]; 4] =
+        [&["inspect", "deep.wasm"], &["check", "q.toml"], &["run", "q.toml"], &["try", "deep.wasm", "-i", "q.toml"]];
+    let same_words = |expected: &str| {
+        for command in commands {
+            let said = run(folder.path(), command);
+            assert_eq!(said.code, Some(2), "{command:?}: {}", said.err);
+            let (_, words) =
+                said.err.split_once("`deep.wasm` is refused ").unwrap_or_else(|| panic!("{command:?}: {}", said.err));
+            assert_eq!(words.trim_end(), expected, "{command:?}");
+        }
+    };
+    same_words(
+        "(shape_limit): function 2 `deep`: loops within loops limit reached: limit 64, found 65; build with \
+        `opt-level = \"s\"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file",
+    );
+    // A file that is larger than what is read, said without reading it.
+    fs::File::create(folder.path().join("deep.wasm")).and_then(|file| file.set_len(1 << 40)).expect("a large file");
+    same_words(
+        "(module_too_large): file size limit reached: limit 32 MiB, found 1048576 MiB; strip debug information \
+        (Rust: `strip = true` in the profile; others: `wasm-strip`), or have `module_file_bytes_max` raised in the limits file",
+    );
+    // Raised, it is admitted: for a stage by itself, and by a limits file.
+    fs::write(folder.path().join("deep.wasm"), &module).expect("a file");
+    fs::write(folder.path().join("limits.toml"), "unknown_tenants = \"defaults\"\n[defaults]\nloop_depth_max = 65\n")
+        .expect("limits");
+    for command in
+        [&["inspect", "--limits", "limits.toml", "deep.wasm"][..], &["run", "--limits", "limits.toml", "q.toml"]]
+    {
+        let said = run(folder.path(), command);
+        assert_eq!(said.code, Some(0), "{command:?}: {}", said.err);
+    }
+    fs::write(folder.path().join("q.toml"), query.replace("[sinks", "[stages.limits]\nloop_depth_max = 66\n[sinks"))
+        .expect("a file");
+    assert_eq!(run(folder.path(), &["run", "q.toml"]).code, Some(0));
+    let said = run(folder.path(), &["check", "--limits", "limits.toml", "q.toml"]);
+    assert!(said.err.contains("66 is more than tenant `default` may have: 65"), "{}", said.err);
 }

@@ -311,3 +311,47 @@ fn a_busy_machine_does_not_end_a_query() {
         "{summary}"
     );
 }
+
+#[test]
+fn a_signal_is_answered_while_a_guest_burns_and_traps_record_after_record() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = guest_path("faulty").expect("the faulty guest");
+    // Every record is the one over which the guest works for a while, within its deadline, and panics: to narrow one batch
+    // down takes a thousand calls.
+    fs::write(folder.path().join("in.jsonl"), "{\"id\":7}\n".repeat(8192)).expect("the input");
+    let text = format!(
+        "name = \"burns\"\n[sources.in]\nkind = \"file\"\npath = \"in.jsonl\"\nschema = {{ id = \"i64\" }}\n\
+         [[stages]]\nname = \"burns\"\nmodule = {module:?}\nfunction = \"burns\"\n\
+         params = {{ at = 7, rounds = 100000000 }}\non_error = \"skip\"\ntrapped_percent_max = 100\n\
+         [stages.limits]\nfuel_batch_max = \"none\"\ndeadline_ms_max = 10000\n\
+         [sinks.out]\nkind = \"count\"\n"
+    );
+    fs::write(folder.path().join("q.toml"), text).expect("the query file");
+    let mut command = weir(folder.path(), &["--json", "run", "--grace-ms", "5000", "q.toml"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the command");
+    let mut stderr = BufReader::new(child.stderr.take().expect("standard error"));
+    let mut said = String::new();
+    // Until it narrows.
+    loop {
+        let mut line = String::new();
+        assert!(stderr.read_line(&mut line).expect("a line") > 0, "{said}");
+        said.push_str(&line);
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        if line["progress"]["stages"][0]["traps"].as_u64() >= Some(3) {
+            break;
+        }
+    }
+    let started = Instant::now();
+    send(&child, libc::SIGTERM);
+    std::io::Read::read_to_string(&mut stderr, &mut said).expect("the rest");
+    let status = child.wait().expect("an end");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}: {said}", started.elapsed());
+    assert_eq!(status.code(), Some(0), "{said}");
+    let summary = said.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let summary = summary.filter_map(|line| line.get("summary").cloned()).last().expect("a summary");
+    // What was not finished counts nowhere else.
+    let (source, stage) = (&summary["sources"][0], &summary["stages"][0]);
+    assert_eq!(source["records"].as_u64(), Some(8192), "{summary}");
+    let settled = stage["records_in"].as_u64().expect("a number");
+    assert_eq!(source["unfinished"].as_u64(), Some(8192 - settled), "{summary}");
+}

@@ -243,3 +243,89 @@ fn a_function_that_keeps_ending_badly_is_held_back_for_all_to_see() {
     }
     assert!(told.err.contains("24 failed") && told.err.contains("; held back "), "{}", told.err);
 }
+
+/// A module that takes long to compile for its size: nests of blocks over many locals. No two are the same.
+fn slow_module(number: usize) -> Vec<u8> {
+    let (locals, depth) = (399, 48);
+    let each = |text: &dyn Fn(usize) -> String| (1..=locals).map(text).collect::<String>();
+    let breaks: String = (0..depth).map(|level| format!("local.get 0 br_if {level} ")).collect();
+    let nest = format!(
+        "{} {breaks} {} {}",
+        "block ".repeat(depth),
+        each(&|local| format!("local.get 0 local.set {local} ")),
+        "end ".repeat(depth)
+    );
+    let bomb = format!(
+        "(func (param i32) (result i32) (local{}) {} i32.const {number} {})",
+        " i32".repeat(locals),
+        nest.repeat(2),
+        each(&|local| format!("local.get {local} i32.xor "))
+    );
+    let text = format!(
+        r#"(module (import "weir_v1" "emit_filter" (func $emit_filter (param i32 i32) (result i32)))
+            (memory (export "memory") 1) {}
+            (func (export "weir_call_panics") (param i32) (result i32) (call $emit_filter (i32.const 0) (local.get 0)))
+            (@custom "weir.manifest" "{{\22abi\22:1,\22name\22:\22panics\22,\22kind\22:\22transform\22,\22output_shape\22:\22filter\22}}"))"#,
+        bomb
+    );
+    wat::parse_str(text).expect("a module")
+}
+
+#[test]
+fn slow_modules_of_one_tenant_keep_nobody_from_starting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let mut files: Vec<String> = Vec::new();
+    for number in 0..8 {
+        let name = format!("slow{number}");
+        query(path, &name, "evil", 1, "panics", "");
+        let module = path.join(format!("{name}.wasm"));
+        fs::write(&module, slow_module(number)).expect("a module");
+        let file = path.join(format!("{name}.toml"));
+        let text = fs::read_to_string(&file).expect("the query file");
+        let guest = guest_path("faulty").expect("the faulty guest");
+        fs::write(&file, text.replace(&format!("{guest:?}"), &format!("{module:?}"))).expect("the query file");
+        files.push(format!("{name}.toml"));
+    }
+    // Named last, and ready first but for what is compiled already when they come.
+    for name in ["one", "two"] {
+        query(path, name, name, 3, "panics", "");
+        files.push(format!("{name}.toml"));
+    }
+    let mut arguments = vec!["--json", "run"];
+    arguments.extend(files.iter().map(String::as_str));
+    let told = said(weir(path, &arguments).env("WEIR_CODE_CACHE", path.join("code")).output().expect("the command"));
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    let ends: Vec<String> =
+        lines(&told.err, "summary").iter().map(|line| line["query"].as_str().expect("a name").to_owned()).collect();
+    assert_eq!(ends.len(), 10, "{ends:?}");
+    let slow_before =
+        |name: &str| ends.iter().take_while(|end| *end != name).filter(|end| end.starts_with("slow")).count();
+    assert!(slow_before("one") <= 2 && slow_before("two") <= 3, "{ends:?}");
+    assert_eq!((rows(path, "one.csv"), rows(path, "two.csv")), (3_000, 3_000));
+}
+
+#[test]
+fn a_stop_comes_through_while_slow_modules_are_compiled() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    query(path, "slow", "evil", 1, "panics", "");
+    let module = path.join("slow.wasm");
+    fs::write(&module, slow_module(100)).expect("a module");
+    let guest = guest_path("faulty").expect("the faulty guest");
+    let text = fs::read_to_string(path.join("slow.toml")).expect("the query file");
+    fs::write(path.join("slow.toml"), text.replace(&format!("{guest:?}"), &format!("{module:?}"))).expect("a file");
+    query(path, "fast", "acme", 1_000_000_000, "panics", "");
+    let mut command = weir(path, &["--json", "run", "--grace-ms", "3000", "fast.toml", "slow.toml"]);
+    command.env("WEIR_CODE_CACHE", path.join("code"));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the command");
+    let mut stderr = BufReader::new(child.stderr.take().expect("standard error"));
+    let mut text = String::new();
+    stderr.read_line(&mut text).expect("a line of progress");
+    let started = std::time::Instant::now();
+    send(&child, libc::SIGTERM);
+    stderr.read_to_string(&mut text).expect("the rest");
+    let status = child.wait().expect("an end");
+    assert!(started.elapsed() < std::time::Duration::from_secs(4), "{:?}: {text}", started.elapsed());
+    assert_eq!(status.code(), Some(0), "{text}");
+}
