@@ -246,7 +246,7 @@ fn a_function_that_keeps_ending_badly_is_held_back_for_all_to_see() {
 
 /// A module that takes long to compile for its size: nests of blocks over many locals. No two are the same.
 fn slow_module(number: usize) -> Vec<u8> {
-    let (locals, depth) = (399, 48);
+    let (locals, depth) = (250, 40);
     let each = |text: &dyn Fn(usize) -> String| (1..=locals).map(text).collect::<String>();
     let breaks: String = (0..depth).map(|level| format!("local.get 0 br_if {level} ")).collect();
     let nest = format!(
