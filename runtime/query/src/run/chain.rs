@@ -158,7 +158,7 @@ impl Chain {
             let read = match read {
                 SourceEvent::Batch(read) => read,
                 SourceEvent::Begin(begin) => {
-                    self.begin(source, &begin)?;
+                    self.begin(stages, source, &begin)?;
                     continue;
                 }
                 SourceEvent::Moved(moved) => {
@@ -201,12 +201,12 @@ impl Chain {
     }
 
     /// Takes in where partitions begin: what nobody has kept is kept with the next commit.
-    fn begin(&mut self, source: usize, begin: &Begin) -> Result<(), Cause> {
+    fn begin(&mut self, stages: &mut [StageRunner], source: usize, begin: &Begin) -> Result<(), Cause> {
         // What functions keep of records before the position is in the memory of another process, or was.
         let resumed = begin.resumed.iter().any(|partition| !self.places.knows(source, partition));
         let loss = if self.places.knows_any(source) { Loss::Taken } else { Loss::Restart };
         for stage in self.plan.stages_reached(source).into_iter().filter(|_| resumed) {
-            if let (Some(runner), Some(counters)) = (self.stages.get_mut(stage), self.counters.stages.get(stage)) {
+            if let (Some(runner), Some(counters)) = (stages.get_mut(stage), self.counters.stages.get(stage)) {
                 runner.guard.lost(0, loss, &runner.sender, counters);
                 runner.guard.check().map_err(|source| Cause::Stage { name: runner.name.to_string(), source })?;
             }
