@@ -348,7 +348,7 @@ fn a_signal_is_answered_while_a_guest_burns_and_traps_record_after_record() {
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}: {said}", started.elapsed());
     assert_eq!(status.code(), Some(0), "{said}");
     let summary = said.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let summary = summary.filter_map(|line| line.get("summary").cloned()).last().expect("a summary");
+    let summary = summary.filter_map(|line| line.get("summary").cloned()).next_back().expect("a summary");
     // What was not finished counts nowhere else.
     let (source, stage) = (&summary["sources"][0], &summary["stages"][0]);
     assert_eq!(source["records"].as_u64(), Some(8192), "{summary}");
