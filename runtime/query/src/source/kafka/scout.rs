@@ -26,6 +26,9 @@ const PLACE_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// How often ids of topics are asked for at once where no broker answers. Later it is done with each look.
 const IDS_MISSED_MAX: u32 = 3;
 
+/// How long brokers are asked for ids that have never told any: there are some that leave the question open.
+const FIRST_IDS_WAIT_MAX: Duration = Duration::from_millis(500);
+
 /// How long a topic may be missing: one that was just made is not known everywhere at once.
 const MISSING_MAX: Duration = Duration::from_secs(10);
 
@@ -42,6 +45,8 @@ struct Scout {
     // How often in a row nobody answered what was asked about ids, and whether brokers answer that they know none.
     ids_missed: u32,
     no_ids: bool,
+    // Whether an id was ever told.
+    ids_told: bool,
     // What was answered last to something that is asked again.
     answer: String,
 }
@@ -63,6 +68,7 @@ pub(super) fn spawn(
         unplaced_since: None,
         ids_missed: 0,
         no_ids: false,
+        ids_told: false,
         answer: String::new(),
     };
     let spawned = std::thread::Builder::new().name("weir-kafka-scout".to_owned()).spawn(move || scout.run());
@@ -113,11 +119,13 @@ impl Scout {
         if names.is_empty() || self.hand_over.is_closed() {
             return BTreeMap::new();
         }
-        let Some(mut answer) = topic_ids(consumer.client(), &names, self.config.ask_wait_max()) else {
+        let wait_max = if self.ids_told { self.config.ask_wait_max() } else { FIRST_IDS_WAIT_MAX };
+        let Some(mut answer) = topic_ids(consumer.client(), &names, wait_max) else {
             self.ids_missed = self.ids_missed.saturating_add(1);
             return BTreeMap::new();
         };
         self.ids_missed = 0;
+        self.ids_told |= answer.values().any(Option::is_some);
         self.no_ids = !answer.is_empty() && answer.values().all(Option::is_none);
         let id_of = |topic: &Arc<str>| Some((Arc::clone(topic), answer.remove(&**topic)??));
         topics.iter().filter_map(id_of).collect()
