@@ -71,7 +71,7 @@ pub(super) fn check(
             let brokers = &config.connection.brokers;
             to_kafka(delivery, places, (sources, sinks), (&first.name, brokers), problems);
             one_producer(sinks, (&first.name, config), problems);
-            in_time(delivery, places, config, problems);
+            in_time(delivery, places, &first.place, config, problems);
             match letters {
                 Letters::Nowhere => {}
                 Letters::Kafka(place, letters) if same_brokers(&letters.connection.brokers, brokers) => {
@@ -180,8 +180,24 @@ fn letters_of_the_producer(
 }
 
 /// A transaction that is open for longer than the broker allows is aborted: no commit would ever succeed.
-fn in_time(delivery: &Delivery, places: &DeliveryPlaces, config: &KafkaSinkConfig, problems: &Problems) {
+fn in_time(delivery: &Delivery, places: &DeliveryPlaces, sink: &Place, config: &KafkaSinkConfig, problems: &Problems) {
     let timeout = transaction_timeout(config).unwrap_or(TransactionSettings::default().timeout);
+    // What librdkafka would say only when the query runs.
+    let option =
+        |name: &str| config.connection.options.get(name).and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
+    for (key, name, value, more) in [
+        ("options", "`message.timeout.ms`", option("message.timeout.ms"), 0),
+        ("options", "`socket.timeout.ms`", option("socket.timeout.ms"), 100),
+        ("delivery_timeout_ms", "a record's time", config.delivery_timeout, 0),
+    ] {
+        if value.is_some_and(|value| value > timeout + Duration::from_millis(more)) {
+            let message = format!(
+                "{name} is longer than the transaction's, `\"transaction.timeout.ms\"` (60000 unless it is set)"
+            );
+            let help = "lower it, or raise `\"transaction.timeout.ms\"` in the sink's `options`";
+            problems.error(&sink.child(key, sink.offset), message, help);
+        }
+    }
     if let Some(every) = delivery.commit_every.filter(|every| *every >= timeout) {
         // What an option says is not repeated.
         let given = config.connection.options.contains_key("transaction.timeout.ms");

@@ -229,6 +229,9 @@ impl<'a> Item<'a> {
     /// The same with what to write instead.
     fn wrong_type_but<T>(&self, expected: &str, help: String) -> Option<T> {
         let mut help = help;
+        if self.is_of_environment() && help.is_empty() {
+            "a variable of the environment is text: write the value out".clone_into(&mut help);
+        }
         if let DeValue::Table(table) = self.value
             && table.contains_key("env")
         {

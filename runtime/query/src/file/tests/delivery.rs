@@ -324,6 +324,29 @@ fn a_transaction_that_the_broker_aborts_before_it_is_committed() {
 }
 
 #[test]
+fn times_that_are_longer_than_the_transactions() {
+    for (options, more) in [
+        ("\"message.timeout.ms\" = 60001", ""),
+        ("\"transaction.timeout.ms\" = 5000, \"socket.timeout.ms\" = 5101", ""),
+        ("\"transaction.timeout.ms\" = 5000, \"socket.timeout.ms\" = 5100, \"message.timeout.ms\" = 5000", ""),
+        ("\"transaction.timeout.ms\" = 5000", "delivery_timeout_ms = 5001\n"),
+    ] {
+        let text = text(&[TOPIC, OUT, more, &format!("options = {{ {options} }}\n"), ONCE]);
+        let problems = super::super::Plan::parse(&text, std::path::Path::new(".")).err().unwrap_or_default();
+        let said: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.line, problem.key)).collect();
+        let key = if more.is_empty() { "options" } else { "delivery_timeout_ms" };
+        match options.contains("5100") {
+            true => assert_eq!(said, [""; 0], "{problems:?}"),
+            false => {
+                assert_eq!(said, [format!("7: sinks.out.{key}")], "{problems:?}");
+                assert!(problems[0].message.contains("longer than the transaction's"), "{problems:?}");
+                assert!(!problems[0].to_string().contains("5001"), "{problems:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn letters_with_settings_that_the_producer_of_the_transaction_does_not_have() {
     let letters = "[dead_letters]\nkind = \"kafka\"\nbrokers = \"one:9092, two:9092\"\ntopic = \"dead\"\n";
     check(&text(&[TOPIC, OUT, ONCE, letters]), &expect![[""]]);

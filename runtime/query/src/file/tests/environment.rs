@@ -117,3 +117,15 @@ fn a_tenant_takes_what_the_limits_file_gives_it() {
     "#]],
     );
 }
+
+#[test]
+fn a_variable_is_text_where_a_number_or_truth_is_wanted() {
+    for (from, to, expected) in [
+        ("rows_max = 10", format!("rows_max = {NAME}"), "expected an integer, found a string"),
+        ("schema = {", format!("header = {NAME}\nschema = {{"), "expected true or false, found a string"),
+    ] {
+        let problems = Plan::parse(&edited(from, &to), folder().path()).unwrap_err();
+        let said = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(said.contains(&format!("{expected}; a variable of the environment is text: write the")), "{said}");
+    }
+}
