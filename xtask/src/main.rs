@@ -8,6 +8,7 @@ mod cache;
 mod ci;
 mod debian;
 mod demo;
+mod dist;
 mod fuzz;
 mod guests;
 mod invariants;
@@ -44,7 +45,7 @@ enum Run {
 }
 use Run::{Alone, With};
 
-const COMMANDS: [Command; 11] = [
+const COMMANDS: [Command; 12] = [
     Command { name: "demo", help: "set up, then run the flights query on real data", run: Alone(demo::run) },
     Command {
         name: "test",
@@ -72,6 +73,11 @@ const COMMANDS: [Command; 11] = [
         name: "fuzz-short",
         help: "run those of the file formats for 20 seconds each, as `ci` does",
         run: Alone(fuzz::run_short),
+    },
+    Command {
+        name: "dist",
+        help: "a tarball with the program, its completions and its man pages",
+        run: Alone(dist::run),
     },
     Command { name: "ci", help: "every check that is not a test: format, lints, docs, …", run: Alone(ci::run) },
     Command { name: "invariants", help: "which crate may depend on which", run: Alone(invariants::run) },

@@ -56,8 +56,25 @@ pub(crate) enum Command {
     DeadLetters(dead_letters::DeadLetters),
     /// Make a guest crate that builds and passes its own test.
     New(New),
+    /// Print shell completions, or write man pages.
+    #[command(subcommand)]
+    Generate(Generate),
     /// Attack this program with hostile modules, under your limits and on this machine, and report what became of each.
     Redteam(Redteam),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Generate {
+    /// Print the completions of a shell to standard output.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write a man page for each command.
+    Man {
+        /// An existing folder for the pages (`weir.1`, `weir-run.1`, …).
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, ClapArgs)]

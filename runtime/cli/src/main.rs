@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Command::Try(try_out) => command::try_out::try_out(&try_out, args.json),
         Command::DeadLetters(letters) => command::dead_letters::dead_letters(&letters, args.json),
         Command::New(new) => command::new::new(&new, args.json),
+        Command::Generate(generate) => command::generate::generate(&generate),
         Command::Redteam(redteam) => command::redteam::redteam(&redteam, args.json),
     };
     let exit = match done {

@@ -7,6 +7,7 @@ mod dead_letters_replay;
 mod dead_letters_show;
 mod dead_letters_text;
 mod files;
+pub(crate) mod generate;
 pub(crate) mod inspect;
 mod named;
 pub(crate) mod new;

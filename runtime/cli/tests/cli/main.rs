@@ -13,6 +13,7 @@ mod errors;
 mod examples;
 mod exposition;
 mod flights;
+mod generate;
 mod hostile_metrics;
 mod lifecycle;
 mod metrics;
