@@ -3,6 +3,7 @@
 //! They need AddressSanitizer, whose runtime comes with the stable compiler. `RUSTC_BOOTSTRAP=1` lets it take the flag.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -17,6 +18,9 @@ use crate::wheel::CARGO_FUZZ;
 const DECODERS: &str = "fuzz/decoders";
 /// Those that need the sandbox and the queries as well.
 const ALL: [&str; 2] = [DECODERS, "fuzz"];
+
+/// What is compiled for the fuzzer, beside what is compiled for the tests.
+const TARGET_FOLDER: &str = "target/fuzz";
 
 const LONG: Duration = Duration::from_secs(180);
 const SHORT: Duration = Duration::from_secs(20);
@@ -73,24 +77,38 @@ impl Fuzzers<'_> {
 
     fn cargo_fuzz(&self, command: &str) -> Command {
         let mut cargo_fuzz = self.workspace.command(self.program);
-        cargo_fuzz.env("RUSTC_BOOTSTRAP", "1").args([command, "--fuzz-dir", self.folder]);
+        cargo_fuzz.env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", self.workspace.path(TARGET_FOLDER));
+        cargo_fuzz.args([command, "--fuzz-dir", self.folder]);
         cargo_fuzz
     }
 
-    /// What a target is run with. What it finds goes into a folder of its own; the corpus that is checked in is only read.
+    /// What a target is run with: folders of inputs, of which the fuzzer adds to the first, and options.
     fn arguments(&self, target: &str, time: Duration) -> Result<Vec<OsString>> {
         let crate_folder = self.workspace.path(self.folder);
-        let found = crate_folder.join("corpus").join(target);
-        std::fs::create_dir_all(&found).with_context(|| format!("could not create {}", found.display()))?;
-        let mut arguments: Vec<OsString> = vec![target.into(), found.into()];
-        let seeds = crate_folder.join("seeds").join(target);
-        if seeds.is_dir() {
-            arguments.push(seeds.into());
+        // What a change is checked with is the same each time; the long run goes on from what earlier ones found.
+        let is_short = time == SHORT;
+        let found = crate_folder.join(if is_short { "corpus/short" } else { "corpus" }).join(target);
+        if is_short && found.exists() {
+            fs::remove_dir_all(&found).with_context(|| format!("could not remove {}", found.display()))?;
+        }
+        fs::create_dir_all(&found).with_context(|| format!("could not create {}", found.display()))?;
+        let mut arguments: Vec<OsString> = vec![target.into(), found.clone().into()];
+        let seeds = crate_folder.join("seeds");
+        let packed = seeds.join(format!("{target}.tar.gz"));
+        if packed.is_file() {
+            let mut tar = self.workspace.command("tar");
+            shell::run(tar.arg("-xzf").arg(packed).arg("--strip-components=1").arg("-C").arg(found))?;
+        }
+        if seeds.join(target).is_dir() {
+            arguments.push(seeds.join(target).into());
         }
         // An input that takes 10 s, or for which more than 256 MB are allocated at once, is a finding as well.
         let options = ["--", "-timeout=10", "-malloc_limit_mb=256", "-rss_limit_mb=2048", "-print_final_stats=1"];
         arguments.extend(options.map(OsString::from));
         arguments.push(format!("-max_total_time={}", time.as_secs()).into());
+        if is_short {
+            arguments.push("-seed=1".into());
+        }
         let dictionary = crate_folder.join("dictionaries").join(format!("{target}.dict"));
         if dictionary.is_file() {
             arguments.push([OsString::from("-dict="), dictionary.into()].into_iter().collect());
@@ -121,7 +139,7 @@ mod tests {
     fn every_target_is_declared() {
         let workspace = Workspace::here();
         for folder in ALL {
-            let manifest = std::fs::read_to_string(workspace.path(folder).join("Cargo.toml")).unwrap();
+            let manifest = fs::read_to_string(workspace.path(folder).join("Cargo.toml")).unwrap();
             let targets = targets(&workspace, folder).unwrap();
             assert_eq!(targets.len(), manifest.matches("[[bin]]").count());
             for target in targets {
