@@ -318,6 +318,37 @@ fn a_file_that_nobody_follows_any_more_is_read_to_its_end() {
     case.check(&expect!["[1, 2]"]);
 }
 
+#[test]
+fn an_array_grows_before_its_end() {
+    let array = |ids: &[u64], end: &str| {
+        let elements: Vec<String> = ids.iter().map(|id| format!("  {{\"id\": {id}}}")).collect();
+        format!("[\n{}{end}", elements.join(",\n"))
+    };
+    let case = Case::new(&["in.json"], "on_change = \"follow\"");
+    case.write("in.json", &array(&[1, 2], "\n]\n"));
+    case.check(&expect!["[1, 2]"]);
+    case.check(&expect!["[1, 2]"]);
+    case.write("in.json", &array(&[1, 2, 3], "\n]"));
+    case.check(&expect!["[1, 2, 3]"]);
+    // Open, and closed again.
+    case.write("in.json", &array(&[1, 2, 3, 4], ",\n"));
+    case.check(&expect!["[1, 2, 3, 4]"]);
+    case.write("in.json", &array(&[1, 2, 3, 4, 5], "\n]\n"));
+    case.check(&expect!["[1, 2, 3, 4, 5]"]);
+    case.write("in.json", &array(&[1, 7], "\n]\n"));
+    case.check(&expect![[r#"
+        WARN weir_query::source::file::files: ./in.json: the file has shrunk since its position was kept (from 68 to 29 bytes): it is read from its beginning
+        [1, 2, 3, 4, 5, 1, 7]"#]]);
+    let refused = Case::new(&["in.json"], "");
+    refused.write("in.json", &array(&[1, 2], "\n]\n"));
+    refused.check(&expect!["[1, 2]"]);
+    refused.check(&expect!["[1, 2]"]);
+    refused.write("in.json", &array(&[1, 2, 3], "\n]\n"));
+    refused.check(&expect![[r#"
+        error: sources.ids: ./in.json: the file has grown since its position was kept (from 29 to 42 bytes): set `on_change = "follow"` to read on behind that position, or remove the folder of the query's `state` to read everything again
+        code Some(2)"#]]);
+}
+
 const OFTEN: &str =
     "[batching]\nrecords_max = 100\n[delivery]\nguarantee = \"exactly_once\"\nstate = \"state\"\ncommit_ms = 1\n";
 

@@ -42,6 +42,8 @@ pub(super) struct JsonRecords<R> {
     // Whether a record that the end of the file cuts off is left alone; else, whether there was one.
     leaves_open_end: bool,
     cut_off: bool,
+    // Where the last element of the array ended.
+    element_end: Option<TextPlace>,
     spans: Vec<JsonSpan>,
 }
 
@@ -156,6 +158,7 @@ impl<R: Patient> JsonRecords<R> {
             consumed: 0,
             leaves_open_end: false,
             cut_off: false,
+            element_end: None,
             spans: Vec::new(),
         }
     }
@@ -170,8 +173,12 @@ impl<R: Patient> JsonRecords<R> {
         self.leaves_open_end = true;
     }
 
-    /// Where the next record begins, or what stands before it.
+    /// Where the next record begins, or what stands before it. At the end of an array it is the end of its last element: who
+    /// writes the file with more of them puts a comma there.
     pub(super) fn place(&self) -> TextPlace {
+        if let Some(place) = self.element_end.filter(|_| self.layout == Some(Layout::Array(Place::Behind))) {
+            return place;
+        }
         let layout = self.layout.map_or(TextLayout::Lines, Layout::in_place);
         let column = if layout == TextLayout::Lines { 0 } else { self.column };
         TextPlace { byte: self.consumed, line: self.line, column, layout, cut_off: self.cut_off }
@@ -186,6 +193,7 @@ impl<R: Patient> JsonRecords<R> {
         self.reader.seek_to(place.byte)?;
         self.layout = Some(Layout::of_place(place.layout));
         (self.line, self.column, self.consumed) = (place.line, place.column, place.byte);
+        self.end_element(place.byte);
         Ok(())
     }
 
@@ -209,6 +217,7 @@ impl<R: Patient> JsonRecords<R> {
         }
         let mut waiting = false;
         while self.spans.len() < records_max && position < CHUNK_BYTES_MAX {
+            let known = self.spans.len();
             let (end, dropped) = match self.cut(position) {
                 Ok(Some(taken)) => taken,
                 Ok(None) => break,
@@ -222,6 +231,9 @@ impl<R: Patient> JsonRecords<R> {
             }
             bytes_read += dropped + (end - position) as u64;
             position = end;
+            if self.spans.len() > known {
+                self.end_element(self.consumed + bytes_read);
+            }
         }
         self.start = position;
         if bytes_read == 0 && self.spans.is_empty() {
@@ -229,6 +241,15 @@ impl<R: Patient> JsonRecords<R> {
         }
         self.consumed += bytes_read;
         Ok(Some(JsonChunk { bytes: &self.buffer[..position], spans: &self.spans, bytes_read }))
+    }
+
+    /// Notes where the array's last element ends: it does at this byte, where a record was cut and one may follow.
+    fn end_element(&mut self, byte: u64) {
+        let (line, column) = (self.line, self.column);
+        self.element_end = self
+            .layout
+            .filter(|layout| *layout == Layout::Array(Place::Element))
+            .map(|layout| TextPlace { byte, line, column, layout: layout.in_place(), cut_off: false });
     }
 
     /// Takes the record at `from`, or what stands between records there. Where the next one begins, and the bytes that
@@ -300,6 +321,7 @@ impl<R: Patient> JsonRecords<R> {
             && !self.leaves_open_end
         {
             self.cut_off = true;
+            self.element_end = None;
             self.layout = Some(Layout::Array(Place::Behind));
             let fault = Some(JsonFault::OpenArray);
             self.spans.push(JsonSpan { range: from..from, line: self.line, fault });

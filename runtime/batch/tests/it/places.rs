@@ -92,15 +92,16 @@ fn of_json() {
     let expect = expect!["0:0@1, 2:20@3.8 Objects, 4:40@6.1 Objects, 5:49@7.8 Objects, 5:49@7.8 Objects"];
     check_text(Format::JsonLines, "{\n \"id\": 0}\n{\"id\":1} {\"id\":2}\n\n{\"id\":3\n}\n{\"id\":4}", &expect);
     let expect = expect![
-        "0:0@1, 2:24@3.10 ArrayElement, 4:44@4.8 ArrayElement, 6:57@5.9 ArrayElement, 6:60@7.0 ArrayBehind, 6:60@7.0 ArrayBehind"
+        "0:0@1, 2:24@3.10 ArrayElement, 4:44@4.8 ArrayElement, 6:57@5.9 ArrayElement, 6:57@5.9 ArrayElement, 6:57@5.9 ArrayElement"
     ];
     check_text(
         Format::JsonLines,
         "[\n {\"id\": 0},\n {\"id\": 1} ,{\"id\":2},\n{\"id\":3},4,\n {\"id\":5}\n]\n",
         &expect,
     );
-    let expect =
-        expect!["0:0@1, 2:18@1.18 ArrayElement, 4:36@1.36 ArrayElement, 4:37@1.37 ArrayBehind, 4:37@1.37 ArrayBehind"];
+    let expect = expect![
+        "0:0@1, 2:18@1.18 ArrayElement, 4:36@1.36 ArrayElement, 4:36@1.36 ArrayElement, 4:36@1.36 ArrayElement"
+    ];
     check_text(Format::JsonLines, "[{\"id\":0},{\"id\":1},{\"id\":2},{\"id\":3}]", &expect);
 }
 
@@ -323,7 +324,7 @@ fn a_record_that_may_go_on_is_left_alone() {
         "[\n{\"id\":1},\n{\"id\":2},": 1 2, 0 left
         "[\n{\"id\":1},\n{\"id\":2": 1, 7 left
         "[\n{\"id\":1},\n2": 1, 1 left
-        "[{\"id\":1},{\"id\":2}]": 1 2, 0 left
+        "[{\"id\":1},{\"id\":2}]": 1 2, 1 left
         "[{\"id\":1},{\"id\":2}": , 18 left
     "#]]
     .assert_eq(&shown);

@@ -334,18 +334,24 @@ impl Files {
         let new = decoded.as_ref().ok().and_then(Option::as_ref).map_or(0, |decoded| decoded.bytes_read);
         open.bytes = open.bytes.saturating_add(new);
         let place = decoder.place();
-        let cut_off = place.as_ref().and_then(|place| place.at.text()).is_some_and(|text| text.cut_off);
-        let seen = watch.look(open.bytes, new, cut_off).map_err(|source| io_error(&self.path(), source))?;
+        let text = place.as_ref().and_then(|place| place.at.text());
+        let cut_off = text.is_some_and(|text| text.cut_off);
+        // What is compared ends where reading goes on: the end of an array is not there any more when it has grown. Within
+        // what was decoded at once, that is behind the place.
+        let last = decoded.as_ref().ok().and_then(Option::as_ref).and_then(last_record);
+        let behind = place.as_ref().is_some_and(|place| last.is_none_or(|last| place.record > last));
+        let bytes = text.filter(|_| behind).map_or(open.bytes, |text| text.byte.min(open.bytes));
+        let seen = watch.look(bytes, new, cut_off).map_err(|source| io_error(&self.path(), source))?;
         let mut seen = match seen {
             Ok(seen) => seen,
             Err(change) => return Ok(Err(change)),
         };
-        if matches!(decoded, Ok(None)) && self.appendable() && seen.size > seen.bytes {
+        if matches!(decoded, Ok(None)) && self.appendable() && seen.size > open.bytes {
             match self.on_change {
                 // What was written since the end was found is found by whoever reads on.
-                OnChange::Fail => seen.size = seen.bytes,
+                OnChange::Fail => seen.size = open.bytes,
                 OnChange::Follow => tracing::warn!(
-                    bytes = seen.size - seen.bytes,
+                    bytes = seen.size - open.bytes,
                     "{}: the file ends within a record, which has no line end yet: it is left for a later run",
                     self.path().display(),
                 ),
@@ -416,8 +422,7 @@ impl Files {
         let column = long_enough.unwrap_or_else(|| Int32Array::from_value(number, rows));
         let partition = self.partition_of(self.index());
         let mut system = decoded.batch.system().clone();
-        let last_good = system.offset.as_ref().and_then(|offsets| offsets.values().last()).copied();
-        let last = last_good.max(decoded.bad.last().map(|bad| bad.offset));
+        let last = last_record(&decoded);
         system.partition = Some(column.slice(0, rows));
         system.origin = Some(Arc::clone(&partition.origin));
         self.partition = Some(column);
@@ -436,6 +441,13 @@ fn positions_at(partition: Partition, next: i64, mark: Option<FileMark>, begin: 
         None => positions.set(partition, next),
     }
     positions
+}
+
+/// The number of the last record, good or bad.
+fn last_record(decoded: &Decoded) -> Option<i64> {
+    let offsets = decoded.batch.system().offset.as_ref();
+    let last_good = offsets.and_then(|offsets| offsets.values().last()).copied();
+    last_good.max(decoded.bad.last().map(|bad| bad.offset))
 }
 
 /// What an earlier run did not take.
