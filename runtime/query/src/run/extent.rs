@@ -10,7 +10,7 @@ use crate::file::{Folders, Plan, SourceKind};
 use crate::source::{Positions, SEED_BATCH_ROWS};
 
 /// How much of a source was read, of how much: records of generators and Parquet files, bytes of other files, offsets of
-/// topics. Of a run that goes on within a file of bytes it is not known.
+/// topics. A run that goes on within a file of text counts the bytes that are left; one within a file of Arrow does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Extent {
     /// What was read, at most `of`.
@@ -120,19 +120,19 @@ pub(super) async fn sizes(plan: &Plan, positions: &[Positions], bytes: &[u64]) -
 
 /// Of regular files; of anything else nothing is known.
 fn of_files(paths: &[PathBuf], format: Format, folders: &Folders, from: &Positions, before: u64) -> Option<Size> {
-    // Those that were read to their ends are not opened again.
-    let starts_at = |index: usize| {
-        let number = i32::try_from(index).unwrap_or(i32::MAX);
-        from.iter().find(|(file, _)| file.number == number).map_or(0, |(_, next)| next)
-    };
     let mut sizes = Vec::with_capacity(paths.len());
     for (index, path) in paths.iter().enumerate() {
         let file = folders.open(path).ok()?;
-        sizes.push(match (format, starts_at(index)) {
+        let number = i32::try_from(index).unwrap_or(i32::MAX);
+        let at = from.iter().find(|(file, _)| file.number == number);
+        let mark = at.and_then(|(partition, _)| from.mark(partition));
+        let left = |read: u64| Some(file.metadata().ok()?.len().saturating_sub(read));
+        sizes.push(match (format, at.map_or(0, |(_, next)| next)) {
             (Format::Parquet, _) => parquet_rows(file).ok()?,
-            (_, Positions::END) => 0,
-            (_, 0) => file.metadata().ok()?.len(),
-            (_, _within) => return None,
+            (_, 0) => left(0)?,
+            // What was added to a file that was read to its end.
+            (_, Positions::END) => mark.map_or(Some(0), |mark| left(mark.seen.bytes))?,
+            (_, _within) => left(mark?.place.at.text()?.byte)?,
         });
     }
     Some(match format {
@@ -143,8 +143,12 @@ fn of_files(paths: &[PathBuf], format: Format, folders: &Folders, from: &Positio
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use weir_batch::format::{Place, PlaceAt, TextLayout, TextPlace};
+
     use super::*;
-    use crate::source::Partition;
+    use crate::source::{FileMark, Partition, Seen};
 
     fn at(positions: &[(i32, i64)]) -> Positions {
         let partition = |number| Partition { origin: "it".into(), number };
@@ -169,6 +173,29 @@ mod tests {
         // The end of a partition is not known yet.
         check(Size::ToEnd(at(&[(0, 100)])), &[(0, 150)], &[], 0, None);
         assert_eq!(Extent::new(0, 0).share(), 1.0);
+    }
+
+    #[test]
+    fn of_text_that_is_read_on_the_bytes_that_are_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths: Vec<PathBuf> = ["done", "half", "new"].iter().map(|name| folder.path().join(name)).collect();
+        paths.iter().for_each(|path| std::fs::write(path, [b'\n'; 100]).unwrap());
+        let mark = |bytes: u64| {
+            let place = TextPlace { byte: bytes, line: 1, column: 0, layout: TextLayout::Lines, cut_off: false };
+            let seen = Seen { size: 90, bytes, head: String::new(), tail_bytes: 0, tail: String::new(), inode: 0 };
+            Arc::new(FileMark { place: Place { record: 7, at: PlaceAt::Text(place) }, seen })
+        };
+        let file = |number| Partition { origin: "it".into(), number };
+        let size = |from: &Positions| {
+            of_files(&paths, Format::JsonLines, &Folders::default(), from, 5).map(|size| format!("{size:?}"))
+        };
+        let mut from = Positions::default();
+        from.set_in_file(file(0), Positions::END, mark(90), None);
+        from.set_in_file(file(1), 7, mark(40), None);
+        assert_eq!(size(&from).unwrap(), "Bytes { of: 170, before: 5 }", "10 were added, 60 and 100 are left");
+        // Positions of an earlier version say nothing of bytes.
+        assert_eq!(size(&at(&[(0, Positions::END)])).unwrap(), "Bytes { of: 200, before: 5 }");
+        assert_eq!(size(&at(&[(0, Positions::END), (1, 7)])), None);
     }
 
     #[test]
