@@ -4,6 +4,7 @@ mod admission;
 mod binding;
 mod bounds;
 mod cache;
+mod caps;
 mod fairness;
 mod guests;
 mod limits;
