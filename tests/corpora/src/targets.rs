@@ -89,7 +89,7 @@ pub fn fuzz_letters(bytes: &[u8]) {
     assert_eq!(read, bytes.len() as u64);
 }
 
-/// Reads the bytes as the state that a query keeps, with a checksum of theirs that is right, as whoever can write into the folder can make
+/// Reads the bytes as the state that a query keeps, with a correct checksum, as anyone who can write into the folder can make
 /// it. What is read can be written, and is read again as the same.
 pub fn fuzz_kept_state(bytes: &[u8]) {
     for bytes in [bytes.to_vec(), with_checksum(bytes)] {

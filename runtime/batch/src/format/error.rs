@@ -99,7 +99,7 @@ pub enum FormatError {
         /// What can be done.
         remedy: &'static str,
     },
-    /// A place in the file that a decoder is to go on from, and that is none of this file's.
+    /// A place to resume from that this file does not have.
     #[error("the place that was kept cannot be used: {reason}")]
     Place {
         /// The format.

@@ -110,7 +110,7 @@ pub(super) enum JsonFault {
 }
 
 impl JsonFault {
-    /// What is said of it where a record may have this length.
+    /// The message, given the longest record allowed.
     pub(super) fn message(self, record_bytes_max: usize) -> String {
         match self {
             JsonFault::Overlong(bytes) => return overlong(bytes, record_bytes_max),
@@ -168,7 +168,7 @@ impl<R: Patient> JsonRecords<R> {
         self.record_bytes_max
     }
 
-    /// From now on a record that the end of the file cuts off is none.
+    /// From now on, does not return a record that the end of the file cuts off.
     pub(super) fn leave_open_end(&mut self) {
         self.leaves_open_end = true;
     }

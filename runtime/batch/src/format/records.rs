@@ -89,7 +89,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// What is said of it where a record may have this length.
+    /// The message, given the longest record allowed.
     pub(super) fn message(self, record_bytes_max: usize) -> String {
         match self {
             Fault::Overlong(bytes) => overlong(bytes, record_bytes_max),
@@ -149,7 +149,7 @@ impl<R: Patient> Records<R> {
         self.blank_is_record = true;
     }
 
-    /// From now on a record that the end of the file cuts off is none.
+    /// From now on, does not return a record that the end of the file cuts off.
     pub(super) fn leave_open_end(&mut self) {
         self.leaves_open_end = true;
     }

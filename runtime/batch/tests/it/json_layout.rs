@@ -1,4 +1,4 @@
-//! How records of JSON stand in a file: one a line, over several lines, or in an array.
+//! The layouts of JSON records in a file: one a line, over several lines, or in an array.
 
 use expect_test::expect;
 use proptest::prelude::*;
@@ -281,7 +281,7 @@ fn any_record() -> impl Strategy<Value = serde_json::Value> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
-    /// However the same records stand in a file, they are the same; and what is inferred of them reads all of them.
+    /// Every layout of the same records gives the same records, and the inferred schema reads all of them.
     #[test]
     fn layouts_agree_and_what_is_inferred_reads(records in proptest::collection::vec(any_record(), 1..8), chunk in 1_usize..5) {
         let lines: String = records.iter().map(|record| format!("{record}\n")).collect();

@@ -17,7 +17,7 @@ const ALL_BYTES_MAX: usize = 4 * 1024 * 1024;
 const TABLES: [&str; 6] = ["params", "schema", "options", "headers", "limits", "retry"];
 
 /// Puts values of the environment in the place of every `{ env = "NAME" }` where a string may stand, before anything is read:
-/// whatever is said of a string holds for them too. What names a query and its code does not come from there.
+/// every rule for a string applies to them too. Names of a query and of its code cannot come from there.
 ///
 /// `problems` gets variables that the tenant may not use, or that are not there, and knows from then on which values came from
 /// the environment.
@@ -104,7 +104,7 @@ impl Environment<'_> {
         }
     }
 
-    /// The value that a table names; or why there is none, reported.
+    /// The value that a table names. Reports why it cannot be had otherwise.
     fn read(&mut self, table: &DeTable<'_>, place: &Place, of: Use) -> Option<String> {
         for (key, _) in table.iter().filter(|(key, _)| &**key.get_ref() != "env") {
             let key_place = place.child(key.get_ref(), key.span().start);
@@ -126,7 +126,7 @@ impl Environment<'_> {
             None => return refuse("expected the name of a variable".to_owned(), "write `{ env = \"NAME\" }`"),
         };
         let shown = clip(name);
-        // Before it is looked for: whether others' variables are there is not said either.
+        // Before the lookup, so that the message does not reveal whether other tenants' variables exist.
         if !self.rights.allows_env(name) {
             let help = match self.rights.env_listed().as_str() {
                 "" => "name it under `env` of the tenant in the limits file".to_owned(),

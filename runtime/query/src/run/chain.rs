@@ -231,7 +231,7 @@ impl Chain {
             to.set_topic(moved.partition.clone(), topic);
         }
         if let Some(taken) = self.positions.get_mut(source) {
-            // The topic of before is none of it any more.
+            // The old topic no longer counts.
             taken.forget(&[moved.partition]);
             taken.advance(&to);
             self.moved = true;

@@ -95,8 +95,8 @@ impl Size {
     }
 }
 
-/// The sizes of a plan's sources, which begin at these positions, and of which so many bytes had been read. Files are looked
-/// at on a thread for such work.
+/// The sizes of a plan's sources, which begin at these positions, and of which so many bytes had been read. Files are read
+/// on a blocking thread.
 pub(super) async fn sizes(plan: &Plan, positions: &[Positions], bytes: &[u64]) -> Vec<Option<Size>> {
     let mut sizes = Vec::with_capacity(plan.sources.len());
     for (index, source) in plan.sources.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The id of a topic, by which one that was deleted and made again is told from the one before (KIP-516).
+//! The id of a topic, which differs between a deleted topic and a new one of the same name (KIP-516).
 
 use std::fmt;
 use std::sync::Arc;

@@ -2,10 +2,10 @@
 
 use sha2::{Digest, Sha256};
 
-/// Linux has host names of at most so many bytes.
+/// The longest host name of Linux, in bytes.
 const BYTES_MAX: usize = 64;
 
-/// What stands in where the system has no name.
+/// The name used where the system has none.
 const NAMELESS: &str = "host";
 
 /// The host's name. A container has one of its own; one that is given a random name is another host each time.

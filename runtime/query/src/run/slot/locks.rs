@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use weir_files::{Folder, read_bounded};
 
-/// Processes of one query on one host. Each scan opens so many files at most.
+/// Processes of one query on one host, and so the most files that a scan opens.
 pub(super) const SLOTS_MAX: u32 = 256;
 
 /// Names in one file: a host that was renamed, and not ended cleanly under either name, has two.

@@ -106,7 +106,7 @@ impl Files {
         }
     }
 
-    /// Goes to where an earlier run was. Every file of which a position was kept is looked at, also one that was read to its
+    /// Goes to where an earlier run was. Checks every file that has a kept position, also one that was read to its
     /// end.
     pub(super) fn seek(&mut self, positions: &Positions) -> Result<(), SourceError> {
         for (partition, _) in positions.iter() {

@@ -1,4 +1,4 @@
-//! Asking for the ids of topics (KIP-516), by which one that was deleted and made again is told from the one before.
+//! Asking for the ids of topics (KIP-516), which differ between a deleted topic and a new one of the same name.
 #![expect(unsafe_code, reason = "the client's safe interface has no call that tells it")]
 
 use std::collections::BTreeMap;
