@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use weir_batch::format::FormatError;
+use weir_formats::FormatError;
 
 use crate::{KafkaProblem, RowRefusal};
 

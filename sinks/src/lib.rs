@@ -3,7 +3,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use weir_batch::arrow::array::{ArrayRef, Int64Array};
-//! use weir_batch::format::Format;
+//! use weir_formats::Format;
 //! use weir_batch::{Batch, DataType, Field, Schema};
 //! use weir_sinks::{FileSinkConfig, MemoryHandle, Sink, SinkConfig, SinkError};
 //!

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use weir_batch::arrow::array::{Array, AsArray};
 use weir_batch::arrow::buffer::BooleanBuffer;
-use weir_batch::format::FormatError;
 use weir_batch::{Batch, Schema};
+use weir_formats::FormatError;
 
 use crate::phase::Phase;
 use crate::{Prepared, RefusedRow, RowRefusal, Sink, SinkError, SinkStats, Written};

@@ -4,8 +4,8 @@ use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use weir_batch::format::{CsvOptions, Encoder, Format, FormatError, open_csv_encoder, open_encoder};
 use weir_batch::{Batch, Schema};
+use weir_formats::{CsvOptions, Encoder, Format, FormatError, open_csv_encoder, open_encoder};
 
 use crate::blocking::off_thread;
 use crate::phase::Phase;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use weir_batch::arrow::datatypes::DataType as ArrowType;
 use weir_batch::arrow::util::display::{ArrayFormatter, FormatOptions};
-use weir_batch::format::FormatError;
 use weir_batch::{Batch, DataType, Schema};
+use weir_formats::FormatError;
 
 use crate::SinkError;
 use crate::memory::check_schema;

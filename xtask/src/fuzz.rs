@@ -14,7 +14,7 @@ use crate::shell::{self, Workspace};
 use crate::steps::Outcome;
 use crate::wheel::CARGO_FUZZ;
 
-/// The targets of the file formats, which need the batch crate only and are compiled in minutes.
+/// The targets of the file formats, which need neither an engine nor a Kafka client and are compiled in minutes.
 const DECODERS: &str = "fuzz/decoders";
 /// Those that need the sandbox and the queries as well.
 const ALL: [&str; 2] = [DECODERS, "fuzz"];

@@ -16,7 +16,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     Rule {
         package: "weir-files",
         has: &["rustix"],
@@ -26,19 +26,35 @@ const RULES: [Rule; 9] = [
     Rule {
         package: "weir-batch",
         has: &["arrow"],
-        lacks: &["wasmtime", "tokio", "rdkafka", "weir-abi", "weir-sandbox", "weir-sinks", "weir-query"],
-        reason: "a batch is data: no I/O, no wasm",
+        lacks: &[
+            "parquet",
+            "wasmtime",
+            "tokio",
+            "rdkafka",
+            "weir-abi",
+            "weir-formats",
+            "weir-sandbox",
+            "weir-sinks",
+            "weir-query",
+        ],
+        reason: "a batch is data: no formats, no I/O, no wasm",
+    },
+    Rule {
+        package: "weir-formats",
+        has: &["weir-batch", "parquet"],
+        lacks: &["wasmtime", "tokio", "rdkafka", "weir-abi", "weir-files", "weir-sandbox", "weir-sinks", "weir-query"],
+        reason: "a decoder takes bytes, wherever they come from: it is fuzzed by itself",
     },
     Rule {
         package: "weir-sinks",
-        has: &["weir-batch", "tokio", "rdkafka"],
+        has: &["weir-batch", "weir-formats", "tokio", "rdkafka"],
         lacks: &["wasmtime", "weir-abi", "weir-sandbox", "weir-query"],
         reason: "a sink can be tested without an engine",
     },
     Rule {
         package: "weir-sandbox",
         has: &["wasmtime", "weir-abi", "weir-batch"],
-        lacks: &["rdkafka", "weir-sinks", "weir-query", "weir-guest", "weir-hostile", "wat"],
+        lacks: &["rdkafka", "parquet", "weir-formats", "weir-sinks", "weir-query", "weir-guest", "weir-hostile", "wat"],
         reason: "what holds hostile code in check has no business with outputs; host and guest share the ABI's constants only",
     },
     Rule {

@@ -2,6 +2,6 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use weir_batch::format::Format;
+use weir_formats::Format;
 
 fuzz_target!(|bytes: &[u8]| weir_fuzz_decoders::file(Format::JsonLines, bytes));

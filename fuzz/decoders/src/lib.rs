@@ -10,7 +10,7 @@ use std::sync::{Arc, Once};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use weir_batch::arrow::array::{Array, BinaryArray};
-use weir_batch::format::{BadRecord, Format, RecordDecoder, RecordFormat, infer_schema, open_decoder};
+use weir_formats::{BadRecord, Format, RecordDecoder, RecordFormat, infer_schema, open_decoder};
 use weir_batch::{Batch, DataType, Field, Schema};
 
 /// Decodes the bytes as a whole file: under the schema that is inferred from it, and under one that is fixed.

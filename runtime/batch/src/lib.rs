@@ -39,7 +39,6 @@
 mod batch;
 mod copy_on_write;
 mod error;
-pub mod format;
 mod normalise;
 mod schema;
 mod selection;
@@ -51,6 +50,7 @@ pub use arrow;
 pub use batch::Batch;
 pub use copy_on_write::CopyOnWrite;
 pub use error::BatchError;
+pub use normalise::carried_as;
 pub use schema::{DataType, Field, Schema, TimestampUnit};
 pub use selection::Selection;
 pub use system::{SystemColumn, SystemColumns};

@@ -20,7 +20,7 @@ const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// The type under which a column of this Arrow type is carried: the same, or one that holds all its values.
 /// (A nanosecond timestamp loses its last three digits.)
-pub(crate) fn carried_as(name: &str, arrow_type: &ArrowType) -> Result<DataType, BatchError> {
+pub fn carried_as(name: &str, arrow_type: &ArrowType) -> Result<DataType, BatchError> {
     Ok(match arrow_type {
         ArrowType::Boolean => DataType::Bool,
         ArrowType::Int8 => DataType::I8,

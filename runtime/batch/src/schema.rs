@@ -165,7 +165,7 @@ impl TimestampUnit {
     }
 
     /// The power of ten that makes microseconds of such a number.
-    pub(crate) const fn micros_exponent(self) -> i64 {
+    pub const fn micros_exponent(self) -> i64 {
         match self {
             TimestampUnit::Seconds => 6,
             TimestampUnit::Millis => 3,

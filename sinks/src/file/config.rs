@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use weir_batch::format::{CsvOptions, Format};
 use weir_files::Folder;
+use weir_formats::{CsvOptions, Format};
 
 use crate::SinkError;
 

@@ -57,7 +57,7 @@ impl Numbering {
 
 #[cfg(test)]
 mod tests {
-    use weir_batch::format::Format;
+    use weir_formats::Format;
 
     use super::*;
 

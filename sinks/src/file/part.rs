@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use weir_batch::format::{Encoder, Format, open_csv_encoder, open_encoder};
 use weir_batch::{Batch, Schema};
 use weir_files::{FileType, Folder};
+use weir_formats::{Encoder, Format, open_csv_encoder, open_encoder};
 
 use super::{FileSinkConfig, IfExists};
 use crate::{Prepared, SinkError};

@@ -7,7 +7,7 @@ use weir_batch::arrow::array::cast::AsArray;
 use weir_batch::arrow::array::types::{ArrowPrimitiveType, Int8Type, Int16Type, Int32Type, Int64Type};
 use weir_batch::arrow::array::{Array, ArrayRef, BinaryArray, PrimitiveArray, StringArray};
 use weir_batch::arrow::datatypes::DataType;
-use weir_batch::format::FormatError;
+use weir_formats::FormatError;
 
 /// A column that was looked at once, so that its values need not be.
 pub(super) enum Bytes<'a> {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use weir_batch::format::{CsvOptions, Format};
 use weir_batch::{DataType, Schema};
+use weir_formats::{CsvOptions, Format};
 
 use super::{BrokerRefusals, KafkaConnection};
 use crate::SinkError;
@@ -50,7 +50,7 @@ pub enum KafkaValue {
     JsonLines,
     /// The fields as one line of CSV, without header and line end.
     Csv,
-    /// The fields as one [`weir_batch::format::bincode::Frame::Record`], without a length before it.
+    /// The fields as one [`weir_formats::bincode::Frame::Record`], without a length before it.
     Bincode,
     /// A column's bytes as they are.
     Raw {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use weir_batch::BatchError;
 use weir_batch::arrow::array::cast::AsArray;
 use weir_batch::arrow::array::{Array, BinaryArray, ListArray, StringArray};
-use weir_batch::format::FormatError;
+use weir_formats::FormatError;
 
 /// `_headers`: a list of (key utf8, value binary) a row.
 pub(super) struct PassedHeaders<'a> {

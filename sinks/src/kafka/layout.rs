@@ -6,8 +6,8 @@ use rdkafka::message::{Header, OwnedHeaders};
 use weir_batch::arrow::array::cast::AsArray;
 use weir_batch::arrow::array::types::TimestampMicrosecondType;
 use weir_batch::arrow::array::{Array, BinaryArray, PrimitiveArray};
-use weir_batch::format::{FormatError, RecordEncoder};
 use weir_batch::{Batch, Schema};
+use weir_formats::{FormatError, RecordEncoder};
 
 use super::bytes::Bytes;
 use super::headers::PassedHeaders;
@@ -65,7 +65,7 @@ impl Layout {
                 ValueSource::Encoded(RecordEncoder::csv(schema, &config.csv).map_err(SinkError::Encode)?)
             }
             encoded => {
-                let format = encoded.format().unwrap_or(weir_batch::format::Format::JsonLines);
+                let format = encoded.format().unwrap_or(weir_formats::Format::JsonLines);
                 ValueSource::Encoded(RecordEncoder::new(format, schema).map_err(SinkError::Encode)?)
             }
         };
@@ -209,5 +209,5 @@ fn headers(
 /// A row without its value cannot be: the encoder counts.
 fn miscounted(row: usize) -> SinkError {
     let reason = format!("row {row} has no value");
-    SinkError::Encode(FormatError::Encode { format: weir_batch::format::Format::JsonLines, reason })
+    SinkError::Encode(FormatError::Encode { format: weir_formats::Format::JsonLines, reason })
 }

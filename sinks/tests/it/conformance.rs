@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use expect_test::{Expect, expect};
-use weir_batch::format::{CsvOptions, Format, open_decoder};
 use weir_batch::{Batch, Schema};
+use weir_formats::{CsvOptions, Format, open_decoder};
 use weir_sinks::conformance::{Place, ReadBack, check};
 use weir_sinks::{
     CountingSink, FileSink, FileSinkConfig, IfExists, MemoryHandle, MemorySink, Sink, SinkError, SinkStats,

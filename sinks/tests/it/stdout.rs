@@ -8,8 +8,8 @@ use weir_batch::arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
 use weir_batch::arrow::buffer::BooleanBuffer;
-use weir_batch::format::CsvOptions;
 use weir_batch::{Batch, DataType, Field, Schema};
+use weir_formats::CsvOptions;
 use weir_sinks::{Sink, SinkError, StdoutFormat, StdoutSink, StdoutSinkConfig};
 
 #[derive(Clone, Default)]

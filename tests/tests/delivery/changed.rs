@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use expect_test::{Expect, expect};
 use serde_json::Value;
 use tempfile::TempDir;
-use weir_batch::format::{PlaceAt, TextLayout};
+use weir_formats::{PlaceAt, TextLayout};
 use weir_query::{FileMark, Manifest};
 use weir_tests::{Weir, WeirProcess};
 

@@ -11,7 +11,7 @@ use weir_batch::arrow::array::{
 use weir_batch::arrow::datatypes::{Int32Type, Int64Type};
 use weir_batch::{Batch, BatchError, CopyOnWrite, DataType, Field, Schema, SystemColumns, TraceContext};
 
-use crate::support::{any_batch, schema, texts};
+use crate::generate::{any_batch, schema, texts};
 
 fn numbered(rows: usize) -> Arc<Batch> {
     let ids: Vec<i64> = (0..rows as i64).collect();

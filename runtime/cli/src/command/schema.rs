@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use serde_json::json;
-use weir_batch::format::{CsvOptions, Format, Inferred, infer, infer_csv};
 use weir_files::open_input;
+use weir_formats::{CsvOptions, Format, Inferred, infer, infer_csv};
 
 use crate::args;
 use crate::exit::{Exit, wrong};

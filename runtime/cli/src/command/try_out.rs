@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use serde_json::json;
-use weir_batch::format::{CsvOptions, Decoder, Format, Inferred, infer, infer_csv, open_csv_decoder, open_decoder};
 use weir_batch::{Batch, Field, Schema};
 use weir_files::open_regular;
+use weir_formats::{CsvOptions, Decoder, Format, Inferred, infer, infer_csv, open_csv_decoder, open_decoder};
 use weir_query::MetricRegistry;
 use weir_sandbox::{
     CallError, Carry, Fault, Function, Instance, Kind, Limits, OutputShape, ParamType, ParamValue, Phase,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use toml::de::DeValue;
-use weir_batch::format::{CsvOptionError, CsvOptions, Format};
+use weir_formats::{CsvOptionError, CsvOptions, Format};
 
 use super::problem::{Place, Problems, clip};
 use super::table::{Item, Table};

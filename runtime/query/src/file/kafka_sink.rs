@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 use weir_batch::Schema;
-use weir_batch::format::CsvOptions;
+use weir_formats::CsvOptions;
 use weir_sinks::{
     KafkaCompression, KafkaConnection, KafkaKey, KafkaPartitioner, KafkaSide, KafkaSinkConfig, KafkaTimestamp,
     KafkaValue, SinkError,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use toml::de::DeValue;
-use weir_batch::format::{RecordFormat, parse_timestamp};
 use weir_batch::{DataType, Field, Schema};
+use weir_formats::{RecordFormat, parse_timestamp};
 use weir_sinks::KafkaSide;
 
 use super::csv;

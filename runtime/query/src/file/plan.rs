@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use weir_batch::Schema;
-use weir_batch::format::{CsvOptions, Fill, Format};
+use weir_formats::{CsvOptions, Fill, Format};
 use weir_sandbox::{Bound, Function, FunctionState, Isolation, Kind, Limits, TenantId};
 use weir_sinks::{KafkaConnection, KafkaSinkConfig, SinkConfig, TransactionSettings};
 

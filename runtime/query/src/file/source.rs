@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weir_batch::Schema;
-use weir_batch::format::{CsvOptions, Format, Inferred, csv_header, infer, infer_csv};
+use weir_formats::{CsvOptions, Format, Inferred, csv_header, infer, infer_csv};
 
 use super::csv;
 use super::folders::Folders;

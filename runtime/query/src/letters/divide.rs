@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use weir_batch::format::FormatError;
+use weir_formats::FormatError;
 use weir_sandbox::ModuleDigest;
 
 use super::entrance::{Form, LOOKED_AT};

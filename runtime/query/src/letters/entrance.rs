@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use weir_batch::arrow::array::BinaryArray;
-use weir_batch::format::{CsvOptions, Format, FormatError, RecordDecoder, RecordFormat, csv_header};
 use weir_batch::{Batch, Schema};
+use weir_formats::{CsvOptions, Format, FormatError, RecordDecoder, RecordFormat, csv_header};
 
 use super::system::system_columns;
 use super::{Letter, LetterValue};

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use weir_batch::format::FormatError;
+use weir_formats::FormatError;
 
 use crate::file::Denied;
 use crate::run::StateError;

@@ -334,7 +334,7 @@ mod tests {
     /// However deep a record is nested, reading its letter does not recurse, and it is for its decoder to refuse.
     #[test]
     fn a_record_may_be_nested_deep() {
-        use weir_batch::format::{RecordDecoder, RecordFormat};
+        use weir_formats::{RecordDecoder, RecordFormat};
         let record = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         let letter = Letter::parse(format!("{{{LEAST},\"record\":{record},\"later\":{record}}}").as_bytes()).unwrap();
         assert_eq!(letter.record(), Some(&*record));

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use weir_batch::Schema;
-use weir_batch::format::BadRecord;
 use weir_files::Folder;
+use weir_formats::BadRecord;
 
 use super::entrance::Form;
 use super::system::system_columns;

@@ -10,8 +10,8 @@ use weir_batch::arrow::array::{
     StringArray, TimestampMicrosecondArray,
 };
 use weir_batch::arrow::datatypes::Float64Type;
-use weir_batch::format::BadRecord;
 use weir_batch::{Batch, DataType, Field, Schema, SystemColumns};
+use weir_formats::BadRecord;
 
 use super::system::system_columns;
 use super::{Entrance, Letter, LetterMessage, LetterValue};

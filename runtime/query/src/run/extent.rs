@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use weir_batch::format::{Format, parquet_rows};
+use weir_formats::{Format, parquet_rows};
 
 use super::progress::Progress;
 use crate::file::{Folders, Plan, SourceKind};
@@ -145,7 +145,7 @@ fn of_files(paths: &[PathBuf], format: Format, folders: &Folders, from: &Positio
 mod tests {
     use std::sync::Arc;
 
-    use weir_batch::format::{Place, PlaceAt, TextLayout, TextPlace};
+    use weir_formats::{Place, PlaceAt, TextLayout, TextPlace};
 
     use super::*;
     use crate::source::{FileMark, Partition, Seen};

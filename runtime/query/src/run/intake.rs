@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use weir_batch::format::BadRecord;
 use weir_batch::{Batch, BatchError, SystemColumns};
+use weir_formats::BadRecord;
 
 use crate::source::{Origin, Partition, Positions, SourceBatch};
 

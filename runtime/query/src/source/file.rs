@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use weir_batch::Schema;
-use weir_batch::format::{CsvOptions, Fill, Format};
+use weir_formats::{CsvOptions, Fill, Format};
 
 pub use self::change::{Changed, FileChange, OnChange, Since};
 use self::files::{Files, Step};

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use async_trait::async_trait;
-use weir_batch::format::{BadRecord, FormatError};
 use weir_batch::{Batch, BatchError, Schema, SystemColumns};
+use weir_formats::{BadRecord, FormatError};
 use weir_sandbox::Fault;
 
 pub(crate) use self::nexmark::NexmarkSource;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use weir_batch::Schema;
-use weir_batch::format::{Decoded, Decoder, FormatError, Place};
+use weir_formats::{Decoded, Decoder, FormatError, Place};
 
 /// Keys of a file that are named in warnings. The others are only counted.
 const WARNINGS_MAX: u64 = 5;
@@ -73,8 +73,8 @@ impl Decoder for Watched {
 
 #[cfg(test)]
 mod tests {
-    use weir_batch::format::{Fill, Format};
     use weir_batch::{DataType, Field};
+    use weir_formats::{Fill, Format};
 
     use super::super::{FileSource, Source};
     use super::*;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::Instant;
-use weir_batch::format::{Feed, Fill};
+use weir_formats::{Feed, Fill};
 
 /// The near end of a pipe or terminal. While nothing arrives it holds a descriptor and no thread, and can be dropped at
 /// any time. What arrives goes to a [`Feed`], which a decoder reads.

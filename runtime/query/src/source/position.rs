@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use weir_batch::format::Place;
+use weir_formats::Place;
 
 use super::file::FileMark;
 use super::topic::TopicId;

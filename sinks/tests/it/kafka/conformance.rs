@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use weir_batch::Schema;
-use weir_batch::format::{Format, open_decoder, open_encoder};
+use weir_formats::{Format, open_decoder, open_encoder};
 use weir_sinks::conformance::{Place, ReadBack, check};
 use weir_sinks::{KafkaSink, KafkaSinkConfig, KafkaTransactions, KafkaValue, Sink, SinkError, TransactionSettings};
 

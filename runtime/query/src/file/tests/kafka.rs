@@ -355,12 +355,8 @@ fn records_of_csv_have_their_own_rules_on_both_sides() {
         crate::file::Plan::parse(&text, std::path::Path::new(".")).expect("a plan")
     };
     let of = plan(csv, csv);
-    let expected = weir_batch::format::CsvOptions {
-        delimiter: b';',
-        quote: None,
-        nulls: vec!["NULL".to_owned()],
-        ..Default::default()
-    };
+    let expected =
+        weir_formats::CsvOptions { delimiter: b';', quote: None, nulls: vec!["NULL".to_owned()], ..Default::default() };
     let crate::file::SourceKind::Kafka(source) = &of.sources[0].kind else { panic!("a topic") };
     let weir_sinks::SinkConfig::Kafka(sink) = &of.sinks[0].config else { panic!("a topic") };
     assert_eq!((&source.csv, &sink.csv), (&expected, &expected));

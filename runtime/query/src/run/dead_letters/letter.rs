@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use weir_batch::arrow::array::{Array, AsArray};
-use weir_batch::format::{BadRecord, Format, FormatError, open_encoder};
 use weir_batch::{Batch, SystemColumns};
+use weir_formats::{BadRecord, Format, FormatError, open_encoder};
 
 use super::DeadLetterError;
 use crate::file::Origins;

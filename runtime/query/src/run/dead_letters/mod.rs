@@ -9,8 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use weir_batch::format::{BadRecord, FormatError};
 use weir_batch::{Batch, BatchError, Schema, SystemColumns};
+use weir_formats::{BadRecord, FormatError};
 use weir_sinks::{RowRefusal, Sink, SinkError};
 
 use self::file::LetterFile;

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use weir_batch::arrow::array::{Int32Array, new_empty_array};
 use weir_batch::arrow::buffer::BooleanBuffer;
-use weir_batch::format::{
-    CsvOptions, Decoded, Decoder, DecoderInput, Fill, Format, FormatError, Place, open_csv_decoder, open_decoder,
-};
 use weir_batch::{Batch, Schema};
 use weir_files::{FileError, FileKind};
+use weir_formats::{
+    CsvOptions, Decoded, Decoder, DecoderInput, Fill, Format, FormatError, Place, open_csv_decoder, open_decoder,
+};
 
 use super::change::{Changed, FileChange, OnChange, Since};
 use super::mark::{Difference, FileMark};

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use weir_batch::format::Place;
+use weir_formats::Place;
 
 use super::change::FileChange;
 

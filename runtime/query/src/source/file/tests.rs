@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicU64;
 use expect_test::{Expect, expect};
 use weir_batch::arrow::array::{AsArray, Int64Array};
 use weir_batch::arrow::datatypes::Int64Type;
-use weir_batch::format::{Fill, Format, PlaceAt, open_encoder};
 use weir_batch::{Batch, DataType, Field, Schema};
+use weir_formats::{Fill, Format, PlaceAt, open_encoder};
 
 use super::{FileSource, OnChange};
 use crate::source::{Partition, Positions, Source, SourceBatch, SourceError, SourceEvent};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use weir_batch::Schema;
-use weir_batch::format::{CsvOptions, Fill, FormatError, RecordDecoder, RecordFormat};
+use weir_formats::{CsvOptions, Fill, FormatError, RecordDecoder, RecordFormat};
 use weir_sinks::{KafkaConnection, KafkaSide};
 
 use super::KafkaSourceError;

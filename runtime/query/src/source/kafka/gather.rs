@@ -9,7 +9,7 @@ use weir_batch::SystemColumns;
 use weir_batch::arrow::array::{
     Array, BinaryArray, BinaryBuilder, Int32Array, Int64Array, StringBuilder, TimestampMicrosecondArray,
 };
-use weir_batch::format::{BadRecord, DecodedRecords, Fill, FormatError, RecordDecoder};
+use weir_formats::{BadRecord, DecodedRecords, Fill, FormatError, RecordDecoder};
 
 use super::illegible::legible;
 use crate::source::{Partition, Positions, SourceBatch};

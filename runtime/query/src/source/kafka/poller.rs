@@ -8,7 +8,7 @@ use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
-use weir_batch::format::RecordDecoder;
+use weir_formats::RecordDecoder;
 
 use super::context::{Consumer, Rebalance, let_go, list};
 use super::gather::{Gather, Size};

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use weir_batch::arrow::array::{Array, AsArray};
-use weir_batch::format::RecordFormat;
+use weir_formats::RecordFormat;
 
 use super::*;
 

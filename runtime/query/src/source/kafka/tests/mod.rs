@@ -13,8 +13,8 @@ use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
-use weir_batch::format::Fill;
 use weir_batch::{DataType, Field, Schema};
+use weir_formats::Fill;
 use weir_sinks::KafkaConnection;
 
 use super::{KafkaPartitions, KafkaSource, KafkaSourceConfig};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use expect_test::expect;
-use weir_batch::format::RecordFormat;
+use weir_formats::RecordFormat;
 use weir_sandbox::{Engine, EngineConfig};
 
 use super::*;

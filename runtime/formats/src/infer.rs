@@ -1,0 +1,217 @@
+//! Which fields a file has.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::Arc;
+
+use super::json_text::{Json, Value};
+use super::projection::FileField;
+use super::widening::Widening;
+use super::{CsvOptions, Format, FormatError, arrow_ipc, bincode, foreign, infer_csv, json_lines, parquet};
+use weir_batch::{BatchError, Field, Schema};
+
+/// The fields of a file, as far as they can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inferred {
+    /// Those that can.
+    pub schema: Schema,
+    /// Those that cannot, in their order.
+    pub left_out: Vec<LeftOut>,
+    // Of each field, what its values say, where the schema was inferred from them.
+    pub(super) seen: Vec<Widening>,
+}
+
+impl Inferred {
+    /// Of a file that carries this schema.
+    pub fn of_schema(schema: Schema) -> Inferred {
+        Inferred { schema, left_out: Vec::new(), seen: Vec::new() }
+    }
+
+    /// What both files are read by, where they have the same fields: inferred from the values of both as if they were in one
+    /// file, or wide enough for the types that both carry. What is left out is not looked at.
+    pub fn with(&self, other: &Inferred) -> Option<Inferred> {
+        let (one, two) = (self.schema.fields(), other.schema.fields());
+        if one.len() != two.len() || one.iter().zip(two).any(|(one, two)| one.name != two.name) {
+            return None;
+        }
+        let inferred = self.seen.len() == one.len() && other.seen.len() == two.len();
+        let seen = self.seen.iter().zip(&other.seen).filter(|_| inferred).map(|(one, two)| one.with(two));
+        let seen: Vec<Widening> = seen.collect();
+        let fields = one.iter().zip(two).enumerate().map(|(index, (one, two))| {
+            let data_type = match seen.get(index) {
+                Some(seen) => seen.data_type()?,
+                None => one.data_type.widened(two.data_type)?,
+            };
+            Some(Field { name: Arc::clone(&one.name), data_type, nullable: one.nullable || two.nullable })
+        });
+        let schema = Schema::new(fields.collect::<Option<Vec<_>>>()?).ok()?;
+        Some(Inferred { schema, left_out: self.left_out.clone(), seen })
+    }
+}
+
+/// A field that cannot be declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name, as the file has it.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The schema of a file, as [`infer`] finds it.
+///
+/// # Errors
+///
+/// As [`infer`], and a column of a Parquet or Arrow file that cannot be read.
+pub fn infer_schema(format: Format, file: File, rows_max: usize) -> Result<Schema, FormatError> {
+    match format {
+        // A column that cannot be read is left out by whoever declares the others, and not in silence.
+        Format::Parquet | Format::ArrowIpc => {
+            let fields = fields_of(format, file)?.iter().map(FileField::carried).collect::<Result<_, _>>()?;
+            Ok(Schema::new(fields)?)
+        }
+        _ => infer(format, file, rows_max).map(|inferred| inferred.schema),
+    }
+}
+
+/// The schema of a file: the one it carries, or one inferred from its first `rows_max` records (64 MiB of them at most).
+///
+/// What is inferred admits nulls in every field, and reads every record that was looked at: the type of a field is the
+/// narrowest that takes all of its values, `bool`, `i64`, `f64`, in CSV `timestamp`, else `utf8`. It cannot know what
+/// later records hold: one that disagrees will be a bad record. Text in JSON stays `utf8`, dates and times too. A field of
+/// which the sample has only nulls becomes `utf8`. Fields of JSON that hold lists or objects are left out, and those
+/// whose names no field may have.
+///
+/// # Errors
+///
+/// A file that cannot be read, a sample without records, or without a field that can be read.
+pub fn infer(format: Format, file: File, rows_max: usize) -> Result<Inferred, FormatError> {
+    foreign::refuse_file(format, &file)?;
+    match format {
+        Format::Parquet | Format::ArrowIpc => readable(&fields_of(format, file)?),
+        Format::Bincode => bincode::schema_of(file).map(Inferred::of_schema),
+        Format::JsonLines => infer_json(file, rows_max.max(1)),
+        Format::Csv => infer_csv(file, rows_max, &CsvOptions::default()),
+    }
+}
+
+/// The fields of JSON records, in the order of their first appearance.
+#[derive(Default)]
+struct Keys {
+    // Each with the number of the last record that had it, bad ones counted.
+    fields: Vec<(String, Widening, usize)>,
+    by_name: HashMap<String, usize>,
+    looked_at: usize,
+    records: usize,
+}
+
+fn infer_json(file: File, rows_max: usize) -> Result<Inferred, FormatError> {
+    let mut keys = Keys::default();
+    json_lines::sample(file, rows_max, |record| keys.see(record))?;
+    let not_inferable = |reason: String| FormatError::NotInferable { format: Format::JsonLines, reason };
+    if keys.records == 0 {
+        return Err(not_inferable("it holds no JSON object".to_owned()));
+    }
+    let mut fields = Vec::with_capacity(keys.fields.len());
+    let (mut seen, mut left_out) = (Vec::with_capacity(keys.fields.len()), Vec::new());
+    for (name, widening, _) in keys.fields {
+        let reason = match widening.data_type() {
+            None => "it holds lists or objects".to_owned(),
+            Some(data_type) => match Schema::new(vec![Field::nullable(name.as_str(), data_type)]) {
+                Ok(_) => {
+                    fields.push(Field::nullable(name, data_type));
+                    seen.push(widening);
+                    continue;
+                }
+                Err(error) => error.to_string(),
+            },
+        };
+        left_out.push(LeftOut { name, reason });
+    }
+    if fields.is_empty() {
+        let reasons = left_out.iter().take(3).map(|LeftOut { name, reason }| {
+            let name: String = name.escape_debug().take(60).collect();
+            format!("`{name}`: {reason}")
+        });
+        let reasons = reasons.collect::<Vec<_>>().join("; ");
+        return Err(not_inferable(match left_out.is_empty() {
+            true => "its objects have no fields".to_owned(),
+            false => format!("none of its fields can be read: {reasons}"),
+        }));
+    }
+    Ok(Inferred { schema: Schema::new(fields)?, left_out, seen })
+}
+
+impl Keys {
+    /// Looks at a record, unless it is a bad one.
+    fn see(&mut self, record: &[u8]) {
+        let Ok(mut json) = Json::new(record) else { return };
+        let mut entries: Vec<(usize, Value<'_>)> = Vec::new();
+        let mut scratch = String::new();
+        let known = self.fields.len();
+        self.looked_at += 1;
+        let number = self.looked_at;
+        let read = json.object(|json, key| {
+            let key = key.text(&mut scratch);
+            let index = match self.by_name.get(key) {
+                Some(&index) => index,
+                None => {
+                    self.by_name.insert(key.to_owned(), self.fields.len());
+                    self.fields.push((key.to_owned(), Widening::default(), 0));
+                    self.fields.len() - 1
+                }
+            };
+            let last = &mut self.fields[index].2;
+            if std::mem::replace(last, number) == number {
+                return Err("twice".to_owned());
+            }
+            entries.push((index, json.value()?));
+            Ok(())
+        });
+        if read.is_err() {
+            // What it would have added to the fields is not in any record that can be read.
+            for (name, _, _) in self.fields.drain(known..) {
+                self.by_name.remove(&name);
+            }
+            return;
+        }
+        self.records += 1;
+        for (index, value) in entries {
+            self.fields[index].1.see_json(&value);
+        }
+    }
+}
+
+fn fields_of(format: Format, file: File) -> Result<Vec<FileField>, FormatError> {
+    match format {
+        Format::Parquet => parquet::fields_of(&file),
+        _ => arrow_ipc::fields_of(file),
+    }
+}
+
+/// The columns that a query can read, and the others: of a type that is not carried, or with a name that is odd or that
+/// more than one column has.
+fn readable(fields: &[FileField]) -> Result<Inferred, FormatError> {
+    let mut times = HashMap::<&str, usize>::new();
+    for field in fields {
+        *times.entry(&field.name).or_default() += 1;
+    }
+    let (mut readable, mut left_out) = (Vec::new(), Vec::new());
+    for field in fields {
+        let doubled = times.get(field.name.as_str()).is_some_and(|&times| times > 1);
+        let allowed = |field: Field| Schema::new(vec![field.clone()]).map(|_| field);
+        let carried = match doubled {
+            true => Err("more than one column has this name".to_owned()),
+            false => field.carried().and_then(allowed).map_err(|error| match error {
+                BatchError::UnsupportedType { found, .. } => format!("type {found} is not supported"),
+                BatchError::FieldName { reason, .. } => reason.to_owned(),
+                error => super::error::brief(&error),
+            }),
+        };
+        match carried {
+            Ok(field) => readable.push(field),
+            Err(reason) => left_out.push(LeftOut { name: field.name.clone(), reason }),
+        }
+    }
+    Ok(Inferred { left_out, ..Inferred::of_schema(Schema::new(readable)?) })
+}

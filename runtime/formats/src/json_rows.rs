@@ -1,0 +1,266 @@
+//! JSON records into columns.
+//!
+//! The cost is linear in the bytes, plus a value for each declared field of each record. A key is compared with the one
+//! that the record before had at this place; only where they differ is it looked up.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow::array::{ArrayRef, BooleanArray};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::filter;
+
+use super::csv_values::{ColumnBuilder, from_hex};
+use super::json_text::{Json, Quoted, Value};
+use super::narrow::null_message;
+use super::new_keys::NewKeys;
+use super::numbers::{double, integer};
+use super::{FormatError, timestamp};
+use weir_batch::{Field, Schema};
+
+/// From this number of keys on, a record's keys are looked for in a set, and not one by one.
+const KEYS_LOOKED_THROUGH: usize = 32;
+
+/// Columns of some records as they grow. Every record has a row; the rows of bad ones are left out at the end.
+pub(super) struct JsonRows<'a> {
+    schema: &'a Schema,
+    fields: HashMap<&'a str, usize>,
+    columns: Vec<ColumnBuilder>,
+    // Of each field, the number of the last record that had it, counted from 1.
+    seen: Vec<usize>,
+    rows: usize,
+    bad: Vec<(usize, String)>,
+    keys: Keys,
+    // With the number of the first record.
+    new_keys: Option<(&'a mut NewKeys, i64)>,
+    scratch: String,
+}
+
+/// What came of some records.
+pub(super) struct JsonColumns {
+    /// The columns of the good ones.
+    pub(super) columns: Vec<ArrayRef>,
+    /// How many there are.
+    pub(super) rows: usize,
+    /// The others, ascending, each with what is wrong with it.
+    pub(super) bad: Vec<(usize, String)>,
+}
+
+impl<'a> JsonRows<'a> {
+    pub(super) fn new(schema: &'a Schema) -> JsonRows<'a> {
+        JsonRows {
+            schema,
+            fields: schema.fields().iter().enumerate().map(|(index, field)| (&*field.name, index)).collect(),
+            columns: ColumnBuilder::of_schema(schema),
+            seen: vec![0; schema.len()],
+            rows: 0,
+            bad: Vec::new(),
+            keys: Keys::default(),
+            new_keys: None,
+            scratch: String::new(),
+        }
+    }
+
+    /// The same, telling of keys that are not declared. `first` is the number of the first record.
+    pub(super) fn watching(mut self, new_keys: Option<&'a mut NewKeys>, first: i64) -> JsonRows<'a> {
+        self.new_keys = new_keys.map(|new_keys| (new_keys, first));
+        self
+    }
+
+    /// Appends a record, which is a bad one if it is not exactly one JSON object that fits the schema.
+    pub(super) fn push(&mut self, record: &[u8]) {
+        let pushed = self.read(record).and_then(|()| self.push_missing());
+        self.rows += 1;
+        match (pushed, &mut self.new_keys) {
+            (Err(message), _) => self.make_up(message),
+            (Ok(()), Some((new_keys, first))) => new_keys.end(first.saturating_add(self.rows as i64 - 1)),
+            (Ok(()), None) => {}
+        }
+    }
+
+    /// Appends a record of which it is known that it cannot be read.
+    pub(super) fn push_bad(&mut self, message: String) {
+        self.rows += 1;
+        self.make_up(message);
+    }
+
+    /// Makes what there is of a bad record a whole row.
+    fn make_up(&mut self, message: String) {
+        self.columns.iter_mut().filter(|column| column.len() < self.rows).for_each(ColumnBuilder::push_null);
+        self.bad.push((self.rows - 1, message));
+    }
+
+    fn read(&mut self, record: &[u8]) -> Result<(), String> {
+        self.keys.begin();
+        if let Some((new_keys, _)) = &mut self.new_keys {
+            new_keys.begin();
+        }
+        let JsonRows { schema, fields, columns, seen, rows, keys, new_keys, scratch, .. } = self;
+        Json::new(record)?.object(|json, key| {
+            let field = keys.next(key, scratch, |key| {
+                let field = fields.get(key).copied();
+                if let (None, Some((new_keys, _))) = (field, new_keys.as_mut()) {
+                    new_keys.see(key);
+                }
+                field
+            })?;
+            let Some(index) = field else { return json.skip(1) };
+            let (Some(field), Some(column), Some(seen)) =
+                (schema.fields().get(index), columns.get_mut(index), seen.get_mut(index))
+            else {
+                return json.skip(1);
+            };
+            *seen = *rows + 1;
+            let value = json.value()?;
+            push(column, field, value, scratch)
+        })
+    }
+
+    fn push_missing(&mut self) -> Result<(), String> {
+        let row = self.rows + 1;
+        for ((field, column), &seen) in self.schema.fields().iter().zip(&mut self.columns).zip(&self.seen) {
+            if seen != row {
+                if !field.nullable {
+                    return Err(format!("field `{}` is missing, and declared without nulls", field.name));
+                }
+                column.push_null();
+            }
+        }
+        Ok(())
+    }
+
+    /// The good records.
+    pub(super) fn finish(mut self) -> Result<JsonColumns, FormatError> {
+        let mut columns: Vec<_> = self.columns.iter_mut().map(ColumnBuilder::finish).collect();
+        if !self.bad.is_empty() {
+            let mut keep = vec![true; self.rows];
+            self.bad.iter().for_each(|(row, _)| keep[*row] = false);
+            let keep = BooleanArray::new(BooleanBuffer::from(keep), None);
+            for column in &mut columns {
+                *column = filter(column, &keep).map_err(weir_batch::BatchError::from)?;
+            }
+        }
+        Ok(JsonColumns { columns, rows: self.rows - self.bad.len(), bad: self.bad })
+    }
+}
+
+/// Appends the value, or says why it cannot be and appends nothing.
+fn push(column: &mut ColumnBuilder, field: &Field, value: Value<'_>, scratch: &mut String) -> Result<(), String> {
+    let text = match value {
+        Value::Null if field.nullable => {
+            column.push_null();
+            return Ok(());
+        }
+        Value::Null => return Err(null_message(&field.name)),
+        Value::Text(quoted) => quoted.text(scratch),
+        Value::Number(text) => text,
+        Value::Bool(true) => "true",
+        Value::Bool(false) => "false",
+        Value::List => return Err(not(field, "a list", column)),
+        Value::Object => return Err(not(field, "an object", column)),
+    };
+    let is_text = matches!(value, Value::Text(_));
+    let pushed = match column {
+        ColumnBuilder::Bool(builder) => {
+            matches!(value, Value::Bool(_)).then(|| builder.append_value(matches!(value, Value::Bool(true))))
+        }
+        ColumnBuilder::I8(builder) => integer(text).map(|value| builder.append_value(value)),
+        ColumnBuilder::I16(builder) => integer(text).map(|value| builder.append_value(value)),
+        ColumnBuilder::I32(builder) => integer(text).map(|value| builder.append_value(value)),
+        ColumnBuilder::I64(builder) => integer(text).map(|value| builder.append_value(value)),
+        ColumnBuilder::F64(builder) => double(text).map(|value| builder.append_value(value)),
+        // A number or truth value is the text that it is written as: nothing of it is lost.
+        ColumnBuilder::Utf8(builder) => {
+            builder.append_value(text);
+            Some(())
+        }
+        ColumnBuilder::Binary(builder) => from_hex(text).filter(|_| is_text).map(|bytes| builder.append_value(bytes)),
+        ColumnBuilder::Timestamp(builder, unit) => {
+            timestamp::parse_in(text, *unit).ok().map(|micros| builder.append_value(micros))
+        }
+    };
+    pushed.ok_or_else(|| {
+        let found: String = text.escape_debug().take(60).collect();
+        not(field, &format!("`{found}`"), column)
+    })
+}
+
+fn not(field: &Field, found: &str, column: &ColumnBuilder) -> String {
+    let expected = match column {
+        ColumnBuilder::Bool(_) => "true or false",
+        ColumnBuilder::I8(_) => "an i8",
+        ColumnBuilder::I16(_) => "an i16",
+        ColumnBuilder::I32(_) => "an i32",
+        ColumnBuilder::I64(_) => "an i64",
+        ColumnBuilder::F64(_) => "an f64",
+        ColumnBuilder::Utf8(_) => "a text",
+        ColumnBuilder::Binary(_) => "a text of hex digits in pairs",
+        ColumnBuilder::Timestamp(..) => "a timestamp",
+    };
+    format!("field `{}`: {found} is not {expected}", field.name)
+}
+
+/// The keys of the record that is read, in their order, none twice.
+#[derive(Default)]
+struct Keys {
+    // Those of the record before, as far as this one has the same; longer where this one ended early.
+    list: Vec<(String, Option<usize>)>,
+    // How many of `list` are valid. The others keep their memory.
+    valid: usize,
+    // The next key's place.
+    place: usize,
+    // All that are valid, once this record differs and has many.
+    set: HashSet<String>,
+}
+
+impl Keys {
+    fn begin(&mut self) {
+        self.place = 0;
+        self.set.clear();
+    }
+
+    /// The field of the next key.
+    fn next(
+        &mut self,
+        key: Quoted<'_>,
+        scratch: &mut String,
+        field_of: impl FnOnce(&str) -> Option<usize>,
+    ) -> Result<Option<usize>, String> {
+        let key = key.text(scratch);
+        let place = self.place;
+        if place < self.valid {
+            // The same keys as before: none of them stands there twice.
+            if let Some((_, field)) = self.list.get(place).filter(|(before, _)| before == key) {
+                self.place += 1;
+                return Ok(*field);
+            }
+            self.valid = place;
+        }
+        if self.twice(key) {
+            let key: String = key.escape_debug().take(60).collect();
+            return Err(format!("key `{key}` stands twice in the record"));
+        }
+        let field = field_of(key);
+        match self.list.get_mut(place) {
+            Some((before, field_before)) => {
+                before.clear();
+                before.push_str(key);
+                *field_before = field;
+            }
+            None => self.list.push((key.to_owned(), field)),
+        }
+        self.place += 1;
+        self.valid = self.place;
+        Ok(field)
+    }
+
+    fn twice(&mut self, key: &str) -> bool {
+        let before = self.list.get(..self.place).unwrap_or_default();
+        if before.len() < KEYS_LOOKED_THROUGH {
+            return before.iter().any(|(other, _)| other == key);
+        }
+        if self.set.is_empty() {
+            self.set.extend(before.iter().map(|(key, _)| key.clone()));
+        }
+        !self.set.insert(key.to_owned())
+    }
+}

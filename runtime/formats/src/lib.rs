@@ -1,0 +1,104 @@
+//! File formats: bytes become batches, and batches bytes. No path is opened here: a decoder takes a file, an encoder
+//! any writer.
+//!
+//! ```
+//! use std::io::{Seek, Write};
+//! use std::sync::Arc;
+//! use weir_formats::{Format, open_decoder, open_encoder};
+//! use weir_batch::{DataType, Field, Schema};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let schema = Arc::new(Schema::new(vec![Field::new("delay", DataType::I64)])?);
+//! let mut file = tempfile::tempfile()?;
+//! file.write_all(b"{\"delay\":61}\n{\"delay\":\"soon\"}\n{\"delay\":5}\n")?;
+//! file.rewind()?;
+//!
+//! let mut decoder = open_decoder(Format::JsonLines, file, Some(&schema), 1000)?;
+//! let decoded = decoder.next()?.expect("three records");
+//! // The good records arrive, and the bad one is kept as it was.
+//! assert_eq!(decoded.batch.rows(), 2);
+//! assert_eq!(decoded.bad[0].line, Some(2));
+//! assert_eq!(decoded.bad[0].bytes, b"{\"delay\":\"soon\"}");
+//!
+//! let mut encoder = open_encoder(Format::Parquet, &schema, tempfile::tempfile()?)?;
+//! encoder.write(&decoded.batch)?;
+//! encoder.finish()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **[`Format`]**: which formats there are, and what each can do.
+//!
+//! **[`Decoder`]**: reads one file, a batch at a time; owned by one source. Memory follows from the batch, never from
+//! the file. A record that cannot be read is a [`BadRecord`], and the others of its chunk arrive.
+//!
+//! **[`Feed`]**: bytes that arrive over time, from a pipe or terminal. No thread waits for them: a decoder over it says
+//! that it needs more ([`FormatError::is_waiting`]) and is asked again.
+//!
+//! **[`Encoder`]**: writes one file; owned by one sink. Only rows that count and only fields are written. A batch with
+//! a selection is gathered first; one without is written from where it stands.
+//!
+//! **[`RecordEncoder`]**: the same records one by one, for sinks whose records are messages.
+
+mod arrow_ipc;
+pub mod bincode;
+mod budget;
+mod csv;
+mod csv_grammar;
+mod csv_infer;
+mod csv_options;
+mod csv_row;
+mod csv_values;
+mod csv_write;
+mod decoder;
+mod delta;
+mod encoder;
+mod error;
+mod feed;
+mod foreign;
+mod guard;
+mod infer;
+mod input;
+mod ipc_checks;
+mod ipc_reader;
+mod json_brackets;
+mod json_lines;
+mod json_records;
+mod json_rows;
+mod json_text;
+mod json_values;
+mod kind;
+mod narrow;
+mod new_keys;
+mod numbers;
+mod parquet;
+mod parquet_columns;
+mod parquet_footer;
+mod parquet_pages;
+mod pieces;
+mod place;
+mod projection;
+mod record_decoder;
+mod record_encoder;
+mod records;
+mod thrift;
+mod timestamp;
+mod utc;
+mod widening;
+
+pub use csv_infer::{csv_header, infer_csv};
+pub use csv_options::{CsvOptionError, CsvOptions};
+pub use decoder::{BadRecord, Decoded, Decoder, Fill, open_csv_decoder, open_decoder};
+pub use encoder::{Encoder, open_csv_encoder, open_encoder};
+pub use error::FormatError;
+pub use feed::Feed;
+pub use infer::{Inferred, LeftOut, infer, infer_schema};
+pub use input::DecoderInput;
+pub use json_text::DEPTH_MAX;
+pub use kind::Format;
+pub use new_keys::NewKey;
+pub use parquet::parquet_rows;
+pub use place::{Place, PlaceAt, TextLayout, TextPlace};
+pub use record_decoder::{DecodedRecords, RecordDecoder, RecordFormat};
+pub use record_encoder::RecordEncoder;
+pub use timestamp::parse as parse_timestamp;

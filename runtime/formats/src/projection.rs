@@ -1,0 +1,102 @@
+//! Which columns of a file that carries its schema are read.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType as ArrowType, Schema as ArrowSchema};
+
+use super::FormatError;
+use weir_batch::Field;
+use weir_batch::carried_as;
+use weir_batch::{BatchError, Schema};
+
+/// A column as the file describes it. A name or type that Weir does not carry matters only where the column is read.
+pub(super) struct FileField {
+    pub(super) name: String,
+    pub(super) nullable: bool,
+    /// The type, or why there is none for it.
+    pub(super) data_type: Result<ArrowType, String>,
+}
+
+impl FileField {
+    /// The columns of an Arrow schema.
+    pub(super) fn of_arrow(schema: &ArrowSchema) -> Vec<FileField> {
+        let fields = schema.fields().iter().map(|field| FileField {
+            name: field.name().clone(),
+            nullable: field.is_nullable(),
+            data_type: Ok(field.data_type().clone()),
+        });
+        fields.collect()
+    }
+
+    /// The field as Weir carries it.
+    pub(super) fn carried(&self) -> Result<Field, BatchError> {
+        let data_type = match &self.data_type {
+            Ok(found) => carried_as(&self.name, found)?,
+            Err(found) => {
+                let name = self.name.escape_debug().to_string();
+                return Err(BatchError::UnsupportedType { name, found: found.clone() });
+            }
+        };
+        Ok(Field { name: self.name.as_str().into(), data_type, nullable: self.nullable })
+    }
+
+    /// The type for a message.
+    fn found(&self) -> String {
+        match &self.data_type {
+            Ok(found) => found.to_string(),
+            Err(found) => found.clone(),
+        }
+    }
+}
+
+/// The declared fields found in a file's schema, or all of the file's.
+pub(super) struct Projection {
+    schema: Arc<Schema>,
+    // Of each field, in the schema's order, the column of the file.
+    positions: Vec<usize>,
+}
+
+impl Projection {
+    pub(super) fn new(file: &[FileField], declared: Option<&Arc<Schema>>) -> Result<Projection, FormatError> {
+        let (schema, positions) = match declared {
+            None => (Arc::new(whole(file)?), (0..file.len()).collect()),
+            Some(declared) => {
+                let positions = declared.fields().iter().map(|field| position_of(file, field));
+                (Arc::clone(declared), positions.collect::<Result<Vec<_>, _>>()?)
+            }
+        };
+        Ok(Projection { schema, positions })
+    }
+
+    pub(super) fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// The file's columns that are needed, in the order of the schema. The others are not looked at.
+    pub(super) fn positions(&self) -> &[usize] {
+        &self.positions
+    }
+}
+
+/// The schema of all columns.
+fn whole(file: &[FileField]) -> Result<Schema, BatchError> {
+    Schema::new(file.iter().map(FileField::carried).collect::<Result<_, _>>()?)
+}
+
+fn position_of(file: &[FileField], field: &Field) -> Result<usize, FormatError> {
+    let mut found = file.iter().enumerate().filter(|(_, found)| *found.name == *field.name);
+    let Some((position, column)) = found.next() else {
+        let names: Vec<&str> = file.iter().map(|field| field.name.as_str()).collect();
+        return Err(FormatError::MissingField { name: field.name.to_string(), available: names.join(", ") });
+    };
+    if found.next().is_some() {
+        return Err(FormatError::DoubledField { name: field.name.to_string() });
+    }
+    match column.data_type.as_ref().map_err(drop).and_then(|found| carried_as(&field.name, found).map_err(drop)) {
+        Ok(carried) if carried.widens_to(field.data_type) => Ok(position),
+        carried => {
+            let found = carried.map_or_else(|()| column.found(), |carried| carried.to_string());
+            Err(FormatError::FieldType { name: field.name.to_string(), declared: field.data_type, found })
+        }
+    }
+}
