@@ -195,8 +195,7 @@ impl Chain {
 
     fn committed(&mut self) {
         self.metrics.commit();
-        self.counters.committed_records.add(self.uncommitted_records);
-        self.counters.commits.add(1);
+        self.counters.commit(self.uncommitted_records);
         self.places.committed(&self.positions);
         (self.uncommitted_records, self.moved) = (0, false);
     }

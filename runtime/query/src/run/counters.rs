@@ -9,6 +9,7 @@ use weir_sandbox::Usage;
 use super::failures::Codes;
 use super::progress::{Progress, SinkProgress, SourceProgress, StageProgress, State};
 use super::timing::Timing;
+use crate::file::Plan;
 
 /// A number that one task raises and others read.
 #[derive(Debug, Default)]
@@ -29,6 +30,46 @@ impl Count {
 
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    fn take(&self) -> u64 {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// Records that count once each, also where an attempt is given up and they come again. It never falls before the query
+/// ends: what an attempt that is given up has counted is counted up to by the next one.
+#[derive(Debug, Default)]
+pub(crate) struct OnceCount {
+    committed: Count,
+    uncommitted: Count,
+    shown: Count,
+}
+
+impl OnceCount {
+    pub(crate) fn add(&self, more: u64) {
+        self.uncommitted.add(more);
+        self.shown.raise_to(self.committed.get().saturating_add(self.uncommitted.get()));
+    }
+
+    /// What was counted up to here does not come again.
+    pub(crate) fn commit(&self) {
+        self.committed.add(self.uncommitted.take());
+    }
+
+    /// What was counted since the last commit comes again.
+    fn go_back(&self) {
+        self.uncommitted.set(0);
+    }
+
+    /// The query has ended: nothing comes again in this run.
+    fn end(&self) {
+        self.commit();
+        self.shown.set(self.committed.get());
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.shown.get()
     }
 }
 
@@ -128,8 +169,8 @@ pub(crate) struct SinkCounters {
     pub(crate) bytes: Count,
     pub(crate) batches: Count,
     pub(crate) files: Count,
-    pub(crate) failed: Count,
-    pub(crate) dead: Count,
+    pub(crate) failed: OnceCount,
+    pub(crate) dead: OnceCount,
     pub(crate) write_times: Timing,
     pub(crate) flush_times: Timing,
     pub(crate) queued: Count,
@@ -137,6 +178,15 @@ pub(crate) struct SinkCounters {
 }
 
 impl Counters {
+    pub(crate) fn of(plan: &Plan) -> Counters {
+        let names = |names: Vec<&Arc<str>>| names.into_iter().map(Arc::clone).collect::<Vec<_>>();
+        Counters::new(
+            &names(plan.sources.iter().map(|source| &source.name).collect()),
+            &names(plan.stages.iter().map(|stage| &stage.name).collect()),
+            &names(plan.sinks.iter().map(|sink| &sink.name).collect()),
+        )
+    }
+
     pub(crate) fn new(sources: &[Arc<str>], stages: &[Arc<str>], sinks: &[Arc<str>]) -> Counters {
         Counters {
             sources: sources.iter().map(SourceCounters::new).collect(),
@@ -167,6 +217,30 @@ impl Counters {
             letters_omitted: self.letters_omitted.get(),
             state: self.state(),
         }
+    }
+
+    /// The query goes back to its last commit, from which it reads again.
+    pub(crate) fn go_back(&self) {
+        self.restarts.add(1);
+        self.refusals().for_each(OnceCount::go_back);
+        self.set_state(State::Retrying);
+    }
+
+    /// Everything that was taken in is committed.
+    pub(crate) fn commit(&self, records: u64) {
+        self.committed_records.add(records);
+        self.commits.add(1);
+        self.refusals().for_each(OnceCount::commit);
+    }
+
+    /// The query has ended, in this state.
+    pub(crate) fn end(&self, state: State) {
+        self.refusals().for_each(OnceCount::end);
+        self.set_state(state);
+    }
+
+    fn refusals(&self) -> impl Iterator<Item = &OnceCount> {
+        self.sinks.iter().flat_map(|sink| [&sink.failed, &sink.dead])
     }
 
     fn records_read(&self) -> u64 {
@@ -340,8 +414,8 @@ impl SinkCounters {
             bytes: Count::default(),
             batches: Count::default(),
             files: Count::default(),
-            failed: Count::default(),
-            dead: Count::default(),
+            failed: OnceCount::default(),
+            dead: OnceCount::default(),
             write_times: Timing::default(),
             flush_times: Timing::default(),
             queued: Count::default(),
@@ -365,6 +439,35 @@ impl SinkCounters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_record_counts_once_however_often_it_is_refused_before_a_commit() {
+        let counters = Counters::new(&[], &[], &["out".into()]);
+        let dead = &counters.sinks[0].dead;
+        let shown = || counters.progress().sinks[0].dead;
+        dead.add(2);
+        assert_eq!(shown(), 2);
+        counters.go_back();
+        // Whoever scrapes it takes a fall for a new process.
+        assert_eq!(shown(), 2);
+        dead.add(1);
+        assert_eq!(shown(), 2);
+        dead.add(2);
+        assert_eq!(shown(), 3);
+        counters.commit(10);
+        counters.go_back();
+        assert_eq!((shown(), counters.progress().restarts), (3, 2));
+        dead.add(1);
+        assert_eq!(shown(), 4);
+        // Nobody has refused it again.
+        counters.go_back();
+        counters.end(State::Ended);
+        assert_eq!(shown(), 3);
+        // What an attempt that is the last one has found counts, committed or not.
+        dead.add(1);
+        counters.end(State::Failed);
+        assert_eq!(shown(), 4);
+    }
 
     #[test]
     fn what_is_read_again_after_a_restart_is_uncommitted_once() {

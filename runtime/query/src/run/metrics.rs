@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use weir_sandbox::{Function, MetricBatch, MetricDelta, MetricKind, Series as GuestSeries};
 
+use crate::file::Plan;
+
 /// The metrics of one query: staged with each batch, counted at each commit. A stage's series are its own: no other
 /// stage or tenant can name them. Holds an entry a series, as many as the stages' limits allow.
 #[derive(Debug, Default)]
@@ -92,6 +94,15 @@ pub enum Reading {
 }
 
 impl MetricRegistry {
+    /// The registry of a plan: a stage's number is its place there.
+    pub(super) fn of(plan: &Plan) -> MetricRegistry {
+        let mut metrics = MetricRegistry::default();
+        for stage in &plan.stages {
+            metrics.add_stage(&stage.name, &stage.function, stage.limits.series_max);
+        }
+        metrics
+    }
+
     /// Adds a stage, and returns the number to stage its batches under.
     pub fn add_stage(&mut self, name: &Arc<str>, function: &Arc<Function>, series_max: usize) -> usize {
         let (name, function) = (Arc::clone(name), Arc::clone(function));

@@ -1,5 +1,7 @@
 //! Running a plan.
 
+mod again;
+mod attempt;
 mod breaker;
 mod budget;
 mod build;
@@ -29,10 +31,12 @@ mod reader;
 mod record_place;
 mod refused;
 mod room;
+mod shared;
 mod sink_task;
 mod slot;
 mod stage;
 mod stage_error;
+mod starting;
 mod state;
 mod state_guard;
 mod summary;
@@ -53,12 +57,14 @@ pub use guest_log::{GuestLine, LogExporter, Speaker};
 pub use handle::QueryHandle;
 pub use metrics::{CommittedMetric, CommittedSeries, MetricRegistry, Reading, Series};
 pub use number::{Count, Rate};
+pub use open::SinkOverrides;
 pub use progress::{PartitionProgress, Progress, SinkProgress, SourceProgress, StageProgress, State};
-pub use query::{Query, SinkOverrides, Starting};
+pub use query::Query;
 pub use record_place::RecordPlace;
 pub(crate) use slot::Slot;
 pub use slot::SlotError;
 pub use stage_error::StageError;
+pub use starting::Starting;
 pub(crate) use state::StateFolder;
 pub use state::{
     Manifest, ManifestError, NextNumber, PartitionPosition, PreparedFile, SourcePositions, StateError, StoredSeries,

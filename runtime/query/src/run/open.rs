@@ -1,5 +1,6 @@
 //! Everything that a query holds open, opened anew for each attempt.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,12 +13,14 @@ use super::commit::{Committing, Kept};
 use super::dead_letters::{DeadLetters, LETTER_COLUMN};
 use super::error::BuildError;
 use super::metrics::MetricRegistry;
-use super::query::SinkOverrides;
 use super::stage::TRAPPED_RECORDS_MIN;
 use super::state::{Manifest, StateFolder};
 use crate::file::{DeadLettersPlan, Denied, Folders, Guarantee, INFER_ROWS_MAX, Plan, SinkPlan, SourceKind};
 use crate::letters::LettersSource;
 use crate::source::{FileSource, GeneratorSource, KafkaSource, NexmarkSource, PositionKeeper, Positions, Source};
+
+/// Sinks that stand in for those a plan names, by name: for tests and benches.
+pub type SinkOverrides = HashMap<String, Box<dyn Sink>>;
 
 /// What one attempt reads from and writes to, standing where the last commit left it.
 pub(super) struct Opened {

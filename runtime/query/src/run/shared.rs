@@ -1,0 +1,64 @@
+//! What all attempts of a query share with each other, and with whoever watches it.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use weir_batch::CopyOnWrite;
+
+use super::counters::Counters;
+use super::guest_log::LogExporter;
+use super::handle::{Places, QueryHandle};
+use super::metrics::CommittedMetrics;
+use crate::file::Plan;
+use crate::trace::{TraceCounters, Tracing};
+
+/// Outlives every attempt, and never changes but for its counters.
+pub(super) struct Shared {
+    pub(super) plan: Arc<Plan>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) places: Arc<Places>,
+    /// What the metrics' registry has counted, wherever that is.
+    pub(super) metrics: Arc<CommittedMetrics>,
+    pub(super) copy_on_write: Arc<CopyOnWrite>,
+    pub(super) tracing: Option<Tracing>,
+    pub(super) logs: Option<Arc<dyn LogExporter>>,
+    pub(super) trace_counters: Arc<TraceCounters>,
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) pause: watch::Sender<bool>,
+}
+
+impl Shared {
+    pub(super) fn new(plan: Plan, metrics: Arc<CommittedMetrics>) -> Shared {
+        Shared {
+            counters: Arc::new(Counters::of(&plan)),
+            places: Arc::new(Places::new(plan.sources.len())),
+            metrics,
+            copy_on_write: Arc::new(CopyOnWrite::default()),
+            tracing: None,
+            logs: None,
+            trace_counters: Arc::new(TraceCounters::default()),
+            stop: watch::Sender::new(false),
+            pause: watch::Sender::new(false),
+            plan: Arc::new(plan),
+        }
+    }
+
+    pub(super) fn handle(&self) -> QueryHandle {
+        QueryHandle {
+            query: self.plan.name.as_str().into(),
+            tenant: self.plan.tenant.as_str().into(),
+            counters: Arc::clone(&self.counters),
+            places: Arc::clone(&self.places),
+            metrics: Arc::clone(&self.metrics),
+            copy_on_write: Arc::clone(&self.copy_on_write),
+            traces: self.tracing.as_ref().map(|_| Arc::clone(&self.trace_counters)),
+            stop: self.stop.clone(),
+            pause: self.pause.clone(),
+        }
+    }
+
+    /// Whether the query is to stop.
+    pub(super) fn is_to_stop(&self) -> bool {
+        *self.stop.borrow()
+    }
+}

@@ -1,0 +1,162 @@
+//! Making a query ready: modules compiled, sources and sinks opened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use weir_sandbox::Engine;
+
+use super::again::retry_of_opening;
+use super::build::admit;
+use super::counters::Counters;
+use super::error::BuildError;
+use super::guest_log::LogExporter;
+use super::handle::QueryHandle;
+use super::open::{Opened, SinkOverrides, take_slot};
+use super::progress::State;
+use super::query::Query;
+use super::state_guard::{Loss, lost_error};
+use crate::file::{LossPolicy, Plan};
+use crate::source::Positions;
+use crate::trace::Tracing;
+
+/// How often a query tries again to open its files where the process had no descriptor left, and after which pause; each
+/// further one is longer by as much.
+const OUT_OF_FILES_ATTEMPTS: u32 = 4;
+const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(200);
+
+impl Query {
+    /// Admits and compiles the modules, finishes what a crashed run has committed, and opens sources, sinks and dead
+    /// letters. Nothing runs yet.
+    ///
+    /// # Errors
+    ///
+    /// A refused module, a state that cannot be used, or a sink or file that cannot be opened.
+    pub async fn build(plan: Plan, engine: &Engine) -> Result<Query, BuildError> {
+        Query::build_with(plan, engine, SinkOverrides::new()).await
+    }
+
+    /// As [`Query::build`], with some sinks given. Such a query tries nothing again: see [`crate::SinkPlan::retry`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Query::build`].
+    pub async fn build_with(plan: Plan, engine: &Engine, sinks: SinkOverrides) -> Result<Query, BuildError> {
+        Query::starting(plan).build_with(engine, sinks).await
+    }
+
+    /// The query of a plan, still to be made ready: it can be watched and stopped from now on.
+    pub fn starting(plan: Plan) -> Starting {
+        Starting(Query::new(plan))
+    }
+}
+
+/// A query whose modules are not compiled, and whose sources and sinks are not open. Whatever becomes of it, its handles
+/// say so.
+pub struct Starting(Query);
+
+impl Starting {
+    /// See [`Query::traced`].
+    #[must_use]
+    pub fn traced(self, tracing: Tracing) -> Starting {
+        Starting(self.0.traced(tracing))
+    }
+
+    /// See [`Query::logged`].
+    #[must_use]
+    pub fn logged(self, exporter: Arc<dyn LogExporter>) -> Starting {
+        Starting(self.0.logged(exporter))
+    }
+
+    /// See [`Query::within`].
+    #[must_use]
+    pub fn within(self, grace: Duration) -> Starting {
+        Starting(self.0.within(grace))
+    }
+
+    /// See [`Query::plan`].
+    pub fn plan(&self) -> &Plan {
+        self.0.plan()
+    }
+
+    /// See [`Query::handle`].
+    pub fn handle(&self) -> QueryHandle {
+        self.0.handle()
+    }
+
+    /// See [`Query::build`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Query::build`], and [`BuildError::Stopped`] where it is stopped meanwhile.
+    pub async fn build(self, engine: &Engine) -> Result<Query, BuildError> {
+        self.build_with(engine, SinkOverrides::new()).await
+    }
+
+    async fn build_with(mut self, engine: &Engine, sinks: SinkOverrides) -> Result<Query, BuildError> {
+        let counters = Arc::clone(&self.0.shared.counters);
+        let mut stop = self.0.shared.stop.subscribe();
+        let built = tokio::select! {
+            biased;
+            built = self.open(engine, sinks) => built,
+            // Its own sender is held by `self`: the channel cannot close.
+            _ = stop.wait_for(|stop| *stop) => Err(BuildError::Stopped),
+        };
+        match built {
+            Ok(()) => Ok(self.0),
+            Err(error) => {
+                counters.set_state(if matches!(error, BuildError::Stopped) { State::Ended } else { State::Failed });
+                Err(error)
+            }
+        }
+    }
+
+    async fn open(&mut self, engine: &Engine, mut sinks: SinkOverrides) -> Result<(), BuildError> {
+        let query = &mut self.0;
+        let plan = &query.shared.plan;
+        take_slot(plan).await?;
+        query.modules = admit(plan, engine).await?;
+        query.given = !sinks.is_empty();
+        let mut attempts = 0;
+        query.opened = loop {
+            match Opened::open(plan, &mut sinks, Some(&mut query.metrics), &[]).await {
+                // One that wants more than there are gives its own back meanwhile.
+                Err(error) if error.is_out_of_files() && !query.given && attempts < OUT_OF_FILES_ATTEMPTS => {
+                    attempts += 1;
+                    tokio::time::sleep(OUT_OF_FILES_PAUSE * attempts).await;
+                }
+                Err(error) if !query.given && retry_of_opening(plan, &error).is_some() => {
+                    query.unopened = Some(error);
+                    return Ok(());
+                }
+                opened => break opened?,
+            }
+        };
+        restarted(plan, &query.opened.positions, &query.shared.counters)
+    }
+}
+
+/// Counts what functions lost that go on where an earlier process was; an error where one must not lose it.
+fn restarted(plan: &Plan, positions: &[Positions], counters: &Counters) -> Result<(), BuildError> {
+    for (source, _) in positions.iter().enumerate().filter(|(_, positions)| !positions.is_empty()) {
+        for index in plan.stages_reached(source) {
+            let (Some(stage), Some(counters)) = (plan.stages.get(index), counters.stages.get(index)) else { continue };
+            let Some(policy) = stage.loss_policy() else { continue };
+            if counters.state_losses() > 0 {
+                continue;
+            }
+            counters.state_lost(Loss::Restart.code());
+            if policy == LossPolicy::Fail {
+                let source = Box::new(lost_error(&stage.function.name, 0, Loss::Restart));
+                return Err(BuildError::StateLost { stage: stage.name.to_string(), source });
+            }
+            tracing::warn!(
+                query = plan.name,
+                tenant = plan.tenant.as_str(),
+                stage = &*stage.name,
+                cause = Loss::Restart.code(),
+                "what the function kept in its memory in an earlier run is lost: it goes on with a new instance"
+            );
+        }
+    }
+    Ok(())
+}
