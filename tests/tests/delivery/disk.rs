@@ -39,6 +39,30 @@ fn a_full_disk_ends_the_query_with_its_name_and_no_torn_file() {
 }
 
 #[test]
+fn a_stop_while_a_sink_waits_to_be_tried_again_is_a_stop() {
+    let folder = tempfile::tempdir().expect("a folder");
+    input(folder.path(), 300_000);
+    query(folder.path(), EXACTLY_ONCE);
+    let text = fs::read_to_string(folder.path().join("numbers.toml")).expect("the query");
+    let retried = text.replace(
+        "path = \"out/ids.csv\"",
+        "path = \"out/ids.csv\"\non_error = \"retry\"\nretry = { times_max = 1000, backoff_ms = 30000 }",
+    );
+    fs::write(folder.path().join("numbers.toml"), retried).expect("the query");
+    let mut weir = start(folder.path(), 600);
+    wait_until("the disk is full", PATIENCE, || weir.stderr().contains("trying again from the last commit"));
+    let found = written(&weir.path(&folder.path().join("disk")));
+    weir.term();
+    assert_eq!(weir.wait(PATIENCE).code(), Some(0), "{}", weir.stderr());
+    assert!(weir.stderr().contains("stopped before it was tried again"), "{}", weir.stderr());
+    // What was committed is committed, and the rest is not.
+    let summary = summary(&weir);
+    assert_eq!(summary["ending"], "stopped", "{summary}");
+    assert_eq!(summary["committed_records"], found.len(), "{summary}");
+    assert!(found.len() < 300_000 && summary["uncommitted_records"].as_u64() > Some(0), "{summary}");
+}
+
+#[test]
 fn a_query_that_tries_again_goes_on_when_there_is_room_and_commits_everything_once() {
     // With a state and without one: what was committed is remembered by the process as well.
     for delivery in [EXACTLY_ONCE, "[delivery]\ncommit_ms = 10"] {

@@ -31,6 +31,29 @@ fn a_folder_that_cannot_be_opened_at_first_is_waited_for() {
 }
 
 #[test]
+fn a_stop_between_two_openings_is_a_stop_and_the_next_run_reads_everything() {
+    for delivery in [EXACTLY_ONCE, AT_LEAST_ONCE] {
+        let folder = tempfile::tempdir().expect("a folder");
+        input(folder.path(), 1_000);
+        query(folder.path(), delivery);
+        let path = folder.path().join("numbers.toml");
+        let text = fs::read_to_string(&path).expect("the query");
+        let retry = "on_error = \"retry\"\nretry = { times_max = 1000, backoff_ms = 30000 }\n[batching]";
+        fs::write(&path, text.replace("[batching]", retry)).expect("the query");
+        fs::write(folder.path().join("out"), "in the way").expect("a file");
+        let mut weir = start(folder.path());
+        wait_until("it has tried again", PATIENCE, || weir.stderr().contains("trying again from the last commit"));
+        weir.term();
+        assert_eq!(weir.wait(PATIENCE).code(), Some(0), "{}", weir.stderr());
+        assert_eq!(summary(&weir)["ending"], "stopped", "{}", weir.stderr());
+        fs::remove_file(folder.path().join("out")).expect("the file to go");
+        let mut weir = start(folder.path());
+        assert!(weir.wait(PATIENCE).success(), "{}", weir.stderr());
+        assert_once(&written(folder.path()), 1_000);
+    }
+}
+
+#[test]
 fn without_a_policy_the_first_opening_fails_the_query() {
     let folder = tempfile::tempdir().expect("a folder");
     input(folder.path(), 10);

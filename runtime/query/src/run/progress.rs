@@ -69,7 +69,7 @@ pub struct Progress {
     /// Records read since the last commit: of them nothing is promised yet.
     pub uncommitted_records: u64,
     /// How often the query went back to its last commit and tried again. What it read again is counted again by sources,
-    /// stages and sinks, and never by `committed_records`.
+    /// stages and sinks; not by `committed_records`, and not by what a sink cannot take.
     pub restarts: u64,
     /// Dead letters that were written without their records, because those are too large for the letters' topic or file.
     pub letters_omitted: u64,
@@ -225,8 +225,8 @@ pub struct SinkProgress {
     pub batches: u64,
     /// Files published.
     pub files: u64,
-    /// Records that it could not take and that were skipped.
+    /// Records that it could not take and that were skipped. One that came again after a failure counts once.
     pub failed: u64,
-    /// Records that it could not take and that became dead letters.
+    /// Records that it could not take and that became dead letters; likewise.
     pub dead: u64,
 }

@@ -279,6 +279,31 @@ fn an_isolation_that_is_none() {
 }
 
 #[test]
+fn a_share_of_trapped_records_is_a_whole_percentage() {
+    for percent in ["0", "1", "100"] {
+        let text = edited(r#"on_error = "skip""#, &format!("trapped_percent_max = {percent}"));
+        let plan = super::Plan::parse(&text, super::folder().path()).unwrap();
+        assert_eq!(plan.stages[0].trapped_percent_max.to_string(), percent);
+    }
+    let expected = [
+        (
+            "101",
+            expect!["late.toml:15: stages.late.trapped_percent_max: 101 is out of range; use a number from 0 to 100"],
+        ),
+        (
+            "-1",
+            expect!["late.toml:15: stages.late.trapped_percent_max: -1 is out of range; use a number from 0 to 100"],
+        ),
+        ("\"half\"", expect!["late.toml:15: stages.late.trapped_percent_max: expected an integer, found a string"]),
+        ("1.5", expect!["late.toml:15: stages.late.trapped_percent_max: expected an integer, found a float"]),
+        ("nan", expect!["late.toml:15: stages.late.trapped_percent_max: expected an integer, found a float"]),
+    ];
+    for (percent, expected) in expected {
+        check_edit(r#"on_error = "skip""#, &format!("trapped_percent_max = {percent}"), &expected);
+    }
+}
+
+#[test]
 fn limits_out_of_range() {
     check_edit(
         "memory_bytes_max = 1048576",
