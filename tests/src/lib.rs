@@ -2,6 +2,7 @@
 #![cfg_attr(doctest, doc = include_str!("../../README.md"))]
 
 mod broker;
+mod exposition;
 mod guests;
 mod multiset;
 mod process;
@@ -10,6 +11,7 @@ mod wait;
 mod weir;
 
 pub use broker::{Broker, Isolation, Received, Record, drain};
+pub use exposition::{Exposition, Sample};
 pub use guests::{ECHO_SCHEMA, GuestMissing, guest_module, guest_path, guest_rustc};
 pub use multiset::{assert_same, difference, multiset};
 pub use receiver::{Export, Receiver, Request, number_of, said, text_of};

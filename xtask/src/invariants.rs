@@ -16,7 +16,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     Rule {
         package: "weir-files",
         has: &["rustix"],
@@ -65,9 +65,15 @@ const RULES: [Rule; 10] = [
     },
     Rule {
         package: "weir-telemetry",
-        has: &["weir-query", "hyper"],
+        has: &["weir-query", "opentelemetry-proto"],
+        lacks: &["weir-guest", "weir-redteam", "hyper", "clap", "indicatif", "ratatui"],
+        reason: "queries are measured through their handles, without a terminal, and served elsewhere",
+    },
+    Rule {
+        package: "weir-admin",
+        has: &["weir-query", "weir-telemetry", "hyper"],
         lacks: &["weir-guest", "weir-redteam", "clap", "indicatif", "ratatui"],
-        reason: "queries are measured through their handles, without a terminal",
+        reason: "queries are seen and steered through their handles, without a terminal",
     },
     Rule {
         package: "weir-hostile",

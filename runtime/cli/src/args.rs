@@ -91,10 +91,14 @@ pub(crate) struct Run {
     /// Open no socket: `status`, `pause`, `resume` and `stop` do not find the queries then.
     #[arg(long)]
     pub(crate) no_control: bool,
-    /// Serve metrics to Prometheus by HTTP, at /metrics. Whoever can reach this address reads them: names of tenants and
-    /// queries, and the label values that functions record.
+    /// Answer reads by HTTP: metrics for Prometheus at /metrics, health, and what `weir status` shows below /v1. Whoever can
+    /// reach this address reads them: names of tenants, queries, files and topics, label values that functions record, and why
+    /// queries failed.
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Let whoever can reach the address of --metrics-listen pause, resume and stop queries, too.
+    #[arg(long, requires = "metrics_listen")]
+    pub(crate) allow_steering: bool,
 }
 
 #[derive(Debug, ClapArgs)]

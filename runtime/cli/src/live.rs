@@ -1,6 +1,5 @@
 //! Progress on standard error while a query runs.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
+use weir_admin::{Pace, percent};
 use weir_query::{ByteCount, Count, Progress, QueryHandle, Rate, State};
 
 use crate::drawing::Drawing;
@@ -170,11 +170,6 @@ fn totals(progress: &Progress) -> Totals {
     }
 }
 
-/// Whole percents, of which there are 100 only where everything was read.
-pub(crate) fn percent(share: f64) -> u64 {
-    (share * 100.0).clamp(0.0, 100.0) as u64
-}
-
 /// `, 42 %, 3 s left`; nothing where the input's size is not known.
 fn share_text(share: Option<f64>, left: Option<Duration>) -> String {
     let Some(share) = share else { return String::new() };
@@ -183,49 +178,13 @@ fn share_text(share: Option<f64>, left: Option<Duration>) -> String {
 }
 
 /// A time that is estimated: `3 s`, `2 min 10 s`, `1 h 05 min`, `3 d`.
-fn time_left(time: Duration) -> String {
+pub(crate) fn time_left(time: Duration) -> String {
     let seconds = time.as_secs_f64().round() as u64;
     match seconds {
         0..60 => format!("{} s", seconds.max(1)),
         60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
         _ => format!("{} d", seconds / 86_400),
-    }
-}
-
-/// How fast an input of known size has been read of late.
-#[derive(Default)]
-struct Pace(VecDeque<(Instant, f64)>);
-
-impl Pace {
-    /// Of so much time: as long as a change of the rate takes to show.
-    const WINDOW: Duration = Duration::from_secs(15);
-    /// Of less nothing is concluded.
-    const WINDOW_MIN: Duration = Duration::from_millis(900);
-    /// What would take longer is not said.
-    const LEFT_MAX: Duration = Duration::from_hours(24 * 365);
-
-    /// Takes note of the part that was read by now, and says how long the rest takes at this pace.
-    fn left(&mut self, now: Instant, share: Option<f64>) -> Option<Duration> {
-        let Some(share) = share else {
-            self.0.clear();
-            return None;
-        };
-        // It went back to its last commit.
-        if self.0.back().is_some_and(|&(_, before)| share < before) {
-            self.0.clear();
-        }
-        self.0.push_back((now, share));
-        while self.0.get(1).is_some_and(|&(then, _)| now.duration_since(then) >= Pace::WINDOW) {
-            self.0.pop_front();
-        }
-        let &(then, before) = self.0.front()?;
-        let (time, gain) = (now.duration_since(then), share - before);
-        if time < Pace::WINDOW_MIN || gain <= 0.0 || share >= 1.0 {
-            return None;
-        }
-        let left = Duration::try_from_secs_f64((1.0 - share) / gain * time.as_secs_f64()).ok()?;
-        (left <= Pace::LEFT_MAX).then_some(left)
     }
 }
 

@@ -31,7 +31,7 @@ impl Health {
     }
 
     /// `ok`, or `not ok` and a line a query: `acme/late failed`.
-    pub(crate) fn text(&self, ok: bool) -> String {
+    pub fn text(&self, ok: bool) -> String {
         if ok {
             return "ok\n".to_owned();
         }

@@ -1,15 +1,13 @@
-//! What running queries do: in the text format of Prometheus, with the HTTP endpoint that serves it, and as OTLP.
+//! What running queries do: in the text format of Prometheus, and as OTLP. `weir-admin` serves it.
 //!
 //! ```no_run
 //! use weir_query::QueryHandle;
-//! use weir_telemetry::{Endpoint, Health, exposition};
+//! use weir_telemetry::{Health, exposition};
 //!
-//! # fn serve(queries: Vec<QueryHandle>) -> Result<(), weir_telemetry::EndpointError> {
-//! let watched = queries.clone();
-//! let health = move || Health::of(&watched);
-//! let endpoint = Endpoint::open(([127, 0, 0, 1], 9464).into(), move || exposition(&queries), health)?;
-//! println!("curl http://{}/metrics", endpoint.address());
-//! # Ok(())
+//! # fn tell(queries: &[QueryHandle]) {
+//! if Health::of(queries).is_ready() {
+//!     println!("{}", exposition(queries));
+//! }
 //! # }
 //! ```
 //!
@@ -26,12 +24,7 @@
 //! `{minutes}`, since it is a tenant's word; its metric keeps the kind in the name, `weir.guest.late_total`. What the
 //! process takes has OpenTelemetry's names, `process.memory.usage` and `process.cpu.time`.
 //!
-//! **[`Endpoint`]**: answers `GET` of `/metrics`, `/livez`, `/readyz` and `/healthz` until it is dropped, on a thread of its
-//! own: also while guests hold every thread that queries run on.
-//!
-//! **[`Health`]**: whether queries have started, and whether one has failed: what the last two answer.
-//!
-//! **[`Scrape`]**: such a text, read again; for those who show what an endpoint tells.
+//! **[`Health`]**: whether queries have started, and whether one has failed: what `/readyz` and `/healthz` answer.
 //!
 //! # What guests can and cannot do to it
 //!
@@ -52,19 +45,15 @@
 //! A stage's series with labels take at most [`GUEST_BYTES_MAX`] of the text, so that nobody's metrics keep others from
 //! being read. `weir_stage_metric_series_left_out` says how many series that left out.
 
-mod endpoint;
 mod families;
 mod guests;
 mod health;
 mod otlp;
 mod process;
 mod queries;
-mod scrape;
 mod text;
 
-pub use endpoint::{Endpoint, EndpointError};
 pub use guests::GUEST_BYTES_MAX;
 pub use health::Health;
 pub use otlp::{Origin, otlp_requests};
 pub use queries::exposition;
-pub use scrape::{Sample, Scrape, ScrapeError};

@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, NumberDataPoint};
 use serde_json::Value as Json;
-use weir_telemetry::Scrape;
+use weir_tests::Exposition;
 use weir_tests::{ECHO_SCHEMA, Receiver, Weir, guest_path, said, wait_for};
 
 use crate::support::{SOON, run, weir, write};
@@ -139,9 +139,9 @@ fn scraped(address: &str) -> Samples {
     write!(stream, "GET /metrics HTTP/1.1\r\nhost: {address}\r\n\r\n").expect("a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
-    let scrape = Scrape::parse(answer.split_once("\r\n\r\n").expect("a body").1).expect("a text of the format");
-    let samples = scrape.samples.into_iter().map(|sample| {
-        let mut labels: BTreeMap<String, String> = sample.labels.into_iter().collect();
+    let read = Exposition::parse(answer.split_once("\r\n\r\n").expect("a body").1).expect("a text of the format");
+    let samples = read.samples.into_iter().map(|sample| {
+        let mut labels = sample.labels;
         if let Some(bound) = labels.get_mut("le") {
             *bound = bound.replace("+Inf", "inf").parse::<f64>().expect("a bound").to_string();
         }

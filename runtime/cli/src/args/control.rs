@@ -36,8 +36,8 @@ pub(crate) struct Steer {
 
 #[derive(Debug, Args)]
 pub(crate) struct Top {
-    /// A metrics endpoint, as `weir run --metrics-listen` opens it; may stand several times. Without any, all queries
-    /// that run as this user, by their control sockets.
+    /// An address of `weir run --metrics-listen`; can be given several times. Without any, all queries that run as this
+    /// user, by their control sockets.
     #[arg(long = "endpoint", value_name = "URL")]
     pub(crate) endpoints: Vec<String>,
     /// Print one table, and end.

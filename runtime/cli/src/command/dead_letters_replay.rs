@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use weir_admin::{Board, Outcome};
 use weir_query::{Ending, Replay, Replayed, Replaying};
 use weir_sinks::SinkConfig;
 
@@ -12,7 +13,7 @@ use super::dead_letters::{Letters, filter};
 use super::dead_letters_text::{plain, plain_json};
 use super::run::{open_control, tell};
 use crate::args::dead_letters as args;
-use crate::control::{Board, Control, Outcome};
+use crate::control::Control;
 use crate::engine::{config, engine};
 use crate::exit::{Exit, say, wrong};
 use crate::live::{Screen, Show};
@@ -43,8 +44,8 @@ pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
         // By the query's name: it does not run meanwhile.
         let (name, tenant) = (query.plan().name.clone(), query.plan().tenant.to_string());
         let board = Arc::new(Board::new([(query.handle(), query.plan())].into_iter()));
-        let control = open_control(&board);
-        signals.drain(vec![query.handle()], control.as_ref().map(Control::socket));
+        let control = open_control(Control::doors(), &board, true)?;
+        signals.drain(vec![query.handle()], control.socket());
         let watch = screen.watch(query.handle(), None);
         let ran = query.run().await;
         drop(watch);

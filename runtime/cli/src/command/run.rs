@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use weir_query::{FileSource, Plan, Query, QueryHandle, Starting, Summary};
+use weir_admin::Board;
+use weir_query::{FileSource, Plan, Query, Starting, Summary};
 use weir_sinks::SinkConfig;
-use weir_telemetry::{Endpoint, Health, exposition};
 
 use super::files::{Loaded, WrongFiles, load_each};
 use super::running::{Run, within_instances};
 use crate::args;
-use crate::control::{Board, Control};
+use crate::control::{Control, Doors};
 use crate::engine::{config, engine};
 use crate::exit::{Exit, say, wrong};
 use crate::live::{Name, Screen, Show, named};
@@ -55,12 +55,14 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
         let queries: Vec<Starting> =
             queries.into_iter().map(|plan| otlp.watch(Query::starting(plan).within(soft(grace)))).collect();
         let handles: Vec<_> = queries.iter().map(Starting::handle).collect();
-        let metrics = args.metrics_listen.map(|address| open_metrics(address, handles.clone(), args.quiet, json));
-        let metrics = metrics.transpose()?;
-        otlp.measure(handles.clone());
         let board = Arc::new(Board::new(queries.iter().map(|query| (query.handle(), query.plan()))));
-        let control = if args.no_control { None } else { open_control(&board) };
-        signals.drain(handles, control.as_ref().map(Control::socket));
+        let mut doors = Control::doors();
+        if let Some(address) = args.metrics_listen {
+            open_metrics(&mut doors, address, args, json)?;
+        }
+        otlp.measure(handles.clone());
+        let control = open_control(doors, &board, !args.no_control)?;
+        signals.drain(handles, control.socket());
         let mut run = Run::new(&screen, &board, several, args.quiet, json);
         for error in wrong_files {
             run.refuse(wrong(WrongFiles(vec![error])), None);
@@ -70,7 +72,7 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
         }
         run.all(queries, &engine).await;
         let exit = run.exit();
-        drop((control, metrics));
+        drop(control);
         Ok(exit)
     });
     // A read from a network file system that is away cannot be called off; everything else on these threads is done in a
@@ -87,29 +89,33 @@ fn blocking_threads<'a>(plans: impl Iterator<Item = &'a Plan>) -> usize {
     plans.map(of_query).sum::<usize>() + 64
 }
 
-/// Opens the control socket, which is a convenience: a query is not kept from running by what is wrong with it.
-pub(super) fn open_control(board: &Arc<Board>) -> Option<Control> {
-    match Control::open(Arc::clone(board)) {
-        Ok(control) => Some(control),
+/// Opens the doors, the control socket among them where it is wanted. That is a convenience: a query is not kept from running by
+/// what is wrong with it.
+pub(super) fn open_control(mut doors: Doors, board: &Arc<Board>, socket: bool) -> anyhow::Result<Control> {
+    if socket && let Err(error) = doors.socket() {
+        tracing::warn!("`weir status`, `pause`, `resume` and `stop` will not find this process: {error}");
+    }
+    let asked_for = doors.has_address();
+    match doors.open(Arc::clone(board)) {
+        Ok(control) => Ok(control),
+        Err(error) if asked_for => Err(anyhow::Error::from(error).context("cannot answer by HTTP")),
         Err(error) => {
             tracing::warn!("`weir status`, `pause`, `resume` and `stop` will not find this process: {error}");
-            None
+            Ok(Control::closed())
         }
     }
 }
 
-/// Opens the metrics endpoint. It was asked for: without it nothing is run.
-fn open_metrics(address: SocketAddr, queries: Vec<QueryHandle>, quiet: bool, json: bool) -> anyhow::Result<Endpoint> {
-    let watched = queries.clone();
-    let endpoint =
-        Endpoint::open(address, move || exposition(&queries), move || Health::of(&watched)).map_err(wrong)?;
-    let url = format!("http://{}/metrics", endpoint.address());
+/// Binds the address of the metrics. It was asked for: without it nothing is run.
+fn open_metrics(doors: &mut Doors, address: SocketAddr, args: &args::Run, json: bool) -> anyhow::Result<()> {
+    let address = doors.tcp(address, args.allow_steering).map_err(wrong)?;
+    let url = format!("http://{address}/metrics");
     if json {
         say(json!({ "metrics": url }));
-    } else if !quiet {
+    } else if !args.quiet {
         say(format_args!("metrics at {url}"));
     }
-    Ok(endpoint)
+    Ok(())
 }
 
 pub(super) fn tell(summary: &Summary, name: Option<&Name>, quiet: bool, json: bool) {

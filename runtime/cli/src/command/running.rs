@@ -5,11 +5,11 @@ use std::fmt;
 
 use tokio::task::{Id, JoinSet};
 use tracing::Instrument;
+use weir_admin::{Board, Outcome};
 use weir_query::{BuildError, Ending, Plan, Query, RunError, Starting, Summary};
 use weir_sandbox::Engine;
 
 use super::run::tell;
-use crate::control::{Board, Outcome};
 use crate::exit::{Exit, report, say, wrong};
 use crate::live::{Name, Screen, Watch};
 

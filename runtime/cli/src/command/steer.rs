@@ -3,19 +3,13 @@
 use std::io::Write;
 use std::time::Duration;
 
+use weir_admin::Wish;
+
 use super::named::Named;
 use crate::args::control::Steer;
-use crate::control::{Ask, Everyone, Found, Order, Seen, ask, clean, everyone};
+use crate::control::{self, Everyone, Found, Seen, clean, everyone};
 use crate::exit::{Exit, report, wrong};
 use crate::live::grouped;
-
-/// What queries are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
-    Pause,
-    Resume,
-    Stop,
-}
 
 pub(crate) fn steer(args: &Steer, wish: Wish, json: bool) -> anyhow::Result<Exit> {
     let named: Vec<Named> = (args.queries.iter())
@@ -52,7 +46,7 @@ pub(crate) fn steer(args: &Steer, wish: Wish, json: bool) -> anyhow::Result<Exit
     // Side by side: each takes the time that its last batch takes.
     let wait = Duration::from_millis(args.timeout_ms);
     let answers: Vec<_> = std::thread::scope(|scope| {
-        let asked: Vec<_> = chosen.iter().map(|found| scope.spawn(move || tell(found, wish, wait))).collect();
+        let asked: Vec<_> = chosen.iter().map(|found| scope.spawn(move || control::steer(found, wish, wait))).collect();
         asked.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
     });
     for (before, answer) in chosen.iter().zip(answers) {
@@ -65,9 +59,7 @@ pub(crate) fn steer(args: &Steer, wish: Wish, json: bool) -> anyhow::Result<Exit
                     exit = Exit::Failed;
                 }
                 if json {
-                    let mut told = after.told;
-                    told["done"] = done.into();
-                    writeln!(out, "{told}")?;
+                    writeln!(out, "{}", after.told)?;
                 } else {
                     writeln!(out, "{name}: {}", account(wish, &before.seen, &after.seen, done, args.timeout_ms))?;
                 }
@@ -93,17 +85,6 @@ fn one<'a>(named: &Named, queries: &'a [Found]) -> anyhow::Result<Option<&'a Fou
             Err(wrong(anyhow::anyhow!("{which}\n{}", names.join("\n"))))
         }
     }
-}
-
-fn tell(found: &Found, wish: Wish, wait: Duration) -> Result<(Found, bool), crate::control::AskError> {
-    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-    let order = Order { query: found.seen.query.clone(), tenant: found.seen.tenant.clone(), wait_ms };
-    let request = match wish {
-        Wish::Pause => Ask::Pause(order),
-        Wish::Resume => Ask::Resume(order),
-        Wish::Stop => Ask::Stop(order),
-    };
-    ask(found, &request, wait)
 }
 
 /// `late of tenant demo (pid 4242)`.

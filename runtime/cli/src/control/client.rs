@@ -2,13 +2,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde_json::Value;
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+use weir_admin::{ANSWER_BYTES_MAX, Name, Problem, Route, Wish};
 
+use super::exchange::{Ask, exchange};
 use super::folder::{FolderError, RuntimeFolder};
-use super::lines::{Came, Lines};
-use super::protocol::{ANSWER_BYTES_MAX, Ask, Problem, read_answer};
 use super::seen::Seen;
 
 /// How long a process may take to answer, beyond what it was asked to wait.
@@ -46,12 +47,37 @@ pub(crate) enum AskError {
     TooLong,
     #[error("its answer cannot be understood: {0}")]
     Answer(#[from] serde_json::Error),
+    #[error(
+        "it does not speak HTTP: it may be of an older version of weir; steer it by that version, or stop it by a signal"
+    )]
+    Older,
+    #[error("it answers {0}")]
+    Status(StatusCode),
     #[error(transparent)]
     Problem(#[from] Problem),
     #[error("it cannot be asked: {0}")]
     Io(#[from] io::Error),
+    #[error("it cannot be asked: {0}")]
+    Http(hyper::Error),
+    #[error("its answer cannot be read: {0}")]
+    Body(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Folder(#[from] FolderError),
+}
+
+impl From<hyper::Error> for AskError {
+    fn from(error: hyper::Error) -> AskError {
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
+        let cut = cause
+            .is_some_and(|cause| matches!(cause.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset));
+        if error.is_parse() {
+            AskError::Older
+        } else if cut || error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+            AskError::Gone
+        } else {
+            AskError::Http(error)
+        }
+    }
 }
 
 /// Asks every process what it runs. Sockets of dead ones are removed.
@@ -59,7 +85,8 @@ pub(crate) fn everyone() -> Result<Everyone, FolderError> {
     let mut everyone = Everyone::default();
     let Some(folder) = RuntimeFolder::find()? else { return Ok(everyone) };
     for (pid, socket) in folder.sockets()? {
-        match ask_at(&folder, &socket, &Ask::Status, Duration::ZERO).and_then(|told| queries(pid, &socket, told)) {
+        let ask = Ask { method: Method::GET, path: Route::Queries.to_string(), body: String::new() };
+        match ask_at(&folder, &socket, ask, Duration::ZERO).and_then(|told| queries(pid, &socket, told)) {
             Ok(queries) => everyone.queries.extend(queries),
             Err(AskError::Gone) => {}
             Err(error) => everyone.silent.push((pid, error)),
@@ -68,37 +95,32 @@ pub(crate) fn everyone() -> Result<Everyone, FolderError> {
     Ok(everyone)
 }
 
-/// Asks one process, which is to wait this long at most; answers the query as it is then, and whether it has done it.
-pub(crate) fn ask(found: &Found, ask: &Ask, wait: Duration) -> Result<(Found, bool), AskError> {
+/// Tells a query what to do, and its process to wait this long at most; answers the query as it is then, and whether it has
+/// done it.
+pub(crate) fn steer(found: &Found, wish: Wish, wait: Duration) -> Result<(Found, bool), AskError> {
     let folder = RuntimeFolder::find()?.ok_or(AskError::Gone)?;
+    let name = Name { tenant: found.seen.tenant.clone(), query: found.seen.query.clone() };
+    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    let body = json!({ "wait_ms": wait_ms }).to_string();
+    let ask = Ask { method: Method::POST, path: Route::Steer(name, wish).to_string(), body };
     let told = ask_at(&folder, &found.socket, ask, wait)?;
     let done = told.get("done").and_then(Value::as_bool).unwrap_or(false);
-    let query = queries(found.pid, &found.socket, told)?.pop().ok_or(AskError::Gone)?;
-    Ok((query, done))
+    Ok((Found::new(found.pid, &found.socket, told)?, done))
 }
 
-fn ask_at(folder: &RuntimeFolder, socket: &Path, ask: &Ask, wait: Duration) -> Result<Value, AskError> {
+fn ask_at(folder: &RuntimeFolder, socket: &Path, ask: Ask, wait: Duration) -> Result<Value, AskError> {
     let stream = folder.connect(socket)?.ok_or(AskError::Gone)?;
-    let mut lines = Lines::new(stream, ANSWER_BYTES_MAX);
-    let deadline = Instant::now() + wait + ANSWER_MAX;
-    match lines.send(&ask.to_line()?, deadline) {
-        // It may have said why before it went: that is read below.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-        _ => {}
-    }
-    match lines.next(deadline)? {
-        Came::Line(line) => Ok(read_answer(&line)??),
-        Came::Gone => Err(AskError::Gone),
-        Came::Late => Err(AskError::Silent),
-        Came::TooLong => Err(AskError::TooLong),
-    }
+    exchange(stream, ask, wait + ANSWER_MAX)
 }
 
 fn queries(pid: u32, socket: &Path, mut told: Value) -> Result<Vec<Found>, AskError> {
     let queries: Vec<Value> = serde_json::from_value(told["queries"].take())?;
-    let found = |told: Value| {
+    queries.into_iter().map(|told| Found::new(pid, socket, told)).collect()
+}
+
+impl Found {
+    fn new(pid: u32, socket: &Path, told: Value) -> Result<Found, AskError> {
         let seen = serde_json::from_value(told.clone())?;
         Ok(Found { pid, socket: socket.to_owned(), told, seen })
-    };
-    queries.into_iter().map(found).collect()
+    }
 }

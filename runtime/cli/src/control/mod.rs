@@ -3,25 +3,19 @@
 //! **`RuntimeFolder`**: where the sockets are, one a process. It is used only where nobody else can write to it: who
 //! can reach a socket may stop what runs behind it.
 //!
-//! **[`Board`]**: what a process runs, and how it ended. It answers requests.
-//!
-//! **[`Control`]**: the socket of a process, for as long as that runs queries. It has threads of its own: it answers
-//! also where the queries keep every thread of the runtime busy.
+//! **[`Control`]**: the doors of a process, for as long as it runs queries: its socket, and an address where one was asked for.
+//! `weir_admin` answers there.
 //!
 //! **[`Found`]**: a query of some process, as that process told of it.
 
-mod board;
 mod client;
+mod doors;
+mod exchange;
 mod folder;
-mod lines;
-mod protocol;
 mod seen;
-mod server;
 mod table;
 
-pub(crate) use board::{Board, Outcome};
-pub(crate) use client::{AskError, Everyone, Found, ask, everyone};
-pub(crate) use protocol::{Ask, Order};
-pub(crate) use seen::Seen;
-pub(crate) use server::{Control, SocketFile};
+pub(crate) use client::{Everyone, Found, everyone, steer};
+pub(crate) use doors::{Control, Doors, SocketFile};
+pub(crate) use seen::{Seen, SeenExtent};
 pub(crate) use table::{Align, clean, table};

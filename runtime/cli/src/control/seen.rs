@@ -11,6 +11,8 @@ pub(crate) struct Seen {
     pub(crate) tenant: String,
     pub(crate) uptime_ms: u64,
     pub(crate) commit_ms: Option<u64>,
+    #[serde(default)]
+    pub(crate) seconds_left: Option<u64>,
     pub(crate) ended: Option<SeenOutcome>,
     pub(crate) progress: SeenProgress,
 }
@@ -96,6 +98,14 @@ pub(crate) struct SeenSink {
     pub(crate) dead: u64,
 }
 
+impl SeenExtent {
+    /// Whole percents; all of nothing has been read.
+    pub(crate) fn percent(self) -> u64 {
+        let SeenExtent { read, of } = self;
+        (u128::from(read) * 100).checked_div(u128::from(of)).map_or(100, |percent| percent.min(100) as u64)
+    }
+}
+
 impl Seen {
     /// Records read from all sources.
     pub(crate) fn read(&self) -> u64 {
@@ -109,10 +119,7 @@ impl Seen {
 
     /// Whole percents of its input that were read, of the source that is the farthest from its end, where that is known.
     pub(crate) fn percent(&self) -> Option<u64> {
-        let percents = self.progress.sources.iter().map(|source| {
-            let SeenExtent { read, of } = source.extent?;
-            Some(if of == 0 { 100 } else { (u128::from(read) * 100 / u128::from(of)) as u64 })
-        });
+        let percents = self.progress.sources.iter().map(|source| source.extent.map(SeenExtent::percent));
         percents.collect::<Option<Vec<u64>>>()?.into_iter().min()
     }
 

@@ -10,8 +10,8 @@ use weir_tests::{Broker, ECHO_SCHEMA, Record, guest_path, wait_for};
 
 use crate::common::root;
 use crate::control::LONG;
-use crate::exposition::{Exposition, Sample};
 use crate::served::Served;
+use weir_tests::{Exposition, Sample};
 
 /// Families that the dashboard does not show, and why.
 const LEFT_OUT: [(&str, &str); 8] = [

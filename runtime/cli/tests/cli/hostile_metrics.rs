@@ -10,8 +10,8 @@ use weir_tests::{ECHO_SCHEMA, guest_path, wait_for};
 
 use crate::common::run;
 use crate::control::LONG;
-use crate::exposition::Exposition;
 use crate::served::Served;
+use weir_tests::Exposition;
 
 /// A module with one metrics function `f`, put together step by step.
 struct Guest {
@@ -216,7 +216,7 @@ fn label_values_without_end_make_one_series_more_than_the_limit_and_are_counted(
         committed(&read, "flood", ROWS as f64).then_some(read)
     });
     let of = |name: &str, query: &str| -> Vec<_> {
-        let of_query = |sample: &&crate::exposition::Sample| sample.name == name && sample.labels["query"] == query;
+        let of_query = |sample: &&weir_tests::Sample| sample.name == name && sample.labels["query"] == query;
         read.samples.iter().filter(of_query).collect()
     };
     let series = of("weir_guest_by_text_total", "flood");

@@ -1,5 +1,6 @@
 //! The `weir` command as its users meet it: real files in, what it prints and writes out.
 
+mod admin;
 mod code_cache;
 mod commands;
 mod common;
@@ -11,7 +12,6 @@ mod dead_letters;
 mod environment;
 mod errors;
 mod examples;
-mod exposition;
 mod flights;
 mod generate;
 mod hostile_metrics;

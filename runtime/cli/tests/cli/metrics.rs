@@ -11,9 +11,9 @@ use weir_tests::{ECHO_SCHEMA, guest_path, wait_for, wait_until};
 
 use crate::common::{run, said};
 use crate::control::{LONG, weir_in};
-use crate::exposition::Exposition;
 use crate::lifecycle::send;
 use crate::served::Served;
+use weir_tests::Exposition;
 
 /// Writes `<name>.toml`: JSON lines of `path` through a function that counts texts, with room for so many series.
 fn texts(folder: &Path, name: &str, tenant: &str, path: &str, series_max: usize) {
@@ -243,9 +243,9 @@ fn top_shows_the_same_by_the_endpoint_and_by_the_control_socket() {
         told.out
     };
     let expected = expect_test::expect![[r#"
-        NAME STATE IN OUT OUT/s BUSY ERRORS TRAPS LAG
-        acme/q (PLACE) running 1,234 1,234 - 0 0 -
-        source in 1,234 - 0 -
+        NAME STATE IN OUT OUT/s BUSY ERRORS TRAPS LAG DONE LEFT
+        acme/q (PLACE) running 1,234 1,234 - 0 0 - - -
+        source in 1,234 - 0 - -
         stage seen 1,234 1,234 - - 0 0
         sink out 1,234 -"#]];
     let steady = |text: String, place: &str| {
@@ -267,6 +267,33 @@ fn top_shows_the_same_by_the_endpoint_and_by_the_control_socket() {
     let told = said(weir_in(folder.path(), &["top", "--once", "--endpoint", &url]).output().expect("weir"));
     assert_eq!((told.code, told.err.contains("error: 127.0.0.1:")), (Some(1), true), "{}", told.err);
     assert_eq!(tell(&["top", "--once"]), "no query is running\n");
+}
+
+#[test]
+fn top_shows_how_much_of_an_input_of_known_size_was_read_and_how_long_the_rest_takes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text =
+        "name = \"long\"\n[sources.seed]\nkind = \"generator\"\nbatches = 100000000\n[sinks.out]\nkind = \"count\"\n";
+    fs::write(folder.path().join("long.toml"), text).expect("the query file");
+    let served = Served::start(folder.path(), &["long.toml"]);
+    let url = format!("http://{}", served.address);
+    for args in [&["--json", "top", "--once"][..], &["--json", "top", "--once", "--endpoint", &url]] {
+        wait_for("a pace", LONG, || {
+            let told = said(weir_in(folder.path(), args).output().expect("weir"));
+            let query: serde_json::Value = serde_json::from_str(&told.out).ok()?;
+            assert_eq!((&query["percent"], &query["parts"][0]["percent"]), (&0.into(), &0.into()), "{query}");
+            query["seconds_left"].as_u64().filter(|&left| left > 0)
+        });
+    }
+    let told = said(weir_in(folder.path(), &["top", "--once"]).output().expect("weir"));
+    let rows: Vec<Vec<&str>> = told.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0][rows[0].len() - 2..], ["DONE", "LEFT"]);
+    let last = *rows[1].last().expect("a cell");
+    assert!(rows[1].contains(&"0%") && ["s", "min", "d"].contains(&last), "{}", told.out);
+    // And in `status`.
+    let told = said(weir_in(folder.path(), &["--json", "status"]).output().expect("weir"));
+    let report: serde_json::Value = serde_json::from_str(&told.out).expect("JSON");
+    assert!(report["percent"] == 0 && report["seconds_left"].is_u64(), "{report}");
 }
 
 #[test]

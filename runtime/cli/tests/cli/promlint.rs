@@ -1,6 +1,6 @@
 //! What `promtool check metrics` finds fault with in names, beyond what it cannot read.
 
-use crate::exposition::Exposition;
+use weir_tests::Exposition;
 
 /// Units that stand for others in names, and those that they are to be replaced by.
 const UNITS: [(&str, &str); 20] = [

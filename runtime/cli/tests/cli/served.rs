@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::control::{LONG, weir_in};
-use crate::exposition::Exposition;
 use crate::promlint;
+use weir_tests::Exposition;
 
 /// A process that serves metrics. Killed when it is dropped.
 pub(crate) struct Served {

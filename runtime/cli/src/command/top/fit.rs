@@ -13,7 +13,7 @@ pub(super) const SPACING: usize = 2;
 
 /// The columns that a narrow terminal does without, by their headings, the first one first. A number is shown as a whole
 /// or not at all: one without its first digits would be another.
-const DISPENSABLE: [&str; 7] = ["IN", "OUT", "BUSY", "TRAPS", "STATE", "LAG", "ERRORS"];
+const DISPENSABLE: [&str; 9] = ["IN", "OUT", "BUSY", "TRAPS", "DONE", "STATE", "LAG", "LEFT", "ERRORS"];
 
 /// The columns that are shown, and how wide they are.
 pub(super) struct Fit {
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn columns_go_one_by_one_and_numbers_are_never_cut() {
-        let widths = [40, 8, 11, 11, 9, 4, 6, 5, 9];
+        let widths = [40, 8, 11, 11, 9, 4, 6, 5, 9, 4, 11];
         let all: usize = widths.iter().sum::<usize>() + SPACING * (widths.len() - 1);
         let mut missing = 0;
         for room in (30..=all + 10).rev() {

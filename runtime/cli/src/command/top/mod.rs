@@ -1,6 +1,6 @@
 //! `weir top`.
 
-mod fetch;
+mod endpoint;
 mod fit;
 mod model;
 mod rows;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 
-use self::fetch::Place;
+use self::endpoint::Endpoint;
 use self::model::Look;
 use self::rows::{HEADINGS, Order, Row, rows};
 use self::screen::Screen;
@@ -27,9 +27,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const KEYS_WITHIN: Duration = Duration::from_millis(100);
 
 pub(crate) fn top(args: &Top, json: bool) -> anyhow::Result<Exit> {
-    let places = args.endpoints.iter().map(|url| Place::parse(url).map_err(wrong)).collect::<Result<Vec<_>, _>>()?;
+    let endpoints =
+        args.endpoints.iter().map(|url| Endpoint::parse(url).map_err(wrong)).collect::<Result<Vec<_>, _>>()?;
     if args.once {
-        return once(&look(&places)?, json);
+        return once(&look(&endpoints)?, json);
     }
     if json || !std::io::stdout().is_terminal() {
         return Err(wrong(anyhow::anyhow!(
@@ -37,23 +38,23 @@ pub(crate) fn top(args: &Top, json: bool) -> anyhow::Result<Exit> {
         )));
     }
     let mut terminal = ratatui::init();
-    let done = watch(&mut terminal, &places);
+    let done = watch(&mut terminal, &endpoints);
     ratatui::restore();
     done.map(|()| Exit::Done)
 }
 
 /// Looks at all of them.
-fn look(places: &[Place]) -> anyhow::Result<Look> {
+fn look(endpoints: &[Endpoint]) -> anyhow::Result<Look> {
     let mut look = Look::new(Instant::now());
-    if places.is_empty() {
+    if endpoints.is_empty() {
         let everyone = everyone()?;
-        everyone.queries.iter().for_each(|found| look.add_found(found));
+        everyone.queries.iter().for_each(|found| look.add(&format!("pid {}", found.pid), &found.seen));
         look.silent.extend(everyone.silent.iter().map(|(pid, error)| format!("process {pid}: {error}")));
     }
-    for place in places {
-        match place.scrape() {
-            Ok(scrape) => look.add_scrape(place.name(), &scrape),
-            Err(error) => look.silent.push(format!("{}: {error}", place.name())),
+    for endpoint in endpoints {
+        match endpoint.queries() {
+            Ok(queries) => queries.iter().for_each(|seen| look.add(endpoint.name(), seen)),
+            Err(error) => look.silent.push(format!("{}: {error}", endpoint.name())),
         }
     }
     Ok(look)
@@ -76,8 +77,8 @@ fn once(look: &Look, json: bool) -> anyhow::Result<Exit> {
     Ok(if look.silent.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-fn watch(terminal: &mut ratatui::DefaultTerminal, places: &[Place]) -> anyhow::Result<()> {
-    let looks = looker(places.to_vec())?;
+fn watch(terminal: &mut ratatui::DefaultTerminal, endpoints: &[Endpoint]) -> anyhow::Result<()> {
+    let looks = looker(endpoints.to_vec())?;
     let mut screen = Screen::default();
     let (mut now, mut before) = (Look::new(Instant::now()), None);
     now.silent.push("no answer yet".to_owned());
@@ -119,11 +120,11 @@ fn watch(terminal: &mut ratatui::DefaultTerminal, places: &[Place]) -> anyhow::R
 
 /// Looks once a second on a thread of its own: an endpoint that hangs keeps nobody from leaving. The thread ends after an
 /// error, or when nobody listens any more.
-fn looker(places: Vec<Place>) -> std::io::Result<Receiver<anyhow::Result<Look>>> {
+fn looker(endpoints: Vec<Endpoint>) -> std::io::Result<Receiver<anyhow::Result<Look>>> {
     let (tell, looks) = sync_channel(1);
     let watch = move || loop {
         let started = Instant::now();
-        let look = look(&places);
+        let look = look(&endpoints);
         let failed = look.is_err();
         if tell.send(look).is_err() || failed {
             return;

@@ -1,11 +1,14 @@
 //! The lines of the table: one a query, and below it one for each source, stage and sink.
 
+use std::time::Duration;
+
 use super::model::{Look, Part, PartKind, SeenQuery};
 use crate::control::{Align, clean};
-use crate::live::grouped;
+use crate::live::{grouped, time_left};
 
-/// What the columns hold. `BUSY` is the part of a core that the guest takes.
-pub(super) const HEADINGS: [(&str, Align); 9] = [
+/// What the columns hold. `BUSY` is the part of a core that the guest takes; `DONE` how much of an input of known size was
+/// read, and `LEFT` how long the rest takes.
+pub(super) const HEADINGS: [(&str, Align); 11] = [
     ("NAME", Align::Left),
     ("STATE", Align::Left),
     ("IN", Align::Right),
@@ -15,6 +18,8 @@ pub(super) const HEADINGS: [(&str, Align); 9] = [
     ("ERRORS", Align::Right),
     ("TRAPS", Align::Right),
     ("LAG", Align::Right),
+    ("DONE", Align::Right),
+    ("LEFT", Align::Right),
 ];
 
 /// A line.
@@ -70,7 +75,7 @@ impl Order {
 pub(super) fn rows(now: &Look, before: Option<&Look>, order: Order) -> Vec<Row> {
     let past = |query: &SeenQuery| before.and_then(|look| look.queries.iter().find(|other| other.is(query)));
     let seconds = before.map_or(1.0, |before| (now.at - before.at).as_secs_f64().max(1e-3));
-    let rate = |now: f64, before: Option<f64>| before.map(|before| (now - before).max(0.0) / seconds);
+    let rate = |now: u64, before: Option<u64>| before.map(|before| now.saturating_sub(before) as f64 / seconds);
     let read = |query: &SeenQuery| query.sum(PartKind::Source, |part| part.records_out);
     let mut queries: Vec<&SeenQuery> = now.queries.iter().collect();
     queries.sort_by(|one, other| {
@@ -78,8 +83,8 @@ pub(super) fn rows(now: &Look, before: Option<&Look>, order: Order) -> Vec<Row> 
         let first = match order {
             Order::Name => std::cmp::Ordering::Equal,
             Order::Rate => by(&|query| rate(read(query), past(query).map(read)).unwrap_or(0.0)),
-            Order::Errors => by(&SeenQuery::errors),
-            Order::Lag => by(&|query| query.lag().unwrap_or(0.0)),
+            Order::Errors => other.errors().cmp(&one.errors()),
+            Order::Lag => other.lag().cmp(&one.lag()),
         };
         let names = |query: &SeenQuery| (query.tenant.clone(), query.query.clone(), query.place.clone());
         first.then_with(|| names(one).cmp(&names(other)))
@@ -95,57 +100,68 @@ pub(super) fn rows(now: &Look, before: Option<&Look>, order: Order) -> Vec<Row> 
             cells: [
                 format!("{}/{}", clean(&query.tenant), clean(&query.query)),
                 clean(&query.state),
-                count(read(query)),
-                count(query.sum(PartKind::Sink, |part| part.records_in)),
-                optional(rate(read(query), past.map(read))),
+                grouped(read(query)),
+                grouped(query.sum(PartKind::Sink, |part| part.records_in)),
+                rounded(rate(read(query), past.map(read))),
                 String::new(),
-                count(query.errors()),
-                count(traps),
-                optional(query.lag()),
+                grouped(query.errors()),
+                grouped(traps),
+                query.lag().map_or_else(unknown, grouped),
+                query.percent.map_or_else(unknown, percent),
+                query.seconds_left.map_or_else(unknown, |left| time_left(Duration::from_secs(left))),
             ],
         });
         for part in &query.parts {
             let past =
                 past.and_then(|past| past.parts.iter().find(|old| old.kind == part.kind && old.name == part.name));
-            rows.push(of_part(part, |of| rate(of(part), past.map(of))));
+            rows.push(of_part(part, past, seconds));
         }
     }
     rows
 }
 
-fn of_part(part: &Part, rate: impl Fn(fn(&Part) -> f64) -> Option<f64>) -> Row {
+fn of_part(part: &Part, past: Option<&Part>, seconds: f64) -> Row {
     let (kind, is_stage) = match part.kind {
         PartKind::Source => ("source", false),
         PartKind::Stage => ("stage", true),
         PartKind::Sink => ("sink", false),
     };
-    let through: fn(&Part) -> f64 =
+    let through: fn(&Part) -> u64 =
         if part.kind == PartKind::Sink { |part| part.records_in } else { |part| part.records_out };
-    let busy = rate(|part| part.guest_seconds).map_or_else(|| "-".to_owned(), |busy| format!("{:.0}%", 100.0 * busy));
+    let gain = |of: fn(&Part) -> u64| past.map(|past| of(part).saturating_sub(of(past)));
+    let busy = past.map(|past| (part.guest_seconds - past.guest_seconds).max(0.0) / seconds);
     let only = |shown: bool, text: String| if shown { text } else { String::new() };
+    let of_source = |number: Option<u64>, text: fn(u64) -> String| {
+        only(part.kind == PartKind::Source, number.map_or_else(unknown, text))
+    };
     Row {
         is_query: false,
-        troubled: rate(|part| part.errors + part.traps).is_some_and(|rate| rate > 0.0),
+        troubled: gain(|part| part.errors + part.traps).is_some_and(|gain| gain > 0),
         place: None,
         cells: [
             format!("  {kind} {}", clean(&part.name)),
             String::new(),
-            only(part.kind != PartKind::Source, count(part.records_in)),
-            only(part.kind != PartKind::Sink, count(part.records_out)),
-            optional(rate(through)),
-            only(is_stage, busy),
-            only(part.kind != PartKind::Sink, count(part.errors)),
-            only(is_stage, count(part.traps)),
-            only(part.kind == PartKind::Source, optional(part.lag)),
+            only(part.kind != PartKind::Source, grouped(part.records_in)),
+            only(part.kind != PartKind::Sink, grouped(part.records_out)),
+            rounded(gain(through).map(|gain| gain as f64 / seconds)),
+            only(is_stage, busy.map_or_else(unknown, |busy| format!("{:.0}%", 100.0 * busy))),
+            only(part.kind != PartKind::Sink, grouped(part.errors)),
+            only(is_stage, grouped(part.traps)),
+            of_source(part.lag, grouped),
+            of_source(part.percent, percent),
+            String::new(),
         ],
     }
 }
 
-/// A number without its fraction: counts are sent as doubles.
-fn count(number: f64) -> String {
-    grouped(number.round() as u64)
+fn unknown() -> String {
+    "-".to_owned()
 }
 
-fn optional(number: Option<f64>) -> String {
-    number.map_or_else(|| "-".to_owned(), count)
+fn percent(percent: u64) -> String {
+    format!("{percent}%")
+}
+
+fn rounded(number: Option<f64>) -> String {
+    number.map_or_else(unknown, |number| grouped(number.round() as u64))
 }

@@ -83,28 +83,36 @@ mod tests {
     use expect_test::expect;
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
-    use weir_telemetry::Scrape;
+    use serde_json::json;
 
     use super::*;
+    use crate::control::Seen;
+
+    fn seen(report: serde_json::Value) -> Seen {
+        serde_json::from_value(report).expect("a report")
+    }
 
     fn look(at: Instant, read: u64) -> Look {
-        let text = format!(
-            r#"weir_query_state{{tenant="acme",query="late",state="running"}} 1
-weir_query_state{{tenant="acme",query="late",state="paused"}} 0
-weir_query_state{{tenant="beta",query="a[31m",state="retrying"}} 1
-weir_source_records_total{{tenant="acme",query="late",source="in"}} {read}
-weir_source_partition_lag_records{{tenant="acme",query="late",source="in",origin="t",partition="0"}} 1200
-weir_source_partition_lag_records{{tenant="acme",query="late",source="in",origin="t",partition="1"}} 34
-weir_sink_records_total{{tenant="acme",query="late",sink="out"}} 12
-weir_stage_records_in_total{{tenant="acme",query="late",stage="f"}} {read}
-weir_stage_records_out_total{{tenant="acme",query="late",stage="f"}} 12
-weir_stage_guest_seconds_total{{tenant="acme",query="late",stage="f"}} {}
-weir_guest_source_records_total{{tenant="acme",query="late",stage="f"}} 777
-"#,
-            read as f64 / 4000.0
-        );
+        let partition = |number: i32, lag: i64| {
+            json!({ "origin": "t", "number": number, "read": null, "committed": null, "end": null, "lag": lag,
+                    "read_to_end": false, "done": false })
+        };
+        let progress =
+            |state: &str, sources: serde_json::Value, stages: serde_json::Value, sinks: serde_json::Value| {
+                json!({ "state": state, "sources": sources, "stages": stages, "sinks": sinks, "commits": 1,
+                    "committed_records": 0, "uncommitted_records": 0, "restarts": 0 })
+            };
+        let source = json!([{ "name": "in", "records": read, "bytes": 0, "failed": 0, "dead": 0,
+            "extent": { "read": read, "of": 12_000_000 }, "partitions": [partition(0, 1200), partition(1, 34)] }]);
+        let stage = json!([{ "name": "f", "records_in": read, "records_out": 12, "traps": 0, "guest_nanos": read * 250_000,
+            "filtered": 0, "failed": 0, "dead": 0 }]);
+        let sink = json!([{ "name": "out", "records": 12, "bytes": 0, "files": 0, "failed": 0, "dead": 0 }]);
+        let late = json!({ "query": "late", "tenant": "acme", "uptime_ms": 1, "commit_ms": 1, "seconds_left": 130,
+            "ended": null, "progress": progress("running", source, stage, sink) });
+        let odd = json!({ "query": "a\u{1b}[31m", "tenant": "beta", "uptime_ms": 1, "commit_ms": 1,
+            "ended": null, "progress": progress("retrying", json!([]), json!([]), json!([])) });
         let mut look = Look::new(at);
-        look.add_scrape("host:1", &Scrape::parse(&text).expect("a text of the format"));
+        [late, odd].into_iter().for_each(|report| look.add("host:1", &seen(report)));
         look.silent.push("host:2: it does not answer".to_owned());
         look
     }
@@ -121,26 +129,26 @@ weir_guest_source_records_total{{tenant="acme",query="late",stage="f"}} 777
         };
         expect![[r#"
             "weir top: 2 queries, by name            "
-            "NAME                     OUT/s  ERRORS  "
-            "acme/late (host:1)   2,000,000       0  "
-            "  source in          2,000,000       0  "
-            "  stage f                    0       0  "
-            "  sink out                   0          "
-            "beta/a[31m (host:1)          0       0  "
+            "NAME                       OUT/s  ERRORS"
+            "acme/late (host:1)     2,000,000       0"
+            "  source in            2,000,000       0"
+            "  stage f                      0       0"
+            "  sink out                     0        "
+            "beta/a\u{1b}[31m (ho…          0       0"
             "host:2: it does not answer              "
             "q quit   ↑↓ move   s order   no room: I…"
         "#]]
         .assert_eq(&draw(40));
         expect![[r#"
             "weir top: 2 queries, by name                                    "
-            "NAME                 STATE         OUT/s  ERRORS  TRAPS    LAG  "
-            "acme/late (host:1)   running   2,000,000       0      0  1,234  "
-            "  source in                    2,000,000       0         1,234  "
-            "  stage f                              0       0      0         "
-            "  sink out                             0                        "
-            "beta/a[31m (host:1)  retrying          0       0      0      -  "
+            "NAME              STATE         OUT/s  ERRORS    LAG        LEFT"
+            "acme/late (host…  running   2,000,000       0  1,234  2 min 10 s"
+            "  source in                 2,000,000       0  1,234            "
+            "  stage f                           0       0                   "
+            "  sink out                          0                           "
+            "beta/a\u{1b}[31…  retrying          0       0      -           -"
             "host:2: it does not answer                                      "
-            "q quit   ↑↓ move   s order   no room: IN OUT BUSY               "
+            "q quit   ↑↓ move   s order   no room: IN OUT BUSY TRAPS DONE    "
         "#]]
         .assert_eq(&draw(64));
         // Nothing is drawn outside, however small it is.
@@ -156,12 +164,12 @@ weir_guest_source_records_total{{tenant="acme",query="late",stage="f"}} 777
         terminal.draw(|frame| screen.draw(frame, &now, Some(&before))).expect("a frame");
         expect![[r#"
             "weir top: 2 queries, by name                                                                    "
-            "NAME                 STATE        IN    OUT  OUT/s  BUSY  ERRORS  TRAPS    LAG                  "
-            "acme/late (host:1)   running   5,000     12  2,000             0      0  1,234                  "
-            "  source in                           5,000  2,000             0         1,234                  "
+            "NAME                 STATE        IN    OUT  OUT/s  BUSY  ERRORS  TRAPS    LAG  DONE        LEFT"
+            "acme/late (host:1)   running   5,000     12  2,000             0      0  1,234    0%  2 min 10 s"
+            "  source in                           5,000  2,000             0         1,234    0%            "
             "  stage f                      5,000     12      0   50%       0      0                         "
             "  sink out                        12             0                                              "
-            "beta/a[31m (host:1)  retrying      0      0      0             0      0      -                  "
+            "beta/a\u{1b}[31m (…  retrying      0      0      0             0      0      -     -           -"
             "                                                                                                "
             "host:2: it does not answer                                                                      "
             "q quit   ↑↓ move   s order                                                                      "

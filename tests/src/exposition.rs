@@ -4,22 +4,31 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A sample: its name, its labels in the order of their names, and its value.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Sample {
-    pub(crate) name: String,
-    pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) value: f64,
+pub struct Sample {
+    /// Its name; of a histogram with the ending.
+    pub name: String,
+    /// By their names.
+    pub labels: BTreeMap<String, String>,
+    /// The value.
+    pub value: f64,
 }
 
 /// A text that keeps every rule.
 #[derive(Debug, Default)]
-pub(crate) struct Exposition {
-    pub(crate) types: HashMap<String, String>,
-    pub(crate) samples: Vec<Sample>,
+pub struct Exposition {
+    /// The type of each family.
+    pub types: HashMap<String, String>,
+    /// In the order of the text.
+    pub samples: Vec<Sample>,
 }
 
 impl Exposition {
     /// The value of the one sample with this name and at least these labels.
-    pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    ///
+    /// # Panics
+    ///
+    /// There is more than one.
+    pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let has = |sample: &&Sample| {
             sample.name == name
                 && labels.iter().all(|(label, value)| sample.labels.get(*label).is_some_and(|found| found == value))
@@ -29,8 +38,12 @@ impl Exposition {
         found.first().map(|sample| sample.value)
     }
 
-    /// Reads a text, or says which rule it breaks.
-    pub(crate) fn parse(text: &str) -> Result<Exposition, String> {
+    /// Reads a text.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that it breaks.
+    pub fn parse(text: &str) -> Result<Exposition, String> {
         let mut read = Exposition::default();
         let (mut helped, mut closed, mut seen) = (HashSet::new(), HashSet::new(), HashSet::new());
         let mut family = String::new();

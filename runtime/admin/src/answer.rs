@@ -1,0 +1,177 @@
+//! What requests are answered with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Body, Bytes};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use hyper::{Method, Request, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use weir_telemetry::{Health, exposition};
+
+use crate::board::Board;
+use crate::guard::Via;
+use crate::problem::{Code, Problem, Refusal};
+use crate::route::{Name, Route, Wish};
+use crate::{ANSWER_BYTES_MAX, CLIENTS_MAX, REQUEST_BYTES_MAX, WAIT_MS_MAX};
+
+/// How long a client may take to send a body.
+const BODY_MAX: Duration = Duration::from_secs(10);
+
+/// The type of the text format, version 0.0.4.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// The body of a `POST`. An empty one has the defaults.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    /// How long to wait until it is done.
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+/// Answers a request. `extend` is told by how much the answer may take longer than answers do.
+pub(crate) async fn answer<B>(board: &Arc<Board>, via: Via, request: Request<B>, extend: impl Fn(Duration)) -> Answer
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let path = request.uri().path().to_owned();
+    let is_head = *request.method() == Method::HEAD;
+    let answered = match admitted(via, &request) {
+        Ok(Route::Steer(name, wish)) => steer(board, &name, wish, request, extend).await,
+        Ok(route) => read(board, route).await,
+        Err(problem) => Err(problem),
+    };
+    let mut response = answered.unwrap_or_else(|problem| refusal(&problem, &path));
+    // Figures of now; and nothing that a browser might take for a page.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    tracing::debug!(status = response.status().as_u16(), is_head, "answered a request of the admin interface");
+    response
+}
+
+fn admitted<B>(via: Via, request: &Request<B>) -> Result<Route, Problem> {
+    if via == Via::UnixBusy {
+        let message = format!("{CLIENTS_MAX} clients talk to this process already");
+        return Err(Problem::new(Code::Busy, message, "ask again when one of them has gone"));
+    }
+    let route = Route::of(request.method(), request.uri())?;
+    via.admits(&route, request)?;
+    Ok(route)
+}
+
+/// Answers a read, on a thread that may take its time: others are answered meanwhile.
+async fn read(board: &Arc<Board>, route: Route) -> Result<Answer, Problem> {
+    let board = Arc::clone(board);
+    let read = tokio::task::spawn_blocking(move || {
+        let health = |is_ok: fn(&Health) -> bool| {
+            let health = Health::of(board.handles());
+            let ok = is_ok(&health);
+            (if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health.text(ok))
+        };
+        let (status, text) = match &route {
+            Route::Metrics => return Ok(page(StatusCode::OK, PROMETHEUS, exposition(board.handles()))),
+            Route::Live => (StatusCode::OK, "ok\n".to_owned()),
+            Route::Ready => health(Health::is_ready),
+            Route::Healthy => health(Health::is_healthy),
+            Route::Queries => return json(&board.reports(None)),
+            Route::TenantQueries(tenant) => return json(&board.reports(Some(tenant))),
+            Route::Query(name) | Route::Steer(name, _) => return json(&board.report(name)?),
+        };
+        Ok(page(status, TEXT, text))
+    });
+    let broken = |error| Problem::new(Code::Internal, format!("the answer could not be made: {error}"), "");
+    read.await.map_err(broken)?
+}
+
+async fn steer<B>(
+    board: &Board,
+    name: &Name,
+    wish: Wish,
+    request: Request<B>,
+    extend: impl Fn(Duration),
+) -> Result<Answer, Problem>
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let wait = order(request.into_body()).await?;
+    extend(wait);
+    json(&board.steer(name, wish, wait).await?)
+}
+
+/// Reads the body of a `POST`: how long to wait.
+async fn order<B>(body: B) -> Result<Duration, Problem>
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let too_long = || {
+        let message = format!("the body of a request has at most {REQUEST_BYTES_MAX} bytes");
+        Problem::new(Code::RequestTooLong, message, "")
+    };
+    if body.size_hint().lower() > REQUEST_BYTES_MAX as u64 {
+        return Err(too_long());
+    }
+    let read = tokio::time::timeout(BODY_MAX, Limited::new(body, REQUEST_BYTES_MAX).collect()).await;
+    let malformed = |why: String| Problem::new(Code::Malformed, why, r#"send nothing, or {"wait_ms": 30000}"#);
+    let bytes = match read {
+        Ok(Ok(read)) => read.to_bytes(),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => return Err(too_long()),
+        Ok(Err(error)) => return Err(malformed(format!("the body cannot be read: {error}"))),
+        Err(_elapsed) => {
+            let message = format!("the body did not come within {} s", BODY_MAX.as_secs());
+            return Err(Problem::new(Code::RequestTooSlow, message, ""));
+        }
+    };
+    let order: Order = match bytes.is_empty() {
+        true => Order::default(),
+        false => serde_json::from_slice(&bytes)
+            .map_err(|error| malformed(format!("the body is not what was expected: {error}")))?,
+    };
+    if order.wait_ms > WAIT_MS_MAX {
+        return Err(malformed(format!("wait_ms is {}, and at most {WAIT_MS_MAX}", order.wait_ms)));
+    }
+    Ok(Duration::from_millis(order.wait_ms))
+}
+
+fn json(body: &impl Serialize) -> Result<Answer, Problem> {
+    let internal = |error| Problem::new(Code::Internal, format!("the answer could not be written: {error}"), "");
+    let mut text = serde_json::to_vec(body).map_err(internal)?;
+    if text.len() > ANSWER_BYTES_MAX {
+        let message = format!("the answer has {} bytes, and at most {ANSWER_BYTES_MAX}", text.len());
+        return Err(Problem::new(Code::AnswerTooLong, message, "ask for one query, by its tenant and name"));
+    }
+    text.push(b'\n');
+    Ok(page(StatusCode::OK, JSON, text))
+}
+
+fn refusal(problem: &Problem, path: &str) -> Answer {
+    let refusal = Refusal { error: problem.clone() };
+    // It is made of strings, which can be written.
+    let mut text = serde_json::to_vec(&refusal).unwrap_or_default();
+    text.push(b'\n');
+    let mut response = page(problem.code.status(), JSON, text);
+    let (name, value): (HeaderName, HeaderValue) = match problem.code {
+        Code::MethodNotAllowed => {
+            (ALLOW, HeaderValue::from_static(Route::methods_at(path).unwrap_or("GET, HEAD, POST")))
+        }
+        Code::Busy => (RETRY_AFTER, HeaderValue::from_static("1")),
+        _ => return response,
+    };
+    response.headers_mut().insert(name, value);
+    response
+}
+
+fn page(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,47 @@
+//! Clients of before there was HTTP: they sent a line of JSON, and understand one.
+
+use std::io::{self, Cursor};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use crate::problem::{Code, Problem};
+
+/// What an older client is told, in the form that it knows: it prints the message.
+fn line() -> String {
+    let message =
+        "this process is of a newer version of weir, whose socket speaks HTTP: use the `weir` of that version";
+    let problem = Problem::new(Code::Version, message, "");
+    format!("{}\n", serde_json::json!({ "weir": 1, "error": { "code": problem.code, "message": problem.message } }))
+}
+
+/// The longest request of an older client, in bytes.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// The connection of a client that speaks HTTP. One that speaks the older protocol, which begins with a brace, has its answer,
+/// and is gone. `within` is the time for the first byte, and for everything about an older client.
+pub(crate) async fn http(
+    mut stream: UnixStream,
+    within: Duration,
+) -> io::Result<Option<impl AsyncRead + AsyncWrite + Unpin + Send>> {
+    let mut first = [0];
+    match timeout(within, stream.read(&mut first)).await {
+        Ok(Ok(0)) | Err(_) => return Ok(None),
+        Ok(read) => drop(read?),
+    }
+    if first == *b"{" {
+        let answered = timeout(within, tell(stream)).await;
+        return answered.unwrap_or(Ok(())).map(|()| None);
+    }
+    let (reads, writes) = stream.into_split();
+    Ok(Some(tokio::io::join(Cursor::new(first).chain(reads), writes)))
+}
+
+async fn tell(mut stream: UnixStream) -> io::Result<()> {
+    let (reads, mut writes) = stream.split();
+    let mut said = tokio::io::BufReader::new(reads.take(LINE_BYTES_MAX));
+    tokio::io::AsyncBufReadExt::read_until(&mut said, b'\n', &mut Vec::new()).await?;
+    writes.write_all(line().as_bytes()).await
+}

@@ -1,0 +1,84 @@
+//! Why a request is refused.
+
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+
+/// What is wrong with a request, and what to do. The body of every refusal is `{"error": …}` around it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}{}{remedy}", if remedy.is_empty() { "" } else { "; " })]
+pub struct Problem {
+    /// The kind, for programs.
+    pub code: Code,
+    /// What is wrong, for people.
+    pub message: String,
+    /// What to do about it; empty where there is nothing to do.
+    #[serde(default)]
+    pub remedy: String,
+}
+
+/// The kind of a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    /// A name, body or parameter of the request cannot be read. 400.
+    Malformed,
+    /// The address answers reads only. 403.
+    ReadOnly,
+    /// The request names another host, or comes from a web page. 403.
+    ForeignRequest,
+    /// There is nothing under the path. 404.
+    UnknownPath,
+    /// The process runs no such query. 404.
+    UnknownQuery,
+    /// The path is answered for other methods. 405.
+    MethodNotAllowed,
+    /// The body did not come in time. 408.
+    RequestTooSlow,
+    /// The query has ended, or is about to. 409.
+    Ending,
+    /// The body is too long. 413.
+    RequestTooLong,
+    /// The answer would be too long. 500.
+    AnswerTooLong,
+    /// The process could not make the answer: a bug of it. 500.
+    Internal,
+    /// Too many clients talk to the process. 503.
+    Busy,
+    /// The client speaks another protocol than this version.
+    Version,
+    /// A code of a newer version.
+    #[serde(other)]
+    Other,
+}
+
+/// The body of a refusal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The problem.
+    pub error: Problem,
+}
+
+impl Problem {
+    /// A problem with its remedy.
+    pub fn new(code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Problem {
+        Problem { code, message: message.into(), remedy: remedy.into() }
+    }
+}
+
+impl Code {
+    /// The status of an answer with this code.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Code::Malformed | Code::Version => StatusCode::BAD_REQUEST,
+            Code::ReadOnly | Code::ForeignRequest => StatusCode::FORBIDDEN,
+            Code::UnknownPath | Code::UnknownQuery => StatusCode::NOT_FOUND,
+            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Code::RequestTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Code::Ending => StatusCode::CONFLICT,
+            Code::RequestTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Code::AnswerTooLong | Code::Internal | Code::Other => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}

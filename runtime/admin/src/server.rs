@@ -1,0 +1,286 @@
+//! The sockets.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::time::Instant;
+
+use crate::CLIENTS_MAX;
+use crate::answer::answer;
+use crate::board::Board;
+use crate::guard::Via;
+use crate::older;
+
+/// Clients at once by TCP; more wait until one of them is done.
+const TCP_CLIENTS_MAX: usize = 32;
+
+/// Clients at once that are told that there is no room for them; more are not told.
+const BUSY_CLIENTS_MAX: usize = 16;
+
+/// How long a client may take to send its request's head: by TCP, where others wait for its place, and by a Unix socket.
+const TCP_HEAD_MAX: Duration = Duration::from_secs(5);
+const UNIX_HEAD_MAX: Duration = Duration::from_secs(10);
+
+/// How long a connection may last in all, beyond what the request asks to wait: it has one request and one answer.
+const CONNECTION_MAX: Duration = Duration::from_secs(30);
+
+/// The longest head of a request, in bytes, and the most headers in it.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+const HEADERS_MAX: usize = 64;
+
+/// How long the process stays to give the answers that it owes.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
+
+/// How often the pace of queries is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Threads that make answers.
+const READERS_MAX: usize = 4;
+
+/// Where clients come in.
+#[derive(Debug)]
+pub enum Door {
+    /// A Unix socket. Whoever can reach it may steer queries: its folder is the user's alone.
+    Unix(StdUnixListener),
+    /// A TCP address; see [`bind`].
+    Tcp {
+        /// The address.
+        listener: StdTcpListener,
+        /// Whether queries can be steered by it, too.
+        steering: bool,
+    },
+}
+
+/// An address that cannot be bound. The fault lies outside: it is in use, or not this machine's.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot serve metrics at {address}: {source}")]
+pub struct BindError {
+    /// The address.
+    pub address: SocketAddr,
+    /// What went wrong.
+    pub source: io::Error,
+}
+
+/// Binds an address, and says which one it is: it has the port that it got, where 0 was asked for.
+///
+/// # Errors
+///
+/// The address cannot be bound.
+pub fn bind(address: SocketAddr) -> Result<(StdTcpListener, SocketAddr), BindError> {
+    let bound = StdTcpListener::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    bound.map(|(address, listener)| (listener, address)).map_err(|source| BindError { address, source })
+}
+
+/// Answers at its doors until it is dropped. Dropping it waits for the answers that it owes, for a second at most.
+#[derive(Debug)]
+pub struct Admin {
+    // Dropped, it ends the thread.
+    stop: Option<oneshot::Sender<Infallible>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Admin {
+    /// Answers for these queries at these doors, on a thread of its own: also while guests hold every thread that queries run on.
+    ///
+    /// # Errors
+    ///
+    /// The thread cannot be started, or a door not be listened at.
+    pub fn open(board: Arc<Board>, doors: Vec<Door>) -> io::Result<Admin> {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().thread_name("admin-reader").max_blocking_threads(READERS_MAX).build()?;
+        let listening = {
+            let _entered = runtime.enter();
+            doors.into_iter().map(Listening::new).collect::<io::Result<Vec<_>>>()?
+        };
+        let (stop, stopped) = oneshot::channel();
+        let serve = move || {
+            let owed = Arc::new(AtomicUsize::new(0));
+            runtime.block_on(async {
+                let looking = tokio::spawn(look(Arc::clone(&board)));
+                let accepting: Vec<_> = listening
+                    .into_iter()
+                    .map(|listening| tokio::spawn(listening.accept(Arc::clone(&board), Arc::clone(&owed))))
+                    .chain([looking])
+                    .collect();
+                // Nothing is ever sent: the other end is dropped.
+                let _dropped = stopped.await;
+                accepting.iter().for_each(tokio::task::JoinHandle::abort);
+                let paid = async {
+                    while owed.load(Ordering::SeqCst) > 0 {
+                        tokio::time::sleep(Duration::from_millis(2)).await;
+                    }
+                };
+                // Whoever is not answered by then sees the connection end.
+                drop(tokio::time::timeout(FAREWELL_MAX, paid).await);
+            });
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(serve)?;
+        Ok(Admin { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            // It answers nobody: had it panicked, there would be nothing to be done about it here.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Keeps the board's paces.
+async fn look(board: Arc<Board>) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        board.look();
+    }
+}
+
+/// A door that is open.
+enum Listening {
+    Unix(UnixListener),
+    Tcp(TcpListener, Via),
+}
+
+impl Listening {
+    fn new(door: Door) -> io::Result<Listening> {
+        Ok(match door {
+            Door::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                Listening::Unix(UnixListener::from_std(listener)?)
+            }
+            Door::Tcp { listener, steering } => {
+                listener.set_nonblocking(true)?;
+                let loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
+                Listening::Tcp(TcpListener::from_std(listener)?, Via::Tcp { steering, loopback })
+            }
+        })
+    }
+
+    async fn accept(self, board: Arc<Board>, owed: Arc<AtomicUsize>) {
+        match self {
+            Listening::Unix(listener) => accept_unix(&listener, &board, &owed).await,
+            Listening::Tcp(listener, via) => accept_tcp(&listener, via, &board, &owed).await,
+        }
+    }
+}
+
+async fn accept_unix(listener: &UnixListener, board: &Arc<Board>, owed: &Arc<AtomicUsize>) {
+    let (room, busy) = (Arc::new(Semaphore::new(CLIENTS_MAX)), Arc::new(Semaphore::new(BUSY_CLIENTS_MAX)));
+    loop {
+        let Some((stream, _)) = accepted(listener.accept().await).await else { continue };
+        let place = match Arc::clone(&room).try_acquire_owned() {
+            Ok(place) => Some((place, Via::Unix)),
+            Err(_full) => Arc::clone(&busy).try_acquire_owned().ok().map(|place| (place, Via::UnixBusy)),
+        };
+        let Some((place, via)) = place else { continue };
+        let (board, owed) = (Arc::clone(board), Arc::clone(owed));
+        tokio::spawn(async move {
+            greet(stream, via, &board, &owed).await;
+            drop(place);
+        });
+    }
+}
+
+async fn accept_tcp(listener: &TcpListener, via: Via, board: &Arc<Board>, owed: &Arc<AtomicUsize>) {
+    let room = Arc::new(Semaphore::new(TCP_CLIENTS_MAX));
+    loop {
+        // Never closed, so that there is always one to come.
+        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+        let Some((stream, _)) = accepted(listener.accept().await).await else { continue };
+        let (board, owed) = (Arc::clone(board), Arc::clone(owed));
+        tokio::spawn(async move {
+            serve(stream, via, &board, &owed).await;
+            drop(place);
+        });
+    }
+}
+
+async fn accepted<T>(accepted: io::Result<T>) -> Option<T> {
+    match accepted {
+        Ok(accepted) => Some(accepted),
+        // Out of descriptors, for example: asking again at once would be a loop that takes a core.
+        Err(_) => {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            None
+        }
+    }
+}
+
+async fn greet(stream: UnixStream, via: Via, board: &Arc<Board>, owed: &Arc<AtomicUsize>) {
+    match older::http(stream, UNIX_HEAD_MAX).await {
+        Ok(Some(stream)) => serve(stream, via, board, owed).await,
+        Ok(None) => {}
+        Err(error) => tracing::debug!("a client of the control socket: {error}"),
+    }
+}
+
+/// A request that was read, until its answer is written.
+struct Owed(Arc<AtomicUsize>);
+
+impl Owed {
+    fn new(owed: &Arc<AtomicUsize>) -> Owed {
+        owed.fetch_add(1, Ordering::SeqCst);
+        Owed(Arc::clone(owed))
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// One request and its answer.
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, via: Via, board: &Arc<Board>, owed: &Arc<AtomicUsize>) {
+    let (deadline, over) = watch::channel(Instant::now() + CONNECTION_MAX);
+    let request = OnceLock::new();
+    let service = service_fn(|asked| {
+        request.get_or_init(|| Owed::new(owed));
+        let extend = |by| deadline.send_modify(|deadline| *deadline += by);
+        async move { Ok::<_, Infallible>(answer(board, via, asked, extend).await) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(if matches!(via, Via::Tcp { .. }) { TCP_HEAD_MAX } else { UNIX_HEAD_MAX })
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        // A client that keeps silent holds no place for the next one.
+        .keep_alive(false);
+    tokio::select! {
+        served = http.serve_connection(TokioIo::new(stream), service) => {
+            if let Err(error) = served {
+                tracing::debug!("a client of the admin interface: {error}");
+            }
+        }
+        () = passed(over) => tracing::debug!("a client of the admin interface took too long"),
+    }
+}
+
+/// Waits for a deadline that may be put off.
+async fn passed(mut deadline: watch::Receiver<Instant>) {
+    loop {
+        let at = *deadline.borrow_and_update();
+        tokio::select! {
+            () = tokio::time::sleep_until(at) => return,
+            // Where nobody can put it off any more the connection is over as well.
+            changed = deadline.changed() => if changed.is_err() { return },
+        }
+    }
+}
