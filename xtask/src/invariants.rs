@@ -16,7 +16,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     Rule {
         package: "weir-files",
         has: &["rustix"],
@@ -52,8 +52,25 @@ const RULES: [Rule; 11] = [
         reason: "a sink can be tested without an engine",
     },
     Rule {
+        package: "weir-admission",
+        has: &["wasmtime", "weir-abi", "weir-batch", "seccompiler"],
+        lacks: &[
+            "tokio",
+            "rdkafka",
+            "parquet",
+            "weir-formats",
+            "weir-sandbox",
+            "weir-sinks",
+            "weir-query",
+            "weir-guest",
+            "weir-hostile",
+            "wat",
+        ],
+        reason: "what decides about hostile code, and compiles it, runs none of it",
+    },
+    Rule {
         package: "weir-sandbox",
-        has: &["wasmtime", "weir-abi", "weir-batch"],
+        has: &["wasmtime", "weir-abi", "weir-admission", "weir-batch"],
         lacks: &["rdkafka", "parquet", "weir-formats", "weir-sinks", "weir-query", "weir-guest", "weir-hostile", "wat"],
         reason: "what holds hostile code in check has no business with outputs; host and guest share the ABI's constants only",
     },

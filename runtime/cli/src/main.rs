@@ -35,7 +35,11 @@ fn main() -> ExitCode {
     StandardError::speaks_json(args.json);
     StandardError::take_panics();
     // Attacks make the host warn, which is what it should do, and would bury the report.
-    let shown = if matches!(args.command, Command::Redteam(_)) { "error,weir_sandbox=off" } else { "warn,guest=info" };
+    let shown = if matches!(args.command, Command::Redteam(_)) {
+        "error,weir_admission=off,weir_sandbox=off"
+    } else {
+        "warn,guest=info"
+    };
     log_to_stderr(args.json, shown);
     let done = match args.command {
         Command::Run(run) => command::run::run(&run, args.json),

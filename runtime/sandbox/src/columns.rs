@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
+use weir_admission::Source;
 use weir_batch::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
 use weir_batch::arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use weir_batch::arrow::datatypes::{Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use weir_batch::{Batch, DataType};
-
-use crate::bind::Source;
 
 /// The batch that a guest is being shown. Empty outside of a call, so that nothing of a batch is held.
 #[derive(Default)]

@@ -1,26 +1,26 @@
 //! The process's one engine.
 
 use std::fmt;
-use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use wasmtime::Linker;
+use weir_admission::{Apart, Artefact, Cache, CacheKey, CodeSettings, Trusted, Turnstile, check, compile_here, load};
 
-use crate::compile::{
-    Allocation, Artefact, Cache, CacheConfig, CacheError, CacheKey, CacheUse, CodeSettings, CompileCost, Compiler, Job,
-    Tier, Trusted, Turnstile, compile_here, load,
-};
 use crate::gate::Gate;
 use crate::module::{Code, Origin};
 use crate::presence::{Presence, Presences};
 use crate::pulse::Pulse;
 use crate::slices::GuestThreads;
+use crate::slots::Slots;
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{Limits, Module, ModuleDigest, Refusal, TenantId, admission, host};
+use crate::{
+    CacheConfig, CacheError, CacheUse, CompileCost, Compiler, Limits, Module, ModuleDigest, Refusal, TenantId, Tier,
+    host,
+};
 
 /// How the engine is set up; each field falls back to its default.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -196,7 +196,7 @@ impl Engine {
         if let Some(reason) = presence.quarantined() {
             return Err(Refusal::Quarantined { reason });
         }
-        let admitted = admission::check(bytes, limits)?;
+        let admitted = check(bytes, limits)?;
         let started = Instant::now();
         let variant = self.variant(limits.hardened)?;
         let digest = ModuleDigest::of(bytes);
@@ -218,7 +218,7 @@ impl Engine {
                 let artefact = match self.inner.config.optimise {
                     true => compile_here(&variant.engine, Tier::Optimised, bytes)?,
                     false => {
-                        let config = variant.settings.wasmtime(Tier::Baseline, Allocation::None);
+                        let config = variant.settings.compiler(Tier::Baseline);
                         let engine = wasmtime::Engine::new(&config);
                         let engine = engine.map_err(|error| Refusal::Engine(format!("{error:#}")))?;
                         compile_here(&engine, Tier::Baseline, bytes)?
@@ -230,8 +230,8 @@ impl Engine {
             }
             Compiler::Worker { program, arguments } => {
                 let optimise = self.inner.config.optimise;
-                let mut worker = Worker::start(program, arguments, variant.settings, bytes, limits, optimise)?;
-                let artefact = worker.next()?;
+                let worker = Apart::start(program, arguments, variant.settings, bytes, limits, optimise)?;
+                let artefact = worker.first()?;
                 let code = made(&artefact)?;
                 let module = module(&artefact, code);
                 if !optimise {
@@ -325,59 +325,6 @@ impl Variant {
     }
 }
 
-/// A job on a thread of its own: a worker is ended by the kernel with the thread that started it.
-struct Worker {
-    first: mpsc::Receiver<Result<Artefact, Refusal>>,
-    then: Sender<Then>,
-}
-
-type Then = Box<dyn FnOnce(Result<Artefact, Refusal>) + Send>;
-
-impl Worker {
-    fn start(
-        program: &std::path::Path,
-        arguments: &[String],
-        settings: CodeSettings,
-        bytes: &[u8],
-        limits: &Limits,
-        optimise: bool,
-    ) -> Result<Worker, Refusal> {
-        let (send, first) = mpsc::channel();
-        let (then, next) = mpsc::channel::<Then>();
-        let (program, arguments) = (program.to_owned(), arguments.to_vec());
-        let (bytes, limits) = (bytes.to_vec(), limits.clone());
-        let run = move || {
-            let mut job = match Job::start(&program, &arguments, settings, &bytes, &limits, optimise) {
-                Ok(job) => job,
-                // Nobody listens where the caller has gone.
-                Err(refusal) => return drop(send.send(Err(refusal))),
-            };
-            drop(bytes);
-            let baseline = job.next();
-            let failed = baseline.is_err();
-            if send.send(baseline).is_err() || failed {
-                return;
-            }
-            if let Ok(then) = next.recv() {
-                then(job.next());
-            }
-        };
-        let thread = thread::Builder::new().name("weir-compile".to_owned()).spawn(run);
-        thread.map_err(|error| Refusal::Worker(error.to_string()))?;
-        Ok(Worker { first, then })
-    }
-
-    fn next(&mut self) -> Result<Artefact, Refusal> {
-        self.first.recv().unwrap_or_else(|_| Err(Refusal::Worker("its thread ended".to_owned())))
-    }
-
-    /// What to do with the better code, or with the reason why there is none.
-    fn then(self, then: impl FnOnce(Result<Artefact, Refusal>) + Send + 'static) {
-        // Without the thread there is no better code, and nobody to say so.
-        drop(self.then.send(Box::new(then)));
-    }
-}
-
 impl EngineConfig {
     fn validate(&self) -> Result<(), EngineError> {
         let ranges = [
@@ -399,12 +346,15 @@ impl EngineConfig {
         let settings = CodeSettings { fuel: self.fuel, hardened };
         let mut instances = self.instances_max;
         let engine = loop {
-            let allocation = Allocation::Pool {
+            let slots = Slots {
                 instances,
                 guest_stack_bytes: self.guest_stack_bytes,
                 keep_resident_bytes: self.keep_resident_bytes,
+                hardened,
             };
-            match wasmtime::Engine::new(&settings.wasmtime(Tier::Optimised, allocation)) {
+            let mut config = settings.wasmtime(Tier::Optimised);
+            slots.allot(&mut config);
+            match wasmtime::Engine::new(&config) {
                 Ok(engine) => break engine,
                 Err(error) if instances == 1 => return Err(EngineError::Wasmtime(format!("{error:#}"))),
                 Err(error) => {

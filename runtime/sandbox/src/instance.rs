@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, TypedFunc, WasmBacktrace};
 use weir_abi::{CALL_PREFIX, INIT_PREFIX, INITIALIZERS, MEMORY};
+use weir_admission::{clean_display, clean_to};
 use weir_batch::Batch;
 
 use crate::clock::Clock;
@@ -14,7 +15,6 @@ use crate::output::{Finished, FinishedRelation};
 use crate::presence::Counted;
 use crate::slices::{GuestEnd, Runner, at_tick, contain_answer};
 use crate::state::State;
-use crate::text::{clean_display, clean_to};
 use crate::{
     Bound, CallContext, CallError, Kind, Limits, Malformed, MetricBatch, Module, Outcome, OutputShape, Phase, RowCode,
     RowFailure, TrapCause, Usage,
@@ -121,8 +121,8 @@ impl Instance {
     /// What ended the call, of which nothing counts then.
     pub async fn call(&mut self, batch: &Arc<Batch>) -> Result<Outcome, CallError> {
         let started = Instant::now();
-        if !Arc::ptr_eq(batch.schema(), &self.bound.input) && *batch.schema() != self.bound.input {
-            let (expected, found) = (self.bound.input.to_string(), batch.schema().to_string());
+        if !Arc::ptr_eq(batch.schema(), self.bound.input_schema()) && batch.schema() != self.bound.input_schema() {
+            let (expected, found) = (self.bound.input_schema().to_string(), batch.schema().to_string());
             return Err(self.error(batch, Phase::Batch, TrapCause::Schema { expected, found }));
         }
         let shown = Shown::new(batch, &self.bound).map_err(|cause| self.error(batch, Phase::Batch, cause))?;
@@ -215,10 +215,10 @@ impl Instance {
 
     /// The outcome of a batch of which the function is shown nothing.
     fn unasked(&self, batch: &Arc<Batch>, shown: Shown, started: Instant) -> Result<Outcome, CallError> {
-        let output = match self.bound.function.kind {
+        let output = match self.bound.function().kind {
             Kind::Metrics | Kind::Transform(OutputShape::Filter) => Ok(Arc::clone(&shown.batch)),
             Kind::Transform(_) => {
-                let mut nothing = crate::output::Output::new(&self.bound.function);
+                let mut nothing = crate::output::Output::new(self.bound.function());
                 nothing.begin(0);
                 let composed =
                     nothing.finish().and_then(|finished| compose(&self.bound, &self.limits, &shown.batch, finished));
@@ -270,7 +270,7 @@ impl Instance {
         };
         store.data_mut().memory = instance.get_memory(&mut store, MEMORY);
         store.data_mut().phase = Phase::Init;
-        let name = &self.bound.function.name;
+        let name = &self.bound.function().name;
         let call = instance.get_typed_func::<i32, i32>(&mut store, &format!("{CALL_PREFIX}{name}"));
         let Ok(call) = call else {
             return Err(self.error(batch, Phase::Init, TrapCause::WrongModule));
@@ -384,7 +384,7 @@ impl Instance {
             context: Box::new(CallContext {
                 tenant: self.module.tenant().clone(),
                 module: self.module.digest(),
-                function: self.bound.function.name.clone(),
+                function: self.bound.function().name.clone(),
                 phase,
                 usage: Usage::default(),
                 rows: batch.rows(),
@@ -402,7 +402,7 @@ impl fmt::Debug for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Instance")
             .field("module", &self.module)
-            .field("function", &self.bound.function.name)
+            .field("function", &self.bound.function().name)
             .field("live", &self.live.is_some())
             .finish_non_exhaustive()
     }
@@ -413,8 +413,8 @@ impl Live {
         refuel(&mut self.store, limits.fuel_batch_max);
         self.store.set_epoch_deadline(1);
         let state = self.store.data_mut();
-        let declared = state.bound.function.input.iter().map(|field| field.data_type);
-        state.view.enter(batch, &state.bound.sources, declared);
+        let declared = state.bound.function().input.iter().map(|field| field.data_type);
+        state.view.enter(batch, state.bound.sources(), declared);
         state.output.begin(batch.rows());
         state.words.begin();
         state.limiter.refused = None;
@@ -432,8 +432,8 @@ struct Shown {
 impl Shown {
     /// All of the batch, but for rows with a null where the function takes none.
     fn new(batch: &Arc<Batch>, bound: &Bound) -> Result<Shown, TrapCause> {
-        let nullable = bound.function.input.iter().map(|field| field.nullable);
-        match rows_without_nulls(batch, &bound.sources, nullable) {
+        let nullable = bound.function().input.iter().map(|field| field.nullable);
+        match rows_without_nulls(batch, bound.sources(), nullable) {
             None => Ok(Shown { batch: Arc::clone(batch), kept: None }),
             Some(keep) => Ok(Shown { batch: batch.filter(&keep)?, kept: Some(keep.set_indices_u32().collect()) }),
         }
@@ -451,7 +451,7 @@ impl Shown {
         let mut shown = self.kept.iter().flatten().copied().peekable();
         let rows = if self.kept.is_some() { batch.rows() } else { 0 };
         let fields: Vec<&str> =
-            bound.function.input.iter().filter(|field| !field.nullable).map(|field| &*field.name).collect();
+            bound.function().input.iter().filter(|field| !field.nullable).map(|field| &*field.name).collect();
         let message = match fields.as_slice() {
             [field] => format!("field `{field}` is null, and the function takes no null in it"),
             _ => "a field is null, and the function takes no null in it".to_owned(),
@@ -473,27 +473,29 @@ fn compose(
 ) -> Result<(Arc<Batch>, Vec<RowFailure>, usize), TrapCause> {
     let Finished { relation, columns, column_bytes, failed } = finished;
     let rows = batch.rows();
-    let schema = || Arc::clone(&bound.output);
-    let passes = matches!(bound.function.kind, Kind::Metrics | Kind::Transform(OutputShape::Filter));
+    let schema = || Arc::clone(bound.output_schema());
+    let passes = matches!(bound.function().kind, Kind::Metrics | Kind::Transform(OutputShape::Filter));
     let (output, answered) = match relation {
         FinishedRelation::All if passes => (Arc::clone(batch), rows),
         FinishedRelation::Keep(keep) if passes => (batch.filter(&keep)?, keep.count_set_bits()),
-        FinishedRelation::All => (Arc::new(batch.derive(schema(), &bound.carried, columns, rows, None)?), rows),
+        FinishedRelation::All => {
+            (Arc::new(batch.derive(schema(), bound.carried_columns(), columns, rows, None)?), rows)
+        }
         FinishedRelation::Keep(keep) => {
             let kept = keep.count_set_bits();
             let parents: Option<Vec<u32>> = (kept < rows).then(|| keep.set_indices_u32().collect());
-            let derived = batch.derive(schema(), &bound.carried, columns, kept, parents.as_deref())?;
+            let derived = batch.derive(schema(), bound.carried_columns(), columns, kept, parents.as_deref())?;
             (Arc::new(derived), kept)
         }
         FinishedRelation::Parents(parents) => {
             // A row of a few bytes can be the parent of a thousand, and what it carries is as large as its source
             // made it: counted before it is copied.
-            let gathered = batch.gathered_bytes(&bound.carried, &parents);
+            let gathered = batch.gathered_bytes(bound.carried_columns(), &parents);
             let (limit, gathered) = (limits.output_bytes_max, usize::try_from(gathered).unwrap_or(usize::MAX));
             if gathered > limit.saturating_sub(column_bytes) {
                 return Err(crate::LimitExceeded::bytes("output bytes", limit, column_bytes, gathered).into());
             }
-            let derived = batch.derive(schema(), &bound.carried, columns, parents.len(), Some(&parents))?;
+            let derived = batch.derive(schema(), bound.carried_columns(), columns, parents.len(), Some(&parents))?;
             let answered = parents.chunk_by(|left, right| left == right).count();
             (Arc::new(derived), answered)
         }

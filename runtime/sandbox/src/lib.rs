@@ -45,7 +45,8 @@
 //! the cores between tenants: a guest runs in slices of a tick, and who has had least is next.
 //!
 //! **[`Module`]**: a tenant's admitted, compiled code with its [`Manifest`]. Made by [`Engine::admit`], which checks
-//! everything that can be checked before it compiles (tens of milliseconds), and shared by `Arc`.
+//! everything that can be checked before it compiles (tens of milliseconds), and shared by `Arc`. The checks, the compiler
+//! and the code cache are `weir-admission`, whose public names are offered here as well.
 //!
 //! **[`Compiler`]**: where that happens. [`Compiler::Worker`] is a process for each module, which has limits of CPU time
 //! and memory and neither files nor sockets; its answer is authenticated before it is loaded. It answers twice: first with
@@ -70,59 +71,38 @@
 //! **[`Limits`]**: all that a tenant may use, in one value. Some hold for a call, some for all that the tenant has in the
 //! process ([`Limits::OF_TENANT`]).
 
-mod admission;
-mod bind;
 mod call_error;
-mod cap_exceeded;
 mod clock;
 mod columns;
-mod compile;
-mod digest;
 mod engine;
-mod fault;
-mod function;
 mod gate;
 mod guest_memory;
 mod host;
 mod host_time;
 mod instance;
-mod limits;
-mod manifest;
 mod metric_batch;
 mod module;
-mod module_limits;
 mod outcome;
 mod output;
 mod presence;
 mod pulse;
-mod refusal;
+mod relation;
 mod series;
 mod slices;
+mod slots;
 mod state;
-mod tenant;
-mod text;
 mod ticker;
-mod toolchain;
 mod words;
 
-pub use bind::{BindError, Bound, Carry, Names};
 pub use call_error::{CallContext, CallError, Malformed, Phase, TrapCause};
-pub use cap_exceeded::{CapExceeded, CapPlace};
-pub use compile::{
-    CacheConfig, CacheError, CacheUse, CompileCost, Compiler, Confinement, Enforced, Tier, compile_worker,
-    probe_confinement,
-};
-pub use digest::ModuleDigest;
 pub use engine::{Engine, EngineConfig, EngineError};
-pub use fault::Fault;
-pub use function::{Function, FunctionState, Kind, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue};
-pub use host::{IMPORTS, Import};
 pub use instance::{Instance, Isolation};
-pub use limits::{LimitExceeded, Limits, LimitsError, Unit};
-pub use manifest::Manifest;
 pub use metric_batch::{MetricBatch, MetricDelta, Series, SeriesDelta};
 pub use module::{Module, Origin};
-pub use module_limits::{ModuleCap, ModuleLimits};
 pub use outcome::{LogLevel, LogLine, Outcome, RowCode, RowFailure, Usage};
-pub use refusal::Refusal;
-pub use tenant::{TenantId, TenantIdError};
+pub use weir_admission::{
+    BindError, Bound, CacheConfig, CacheError, CacheUse, CapExceeded, CapPlace, Carry, CompileCost, Compiler,
+    Confinement, Enforced, Fault, Function, FunctionState, IMPORTS, Import, Kind, LimitExceeded, Limits, LimitsError,
+    Manifest, Metric, MetricKind, ModuleCap, ModuleDigest, ModuleLimits, Names, OutputShape, Param, ParamType,
+    ParamValue, Refusal, TenantId, TenantIdError, Tier, Unit, compile_worker, probe_confinement,
+};

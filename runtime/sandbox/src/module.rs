@@ -5,13 +5,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmtime::{InstancePre, Linker};
+use weir_admission::{Admitted, CapExceeded, clean_to};
 
-use crate::admission::Admitted;
-use crate::compile::{CompileCost, Tier};
-use crate::module_limits::NATIVE_BYTES;
 use crate::presence::Presence;
 use crate::state::State;
-use crate::{CapExceeded, Engine, Limits, Manifest, ModuleDigest, Refusal, TenantId};
+use crate::{CompileCost, Engine, Limits, Manifest, ModuleDigest, Refusal, TenantId, Tier};
 
 /// A tenant's admitted, compiled code with its manifest. Shared by `Arc`; instances keep it alive.
 pub struct Module {
@@ -74,11 +72,10 @@ impl Code {
             Tier::Optimised => limits.native_bytes_max,
         };
         if native_bytes > most {
-            return Err(Refusal::TooLarge(CapExceeded::of_module(NATIVE_BYTES, most, native_bytes)));
+            return Err(Refusal::TooLarge(CapExceeded::of_native_code(most, native_bytes)));
         }
-        let pre = linker
-            .instantiate_pre(compiled)
-            .map_err(|error| Refusal::Compile(crate::text::clean_to(&format!("{error:#}"), 400)))?;
+        let pre =
+            linker.instantiate_pre(compiled).map_err(|error| Refusal::Compile(clean_to(&format!("{error:#}"), 400)))?;
         Ok(Code { pre, pool_instances, tier, native_bytes })
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use weir_abi::Status;
+use weir_admission::clean_within;
 use weir_batch::arrow::array::{
     ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, BooleanBufferBuilder, PrimitiveArray, StringArray,
 };
@@ -11,8 +12,7 @@ use weir_batch::arrow::datatypes::{Float64Type, Int8Type, Int16Type, Int32Type, 
 use weir_batch::arrow::error::ArrowError;
 use weir_batch::{BatchError, DataType, Field};
 
-use crate::function::Relation;
-use crate::text::clean_within;
+use crate::relation::Relation;
 use crate::{Function, Kind, LimitExceeded, Limits, Malformed, OutputShape, RowCode, RowFailure, TrapCause};
 
 /// What a function has emitted for the running batch. Guest memory is behind it: everything here was bounds-checked.
@@ -72,7 +72,7 @@ impl Output {
         Output {
             kind: function.kind,
             fallible: function.fallible,
-            relation: function.relation(),
+            relation: Relation::of(function),
             fields: function.output.iter().map(|field| Column::new(field.clone())).collect(),
             keep: BooleanBufferBuilder::new(0),
             parents: Vec::new(),

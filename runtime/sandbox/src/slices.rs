@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use wasmtime::{Store, UpdateDeadline};
+use weir_admission::clean_to;
 
 use crate::clock::Clock;
 use crate::gate::Account;
 use crate::state::State;
-use crate::text::clean_to;
 use crate::{Engine, TrapCause};
 
 /// A call that ran so long starts apart the next time: what that costs is a hundredth of it.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use wasmtime::{Memory, ResourceLimiter};
 
-use crate::bind::Bound;
 use crate::clock::Clock;
 use crate::columns::View;
 use crate::gate::Account;
@@ -12,7 +11,7 @@ use crate::host_time::HostTimes;
 use crate::output::Output;
 use crate::series::Recorder;
 use crate::words::Words;
-use crate::{LimitExceeded, Limits, Phase, TrapCause};
+use crate::{Bound, LimitExceeded, Limits, Phase, TrapCause};
 
 /// What a store holds for its guest. One an instance.
 pub(crate) struct State {
@@ -118,7 +117,7 @@ impl ResourceLimiter for Limiter {
     }
 
     fn tables(&self) -> usize {
-        crate::module_limits::TABLES_MOST
+        weir_admission::TABLES_MOST
     }
 
     fn instances(&self) -> usize {

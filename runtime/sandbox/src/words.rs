@@ -1,6 +1,7 @@
 //! What a guest says: log lines and last words.
 
-use crate::text::{clean_within, cut};
+use weir_admission::{clean_within, cut};
+
 use crate::{Limits, LogLevel, LogLine};
 
 /// The contract's limit of last words.

@@ -25,6 +25,7 @@ fn what_is_tested_elsewhere_is_there() {
                 "weir-cli" => "runtime/cli",
                 "weir-query" => "runtime/query",
                 "weir-redteam" => "runtime/redteam",
+                "weir-admission" => "runtime/admission",
                 "weir-sandbox" => "runtime/sandbox",
                 other => panic!("row {row}, {title}: no crate {other}"),
             };

@@ -20,7 +20,7 @@ fn each_code_is_listed_and_none_else() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let read = |path: &str| fs::read_to_string(root.join(path)).expect("a file of the repository");
     let mut codes = codes_of(&read("runtime/sandbox/src/call_error.rs"));
-    codes.extend(codes_of(&read("runtime/sandbox/src/refusal.rs")));
+    codes.extend(codes_of(&read("runtime/admission/src/refusal.rs")));
     assert!(codes.len() > 40, "too few codes were found: {codes:?}");
     // A limit has names of its own, which are no codes.
     codes.retain(|code| !matches!(code.as_str(), "memory" | "table"));

@@ -12,7 +12,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(IMPORT_MODULE, "param_i64", |caller: Caller<'_, State>, param: i32| {
         host_call(caller, |caller| {
             charge(caller, CALL)?;
-            match caller.data().bound.params.get(size(param)) {
+            match caller.data().bound.params().get(size(param)) {
                 Some(&ParamValue::I64(value)) => Ok(value),
                 Some(&ParamValue::Bool(value)) => Ok(i64::from(value)),
                 _ => refuse_param(caller, "param_i64", param),
@@ -22,7 +22,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(IMPORT_MODULE, "param_f64", |caller: Caller<'_, State>, param: i32| {
         host_call(caller, |caller| {
             charge(caller, CALL)?;
-            match caller.data().bound.params.get(size(param)) {
+            match caller.data().bound.params().get(size(param)) {
                 Some(&ParamValue::F64(value)) => Ok(value),
                 _ => refuse_param(caller, "param_f64", param),
             }
@@ -33,7 +33,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         "param_bytes",
         |caller: Caller<'_, State>, param: i32, pointer: i32, capacity: i32| {
             with_memory(caller, |state, memory, purse| {
-                let value = state.bound.params.get(size(param)).ok_or(Status::BadIndex)?;
+                let value = state.bound.params().get(size(param)).ok_or(Status::BadIndex)?;
                 let ParamValue::Utf8(value) = value else { return Err(Status::BadType.into()) };
                 let room = range_mut(memory, pointer, size(capacity))?;
                 let length = answer(value.len())?;
@@ -66,7 +66,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 #[cold]
 fn refuse_param<T>(caller: &mut Caller<'_, State>, import: &'static str, param: i32) -> wasmtime::Result<T> {
-    let params = &caller.data().bound.params;
+    let params = caller.data().bound.params();
     let detail = match params.get(size(param)) {
         Some(value) => format!("param {} is {}", index(param), value.param_type()),
         None => format!("param {} of {}", index(param), params.len()),

@@ -40,14 +40,21 @@ pub enum Compiler {
 }
 
 /// Code, and what it took.
-pub(crate) struct Artefact {
-    pub(crate) tier: Tier,
-    pub(crate) code: Trusted,
-    pub(crate) cost: CompileCost,
+pub struct Artefact {
+    /// How much work went into it.
+    pub tier: Tier,
+    /// The code, which may be loaded.
+    pub code: Trusted,
+    /// What compiling took so far.
+    pub cost: CompileCost,
 }
 
-/// Compiles in this process. A panic of the compiler is the module's refusal.
-pub(crate) fn compile_here(engine: &wasmtime::Engine, tier: Tier, module: &[u8]) -> Result<Artefact, Refusal> {
+/// Compiles in this process.
+///
+/// # Errors
+///
+/// What the compiler refuses. A panic of the compiler is the module's refusal too.
+pub fn compile_here(engine: &wasmtime::Engine, tier: Tier, module: &[u8]) -> Result<Artefact, Refusal> {
     let started = Instant::now();
     let compiled = catch_unwind(AssertUnwindSafe(|| engine.precompile_module(module)));
     let code = compiled
@@ -58,7 +65,7 @@ pub(crate) fn compile_here(engine: &wasmtime::Engine, tier: Tier, module: &[u8])
 }
 
 /// A worker at work on one module. Ended when it is dropped.
-pub(crate) struct Job {
+pub(super) struct Job {
     child: Child,
     stdout: ChildStdout,
     stderr: ChildStderr,
@@ -72,7 +79,7 @@ pub(crate) struct Job {
 
 impl Job {
     /// Starts a worker and hands it the module.
-    pub(crate) fn start(
+    pub(super) fn start(
         program: &std::path::Path,
         arguments: &[String],
         settings: CodeSettings,
@@ -127,7 +134,7 @@ impl Job {
     }
 
     /// The next code that the worker makes: the baseline first.
-    pub(crate) fn next(&mut self) -> Result<Artefact, Refusal> {
+    pub(super) fn next(&mut self) -> Result<Artefact, Refusal> {
         let answer = read_head::<Answer>(Patient { pipe: &mut self.stdout, until: self.give_up });
         let (tier, mac, spent, confinement, code_bytes) = match answer {
             Ok(Answer::Code { tier, mac, spent, confinement, code_bytes }) => {

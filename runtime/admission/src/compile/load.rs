@@ -8,7 +8,7 @@ use crate::text::clean_to;
 ///
 /// Only `job.rs` (its own compiler, and a worker's answer under a key made for it alone) and `cache.rs` (a file under
 /// the cache's key) make one.
-pub(crate) struct Trusted(Vec<u8>);
+pub struct Trusted(Vec<u8>);
 
 impl Trusted {
     /// States that these bytes came out of [`wasmtime::Engine::precompile_module`], and nothing touched them since.
@@ -16,14 +16,18 @@ impl Trusted {
         Trusted(bytes)
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
 /// Loads code. That it was made by this version of wasmtime, for these settings and this kind of processor, is checked by
 /// wasmtime.
-pub(crate) fn load(engine: &wasmtime::Engine, code: &Trusted) -> Result<wasmtime::Module, Refusal> {
+///
+/// # Errors
+///
+/// Code of another version, other settings or another processor.
+pub fn load(engine: &wasmtime::Engine, code: &Trusted) -> Result<wasmtime::Module, Refusal> {
     // SAFETY: `deserialize` asks for unmodified output of `precompile_module`, which is what a `Trusted` is: it is made
     // only by `vouch`, in the two files named above, and its bytes cannot be changed. They are copied from memory, so
     // that no file can change under the code.

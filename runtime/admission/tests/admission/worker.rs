@@ -10,7 +10,7 @@ use weir_sandbox::{
     Carry, Compiler, Engine, EngineConfig, Instance, Limits, Module, ModuleLimits, Origin, Refusal, Tier,
 };
 
-use crate::support::{batch, block_on, i64s, tenant, wasm};
+use crate::support::{block_on, numbers, tenant, wasm};
 
 const WORKER: &str = env!("CARGO_BIN_EXE_weir-compile-worker");
 const MANIFEST: &str =
@@ -33,7 +33,7 @@ fn module() -> Vec<u8> {
 }
 
 fn rows() -> Arc<Batch> {
-    batch(vec![("n", i64s([Some(1), Some(2)]))])
+    numbers([1, 2])
 }
 
 fn call(module: &Arc<Module>, limits: &Limits) -> usize {

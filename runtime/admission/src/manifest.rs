@@ -9,6 +9,7 @@ use weir_abi::{ABI_VERSION, MANIFEST_SECTION, NAME_LEN_MAX};
 use weir_batch::{DataType, Field, SystemColumn};
 
 use crate::function::accepts;
+use crate::header::{check_header, invalid};
 use crate::text::clean;
 use crate::{
     CapExceeded, Function, FunctionState, Kind, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue, Refusal,
@@ -30,24 +31,6 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads the manifest out of a module that keeps every rule of admission which can be checked without compiling it.
-    ///
-    /// # Errors
-    ///
-    /// What [`crate::Engine::admit`] would refuse, but for what the compiler finds.
-    pub fn check(module: &[u8], limits: &crate::Limits) -> Result<Manifest, Refusal> {
-        crate::admission::check(module, limits).map(|admitted| admitted.manifest)
-    }
-
-    /// Whether a file of so many bytes is read as a module: to be asked before it is read.
-    ///
-    /// # Errors
-    ///
-    /// What [`Manifest::check`] would say of the file.
-    pub fn check_file(bytes: u64, limits: &crate::Limits) -> Result<(), Refusal> {
-        crate::admission::check_file(bytes, limits)
-    }
-
     /// Reads the manifest out of a module's bytes. Nothing is compiled or run, and nothing but the manifest is
     /// validated.
     ///
@@ -60,11 +43,11 @@ impl Manifest {
 
     /// The same, where the section has at most so many bytes.
     pub(crate) fn read_within(module: &[u8], bytes_max: usize) -> Result<Manifest, Refusal> {
-        crate::admission::check_header(module)?;
+        check_header(module)?;
         let mut text = Vec::new();
         let mut found = false;
         for payload in Parser::new(0).parse_all(module) {
-            let payload = payload.map_err(|error| crate::admission::invalid(&error))?;
+            let payload = payload.map_err(|error| invalid(&error))?;
             let Payload::CustomSection(section) = payload else { continue };
             if section.name() == MANIFEST_SECTION {
                 found = true;

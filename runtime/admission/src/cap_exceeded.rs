@@ -5,6 +5,7 @@ use std::fmt;
 use wasmtime::wasmparser::{ExternalKind, KnownCustom, Name, Parser, Payload};
 
 use crate::limits::Amount;
+use crate::module_limits::NATIVE_BYTES;
 use crate::text::clean_display;
 use crate::{ModuleLimits, Unit};
 
@@ -57,6 +58,11 @@ impl CapExceeded {
         let cap = ModuleLimits::CAPS.iter().find(|cap| cap.key == key);
         let (key, what, mend) = cap.map_or(("module", "module", ""), |cap| (cap.key, cap.what, cap.mend));
         CapExceeded { place, ..CapExceeded::of_module((key, what, mend), limit, found) }
+    }
+
+    /// For machine code of so many bytes, where so many are allowed.
+    pub fn of_native_code(limit: usize, found: usize) -> CapExceeded {
+        CapExceeded::of_module(NATIVE_BYTES, limit, found)
     }
 
     pub(crate) fn of_module(

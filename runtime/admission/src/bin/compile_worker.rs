@@ -8,7 +8,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
-        [probe, what, arguments @ ..] if probe == "probe" => weir_sandbox::probe_confinement(what, arguments),
-        _ => weir_sandbox::compile_worker(),
+        [probe, what, arguments @ ..] if probe == "probe" => weir_admission::probe_confinement(what, arguments),
+        _ => weir_admission::compile_worker(),
     }
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::ModuleLimits;
-use crate::compile::HARDENED_MEMORY_BYTES;
+
+/// The most memory of an instance whose code checks every access by itself: what is reserved for it.
+pub const HARDENED_MEMORY_BYTES: usize = 64 << 20;
 
 /// Everything that a tenant may use, in one value; each field falls back to its default.
 ///
@@ -249,7 +251,8 @@ impl fmt::Display for Amount<'_> {
 }
 
 impl LimitExceeded {
-    pub(crate) fn bytes(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
+    /// Of bytes.
+    pub fn bytes(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
         LimitExceeded {
             name,
             unit: Unit::Bytes,
@@ -259,11 +262,13 @@ impl LimitExceeded {
         }
     }
 
-    pub(crate) fn count(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
+    /// Of things.
+    pub fn count(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
         LimitExceeded { unit: Unit::Count, ..LimitExceeded::bytes(name, limit, current, requested) }
     }
 
-    pub(crate) fn seconds(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
+    /// Of seconds.
+    pub fn seconds(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
         LimitExceeded { unit: Unit::Seconds, ..LimitExceeded::bytes(name, limit, current, requested) }
     }
 }

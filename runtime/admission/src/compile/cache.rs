@@ -74,7 +74,7 @@ pub enum CacheError {
 /// Everything is reached through handles of these folders, and no link is followed. Tenants' folders lie in one of their
 /// own, whose name is no tenant's, so that none is called as the key's file is. Those beside it are of earlier versions,
 /// whose code is no longer found: it goes as what was not used for the longest time.
-pub(crate) struct Cache {
+pub struct Cache {
     folder: Folder,
     tenants: Folder,
     key: Key,
@@ -85,7 +85,7 @@ pub(crate) struct Cache {
 }
 
 /// What code is looked up by. Code of one tenant is never another's, however alike the modules.
-pub(crate) struct CacheKey {
+pub struct CacheKey {
     tenant: TenantId,
     module: ModuleDigest,
     // Version and settings of the compiler, and the processor that the code is for.
@@ -93,18 +93,16 @@ pub(crate) struct CacheKey {
 }
 
 /// Code that was found.
-pub(crate) struct Cached {
-    pub(crate) tier: Tier,
-    pub(crate) code: Trusted,
+pub struct Cached {
+    /// How much work went into it.
+    pub tier: Tier,
+    /// The code, authenticated.
+    pub code: Trusted,
 }
 
 impl CacheKey {
-    pub(crate) fn new(
-        engine: &wasmtime::Engine,
-        settings: CodeSettings,
-        tenant: &TenantId,
-        module: ModuleDigest,
-    ) -> CacheKey {
+    /// For a module of this tenant, compiled with these settings for this engine.
+    pub fn new(engine: &wasmtime::Engine, settings: CodeSettings, tenant: &TenantId, module: ModuleDigest) -> CacheKey {
         let mut hasher = ShaHasher(Sha256::new());
         env!("CARGO_PKG_VERSION").hash(&mut hasher);
         settings.hash(&mut hasher);
@@ -126,7 +124,11 @@ impl CacheKey {
 
 impl Cache {
     /// Opens the folder, and makes it with its key where they are not there.
-    pub(crate) fn open(config: &CacheConfig) -> Result<Cache, CacheError> {
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be used, or that others may write to.
+    pub fn open(config: &CacheConfig) -> Result<Cache, CacheError> {
         let folder = config.folder.join("v1");
         let io = |path: &Path| {
             let path = path.to_owned();
@@ -151,14 +153,15 @@ impl Cache {
         })
     }
 
-    pub(crate) fn counts(&self) -> CacheUse {
+    /// What came of it so far.
+    pub fn counts(&self) -> CacheUse {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         CacheUse { hits: read(&self.hits), misses: read(&self.misses), rejected: read(&self.rejected) }
     }
 
     /// The code that was kept under this key, of at most so many bytes. A file that is not authentic is reported,
     /// removed and taken for none.
-    pub(crate) fn find(&self, key: &CacheKey, code_bytes_max: u64) -> Option<Cached> {
+    pub fn find(&self, key: &CacheKey, code_bytes_max: u64) -> Option<Cached> {
         let found = match self.read(key, code_bytes_max) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -205,7 +208,7 @@ impl Cache {
     }
 
     /// Keeps code. What goes wrong is reported, and costs a compilation another time.
-    pub(crate) fn keep(&self, key: &CacheKey, tier: Tier, code: &Trusted) {
+    pub fn keep(&self, key: &CacheKey, tier: Tier, code: &Trusted) {
         if let Err(error) = self.write(key, tier, code.bytes()).and_then(|()| self.make_room(key)) {
             let folder = self.tenants.path().display();
             tracing::warn!(tenant = %key.tenant, "compiled code is not kept in {folder}: {error}");

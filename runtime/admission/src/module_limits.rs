@@ -20,7 +20,7 @@ pub struct ModuleCap {
 }
 
 /// Tables that a module may ever have: each has a slot in the pool.
-pub(crate) const TABLES_MOST: usize = 8;
+pub const TABLES_MOST: usize = 8;
 
 const STRIP: &str = "strip debug information (Rust: `strip = true` in the profile; others: `wasm-strip`)";
 const FEWER: &str = "build with `opt-level = \"s\"` and `lto = true`, and leave out features of dependencies";

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 /// The text with control and invisible characters escaped, so that it can neither break a line nor colour a terminal
 /// nor turn the reading direction; cut after so many characters.
-pub(crate) fn clean_to(text: &str, chars_max: usize) -> String {
+pub fn clean_to(text: &str, chars_max: usize) -> String {
     let mut cleaned = String::with_capacity(text.len().min(chars_max));
     for character in text.chars().take(chars_max) {
         push_clean(&mut cleaned, character);
@@ -14,7 +14,7 @@ pub(crate) fn clean_to(text: &str, chars_max: usize) -> String {
 
 /// The same, of at most so many bytes: the longest start of it that ends neither within a character nor within an
 /// escape.
-pub(crate) fn clean_within(text: &str, bytes_max: usize) -> String {
+pub fn clean_within(text: &str, bytes_max: usize) -> String {
     let text = cut(text, bytes_max);
     let mut cleaned = String::with_capacity(text.len());
     for character in text.chars() {
@@ -37,7 +37,7 @@ fn push_clean(cleaned: &mut String, character: char) {
 
 /// The same of something's display, which is ended as soon as there is enough of it: a few bytes of a mangled name can
 /// stand for a megabyte.
-pub(crate) fn clean_display(value: impl fmt::Display, chars_max: usize) -> String {
+pub fn clean_display(value: impl fmt::Display, chars_max: usize) -> String {
     let mut start = Start { text: String::new(), chars_left: chars_max };
     // An error says that it was ended, or that it ended itself; what there is until then is kept.
     let _ended = write!(start, "{value:#}").is_err();
@@ -61,12 +61,12 @@ impl fmt::Write for Start {
 }
 
 /// Text at the length of a message's part.
-pub(crate) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     clean_to(text, 160)
 }
 
 /// The longest start of the text that has at most so many bytes and ends between characters.
-pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
+pub fn cut(text: &str, bytes_max: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default()
 }
 

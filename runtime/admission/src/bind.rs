@@ -26,20 +26,20 @@ pub enum Carry {
 /// schema known. Pure data, made before anything runs and shared by `Arc`.
 #[derive(Clone, Debug)]
 pub struct Bound {
-    pub(crate) function: Arc<Function>,
-    pub(crate) input: Arc<Schema>,
-    pub(crate) output: Arc<Schema>,
+    function: Arc<Function>,
+    input: Arc<Schema>,
+    output: Arc<Schema>,
     // One for each of the function's input fields, in their order.
-    pub(crate) sources: Vec<Source>,
+    sources: Vec<Source>,
     // Positions in `input` of the columns that go on, ascending.
-    pub(crate) carried: Vec<usize>,
+    carried: Vec<usize>,
     // One for each of the function's parameters, of its type.
-    pub(crate) params: Vec<ParamValue>,
+    params: Vec<ParamValue>,
 }
 
 /// Where an input field comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub enum Source {
     /// A column of the batch, below the input schema's length.
     Column(usize),
     /// What the source knows of each record.
@@ -346,6 +346,16 @@ impl Bound {
     /// for filters and metrics functions.
     pub fn output_schema(&self) -> &Arc<Schema> {
         &self.output
+    }
+
+    /// Where each of the function's input fields comes from, in their order.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Positions in the input schema of the columns that go on, ascending.
+    pub fn carried_columns(&self) -> &[usize] {
+        &self.carried
     }
 
     /// The fields of the stream that go on.

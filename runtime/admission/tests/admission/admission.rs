@@ -6,7 +6,7 @@ use std::sync::Arc;
 use expect_test::{Expect, expect};
 use weir_sandbox::{Carry, Fault, Instance, Limits, Manifest};
 
-use crate::support::{admit, bare_wasm, batch, call, engine, i64s, tenant, wasm};
+use crate::support::{admit, bare_wasm, call, engine, numbers, tenant, wasm};
 
 pub(crate) const MANIFEST: &str = r#"{"abi":1,"name":"f","kind":"transform","output_shape":"filter"}"#;
 pub(crate) const CALL: &str = r#"(func (export "weir_call_f") (param i32) (result i32) i32.const 0)"#;
@@ -382,7 +382,7 @@ fn manifests_that_do_not_hold_together() {
 #[test]
 fn a_bit_flipped_anywhere_is_refused_or_harmless() {
     let good = wasm(MANIFEST, &format!("{MEMORY} {CALL}"));
-    let batch = batch(vec![("n", i64s([Some(1), Some(2)]))]);
+    let batch = numbers([1, 2]);
     let mut cut_admitted = 0;
     for index in 0..good.len() {
         cut_admitted += usize::from(admit(&good[..index]).is_ok());

@@ -10,7 +10,7 @@ const WAITING_MAX: usize = 16;
 
 /// Lets so many modules be compiled at once, one of each tenant, and tenants in turn: a flood of one tenant's uploads
 /// costs another at most the wait for a compilation that has begun.
-pub(crate) struct Turnstile {
+pub struct Turnstile {
     shared: Mutex<Shared>,
     moved: Condvar,
 }
@@ -31,19 +31,24 @@ struct Line {
 }
 
 /// Leave to compile one module; given back when it is dropped.
-pub(crate) struct Pass {
+pub struct Pass {
     turnstile: Arc<Turnstile>,
     tenant: TenantId,
 }
 
 impl Turnstile {
-    pub(crate) fn new(passes: usize) -> Arc<Turnstile> {
+    /// For so many modules at once.
+    pub fn new(passes: usize) -> Arc<Turnstile> {
         let shared = Shared { free: passes.max(1), ticket_next: 0, tenants: BTreeMap::new(), turns: VecDeque::new() };
         Arc::new(Turnstile { shared: Mutex::new(shared), moved: Condvar::new() })
     }
 
     /// Waits for the tenant's turn.
-    pub(crate) fn enter(self: &Arc<Turnstile>, tenant: &TenantId) -> Result<Pass, Refusal> {
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::CompilerBusy`] where sixteen modules of the tenant wait already.
+    pub fn enter(self: &Arc<Turnstile>, tenant: &TenantId) -> Result<Pass, Refusal> {
         let mut shared = self.lock();
         let ticket = shared.ticket_next;
         let line = shared.tenants.entry(tenant.clone()).or_default();

@@ -10,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::confine::{confine, step_back};
 use super::frame::{Answer, Request, Spent, read_body, read_head, write};
 use super::mac::Key;
-use super::settings::{Allocation, Tier};
+use super::settings::Tier;
 
 /// Compiles the module that is handed in on standard input, confined, and answers on standard output. A host whose
 /// engine uses [`Compiler::Worker`](crate::Compiler::Worker) calls this first thing when it is started as one.
@@ -32,7 +32,7 @@ fn serve() -> io::Result<()> {
     let key = Key::from_bytes(request.key);
     // All that needs the system is made before it is taken away; the module comes after.
     let engine = |tier| {
-        let config = request.settings.wasmtime(tier, Allocation::None);
+        let config = request.settings.compiler(tier);
         wasmtime::Engine::new(&config).map_err(|error| io::Error::other(format!("{error:#}")))
     };
     let tiers = match request.optimise {

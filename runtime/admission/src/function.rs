@@ -127,29 +127,6 @@ pub enum MetricKind {
     Histogram,
 }
 
-impl Function {
-    /// How the function says which rows it answers.
-    pub(crate) fn relation(&self) -> Relation {
-        match self.kind {
-            Kind::Metrics => Relation::None,
-            Kind::Transform(OutputShape::Map) if !self.fallible => Relation::None,
-            Kind::Transform(OutputShape::Filter | OutputShape::Map | OutputShape::FilterMap) => Relation::Bitmap,
-            Kind::Transform(OutputShape::FlatMap) => Relation::Parents,
-        }
-    }
-}
-
-/// How a function says which rows it answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Relation {
-    /// Not at all: row for row.
-    None,
-    /// A bit for each input row.
-    Bitmap,
-    /// A parent for each output row.
-    Parents,
-}
-
 impl FunctionState {
     /// `kept`, `none` or `unknown`.
     pub const fn name(self) -> &'static str {

@@ -9,7 +9,7 @@ use weir_sandbox::{
     CacheConfig, CacheUse, Carry, Engine, EngineConfig, EngineError, Instance, Limits, Module, Origin, TenantId,
 };
 
-use crate::support::{batch, block_on, i64s, wasm};
+use crate::support::{block_on, numbers, wasm};
 
 const MANIFEST: &str =
     r#"{"abi":1,"name":"f","kind":"transform","output_shape":"filter","input":[{"name":"n","type":"i64"}]}"#;
@@ -37,7 +37,7 @@ fn admit(engine: &Engine, tenant: &str, bits: u8) -> Arc<Module> {
     let tenant: TenantId = tenant.parse().unwrap();
     let module = engine.admit(&tenant, &module(bits), &Limits::default()).unwrap();
     // Whatever the code came from, it is the module's.
-    let rows = batch(vec![("n", i64s([Some(1), Some(2), Some(3)]))]);
+    let rows = numbers([1, 2, 3]);
     let bound = module.manifest().functions[0].bind(rows.schema(), &Carry::None, &[].into()).unwrap();
     let mut instance = Instance::new(&module, &Arc::new(bound), &Limits::default());
     let kept = block_on(instance.call(&rows)).unwrap().output.rows();

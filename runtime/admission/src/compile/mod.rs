@@ -1,5 +1,6 @@
 //! From a module's bytes to machine code: in a process of its own, in turn, kept on disk.
 
+mod apart;
 mod cache;
 mod confine;
 mod cost;
@@ -12,16 +13,13 @@ mod settings;
 mod turnstile;
 mod worker;
 
-pub use cache::{CacheConfig, CacheError, CacheUse};
+pub use apart::Apart;
+pub use cache::{Cache, CacheConfig, CacheError, CacheKey, CacheUse, Cached};
 pub use confine::{Confinement, Enforced};
 pub use cost::CompileCost;
-pub use job::Compiler;
+pub use job::{Artefact, Compiler, compile_here};
+pub use load::{Trusted, load};
 pub use probe::probe_confinement;
-pub use settings::Tier;
+pub use settings::{CodeSettings, Tier};
+pub use turnstile::{Pass, Turnstile};
 pub use worker::compile_worker;
-
-pub(crate) use cache::{Cache, CacheKey};
-pub(crate) use job::{Artefact, Job, compile_here};
-pub(crate) use load::{Trusted, load};
-pub(crate) use settings::{Allocation, CodeSettings, HARDENED_MEMORY_BYTES};
-pub(crate) use turnstile::Turnstile;

@@ -3,28 +3,61 @@
 use std::collections::HashMap;
 
 use wasmtime::wasmparser::{
-    BlockType, CompositeInnerType, Error as ParseError, ExternalKind, FuncType, FunctionBody, Import, Operator, Parser,
-    Payload, TypeRef, ValType, ValidPayload, Validator, WasmFeatures, types::TypesRef,
+    BlockType, CompositeInnerType, ExternalKind, FuncType, FunctionBody, Import, Operator, Parser, Payload, TypeRef,
+    ValType, ValidPayload, Validator, WasmFeatures, types::TypesRef,
 };
 use weir_abi::{CALL_PREFIX, COMMAND, IMPORT_MODULE, INIT_PREFIX, INITIALIZERS, MEMORY};
 
-use crate::host::IMPORTS;
+use crate::header::{check_header, invalid};
+use crate::import::IMPORTS;
 use crate::module_limits::MODULE_BYTES;
 use crate::text::clean;
 use crate::toolchain::{self, Toolchain};
 use crate::{CapExceeded, CapPlace, LimitExceeded, Limits, Manifest, ModuleLimits, Refusal};
 
-/// What is known of a module that passed.
-pub(crate) struct Admitted {
-    pub(crate) manifest: Manifest,
-    pub(crate) imports: Vec<String>,
-    pub(crate) exports: Vec<String>,
-    pub(crate) memory_bytes_min: u64,
-    pub(crate) memory_bytes_max: Option<u64>,
+/// What is known of a module that passed every check before compiling.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Admitted {
+    /// What the module says of itself.
+    pub manifest: Manifest,
+    /// The host functions that it imports, in the order of its import section.
+    pub imports: Vec<String>,
+    /// Everything that it exports, escaped and cut, in the order of the names.
+    pub exports: Vec<String>,
+    /// Linear memory at the start, in bytes.
+    pub memory_bytes_min: u64,
+    /// The most linear memory that the module itself asks for, in bytes; `None` where it does not say.
+    pub memory_bytes_max: Option<u64>,
 }
 
-/// Checks everything that can be checked without compiling.
-pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> {
+impl Manifest {
+    /// Reads the manifest out of a module that keeps every rule of admission which can be checked without compiling it.
+    ///
+    /// # Errors
+    ///
+    /// What [`check`] refuses.
+    pub fn check(module: &[u8], limits: &Limits) -> Result<Manifest, Refusal> {
+        check(module, limits).map(|admitted| admitted.manifest)
+    }
+
+    /// Whether a file of so many bytes is read as a module: to be asked before it is read.
+    ///
+    /// # Errors
+    ///
+    /// What [`Manifest::check`] would say of the file.
+    pub fn check_file(bytes: u64, limits: &Limits) -> Result<(), Refusal> {
+        check_file(bytes, limits)
+    }
+}
+
+/// Checks everything that can be checked without compiling. Linear in the module's size; what a module declares is looked
+/// at before anything is made of it.
+///
+/// # Errors
+///
+/// The first rule that the module breaks.
+pub fn check(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> {
     check_shape(bytes, limits).map_err(|refusal| match refusal {
         Refusal::TooLarge(exceeded) => Refusal::TooLarge(exceeded.named(bytes)),
         other => other,
@@ -32,7 +65,7 @@ pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> 
 }
 
 /// Whether a file of so many bytes is looked at: said before it is read.
-pub(crate) fn check_file(bytes: u64, limits: &Limits) -> Result<(), Refusal> {
+fn check_file(bytes: u64, limits: &Limits) -> Result<(), Refusal> {
     let most = limits.module.module_file_bytes_max;
     let found = usize::try_from(bytes).unwrap_or(usize::MAX);
     match found > most {
@@ -90,30 +123,6 @@ fn check_shape(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> {
     let mut exports: Vec<String> = scan.exports.keys().map(|name| clean(name)).collect();
     exports.sort_unstable();
     Ok(Admitted { manifest, imports: scan.imports, exports, memory_bytes_min, memory_bytes_max })
-}
-
-/// Tells a core module from what else could be handed in, by its first bytes.
-pub(crate) fn check_header(bytes: &[u8]) -> Result<(), Refusal> {
-    let text_starts = || {
-        let start = bytes.get(..bytes.len().min(4 << 10)).unwrap_or_default();
-        let start = start.trim_ascii_start();
-        // Text to its end, which may cut a character in two: other formats begin with these bytes too.
-        let is_text = std::str::from_utf8(start).err().is_none_or(|error| error.error_len().is_none());
-        is_text && (start.starts_with(b"(") || start.starts_with(b";;"))
-    };
-    match bytes {
-        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(()),
-        // The second half of the version says what layer it is: 1 is a component.
-        [0, b'a', b's', b'm', _, _, 1, 0, ..] => Err(Refusal::Component),
-        // ELF (wasmtime's own artefacts too), Mach-O, PE.
-        [0x7f, b'E', b'L', b'F', ..] | [0xcf, 0xfa, 0xed, 0xfe, ..] | [b'M', b'Z', ..] => Err(Refusal::Precompiled),
-        _ if text_starts() => Err(Refusal::Text),
-        _ => Err(Refusal::NotWasm),
-    }
-}
-
-pub(crate) fn invalid(error: &ParseError) -> Refusal {
-    Refusal::Invalid { message: clean(error.message()), offset: error.offset() as u64 }
 }
 
 /// The proposals that are allowed; the engine's configuration says the same to the compiler.

@@ -1,0 +1,30 @@
+//! What the first bytes of a module say, and what the parser says of the rest.
+
+use wasmtime::wasmparser::Error as ParseError;
+
+use crate::Refusal;
+use crate::text::clean;
+
+/// Tells a core module from what else could be handed in, by its first bytes.
+pub(crate) fn check_header(bytes: &[u8]) -> Result<(), Refusal> {
+    let text_starts = || {
+        let start = bytes.get(..bytes.len().min(4 << 10)).unwrap_or_default();
+        let start = start.trim_ascii_start();
+        // Text to its end, which may cut a character in two: other formats begin with these bytes too.
+        let is_text = std::str::from_utf8(start).err().is_none_or(|error| error.error_len().is_none());
+        is_text && (start.starts_with(b"(") || start.starts_with(b";;"))
+    };
+    match bytes {
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(()),
+        // The second half of the version says what layer it is: 1 is a component.
+        [0, b'a', b's', b'm', _, _, 1, 0, ..] => Err(Refusal::Component),
+        // ELF (wasmtime's own artefacts too), Mach-O, PE.
+        [0x7f, b'E', b'L', b'F', ..] | [0xcf, 0xfa, 0xed, 0xfe, ..] | [b'M', b'Z', ..] => Err(Refusal::Precompiled),
+        _ if text_starts() => Err(Refusal::Text),
+        _ => Err(Refusal::NotWasm),
+    }
+}
+
+pub(crate) fn invalid(error: &ParseError) -> Refusal {
+    Refusal::Invalid { message: clean(error.message()), offset: error.offset() as u64 }
+}

@@ -1,0 +1,8 @@
+//! Modules written by hand from the contract: which are admitted, what is said of the others, and where code comes from.
+
+mod admission;
+mod binding;
+mod cache;
+mod caps;
+mod support;
+mod worker;
