@@ -7,6 +7,7 @@ use weir_sinks::{SinkConfig, TransactionError};
 
 use super::dead_letters::DeadLetterError;
 use super::error::{BuildError, Cause};
+use super::ids::{Nodes, StageId};
 use super::open::{Opened, SinkOverrides, move_on};
 use super::shared::Shared;
 use super::state_guard::{Loss, lost_error};
@@ -51,7 +52,12 @@ impl Failures {
 
     /// Opens everything again after a failure, as often as the policy says, or gives the failure back. `kept` is of how
     /// many batches each stage's function may have kept something.
-    pub(super) async fn again(&mut self, shared: &Shared, cause: Cause, kept: &[u64]) -> Result<Again, Cause> {
+    pub(super) async fn again(
+        &mut self,
+        shared: &Shared,
+        cause: Cause,
+        kept: &Nodes<StageId, u64>,
+    ) -> Result<Again, Cause> {
         match self.try_again(shared, cause, kept).await {
             // Nothing is lost: whoever reads the partitions next begins where the last commit was.
             Err(cause) if cause.loses_nothing() && shared.is_to_stop() => Ok(Again::Stopped),
@@ -59,7 +65,7 @@ impl Failures {
         }
     }
 
-    async fn try_again(&mut self, shared: &Shared, cause: Cause, kept: &[u64]) -> Result<Again, Cause> {
+    async fn try_again(&mut self, shared: &Shared, cause: Cause, kept: &Nodes<StageId, u64>) -> Result<Again, Cause> {
         let Shared { plan, counters, stop, .. } = shared;
         // A commit is progress: what fails after it is another failure.
         if counters.commits.get() > self.commits || self.last.elapsed() > RETRIES_FORGOTTEN_AFTER {
@@ -98,7 +104,7 @@ impl Failures {
             if shared.is_to_stop() {
                 return Ok(stopped_by(shared, &cause));
             }
-            let committed = shared.places.all_committed();
+            let committed = shared.committed();
             let (mut stop, mut nothing_given) = (stop.subscribe(), SinkOverrides::new());
             let opened = tokio::select! {
                 biased;
@@ -128,18 +134,18 @@ fn stopped_by(shared: &Shared, cause: &Cause) -> Again {
 
 /// Counts what functions lose by going back to the last commit, where they have kept anything of so many batches; an
 /// error where one must not lose it.
-fn lose_state(shared: &Shared, cause: &Cause, kept: &[u64]) -> Result<(), Cause> {
+fn lose_state(shared: &Shared, cause: &Cause, kept: &Nodes<StageId, u64>) -> Result<(), Cause> {
     let Shared { plan, counters, .. } = shared;
     let loss = Loss::LastCommit(match cause {
         Cause::Sink { .. } => "sink",
         Cause::Lost { .. } => "rebalance",
         _ => "last_commit",
     });
-    for ((stage, counters), &batches) in plan.stages.iter().zip(&counters.stages).zip(kept) {
+    for ((id, &batches), stage) in kept.pairs().zip(&plan.stages) {
         if batches == 0 {
             continue;
         }
-        counters.state_lost(loss.code());
+        counters.stages[id].state_lost(loss.code());
         if stage.loss_policy() == Some(LossPolicy::Fail) {
             let source = lost_error(&stage.function.name, batches, loss);
             tracing::error!(stage = &*stage.name, "what the query would try again: {cause}");

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use weir_sandbox::Usage;
 
 use super::failures::Codes;
+use super::ids::{Nodes, SinkId, SourceId, StageId};
+use super::place::SourcePlace;
 use super::progress::{Progress, SinkProgress, SourceProgress, StageProgress, State};
 use super::timing::Timing;
 use crate::file::Plan;
@@ -74,11 +76,11 @@ impl OnceCount {
 }
 
 /// The counters of one query, shared by its tasks and whoever watches it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) sources: Vec<SourceCounters>,
-    pub(crate) stages: Vec<StageCounters>,
-    pub(crate) sinks: Vec<SinkCounters>,
+    pub(super) sources: Nodes<SourceId, Arc<SourceCounters>>,
+    pub(super) stages: Nodes<StageId, Arc<StageCounters>>,
+    pub(super) sinks: Nodes<SinkId, Arc<SinkCounters>>,
     pub(crate) commits: Count,
     pub(crate) committed_records: Count,
     pub(crate) restarts: Count,
@@ -91,7 +93,7 @@ pub(crate) struct Counters {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct SourceCounters {
     pub(crate) name: Arc<str>,
     pub(crate) records: Count,
@@ -104,6 +106,7 @@ pub(crate) struct SourceCounters {
     pub(crate) out_of_range: Count,
     pub(crate) new_keys: Arc<AtomicU64>,
     pub(crate) read_anew: Arc<AtomicU64>,
+    pub(super) place: SourcePlace,
 }
 
 /// What a stage made of a piece of a batch: it counts when the piece is settled.
@@ -128,7 +131,7 @@ impl Tally {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct StageCounters {
     pub(crate) name: Arc<str>,
     pub(crate) records_in: Count,
@@ -162,7 +165,7 @@ pub(crate) struct StageCounters {
     state_losses: Mutex<BTreeMap<&'static str, u64>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct SinkCounters {
     pub(crate) name: Arc<str>,
     pub(crate) records: Count,
@@ -179,27 +182,11 @@ pub(crate) struct SinkCounters {
 
 impl Counters {
     pub(crate) fn of(plan: &Plan) -> Counters {
-        let names = |names: Vec<&Arc<str>>| names.into_iter().map(Arc::clone).collect::<Vec<_>>();
-        Counters::new(
-            &names(plan.sources.iter().map(|source| &source.name).collect()),
-            &names(plan.stages.iter().map(|stage| &stage.name).collect()),
-            &names(plan.sinks.iter().map(|sink| &sink.name).collect()),
-        )
-    }
-
-    pub(crate) fn new(sources: &[Arc<str>], stages: &[Arc<str>], sinks: &[Arc<str>]) -> Counters {
         Counters {
-            sources: sources.iter().map(SourceCounters::new).collect(),
-            stages: stages.iter().map(StageCounters::new).collect(),
-            sinks: sinks.iter().map(SinkCounters::new).collect(),
-            commits: Count::default(),
-            committed_records: Count::default(),
-            restarts: Count::default(),
-            letters_omitted: Count::default(),
-            commit_times: Timing::default(),
-            read_in_vain: Count::default(),
-            waiting: Count::default(),
-            state: Mutex::default(),
+            sources: Nodes::each(&plan.sources, |_, source| Arc::new(SourceCounters::new(&source.name))),
+            stages: Nodes::each(&plan.stages, |_, stage| Arc::new(StageCounters::new(&stage.name))),
+            sinks: Nodes::each(&plan.sinks, |_, sink| Arc::new(SinkCounters::new(&sink.name))),
+            ..Counters::default()
         }
     }
 
@@ -208,9 +195,9 @@ impl Counters {
         let done_with = self.committed_records.get() + self.read_in_vain.get() + self.waiting.get();
         Progress {
             uncommitted_records: self.records_read().saturating_sub(done_with),
-            sources: self.sources.iter().map(SourceCounters::progress).collect(),
-            stages: self.stages.iter().map(StageCounters::progress).collect(),
-            sinks: self.sinks.iter().map(SinkCounters::progress).collect(),
+            sources: self.sources.iter().map(|source| source.progress()).collect(),
+            stages: self.stages.iter().map(|stage| stage.progress()).collect(),
+            sinks: self.sinks.iter().map(|sink| sink.progress()).collect(),
             commits: self.commits.get(),
             committed_records: self.committed_records.get(),
             restarts: self.restarts.get(),
@@ -261,20 +248,8 @@ impl Counters {
 }
 
 impl SourceCounters {
-    fn new(name: &Arc<str>) -> SourceCounters {
-        SourceCounters {
-            name: Arc::clone(name),
-            records: Count::default(),
-            bytes: Count::default(),
-            batches: Count::default(),
-            failed: Count::default(),
-            dead: Count::default(),
-            errors: Codes::default(),
-            unfinished: Count::default(),
-            out_of_range: Count::default(),
-            new_keys: Arc::default(),
-            read_anew: Arc::default(),
-        }
+    pub(super) fn new(name: &Arc<str>) -> SourceCounters {
+        SourceCounters { name: Arc::clone(name), ..SourceCounters::default() }
     }
 
     fn progress(&self) -> SourceProgress {
@@ -290,45 +265,16 @@ impl SourceCounters {
             out_of_range: self.out_of_range.get(),
             new_keys: self.new_keys.load(Ordering::Relaxed),
             read_anew: self.read_anew.load(Ordering::Relaxed),
-            extent: None,
-            waits_for: None,
-            partitions: Vec::new(),
+            extent: self.place.extent(self.bytes.get()),
+            waits_for: self.place.waits_for(),
+            partitions: self.place.partitions(),
         }
     }
 }
 
 impl StageCounters {
-    fn new(name: &Arc<str>) -> StageCounters {
-        StageCounters {
-            name: Arc::clone(name),
-            records_in: Count::default(),
-            records_out: Count::default(),
-            bytes_in: Count::default(),
-            bytes_out: Count::default(),
-            filtered: Count::default(),
-            expanded: Count::default(),
-            failed: Count::default(),
-            dead: Count::default(),
-            errors: Codes::default(),
-            calls: Count::default(),
-            traps: Count::default(),
-            retries: Count::default(),
-            fuel: Count::default(),
-            host_calls: Count::default(),
-            host_nanos: Count::default(),
-            nanos: Count::default(),
-            waited_nanos: Count::default(),
-            memory_bytes_peak: Count::default(),
-            logs_dropped: Count::default(),
-            held_back: Count::default(),
-            held_back_ms: Count::default(),
-            instance_waits: Count::default(),
-            instance_wait_ms: Count::default(),
-            call_times: Timing::default(),
-            host_times: Timing::default(),
-            traps_by_code: Mutex::default(),
-            state_losses: Mutex::default(),
-        }
+    pub(super) fn new(name: &Arc<str>) -> StageCounters {
+        StageCounters { name: Arc::clone(name), ..StageCounters::default() }
     }
 
     /// Counts what became of a piece.
@@ -407,20 +353,8 @@ impl StageCounters {
 }
 
 impl SinkCounters {
-    fn new(name: &Arc<str>) -> SinkCounters {
-        SinkCounters {
-            name: Arc::clone(name),
-            records: Count::default(),
-            bytes: Count::default(),
-            batches: Count::default(),
-            files: Count::default(),
-            failed: OnceCount::default(),
-            dead: OnceCount::default(),
-            write_times: Timing::default(),
-            flush_times: Timing::default(),
-            queued: Count::default(),
-            queue_max: Count::default(),
-        }
+    pub(super) fn new(name: &Arc<str>) -> SinkCounters {
+        SinkCounters { name: Arc::clone(name), ..SinkCounters::default() }
     }
 
     fn progress(&self) -> SinkProgress {
@@ -442,8 +376,9 @@ mod tests {
 
     #[test]
     fn a_refused_record_counts_once_however_often_it_is_refused_before_a_commit() {
-        let counters = Counters::new(&[], &[], &["out".into()]);
-        let dead = &counters.sinks[0].dead;
+        let out = Arc::new(SinkCounters::new(&"out".into()));
+        let counters = Counters { sinks: [Arc::clone(&out)].into_iter().collect(), ..Counters::default() };
+        let dead = &out.dead;
         let shown = || counters.progress().sinks[0].dead;
         dead.add(2);
         assert_eq!(shown(), 2);
@@ -471,17 +406,18 @@ mod tests {
 
     #[test]
     fn what_is_read_again_after_a_restart_is_uncommitted_once() {
-        let counters = Counters::new(&["in".into()], &[], &[]);
+        let source = Arc::new(SourceCounters::new(&"in".into()));
+        let counters = Counters { sources: [Arc::clone(&source)].into_iter().collect(), ..Counters::default() };
         let uncommitted = || counters.progress().uncommitted_records;
         counters.set_state(State::Running);
-        counters.sources[0].records.add(10);
+        source.records.add(10);
         counters.committed_records.add(6);
         assert_eq!(uncommitted(), 4);
         counters.set_state(State::Retrying);
         assert_eq!(uncommitted(), 4);
         counters.set_state(State::Running);
         assert_eq!(uncommitted(), 0);
-        counters.sources[0].records.add(5);
+        source.records.add(5);
         assert_eq!(uncommitted(), 5);
         counters.committed_records.add(5);
         assert_eq!(uncommitted(), 0);

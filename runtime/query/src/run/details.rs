@@ -54,8 +54,8 @@ pub struct SinkDetails {
 impl Counters {
     pub(super) fn details(&self, copy_on_write: &weir_batch::CopyOnWrite, traces: Option<TraceCounts>) -> Details {
         Details {
-            stages: self.stages.iter().map(StageCounters::details).collect(),
-            sinks: self.sinks.iter().map(SinkCounters::details).collect(),
+            stages: self.stages.iter().map(|stage| stage.details()).collect(),
+            sinks: self.sinks.iter().map(|sink| sink.details()).collect(),
             commits: self.commit_times.read(),
             copy_on_write_free: copy_on_write.free(),
             copy_on_write_copied: copy_on_write.copied(),

@@ -194,6 +194,12 @@ pub enum Cause {
     Again(#[source] Box<BuildError>),
 }
 
+impl From<weir_batch::BatchError> for Cause {
+    fn from(error: weir_batch::BatchError) -> Cause {
+        Cause::Stage { name: String::new(), source: StageError::Batch(error) }
+    }
+}
+
 impl BuildError {
     /// Whether the process, or the machine, had no descriptor left: another query may have them, and give them back.
     pub(super) fn is_out_of_files(&self) -> bool {

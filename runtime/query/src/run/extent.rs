@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use weir_formats::{Format, parquet_rows};
 
-use super::progress::Progress;
-use crate::file::{Folders, Plan, SourceKind};
+use crate::file::{Folders, SourceKind, SourcePlan};
 use crate::source::{Positions, SEED_BATCH_ROWS};
 
 /// How much of a source was read, of how much: records of generators and Parquet files, bytes of other files, offsets of
@@ -27,15 +26,6 @@ impl Extent {
     /// From 0 to 1; an empty source has been read.
     pub fn share(&self) -> f64 {
         if self.of == 0 { 1.0 } else { self.read as f64 / self.of as f64 }
-    }
-}
-
-impl Progress {
-    /// How much of its input the query has read, from 0 to 1: of the source that is the farthest from its end. `None` where that
-    /// is not known of every source.
-    pub fn share_read(&self) -> Option<f64> {
-        let shares: Option<Vec<f64>> = self.sources.iter().map(|source| Some(source.extent?.share())).collect();
-        shares?.into_iter().reduce(f64::min)
     }
 }
 
@@ -95,27 +85,21 @@ impl Size {
     }
 }
 
-/// The sizes of a plan's sources, which begin at these positions, and of which so many bytes had been read. Files are read
-/// on a blocking thread.
-pub(super) async fn sizes(plan: &Plan, positions: &[Positions], bytes: &[u64]) -> Vec<Option<Size>> {
-    let mut sizes = Vec::with_capacity(plan.sources.len());
-    for (index, source) in plan.sources.iter().enumerate() {
-        let from = positions.get(index).cloned().unwrap_or_default();
-        let before = bytes.get(index).copied().unwrap_or(0);
-        sizes.push(match &source.kind {
-            SourceKind::Generator { batches } => Some(Size::Records(batches.saturating_mul(SEED_BATCH_ROWS as u64))),
-            SourceKind::Nexmark { events, .. } => Some(Size::Records(*events)),
-            SourceKind::Kafka(config) if config.until_end => Some(Size::ToEnd(Positions::default())),
-            SourceKind::Kafka(_) | SourceKind::Letters(_) => None,
-            SourceKind::File { paths, format, .. } => {
-                let (paths, format, folders) = (paths.clone(), *format, plan.folders.clone());
-                let look = move || of_files(&paths, format, &folders, &from, before);
-                // A thread that is lost says nothing of the input.
-                tokio::task::spawn_blocking(look).await.unwrap_or_default()
-            }
-        });
+/// The size of a source that begins at these positions, and of which so many bytes had been read. Files are read on a blocking
+/// thread.
+pub(super) async fn size_of(source: &SourcePlan, folders: &Folders, from: &Positions, before: u64) -> Option<Size> {
+    match &source.kind {
+        SourceKind::Generator { batches } => Some(Size::Records(batches.saturating_mul(SEED_BATCH_ROWS as u64))),
+        SourceKind::Nexmark { events, .. } => Some(Size::Records(*events)),
+        SourceKind::Kafka(config) if config.until_end => Some(Size::ToEnd(Positions::default())),
+        SourceKind::Kafka(_) | SourceKind::Letters(_) => None,
+        SourceKind::File { paths, format, .. } => {
+            let (paths, format, folders, from) = (paths.clone(), *format, folders.clone(), from.clone());
+            let look = move || of_files(&paths, format, &folders, &from, before);
+            // A thread that is lost says nothing of the input.
+            tokio::task::spawn_blocking(look).await.unwrap_or_default()
+        }
     }
-    sizes
 }
 
 /// Of regular files; of anything else nothing is known.

@@ -68,14 +68,9 @@ pub(crate) struct Codes(Mutex<BTreeMap<String, u64>>);
 impl Codes {
     pub(crate) fn add(&self, code: &str) {
         let mut codes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match codes.get_mut(code) {
-            Some(count) => *count = count.saturating_add(1),
-            None => {
-                let code = if codes.len() < CODES_MAX { code } else { OTHER_CODES };
-                let count = codes.entry(code.to_owned()).or_default();
-                *count = count.saturating_add(1);
-            }
-        }
+        let known = codes.contains_key(code) || codes.len() < CODES_MAX;
+        let count = codes.entry(if known { code } else { OTHER_CODES }.to_owned()).or_default();
+        *count = count.saturating_add(1);
     }
 
     pub(crate) fn read(&self) -> BTreeMap<String, u64> {

@@ -147,7 +147,6 @@ impl Drop for GuestLog {
 mod tests {
     use std::sync::Mutex;
 
-    use super::super::counters::Counters;
     use super::*;
 
     #[derive(Default)]
@@ -166,7 +165,7 @@ mod tests {
         let speaker =
             Speaker { tenant: name(), query: name(), stage: name(), module: Arc::from("ab"), function: name() };
         let mut log = GuestLog::new(speaker, Some(Arc::clone(&kept) as Arc<dyn LogExporter>));
-        let counters = &Counters::new(&[], &["x".into()], &[]).stages[0];
+        let counters = &StageCounters::new(&"x".into());
         let lines = |count: u32| {
             (0..count).map(|_| LogLine { level: LogLevel::Info, text: "said".to_owned() }).collect::<Vec<_>>()
         };

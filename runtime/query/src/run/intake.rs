@@ -6,12 +6,13 @@ use std::sync::Arc;
 use weir_batch::{Batch, BatchError, SystemColumns};
 use weir_formats::BadRecord;
 
+use super::ids::SourceId;
 use crate::source::{Origin, Partition, Positions, SourceBatch};
 
 /// What a source read at once, of which the first rows may be settled already. A piece of it is settled as a whole, with the
 /// position behind it: what comes after is read again if the query ends there.
 pub(crate) struct Intake {
-    pub(crate) source: usize,
+    pub(crate) source: SourceId,
     pub(crate) bytes: u64,
     pub(crate) origin: Option<Origin>,
     pub(crate) bad: Vec<BadRecord>,
@@ -54,7 +55,7 @@ impl Piece {
 }
 
 impl Intake {
-    pub(crate) fn new(source: usize, read: SourceBatch, cut: Cut) -> Intake {
+    pub(crate) fn new(source: SourceId, read: SourceBatch, cut: Cut) -> Intake {
         let SourceBatch { batch, bad, bad_system, bytes, origin, positions } = read;
         let rows = batch.rows();
         let mut intake = Intake {
@@ -121,7 +122,7 @@ impl Intake {
         let batch = self.batch.slice(self.settled, rows)?;
         let end = self.settled + rows;
         if end >= self.batch.rows() {
-            let bad = (0..self.bad.len()).filter(|&row| !self.bad_settled.get(row).copied().unwrap_or(true)).collect();
+            let bad = (0..self.bad.len()).filter(|&row| !self.bad_settled[row]).collect();
             return Ok(Piece { batch, bad, positions: self.positions.clone() });
         }
         let next = self.next_offsets(end);
@@ -131,9 +132,9 @@ impl Intake {
         }
         // A bad record lies behind the piece where a row behind it comes before.
         let belongs = |&row: &usize| {
-            let (Some(bad), Some(false)) = (self.bad.get(row), self.bad_settled.get(row)) else { return false };
             let partition = self.partition_of_bad(row);
-            partition.and_then(|partition| next.get(&partition)).is_none_or(|&offset| bad.offset < offset)
+            let next = partition.and_then(|partition| next.get(&partition));
+            !self.bad_settled[row] && next.is_none_or(|&offset| self.bad[row].offset < offset)
         };
         Ok(Piece { batch, bad: (0..self.bad.len()).filter(belongs).collect(), positions })
     }
@@ -142,9 +143,7 @@ impl Intake {
     pub(crate) fn settle(&mut self, piece: &Piece) {
         self.settled += piece.batch.rows();
         for &row in &piece.bad {
-            if let Some(settled) = self.bad_settled.get_mut(row) {
-                *settled = true;
-            }
+            self.bad_settled[row] = true;
         }
     }
 
@@ -221,6 +220,7 @@ mod tests {
     use weir_batch::arrow::array::{Int32Array, Int64Array};
     use weir_batch::{DataType, Field, Schema};
 
+    use super::super::ids::Id;
     use super::*;
 
     fn partition(number: i32) -> Partition {
@@ -252,7 +252,7 @@ mod tests {
             origin: None,
             positions: positions.iter().map(|&(number, next)| (partition(number), next)).collect(),
         };
-        Intake::new(0, read, cut)
+        Intake::new(SourceId::at(0), read, cut)
     }
 
     fn shown(piece: &Piece) -> String {

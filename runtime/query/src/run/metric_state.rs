@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weir_sandbox::{MetricDelta, MetricKind, Series as GuestSeries};
 
-use super::metrics::{CommittedMetrics, Folded, MetricRegistry, fold};
+use super::metrics::{CommittedMetrics, Folded, MetricRegistry, StageMetrics, fold};
 use super::state::{StoredSeries, StoredValue};
 
 /// What the series of all stages of a query may take in its manifest, in bytes. Beyond it new label values share the
@@ -36,10 +36,8 @@ fn json_bytes(text: &str) -> usize {
 impl MetricRegistry {
     /// The most that a series takes in the manifest, in bytes.
     fn stored_bytes(&self, stage: usize, series: &GuestSeries, value: &MetricDelta) -> usize {
-        let names = self.stages.get(stage).map_or(0, |stage| {
-            let metric = stage.function.metrics.get(series.metric).map_or(0, |metric| metric.name.len());
-            stage.name.len().saturating_add(metric)
-        });
+        let StageMetrics { name, function, .. } = &self.stages[stage];
+        let names = name.len().saturating_add(function.metrics[series.metric].name.len());
         let labels: usize = series.labels.iter().map(|label| json_bytes(label)).sum();
         let buckets = match value {
             MetricDelta::Histogram { buckets, .. } => buckets.len(),
@@ -55,9 +53,8 @@ impl MetricRegistry {
             return true;
         }
         let bytes = self.stored_bytes(stage, series, value);
-        let Some(metrics) = self.stages.get_mut(stage) else { return false };
-        let series_max = metrics.series_max;
-        let Some(count) = metrics.series.get_mut(series.metric) else { return false };
+        let metrics = &mut self.stages[stage];
+        let (series_max, count) = (metrics.series_max, &mut metrics.series[series.metric]);
         let all = self.bytes.saturating_add(bytes);
         if !series.labels.is_empty() && (*count >= series_max || all > METRIC_BYTES_MAX) {
             return false;
@@ -73,10 +70,8 @@ impl MetricRegistry {
             return;
         }
         self.bytes = self.bytes.saturating_sub(self.stored_bytes(stage, series, value));
-        let count = self.stages.get_mut(stage).and_then(|stage| stage.series.get_mut(series.metric));
-        if let Some(count) = count {
-            *count = count.saturating_sub(1);
-        }
+        let count = &mut self.stages[stage].series[series.metric];
+        *count = count.saturating_sub(1);
     }
 
     /// Everything counted and staged, for the manifest of the next commit. Costs nothing here.
@@ -89,11 +84,10 @@ impl MetricRegistry {
     pub(crate) fn restore(&mut self, stored: Vec<StoredSeries>) -> usize {
         let mut dropped = 0;
         for series in stored {
-            let stage = self.stages.iter().position(|stage| *stage.name == *series.stage);
-            let place = stage.and_then(|index| {
-                let function = &self.stages.get(index)?.function;
-                let metric = function.metrics.iter().position(|metric| metric.name == series.metric)?;
-                let declared = function.metrics.get(metric)?;
+            let mut stages = self.stages.iter().enumerate();
+            let place = stages.find(|(_, stage)| *stage.name == *series.stage).and_then(|(index, stage)| {
+                let mut metrics = stage.function.metrics.iter().enumerate();
+                let (metric, declared) = metrics.find(|(_, metric)| metric.name == series.metric)?;
                 let fits = match &series.value {
                     StoredValue::Counter { sum } => declared.kind == MetricKind::Counter && *sum >= 0.0,
                     StoredValue::Gauge { .. } => declared.kind == MetricKind::Gauge,
@@ -138,16 +132,16 @@ impl Snapshot {
             fold(&mut all, (key.0, Arc::clone(&key.1)), delta.clone());
         }
         let stored = |((stage, series), delta): (&(usize, Arc<GuestSeries>), &MetricDelta)| {
-            let (name, function) = stages.get(*stage)?;
-            Some(StoredSeries {
+            let (name, function) = &stages[*stage];
+            StoredSeries {
                 stage: name.to_string(),
-                metric: function.metrics.get(series.metric)?.name.clone(),
+                metric: function.metrics[series.metric].name.clone(),
                 labels: series.labels.clone(),
                 overflow: series.overflow,
                 value: delta.into(),
-            })
+            }
         };
-        let mut stored: Vec<StoredSeries> = all.iter().filter_map(stored).collect();
+        let mut stored: Vec<StoredSeries> = all.iter().map(stored).collect();
         stored.sort_by(|one, other| {
             (&one.stage, &one.metric, &one.labels).cmp(&(&other.stage, &other.metric, &other.labels))
         });

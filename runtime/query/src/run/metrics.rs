@@ -113,11 +113,15 @@ impl MetricRegistry {
     }
 
     /// Stages what a stage recorded in a batch.
+    ///
+    /// # Panics
+    ///
+    /// If [`MetricRegistry::add_stage`] has given no such number. The sandbox refuses metrics that a function does not
+    /// declare.
     pub fn stage(&mut self, stage: usize, batch: &MetricBatch) {
         let committed = Arc::clone(&self.committed);
         let committed = committed.lock();
-        let declared = self.stages.get(stage).map_or(0, |stage| stage.series.len());
-        for delta in batch.series.iter().filter(|delta| delta.series.metric < declared) {
+        for delta in &batch.series {
             let mut key = (stage, Arc::clone(&delta.series));
             let known = self.staged.contains_key(&key) || committed.series.contains_key(&key);
             if !known && !self.has_room(stage, &key.1, &delta.value) {
@@ -173,24 +177,24 @@ impl MetricRegistry {
                 &other.labels,
             ))
         });
-        keys.into_iter().filter_map(|((stage, series), delta)| self.series(*stage, series, delta)).collect()
+        keys.into_iter().map(|((stage, series), delta)| self.series(*stage, series, delta)).collect()
     }
 
-    fn series(&self, stage: usize, series: &GuestSeries, delta: &MetricDelta) -> Option<Series> {
-        let stage = self.stages.get(stage)?;
-        let metric = stage.function.metrics.get(series.metric)?;
+    fn series(&self, stage: usize, series: &GuestSeries, delta: &MetricDelta) -> Series {
+        let stage = &self.stages[stage];
+        let metric = &stage.function.metrics[series.metric];
         let labels = if series.overflow {
             vec![("overflow".to_owned(), "true".to_owned())]
         } else {
             metric.labels.iter().cloned().zip(series.labels.iter().cloned()).collect()
         };
-        Some(Series {
+        Series {
             stage: stage.name.to_string(),
             metric: metric.name.clone(),
             unit: metric.unit.clone(),
             labels,
             reading: Reading::new(delta.clone(), &metric.buckets),
-        })
+        }
     }
 }
 
@@ -263,13 +267,11 @@ impl CommittedMetrics {
             }
         }
         for ((stage, series), delta) in series {
-            let place = places.get(&(stage, series.metric)).and_then(|&place| metrics.get_mut(place));
-            let bounds = stages.get(stage).and_then(|(_, function)| function.metrics.get(series.metric));
-            if let (Some(metric), Some(declared)) = (place, bounds) {
-                let reading = Reading::new(delta, &declared.buckets);
-                let (labels, overflow) = (series.labels.clone(), series.overflow);
-                metric.series.push(CommittedSeries { labels, overflow, reading });
-            }
+            let metric: &mut CommittedMetric = &mut metrics[places[&(stage, series.metric)]];
+            let declared = &stages[stage].1.metrics[series.metric];
+            let reading = Reading::new(delta, &declared.buckets);
+            let (labels, overflow) = (series.labels.clone(), series.overflow);
+            metric.series.push(CommittedSeries { labels, overflow, reading });
         }
         for metric in &mut metrics {
             metric.series.sort_by(|one, other| (one.overflow, &one.labels).cmp(&(other.overflow, &other.labels)));

@@ -8,7 +8,8 @@ use weir_sandbox::{CallError, Fault, Phase, TrapCause};
 
 use super::budget::{Budget, Next};
 use super::bytes::record_bytes;
-use super::stage::{Called, Failing, Made, StageRunner, Workplace};
+use super::guest_stage::{Called, GuestStage};
+use super::stage::{Failing, Made, Workplace};
 use super::stage_error::StageError;
 use crate::file::{ErrorPolicy, Retry};
 
@@ -84,10 +85,10 @@ fn is_limit(error: &CallError) -> bool {
     matches!(error.cause, TrapCause::OutOfFuel { .. } | TrapCause::Deadline { .. } | TrapCause::Limit(_))
 }
 
-impl StageRunner {
+impl GuestStage<'_> {
     /// Runs the function over a piece of a batch. A call that ends badly is divided, down to the records that end a fresh
     /// instance alone. What the budget does not cover is left.
-    pub(crate) async fn run(
+    pub(super) async fn narrow(
         &mut self,
         batch: &Arc<Batch>,
         budget: &mut Budget<'_>,
@@ -103,12 +104,12 @@ impl StageRunner {
                     made.left = parts.into_left(Some(part.batch));
                     break;
                 }
-                Next::Stop => return Ok(Made { stopped: true, ..Made::default() }),
+                Next::Stop => return Ok(Made::stopped()),
             }
             let rows = part.batch.rows();
             let instantiated = self.instance.instantiations();
-            let error = match self.call(&part.batch, at.counters, budget).await {
-                Called::Stopped => return Ok(Made { stopped: true, ..Made::default() }),
+            let error = match self.call(&part.batch, budget).await {
+                Called::Stopped => return Ok(Made::stopped()),
                 Called::Done(Ok(outcome)) => {
                     self.take(&part.batch, outcome, &mut failing, &mut made, at)?;
                     budget.settled();
@@ -138,17 +139,17 @@ impl StageRunner {
             }
             let found = self.found_guilty(&part.batch, error, at)?;
             budget.settled();
-            if self.on_error == ErrorPolicy::Fail && self.retry.is_none() {
+            if self.plan.on_error == ErrorPolicy::Fail && self.plan.retry.is_none() {
                 return Err(self.fails_query(found, at));
             }
             failing.push(found);
         }
-        if let Some(retry) = self.retry
+        if let Some(retry) = self.plan.retry
             && !self.try_again(retry, &mut failing, &mut made, budget, at).await?
         {
-            return Ok(Made { stopped: true, ..Made::default() });
+            return Ok(Made::stopped());
         }
-        if self.on_error == ErrorPolicy::Fail && !failing.is_empty() {
+        if self.plan.on_error == ErrorPolicy::Fail && !failing.is_empty() {
             return Err(self.fails_query(failing.swap_remove(0), at));
         }
         let left: usize = made.left.iter().map(|part| part.rows()).sum();
@@ -186,8 +187,8 @@ impl StageRunner {
                 if !budget.wait(Duration::ZERO).await {
                     return Ok(false);
                 }
-                at.counters.retries.add(1);
-                match self.call(&record.record, at.counters, budget).await {
+                self.counters.retries.add(1);
+                match self.call(&record.record, budget).await {
                     Called::Stopped => return Ok(false),
                     Called::Done(Ok(outcome)) => self.take(&record.record, outcome, &mut again, made, at)?,
                     Called::Done(Err(error)) => {

@@ -9,37 +9,32 @@ use weir_sinks::{
     SinkConfig, TransactionError, publish_prepared,
 };
 
-use super::commit::{Committing, Kept};
+use super::commit::{Commit, FlushThenKeep, Kept, ManifestCommit, TransactionCommit};
 use super::dead_letters::{DeadLetters, LETTER_COLUMN};
 use super::error::BuildError;
+use super::guest_stage::TRAPPED_RECORDS_MIN;
+use super::ids::{Id, Nodes, SinkId, SourceId};
 use super::metrics::MetricRegistry;
-use super::stage::TRAPPED_RECORDS_MIN;
+use super::running_source::OpenSource;
 use super::state::{Manifest, StateFolder};
-use crate::file::{DeadLettersPlan, Denied, Folders, Guarantee, INFER_ROWS_MAX, Plan, SinkPlan, SourceKind};
+use crate::file::{
+    DeadLettersPlan, Denied, Folders, Guarantee, INFER_ROWS_MAX, Plan, SinkPlan, SourceKind, SourcePlan,
+};
 use crate::letters::LettersSource;
-use crate::source::{FileSource, GeneratorSource, KafkaSource, NexmarkSource, PositionKeeper, Positions, Source};
+use crate::source::{FileSource, GeneratorSource, KafkaSource, NexmarkSource, Positions, Source};
 
 /// Sinks that stand in for those a plan names, by name: for tests and benches.
 pub type SinkOverrides = HashMap<String, Box<dyn Sink>>;
 
 /// What one attempt reads from and writes to, standing where the last commit left it.
 pub(super) struct Opened {
-    pub(super) sources: Vec<Box<dyn Source>>,
-    pub(super) sinks: Vec<Box<dyn Sink>>,
+    pub(super) sources: Nodes<SourceId, OpenSource>,
+    pub(super) sinks: Nodes<SinkId, Box<dyn Sink>>,
     pub(super) dead_letters: Option<DeadLetters>,
-    pub(super) committing: Committing,
-    pub(super) positions: Vec<Positions>,
-    pub(super) keepers: Vec<Option<Arc<dyn PositionKeeper>>>,
+    pub(super) commit: Box<dyn Commit>,
 }
 
 impl Opened {
-    /// What stands in while an attempt has the rest.
-    pub(super) fn nothing() -> Opened {
-        let committing = Committing::AtLeastOnce(None);
-        let (sources, sinks, positions, keepers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Opened { sources, sinks, dead_letters: None, committing, positions, keepers }
-    }
-
     /// Finishes what a crashed run has committed and not published, and opens everything behind that: behind
     /// `committed`, where this run has committed something already. The metrics of earlier runs come in where `metrics`
     /// has none yet.
@@ -47,7 +42,7 @@ impl Opened {
         plan: &Plan,
         given: &mut SinkOverrides,
         metrics: Option<&mut MetricRegistry>,
-        committed: &[Positions],
+        committed: &Nodes<SourceId, Positions>,
     ) -> Result<Opened, BuildError> {
         let mut kept = match &plan.delivery.state {
             Some(folder) => Some(open_state(plan, folder).await?),
@@ -74,33 +69,17 @@ impl Opened {
                 None => open_sink(sink, &plan.folders, kept.as_ref(), transactions.as_ref()).await?,
             });
         }
-        let (mut sources, mut positions, mut keepers) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, source) in plan.sources.iter().enumerate() {
-            let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
-            // Only a run that has opened its sources before has positions here.
-            let again = committed.get(index).is_some_and(|positions| !positions.is_empty());
-            let mut opened = open_source(plan, index, &source.kind, &source.schema, again)?;
-            let from = match &kept {
-                None if !source.kind.kept_by_group() => committed.get(index).cloned().unwrap_or_default(),
-                Some(kept) if !source.kind.kept_by_group() => kept.manifest.positions(&source.name_in_manifest()),
-                _ => Positions::default(),
-            };
-            if !from.is_empty() {
-                opened.seek(&from).await.map_err(named)?;
-            }
-            if let Some(committed) = committed.get(index).filter(|_| source.kind.kept_by_group()) {
-                opened.recall(committed);
-            }
-            keepers.push(opened.keeper());
-            positions.push(from);
-            sources.push(opened);
+        let mut sources = Vec::with_capacity(plan.sources.len());
+        for ((id, committed), source) in committed.pairs().zip(&plan.sources) {
+            sources.push(open_source(plan, id, source, kept.as_ref(), committed).await?);
         }
-        let committing = match (plan.delivery.guarantee, kept, transactions) {
-            (Guarantee::ExactlyOnce, _, Some(transactions)) => Committing::Transaction(transactions),
-            (Guarantee::ExactlyOnce, Some(kept), None) => Committing::Manifest(kept),
-            (_, kept, _) => Committing::AtLeastOnce(kept),
+        let commit: Box<dyn Commit> = match (plan.delivery.guarantee, kept, transactions) {
+            (Guarantee::ExactlyOnce, _, Some(transactions)) => Box::new(TransactionCommit::new(transactions)),
+            (Guarantee::ExactlyOnce, Some(kept), None) => Box::new(ManifestCommit::new(kept)),
+            (_, kept, _) => Box::new(FlushThenKeep::new(kept)),
         };
-        Ok(Opened { sources, sinks, dead_letters, committing, positions, keepers })
+        let (sources, sinks) = (sources.into_iter().collect(), sinks.into_iter().collect());
+        Ok(Opened { sources, sinks, dead_letters, commit })
     }
 }
 
@@ -223,17 +202,40 @@ async fn letters_to_kafka(
     Ok(DeadLetters::to_sink(sink)?)
 }
 
-fn open_source(
+/// Opens a source where the last commit left it: that of this run, which is `committed`, or that of an earlier one.
+async fn open_source(
     plan: &Plan,
-    index: usize,
-    kind: &SourceKind,
-    schema: &Arc<weir_batch::Schema>,
-    again: bool,
-) -> Result<Box<dyn Source>, BuildError> {
-    let records_max = plan.batching.records_max;
-    let fill = plan.batching.fill();
-    Ok(match kind {
+    id: SourceId,
+    source: &SourcePlan,
+    kept: Option<&Kept>,
+    committed: &Positions,
+) -> Result<OpenSource, BuildError> {
+    let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
+    // Only a run that has opened its sources before has positions here.
+    let again = !committed.is_empty();
+    let by_group = source.kind.kept_by_group();
+    let mut opened = make_source(plan, id, source, again)?;
+    let positions = match kept {
+        _ if by_group => Positions::default(),
+        None => committed.clone(),
+        Some(kept) => kept.manifest.positions(&source.name_in_manifest()),
+    };
+    if !positions.is_empty() {
+        opened.seek(&positions).await.map_err(named)?;
+    }
+    if by_group {
+        opened.recall(committed);
+    }
+    let keeper = opened.keeper();
+    Ok(OpenSource { source: opened, positions, keeper })
+}
+
+fn make_source(plan: &Plan, id: SourceId, source: &SourcePlan, again: bool) -> Result<Box<dyn Source>, BuildError> {
+    let (schema, records_max) = (&source.schema, plan.batching.records_max);
+    let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
+    Ok(match &source.kind {
         SourceKind::File { paths, format, declared, csv, on_change } => {
+            let fill = plan.batching.fill();
             let mut source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill).with_csv(csv.clone());
             source = source.on_change(*on_change).again(again);
             if !declared {
@@ -247,8 +249,8 @@ fn open_source(
             Box::new(LettersSource::new(letters, schema, letters_max))
         }
         SourceKind::Kafka(config) => {
-            let opened = KafkaSource::new(plan.kafka_source(index, config), Arc::clone(schema));
-            Box::new(opened.map_err(|source| BuildError::Source { name: name_of(plan, index), source })?)
+            let config = plan.kafka_source(id.place(), config);
+            Box::new(KafkaSource::new(config, Arc::clone(schema)).map_err(named)?)
         }
         SourceKind::Generator { batches } => Box::new(GeneratorSource::new(*batches)?),
         SourceKind::Nexmark { stream, events } => {
@@ -258,10 +260,6 @@ fn open_source(
             Box::new(NexmarkSource::new(*stream, *events, records_max)?)
         }
     })
-}
-
-fn name_of(plan: &Plan, source: usize) -> String {
-    plan.sources.get(source).map(|source| source.name.to_string()).unwrap_or_default()
 }
 
 /// Opens a sink. A file sink's folder is walked from the tenant's folder on, and kept open.

@@ -77,6 +77,15 @@ pub struct Progress {
     pub state: State,
 }
 
+impl Progress {
+    /// How much of its input the query has read, from 0 to 1: of the source that is the farthest from its end. `None` where that
+    /// is not known of every source.
+    pub fn share_read(&self) -> Option<f64> {
+        let shares: Option<Vec<f64>> = self.sources.iter().map(|source| Some(source.extent?.share())).collect();
+        shares?.into_iter().reduce(f64::min)
+    }
+}
+
 /// What a source did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SourceProgress {

@@ -10,6 +10,7 @@ use super::attempt::Attempt;
 use super::error::{BuildError, Cause, RunError};
 use super::guest_log::LogExporter;
 use super::handle::QueryHandle;
+use super::ids::{Nodes, StageId};
 use super::metrics::MetricRegistry;
 use super::open::Opened;
 use super::progress::State;
@@ -21,33 +22,18 @@ use crate::trace::Tracing;
 /// Sources, stages and sinks, ready to run.
 pub struct Query {
     pub(super) shared: Shared,
-    /// One a stage.
-    pub(super) modules: Vec<Arc<Module>>,
-    pub(super) opened: Opened,
-    /// Why nothing is open yet, where a sink's policy wants its first opening to be tried again too.
-    pub(super) unopened: Option<BuildError>,
+    pub(super) modules: Nodes<StageId, Arc<Module>>,
+    /// What the first attempt has, or why nothing is open yet, where a sink's policy wants its first opening to be tried
+    /// again too.
+    pub(super) opened: Result<Opened, BuildError>,
     pub(super) metrics: MetricRegistry,
     /// Sinks that were given cannot be opened again.
     pub(super) given: bool,
-    // How long a stop lets it finish; without it as long as it takes.
-    grace: Option<Duration>,
+    /// How long a stop lets it finish; without it as long as it takes.
+    pub(super) grace: Option<Duration>,
 }
 
 impl Query {
-    /// Of this plan, with nothing open.
-    pub(super) fn new(plan: Plan) -> Query {
-        let metrics = MetricRegistry::of(&plan);
-        Query {
-            shared: Shared::new(plan, metrics.shared()),
-            modules: Vec::new(),
-            opened: Opened::nothing(),
-            unopened: None,
-            metrics,
-            given: false,
-            grace: None,
-        }
-    }
-
     /// The same query, its batches traced.
     #[must_use]
     pub fn traced(mut self, tracing: Tracing) -> Query {
@@ -89,56 +75,54 @@ impl Query {
     ///
     /// What failed first, or last where it was tried again, with the summary up to there. Nothing written since the
     /// last commit is published then, but for files that rotated on their own.
-    pub async fn run(mut self) -> Result<Summary, RunError> {
+    pub async fn run(self) -> Result<Summary, RunError> {
+        let Query { shared, modules, mut opened, mut metrics, given, grace } = self;
         let started = Instant::now();
-        let mut failures = Failures::new(self.given);
+        let mut failures = Failures::new(given);
         // Whether the last attempt ended well, with nothing left open.
         let mut clean = false;
         let ended = loop {
-            let (cause, kept) = match self.unopened.take() {
-                Some(error) => (Cause::Opening(Box::new(error)), Vec::new()),
-                None => {
-                    let opened = std::mem::replace(&mut self.opened, Opened::nothing());
-                    let metrics = std::mem::take(&mut self.metrics);
-                    let Attempt { ended, metrics, kept } =
-                        Attempt::make(&self.shared, &self.modules, opened, metrics, self.grace).await;
-                    self.metrics = metrics;
-                    match ended {
+            let (cause, kept) = match opened {
+                Err(error) => (Cause::Opening(Box::new(error)), Nodes::each(&shared.plan.stages, |_, _| 0)),
+                Ok(opened) => {
+                    let attempt = Attempt::make(&shared, &modules, opened, metrics, grace).await;
+                    metrics = attempt.metrics;
+                    match attempt.ended {
                         Ok(ending) => {
                             clean = true;
                             break Ok(ending);
                         }
-                        Err(cause) => (cause, kept),
+                        Err(cause) => (cause, attempt.kept),
                     }
                 }
             };
-            match failures.again(&self.shared, cause, &kept).await {
-                Ok(Again::Opened(opened)) => self.opened = *opened,
+            match failures.again(&shared, cause, &kept).await {
+                Ok(Again::Opened(again)) => opened = Ok(*again),
                 Ok(Again::Stopped) => break Ok(Ending::Stopped),
                 Err(cause) => break Err(cause),
             }
         };
-        let Shared { plan, counters, .. } = &self.shared;
-        plan.slot.end(clean);
-        counters.end(if ended.is_ok() { State::Ended } else { State::Failed });
+        shared.plan.slot.end(clean);
+        shared.counters.end(if ended.is_ok() { State::Ended } else { State::Failed });
+        let summary = |ending| summary(&shared, &metrics, ending, started);
         match ended {
-            Ok(ending) => Ok(self.summary(ending, started)),
-            Err(cause) => Err(RunError { summary: Box::new(self.summary(Ending::Failed, started)), cause }),
+            Ok(ending) => Ok(summary(ending)),
+            Err(cause) => Err(RunError { summary: Box::new(summary(Ending::Failed)), cause }),
         }
     }
+}
 
-    fn summary(&self, ending: Ending, started: Instant) -> Summary {
-        let Shared { plan, copy_on_write, tracing, trace_counters, .. } = &self.shared;
-        Summary {
-            query: plan.name.clone(),
-            tenant: plan.tenant.to_string(),
-            ending,
-            elapsed: started.elapsed(),
-            progress: self.handle().progress(),
-            metrics: self.metrics.committed(),
-            copy_on_write_free: copy_on_write.free(),
-            copy_on_write_copied: copy_on_write.copied(),
-            traces: tracing.as_ref().map(|_| trace_counters.read()),
-        }
+fn summary(shared: &Shared, metrics: &MetricRegistry, ending: Ending, started: Instant) -> Summary {
+    let Shared { plan, copy_on_write, tracing, trace_counters, .. } = shared;
+    Summary {
+        query: plan.name.clone(),
+        tenant: plan.tenant.to_string(),
+        ending,
+        elapsed: started.elapsed(),
+        progress: shared.handle().progress(),
+        metrics: metrics.committed(),
+        copy_on_write_free: copy_on_write.free(),
+        copy_on_write_copied: copy_on_write.copied(),
+        traces: tracing.as_ref().map(|_| trace_counters.read()),
     }
 }

@@ -1,49 +1,38 @@
-//! Sources, each in a task of its own.
+//! The task that reads a source.
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 
 use super::bytes::record_bytes;
+use super::ids::SourceId;
 use super::room::{Place, Room};
 use crate::source::{Source, SourceBatch, SourceError, SourceEvent};
 use crate::trace::{Draw, Drawn};
 
 /// What a source's task hands on.
-pub(crate) struct FromSource {
-    pub(crate) source: usize,
-    pub(crate) read: Result<SourceEvent, SourceError>,
+pub(super) struct FromSource {
+    pub(super) source: SourceId,
+    pub(super) read: Result<SourceEvent, SourceError>,
     /// The trace that it may become part of, where the query is traced.
-    pub(crate) drawn: Option<Drawn>,
+    pub(super) drawn: Option<Drawn>,
     /// Its place among the bytes that wait, kept until it was taken in.
-    pub(crate) place: Option<Place>,
+    pub(super) place: Option<Place>,
 }
 
-/// Reading tasks, ended with the query whichever way it ends.
-pub(crate) struct Readers(pub(crate) Vec<JoinHandle<()>>);
-
-impl Drop for Readers {
-    fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
-    }
-}
-
-/// What a reader is told from outside.
-pub(crate) struct Steering {
-    pub(crate) stop: watch::Receiver<bool>,
-    pub(crate) pause: watch::Receiver<bool>,
+/// What a reader has beside its source.
+pub(super) struct Reader {
+    /// Where what it reads goes.
+    pub(super) queue: mpsc::Sender<FromSource>,
+    /// The bytes that may wait there.
+    pub(super) room: Room,
+    pub(super) stop: watch::Receiver<bool>,
+    pub(super) pause: watch::Receiver<bool>,
     /// Where traces come from, if the query is traced.
-    pub(crate) draw: Option<Draw>,
+    pub(super) draw: Option<Draw>,
 }
 
 /// Reads a source to its end, or until it is told to stop, or until nobody listens.
-pub(crate) async fn read(
-    index: usize,
-    mut source: Box<dyn Source>,
-    queue: mpsc::Sender<FromSource>,
-    room: Room,
-    mut steering: Steering,
-) {
-    let Steering { stop, pause, draw } = &mut steering;
+pub(super) async fn read(id: SourceId, mut source: Box<dyn Source>, reader: Reader) {
+    let Reader { queue, room, mut stop, mut pause, draw } = reader;
     loop {
         if *stop.borrow_and_update() {
             return;
@@ -75,7 +64,7 @@ pub(crate) async fn read(
             Ok(SourceEvent::Batch(batch)) => Some(room.take(waiting_bytes(batch)).await),
             _ => None,
         };
-        if queue.send(FromSource { source: index, read, drawn, place }).await.is_err() || failed {
+        if queue.send(FromSource { source: id, read, drawn, place }).await.is_err() || failed {
             return;
         }
     }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use weir_batch::Batch;
 use weir_sinks::{RefusedRow, SinkError};
 
-use super::chain::Chain;
 use super::counters::SinkCounters;
-use super::dead_letters::{DeadLetterError, Sender, Why, position};
-use crate::file::{ErrorPolicy, Plan};
+use super::dead_letters::{Sender, position};
+use crate::file::{ErrorPolicy, Plan, SinkPlan};
 
 /// What a sink needs to know to deal with records that it cannot take.
 #[derive(Clone)]
@@ -23,28 +22,25 @@ pub(super) struct RefusedRows {
     pub(super) rows: Vec<RefusedRow>,
 }
 
-/// The policy of each sink of the plan.
-pub(super) fn policies(plan: &Plan) -> Vec<RefusalPolicy> {
-    let sinks = plan.sinks.iter().map(|sink| RefusalPolicy {
-        on_error: sink.on_error,
-        sender: Sender {
+impl RefusalPolicy {
+    /// The policy of a sink of the plan.
+    pub(super) fn of(plan: &Plan, sink: &SinkPlan) -> RefusalPolicy {
+        let sender = Sender {
             query: plan.name.as_str().into(),
             tenant: plan.tenant.to_string().into(),
             place: Arc::clone(&sink.name),
             guest: None,
             origins: plan.origins(&sink.inputs),
-        },
-    });
-    sinks.collect()
-}
+        };
+        RefusalPolicy { on_error: sink.on_error, sender }
+    }
 
-impl RefusalPolicy {
     /// Deals with rows that were refused; those that come back are to be dead letters.
     pub(super) fn deal(
         &self,
         batch: &Arc<Batch>,
         rows: Vec<RefusedRow>,
-        counters: Option<&SinkCounters>,
+        counters: &SinkCounters,
     ) -> Result<Option<RefusedRows>, SinkError> {
         if rows.is_empty() {
             return Ok(None);
@@ -58,7 +54,7 @@ impl RefusalPolicy {
                 None => Ok(None),
             },
             ErrorPolicy::Skip => {
-                counters.into_iter().for_each(|counters| counters.failed.add(rows.len() as u64));
+                counters.failed.add(rows.len() as u64);
                 if let Some(RefusedRow { row, why }) = rows.first() {
                     let (record, more) = (self.place_of(batch, *row), rows.len() - 1);
                     tracing::warn!(sink = &*self.sender.place, code = why.code(), more, "skipped {record}: {why}");
@@ -87,23 +83,5 @@ impl RefusalPolicy {
             Some(source) => format!("{place} (source `{source}`)"),
             None => place,
         }
-    }
-}
-
-impl Chain {
-    /// Adds what sinks could not take to the dead letters.
-    pub(super) fn take_refused(&mut self) -> Result<(), DeadLetterError> {
-        for (index, sink) in self.sinks.iter_mut().enumerate() {
-            while let Some(RefusedRows { batch, rows }) = sink.next_refused() {
-                // A query whose sink dead-letters has a place for letters: the file's check sees to it.
-                let Some(letters) = &mut self.dead_letters else { continue };
-                for RefusedRow { row, why } in rows {
-                    let (code, message) = (why.code(), why.to_string());
-                    letters.add_row(sink.sender(), &batch, row, Why { code, message: &message })?;
-                    self.counters.sinks.get(index).into_iter().for_each(|counters| counters.dead.add(1));
-                }
-            }
-        }
-        Ok(())
     }
 }

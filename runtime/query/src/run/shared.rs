@@ -7,16 +7,17 @@ use weir_batch::CopyOnWrite;
 
 use super::counters::Counters;
 use super::guest_log::LogExporter;
-use super::handle::{Places, QueryHandle};
+use super::handle::QueryHandle;
+use super::ids::{Nodes, SourceId};
 use super::metrics::CommittedMetrics;
 use crate::file::Plan;
+use crate::source::Positions;
 use crate::trace::{TraceCounters, Tracing};
 
 /// Outlives every attempt, and never changes but for its counters.
 pub(super) struct Shared {
     pub(super) plan: Arc<Plan>,
     pub(super) counters: Arc<Counters>,
-    pub(super) places: Arc<Places>,
     /// What the metrics' registry has counted, wherever that is.
     pub(super) metrics: Arc<CommittedMetrics>,
     pub(super) copy_on_write: Arc<CopyOnWrite>,
@@ -31,7 +32,6 @@ impl Shared {
     pub(super) fn new(plan: Plan, metrics: Arc<CommittedMetrics>) -> Shared {
         Shared {
             counters: Arc::new(Counters::of(&plan)),
-            places: Arc::new(Places::new(plan.sources.len())),
             metrics,
             copy_on_write: Arc::new(CopyOnWrite::default()),
             tracing: None,
@@ -48,13 +48,17 @@ impl Shared {
             query: self.plan.name.as_str().into(),
             tenant: self.plan.tenant.as_str().into(),
             counters: Arc::clone(&self.counters),
-            places: Arc::clone(&self.places),
             metrics: Arc::clone(&self.metrics),
             copy_on_write: Arc::clone(&self.copy_on_write),
             traces: self.tracing.as_ref().map(|_| Arc::clone(&self.trace_counters)),
             stop: self.stop.clone(),
             pause: self.pause.clone(),
         }
+    }
+
+    /// Where each source goes on after the last commit of this run.
+    pub(super) fn committed(&self) -> Nodes<SourceId, Positions> {
+        self.counters.sources.iter().map(|source| source.place.committed()).collect()
     }
 
     /// Whether the query is to stop.

@@ -6,17 +6,20 @@ use std::time::Duration;
 use weir_sandbox::Engine;
 
 use super::again::retry_of_opening;
-use super::build::admit;
 use super::counters::Counters;
 use super::error::BuildError;
 use super::guest_log::LogExporter;
 use super::handle::QueryHandle;
+use super::ids::{Id, Nodes, SourceId, StageId};
+use super::metrics::MetricRegistry;
+use super::modules::admit;
 use super::open::{Opened, SinkOverrides, take_slot};
 use super::progress::State;
 use super::query::Query;
+use super::running_source::OpenSource;
+use super::shared::Shared;
 use super::state_guard::{Loss, lost_error};
 use crate::file::{LossPolicy, Plan};
-use crate::source::Positions;
 use crate::trace::Tracing;
 
 /// How often a query tries again to open its files where the process had no descriptor left, and after which pause; each
@@ -46,41 +49,49 @@ impl Query {
 
     /// The query of a plan, still to be made ready: it can be watched and stopped from now on.
     pub fn starting(plan: Plan) -> Starting {
-        Starting(Query::new(plan))
+        let metrics = MetricRegistry::of(&plan);
+        Starting { shared: Shared::new(plan, metrics.shared()), metrics, grace: None }
     }
 }
 
 /// A query whose modules are not compiled, and whose sources and sinks are not open. Whatever becomes of it, its handles
 /// say so.
-pub struct Starting(Query);
+pub struct Starting {
+    shared: Shared,
+    metrics: MetricRegistry,
+    grace: Option<Duration>,
+}
 
 impl Starting {
     /// See [`Query::traced`].
     #[must_use]
-    pub fn traced(self, tracing: Tracing) -> Starting {
-        Starting(self.0.traced(tracing))
+    pub fn traced(mut self, tracing: Tracing) -> Starting {
+        self.shared.tracing = Some(tracing);
+        self
     }
 
     /// See [`Query::logged`].
     #[must_use]
-    pub fn logged(self, exporter: Arc<dyn LogExporter>) -> Starting {
-        Starting(self.0.logged(exporter))
+    pub fn logged(mut self, exporter: Arc<dyn LogExporter>) -> Starting {
+        self.shared.logs = Some(exporter);
+        self
     }
 
     /// See [`Query::within`].
     #[must_use]
-    pub fn within(self, grace: Duration) -> Starting {
-        Starting(self.0.within(grace))
+    pub fn within(mut self, grace: Duration) -> Starting {
+        self.grace = Some(grace);
+        self
     }
 
     /// See [`Query::plan`].
     pub fn plan(&self) -> &Plan {
-        self.0.plan()
+        &self.shared.plan
     }
 
     /// See [`Query::handle`].
     pub fn handle(&self) -> QueryHandle {
-        self.0.handle()
+        self.shared.handle()
     }
 
     /// See [`Query::build`].
@@ -92,54 +103,51 @@ impl Starting {
         self.build_with(engine, SinkOverrides::new()).await
     }
 
-    async fn build_with(mut self, engine: &Engine, sinks: SinkOverrides) -> Result<Query, BuildError> {
-        let counters = Arc::clone(&self.0.shared.counters);
-        let mut stop = self.0.shared.stop.subscribe();
+    async fn build_with(self, engine: &Engine, sinks: SinkOverrides) -> Result<Query, BuildError> {
+        let (counters, stop) = (Arc::clone(&self.shared.counters), self.shared.stop.clone());
+        let mut stop = stop.subscribe();
         let built = tokio::select! {
             biased;
             built = self.open(engine, sinks) => built,
-            // Its own sender is held by `self`: the channel cannot close.
+            // A sender is held here: the channel cannot close.
             _ = stop.wait_for(|stop| *stop) => Err(BuildError::Stopped),
         };
-        match built {
-            Ok(()) => Ok(self.0),
-            Err(error) => {
-                counters.set_state(if matches!(error, BuildError::Stopped) { State::Ended } else { State::Failed });
-                Err(error)
-            }
+        if let Err(error) = &built {
+            counters.set_state(if matches!(error, BuildError::Stopped) { State::Ended } else { State::Failed });
         }
+        built
     }
 
-    async fn open(&mut self, engine: &Engine, mut sinks: SinkOverrides) -> Result<(), BuildError> {
-        let query = &mut self.0;
-        let plan = &query.shared.plan;
+    async fn open(self, engine: &Engine, mut sinks: SinkOverrides) -> Result<Query, BuildError> {
+        let Starting { shared, mut metrics, grace } = self;
+        let plan = &*shared.plan;
         take_slot(plan).await?;
-        query.modules = admit(plan, engine).await?;
-        query.given = !sinks.is_empty();
+        let modules = admit(plan, engine).await?;
+        let given = !sinks.is_empty();
         let mut attempts = 0;
-        query.opened = loop {
-            match Opened::open(plan, &mut sinks, Some(&mut query.metrics), &[]).await {
+        let opened = loop {
+            match Opened::open(plan, &mut sinks, Some(&mut metrics), &shared.committed()).await {
                 // One that wants more than there are gives its own back meanwhile.
-                Err(error) if error.is_out_of_files() && !query.given && attempts < OUT_OF_FILES_ATTEMPTS => {
+                Err(error) if error.is_out_of_files() && !given && attempts < OUT_OF_FILES_ATTEMPTS => {
                     attempts += 1;
                     tokio::time::sleep(OUT_OF_FILES_PAUSE * attempts).await;
                 }
-                Err(error) if !query.given && retry_of_opening(plan, &error).is_some() => {
-                    query.unopened = Some(error);
-                    return Ok(());
-                }
-                opened => break opened?,
+                Err(error) if !given && retry_of_opening(plan, &error).is_some() => break Err(error),
+                opened => break Ok(opened?),
             }
         };
-        restarted(plan, &query.opened.positions, &query.shared.counters)
+        if let Ok(opened) = &opened {
+            restarted(plan, &opened.sources, &shared.counters)?;
+        }
+        Ok(Query { shared, modules, opened, metrics, given, grace })
     }
 }
 
 /// Counts what functions lost that go on where an earlier process was; an error where one must not lose it.
-fn restarted(plan: &Plan, positions: &[Positions], counters: &Counters) -> Result<(), BuildError> {
-    for (source, _) in positions.iter().enumerate().filter(|(_, positions)| !positions.is_empty()) {
-        for index in plan.stages_reached(source) {
-            let (Some(stage), Some(counters)) = (plan.stages.get(index), counters.stages.get(index)) else { continue };
+fn restarted(plan: &Plan, sources: &Nodes<SourceId, OpenSource>, counters: &Counters) -> Result<(), BuildError> {
+    for (source, _) in sources.pairs().filter(|(_, source)| !source.positions.is_empty()) {
+        for index in plan.stages_reached(source.place()) {
+            let (stage, counters) = (&plan.stages[index], &counters.stages[StageId::at(index)]);
             let Some(policy) = stage.loss_policy() else { continue };
             if counters.state_losses() > 0 {
                 continue;

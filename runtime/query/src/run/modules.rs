@@ -1,21 +1,15 @@
-//! Modules compiled, and stages made of them.
+//! Modules, admitted and compiled.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use weir_sandbox::{Engine, Instance, Module, Refusal, TenantId};
+use weir_sandbox::{Engine, Module, Refusal, TenantId};
 
-use super::breaker::Breaker;
-use super::dead_letters::Sender;
 use super::error::BuildError;
-use super::failures::Voice;
-use super::fit::Fit;
-use super::guest_log::{GuestLog, LogExporter, Speaker};
-use super::stage::{Seen, StageRunner};
-use super::state_guard::StateGuard;
-use crate::file::Plan;
+use super::ids::{Nodes, StageId};
+use crate::file::{Plan, StagePlan};
 
 /// How long a query waits for optimised code before it starts with what there is: a stage keeps its code for as long as it
 /// keeps its instance, and an ordinary module takes a tenth of this.
@@ -43,15 +37,13 @@ fn line_of(tenant: &TenantId) -> Arc<Semaphore> {
 }
 
 /// Admits and compiles the modules of a plan, each once for each set of limits; gives one a stage.
-pub(crate) async fn admit(plan: &Plan, engine: &Engine) -> Result<Vec<Arc<Module>>, BuildError> {
+pub(super) async fn admit(plan: &Plan, engine: &Engine) -> Result<Nodes<StageId, Arc<Module>>, BuildError> {
     // Stages of one module share its compiled code. A stage's limits may differ, and admission depends on them.
-    let mut admitted: Vec<(usize, Arc<Module>)> = Vec::new();
+    let mut admitted: Vec<(&StagePlan, Arc<Module>)> = Vec::new();
     let mut modules = Vec::with_capacity(plan.stages.len());
     let line = line_of(&plan.tenant);
-    for (index, stage) in plan.stages.iter().enumerate() {
-        let same = |other: &usize| {
-            plan.stages.get(*other).is_some_and(|other| other.module == stage.module && other.limits == stage.limits)
-        };
+    for stage in &plan.stages {
+        let same = |other: &StagePlan| other.module == stage.module && other.limits == stage.limits;
         let known = admitted.iter().find(|(other, _)| same(other)).map(|(_, module)| Arc::clone(module));
         let module = match known {
             Some(module) => module,
@@ -76,55 +68,11 @@ pub(crate) async fn admit(plan: &Plan, engine: &Engine) -> Result<Vec<Arc<Module
                         path: stage.module_path.clone(),
                         source: Box::new(source),
                     })?;
-                admitted.push((index, Arc::clone(&module)));
+                admitted.push((stage, Arc::clone(&module)));
                 module
             }
         };
         modules.push(module);
     }
-    Ok(modules)
-}
-
-/// Stages ready to run: each has a new instance, a fresh breaker, and the module at its place.
-pub(crate) fn stage_runners(
-    plan: &Plan,
-    modules: &[Arc<Module>],
-    logs: Option<&Arc<dyn LogExporter>>,
-) -> Vec<StageRunner> {
-    let stages = plan.stages.iter().zip(modules);
-    stages
-        .map(|(stage, module)| {
-            let speaker = Speaker {
-                tenant: plan.tenant.to_string().into(),
-                query: plan.name.as_str().into(),
-                stage: Arc::clone(&stage.name),
-                module: module.digest().to_string().into(),
-                function: stage.function.name.as_str().into(),
-            };
-            let sender = Sender {
-                query: Arc::clone(&speaker.query),
-                tenant: Arc::clone(&speaker.tenant),
-                place: Arc::clone(&stage.name),
-                guest: Some((Arc::clone(&speaker.module), Arc::clone(&speaker.function))),
-                origins: plan.origins(&stage.inputs),
-            };
-            let bound = Arc::new(stage.bound.clone());
-            let instance = Instance::new(module, &bound, &stage.limits).with_isolation(stage.isolation);
-            StageRunner {
-                name: Arc::clone(&stage.name),
-                instance,
-                on_error: stage.on_error,
-                retry: stage.retry,
-                trapped_percent_max: stage.trapped_percent_max,
-                sender,
-                log: GuestLog::new(speaker, logs.map(Arc::clone)),
-                breaker: Breaker::new(stage.limits.trap_pause_ms_max),
-                hold: None,
-                guard: StateGuard::new(stage),
-                fit: Fit::new(),
-                voice: Voice::new(format!("stages.{}", stage.name)),
-                seen: Seen::default(),
-            }
-        })
-        .collect()
+    Ok(modules.into_iter().collect())
 }
