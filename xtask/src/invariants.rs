@@ -1,4 +1,4 @@
-//! `cargo xtask invariants`: which crate may depend on which.
+//! `cargo xtask invariants`: which crate may depend on which, and that no lookup of the run loop misses in silence.
 //!
 //! An invariant is mostly what is absent, and what is absent is also absent when its name is misspelt. So each rule has positive twins:
 //! what the crate must depend on, and every forbidden name must occur somewhere else in the workspace's dependencies.
@@ -131,6 +131,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         None => println!("of this repository only {} use anyhow", ANYHOW_USERS.join(" and ")),
         Some(message) => broken.push(message),
     }
+    let quiet = crate::quiet::broken(workspace)?;
+    if quiet.is_empty() {
+        println!("no lookup of the run loop misses in silence");
+    }
+    broken.extend(quiet);
     if !broken.is_empty() {
         bail!("{} invariants are broken\n  {}", broken.len(), broken.join("\n  "));
     }

@@ -15,6 +15,7 @@ mod invariants;
 mod java;
 mod machine_paths;
 mod provision;
+mod quiet;
 mod shell;
 mod steps;
 mod sysroot;
