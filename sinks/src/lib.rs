@@ -79,9 +79,9 @@ pub use counting::CountingSink;
 pub use error::{Fault, SinkError};
 pub use file::{FileSink, FileSinkConfig, IfExists, publish_prepared};
 pub use kafka::{
-    BrokerRefusals, HiddenValues, KafkaCompression, KafkaConnection, KafkaConnectionError, KafkaKey, KafkaOption,
-    KafkaPartitioner, KafkaProblem, KafkaSide, KafkaSink, KafkaSinkConfig, KafkaTimestamp, KafkaTransactions,
-    KafkaValue, TransactionError, TransactionSettings, log_librdkafka,
+    BrokerRefusals, GroupOffsets, HiddenValues, KafkaCompression, KafkaConnection, KafkaConnectionError, KafkaKey,
+    KafkaOption, KafkaPartitioner, KafkaProblem, KafkaSide, KafkaSink, KafkaSinkConfig, KafkaTimestamp,
+    KafkaTransactions, KafkaValue, TransactionError, TransactionSettings, log_librdkafka,
 };
 pub use memory::{MemoryHandle, MemorySink};
 pub use sink::{Prepared, RefusedRow, RowRefusal, Sink, SinkStats, Written};

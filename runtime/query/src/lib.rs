@@ -75,10 +75,11 @@ pub use run::{
     StageError, StageProgress, Starting, State, StateError, StoredSeries, StoredValue, Summary,
 };
 pub use source::{
-    Begin, Changed, FileChange, FileMark, FileSource, GroupOffsets, KafkaIsolation, KafkaOutOfRange, KafkaPartitions,
-    KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart, Moved, NoTopicId, OnChange, Origin, Partition,
-    PositionKeeper, Positions, Revoking, SEED_BATCH_ROWS, Seen, Since, Source, SourceBatch, SourceError, SourceEvent,
-    TopicId, hush_illegible_headers, nexmark_schema, seed_batch, seed_schema,
+    Begin, Changed, FileChange, FileMark, FileSource, KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSource,
+    KafkaSourceConfig, KafkaSourceError, KafkaStart, Moved, NoTopicId, OnChange, Origin, Partition, PositionKeeper,
+    Positions, Revoking, SEED_BATCH_ROWS, Seen, Since, Source, SourceBatch, SourceError, SourceEvent, TopicId,
+    hush_illegible_headers, nexmark_schema, seed_batch, seed_schema,
 };
 pub use trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};
 pub use weir_sandbox::{LogLevel, MetricKind};
+pub use weir_sinks::GroupOffsets;

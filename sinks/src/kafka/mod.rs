@@ -4,6 +4,7 @@ mod bytes;
 mod config;
 mod connection;
 mod deliveries;
+mod group_offsets;
 mod headers;
 mod hidden;
 mod layout;
@@ -22,6 +23,7 @@ mod transaction_settings;
 
 pub use config::{KafkaCompression, KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue};
 pub use connection::{KafkaConnection, KafkaConnectionError};
+pub use group_offsets::GroupOffsets;
 pub use hidden::HiddenValues;
 pub use log::log_librdkafka;
 pub use options::{KafkaOption, KafkaSide};

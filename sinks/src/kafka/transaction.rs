@@ -5,8 +5,6 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::TopicPartitionList;
-use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::Producer as _;
 use weir_batch::Schema;
@@ -19,7 +17,8 @@ use super::sizes::{self, ProducerSizes, SizeLimits, TopicLimits};
 use super::transaction_age::Age;
 use super::transaction_error::Moment;
 use super::{
-    BrokerRefusals, KafkaConnection, KafkaProblem, KafkaSink, KafkaSinkConfig, TransactionError, TransactionSettings,
+    BrokerRefusals, GroupOffsets, KafkaConnection, KafkaProblem, KafkaSink, KafkaSinkConfig, TransactionError,
+    TransactionSettings,
 };
 use crate::SinkError;
 use crate::blocking::off_thread;
@@ -202,10 +201,7 @@ impl KafkaTransactions {
     /// # Errors
     ///
     /// [`TransactionError::Aborted`] alone says that certainly nothing was committed.
-    pub async fn commit(
-        &self,
-        offsets: Vec<(TopicPartitionList, ConsumerGroupMetadata)>,
-    ) -> Result<(), TransactionError> {
+    pub async fn commit(&self, offsets: Vec<GroupOffsets>) -> Result<(), TransactionError> {
         let shared = Arc::clone(&self.shared);
         blocking(move || shared.end(|shared, state| shared.commit(state, &offsets))).await
     }
@@ -369,11 +365,7 @@ impl Shared {
         ended
     }
 
-    fn commit(
-        &self,
-        state: &mut State,
-        offsets: &[(TopicPartitionList, ConsumerGroupMetadata)],
-    ) -> Result<(), TransactionError> {
+    fn commit(&self, state: &mut State, offsets: &[GroupOffsets]) -> Result<(), TransactionError> {
         match state {
             State::Failed => return Err(TransactionError::AfterError),
             State::Idle if offsets.is_empty() => return Ok(()),
@@ -390,16 +382,12 @@ impl Shared {
     }
 
     /// All that comes before the commit is asked for.
-    fn prepare(
-        &self,
-        state: &State,
-        offsets: &[(TopicPartitionList, ConsumerGroupMetadata)],
-    ) -> Result<(), TransactionError> {
+    fn prepare(&self, state: &State, offsets: &[GroupOffsets]) -> Result<(), TransactionError> {
         self.producer.await_deliveries(&self.never).map_err(|problem| TransactionError::lost(&self.id, problem))?;
         if matches!(state, State::Open(transaction) if transaction.torn.load(Ordering::Acquire)) {
             return Err(TransactionError::Aborted { source: KafkaProblem::Abandoned });
         }
-        for (positions, group) in offsets {
+        for GroupOffsets { positions, group } in offsets {
             retried(self.settings.commit_timeout, |left| {
                 self.producer.base().send_offsets_to_transaction(positions, group, left)
             })

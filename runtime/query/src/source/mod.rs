@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use weir_batch::{Batch, BatchError, Schema, SystemColumns};
 use weir_formats::{BadRecord, FormatError};
 use weir_sandbox::Fault;
+use weir_sinks::GroupOffsets;
 
 pub(crate) use self::nexmark::NexmarkSource;
 pub use file::{Changed, FileChange, FileMark, FileSource, OnChange, Seen, Since};
@@ -99,9 +100,6 @@ pub trait PositionKeeper: Send + Sync {
         None
     }
 }
-
-/// What a Kafka transaction commits of a source.
-pub type GroupOffsets = (rdkafka::TopicPartitionList, rdkafka::consumer::ConsumerGroupMetadata);
 
 /// What a source has to say.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use weir_sinks::{
-    Fault, KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem, KafkaSink, KafkaSinkConfig,
+    Fault, GroupOffsets, KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem, KafkaSink, KafkaSinkConfig,
     KafkaTransactions, Sink, SinkError, TransactionError, TransactionSettings,
 };
 
@@ -97,17 +97,17 @@ async fn positions_are_committed_with_records_or_alone() {
     cluster.topic("in", 1);
     let transactions = open(&cluster).await;
     let (positions, group, _consumer) = position(&cluster);
-    transactions.commit(vec![(positions, group)]).await.unwrap();
+    transactions.commit(vec![GroupOffsets::of_client(positions, group)]).await.unwrap();
     let mut sink = sink(&cluster, &transactions, "out").await;
     sink.write(batch([1])).await.unwrap();
     let (positions, group, _consumer) = position(&cluster);
-    transactions.commit(vec![(positions, group)]).await.unwrap();
+    transactions.commit(vec![GroupOffsets::of_client(positions, group)]).await.unwrap();
 
     // That the broker is asked shows when it refuses.
     sink.write(batch([2])).await.unwrap();
     cluster.fail(RDKafkaApiKey::TxnOffsetCommit, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED]);
     let (positions, group, _consumer) = position(&cluster);
-    let error = transactions.commit(vec![(positions, group)]).await.unwrap_err();
+    let error = transactions.commit(vec![GroupOffsets::of_client(positions, group)]).await.unwrap_err();
     check_failed(
         &transactions,
         &mut sink,
@@ -134,7 +134,7 @@ async fn positions_of_an_older_generation_abort() {
         let transactions = open(&cluster).await;
         let (positions, group, _consumer) = position(&cluster);
         cluster.fail(RDKafkaApiKey::TxnOffsetCommit, &[code]);
-        let error = transactions.commit(vec![(positions, group)]).await.unwrap_err();
+        let error = transactions.commit(vec![GroupOffsets::of_client(positions, group)]).await.unwrap_err();
         let TransactionError::Aborted { source: KafkaProblem::OtherMember(_) } = &error else { panic!("{error}") };
         let expected = format!("the transaction is aborted: another member of the group has taken over: {said}");
         assert_eq!((error.to_string(), error.fault()), (expected, Fault::External));

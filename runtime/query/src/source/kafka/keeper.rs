@@ -10,13 +10,13 @@ use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, TopicPartitionList};
-use weir_sinks::{HiddenValues, KafkaSide, log_librdkafka};
+use weir_sinks::{GroupOffsets, HiddenValues, KafkaSide, log_librdkafka};
 
 use super::context::{Consumer, Context};
 use super::hand_over::HandOver;
 use super::topic_id::topic_ids;
 use super::{KafkaOutOfRange, KafkaSourceConfig, KafkaSourceError, kept};
-use crate::source::{GroupOffsets, Partition, PositionKeeper, Positions, SourceError};
+use crate::source::{Partition, PositionKeeper, Positions, SourceError};
 
 /// The consumer, for as long as a source or its keeper is there: either may be the last to go, since a query commits
 /// after it has read.
@@ -218,7 +218,7 @@ impl PositionKeeper for Keeper {
         let group = consumer.group_metadata();
         self.check_kept(&consumer, positions)?;
         let group = group.ok_or_else(|| self.config.error(KafkaSourceError::Commit("there is no group".to_owned())))?;
-        Ok((self.offsets(positions)?, group))
+        Ok(GroupOffsets::of_client(self.offsets(positions)?, group))
     }
 
     async fn vouch(&self, positions: &Positions) -> Result<(), SourceError> {
