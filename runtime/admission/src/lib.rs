@@ -44,6 +44,7 @@ mod fault;
 mod function;
 mod header;
 mod import;
+mod joins;
 mod limits;
 mod manifest;
 mod module_limits;
