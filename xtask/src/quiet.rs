@@ -116,7 +116,8 @@ fn check(files: &[(String, String)], allowed: &[Allowed]) -> Vec<String> {
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
         for (number, line) in code.lines().enumerate() {
             let comment = line.trim_start().starts_with("//");
-            let mut rest = line.to_owned();
+            // A counter is read, or an entry that is there.
+            let mut rest = line.replace(".get()", "").replace(".get_mut()", "");
             for it in allowed.iter().filter(|it| it.file == name) {
                 rest = rest.replace(it.lookup, "");
             }
@@ -150,7 +151,7 @@ mod tests {
     fn a_lookup_without_a_reason_is_found_and_a_reason_without_a_lookup_too() {
         let file = |text: &str| vec![("chain.rs".to_owned(), text.to_owned())];
         let allowed = [Allowed { file: "chain.rs", lookup: "ends.get(partition)", reason: "not known yet" }];
-        let known = "let end = ends.get(partition)?;\n// vec.get(i) in words\n#[cfg(test)]\nmod tests { v.get(1) }";
+        let known = "let end = ends.get(partition)?;\ncounters.records.get()\n// vec.get(i) in words\n#[cfg(test)]\nmod tests { v.get(1) }";
         assert_eq!(check(&file(known), &allowed), Vec::<String>::new());
         for quiet in ["self.sinks.get(index)", "ends.get(partition) && sinks.get_mut(index)", "all.iter().nth(3)"] {
             let found = check(&file(&format!("let end = ends.get(partition)?;\n{quiet}")), &allowed);
