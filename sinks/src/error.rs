@@ -3,9 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use weir_batch::Fault;
 use weir_formats::FormatError;
+use weir_kafka::{KafkaConnectionError, KafkaProblem};
 
-use crate::{KafkaProblem, RowRefusal};
+use crate::RowRefusal;
 
 /// A sink that could not be opened, or that takes nothing more.
 #[derive(Debug, thiserror::Error)]
@@ -109,15 +111,10 @@ pub enum SinkError {
     Ended,
 }
 
-/// Whose fault an error is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// Of whoever wrote the query.
-    Tenant,
-    /// Of the world around: disks, pipes, other processes.
-    External,
-    /// Of this program.
-    Internal,
+impl From<KafkaConnectionError> for SinkError {
+    fn from(error: KafkaConnectionError) -> SinkError {
+        SinkError::Config { key: error.key, reason: error.reason }
+    }
 }
 
 impl SinkError {

@@ -49,9 +49,6 @@
 //! **[`KafkaTransactions`]**: one transactional producer that the sinks of a query write through, so that their records
 //! and the positions of the sources become visible in one step. Lives until its first error, then is opened again.
 //!
-//! **[`KafkaConnection`]**: brokers, and those of librdkafka's options that a query file may set: none that reads a file,
-//! runs a command, loads code or weakens a delivery guarantee. Sources use it too.
-//!
 //! **[`Table`]**: rows as aligned text, escaped, for people to read.
 //!
 //! **[`StdoutSink`]**: a table, JSON lines or CSV for the standard output.
@@ -76,12 +73,11 @@ mod table;
 
 pub use config::SinkConfig;
 pub use counting::CountingSink;
-pub use error::{Fault, SinkError};
+pub use error::SinkError;
 pub use file::{FileSink, FileSinkConfig, IfExists, publish_prepared};
 pub use kafka::{
-    BrokerRefusals, GroupOffsets, HiddenValues, KafkaCompression, KafkaConnection, KafkaConnectionError, KafkaKey,
-    KafkaOption, KafkaPartitioner, KafkaProblem, KafkaSide, KafkaSink, KafkaSinkConfig, KafkaTimestamp,
-    KafkaTransactions, KafkaValue, TransactionError, TransactionSettings, log_librdkafka,
+    BrokerRefusals, KafkaCompression, KafkaKey, KafkaPartitioner, KafkaSink, KafkaSinkConfig, KafkaTimestamp,
+    KafkaTransactions, KafkaValue, TransactionError, TransactionSettings,
 };
 pub use memory::{MemoryHandle, MemorySink};
 pub use sink::{Prepared, RefusedRow, RowRefusal, Sink, SinkStats, Written};

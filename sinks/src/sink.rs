@@ -128,7 +128,7 @@ pub enum RowRefusal {
         /// Bytes of key, value and headers, before compression.
         bytes: u64,
         /// What the broker answered.
-        problem: crate::KafkaProblem,
+        problem: weir_kafka::KafkaProblem,
         /// What would help.
         remedy: &'static str,
     },
@@ -139,7 +139,7 @@ impl RowRefusal {
     pub fn code(&self) -> &'static str {
         match self {
             RowRefusal::TooLarge { .. } => "too_large",
-            RowRefusal::ByBroker { problem: crate::KafkaProblem::MessageTooLarge(_), .. } => "too_large",
+            RowRefusal::ByBroker { problem: weir_kafka::KafkaProblem::MessageTooLarge(_), .. } => "too_large",
             RowRefusal::NoPartition { .. } => "no_partition",
             RowRefusal::ByBroker { .. } => "refused",
         }

@@ -16,7 +16,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 15] = [
     Rule {
         package: "weir-files",
         has: &["rustix"],
@@ -46,9 +46,27 @@ const RULES: [Rule; 12] = [
         reason: "a decoder takes bytes, wherever they come from: it is fuzzed by itself",
     },
     Rule {
+        package: "weir-state",
+        has: &["weir-files", "weir-formats", "serde_json"],
+        lacks: &["wasmtime", "tokio", "rdkafka", "weir-sandbox", "weir-sources", "weir-sinks", "weir-query"],
+        reason: "what is kept on disk is read and fuzzed without what wrote it",
+    },
+    Rule {
+        package: "weir-kafka",
+        has: &["weir-batch", "rdkafka"],
+        lacks: &["wasmtime", "tokio", "weir-formats", "weir-sources", "weir-sinks", "weir-query"],
+        reason: "what readers and writers of topics share is neither of both",
+    },
+    Rule {
+        package: "weir-sources",
+        has: &["weir-batch", "weir-formats", "weir-state", "weir-kafka", "tokio", "rdkafka"],
+        lacks: &["wasmtime", "weir-abi", "weir-sandbox", "weir-sinks", "weir-query"],
+        reason: "a source can be tested without an engine, and knows no sink",
+    },
+    Rule {
         package: "weir-sinks",
-        has: &["weir-batch", "weir-formats", "tokio", "rdkafka"],
-        lacks: &["wasmtime", "weir-abi", "weir-sandbox", "weir-query"],
+        has: &["weir-batch", "weir-formats", "weir-kafka", "tokio", "rdkafka"],
+        lacks: &["wasmtime", "weir-abi", "weir-sandbox", "weir-sources", "weir-query"],
         reason: "a sink can be tested without an engine",
     },
     Rule {
@@ -76,7 +94,7 @@ const RULES: [Rule; 12] = [
     },
     Rule {
         package: "weir-query",
-        has: &["weir-batch", "weir-sandbox", "weir-sinks"],
+        has: &["weir-batch", "weir-sandbox", "weir-sources", "weir-sinks"],
         lacks: &["weir-guest", "clap", "indicatif", "opentelemetry_sdk", "opentelemetry-otlp"],
         reason: "a query runs without a terminal, and hands its spans on as plain values; host and guest share the ABI's constants only",
     },

@@ -1,7 +1,9 @@
-//! What the fuzz targets run: bytes as a file of some format, or as the values of records.
+//! What the fuzz targets run: bytes as a file of some format, as the values of records, or as what a query keeps.
 //!
 //! A target fails on a panic, on an abort, and where the account of a decoder does not add up: every record is good or bad, numbers ascend
 //! without gaps, no byte of a text file is left out, and the size of a batch changes nothing.
+
+mod kept;
 
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -12,6 +14,8 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use weir_batch::arrow::array::{Array, BinaryArray};
 use weir_formats::{BadRecord, Format, RecordDecoder, RecordFormat, infer_schema, open_decoder};
 use weir_batch::{Batch, DataType, Field, Schema};
+
+pub use kept::{kept_state, letters};
 
 /// Decodes the bytes as a whole file: under the schema that is inferred from it, and under one that is fixed.
 pub fn file(format: Format, bytes: &[u8]) {

@@ -40,11 +40,9 @@ mod cap_exceeded;
 mod check;
 mod compile;
 mod digest;
-mod fault;
 mod function;
 mod header;
 mod import;
-mod joins;
 mod limits;
 mod manifest;
 mod module_limits;
@@ -61,7 +59,6 @@ pub use compile::{
     Confinement, Enforced, Pass, Tier, Trusted, Turnstile, compile_here, compile_worker, load, probe_confinement,
 };
 pub use digest::ModuleDigest;
-pub use fault::Fault;
 pub use function::{Function, FunctionState, Kind, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue};
 pub use import::{IMPORTS, Import};
 pub use limits::{HARDENED_MEMORY_BYTES, LimitExceeded, Limits, LimitsError, Unit};
@@ -70,3 +67,4 @@ pub use module_limits::{ModuleCap, ModuleLimits, TABLES_MOST};
 pub use refusal::Refusal;
 pub use tenant::{TenantId, TenantIdError};
 pub use text::{clean, clean_display, clean_to, clean_within, cut};
+pub use weir_batch::Fault;

@@ -39,6 +39,7 @@
 mod batch;
 mod copy_on_write;
 mod error;
+mod fault;
 mod normalise;
 mod schema;
 mod selection;
@@ -50,6 +51,7 @@ pub use arrow;
 pub use batch::Batch;
 pub use copy_on_write::CopyOnWrite;
 pub use error::BatchError;
+pub use fault::Fault;
 pub use normalise::carried_as;
 pub use schema::{DataType, Field, Schema, TimestampUnit};
 pub use selection::Selection;

@@ -31,6 +31,8 @@
 //! **[`Folder`]**: a handle of a folder. Everything in it is reached by a name of one component, and no link is followed,
 //! also where somebody renames and links on the way meanwhile. Costs one descriptor.
 //!
+//! **[`Folders`]**: the folders that a tenant's queries keep to. Paths are checked when a query is read, and again when they are opened.
+//!
 //! **[`RuntimeFolder`]**: where sockets and locks of this user's running processes lie. Nobody else can write to it.
 //!
 //! A folder below another one is walked component by component, each opened with `O_NOFOLLOW` relative to the one before.
@@ -39,12 +41,14 @@
 
 mod error;
 mod folder;
+mod folders;
 mod kind;
 mod read;
 mod runtime;
 
 pub use error::FileError;
 pub use folder::Folder;
+pub use folders::{Denied, Folders, RealPath, real_path};
 pub use kind::FileKind;
 pub use read::{open, open_input, open_regular, read_bounded, read_whole};
 pub use runtime::{RuntimeFolder, RuntimeFolderError};

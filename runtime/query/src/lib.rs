@@ -55,31 +55,33 @@
 mod file;
 mod letters;
 mod run;
-mod source;
+
 mod trace;
 
 pub use file::{
-    Batching, DeadLettersPlan, Delivery, Denied, ErrorPolicy, Folders, Guarantee, LimitsFile, LossPolicy,
-    NexmarkStream, Node, Plan, Problem, QueryFileError, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
-    TenantLimits, Topics,
+    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, LimitsFile, LossPolicy, Node, Plan, Problem,
+    QueryFileError, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan, TenantLimits, Topics,
 };
 pub use letters::{
-    Entry, Header, Letter, LetterFilter, LetterLines, LetterValue, LettersPlan, NotReplayed, OtherVersion, Replay,
-    ReplayError, Replayed, Replaying, TopicLetters, TopicLettersError,
+    LetterFilter, LettersPlan, NotReplayed, OtherVersion, Replay, ReplayError, Replayed, Replaying, TopicLetters,
+    TopicLettersError,
 };
 pub use run::{
     BuildError, ByteCount, Cause, CommittedMetric, CommittedSeries, Count, DeadLetterError, Details, Durations, Ending,
-    Extent, GuestLine, LogExporter, Manifest, ManifestError, MetricRegistry, NextNumber, PartitionPosition,
-    PartitionProgress, PreparedFile, Progress, Query, QueryHandle, Rate, Reading, RecordPlace, RunError, Series,
-    SinkDetails, SinkOverrides, SinkProgress, SlotError, SourcePositions, SourceProgress, Speaker, StageDetails,
-    StageError, StageProgress, Starting, State, StateError, StoredSeries, StoredValue, Summary,
-};
-pub use source::{
-    Begin, Changed, FileChange, FileMark, FileSource, KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSource,
-    KafkaSourceConfig, KafkaSourceError, KafkaStart, Moved, NoTopicId, OnChange, Origin, Partition, PositionKeeper,
-    Positions, Revoking, SEED_BATCH_ROWS, Seen, Since, Source, SourceBatch, SourceError, SourceEvent, TopicId,
-    hush_illegible_headers, nexmark_schema, seed_batch, seed_schema,
+    Extent, GuestLine, LogExporter, MetricRegistry, PartitionProgress, Progress, Query, QueryHandle, Rate, Reading,
+    RecordPlace, RunError, Series, SinkDetails, SinkOverrides, SinkProgress, SlotError, SourceProgress, Speaker,
+    StageDetails, StageError, StageProgress, Starting, State, StateError, Summary, read_manifest,
 };
 pub use trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};
+pub use weir_files::{Denied, Folders};
+pub use weir_kafka::{GroupOffsets, hush_illegible_headers};
 pub use weir_sandbox::{LogLevel, MetricKind};
-pub use weir_sinks::GroupOffsets;
+pub use weir_sources::{
+    Begin, Changed, FileChange, FileSource, KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSource,
+    KafkaSourceConfig, KafkaSourceError, KafkaStart, Moved, NexmarkStream, OnChange, Origin, PositionKeeper, Revoking,
+    SEED_BATCH_ROWS, Since, Source, SourceBatch, SourceError, SourceEvent, nexmark_schema, seed_batch, seed_schema,
+};
+pub use weir_state::{
+    Entry, FileMark, Header, Letter, LetterLines, LetterValue, Manifest, ManifestError, NextNumber, NoTopicId,
+    Partition, PartitionPosition, Positions, PreparedFile, Seen, SourcePositions, StoredSeries, StoredValue, TopicId,
+};

@@ -5,7 +5,9 @@ use std::time::Duration;
 use weir_batch::{DataType, Schema};
 use weir_formats::{CsvOptions, Format};
 
-use super::{BrokerRefusals, KafkaConnection};
+use weir_kafka::{KafkaConnection, refuse_topic};
+
+use super::BrokerRefusals;
 use crate::SinkError;
 
 /// Settings of a [`crate::KafkaSink`]. What is written is acknowledged by all in-sync replicas and written once per
@@ -206,7 +208,9 @@ impl KafkaSinkConfig {
     /// [`SinkError::Config`], which names the setting.
     pub fn validate_settings(&self) -> Result<(), SinkError> {
         self.connection.validate()?;
-        check_topic(&self.topic)?;
+        if let Some(reason) = refuse_topic(&self.topic) {
+            return refuse("topic", reason);
+        }
         check_timeout("delivery_timeout_ms", self.delivery_timeout)?;
         check_timeout("open_timeout_ms", Some(self.open_timeout))?;
         if self.delivery_timeout.is_some() && self.connection.options.contains_key("message.timeout.ms") {
@@ -260,18 +264,6 @@ const HEADER_BYTES_MAX: usize = 255;
 
 fn refuse<T>(key: &'static str, reason: impl Into<String>) -> Result<T, SinkError> {
     Err(SinkError::Config { key, reason: reason.into() })
-}
-
-/// As Kafka's `Topic.validate` has it.
-fn check_topic(topic: &str) -> Result<(), SinkError> {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    match topic {
-        "" => refuse("topic", "must not be empty"),
-        "." | ".." => refuse("topic", "must not be `.` or `..`"),
-        _ if topic.len() > 249 => refuse("topic", "must not be longer than 249 bytes"),
-        _ if !topic.bytes().all(legal) => refuse("topic", "may hold letters, digits, `.`, `_` and `-` only"),
-        _ => Ok(()),
-    }
 }
 
 /// librdkafka counts milliseconds in an `int`.

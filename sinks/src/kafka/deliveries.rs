@@ -10,8 +10,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
-use super::connection::brief;
 use super::{BrokerRefusals, HiddenValues, KafkaConnection, KafkaProblem, log_librdkafka};
+use weir_kafka::brief;
 
 /// A record that will never arrive.
 #[derive(Clone, Debug)]
@@ -71,11 +71,11 @@ impl Deliveries {
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log_librdkafka(level, facility, line, &self.hidden);
+        log_librdkafka(level as i32, facility, line, &self.hidden);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_librdkafka(RDKafkaLogLevel::Warning, "ERROR", reason, &self.hidden);
+        log_librdkafka(RDKafkaLogLevel::Warning as i32, "ERROR", reason, &self.hidden);
         // That all brokers are down follows from an error that said more.
         if let Some(code) = error.rdkafka_error_code().filter(|code| *code != Code::AllBrokersDown) {
             *Deliveries::lock(&self.last_error) = Some((code, brief(&self.hidden.hide(reason))));

@@ -37,7 +37,7 @@ impl Membership {
     pub(super) fn enter(&mut self) -> Result<Writing<'_>, KafkaProblem> {
         let (guard, transaction) = self.shared.enter().map_err(|error| match error {
             TransactionError::Aborted { source } | TransactionError::Fatal { source, .. } => source,
-            TransactionError::Fenced { .. } => KafkaProblem::Fenced(RDKafkaErrorCode::Fenced),
+            TransactionError::Fenced { .. } => KafkaProblem::Fenced(RDKafkaErrorCode::Fenced.into()),
             _ => KafkaProblem::AfterError,
         })?;
         if transaction.torn.load(Ordering::Acquire) {

@@ -2,16 +2,10 @@
 
 mod bytes;
 mod config;
-mod connection;
 mod deliveries;
-mod group_offsets;
 mod headers;
-mod hidden;
 mod layout;
-mod log;
 mod membership;
-mod options;
-mod problem;
 mod producer;
 mod refusals;
 mod sink;
@@ -21,15 +15,20 @@ mod transaction_age;
 mod transaction_error;
 mod transaction_settings;
 
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use weir_kafka::{HiddenValues, KafkaConnection, KafkaProblem, KafkaSide, log_librdkafka};
+
 pub use config::{KafkaCompression, KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue};
-pub use connection::{KafkaConnection, KafkaConnectionError};
-pub use group_offsets::GroupOffsets;
-pub use hidden::HiddenValues;
-pub use log::log_librdkafka;
-pub use options::{KafkaOption, KafkaSide};
-pub use problem::KafkaProblem;
 pub use refusals::BrokerRefusals;
 pub use sink::KafkaSink;
 pub use transaction::KafkaTransactions;
 pub use transaction_error::TransactionError;
 pub use transaction_settings::TransactionSettings;
+
+/// What a client of this connection is made of. It is never printed: its `Debug` shows private keys.
+fn client_config(connection: &KafkaConnection, side: KafkaSide) -> ClientConfig {
+    let mut config = ClientConfig::from_iter(connection.settings(side));
+    config.set_log_level(RDKafkaLogLevel::Info);
+    config
+}

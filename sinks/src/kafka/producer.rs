@@ -8,10 +8,11 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
 
+use super::client_config;
 use super::deliveries::{Deliveries, Failure};
-use super::options::KafkaSide;
 use super::sizes::{self, ProducerSizes};
 use super::{BrokerRefusals, KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem};
+use weir_kafka::KafkaSide;
 
 /// A record on its way out. librdkafka copies it.
 pub(super) type Record<'a> = BaseRecord<'a, [u8], [u8]>;
@@ -59,7 +60,7 @@ pub(super) struct Producer {
 impl Producer {
     /// Makes the producer; no broker is asked yet.
     pub(super) fn create(connection: &KafkaConnection, settings: &ProducerSettings) -> Result<Producer, KafkaProblem> {
-        let mut config = connection.client_config_for(KafkaSide::Producer);
+        let mut config = client_config(connection, KafkaSide::Producer);
         config.set("acks", "all");
         config.set("enable.idempotence", "true");
         config.set("partitioner", settings.partitioner.librdkafka_name());

@@ -148,7 +148,9 @@ mod tests {
 
     use super::*;
 
-    const TOO_LARGE: KafkaProblem = KafkaProblem::MessageTooLarge(Code::MessageSizeTooLarge);
+    fn too_large() -> KafkaProblem {
+        KafkaProblem::MessageTooLarge(Code::MessageSizeTooLarge.into())
+    }
 
     #[test]
     fn a_batch_is_narrowed_to_the_record_that_is_refused_alone() {
@@ -156,15 +158,15 @@ mod tests {
         let standing = |value: &[u8]| memory.standing("t", None, Some(value));
         assert_eq!(standing(b"large"), Standing::Unknown);
         for value in [&b"small"[..], b"large"] {
-            memory.failed("t", None, Some(value), TOO_LARGE);
+            memory.failed("t", None, Some(value), too_large());
         }
         assert!(memory.learn());
         let Standing::Suspect(small) = standing(b"small") else { panic!("no suspect") };
         memory.cleared(small);
-        memory.failed("t", None, Some(b"large"), TOO_LARGE);
+        memory.failed("t", None, Some(b"large"), too_large());
         assert!(memory.learn());
         assert_eq!(standing(b"small"), Standing::Unknown);
-        assert_eq!(standing(b"large"), Standing::Guilty(TOO_LARGE));
+        assert_eq!(standing(b"large"), Standing::Guilty(too_large()));
         // Nothing new: another attempt would be in vain.
         assert!(!memory.learn());
     }

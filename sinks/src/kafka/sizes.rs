@@ -9,11 +9,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Headers;
 use rdkafka::producer::{BaseProducer, Producer as _};
 
+use super::client_config;
 use super::deliveries::Deliveries;
-use super::options::KafkaSide;
 use super::producer::Record;
 use super::{KafkaCompression, KafkaConnection, KafkaProblem};
 use crate::RowRefusal;
+use weir_kafka::KafkaSide;
 
 /// The topic's own limit, of a batch of records after compression.
 const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
@@ -56,7 +57,7 @@ pub(super) fn ask(
     if reach(connection, timeout)? == Answers::Nothing {
         return Ok(limits);
     }
-    let config = connection.client_config_for(KafkaSide::Both);
+    let config = client_config(connection, KafkaSide::Both);
     let admin = AdminClient::from_config_and_context(&config, Deliveries::of(connection));
     let admin: AdminClient<Deliveries> = admin.map_err(|error| KafkaProblem::of_settings(connection, &error))?;
     let asked: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
@@ -93,7 +94,7 @@ enum Answers {
 
 /// Waits until a broker answers at all, so that one that is away is told of by its reason.
 fn reach(connection: &KafkaConnection, timeout: Duration) -> Result<Answers, KafkaProblem> {
-    let config = connection.client_config_for(KafkaSide::Producer);
+    let config = client_config(connection, KafkaSide::Producer);
     let client = BaseProducer::from_config_and_context(&config, Deliveries::of(connection));
     let client: BaseProducer<Deliveries> = client.map_err(|error| KafkaProblem::of_settings(connection, &error))?;
     if let Err(error) = client.client().fetch_metadata(None, timeout) {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::Producer as _;
 use weir_batch::Schema;
+use weir_kafka::GroupOffsets;
 
 use super::config::check_timeout;
 use super::layout::Layout;
@@ -17,8 +18,7 @@ use super::sizes::{self, ProducerSizes, SizeLimits, TopicLimits};
 use super::transaction_age::Age;
 use super::transaction_error::Moment;
 use super::{
-    BrokerRefusals, GroupOffsets, KafkaConnection, KafkaProblem, KafkaSink, KafkaSinkConfig, TransactionError,
-    TransactionSettings,
+    BrokerRefusals, KafkaConnection, KafkaProblem, KafkaSink, KafkaSinkConfig, TransactionError, TransactionSettings,
 };
 use crate::SinkError;
 use crate::blocking::off_thread;
@@ -387,7 +387,7 @@ impl Shared {
         if matches!(state, State::Open(transaction) if transaction.torn.load(Ordering::Acquire)) {
             return Err(TransactionError::Aborted { source: KafkaProblem::Abandoned });
         }
-        for GroupOffsets { positions, group } in offsets {
+        for (positions, group) in offsets.iter().map(GroupOffsets::client_parts) {
             retried(self.settings.commit_timeout, |left| {
                 self.producer.base().send_offsets_to_transaction(positions, group, left)
             })

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 
-use super::KafkaProblem;
-use super::connection::brief;
-use crate::Fault;
+use weir_batch::Fault;
+use weir_kafka::{KafkaProblem, brief};
 
 /// A transaction that did not go through, or about which that is not known. Whatever it is, the
 /// [`crate::KafkaTransactions`] takes nothing more, and is to be opened again.

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
 use tempfile::TempDir;
+use weir_batch::Fault;
 use weir_batch::arrow::array::Int64Array;
 use weir_batch::{Batch, DataType, Field, Schema};
 use weir_formats::Format;
-use weir_sinks::{Fault, FileSink, FileSinkConfig, IfExists, Sink, SinkError};
+use weir_sinks::{FileSink, FileSinkConfig, IfExists, Sink, SinkError};
 
 fn schema() -> Arc<Schema> {
     Arc::new(Schema::new(vec![Field::new("delay", DataType::I64)]).unwrap())

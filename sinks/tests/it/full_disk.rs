@@ -3,10 +3,11 @@
 use std::process::Command;
 use std::sync::Arc;
 
+use weir_batch::Fault;
 use weir_batch::arrow::array::Int64Array;
 use weir_batch::{Batch, DataType, Field, Schema};
 use weir_formats::Format;
-use weir_sinks::{Fault, FileSink, FileSinkConfig, Sink, SinkError};
+use weir_sinks::{FileSink, FileSinkConfig, Sink, SinkError};
 
 const FOLDER: &str = "WEIR_TEST_FULL_DISK_FOLDER";
 

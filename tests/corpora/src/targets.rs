@@ -6,10 +6,9 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use sha2::{Digest, Sha256};
 use weir_abi::MANIFEST_SECTION;
 use weir_batch::Batch;
-use weir_query::{LetterLines, Manifest as KeptState, Plan};
+use weir_query::Plan;
 use weir_sandbox::{Limits, Manifest};
 
 use crate::host_calls::HostProgram;
@@ -67,43 +66,4 @@ pub fn fuzz_query_file(bytes: &[u8]) {
     for problem in &problems {
         assert!(problem.line <= text.lines().count() + 1, "{problem:?}");
     }
-}
-
-/// Reads the bytes as a file of dead letters. Lines are numbered, no byte is left out, and a letter written again is the same letter.
-pub fn fuzz_letters(bytes: &[u8]) {
-    let mut read = 0;
-    for (number, entry) in LetterLines::new(bytes).enumerate() {
-        let entry = entry.expect("memory can be read");
-        assert_eq!(entry.number, number as u64);
-        read += entry.bytes;
-        match entry.letter {
-            Ok(letter) => {
-                let mut line = Vec::new();
-                letter.write_line(&mut line).expect("what was read can be written");
-                let again = LetterLines::new(line.as_slice()).next().expect("a line").expect("memory can be read");
-                assert_eq!(again.letter.as_ref(), Ok(&letter));
-            }
-            Err(reason) => assert!(!reason.is_empty()),
-        }
-    }
-    assert_eq!(read, bytes.len() as u64);
-}
-
-/// Reads the bytes as the state that a query keeps, with a correct checksum, as anyone who can write into the folder can make
-/// it. What is read can be written, and is read again as the same.
-pub fn fuzz_kept_state(bytes: &[u8]) {
-    for bytes in [bytes.to_vec(), with_checksum(bytes)] {
-        let Ok(state) = KeptState::from_bytes(&bytes) else { continue };
-        for source in &state.sources {
-            assert!(state.positions(&source.source).iter().count() <= source.partitions.len());
-        }
-        let written = state.to_bytes().expect("what was read can be written");
-        let again = KeptState::from_bytes(&written).expect("what was written can be read");
-        assert_eq!(KeptState { written_by: state.written_by.clone(), ..again }, state);
-    }
-}
-
-fn with_checksum(body: &[u8]) -> Vec<u8> {
-    let checksum: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
-    [format!("weir-manifest 2 {checksum}\n").as_bytes(), body, b"\n"].concat()
 }

@@ -96,11 +96,7 @@ const QUERY_PIECES: &[&str] = &[
     "schema = []\n",
 ];
 
-const LETTERS: &str = r#"{"query":"q","tenant":"t","place":"sources.s","code":"bad_record","message":"m","source":"s","partition":null,"offset":3,"line":4,"bytes_hex":"7b7d0a"}
-{"version":2,"query":"q","tenant":"t","place":"stages.f","module":"m.wasm","function":"f","code":"trap","message":"m","source":"s","origin":"topic","partition":1,"offset":9,"timestamp_us":7,"key":"a2V5","headers":{"base64":[["h","dg=="],["n",null]]},"value":"original","bytes":"e30="}
-{"version":2,"query":"q","tenant":"t","place":"sinks.o","code":"too_large","message":"m","partition":1,"offset":9,"headers":{"base64":[]},"value":"record","record":{"a":1.50,"b":[null]}}
-{"version":2,"query":"q","tenant":"t","place":"sinks.o","code":"too_large","message":"m","partition":1,"offset":9,"headers":{"base64":[]},"value":"omitted"}
-"#;
+const LETTERS: &str = include_str!("../../../fuzz/decoders/seeds/letters/letters.jsonl");
 
 const LETTER_PIECES: &[&str] = &[
     "\n",
@@ -122,7 +118,7 @@ const LETTER_PIECES: &[&str] = &[
     "\"key_hex\":\"0\",",
 ];
 
-const STATE: &str = r#"{"query":"q","tenant":"t","commits":3,"records":20000,"sources":[{"source":"s","partitions":[{"origin":"topic","number":1,"next":9}]}],"files":[],"next_numbers":[{"sink":"o","number":4}],"dead_letter_bytes":12,"metrics":[],"written_by":"weir 0.1.0"}"#;
+const STATE: &str = include_str!("../../../fuzz/decoders/seeds/kept_state/manifest.json");
 
 const STATE_PIECES: &[&str] = &[
     "null",

@@ -92,7 +92,7 @@ impl Case {
     }
 
     fn manifest(&self) -> Manifest {
-        Manifest::load(&self.path("state")).expect("a state").expect("a manifest")
+        weir_query::read_manifest(&self.path("state")).expect("a state").expect("a manifest")
     }
 
     fn mark(&self) -> FileMark {

@@ -110,14 +110,14 @@ fn a_finished_query_that_is_run_again_does_nothing_and_one_with_more_input_goes_
     let summary = run_to_end(folder.path());
     assert_eq!(summary["committed_records"], 1_000, "{summary}");
     assert_once(&written(folder.path()), 6_000);
-    let manifest = Manifest::load(&folder.path().join("state")).expect("a state").expect("a manifest");
+    let manifest = weir_query::read_manifest(&folder.path().join("state")).expect("a state").expect("a manifest");
     assert_eq!(manifest.records, 6_000);
 }
 
 /// The manifest of a query that has ended, changed as somebody could who may write to its folder.
 fn forge(folder: &std::path::Path, change: impl FnOnce(&mut Manifest)) {
     let state = folder.join("state");
-    let mut manifest = Manifest::load(&state).expect("a state").expect("a manifest");
+    let mut manifest = weir_query::read_manifest(&state).expect("a state").expect("a manifest");
     change(&mut manifest);
     fs::write(state.join("manifest"), manifest.to_bytes().expect("bytes")).expect("the manifest");
 }
@@ -177,7 +177,7 @@ fn a_forged_manifest_publishes_nothing_outside_of_the_tenants_folders() {
     fs::write(&secret, "of somebody else").expect("a file");
     let state = folder.path().join("out/state");
     for (hidden, path) in [("secret", "out/taken.csv"), ("out/in.csv", "planted.csv")] {
-        let mut manifest = Manifest::load(&state).expect("a state").expect("a manifest");
+        let mut manifest = weir_query::read_manifest(&state).expect("a state").expect("a manifest");
         let (hidden, path) = (folder.path().join(hidden), folder.path().join(path));
         manifest.files = vec![weir_query::PreparedFile { hidden: hidden.clone(), path: path.clone(), number: 0 }];
         fs::write(state.join("manifest"), manifest.to_bytes().expect("bytes")).expect("the manifest");

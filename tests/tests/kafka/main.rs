@@ -4,6 +4,7 @@ mod command;
 mod csv;
 mod generations;
 mod lag;
+mod letters;
 mod life;
 mod older;
 mod range;

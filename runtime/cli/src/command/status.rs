@@ -234,7 +234,7 @@ fn stopped(named: &Named) -> anyhow::Result<Manifest> {
         State::Unknown => anyhow::bail!("{title} is not running; give its file to see what state it keeps"),
         State::Nowhere => anyhow::bail!("{title} is not running, and keeps no state: its file has no `delivery.state`"),
     };
-    let manifest = Manifest::load(folder).with_context(|| format!("{title} is not running"));
+    let manifest = weir_query::read_manifest(folder).with_context(|| format!("{title} is not running"));
     let manifest = manifest.map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let at = clean(&folder.display().to_string());
     let manifest = manifest.with_context(|| format!("{title} is not running, and has never committed to {at}"))?;

@@ -9,10 +9,10 @@ use toml::de::DeValue;
 use weir_batch::Schema;
 use weir_sandbox::{BindError, Bound, Carry, Function, Kind, Limits, Manifest, ParamValue, Refusal};
 
-use super::folders::Folders;
 use super::problem::{Problems, clip, suggest};
 use super::stage::{CarryDraft, StageDraft};
 use super::table::Item;
+use weir_files::Folders;
 
 /// A stage's function as far as it could be found out. What is `None` was wrong, and has been reported.
 pub(super) struct BoundStage {

@@ -9,7 +9,7 @@ use weir_sinks::{SinkConfig, StdoutFormat};
 use super::plan::{
     DeadLettersPlan, ErrorPolicy, Guarantee, LossPolicy, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
 };
-use crate::source::OnChange;
+use weir_sources::OnChange;
 
 /// What `weir check` prints: each source with its schema, each stage with its function and types, each sink, and what is
 /// promised. Ends with a line end.

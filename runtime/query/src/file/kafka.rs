@@ -1,12 +1,12 @@
 //! What Kafka sources, sinks and dead letters have in common in a query file: brokers, options, topics.
 
 use toml::de::DeValue;
-use weir_sinks::{KafkaConnection, KafkaSide};
+use weir_kafka::{KafkaConnection, KafkaSide};
 
 use super::kafka_uses::TopicUses;
 use super::problem::{Place, Problems, clip, nearest};
 use super::table::{Item, Table};
-use crate::source::refuse_topic;
+use weir_kafka::refuse_topic;
 
 /// Reads `brokers` and `options` for a client of this side.
 pub(super) fn connection(

@@ -4,7 +4,7 @@ use std::fmt;
 
 use weir_sinks::{KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue};
 
-use crate::source::{KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaStart};
+use weir_sources::{KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaStart};
 
 /// `kafka flights at b:9092, json_lines, group acme.late`, and what differs from the defaults.
 pub(super) fn describe_source(config: &KafkaSourceConfig, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use toml::de::DeValue;
 use weir_batch::Schema;
 use weir_formats::CsvOptions;
+use weir_kafka::{KafkaConnection, KafkaSide};
 use weir_sinks::{
-    KafkaCompression, KafkaConnection, KafkaKey, KafkaPartitioner, KafkaSide, KafkaSinkConfig, KafkaTimestamp,
-    KafkaValue, SinkError,
+    KafkaCompression, KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue, SinkError,
 };
 
 use super::csv;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use toml::de::DeValue;
 use weir_batch::{DataType, Field, Schema};
 use weir_formats::{RecordFormat, parse_timestamp};
-use weir_sinks::KafkaSide;
+use weir_kafka::KafkaSide;
 
 use super::csv;
 use super::kafka;
@@ -15,7 +15,8 @@ use super::problem::{Place, Problems, clip};
 use super::schema;
 use super::source::SourceDraft;
 use super::table::{Item, Table};
-use crate::source::{KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaStart, refuse_group};
+use weir_kafka::refuse_group;
+use weir_sources::{KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaStart};
 
 /// The highest partition's number that anybody writes down.
 const PARTITION_MAX: i64 = 1_000_000;

@@ -1,7 +1,7 @@
 //! The topics that a query reads and writes.
 
+use weir_kafka::KafkaConnection;
 use weir_sandbox::TenantId;
-use weir_sinks::KafkaConnection;
 
 use super::problem::{Place, Problems, Spot, clip};
 use super::topics::Topics;

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use weir_sandbox::{Limits, TenantId};
 
-use super::folders::{Folders, real_path};
 use super::limits;
 use super::problem::{Problem, Problems, QueryFileError, clip};
 use super::sizes::Sizes;
 use super::table::{Item, Table};
 use super::text;
 use super::topics::Topics;
+use weir_files::{Folders, real_path};
 
 /// What tenants may use: limits, folders and topics of each, read from a TOML file.
 ///

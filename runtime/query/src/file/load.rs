@@ -11,7 +11,6 @@ use super::bind::{BoundStage, Modules, bind};
 use super::chain::Chain;
 use super::delivery::{self, Letters};
 use super::environment;
-use super::folders::Folders;
 use super::kafka_sink;
 use super::kafka_uses::TopicUses;
 use super::limits::Ceiling;
@@ -29,7 +28,8 @@ use super::stage::{self, StageDraft};
 use super::table::{Item, Table};
 use super::text;
 use super::topics::Topics;
-use crate::source::FileSource;
+use weir_files::Folders;
+use weir_sources::FileSource;
 
 impl Plan {
     /// Reads and checks a query file, under the default limits. Paths in it are taken from its folder.

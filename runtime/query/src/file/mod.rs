@@ -19,7 +19,6 @@ mod csv;
 mod delivery;
 mod describe;
 mod environment;
-mod folders;
 mod hints;
 mod kafka;
 mod kafka_describe;
@@ -48,12 +47,11 @@ mod text;
 mod together;
 mod topics;
 
-pub use folders::{Denied, Folders};
 pub use limits_file::{LimitsFile, TenantLimits};
 pub(crate) use origins::Origins;
 pub use plan::{
-    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, LossPolicy, NexmarkStream, Node, Plan, Retry,
-    SinkPlan, SourceKind, SourcePlan, StagePlan,
+    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, LossPolicy, Node, Plan, Retry, SinkPlan, SourceKind,
+    SourcePlan, StagePlan,
 };
 pub use problem::{Problem, QueryFileError};
 pub(crate) use source::INFER_ROWS_MAX;

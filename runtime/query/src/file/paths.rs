@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use weir_files::{FileError, FileKind};
 use weir_sandbox::TenantId;
 
-use super::folders::{Denied, Folders, real_path};
 use super::hints;
 use super::problem::{Place, Problems, Spot, clip, nearest};
+use weir_files::{Denied, Folders, real_path};
 
 /// Resolves paths against the query file's folder, keeps them to the tenant's folders, and remembers which are read and
 /// which are written.

@@ -7,17 +7,19 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use weir_batch::Schema;
 use weir_formats::{CsvOptions, Fill, Format};
+use weir_kafka::KafkaConnection;
 use weir_sandbox::{Bound, Function, FunctionState, Isolation, Kind, Limits, TenantId};
-use weir_sinks::{KafkaConnection, KafkaSinkConfig, SinkConfig, TransactionSettings};
+use weir_sinks::{KafkaSinkConfig, SinkConfig, TransactionSettings};
 
-use super::folders::Folders;
 use super::kafka_uses::GroupUse;
 use super::paths::FileUse;
 use super::problem::{Problem, Spot};
 use super::topics::Topics;
 use crate::letters::LettersPlan;
 use crate::run::Slot;
-use crate::source::{KafkaPartitions, KafkaSourceConfig, OnChange};
+use weir_files::Folders;
+use weir_sources::{KafkaPartitions, KafkaSourceConfig, NexmarkStream, OnChange};
+use weir_state::LETTERS_OF;
 
 /// A query that can be run: every name resolved, every module read, every function bound to the schema it gets.
 #[derive(Debug)]
@@ -131,28 +133,6 @@ pub enum SourceKind {
     },
     /// Dead letters, which come in at the source or stage where they died: what a replay reads instead of everything.
     Letters(Arc<LettersPlan>),
-}
-
-/// A stream of the Nexmark auction benchmark (<https://datalab.cs.pdx.edu/niagara/NEXMark/>).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NexmarkStream {
-    /// People who registered.
-    Person,
-    /// Auctions that were opened.
-    Auction,
-    /// Bids on auctions.
-    Bid,
-}
-
-impl NexmarkStream {
-    /// The name in query files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            NexmarkStream::Person => "person",
-            NexmarkStream::Auction => "auction",
-            NexmarkStream::Bid => "bid",
-        }
-    }
 }
 
 /// One guest function in the query.
@@ -373,13 +353,10 @@ impl SourceKind {
 }
 
 impl SourcePlan {
-    /// What the manifest calls the letters of a place. No name in a query file holds a space.
-    pub(crate) const LETTERS_OF: &str = "letters of ";
-
     /// What the manifest calls it.
     pub(crate) fn name_in_manifest(&self) -> String {
         match self.kind {
-            SourceKind::Letters(_) => format!("{}{}", SourcePlan::LETTERS_OF, self.name),
+            SourceKind::Letters(_) => format!("{}{}", LETTERS_OF, self.name),
             _ => self.name.to_string(),
         }
     }

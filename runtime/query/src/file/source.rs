@@ -8,16 +8,17 @@ use weir_batch::Schema;
 use weir_formats::{CsvOptions, Format, Inferred, csv_header, infer, infer_csv};
 
 use super::csv;
-use super::folders::Folders;
 use super::kafka_source;
 use super::kafka_uses::TopicUses;
 use super::names::{self, Names};
 use super::paths::{InputFile, Paths};
-use super::plan::{ErrorPolicy, NexmarkStream, SourceKind};
+use super::plan::{ErrorPolicy, SourceKind};
 use super::problem::{Place, Problems, clip, suggest};
 use super::schema;
 use super::table::{Item, Table};
-use crate::source::{OnChange, nexmark_schema, seed_schema};
+use weir_files::Folders;
+use weir_sources::NexmarkStream;
+use weir_sources::{OnChange, nexmark_schema, seed_schema};
 
 /// A source as far as it could be read. What is `None` was wrong, and has been reported.
 pub(super) struct SourceDraft {

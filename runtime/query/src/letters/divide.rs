@@ -7,8 +7,10 @@ use weir_formats::FormatError;
 use weir_sandbox::ModuleDigest;
 
 use super::entrance::{Form, LOOKED_AT};
-use super::{Entrance, Entry, Letter, LetterFilter};
+use super::{Entrance, LetterFilter};
 use crate::file::{Node, Plan};
+use weir_state::Entry;
+use weir_state::Letter;
 
 /// What becomes of a letter.
 #[derive(Debug, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use weir_batch::{Batch, Schema};
 use weir_formats::{CsvOptions, Format, FormatError, RecordDecoder, RecordFormat, csv_header};
 
 use super::system::system_columns;
-use super::{Letter, LetterValue};
-use crate::file::{Folders, SourceKind, SourcePlan};
+use crate::file::{SourceKind, SourcePlan};
+use weir_files::Folders;
+use weir_state::{Letter, LetterValue};
 
 /// Letters that are decoded at once, at most, while they are only looked at.
 pub(super) const LOOKED_AT: usize = 1024;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use weir_formats::FormatError;
 
-use crate::file::Denied;
 use crate::run::StateError;
+use weir_files::Denied;
 
 /// Letters could not be taken out to be replayed, or not be put away. None is lost by it.
 #[derive(Debug, thiserror::Error)]

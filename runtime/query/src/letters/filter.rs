@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Letter;
+use weir_state::Letter;
 
 /// Which letters are meant; the default is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,11 +8,7 @@ mod divide;
 mod entrance;
 mod error;
 mod filter;
-mod json;
-mod letter;
-mod message;
 mod paths;
-mod reader;
 mod replay;
 mod source;
 mod system;
@@ -22,15 +18,11 @@ mod topic;
 
 pub use error::ReplayError;
 pub use filter::LetterFilter;
-pub use letter::{Header, Letter, LetterValue};
-pub use reader::{Entry, LetterLines};
 pub use replay::{NotReplayed, OtherVersion, Replay, Replayed, Replaying};
 pub use source::LettersPlan;
 pub use topic::{TopicLetters, TopicLettersError};
 
 use entrance::Entrance;
-pub(crate) use json::LINE_BYTES_MAX;
-pub(crate) use message::LetterMessage;
 pub(crate) use paths::{ReplayPaths, folder_of};
 pub(crate) use source::LettersSource;
 pub(crate) use system::headers_column;

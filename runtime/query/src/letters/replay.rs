@@ -11,9 +11,11 @@ use weir_sandbox::Engine;
 use weir_sinks::SinkConfig;
 
 use super::divide::{Desk, Fate};
-use super::{Entrance, Entry, LetterFilter, LetterLines, LettersPlan, ReplayError, ReplayPaths, folder_of};
-use crate::file::{DeadLettersPlan, Denied, ErrorPolicy, Node, Origins, Plan, SourceKind, SourcePlan};
+use super::{Entrance, LetterFilter, LettersPlan, ReplayError, ReplayPaths, folder_of};
+use crate::file::{DeadLettersPlan, ErrorPolicy, Node, Origins, Plan, SourceKind, SourcePlan};
 use crate::run::{BuildError, Ending, Locked, Query, StateFolder, Summary, failpoint, lock};
+use weir_files::Denied;
+use weir_state::{Entry, LetterLines};
 
 /// Letters that were taken out, and the query that runs them.
 ///

@@ -12,11 +12,14 @@ use weir_batch::Schema;
 use weir_files::Folder;
 use weir_formats::BadRecord;
 
+use super::Entrance;
 use super::entrance::Form;
 use super::system::system_columns;
-use super::{Entrance, Letter, LetterLines, LetterValue};
 use crate::file::Origins;
-use crate::source::{Origin, Partition, Positions, Source, SourceBatch, SourceError, SourceEvent};
+use weir_sources::{Origin, Source, SourceBatch, SourceError, SourceEvent};
+use weir_state::LetterLines;
+use weir_state::{Letter, LetterValue};
+use weir_state::{Partition, Positions};
 
 /// The letters of one place that are to be replayed: what a plan names, and each attempt opens.
 pub struct LettersPlan {

@@ -7,7 +7,7 @@ use weir_batch::arrow::array::{
 };
 use weir_batch::{BatchError, SystemColumns};
 
-use super::{Header, Letter, LetterValue};
+use weir_state::{Header, Letter, LetterValue};
 
 /// What letters know of their records beside the fields. All of them have the first one's origin. A column of which no
 /// letter knows anything is left out.

@@ -13,10 +13,11 @@ use weir_batch::arrow::datatypes::Float64Type;
 use weir_batch::{Batch, DataType, Field, Schema, SystemColumns};
 use weir_formats::BadRecord;
 
+use super::Entrance;
 use super::system::system_columns;
-use super::{Entrance, Letter, LetterMessage, LetterValue};
 use crate::file::Origins;
 use crate::run::{Sender, Why, of_bad, of_row};
+use weir_state::{Letter, LetterMessage, LetterValue};
 
 /// A value of each type.
 #[derive(Clone, Debug)]

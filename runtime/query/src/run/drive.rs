@@ -12,7 +12,7 @@ use super::state_guard::Loss;
 use super::summary::Ending;
 use super::turn::Taken;
 use super::waiting::{millis, sleep_or_stop};
-use crate::source::{Begin, Revoking, SourceEvent};
+use weir_sources::{Begin, Revoking, SourceEvent};
 
 /// Runs until the sources end, the query is to stop, or the reader of a sink goes away.
 pub(super) async fn run_to_end(

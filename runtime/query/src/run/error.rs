@@ -4,16 +4,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use weir_batch::BatchError;
+use weir_kafka::KafkaProblem;
 use weir_sandbox::{Fault, Refusal};
-use weir_sinks::{KafkaProblem, SinkError, TransactionError};
+use weir_sinks::{SinkError, TransactionError};
 
 use super::dead_letters::DeadLetterError;
 use super::slot::SlotError;
 use super::stage_error::StageError;
 use super::state::StateError;
 use super::summary::Summary;
-use crate::file::Denied;
-use crate::source::{Partition, SourceError};
+use weir_files::Denied;
+use weir_sources::SourceError;
+use weir_state::Partition;
 
 /// `ENFILE` and `EMFILE` of Linux.
 const OUT_OF_FILES: [i32; 2] = [23, 24];
@@ -217,7 +219,7 @@ impl BuildError {
     /// Whether a later attempt may succeed.
     pub(super) fn retryable(&self) -> bool {
         match self {
-            BuildError::Sink { source, .. } => source.retryable() || source.fault() == weir_sinks::Fault::External,
+            BuildError::Sink { source, .. } => source.retryable() || source.fault() == weir_batch::Fault::External,
             BuildError::State(error) => error.retryable(),
             BuildError::DeadLetters(error) => error.retryable(),
             BuildError::Source { source, .. } => source.fault() == Fault::External,
@@ -253,22 +255,14 @@ impl Cause {
     pub fn fault(&self) -> Fault {
         match self {
             Cause::Source { source, .. } => source.fault(),
-            Cause::Sink { source, .. } => sinks_fault(source.fault()),
+            Cause::Sink { source, .. } => source.fault(),
             Cause::Undecodable { .. } | Cause::DeadLetters(_) | Cause::Lost { .. } => Fault::External,
             Cause::State(StateError::Io { .. }) => Fault::External,
             Cause::State(StateError::Thread(_)) => Fault::Internal,
             Cause::State(_) => Fault::Tenant,
-            Cause::Transaction(error) => sinks_fault(error.fault()),
+            Cause::Transaction(error) => error.fault(),
             Cause::Opening(_) | Cause::Again(_) | Cause::Unfinished { .. } => Fault::External,
             Cause::Stage { source, .. } => source.fault(),
         }
-    }
-}
-
-fn sinks_fault(fault: weir_sinks::Fault) -> Fault {
-    match fault {
-        weir_sinks::Fault::Tenant => Fault::Tenant,
-        weir_sinks::Fault::External => Fault::External,
-        weir_sinks::Fault::Internal => Fault::Internal,
     }
 }

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 use weir_formats::{Format, parquet_rows};
 
-use crate::file::{Folders, SourceKind, SourcePlan};
-use crate::source::{Positions, SEED_BATCH_ROWS};
+use crate::file::{SourceKind, SourcePlan};
+use weir_files::Folders;
+use weir_sources::SEED_BATCH_ROWS;
+use weir_state::Positions;
 
 /// How much of a source was read, of how much: records of generators and Parquet files, bytes of other files, offsets of
 /// topics. A run that goes on within a file of text counts the bytes that are left; one within a file of Arrow does not know.
@@ -132,7 +134,7 @@ mod tests {
     use weir_formats::{Place, PlaceAt, TextLayout, TextPlace};
 
     use super::*;
-    use crate::source::{FileMark, Partition, Seen};
+    use weir_state::{FileMark, Partition, Seen};
 
     fn at(positions: &[(i32, i64)]) -> Positions {
         let partition = |number| Partition { origin: "it".into(), number };

@@ -7,7 +7,8 @@ use weir_batch::{Batch, BatchError, SystemColumns};
 use weir_formats::BadRecord;
 
 use super::ids::SourceId;
-use crate::source::{Origin, Partition, Positions, SourceBatch};
+use weir_sources::{Origin, SourceBatch};
+use weir_state::{Partition, Positions};
 
 /// What a source read at once, of which the first rows may be settled already. A piece of it is settled as a whole, with the
 /// position behind it: what comes after is read again if the query ends there.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use weir_sandbox::{MetricDelta, MetricKind, Series as GuestSeries};
 
 use super::metrics::{CommittedMetrics, Folded, MetricRegistry, StageMetrics, fold};
-use super::state::{StoredSeries, StoredValue};
+use weir_state::{StoredSeries, StoredValue};
 
 /// What the series of all stages of a query may take in its manifest, in bytes. Beyond it new label values share the
 /// metric's overflow series, as they do beyond `series_max`. The manifest is written anew at each commit.
@@ -109,7 +109,7 @@ impl MetricRegistry {
             };
             // The tenant may be able to write what was kept: it gets no more series by that than its stages make.
             let key = Arc::new(GuestSeries { metric, labels: series.labels, overflow: series.overflow });
-            let value: MetricDelta = series.value.into();
+            let value: MetricDelta = delta(series.value);
             let known = self.committed.lock().series.contains_key(&(index, Arc::clone(&key)));
             if !known && !self.has_room(index, &key, &value) {
                 dropped += 1;
@@ -138,7 +138,7 @@ impl Snapshot {
                 metric: function.metrics[series.metric].name.clone(),
                 labels: series.labels.clone(),
                 overflow: series.overflow,
-                value: delta.into(),
+                value: stored(delta),
             }
         };
         let mut stored: Vec<StoredSeries> = all.iter().map(stored).collect();
@@ -149,12 +149,32 @@ impl Snapshot {
     }
 }
 
+/// A value as it is kept.
+fn stored(value: &MetricDelta) -> StoredValue {
+    match value {
+        MetricDelta::Counter { sum } => StoredValue::Counter { sum: *sum },
+        MetricDelta::Gauge { last } => StoredValue::Gauge { last: *last },
+        MetricDelta::Histogram { buckets, count, sum } => {
+            StoredValue::Histogram { buckets: buckets.clone(), count: *count, sum: *sum }
+        }
+    }
+}
+
+/// A value that was kept, as one that was just recorded.
+fn delta(value: StoredValue) -> MetricDelta {
+    match value {
+        StoredValue::Counter { sum } => MetricDelta::Counter { sum },
+        StoredValue::Gauge { last } => MetricDelta::Gauge { last },
+        StoredValue::Histogram { buckets, count, sum } => MetricDelta::Histogram { buckets, count, sum },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use weir_sandbox::{Function, Kind, Metric, MetricBatch};
 
-    use super::super::state::Manifest;
     use super::*;
+    use weir_state::Manifest;
 
     /// A registry of one stage with a counter and a histogram of 100 buckets, by one label.
     fn registry() -> MetricRegistry {

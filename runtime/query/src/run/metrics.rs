@@ -318,8 +318,8 @@ fn finite(sum: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::state::{StoredSeries, StoredValue};
     use super::*;
+    use weir_state::{StoredSeries, StoredValue};
 
     fn series(metric: usize, label: &str) -> Arc<GuestSeries> {
         Arc::new(GuestSeries { metric, labels: vec![label.to_owned()], overflow: false })

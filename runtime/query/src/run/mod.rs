@@ -72,9 +72,6 @@ pub use slot::SlotError;
 pub use stage_error::StageError;
 pub use starting::Starting;
 pub(crate) use state::StateFolder;
-pub use state::{
-    Manifest, ManifestError, NextNumber, PartitionPosition, PreparedFile, SourcePositions, StateError, StoredSeries,
-    StoredValue,
-};
+pub use state::{StateError, read_manifest};
 pub use summary::{Ending, Summary};
 pub use timing::Durations;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use weir_kafka::KafkaProblem;
 use weir_sinks::{
-    KafkaKey, KafkaProblem, KafkaSink, KafkaSinkConfig, KafkaTimestamp, KafkaTransactions, KafkaValue, Prepared, Sink,
-    SinkConfig, TransactionError, publish_prepared,
+    KafkaKey, KafkaSink, KafkaSinkConfig, KafkaTimestamp, KafkaTransactions, KafkaValue, Prepared, Sink, SinkConfig,
+    TransactionError, publish_prepared,
 };
 
 use super::commit::{Commit, FlushThenKeep, Kept, ManifestCommit, TransactionCommit};
@@ -16,12 +17,13 @@ use super::guest_stage::TRAPPED_RECORDS_MIN;
 use super::ids::{Id, Nodes, SinkId, SourceId};
 use super::metrics::MetricRegistry;
 use super::running_source::OpenSource;
-use super::state::{Manifest, StateFolder};
-use crate::file::{
-    DeadLettersPlan, Denied, Folders, Guarantee, INFER_ROWS_MAX, Plan, SinkPlan, SourceKind, SourcePlan,
-};
+use super::state::StateFolder;
+use crate::file::{DeadLettersPlan, Guarantee, INFER_ROWS_MAX, Plan, SinkPlan, SourceKind, SourcePlan};
 use crate::letters::LettersSource;
-use crate::source::{FileSource, GeneratorSource, KafkaSource, NexmarkSource, Positions, Source};
+use weir_files::{Denied, Folders};
+use weir_sources::{FileSource, GeneratorSource, KafkaSource, NexmarkSource, Source};
+use weir_state::Manifest;
+use weir_state::Positions;
 
 /// Sinks that stand in for those a plan names, by name: for tests and benches.
 pub type SinkOverrides = HashMap<String, Box<dyn Sink>>;

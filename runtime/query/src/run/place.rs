@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::extent::{Extent, Size};
 use super::progress::PartitionProgress;
-use crate::source::{Partition, PositionKeeper, Positions};
+use weir_sources::PositionKeeper;
+use weir_state::{Partition, Positions};
 
 /// Of one source, through all attempts of its query.
 #[derive(Default)]

@@ -15,7 +15,8 @@ use super::intake::{Cut, Intake, Piece};
 use super::reader::{Reader, read};
 use super::record_place::RecordPlace;
 use crate::file::{ErrorPolicy, Origins, Plan, SourceKind, SourcePlan};
-use crate::source::{Begin, Moved, Partition, PositionKeeper, Positions, Source, SourceError};
+use weir_sources::{Begin, Moved, PositionKeeper, Source, SourceError};
+use weir_state::{Partition, Positions};
 
 /// A source of an attempt. Dropped, it ends its reader.
 pub(super) struct RunningSource<'p> {

@@ -11,8 +11,8 @@ use super::handle::QueryHandle;
 use super::ids::{Nodes, SourceId};
 use super::metrics::CommittedMetrics;
 use crate::file::Plan;
-use crate::source::Positions;
 use crate::trace::{TraceCounters, Tracing};
+use weir_state::Positions;
 
 /// Outlives every attempt, and never changes but for its counters.
 pub(super) struct Shared {

@@ -12,7 +12,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use weir_sinks::KafkaConnection;
+use weir_kafka::KafkaConnection;
 
 type Mock = MockCluster<'static, DefaultProducerContext>;
 type Order = Box<dyn FnOnce(&Mock) + Send>;

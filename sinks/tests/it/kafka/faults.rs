@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use weir_batch::Fault;
 use weir_batch::arrow::array::{BinaryArray, Int32Array, Int64Array};
 use weir_batch::{Batch, DataType, Field, Schema, SystemColumns};
-use weir_sinks::{
-    Fault, KafkaConnection, KafkaPartitioner, KafkaProblem, KafkaSink, KafkaSinkConfig, KafkaValue, Sink, SinkConfig,
-    SinkError,
-};
+use weir_kafka::{KafkaConnection, KafkaProblem};
+use weir_sinks::{KafkaPartitioner, KafkaSink, KafkaSinkConfig, KafkaValue, Sink, SinkConfig, SinkError};
 
 use super::cluster::Cluster;
 

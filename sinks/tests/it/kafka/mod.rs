@@ -3,7 +3,6 @@
 mod cluster;
 mod conformance;
 mod faults;
-mod options;
 mod records;
 mod settings;
 mod transactions;

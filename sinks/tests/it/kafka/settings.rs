@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
+use weir_batch::Fault;
 use weir_batch::{DataType, Field, Schema};
-use weir_sinks::{
-    Fault, KafkaConnection, KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue, SinkConfig,
-};
+use weir_kafka::KafkaConnection;
+use weir_sinks::{KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue, SinkConfig};
 
 fn check(change: impl FnOnce(&mut KafkaSinkConfig), expect: Expect) {
     let schema = Schema::new(vec![Field::new("ratio", DataType::F64), Field::new("name", DataType::Utf8)]).unwrap();

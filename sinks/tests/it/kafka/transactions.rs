@@ -7,9 +7,11 @@ use expect_test::{Expect, expect};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use weir_batch::Fault;
+use weir_kafka::{GroupOffsets, KafkaConnection, KafkaProblem};
 use weir_sinks::{
-    Fault, GroupOffsets, KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem, KafkaSink, KafkaSinkConfig,
-    KafkaTransactions, Sink, SinkError, TransactionError, TransactionSettings,
+    KafkaCompression, KafkaPartitioner, KafkaSink, KafkaSinkConfig, KafkaTransactions, Sink, SinkError,
+    TransactionError, TransactionSettings,
 };
 
 use super::cluster::Cluster;

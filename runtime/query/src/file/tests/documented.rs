@@ -109,7 +109,7 @@ fn each_option_of_kafka_that_is_accepted_is_listed_and_none_else() {
     let section = rest.split("\n## ").next().expect("its text");
     let patterns: Vec<&str> =
         quoted(section).into_iter().filter(|text| text.contains('.') && !text.contains(['=', ' '])).collect();
-    let allowed: Vec<&str> = weir_sinks::KafkaConnection::allowed_options().iter().map(|option| option.name).collect();
+    let allowed: Vec<&str> = weir_kafka::KafkaConnection::allowed_options().iter().map(|option| option.name).collect();
     let unlisted: Vec<_> =
         allowed.iter().filter(|name| !patterns.iter().any(|pattern| covers(pattern, name))).collect();
     assert!(unlisted.is_empty(), "QUERY.md does not name these options: {unlisted:?}");

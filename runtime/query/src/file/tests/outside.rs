@@ -6,8 +6,9 @@ use std::path::Path;
 
 use expect_test::expect;
 
-use super::super::{Folders, LimitsFile, Plan};
+use super::super::{LimitsFile, Plan};
 use super::{GOOD, relative};
+use weir_files::Folders;
 
 /// A folder in which `acme` has `acme` (with `data` below it) and `beta` has `beta`.
 fn folder() -> tempfile::TempDir {

@@ -7,7 +7,7 @@ use crate::run::error::Cause;
 use crate::run::failpoint::failpoint;
 use crate::run::ids::{Nodes, SourceId};
 use crate::run::running_source::RunningSource;
-use crate::source::Positions;
+use weir_state::Positions;
 
 /// A crash between the two repeats records, and loses none.
 pub(in crate::run) struct FlushThenKeep {

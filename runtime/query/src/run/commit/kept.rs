@@ -9,7 +9,8 @@ use weir_sinks::Prepared;
 use super::Work;
 use crate::run::error::Cause;
 use crate::run::metric_state::Snapshot;
-use crate::run::state::{Manifest, NextNumber, PreparedFile, SourcePositions, StateError, StateFolder, WRITER};
+use crate::run::state::{StateError, StateFolder};
+use weir_state::{Manifest, NextNumber, PreparedFile, SourcePositions, WRITER};
 
 /// The folder, and the manifest of the last commit.
 pub(in crate::run) struct Kept {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use weir_sinks::{KafkaProblem, KafkaTransactions, SinkError, TransactionError};
+use weir_kafka::KafkaProblem;
+use weir_sinks::{KafkaTransactions, SinkError, TransactionError};
 
 use super::{Commit, Work, flush_all, vouch};
 use crate::run::error::Cause;

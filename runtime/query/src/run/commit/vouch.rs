@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use crate::run::error::Cause;
 use crate::run::ids::{Nodes, SourceId};
 use crate::run::running_source::RunningSource;
-use crate::source::SourceError;
+use weir_sources::SourceError;
 
 /// Asked, each with its name.
 pub(super) struct Vouching(Vec<(String, JoinHandle<Result<(), SourceError>>)>);

@@ -10,8 +10,9 @@ use weir_files::Folder;
 
 use super::DeadLetterError;
 use super::lock::{Locked, lock};
-use crate::file::Folders;
-use crate::letters::{LINE_BYTES_MAX, Letter, ReplayPaths, folder_of};
+use crate::letters::{ReplayPaths, folder_of};
+use weir_files::Folders;
+use weir_state::{LINE_BYTES_MAX, Letter};
 
 /// A JSON-lines file that letters are appended to. Locked for as long as it is open: its letters are replayed only while
 /// no query adds to them.

@@ -9,7 +9,7 @@ use weir_formats::{BadRecord, Format, FormatError, open_encoder};
 
 use super::DeadLetterError;
 use crate::file::Origins;
-use crate::letters::{Header, Letter, LetterValue};
+use weir_state::{Header, Letter, LetterValue};
 
 /// What every letter of a place says alike.
 #[derive(Clone, Debug)]

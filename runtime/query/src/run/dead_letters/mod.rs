@@ -21,8 +21,8 @@ pub(crate) use self::lock::{Locked, lock};
 pub(crate) use self::topic::LETTER_COLUMN;
 use self::topic::TopicLetterSink;
 use super::counters::Counters;
-use crate::file::Folders;
-use crate::letters::Letter;
+use weir_files::Folders;
+use weir_state::Letter;
 
 /// Where dead letters go: to a file as lines of JSON, or to a topic as messages with the error in their headers. Both forms
 /// are described at [`Letter`].

@@ -7,7 +7,8 @@ use weir_batch::{Batch, BatchError, DataType, Field, Schema, SystemColumns};
 use weir_sinks::{Sink, SinkError};
 
 use super::DeadLetterError;
-use crate::letters::{Letter, LetterMessage, headers_column};
+use crate::letters::headers_column;
+use weir_state::{Letter, LetterMessage};
 
 /// The one column of a sink of letters; keys and headers are system columns.
 pub(crate) const LETTER_COLUMN: &str = "value";

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use weir_files::{Folder, RuntimeFolder, RuntimeFolderError};
-use weir_sinks::{KafkaConnection, KafkaTransactions, TransactionSettings};
+use weir_kafka::KafkaConnection;
+use weir_sinks::{KafkaTransactions, TransactionSettings};
 
 use locks::{DeadSlot, Lock, Locks, SLOTS_MAX};
 

@@ -1,20 +1,15 @@
 //! The folder in which a query keeps what it needs to go on where it was.
 
-mod manifest;
-
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use weir_files::Folder;
 
-pub(crate) use manifest::WRITER;
-pub use manifest::{
-    Manifest, ManifestError, NextNumber, PartitionPosition, PreparedFile, SourcePositions, StoredSeries, StoredValue,
-};
+use weir_state::{Manifest, ManifestError};
 
 use super::failpoint::failpoint;
-use crate::file::Folders;
+use weir_files::Folders;
 
 /// A folder with the manifest of a query's last commit. Held by one run at a time, which keeps a lock in it.
 #[derive(Debug)]
@@ -120,7 +115,7 @@ impl StateFolder {
 
     /// The manifest of the last commit, where there was one; it has to be this query's.
     pub(crate) fn load(&self, query: &str, tenant: &str) -> Result<Option<Manifest>, StateError> {
-        let Some(manifest) = Manifest::load_from(&self.folder)? else { return Ok(None) };
+        let Some(manifest) = read_from(&self.folder)? else { return Ok(None) };
         if manifest.tenant != tenant {
             return Err(StateError::OtherTenant { path: manifest_path(self.folder.path()) });
         }
@@ -154,29 +149,27 @@ impl StateFolder {
     }
 }
 
-impl Manifest {
-    /// The manifest in a state folder, where there is one. Takes no lock: what it says was true when it was read.
-    ///
-    /// # Errors
-    ///
-    /// One that is damaged, or cannot be read.
-    pub fn load(folder: &Path) -> Result<Option<Manifest>, StateError> {
-        match Folder::open(folder) {
-            Ok(folder) => Manifest::load_from(&folder),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(io_error("read", folder, source)),
-        }
+/// The manifest in a state folder, where there is one. Takes no lock: what it says was true when it was read.
+///
+/// # Errors
+///
+/// One that is damaged, or cannot be read.
+pub fn read_manifest(folder: &Path) -> Result<Option<Manifest>, StateError> {
+    match Folder::open(folder) {
+        Ok(folder) => read_from(&folder),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(io_error("read", folder, source)),
     }
+}
 
-    fn load_from(folder: &Folder) -> Result<Option<Manifest>, StateError> {
-        let path = manifest_path(folder.path());
-        let bytes = match folder.read_whole(MANIFEST, MANIFEST_BYTES_MAX) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(io_error("read", &path, source)),
-        };
-        Manifest::from_bytes(&bytes).map(Some).map_err(|source| StateError::Manifest { path, source })
-    }
+fn read_from(folder: &Folder) -> Result<Option<Manifest>, StateError> {
+    let path = manifest_path(folder.path());
+    let bytes = match folder.read_whole(MANIFEST, MANIFEST_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(io_error("read", &path, source)),
+    };
+    Manifest::from_bytes(&bytes).map(Some).map_err(|source| StateError::Manifest { path, source })
 }
 
 const MANIFEST: &str = "manifest";

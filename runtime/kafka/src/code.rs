@@ -1,0 +1,49 @@
+//! What a broker or the client answered.
+
+use std::fmt;
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+/// An error code of Kafka's protocol, or of librdkafka's own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ErrorCode(pub(crate) Code);
+
+impl ErrorCode {
+    /// Whether it is over after a while: a coordinator that moves, a broker that is away.
+    pub fn passes(self) -> bool {
+        matches!(
+            self.0,
+            Code::CoordinatorLoadInProgress
+                | Code::CoordinatorNotAvailable
+                | Code::NotCoordinator
+                | Code::WaitingForCoordinator
+                | Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::RequestTimedOut
+                | Code::OperationTimedOut
+                | Code::TimedOutQueue
+                | Code::NetworkException
+                | Code::Resolve
+                | Code::ThrottlingQuotaExceeded
+                | Code::UnstableOffsetCommit
+        )
+    }
+}
+
+impl From<Code> for ErrorCode {
+    fn from(code: Code) -> ErrorCode {
+        ErrorCode(code)
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,89 @@
+//! What texts of librdkafka must not show.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use rdkafka::error::KafkaError;
+
+use crate::connection::brief;
+
+/// Shorter values are not hidden: they are parts of ordinary words.
+const BYTES_MIN: usize = 4;
+
+/// The values of a connection's options that anybody may choose freely: passwords, keys, names of users and clients. librdkafka
+/// repeats some of them in its errors and log lines.
+#[derive(Clone, Debug, Default)]
+pub struct HiddenValues(Values);
+
+#[derive(Clone, Default)]
+struct Values(Arc<[String]>);
+
+impl std::fmt::Debug for Values {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} values", self.0.len())
+    }
+}
+
+impl HiddenValues {
+    pub(crate) fn new<'a>(values: impl Iterator<Item = &'a str>) -> HiddenValues {
+        let long = |value: &&str| value.trim().len() >= BYTES_MIN;
+        // Of a certificate or key each line, too.
+        let mut all: Vec<String> = values
+            .flat_map(|value| std::iter::once(value).chain(value.lines()))
+            .filter(long)
+            .map(str::to_owned)
+            .collect();
+        // What holds another one comes before it.
+        all.sort_unstable_by_key(|value| std::cmp::Reverse(value.len()));
+        all.dedup();
+        HiddenValues(Values(all.into()))
+    }
+
+    /// The text with `…` for each of the values.
+    pub fn hide(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for value in self.0.0.iter().filter(|value| !value.trim().is_empty()) {
+            if text.contains(value.as_str()) {
+                text = text.replace(value.as_str(), "…");
+            }
+        }
+        text
+    }
+
+    /// What an error of the client's says, without values and control characters.
+    pub fn explain(&self, error: &(dyn Error + 'static)) -> String {
+        match error.downcast_ref() {
+            // It would quote the value, whatever option that is of.
+            Some(KafkaError::ClientConfig(_, _, name, _)) => {
+                format!("librdkafka does not take the value of `{}`", brief(name))
+            }
+            _ => brief(&self.hide(&error.to_string())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::KafkaConnection;
+
+    #[test]
+    fn values_of_options_are_not_shown() {
+        let connection = KafkaConnection::new("b:9092")
+            .with("client.id", "marker-client")
+            .with("sasl.username", "marker")
+            .with("sasl.password", "marker-client-2")
+            .with("ssl.ca.pem", "-----BEGIN\nMIIBmarker\n-----END\n")
+            .with("security.protocol", "sasl_ssl")
+            .with("linger.ms", "5000");
+        let hidden = connection.hidden();
+        for (text, shown) in [
+            ("marker-client-2 of marker-client: marker", "… of …: …"),
+            ("at MIIBmarker", "at …"),
+            ("sasl_ssl://b:9092 after 5000 ms", "sasl_ssl://b:9092 after 5000 ms"),
+        ] {
+            assert_eq!(hidden.hide(text), shown);
+        }
+        assert!(!format!("{connection:?}{hidden:?}").contains("marker"));
+        assert!(!format!("{connection:?}").contains("5000"));
+    }
+}

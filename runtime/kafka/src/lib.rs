@@ -1,0 +1,48 @@
+//! What readers and writers of Kafka topics share: how brokers are reached, which options of librdkafka a query file may set, what an
+//! error code means, and what log lines may show. No type of the client is public here: settings are names and values.
+//!
+//! ```
+//! use weir_kafka::{KafkaConnection, KafkaSide};
+//!
+//! let connection = KafkaConnection::new("localhost:9092").with("client.id", "late-flights");
+//! connection.validate()?;
+//! let settings = connection.settings(KafkaSide::Consumer);
+//! assert!(settings.contains(&("bootstrap.servers".to_owned(), "localhost:9092".to_owned())));
+//!
+//! // An option that runs a command is refused, and so is one that is misspelt.
+//! let error = connection.with("client.di", "x").validate().unwrap_err();
+//! assert_eq!(error.to_string(), "options: `client.di` cannot be set: did you mean `client.id`?");
+//! # Ok::<(), weir_kafka::KafkaConnectionError>(())
+//! ```
+//!
+//! # The nouns
+//!
+//! **[`KafkaConnection`]**: brokers, and those of librdkafka's options that a query file may set: none that reads a file, runs a command,
+//! loads code or weakens a delivery guarantee.
+//!
+//! **[`KafkaProblem`]**: why a topic cannot be written to, and whether trying again may help. **[`ErrorCode`]**: what a broker or the
+//! client answered.
+//!
+//! **[`HiddenValues`]**: values of options, which texts of the client must not show.
+
+mod code;
+mod connection;
+mod group_offsets;
+mod hidden;
+mod illegible;
+mod log;
+mod names;
+mod options;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+pub use code::ErrorCode;
+pub use connection::{KafkaConnection, KafkaConnectionError, brief};
+pub use group_offsets::GroupOffsets;
+pub use hidden::HiddenValues;
+pub use illegible::{Header, hush_illegible_headers, legible, text};
+pub use log::log_librdkafka;
+pub use names::{refuse_group, refuse_topic};
+pub use options::{KafkaOption, KafkaSide};
+pub use problem::KafkaProblem;

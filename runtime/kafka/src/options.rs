@@ -1,0 +1,145 @@
+//! What a query file may tell librdkafka.
+
+/// Which clients an option is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KafkaSide {
+    /// Of readers and writers.
+    Both,
+    /// Of readers.
+    Consumer,
+    /// Of writers.
+    Producer,
+}
+
+impl KafkaSide {
+    /// Whether an option of this side concerns a client of the other.
+    pub(crate) fn concerns(self, client: KafkaSide) -> bool {
+        self == client || self == KafkaSide::Both || client == KafkaSide::Both
+    }
+}
+
+/// An option that a query file may set, under librdkafka's own name
+/// (<https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KafkaOption {
+    /// The name.
+    pub name: &'static str,
+    /// Which clients it is of.
+    pub side: KafkaSide,
+    /// Whether its value is a password or a private key.
+    pub secret: bool,
+    /// Whether its value may be any text: it is hidden wherever librdkafka repeats it.
+    pub free: bool,
+}
+
+const fn option(name: &'static str, side: KafkaSide) -> KafkaOption {
+    KafkaOption { name, side, secret: false, free: false }
+}
+
+const fn both(name: &'static str) -> KafkaOption {
+    option(name, KafkaSide::Both)
+}
+
+const fn secret(name: &'static str) -> KafkaOption {
+    KafkaOption { name, side: KafkaSide::Both, secret: true, free: true }
+}
+
+const fn free(name: &'static str) -> KafkaOption {
+    KafkaOption { name, side: KafkaSide::Both, secret: false, free: true }
+}
+
+const fn consumer(name: &'static str) -> KafkaOption {
+    option(name, KafkaSide::Consumer)
+}
+
+const fn producer(name: &'static str) -> KafkaOption {
+    option(name, KafkaSide::Producer)
+}
+
+/// Everything else is refused: a query file is a tenant's, and librdkafka has options that load a library
+/// (`plugin.library.paths`, `ssl.providers`, `ssl.engine.*`), run a command (`sasl.kerberos.kinit.cmd`), read a file
+/// (`*.location`, `*.keytab`, `sasl.oauthbearer.assertion.*`), call any URL (`sasl.oauthbearer.*`), switch off the
+/// check of certificates, or change what a delivery guarantee rests on (`acks`, `enable.idempotence`, `retries`,
+/// `enable.auto.commit`, `isolation.level`). What the settings of a source or sink name themselves (the topic, the
+/// group, compression, the partitioner) is not repeated here either.
+pub(crate) static ALLOWED: &[KafkaOption] = &[
+    both("broker.address.family"),
+    both("broker.address.ttl"),
+    both("client.dns.lookup"),
+    free("client.id"),
+    free("client.rack"),
+    both("connections.max.idle.ms"),
+    both("message.max.bytes"),
+    both("metadata.max.age.ms"),
+    both("receive.message.max.bytes"),
+    both("reconnect.backoff.max.ms"),
+    both("reconnect.backoff.ms"),
+    both("retry.backoff.max.ms"),
+    both("retry.backoff.ms"),
+    both("sasl.mechanism"),
+    both("sasl.mechanisms"),
+    secret("sasl.password"),
+    free("sasl.username"),
+    both("security.protocol"),
+    both("socket.connection.setup.timeout.ms"),
+    both("socket.keepalive.enable"),
+    both("socket.nagle.disable"),
+    both("socket.receive.buffer.bytes"),
+    both("socket.send.buffer.bytes"),
+    both("socket.timeout.ms"),
+    free("ssl.ca.pem"),
+    free("ssl.certificate.pem"),
+    free("ssl.cipher.suites"),
+    free("ssl.curves.list"),
+    secret("ssl.key.password"),
+    secret("ssl.key.pem"),
+    free("ssl.sigalgs.list"),
+    both("topic.metadata.propagation.max.ms"),
+    both("topic.metadata.refresh.fast.interval.ms"),
+    both("topic.metadata.refresh.interval.ms"),
+    consumer("check.crcs"),
+    consumer("fetch.error.backoff.ms"),
+    consumer("fetch.max.bytes"),
+    consumer("fetch.message.max.bytes"),
+    consumer("fetch.min.bytes"),
+    consumer("fetch.queue.backoff.ms"),
+    consumer("fetch.wait.max.ms"),
+    consumer("heartbeat.interval.ms"),
+    consumer("max.poll.interval.ms"),
+    consumer("queued.max.messages.kbytes"),
+    consumer("queued.min.messages"),
+    consumer("session.timeout.ms"),
+    producer("batch.num.messages"),
+    producer("batch.size"),
+    producer("compression.level"),
+    producer("linger.ms"),
+    producer("message.timeout.ms"),
+    producer("queue.buffering.backpressure.threshold"),
+    producer("queue.buffering.max.kbytes"),
+    producer("queue.buffering.max.messages"),
+    producer("request.timeout.ms"),
+    producer("sticky.partitioning.linger.ms"),
+    producer("transaction.timeout.ms"),
+];
+
+/// The allowed option of this name.
+pub(crate) fn find(name: &str) -> Option<&'static KafkaOption> {
+    ALLOWED.iter().find(|option| option.name == name)
+}
+
+/// The allowed name that looks most like this one, where one looks like it at all.
+pub(crate) fn nearest(name: &str) -> Option<&'static str> {
+    // Longer than any name there is: the distance would cost the square of it.
+    let lower: String = name.chars().take(64).flat_map(char::to_lowercase).collect();
+    let mistyped_max = lower.len().div_ceil(4);
+    ALLOWED
+        .iter()
+        .map(|option| (strsim::osa_distance(&lower, option.name), strsim::jaro_winkler(&lower, option.name), option))
+        .filter(|(distance, likeness, _)| *distance <= mistyped_max || *likeness >= 0.85)
+        .min_by(|one, other| one.0.cmp(&other.0).then(other.1.total_cmp(&one.1)))
+        .map(|(_, _, option)| option.name)
+}
+
+/// The ways to log in that need neither a command nor a URL of the query's choice. GSSAPI, which librdkafka would take
+/// where none is named, runs `kinit`.
+pub(crate) const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];

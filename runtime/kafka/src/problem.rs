@@ -1,0 +1,174 @@
+//! What Kafka answers.
+
+use std::error::Error;
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use weir_batch::Fault;
+
+use crate::connection::brief;
+use crate::{ErrorCode, KafkaConnection};
+
+/// Why a topic cannot be written to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KafkaProblem {
+    /// No broker answered in time.
+    #[error("no broker answered within {} ms: {reason}", after.as_millis())]
+    Unreachable {
+        /// How long it was waited for.
+        after: Duration,
+        /// What the last try met with.
+        reason: String,
+    },
+    /// There is no such topic, or none that this user may see.
+    #[error("there is no such topic")]
+    UnknownTopic,
+    /// The user may not do this, or is not who it claims to be.
+    #[error("not authorised: {0}")]
+    NotAuthorised(ErrorCode),
+    /// A record is larger than the client or the broker takes.
+    #[error("a record is too large: {0}")]
+    MessageTooLarge(ErrorCode),
+    /// The broker's rules for the topic refuse the record.
+    #[error("the record is refused: {0}")]
+    Refused(ErrorCode),
+    /// Records were not delivered in time.
+    #[error("a record was not delivered in time: {0}")]
+    TimedOut(ErrorCode),
+    /// Another producer with the same transactional id has taken over.
+    #[error("another producer has taken over: {0}")]
+    Fenced(ErrorCode),
+    /// The group has moved on: the positions in the transaction are another member's to keep.
+    #[error("another member of the group has taken over: {0}")]
+    OtherMember(ErrorCode),
+    /// The producer met an error after which it is of no use.
+    #[error("the producer failed for good: {0}")]
+    Fatal(ErrorCode),
+    /// The transaction that the sink writes in failed before.
+    #[error("its transaction failed before")]
+    AfterError,
+    /// A sink failed or was dropped before all of its records were written.
+    #[error("a sink failed or was dropped before all of its records were written")]
+    Abandoned,
+    /// No client can be made of these settings.
+    #[error("librdkafka does not take the settings: {0}")]
+    Settings(String),
+    /// Any other answer.
+    #[error("{0}")]
+    Other(ErrorCode),
+}
+
+impl KafkaProblem {
+    /// What a code of librdkafka's means for a producer.
+    pub fn of(code: impl Into<ErrorCode>) -> KafkaProblem {
+        let code = code.into();
+        match code.0 {
+            Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownTopicId | Code::InvalidTopic => {
+                KafkaProblem::UnknownTopic
+            }
+            Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism
+            | Code::Authentication => KafkaProblem::NotAuthorised(code),
+            // `InvalidMessageSize` is what a broker without a limit of its own for the topic says.
+            Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize => {
+                KafkaProblem::MessageTooLarge(code)
+            }
+            Code::InvalidRecord
+            | Code::InvalidTimestamp
+            | Code::PolicyViolation
+            | Code::InvalidMessage
+            | Code::UnknownPartition => KafkaProblem::Refused(code),
+            Code::MessageTimedOut
+            | Code::OperationTimedOut
+            | Code::TimedOutQueue
+            | Code::RequestTimedOut
+            | Code::BrokerTransportFailure
+            | Code::AllBrokersDown => KafkaProblem::TimedOut(code),
+            Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::TransactionCoordinatorFenced => {
+                KafkaProblem::Fenced(code)
+            }
+            Code::IllegalGeneration | Code::UnknownMemberId | Code::RebalanceInProgress | Code::FencedInstanceId => {
+                KafkaProblem::OtherMember(code)
+            }
+            Code::Fatal | Code::OutOfOrderSequenceNumber | Code::UnknownProducerId | Code::DuplicateSequenceNumber => {
+                KafkaProblem::Fatal(code)
+            }
+            _ => KafkaProblem::Other(code),
+        }
+    }
+
+    /// What an error of the client's means.
+    pub fn of_error(error: &(dyn Error + 'static)) -> KafkaProblem {
+        let known: Option<&KafkaError> = error.downcast_ref();
+        match (known, known.and_then(KafkaError::rdkafka_error_code)) {
+            (_, Some(code)) => KafkaProblem::of(code),
+            // It would quote the value, which may be a secret.
+            (Some(KafkaError::ClientConfig(_, _, name, _)), None) => {
+                KafkaProblem::Settings(format!("`{}`", brief(name)))
+            }
+            (_, None) => KafkaProblem::Settings(brief(&error.to_string())),
+        }
+    }
+
+    /// What it means that no client can be made of a connection.
+    pub fn of_settings(connection: &KafkaConnection, error: &(dyn Error + 'static)) -> KafkaProblem {
+        match KafkaProblem::of_error(error) {
+            KafkaProblem::Settings(_) => KafkaProblem::Settings(connection.hidden().explain(error)),
+            problem => problem,
+        }
+    }
+
+    /// Whether a broker refused a record for what it is, and would take others.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, KafkaProblem::MessageTooLarge(_) | KafkaProblem::Refused(_))
+    }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            KafkaProblem::UnknownTopic
+            | KafkaProblem::NotAuthorised(_)
+            | KafkaProblem::MessageTooLarge(_)
+            | KafkaProblem::Refused(_)
+            | KafkaProblem::Settings(_) => Fault::Tenant,
+            KafkaProblem::AfterError | KafkaProblem::Abandoned => Fault::Internal,
+            KafkaProblem::Unreachable { .. }
+            | KafkaProblem::TimedOut(_)
+            | KafkaProblem::Fenced(_)
+            | KafkaProblem::OtherMember(_)
+            | KafkaProblem::Fatal(_)
+            | KafkaProblem::Other(_) => Fault::External,
+        }
+    }
+
+    /// Whether a new producer may succeed with the same records.
+    pub fn retryable(&self) -> bool {
+        match self {
+            KafkaProblem::Unreachable { .. } | KafkaProblem::TimedOut(_) => true,
+            // A new producer has a new identity, and begins a new sequence.
+            KafkaProblem::Fatal(_) => true,
+            KafkaProblem::Other(code) => matches!(
+                code.0,
+                Code::NotEnoughReplicas
+                    | Code::NotEnoughReplicasAfterAppend
+                    | Code::LeaderNotAvailable
+                    | Code::NotLeaderForPartition
+                    | Code::BrokerNotAvailable
+                    | Code::ReplicaNotAvailable
+                    | Code::CoordinatorNotAvailable
+                    | Code::CoordinatorLoadInProgress
+                    | Code::NotCoordinator
+                    | Code::ConcurrentTransactions
+                    | Code::NetworkException
+                    | Code::KafkaStorageError
+                    | Code::ThrottlingQuotaExceeded
+                    | Code::Resolve
+            ),
+            _ => false,
+        }
+    }
+}

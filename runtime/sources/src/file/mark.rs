@@ -1,0 +1,69 @@
+//! What a file looks like, and how it differs from what was seen of it before.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+use sha2::{Digest, Sha256};
+use weir_state::Seen;
+
+use super::change::FileChange;
+
+const TAIL_BYTES_MIN: u64 = 4 * 1024;
+
+/// How a file differs from what was seen of it.
+pub(super) struct Difference {
+    pub(super) change: FileChange,
+    /// What was read is still there, and the file may be read on behind it.
+    pub(super) goes_on: bool,
+}
+
+/// What these first bytes of a file look like, the last `new` of which were read since the last look: the costs follow from
+/// these. `head` is what is known of the head, where that is as long as it can be.
+pub(super) fn seen(file: &File, bytes: u64, new: u64, head: Option<&str>) -> io::Result<Seen> {
+    let metadata = file.metadata()?;
+    let tail_bytes = (new / 16).clamp(TAIL_BYTES_MIN, Seen::TAIL_BYTES_MAX).min(bytes);
+    let head = match head {
+        Some(head) => head.to_owned(),
+        None => hash(file, 0, bytes.min(Seen::HEAD_BYTES_MAX))?,
+    };
+    let tail = hash(file, bytes - tail_bytes, tail_bytes)?;
+    Ok(Seen { size: metadata.len(), bytes, head, tail_bytes, tail, inode: metadata.ino() })
+}
+
+/// Whether the bytes that were read are in this file, as far as that is looked at.
+fn is_in(seen: &Seen, file: &File) -> io::Result<bool> {
+    if file.metadata()?.len() < seen.bytes {
+        return Ok(false);
+    }
+    // Shortened meanwhile.
+    let or_shorter = |same: io::Result<bool>| match same {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        same => same,
+    };
+    let head = hash(file, 0, seen.bytes.min(Seen::HEAD_BYTES_MAX)).map(|hash| hash == seen.head);
+    let tail = || hash(file, seen.bytes - seen.tail_bytes, seen.tail_bytes).map(|hash| hash == seen.tail);
+    or_shorter(head.and_then(|same| Ok(same && tail()?)))
+}
+
+/// How this file differs, if it does. `appendable` says that its format can be written on at the end.
+pub(super) fn difference(seen: &Seen, file: &File, appendable: bool) -> io::Result<Option<Difference>> {
+    let metadata = file.metadata()?;
+    let (was, is) = (seen.size, metadata.len());
+    let same = is_in(seen, file)?;
+    let change = match same {
+        true if is == was => return Ok(None),
+        true if is > was => FileChange::Grown { was, is },
+        _ if is < was => FileChange::Shrunk { was, is },
+        _ => FileChange::Rewritten { was, is, replaced: metadata.ino() != seen.inode },
+    };
+    Ok(Some(Difference { change, goes_on: same && appendable }))
+}
+
+/// The SHA-256 of a part of a file, in hex.
+fn hash(file: &File, from: u64, bytes: u64) -> io::Result<String> {
+    // Validated, or made here: 64 KiB at most.
+    let mut part = vec![0; usize::try_from(bytes).map_err(|_| io::ErrorKind::InvalidInput)?];
+    file.read_exact_at(&mut part, from)?;
+    Ok(Sha256::digest(&part).iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,385 @@
+//! A letter as a line of JSON.
+//!
+//! Version 2 holds bytes once, in base64. Its `headers` is an object, so that programs which know version 1 alone refuse
+//! the line, rather than read it without its key and headers. Version 1, which has no `version`, holds bytes in hexadecimal
+//! digits under `key_hex` and `bytes_hex`, and headers in a list.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::letter::of_later_version;
+use crate::{Header, Letter, LetterValue};
+
+/// A longer line is no letter, and none is written.
+pub const LINE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// A header with its value encoded.
+type EncodedHeader = (String, Option<String>);
+
+/// The JSON of a letter of either version. Keys that are not known are passed over.
+#[derive(Deserialize)]
+struct Read {
+    version: Option<u64>,
+    query: String,
+    tenant: String,
+    place: String,
+    module: Option<String>,
+    function: Option<String>,
+    code: String,
+    message: String,
+    source: Option<String>,
+    origin: Option<String>,
+    partition: Option<i32>,
+    offset: Option<i64>,
+    timestamp_us: Option<i64>,
+    line: Option<u64>,
+    key_hex: Option<String>,
+    key: Option<String>,
+    headers: Option<ReadHeaders>,
+    bytes_hex: Option<String>,
+    value: Option<String>,
+    bytes: Option<String>,
+    // As it was written: reading it into numbers of this program's would change some.
+    record: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ReadHeaders {
+    Hex(Vec<EncodedHeader>),
+    Base64 { base64: Vec<EncodedHeader> },
+}
+
+/// What is read of a line that is no letter of this program's.
+#[derive(Deserialize)]
+struct Other {
+    version: Option<serde_json::Number>,
+    damaged: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u64,
+    query: &'a str,
+    tenant: &'a str,
+    place: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    module: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<&'a str>,
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'a str>,
+    partition: Option<i32>,
+    offset: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp_us: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    headers: WrittenHeaders<'a>,
+    value: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+struct WrittenHeaders<'a> {
+    base64: Vec<(&'a str, Option<String>)>,
+}
+
+/// A message of a topic that was to be a letter and is none, as a line that says so.
+#[derive(Serialize)]
+struct Damaged<'a> {
+    version: u64,
+    damaged: &'a str,
+    partition: i32,
+    offset: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    headers: WrittenHeaders<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<String>,
+}
+
+impl<'a> WrittenHeaders<'a> {
+    fn of(headers: &'a [Header]) -> WrittenHeaders<'a> {
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().map(base64)));
+        WrittenHeaders { base64: headers.collect() }
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+fn unbase64(key: &str, text: &str) -> Result<Vec<u8>, String> {
+    STANDARD.decode(text).map_err(|_| format!("`{key}` is not base64"))
+}
+
+fn unhex(key: &str, hex: &str) -> Result<Vec<u8>, String> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = hex.as_bytes().chunks(2);
+    let bytes: Option<Vec<u8>> =
+        pairs.map(|pair| if let [high, low] = *pair { Some(digit(high)? << 4 | digit(low)?) } else { None }).collect();
+    bytes.ok_or_else(|| format!("`{key}` is not hexadecimal"))
+}
+
+impl Letter {
+    /// Reads one letter, a JSON object of version 1 or 2.
+    ///
+    /// # Errors
+    ///
+    /// Why it is none.
+    pub fn parse(text: &[u8]) -> Result<Letter, String> {
+        match serde_json::from_slice::<Read>(text) {
+            Ok(Read { version: Some(version), .. }) if version > Letter::VERSION => {
+                Err(of_later_version(&version.to_string()))
+            }
+            Ok(read) => Letter::of_read(read),
+            Err(error) => Err(match serde_json::from_slice::<Other>(text) {
+                Ok(Other { version: Some(version), .. }) if version.as_u64().is_none_or(|it| it > Letter::VERSION) => {
+                    of_later_version(&version.to_string())
+                }
+                Ok(Other { damaged: Some(reason), .. }) => reason,
+                _ => error.to_string(),
+            }),
+        }
+    }
+
+    fn of_read(read: Read) -> Result<Letter, String> {
+        let second = read.version == Some(2);
+        let headers: Vec<Header> = match read.headers {
+            None => Vec::new(),
+            Some(ReadHeaders::Hex(headers)) if !second => decoded(headers, unhex)?,
+            Some(ReadHeaders::Base64 { base64 }) if second => decoded(base64, unbase64)?,
+            Some(_) => return Err("`headers` is of another version than the letter".to_owned()),
+        };
+        let record = read.record.map(|record| record.get().to_owned());
+        let (key, value) = if second {
+            let key = read.key.map(|key| unbase64("key", &key)).transpose()?;
+            let bytes = read.bytes.map(|bytes| unbase64("bytes", &bytes)).transpose()?;
+            let value = match (read.value.as_deref(), record) {
+                (Some("original"), None) => LetterValue::Original(bytes),
+                (Some("record"), Some(record)) => LetterValue::Record { record, bytes: None },
+                (Some("omitted"), None) => LetterValue::Omitted,
+                _ => return Err("`value` must be `original`, `record` or `omitted`, and fit what is there".to_owned()),
+            };
+            (key, value)
+        } else {
+            let key = read.key_hex.map(|hex| unhex("key_hex", &hex)).transpose()?;
+            let bytes = read.bytes_hex.map(|hex| unhex("bytes_hex", &hex)).transpose()?;
+            let value = match (record, bytes) {
+                (Some(record), bytes) => LetterValue::Record { record, bytes },
+                (None, Some(bytes)) => LetterValue::Original(Some(bytes)),
+                (None, None) => LetterValue::Omitted,
+            };
+            (key, value)
+        };
+        Ok(Letter {
+            query: read.query,
+            tenant: read.tenant,
+            place: read.place,
+            module: read.module,
+            function: read.function,
+            code: read.code,
+            message: read.message,
+            source: read.source,
+            origin: read.origin,
+            partition: read.partition,
+            offset: read.offset,
+            timestamp_us: read.timestamp_us,
+            line: read.line,
+            key,
+            headers,
+            value,
+        })
+    }
+
+    /// Appends the letter as a line of version 2, with its line end.
+    ///
+    /// # Errors
+    ///
+    /// A record that is no JSON.
+    pub fn write_line(&self, into: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        let record = self.record().map(serde_json::from_str::<&RawValue>).transpose()?;
+        let written = Written {
+            version: Letter::VERSION,
+            query: &self.query,
+            tenant: &self.tenant,
+            place: &self.place,
+            module: self.module.as_deref(),
+            function: self.function.as_deref(),
+            code: &self.code,
+            message: &self.message,
+            source: self.source.as_deref(),
+            origin: self.origin.as_deref(),
+            partition: self.partition,
+            offset: self.offset,
+            timestamp_us: self.timestamp_us,
+            line: self.line,
+            key: self.key.as_deref().map(base64),
+            headers: WrittenHeaders::of(&self.headers),
+            value: self.value.name(),
+            bytes: self.original().map(base64),
+            record,
+        };
+        let begin = into.len();
+        serde_json::to_writer(&mut *into, &written)?;
+        // Between the tokens of a record's JSON a line end means nothing, and in a string there is none.
+        into.iter_mut().skip(begin).filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+        into.push(b'\n');
+        Ok(())
+    }
+}
+
+/// A message that is no letter though it says that it is one, as a line that keeps everything of it.
+pub fn damaged_line(
+    reason: &str,
+    (partition, offset): (i32, i64),
+    (key, value): (Option<&[u8]>, Option<&[u8]>),
+    headers: &[Header],
+) -> Result<Vec<u8>, serde_json::Error> {
+    let mut line = serde_json::to_vec(&Damaged {
+        version: Letter::VERSION,
+        damaged: reason,
+        partition,
+        offset,
+        key: key.map(base64),
+        headers: WrittenHeaders::of(headers),
+        bytes: value.map(base64),
+    })?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn decoded(
+    headers: Vec<EncodedHeader>,
+    decode: fn(&str, &str) -> Result<Vec<u8>, String>,
+) -> Result<Vec<Header>, String> {
+    let headers = headers.into_iter().map(|(name, value)| {
+        let value = value.map(|value| decode("headers", &value)).transpose()?;
+        Ok((name, value))
+    });
+    headers.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = r#""query":"q","tenant":"t","place":"p","code":"c","message":"m""#;
+
+    fn of_second(more: &str) -> Result<Letter, String> {
+        Letter::parse(format!("{{\"version\":2,{LEAST},{more}}}").as_bytes())
+    }
+
+    #[test]
+    fn what_is_missing_is_none_and_what_is_unknown_is_passed_over() {
+        let letter = Letter::parse(format!("{{{LEAST},\"partition\":null,\"later\":[1]}}").as_bytes()).unwrap();
+        assert_eq!((letter.place.as_str(), letter.partition, letter.value), ("p", None, LetterValue::Omitted));
+    }
+
+    #[test]
+    fn letters_of_version_1_come_back_as_they_were() {
+        let more = r#""key_hex":"00ff","headers":[["h","0A"],["n",null]],"bytes_hex":"","record":{"n":1e400, "m":9223372036854775807}"#;
+        let letter = Letter::parse(format!("{{{LEAST},{more}}}").as_bytes()).unwrap();
+        assert_eq!(letter.key.as_deref(), Some(&[0, 255][..]));
+        assert_eq!(letter.headers, [("h".to_owned(), Some(vec![10])), ("n".to_owned(), None)]);
+        assert_eq!(letter.bytes(), Some(&[][..]));
+        assert_eq!(letter.record(), Some(r#"{"n":1e400, "m":9223372036854775807}"#));
+    }
+
+    #[test]
+    fn letters_of_version_2_come_back_as_they_were() {
+        let more = r#""key":"AP8=","headers":{"base64":[["h","Cg=="],["n",null]]},"value":"original","bytes":"""#;
+        let letter = of_second(more).unwrap();
+        assert_eq!(letter.key.as_deref(), Some(&[0, 255][..]));
+        assert_eq!(letter.headers, [("h".to_owned(), Some(vec![10])), ("n".to_owned(), None)]);
+        assert_eq!(letter.value, LetterValue::Original(Some(Vec::new())));
+        assert_eq!(of_second(r#""value":"original""#).unwrap().value, LetterValue::Original(None));
+        let record = of_second(r#""value":"record","record":{"n":1e400}"#).unwrap();
+        assert_eq!(record.record(), Some(r#"{"n":1e400}"#));
+    }
+
+    #[test]
+    fn letters_of_a_later_version_are_refused_by_it() {
+        let expected = "it is a letter of version 3, and this program reads versions up to 2: use a newer `weir`";
+        for later in [format!("{{\"version\":3,{LEAST}}}"), "{\"version\":3,\"query\":{}}".to_owned()] {
+            assert_eq!(Letter::parse(later.as_bytes()).unwrap_err(), expected);
+        }
+        assert!(Letter::parse(b"{\"version\":-1}").unwrap_err().contains("version -1"));
+    }
+
+    #[test]
+    fn a_program_that_knows_version_1_alone_refuses_version_2() {
+        #[derive(Debug, Deserialize)]
+        struct First {
+            #[serde(default, rename = "headers")]
+            _headers: Vec<(String, Option<String>)>,
+        }
+        let mut line = Vec::new();
+        of_second(r#""value":"omitted""#).unwrap().write_line(&mut line).unwrap();
+        assert!(serde_json::from_slice::<First>(&line).is_err());
+    }
+
+    /// However deep a record is nested, reading its letter does not recurse, and it is for its decoder to refuse.
+    #[test]
+    fn a_record_may_be_nested_deep() {
+        use weir_formats::{RecordDecoder, RecordFormat};
+        let record = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        let letter = Letter::parse(format!("{{{LEAST},\"record\":{record},\"later\":{record}}}").as_bytes()).unwrap();
+        assert_eq!(letter.record(), Some(&*record));
+        let schema =
+            weir_batch::Schema::new(vec![weir_batch::Field::nullable("b", weir_batch::DataType::I64)]).unwrap();
+        let decoder = RecordDecoder::new(RecordFormat::JsonLines, schema.into()).unwrap();
+        let values = weir_batch::arrow::array::BinaryArray::from_vec(vec![record.as_bytes()]);
+        let bad = decoder.decode(&values).unwrap().bad;
+        assert!(matches!(&*bad, [(0, message)] if message.starts_with("nested deeper than 128")), "{bad:?}");
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let deep = format!("{{{LEAST},\"record\":{}", "[".repeat(100_000));
+        let texts = [
+            String::new(),
+            "{".to_owned(),
+            "[]".to_owned(),
+            "null".to_owned(),
+            format!("{{{LEAST}"),
+            format!("{{{LEAST}}} {{}}"),
+            format!("{{{LEAST},\"key_hex\":\"0\"}}"),
+            format!("{{{LEAST},\"bytes_hex\":\"0g\"}}"),
+            format!("{{{LEAST},\"bytes_hex\":\"é\"}}"),
+            format!("{{{LEAST},\"headers\":[[\"h\"]]}}"),
+            format!("{{{LEAST},\"offset\":9223372036854775808}}"),
+            format!("{{{LEAST},\"code\":\"again\"}}"),
+            deep,
+        ];
+        for text in texts {
+            let shown: String = text.chars().take(200).collect();
+            assert!(Letter::parse(text.as_bytes()).is_err(), "{shown}");
+        }
+        assert!(Letter::parse(b"{\"query\":\"\xff\"}").is_err());
+        for more in [
+            r#""value":"another""#,
+            r#""value":"record""#,
+            r#""value":"original","bytes":"A""#,
+            r#""value":"original","bytes":"A===""#,
+            r#""value":"original","key":"!""#,
+            r#""value":"original","headers":[["h","0a"]]"#,
+            r#""value":"original","headers":{"base64":[["h","?"]]}"#,
+            r#""value":"original","record":{}"#,
+        ] {
+            assert!(of_second(more).is_err(), "{more}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! A letter as a message of a topic: the record as it was, and the error in headers.
+//!
+//! Key, value and headers are the record's own. What the letter says is in headers beside them, whose names begin with
+//! `weir.`. Headers of the record's own that begin so have `weir.original.` in place of `weir.`, so that no record can speak
+//! for its letter.
+
+use crate::letter::of_later_version;
+use crate::{Header, Letter, LetterValue};
+
+const OURS: &str = "weir.";
+const THEIRS: &str = "weir.original.";
+const VERSION: &str = "weir.letter.version";
+const VALUE: &str = "weir.letter.value";
+const ERROR: &str = "weir.error.";
+
+/// Key, value and headers of a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LetterMessage {
+    /// The record's key.
+    pub key: Option<Vec<u8>>,
+    /// What the letter holds of the record.
+    pub value: Option<Vec<u8>>,
+    /// The record's headers, and what the letter says.
+    pub headers: Vec<Header>,
+}
+
+impl LetterMessage {
+    /// The letter as a message.
+    pub fn of(letter: Letter) -> LetterMessage {
+        let mut headers = Vec::with_capacity(letter.headers.len() + 16);
+        for (name, value) in letter.headers {
+            let renamed = name.strip_prefix(OURS).map(|rest| format!("{THEIRS}{rest}"));
+            headers.push((renamed.unwrap_or(name), value));
+        }
+        let mut say = |name: String, text: String| headers.push((name, Some(text.into_bytes())));
+        say(VERSION.to_owned(), Letter::VERSION.to_string());
+        say(VALUE.to_owned(), letter.value.name().to_owned());
+        let texts = [
+            ("query", Some(letter.query)),
+            ("tenant", Some(letter.tenant)),
+            ("place", Some(letter.place)),
+            ("module", letter.module),
+            ("function", letter.function),
+            ("code", Some(letter.code)),
+            ("message", Some(letter.message)),
+            ("source", letter.source),
+            ("origin", letter.origin),
+            ("partition", letter.partition.map(|it| it.to_string())),
+            ("offset", letter.offset.map(|it| it.to_string())),
+            ("timestamp", letter.timestamp_us.map(|it| it.to_string())),
+            ("line", letter.line.map(|it| it.to_string())),
+        ];
+        for (name, text) in texts {
+            text.into_iter().for_each(|text| say(format!("{ERROR}{name}"), text));
+        }
+        let value = match letter.value {
+            LetterValue::Original(bytes) => bytes,
+            LetterValue::Record { record, .. } => Some(record.into_bytes()),
+            LetterValue::Omitted => None,
+        };
+        LetterMessage { key: letter.key, value, headers }
+    }
+
+    /// The letter that a message is; `None` of one that does not say it is a letter of this form.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with a message that says so.
+    pub fn read(&self) -> Option<Result<Letter, String>> {
+        let is_letter = self.headers.iter().any(|(name, _)| name == VERSION);
+        is_letter.then(|| self.letter())
+    }
+
+    fn letter(&self) -> Result<Letter, String> {
+        let version = self.own(VERSION)?.unwrap_or_default();
+        match version.parse::<u64>() {
+            Ok(Letter::VERSION) => {}
+            Ok(later) if later > Letter::VERSION => return Err(of_later_version(&later.to_string())),
+            _ => return Err(format!("header `{VERSION}` holds no version of letters")),
+        }
+        let said = |name: &str| self.own(&format!("{ERROR}{name}"));
+        let needed = |name: &str| said(name)?.ok_or_else(|| format!("header `{ERROR}{name}` is missing"));
+        let owned = |name: &str| Ok::<_, String>(said(name)?.map(str::to_owned));
+        let value = match self.own(VALUE)? {
+            Some("original") => LetterValue::Original(self.value.clone()),
+            Some("omitted") => LetterValue::Omitted,
+            Some("record") => {
+                let record = self.value.clone().ok_or("the record is missing")?;
+                let record = String::from_utf8(record).map_err(|_| "the record is no UTF-8")?;
+                let parsed: Result<&serde_json::value::RawValue, _> = serde_json::from_str(&record);
+                parsed.map_err(|error| format!("the record is no JSON: {error}"))?;
+                LetterValue::Record { record, bytes: None }
+            }
+            _ => return Err(format!("header `{VALUE}` must be `original`, `record` or `omitted`")),
+        };
+        let theirs = self.headers.iter().filter(|(name, _)| !name.starts_with(OURS) || name.starts_with(THEIRS));
+        let headers = theirs.map(|(name, value)| {
+            let renamed = name.strip_prefix(THEIRS).map(|rest| format!("{OURS}{rest}"));
+            (renamed.unwrap_or_else(|| name.clone()), value.clone())
+        });
+        Ok(Letter {
+            query: needed("query")?.to_owned(),
+            tenant: needed("tenant")?.to_owned(),
+            place: needed("place")?.to_owned(),
+            module: owned("module")?,
+            function: owned("function")?,
+            code: needed("code")?.to_owned(),
+            message: needed("message")?.to_owned(),
+            source: owned("source")?,
+            origin: owned("origin")?,
+            partition: number("partition", said("partition")?)?,
+            offset: number("offset", said("offset")?)?,
+            timestamp_us: number("timestamp", said("timestamp")?)?,
+            line: number("line", said("line")?)?,
+            key: self.key.clone(),
+            headers: headers.collect(),
+            value,
+        })
+    }
+
+    /// The text of one of the letter's own headers.
+    fn own(&self, name: &str) -> Result<Option<&str>, String> {
+        let mut found = self.headers.iter().filter(|(other, _)| other == name);
+        let Some((_, value)) = found.next() else { return Ok(None) };
+        if found.next().is_some() {
+            return Err(format!("header `{name}` is there twice"));
+        }
+        let value = value.as_deref().ok_or_else(|| format!("header `{name}` has no value"))?;
+        std::str::from_utf8(value).map(Some).map_err(|_| format!("header `{name}` is no UTF-8"))
+    }
+}
+
+fn number<T: std::str::FromStr>(name: &str, text: Option<&str>) -> Result<Option<T>, String> {
+    let parsed = text.map(str::parse).transpose();
+    parsed.map_err(|_| format!("header `{ERROR}{name}` holds no such number"))
+}
