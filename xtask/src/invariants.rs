@@ -130,6 +130,9 @@ const RULES: [Rule; 15] = [
     },
 ];
 
+/// What `weir redteam` needs: the hostile modules, their assembler, and what measures their effect.
+const ATTACKS: [&str; 3] = ["weir-redteam", "weir-hostile", "wat"];
+
 /// The programs. Libraries have typed errors.
 const ANYHOW_USERS: [&str; 2] = ["weir-cli", "xtask"];
 
@@ -144,6 +147,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         }
         broken.extend(found);
     }
+    let demo = Tree::of(workspace, &["--package", "weir-cli", "--no-default-features"])?;
+    let program = Tree::of(workspace, &["--package", "weir-cli"])?;
+    let found = check_attacks(&demo, &program);
+    if found.is_empty() {
+        println!("weir-cli has {} by its feature `redteam` alone", ATTACKS.join(", "));
+    }
+    broken.extend(found);
     let dependents = Tree::of(workspace, &["--workspace", "--invert", "anyhow", "--depth", "1"])?;
     match check_anyhow(&dependents) {
         None => println!("of this repository only {} use anyhow", ANYHOW_USERS.join(" and ")),
@@ -181,6 +191,20 @@ impl Rule {
         }
         broken
     }
+}
+
+/// What attacks a host is in releases, and not in the first build of a newcomer.
+fn check_attacks(demo: &Tree, program: &Tree) -> Vec<String> {
+    let mut broken = Vec::new();
+    for name in ATTACKS {
+        if demo.contains(name) {
+            broken.push(format!("weir-cli must not depend on {name} without its feature `redteam`"));
+        }
+        if !program.contains(name) {
+            broken.push(format!("weir-cli should depend on {name} and does not: is the name right?"));
+        }
+    }
+    broken
 }
 
 fn check_anyhow(dependents: &Tree) -> Option<String> {
@@ -233,6 +257,15 @@ mod tests {
                 sinks is said to lack engine, which nothing depends on: is the name right?"#]],
         );
         assert!(Tree::of(&Workspace::here(), &["--package", "weir-no-such-crate"]).is_err());
+    }
+
+    #[test]
+    fn attacks_are_a_feature_of_the_program() {
+        let [with, without] = ["cli v1.0.0\nweir-redteam v1.0.0\nweir-hostile v1.0.0\nwat v1.0.0\n", "cli v1.0.0\n"]
+            .map(|tree| Tree::parse(tree).unwrap());
+        assert_eq!(check_attacks(&without, &with), [""; 0]);
+        assert_eq!(check_attacks(&with, &with).len(), 3);
+        assert_eq!(check_attacks(&without, &without).len(), 3);
     }
 
     #[test]

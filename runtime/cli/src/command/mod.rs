@@ -11,6 +11,10 @@ pub(crate) mod generate;
 pub(crate) mod inspect;
 mod named;
 pub(crate) mod new;
+#[cfg(feature = "redteam")]
+pub(crate) mod redteam;
+#[cfg(not(feature = "redteam"))]
+#[path = "redteam_absent.rs"]
 pub(crate) mod redteam;
 pub(crate) mod run;
 mod running;

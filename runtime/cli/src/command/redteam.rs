@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use weir_redteam::{Case, Class, Ground, Options, Progress, RedteamError, run};
 
 use super::inspect::limits_of;
-use crate::args;
+use crate::args::redteam::Redteam;
 use crate::engine::config;
 use crate::exit::{Exit, wrong};
 
@@ -26,7 +26,7 @@ const CLASSES: [Class; 9] = [
     Class::Host,
 ];
 
-pub(crate) fn redteam(args: &args::Redteam, json: bool) -> anyhow::Result<Exit> {
+pub(crate) fn redteam(args: &Redteam, json: bool) -> anyhow::Result<Exit> {
     let options = options(args).map_err(wrong)?;
     let cases = cases(args)?;
     let ground = Ground::new(&limits_of(args.limits.as_deref(), &args.tenant)?, &config())?;
@@ -54,7 +54,7 @@ pub(crate) fn redteam(args: &args::Redteam, json: bool) -> anyhow::Result<Exit> 
 const MODULE_FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// The suite, or the modules that were given in its place.
-fn cases(args: &args::Redteam) -> anyhow::Result<Vec<Case>> {
+fn cases(args: &Redteam) -> anyhow::Result<Vec<Case>> {
     if args.module.is_empty() {
         return Ok(weir_hostile::ATTACKS.iter().map(Case::from).collect());
     }
@@ -67,7 +67,7 @@ fn cases(args: &args::Redteam) -> anyhow::Result<Vec<Case>> {
     args.module.iter().map(case).collect()
 }
 
-fn options(args: &args::Redteam) -> anyhow::Result<Options> {
+fn options(args: &Redteam) -> anyhow::Result<Options> {
     // The running program, whatever has taken its name in the meantime.
     let mut options = Options { program: Some("/proc/self/exe".into()), ..Options::default() };
     if args.quick {

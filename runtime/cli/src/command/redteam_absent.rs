@@ -1,0 +1,15 @@
+//! `weir redteam` in a build without it.
+
+use anyhow::anyhow;
+
+use crate::args::redteam::Redteam;
+use crate::exit::{Exit, wrong};
+
+/// Says in one line how to get it.
+pub(crate) fn redteam(args: &Redteam, _json: bool) -> anyhow::Result<Exit> {
+    let arguments: String = args.arguments.iter().map(|argument| format!(" {argument:?}")).collect();
+    Err(wrong(anyhow!(
+        "`weir redteam` is not in this build (it was made without the feature `redteam`): use a release, or \
+         `cargo run --release --package weir-cli -- redteam{arguments}`"
+    )))
+}
