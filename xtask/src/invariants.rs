@@ -16,7 +16,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 16] = [
     Rule {
         package: "weir-files",
         has: &["rustix"],
@@ -93,8 +93,26 @@ const RULES: [Rule; 15] = [
         reason: "what holds hostile code in check has no business with outputs; host and guest share the ABI's constants only",
     },
     Rule {
+        package: "weir-config",
+        has: &["serde", "toml"],
+        lacks: &[
+            "arrow",
+            "wasmtime",
+            "rdkafka",
+            "tokio",
+            "weir-files",
+            "weir-batch",
+            "weir-formats",
+            "weir-admission",
+            "weir-sandbox",
+            "weir-sinks",
+            "weir-query",
+        ],
+        reason: "a query file can be read, sent and described by whoever cannot run it: it opens nothing",
+    },
+    Rule {
         package: "weir-query",
-        has: &["weir-batch", "weir-sandbox", "weir-sources", "weir-sinks"],
+        has: &["weir-config", "weir-batch", "weir-sandbox", "weir-sources", "weir-sinks"],
         lacks: &["weir-guest", "clap", "indicatif", "opentelemetry_sdk", "opentelemetry-otlp"],
         reason: "a query runs without a terminal, and hands its spans on as plain values; host and guest share the ABI's constants only",
     },

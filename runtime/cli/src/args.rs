@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Stop(control::Steer),
     /// Check query files, and say what they would do.
     Check(Check),
-    /// Print the schema of a file, as a query file declares it.
+    /// Print the schema of a file, as a query file declares it; or the JSON Schema of query files, for editors.
     Schema(Schema),
     /// Say what a module declares, imports and costs.
     Inspect(Inspect),
@@ -125,7 +125,14 @@ pub(crate) struct Files {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Schema {
     /// A JSON lines, CSV, Parquet or Arrow IPC file.
-    pub(crate) file: PathBuf,
+    #[arg(required_unless_present_any = ["query", "limits"])]
+    pub(crate) file: Option<PathBuf>,
+    /// Print the JSON Schema of query files instead.
+    #[arg(long, conflicts_with_all = ["file", "limits", "format"])]
+    pub(crate) query: bool,
+    /// Print the JSON Schema of limits files instead.
+    #[arg(long, conflicts_with_all = ["file", "format"])]
+    pub(crate) limits: bool,
     /// The format, where the file's suffix does not tell.
     #[arg(long)]
     pub(crate) format: Option<String>,

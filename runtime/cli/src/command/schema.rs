@@ -12,14 +12,24 @@ use crate::args;
 use crate::exit::{Exit, wrong};
 
 pub(crate) fn schema(args: &args::Schema, json: bool) -> anyhow::Result<Exit> {
-    let format = format_of(&args.file, args.format.as_deref())?;
-    let file = open_input(&args.file).with_context(|| args.file.display().to_string()).map_err(wrong)?;
+    match &args.file {
+        Some(file) => of_file(file, args, json),
+        None => {
+            let schema = if args.query { weir_config::query_schema() } else { weir_config::limits_schema() };
+            std::io::stdout().lock().write_all(schema.as_bytes())?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn of_file(path: &Path, args: &args::Schema, json: bool) -> anyhow::Result<Exit> {
+    let format = format_of(path, args.format.as_deref())?;
+    let file = open_input(path).with_context(|| path.display().to_string()).map_err(wrong)?;
     let found = match format {
-        Format::Csv => infer_csv(file, args.records_max, &CsvOptions::of_path(&args.file)),
+        Format::Csv => infer_csv(file, args.records_max, &CsvOptions::of_path(path)),
         format => infer(format, file, args.records_max),
     };
-    let Inferred { schema, left_out, .. } =
-        found.map_err(|error| wrong(anyhow!("{}: {error}", args.file.display())))?;
+    let Inferred { schema, left_out, .. } = found.map_err(|error| wrong(anyhow!("{}: {error}", path.display())))?;
     let mut stdout = std::io::stdout().lock();
     if json {
         let fields: Vec<_> = schema

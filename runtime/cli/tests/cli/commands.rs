@@ -14,6 +14,18 @@ fn check_schema(file: &str, expected: Expect) {
 }
 
 #[test]
+fn schema_prints_the_json_schemas_that_are_checked_in() {
+    for (flag, file) in [("--query", "docs/weir-query.schema.json"), ("--limits", "docs/weir-limits.schema.json")] {
+        let said = run(&root(), &["schema", flag]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert_eq!(said.out, fs::read_to_string(root().join(file)).unwrap());
+    }
+    let said = run(&root(), &["schema"]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("<FILE>"), "{}", said.err);
+}
+
+#[test]
 fn schema_prints_what_a_query_file_would_declare() {
     check_schema(
         "data/flights-sample.parquet",

@@ -5,13 +5,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use toml::de::DeValue;
 use weir_batch::Schema;
 use weir_sandbox::{BindError, Bound, Carry, Function, Kind, Limits, Manifest, ParamValue, Refusal};
 
-use super::problem::{Problems, clip, suggest};
-use super::stage::{CarryDraft, StageDraft};
-use super::table::Item;
+use super::stage::StagePart;
+use weir_config::{CarryDraft, ParamText, Problems, Written, clip, suggest};
 use weir_files::Folders;
 
 /// A stage's function as far as it could be found out. What is `None` was wrong, and has been reported.
@@ -78,13 +76,13 @@ fn read_module(path: &Path, limits: &Limits, folders: &Folders) -> Result<Module
 /// Finds the stage's function and binds it to `input`. What can be checked without the input's schema is checked even
 /// where that is not known.
 pub(super) fn bind(
-    draft: &StageDraft<'_>,
+    draft: &StagePart,
     input: Option<&Arc<Schema>>,
     modules: &mut Modules<'_>,
     problems: &Problems,
 ) -> Option<BoundStage> {
     let params = params(draft);
-    let (place, written, path) = draft.module.as_ref()?;
+    let (Written { place, text: written }, path) = draft.module.as_ref()?;
     let module = match modules.get(path, &draft.limits) {
         Ok(module) => module,
         Err(reason) => {
@@ -92,7 +90,7 @@ pub(super) fn bind(
             return None;
         }
     };
-    let (place, name) = draft.function.as_ref()?;
+    let Written { place, text: name } = draft.function.as_ref()?;
     let Some(function) = module.manifest.function(name) else {
         let names = module.manifest.functions.iter().map(|function| function.name.as_str());
         let message = format!("`{}` has no function `{}`", clip(written), clip(name));
@@ -102,7 +100,7 @@ pub(super) fn bind(
     let carry = match &draft.carry {
         CarryDraft::All => Carry::All,
         CarryDraft::Fields(fields) if fields.is_empty() => Carry::None,
-        CarryDraft::Fields(fields) => Carry::Fields(fields.iter().map(|(_, name)| (*name).to_owned()).collect()),
+        CarryDraft::Fields(fields) => Carry::Fields(fields.iter().map(|field| field.text.clone()).collect()),
     };
     let bound = match input {
         Some(input) => function.bind(input, &carry, &params),
@@ -130,42 +128,29 @@ pub(super) fn bind(
     })
 }
 
-/// The parameters' values; those of which TOML's type is none of a parameter's are reported and left out.
-fn params(draft: &StageDraft<'_>) -> BTreeMap<String, ParamValue> {
-    let values = draft.params.iter().filter_map(|(name, item)| Some(((*name).to_owned(), param(item)?)));
+/// The parameters' values; those of which TOML's type is none of a parameter's have been reported.
+fn params(draft: &StagePart) -> BTreeMap<String, ParamValue> {
+    let values = draft.params.iter().filter_map(|param| {
+        let value = match param.value.as_ref()? {
+            ParamText::Bool(value) => ParamValue::Bool(*value),
+            ParamText::Integer(value) => ParamValue::I64(*value),
+            ParamText::Float(text) => ParamValue::F64(text.parse().ok()?),
+            ParamText::Text(text) => ParamValue::Utf8(text.clone()),
+        };
+        Some((param.name.clone(), value))
+    });
     values.collect()
 }
 
-fn param(item: &Item<'_>) -> Option<ParamValue> {
-    match item.value() {
-        DeValue::Boolean(value) => Some(ParamValue::Bool(*value)),
-        DeValue::String(text) => Some(ParamValue::Utf8(text.to_string())),
-        DeValue::Float(float) => float.as_str().parse().ok().map(ParamValue::F64),
-        DeValue::Integer(integer) => {
-            let value = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
-            if value.is_none() {
-                item.error(
-                    format!("{} is out of range", clip(&integer.to_string())),
-                    "an integer parameter has 64 bits and a sign",
-                );
-            }
-            value.map(ParamValue::I64)
-        }
-        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
-            item.wrong_type("true or false, an integer, a float or a string")
-        }
-    }
-}
-
 /// Reports at the key that has to change.
-fn report(error: &BindError, draft: &StageDraft<'_>, problems: &Problems) {
-    let given = |param: &str| draft.params.iter().find(|(name, _)| *name == param).map(|(_, item)| &item.place);
+fn report(error: &BindError, draft: &StagePart, problems: &Problems) {
+    let given = |param: &str| draft.params.iter().find(|it| it.name == param).map(|it| &it.place);
     let carried = |field: &str| match &draft.carry {
         // The last one of a name: it is the one to be left out where there are two.
-        CarryDraft::Fields(fields) => fields.iter().rev().find(|(_, name)| *name == field).map(|(place, _)| place),
+        CarryDraft::Fields(fields) => fields.iter().rev().find(|it| it.text == field).map(|it| &it.place),
         CarryDraft::All => None,
     };
-    let function = draft.function.as_ref().map_or(&draft.place, |(place, _)| place);
+    let function = draft.function.as_ref().map_or(&draft.place, |function| &function.place);
     let place = match error {
         BindError::UnknownParam { param, .. } | BindError::ParamType { param, .. } => {
             given(param).unwrap_or(&draft.params_place)

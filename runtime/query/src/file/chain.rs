@@ -6,9 +6,9 @@ use std::sync::Arc;
 use weir_batch::Schema;
 
 use super::plan::Node;
-use super::problem::{Place, Problems, clip, suggest};
-use super::source::SourceDraft;
-use super::stage::{Input, StageDraft};
+use super::source::SourcePart;
+use super::stage::StagePart;
+use weir_config::{Input, Place, Problems, Written, clip, suggest};
 
 /// What is known of every point of the chain while the file is checked.
 pub(super) struct Chain<'d> {
@@ -25,7 +25,7 @@ pub(super) struct Chain<'d> {
 }
 
 impl<'d> Chain<'d> {
-    pub(super) fn new(sources: &'d [SourceDraft], stages: &'d [StageDraft<'_>], sinks: Vec<&'d str>) -> Chain<'d> {
+    pub(super) fn new(sources: &'d [SourcePart], stages: &'d [StagePart], sinks: Vec<&'d str>) -> Chain<'d> {
         let mut nodes = BTreeMap::new();
         // A name that is given twice has been reported; the first keeps it.
         for (index, source) in sources.iter().enumerate() {
@@ -46,11 +46,7 @@ impl<'d> Chain<'d> {
     }
 
     /// The inputs of the next stage, and their schema where it is known.
-    pub(super) fn stage_input(
-        &mut self,
-        stage: &StageDraft<'_>,
-        problems: &Problems,
-    ) -> (Vec<Node>, Option<Arc<Schema>>) {
+    pub(super) fn stage_input(&mut self, stage: &StagePart, problems: &Problems) -> (Vec<Node>, Option<Arc<Schema>>) {
         let index = self.stage_inputs.len();
         let inputs = self.resolve(&stage.input, Some(index), problems);
         let schema = self.common_schema(&inputs, &stage.input, &stage.place, problems);
@@ -66,7 +62,7 @@ impl<'d> Chain<'d> {
     /// The inputs of a sink, and their schema where it is known. Every stage has to have been gone through.
     pub(super) fn sink_input(
         &mut self,
-        input: &Input<'_>,
+        input: &Input,
         place: &Place,
         problems: &Problems,
     ) -> (Vec<Node>, Option<Arc<Schema>>) {
@@ -80,8 +76,8 @@ impl<'d> Chain<'d> {
     /// the purpose is something else than their output.
     pub(super) fn loose_ends(
         &self,
-        sources: &[SourceDraft],
-        stages: &[StageDraft<'_>],
+        sources: &[SourcePart],
+        stages: &[StagePart],
         observes: &[bool],
         problems: &Problems,
     ) {
@@ -119,23 +115,20 @@ impl<'d> Chain<'d> {
     }
 
     /// The points that are named, or the default ones. `stage` is the index of the stage that reads; sinks have none.
-    fn resolve(&mut self, input: &Input<'_>, stage: Option<usize>, problems: &Problems) -> Vec<Node> {
-        let names = match input {
-            Input::Named(names) => names,
-            Input::Default => {
-                let before = stage.unwrap_or(self.stage_inputs.len());
-                return match before.checked_sub(1) {
-                    Some(before) => vec![Node::Stage(before)],
-                    None => (0..self.source_schemas.len()).map(Node::Source).collect(),
-                };
-            }
-            Input::Wrong => {
+    fn resolve(&mut self, input: &Input, stage: Option<usize>, problems: &Problems) -> Vec<Node> {
+        let Some(names) = &input.value else {
+            if input.is_wrong() {
                 self.incomplete = true;
                 return Vec::new();
             }
+            let before = stage.unwrap_or(self.stage_inputs.len());
+            return match before.checked_sub(1) {
+                Some(before) => vec![Node::Stage(before)],
+                None => (0..self.source_schemas.len()).map(Node::Source).collect(),
+            };
         };
         let mut inputs = Vec::with_capacity(names.len());
-        for (place, name) in names {
+        for Written { place, text: name } in names {
             match self.node(name, stage) {
                 Ok(node) if inputs.contains(&node) => {
                     problems.error(place, format!("`{}` is named twice", clip(name)), "name each input once");
@@ -194,7 +187,7 @@ impl<'d> Chain<'d> {
     fn common_schema(
         &self,
         inputs: &[Node],
-        input: &Input<'_>,
+        input: &Input,
         reader: &Place,
         problems: &Problems,
     ) -> Option<Arc<Schema>> {
@@ -208,11 +201,9 @@ impl<'d> Chain<'d> {
             };
             if schema != found {
                 alike = false;
-                let named = match input {
-                    Input::Named(names) => names.iter().find(|(_, name)| self.nodes.get(name) == Some(&other)),
-                    _ => None,
-                };
-                let place = named.map_or_else(|| reader.child("input", reader.offset), |(place, _)| place.clone());
+                let mut names = input.value.iter().flatten();
+                let named = names.find(|name| self.nodes.get(name.text.as_str()) == Some(&other));
+                let place = named.map_or_else(|| reader.child("input", reader.offset), |named| named.place.clone());
                 let message =
                     format!("`{}` gives ({schema}), and `{}` gives ({found})", self.name(first), self.name(other));
                 let help = match named {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use weir_config::{Guarantee, Place, Problems};
 use weir_sinks::{KafkaCompression, KafkaSinkConfig, SinkConfig, TransactionSettings};
 
-use super::plan::{Delivery, Guarantee, SourceKind, transaction_timeout};
-use super::problem::{Place, Problems};
-use super::sink::SinkDraft;
-use super::source::SourceDraft;
+use super::plan::{Delivery, SourceKind, transaction_timeout};
+use super::sink::SinkPart;
+use super::source::SourcePart;
 
 /// Where the parts of `[delivery]` stand.
 pub(super) struct DeliveryPlaces {
@@ -26,7 +26,7 @@ pub(super) enum Letters<'a> {
 
 /// How often a query commits that does not say it, and cannot wait for its end: because a topic has none, or because a
 /// transaction would time out.
-pub(super) fn commits_by_itself(delivery: &Delivery, sources: &[SourceDraft]) -> Option<Duration> {
+pub(super) fn commits_by_itself(delivery: &Delivery, sources: &[SourcePart]) -> Option<Duration> {
     const EVERY: Duration = Duration::from_secs(1);
     let endless = sources.iter().any(|source| match &source.kind {
         Some(SourceKind::Kafka(config)) => !config.until_end || delivery.guarantee == Guarantee::ExactlyOnce,
@@ -39,8 +39,8 @@ pub(super) fn commits_by_itself(delivery: &Delivery, sources: &[SourceDraft]) ->
 pub(super) fn check(
     delivery: &Delivery,
     places: &DeliveryPlaces,
-    sources: &[SourceDraft],
-    sinks: &[SinkDraft<'_>],
+    sources: &[SourcePart],
+    sinks: &[SinkPart],
     letters: &Letters<'_>,
     problems: &Problems,
 ) {
@@ -98,7 +98,7 @@ pub(super) fn check(
 fn to_kafka(
     delivery: &Delivery,
     places: &DeliveryPlaces,
-    (sources, sinks): (&[SourceDraft], &[SinkDraft<'_>]),
+    (sources, sinks): (&[SourcePart], &[SinkPart]),
     (first, brokers): (&str, &str),
     problems: &Problems,
 ) {
@@ -147,7 +147,7 @@ fn to_kafka(
 }
 
 /// A transaction is of one producer, which has its settings once.
-fn one_producer(sinks: &[SinkDraft<'_>], (first, theirs): (&str, &KafkaSinkConfig), problems: &Problems) {
+fn one_producer(sinks: &[SinkPart], (first, theirs): (&str, &KafkaSinkConfig), problems: &Problems) {
     for sink in sinks {
         let Some(SinkConfig::Kafka(ours)) = &sink.config else { continue };
         let differ = [
@@ -216,7 +216,7 @@ fn in_time(delivery: &Delivery, places: &DeliveryPlaces, sink: &Place, config: &
 }
 
 /// Files and positions are in one manifest.
-fn to_files(delivery: &Delivery, places: &DeliveryPlaces, sources: &[SourceDraft], problems: &Problems) {
+fn to_files(delivery: &Delivery, places: &DeliveryPlaces, sources: &[SourcePart], problems: &Problems) {
     if delivery.state.is_none() {
         let help = "add for example `state = \"state/late\"`, a folder of the query's own";
         problems.error(&places.guarantee, "`exactly_once` needs a place for the manifest of its files", help);

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
+use weir_config::{ErrorPolicy, Guarantee, LossPolicy};
 use weir_sandbox::{FunctionState, Isolation, Kind, OutputShape};
 use weir_sinks::{SinkConfig, StdoutFormat};
 
-use super::plan::{
-    DeadLettersPlan, ErrorPolicy, Guarantee, LossPolicy, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
-};
+use super::plan::{DeadLettersPlan, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan};
 use weir_sources::OnChange;
 
 /// What `weir check` prints: each source with its schema, each stage with its function and types, each sink, and what is

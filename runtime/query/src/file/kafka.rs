@@ -1,51 +1,42 @@
-//! What Kafka sources, sinks and dead letters have in common in a query file: brokers, options, topics.
+//! What Kafka sources, sinks and dead letters have in common: brokers, options, topics.
 
-use toml::de::DeValue;
+use weir_config::{ConnectionKeys, OptionDraft, OptionText, Place, Problems, Written, clip, nearest};
 use weir_kafka::{KafkaConnection, KafkaSide};
 
-use super::kafka_uses::TopicUses;
-use super::problem::{Place, Problems, clip, nearest};
-use super::table::{Item, Table};
+use super::context::Context;
 use weir_kafka::refuse_topic;
 
-/// Reads `brokers` and `options` for a client of this side.
-pub(super) fn connection(
-    table: &mut Table<'_>,
-    side: KafkaSide,
-    uses: &TopicUses<'_>,
-    problems: &Problems,
-) -> Option<KafkaConnection> {
-    let item = table.required("brokers", "name at least one, for example `brokers = \"localhost:9092\"`");
-    let brokers = item.and_then(|item| brokers(&item, uses, problems));
+/// The connection of a client of this side.
+pub(super) fn connection(keys: &ConnectionKeys, side: KafkaSide, cx: &Context<'_>) -> Option<KafkaConnection> {
+    let brokers = keys.brokers.value.as_ref().and_then(|written| brokers(written, cx));
     let mut connection = KafkaConnection::new(brokers.clone().unwrap_or_default().join(","));
     let mut complete = brokers.is_some();
-    let options_item = table.optional("options");
-    if let Some(options) = options_item.as_ref().and_then(Item::table) {
-        for (name, item) in options.items() {
-            match option(name, &item, side) {
-                Some(value) => connection = connection.with(name, value),
+    if let Some((place, options)) = keys.options.given() {
+        for draft in options {
+            match option(draft, side, cx.problems) {
+                Some(value) => connection = connection.with(&draft.name, value),
                 None => complete = false,
             }
         }
-    }
-    // Each is right by itself: do they go together?
-    if let (Some(item), true, Err(error)) = (&options_item, complete, connection.validate()) {
-        item.error(error.reason, "");
-        complete = false;
+        // Each is right by itself: do they go together?
+        if let (true, Err(error)) = (complete, connection.validate()) {
+            cx.problems.error(place, error.reason, "");
+            complete = false;
+        }
     }
     complete.then_some(connection)
 }
 
-fn brokers(item: &Item<'_>, uses: &TopicUses<'_>, problems: &Problems) -> Option<Vec<String>> {
+fn brokers(written: &[Written], cx: &Context<'_>) -> Option<Vec<String>> {
     let mut all = Vec::new();
     let mut complete = true;
-    for (place, written) in item.texts()? {
-        for broker in written.split(',').map(str::trim) {
+    for Written { place, text } in written {
+        for broker in text.split(',').map(str::trim) {
             if let Err(error) = KafkaConnection::new(broker).validate() {
-                problems.error(&place, error.reason, "write for example `localhost:9092`");
+                cx.problems.error(place, error.reason, "write for example `localhost:9092`");
                 complete = false;
             } else {
-                complete &= uses.broker(&place, broker, problems);
+                complete &= cx.topics.broker(place, broker);
                 all.push(broker.to_owned());
             }
         }
@@ -53,7 +44,7 @@ fn brokers(item: &Item<'_>, uses: &TopicUses<'_>, problems: &Problems) -> Option
     complete.then_some(all)
 }
 
-fn option(name: &str, item: &Item<'_>, side: KafkaSide) -> Option<String> {
+fn option(OptionDraft { place, name, value }: &OptionDraft, side: KafkaSide, problems: &Problems) -> Option<String> {
     let allowed = || KafkaConnection::allowed_options().iter().filter(|it| concerns(it.side, side));
     if !allowed().any(|it| it.name == name) {
         let known = KafkaConnection::allowed_options().iter().any(|it| it.name == name);
@@ -65,7 +56,7 @@ fn option(name: &str, item: &Item<'_>, side: KafkaSide) -> Option<String> {
             ),
             false => format!("option `{}` cannot be set here", clip(name)),
         };
-        let dotted = matches!(item.value(), DeValue::Table(_)) && !name.contains('.');
+        let dotted = matches!(value, OptionText::Wrong { table: true, .. }) && !name.contains('.');
         let help = match (dotted, known) {
             (true, _) => {
                 "write an option's whole name in quotes, for example `\"security.protocol\" = \"SSL\"`".to_owned()
@@ -76,21 +67,23 @@ fn option(name: &str, item: &Item<'_>, side: KafkaSide) -> Option<String> {
                 None => "the options that can be set stand in QUERY.md".to_owned(),
             },
         };
-        item.error(message, help);
+        problems.error(place, message, help);
         return None;
     }
-    let value = match item.value() {
-        DeValue::String(text) => text.to_string(),
-        // In digits, however it is written.
-        DeValue::Integer(integer) => i128::from_str_radix(integer.as_str(), integer.radix())
-            .map_or_else(|_| integer.to_string(), |value| value.to_string()),
-        DeValue::Boolean(value) => value.to_string(),
-        _ => return item.wrong_type("a string, a number, true or false, or `{ env = \"NAME\" }`"),
+    let value = match value {
+        OptionText::Text(text) => text,
+        OptionText::Wrong { message, help, .. } => {
+            // What is wrong with the variable of an environment has been reported.
+            if !message.is_empty() {
+                problems.error(place, message, help);
+            }
+            return None;
+        }
     };
-    match KafkaConnection::validate_option(name, &value) {
-        Ok(()) => Some(value),
+    match KafkaConnection::validate_option(name, value) {
+        Ok(()) => Some(value.clone()),
         Err(error) => {
-            item.error(error.reason, "");
+            problems.error(place, error.reason, "");
             None
         }
     }

@@ -1,115 +1,76 @@
-//! Reading a Kafka source.
+//! From the draft of a Kafka source to its settings.
 
 use std::sync::Arc;
 
-use toml::de::DeValue;
 use weir_batch::{DataType, Field, Schema};
+use weir_config::{KafkaSourceKeys, PartitionsDraft, Place, Problems, Setting, TombstoneWord, Written, clip};
 use weir_formats::{RecordFormat, parse_timestamp};
 use weir_kafka::KafkaSide;
 
+use super::context::Context;
 use super::csv;
 use super::kafka;
-use super::kafka_uses::TopicUses;
 use super::plan::SourceKind;
-use super::problem::{Place, Problems, clip};
 use super::schema;
-use super::source::SourceDraft;
-use super::table::{Item, Table};
+use super::source::SourcePart;
+use super::words;
 use weir_kafka::refuse_group;
-use weir_sources::{KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaStart};
+use weir_sources::{KafkaPartitions, KafkaSourceConfig, KafkaStart};
 
-/// The highest partition's number that anybody writes down.
-const PARTITION_MAX: i64 = 1_000_000;
+/// Resolves the keys of a Kafka source.
+pub(super) fn resolve(part: &mut SourcePart, keys: &KafkaSourceKeys, cx: &mut Context<'_>) {
+    let (problems, here) = (cx.problems, part.place.clone());
+    let connection = kafka::connection(&keys.connection, KafkaSide::Consumer, cx);
+    let topics = topics(keys, &here, problems);
+    let start = start(&keys.start, &here, problems);
+    let format = keys.format.value.map(words::record_format);
+    let csv = csv::record_options(&keys.csv, &here, format.map(RecordFormat::name), problems);
+    part.schema = schema_of(keys, &here, format, problems);
 
-const TOMBSTONES: [(&str, bool); 2] = [("keep", false), ("skip", true)];
-
-const OUT_OF_RANGE: [(&str, KafkaOutOfRange); 3] = [
-    (KafkaOutOfRange::Fail.name(), KafkaOutOfRange::Fail),
-    (KafkaOutOfRange::Earliest.name(), KafkaOutOfRange::Earliest),
-    (KafkaOutOfRange::Latest.name(), KafkaOutOfRange::Latest),
-];
-
-/// What `memory_bytes_max` may be: below, not even one fetch of each of a few partitions fits.
-const MEMORY_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=1 << 40;
-
-const ISOLATION: [(&str, KafkaIsolation); 2] = [
-    (KafkaIsolation::ReadCommitted.name(), KafkaIsolation::ReadCommitted),
-    (KafkaIsolation::ReadUncommitted.name(), KafkaIsolation::ReadUncommitted),
-];
-
-pub(super) fn read(draft: &mut SourceDraft, table: &mut Table<'_>, uses: &mut TopicUses<'_>, problems: &Problems) {
-    let connection = kafka::connection(table, KafkaSide::Consumer, uses, problems);
-    let topics = topics(table, problems);
-    let group_item = table.optional("group");
-    let partitions = table.optional("partitions").map_or(Some(KafkaPartitions::Group), |item| partitions(&item));
-    let start = table.optional("start").map_or(Some(KafkaStart::Earliest), |item| start(&item));
-    let out_of_range = table.optional("on_out_of_range");
-    let out_of_range = out_of_range.map_or(Some(KafkaOutOfRange::Fail), |item| item.choice(&OUT_OF_RANGE));
-    let memory = table.optional("memory_bytes_max").map_or(Some(None), |item| item.integer(MEMORY_BYTES).map(Some));
-    let until = table.optional("until").map_or(Some(()), |item| item.choice(&[("end", ())]));
-    let until_end = table.get("until").is_some();
-    let formats = RecordFormat::ALL.map(|format| (format.name(), format));
-    let format = table.optional("format").map_or(Some(RecordFormat::JsonLines), |item| item.choice(&formats));
-    let csv = csv::record_options(table, format.map(RecordFormat::name), problems);
-    let tombstones = table.optional("tombstones").map_or(Some(false), |item| item.choice(&TOMBSTONES));
-    let isolation =
-        table.optional("isolation").map_or(Some(KafkaIsolation::ReadCommitted), |item| item.choice(&ISOLATION));
-    draft.schema = schema_of(table, format, problems);
-
-    let group = match &group_item {
-        None => Some(uses.group()),
-        Some(item) => item.text().and_then(|group| match refuse_group(group) {
-            None => Some(group.to_owned()),
+    let group = match keys.group.given() {
+        None if keys.group.is_wrong() => None,
+        None => Some(cx.topics.group()),
+        Some((place, group)) => match refuse_group(group) {
+            None => Some(group.clone()),
             Some(reason) => {
-                item.error(format!("a group {reason}"), "");
+                problems.error(place, format!("a group {reason}"), "");
                 None
             }
-        }),
+        },
     };
-    let mut allowed = true;
-    for (place, topic) in topics.iter().flatten() {
-        allowed &= uses.reads(place, connection.as_ref(), topic, problems);
+    let mut allowed = !keys.until.is_wrong();
+    for Written { place, text } in topics.iter().flatten() {
+        allowed &= cx.topics.reads(place, connection.as_ref(), text);
     }
-    let group_place = group_item.map_or_else(|| table.place.clone(), |item| item.place);
     if let Some(group) = &group {
-        allowed &= uses.joins(&group_place, connection.as_ref(), group, problems);
+        allowed &= cx.topics.joins(keys.group.place_or(&here), connection.as_ref(), group);
     }
-    let (Some(connection), Some(topics), Some(group)) = (connection, topics, group) else { return };
-    let (Some(partitions), Some(start), Some(format)) = (partitions, start, format) else { return };
-    let (Some(skip_tombstones), Some(isolation), Some(()), true) = (tombstones, isolation, until, allowed) else {
-        return;
+    let partitions = keys.partitions.value.as_ref().map(|partitions| match partitions {
+        PartitionsDraft::Group => KafkaPartitions::Group,
+        PartitionsDraft::All => KafkaPartitions::All,
+        PartitionsDraft::List(numbers) => KafkaPartitions::List(numbers.clone()),
+    });
+    let make = || {
+        let mut config = KafkaSourceConfig::new(connection?, "", group?);
+        config.topics = topics?.into_iter().map(|topic| topic.text).collect();
+        config.on_out_of_range = words::out_of_range(keys.on_out_of_range.value?);
+        config.memory_bytes_max = usize::try_from(keys.memory_bytes_max.value?).unwrap_or(usize::MAX);
+        config.skip_tombstones = keys.tombstones.value? == TombstoneWord::Skip;
+        config.isolation = words::read_isolation(keys.isolation.value?);
+        config.until_end = keys.until.is_given();
+        (config.partitions, config.start, config.format, config.csv) = (partitions?, start?, format?, csv?);
+        Some(SourceKind::Kafka(Box::new(config)))
     };
-    let (Some(on_out_of_range), Some(memory), Some(csv)) = (out_of_range, memory, csv) else { return };
-    let mut config = KafkaSourceConfig::new(connection, "", group);
-    (config.on_out_of_range, config.csv) = (on_out_of_range, csv);
-    if let Some(bytes) = memory {
-        config.memory_bytes_max = usize::try_from(bytes).unwrap_or(usize::MAX);
-    }
-    config.topics = topics.into_iter().map(|(_, topic)| topic.to_owned()).collect();
-    (config.partitions, config.start, config.format) = (partitions, start, format);
-    (config.skip_tombstones, config.isolation, config.until_end) = (skip_tombstones, isolation, until_end);
-    draft.kind = Some(SourceKind::Kafka(Box::new(config)));
+    part.kind = make().filter(|_| allowed);
 }
 
-/// `topic` or `topics`, whichever stands there.
-fn topics<'a>(table: &mut Table<'a>, problems: &Problems) -> Option<Vec<(Place, &'a str)>> {
-    let written = match (table.optional("topic"), table.optional("topics")) {
-        (Some(item), None) => vec![(item.place.clone(), item.text()?)],
-        (None, Some(item)) => item.texts()?,
-        (Some(_), Some(item)) => {
-            item.error("`topic` is given as well", "leave out one of them");
-            return None;
-        }
-        (None, None) => {
-            let place = table.place.child("topic", table.place.offset);
-            problems.error(&place, "missing", "name the topic, or several as `topics = [\"a\", \"b\"]`");
-            return None;
-        }
-    };
+/// `topic` or `topics`, whichever is given.
+fn topics(keys: &KafkaSourceKeys, here: &Place, problems: &Problems) -> Option<Vec<Written>> {
+    let written = keys.written(here, problems)?;
     let mut complete = true;
-    for (index, (place, topic)) in written.iter().enumerate() {
+    for (index, Written { place, text: topic }) in written.iter().enumerate() {
         complete &= kafka::topic_name(place, topic, problems);
-        if written.iter().take(index).any(|(_, other)| other == topic) {
+        if written.iter().take(index).any(|other| other.text == *topic) {
             problems.error(place, format!("`{}` is named twice", clip(topic)), "leave out one of them");
             complete = false;
         }
@@ -117,43 +78,8 @@ fn topics<'a>(table: &mut Table<'a>, problems: &Problems) -> Option<Vec<(Place, 
     complete.then_some(written)
 }
 
-fn partitions(item: &Item<'_>) -> Option<KafkaPartitions> {
-    let expected = "\"group\", \"all\", or a list of numbers from 0 such as [0, 1]";
-    match item.value() {
-        DeValue::String(_) => item.choice(&[("group", true), ("all", false)]).map(|group| match group {
-            true => KafkaPartitions::Group,
-            false => KafkaPartitions::All,
-        }),
-        DeValue::Array(array) => {
-            let number = |value: &DeValue<'_>| match value {
-                DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok(),
-                _ => None,
-            };
-            let numbers: Option<Vec<i32>> = array
-                .iter()
-                .map(|element| number(element.get_ref()).filter(|it| (0..=PARTITION_MAX).contains(it)))
-                .map(|number| number.and_then(|number| i32::try_from(number).ok()))
-                .collect();
-            let mut numbers = numbers.unwrap_or_default();
-            let written = numbers.len();
-            numbers.sort_unstable();
-            numbers.dedup();
-            if numbers.is_empty() || numbers.len() < written || written < array.len() {
-                item.error("is no list of different partitions", format!("use {expected}"));
-                return None;
-            }
-            Some(KafkaPartitions::List(numbers))
-        }
-        _ => item.wrong_type(expected),
-    }
-}
-
-fn start(item: &Item<'_>) -> Option<KafkaStart> {
-    let text = match item.value() {
-        DeValue::Datetime(time) => time.to_string(),
-        _ => item.text()?.to_owned(),
-    };
-    match text.as_str() {
+fn start(start: &Setting<String>, here: &Place, problems: &Problems) -> Option<KafkaStart> {
+    match start.value.as_deref()? {
         "earliest" => Some(KafkaStart::Earliest),
         "latest" => Some(KafkaStart::Latest),
         text => {
@@ -161,33 +87,38 @@ fn start(item: &Item<'_>) -> Option<KafkaStart> {
             let micros = parse_timestamp(text).ok().filter(|&micros| text.contains('-') && micros >= 0);
             if micros.is_none() {
                 let help = "use `earliest`, `latest`, or a time such as `2024-01-31T00:00:00Z`";
-                item.error(format!("`{}` is no place to start at", clip(text)), help);
+                problems.error(start.place_or(here), format!("`{}` is no place to start at", clip(text)), help);
             }
             micros.map(|micros| KafkaStart::Timestamp(micros / 1000))
         }
     }
 }
 
-fn schema_of(table: &mut Table<'_>, format: Option<RecordFormat>, problems: &Problems) -> Option<Arc<Schema>> {
-    let Some(item) = table.optional("schema") else {
+fn schema_of(
+    keys: &KafkaSourceKeys,
+    here: &Place,
+    format: Option<RecordFormat>,
+    problems: &Problems,
+) -> Option<Arc<Schema>> {
+    let Some(place) = &keys.schema.place else {
         if format == Some(RecordFormat::Raw) {
             return Schema::new(vec![Field::nullable("value", DataType::Binary)]).ok().map(Arc::new);
         }
         let help = "declare it, for example `schema = { delay = \"i64\", origin = \"utf8?\" }`";
-        let place = table.place.child("schema", table.place.offset);
+        let place = here.child("schema", here.offset);
         problems.error(&place, "missing: records of a topic carry no schema", help);
         return None;
     };
-    let schema = schema::declared(&item)?;
+    let declared = schema::declared(&keys.schema, problems)?;
     let of_numbers = |format| matches!(format, RecordFormat::JsonLines | RecordFormat::Csv);
     if let Some(format) = format.filter(|format| !of_numbers(*format))
-        && !schema::check_units(&item, &schema, format)
+        && !declared.check_units(format, problems)
     {
         return None;
     }
-    if let Some(reason) = format.and_then(|format| format.refuses(&schema)) {
-        item.error(reason, "write for example `schema = { value = \"binary?\" }`, or leave it out");
+    if let Some(reason) = format.and_then(|format| format.refuses(&declared.schema)) {
+        problems.error(place, reason, "write for example `schema = { value = \"binary?\" }`, or leave it out");
         return None;
     }
-    Some(schema)
+    Some(declared.schema)
 }

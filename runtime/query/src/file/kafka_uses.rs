@@ -3,13 +3,13 @@
 use weir_kafka::KafkaConnection;
 use weir_sandbox::TenantId;
 
-use super::problem::{Place, Problems, Spot, clip};
-use super::topics::Topics;
+use weir_config::{Place, Problems, Spot, Topics, clip};
 
 /// Keeps topics to the tenant's, and remembers which are read and which are written.
 pub(super) struct TopicUses<'a> {
     tenant: Option<&'a TenantId>,
-    query: &'a str,
+    query: String,
+    problems: &'a Problems,
     rights: Topics,
     read: Vec<TopicUse>,
     written: Vec<TopicUse>,
@@ -58,8 +58,21 @@ fn brokers_of(connection: Option<&KafkaConnection>) -> Vec<String> {
 
 impl<'a> TopicUses<'a> {
     /// For a query of this tenant; without bounds where there is no limits file.
-    pub(super) fn new(tenant: Option<&'a TenantId>, query: &'a str, rights: Topics) -> TopicUses<'a> {
-        TopicUses { tenant, query, rights, read: Vec::new(), written: Vec::new(), groups: Vec::new() }
+    pub(super) fn new(
+        tenant: Option<&'a TenantId>,
+        query: &str,
+        rights: Topics,
+        problems: &'a Problems,
+    ) -> TopicUses<'a> {
+        TopicUses {
+            tenant,
+            query: query.to_owned(),
+            problems,
+            rights,
+            read: Vec::new(),
+            written: Vec::new(),
+            groups: Vec::new(),
+        }
     }
 
     fn tenant(&self) -> &str {
@@ -76,83 +89,65 @@ impl<'a> TopicUses<'a> {
     }
 
     /// Whether this broker may be talked to; or the reason why not, reported.
-    pub(super) fn broker(&self, place: &Place, broker: &str, problems: &Problems) -> bool {
+    pub(super) fn broker(&self, place: &Place, broker: &str) -> bool {
         if self.rights.allows_broker(broker) {
             return true;
         }
         let message = format!("`{}` is not one of tenant `{}`'s brokers", clip(broker), self.tenant());
-        problems.error(place, message, format!("use {}", self.rights.brokers_listed()));
+        self.problems.error(place, message, format!("use {}", self.rights.brokers_listed()));
         false
     }
 
-    fn topic(&self, place: &Place, topic: &str, problems: &Problems) -> bool {
+    fn topic(&self, place: &Place, topic: &str) -> bool {
         let allowed = self.rights.allows(topic);
         if !allowed {
             let listed = self.rights.topics_listed();
             let message = format!("topic `{}` is not one of tenant `{}`'s: {listed}", clip(topic), self.tenant());
-            problems.error(place, message, "use one of those, or have it added in the limits file");
+            self.problems.error(place, message, "use one of those, or have it added in the limits file");
         }
         allowed
     }
 
     /// A topic to be read, remembered.
-    pub(super) fn reads(
-        &mut self,
-        place: &Place,
-        connection: Option<&KafkaConnection>,
-        topic: &str,
-        problems: &Problems,
-    ) -> bool {
+    pub(super) fn reads(&mut self, place: &Place, connection: Option<&KafkaConnection>, topic: &str) -> bool {
         self.read.push(TopicUse::new(place, connection, topic));
-        self.topic(place, topic, problems)
+        self.topic(place, topic)
     }
 
     /// A topic to be written, remembered.
-    pub(super) fn writes(
-        &mut self,
-        place: &Place,
-        connection: Option<&KafkaConnection>,
-        topic: &str,
-        problems: &Problems,
-    ) -> bool {
+    pub(super) fn writes(&mut self, place: &Place, connection: Option<&KafkaConnection>, topic: &str) -> bool {
         self.written.push(TopicUse::new(place, connection, topic));
-        self.topic(place, topic, problems)
+        self.topic(place, topic)
     }
 
     /// A group to be a member of, remembered.
-    pub(super) fn joins(
-        &mut self,
-        place: &Place,
-        connection: Option<&KafkaConnection>,
-        group: &str,
-        problems: &Problems,
-    ) -> bool {
+    pub(super) fn joins(&mut self, place: &Place, connection: Option<&KafkaConnection>, group: &str) -> bool {
         let begins = format!("{}.", self.tenant());
         let owned = !self.rights.is_bounded() || group.starts_with(&begins);
         if !owned {
             let message = format!("group `{}` is not one of tenant `{}`'s", clip(group), self.tenant());
-            problems.error(
+            self.problems.error(
                 place,
                 message,
                 format!("let it begin with `{begins}`, or leave it out: `{}`", self.group()),
             );
         }
-        let it = GroupUse { spot: problems.spot(place), brokers: brokers_of(connection), group: group.to_owned() };
+        let it = GroupUse { spot: self.problems.spot(place), brokers: brokers_of(connection), group: group.to_owned() };
         if let Some(other) = self.groups.iter().find(|other| other.meets(&it)) {
             let message = format!("`{}` reads as group `{}` too, and each would get half", other.spot.key, clip(group));
             let help = format!("name a group of its own, such as `group = \"{}.2\"`", self.group());
-            problems.error(place, message, help);
+            self.problems.error(place, message, help);
         }
         self.groups.push(it);
         owned
     }
 
     /// A transactional id; or the reason why it is not the tenant's, reported.
-    pub(super) fn transacts(&self, place: &Place, id: &str, problems: &Problems) {
+    pub(super) fn transacts(&self, place: &Place, id: &str) {
         let begins = format!("{}.", self.tenant());
         if self.rights.is_bounded() && !id.starts_with(&begins) {
             let message = format!("transactional id `{}` is not one of tenant `{}`'s", clip(id), self.tenant());
-            problems.error(
+            self.problems.error(
                 place,
                 message,
                 format!("let it begin with `{begins}`, or leave it out: `{}`", self.group()),
@@ -161,12 +156,12 @@ impl<'a> TopicUses<'a> {
     }
 
     /// Reports topics that the query writes and reads: its records would go round for ever.
-    pub(super) fn check_loops(&self, problems: &Problems) {
+    pub(super) fn check_loops(&self) {
         for written in &self.written {
             let same = |read: &&TopicUse| read.topic == written.topic && same_cluster(&read.brokers, &written.brokers);
             if let Some(read) = self.read.iter().find(same) {
                 let message = format!("`{}` reads this topic: what is written would be read again", read.place.key);
-                problems.error(&written.place, message, "write to another topic");
+                self.problems.error(&written.place, message, "write to another topic");
             }
         }
     }

@@ -1,9 +1,7 @@
-//! Reading limits: those of a tenant, and `[stages.limits]` below them.
+//! The limits of a tenant, and those of a stage below them.
 
-use toml::de::DeValue;
-use weir_sandbox::{Limits, ModuleLimits, TenantId};
-
-use super::table::{Item, Table};
+use weir_config::{LimitDraft, LimitValue, Place, Problems};
+use weir_sandbox::{Limits, TenantId};
 
 /// What the stages of a query may have.
 pub(super) struct Ceiling<'a> {
@@ -13,168 +11,161 @@ pub(super) struct Ceiling<'a> {
     pub(super) tenant: Option<&'a TenantId>,
 }
 
-/// A limit as a number, for the question which of two is more; `None` is no limit, and more than all others.
-trait Amount {
-    fn most(&self) -> Option<u64>;
+/// The limits of `[stages.limits]`, within what the stage's tenant has.
+pub(super) fn of_stage(drafts: &[LimitDraft], ceiling: &Ceiling<'_>, problems: &Problems) -> Limits {
+    let mut limits = ceiling.limits.clone();
+    for draft in drafts {
+        match draft.value {
+            None => of_all_queries(&draft.place, ceiling.tenant, problems),
+            Some(value) if is_raised(draft, value, ceiling, problems) => {}
+            Some(value) => set(&mut limits, &draft.name, value),
+        }
+    }
+    limits
 }
 
-impl Amount for u64 {
-    fn most(&self) -> Option<u64> {
-        Some(*self)
+/// A tenant's limits over `base`.
+pub(super) fn of_tenant(drafts: &[LimitDraft], base: &Limits) -> Limits {
+    let mut limits = base.clone();
+    for LimitDraft { name, value, .. } in drafts {
+        value.iter().for_each(|value| set(&mut limits, name, *value));
+    }
+    limits
+}
+
+/// A field of the sandbox's limits as a value of a file, and back.
+trait Field: Sized {
+    fn of(value: LimitValue) -> Option<Self>;
+    fn value(&self) -> LimitValue;
+}
+
+impl Field for u64 {
+    fn of(value: LimitValue) -> Option<u64> {
+        if let LimitValue::Number(number) = value { Some(number) } else { None }
+    }
+
+    fn value(&self) -> LimitValue {
+        LimitValue::Number(*self)
     }
 }
 
-impl Amount for usize {
-    fn most(&self) -> Option<u64> {
-        Some(*self as u64)
+impl Field for usize {
+    fn of(value: LimitValue) -> Option<usize> {
+        usize::try_from(u64::of(value)?).ok()
+    }
+
+    fn value(&self) -> LimitValue {
+        LimitValue::Number(*self as u64)
     }
 }
 
-impl Amount for Option<u64> {
-    fn most(&self) -> Option<u64> {
-        *self
+impl Field for u32 {
+    fn of(value: LimitValue) -> Option<u32> {
+        u32::try_from(u64::of(value)?).ok()
+    }
+
+    fn value(&self) -> LimitValue {
+        LimitValue::Number(u64::from(*self))
     }
 }
 
-/// Calls a macro with every field and its reader: those of a stage, then those that are one value for all of a tenant.
-macro_rules! with_fields {
-    ($macro:ident!($($argument:tt)*)) => {
-        $macro! {
-            ($($argument)*)
-            [
-                module_bytes_max: size,
-                native_bytes_max: size,
-                memory_bytes_max: size,
-                table_elements_max: size,
-                fuel_batch_max: fuel,
-                fuel_init_max: fuel,
-                deadline_ms_max: number,
-                deadline_init_ms_max: number,
-                output_rows_max: size,
-                output_rows_per_input_max: size,
-                output_bytes_max: size,
-                row_error_bytes_max: size,
-                row_errors_bytes_max: size,
-                log_lines_batch_max: size,
-                log_line_bytes_max: size,
-                series_max: size,
-                series_label_bytes_max: size,
-                log_bytes_batch_max: size,
-            ]
-            [
-                compile_cpu_s_max: number,
-                compile_memory_bytes_max: size,
-                instances_max: size,
-                cpu_percent_max: percent,
-                cpu_weight: part,
-                trap_pause_ms_max: number,
-                hardened: truth,
-            ]
+impl Field for Option<u64> {
+    fn of(value: LimitValue) -> Option<Option<u64>> {
+        if let LimitValue::OrNone(number) = value { Some(number) } else { None }
+    }
+
+    fn value(&self) -> LimitValue {
+        LimitValue::OrNone(*self)
+    }
+}
+
+impl Field for Option<u32> {
+    fn of(value: LimitValue) -> Option<Option<u32>> {
+        match Option::<u64>::of(value)? {
+            None => Some(None),
+            Some(number) => u32::try_from(number).ok().map(Some),
+        }
+    }
+
+    fn value(&self) -> LimitValue {
+        LimitValue::OrNone(self.map(u64::from))
+    }
+}
+
+impl Field for bool {
+    fn of(value: LimitValue) -> Option<bool> {
+        if let LimitValue::Switch(value) = value { Some(value) } else { None }
+    }
+
+    fn value(&self) -> LimitValue {
+        LimitValue::Switch(*self)
+    }
+}
+
+macro_rules! fields {
+    ($($field:ident)+) => {
+        /// Sets a limit of this name. A test goes through all names that a file can have.
+        fn set(limits: &mut Limits, name: &str, value: LimitValue) {
+            // Lists every field: one that the sandbox adds and this reader does not know is an error here.
+            let Limits { $($field: _,)+ module: _ } = limits;
+            match name {
+                $(stringify!($field) => limits.$field = Field::of(value).unwrap_or(limits.$field),)+
+                cap => {
+                    if let Some(value) = usize::of(value) {
+                        limits.module.set(cap, value);
+                    }
+                }
+            }
+        }
+
+        /// The limit of this name.
+        fn get(limits: &Limits, name: &str) -> Option<LimitValue> {
+            match name {
+                $(stringify!($field) => Some(limits.$field.value()),)+
+                cap => limits.module.get(cap).map(|value| value.value()),
+            }
         }
     };
 }
 
-/// Reads `[stages.limits]`. Each is checked alone, so that each bad one is reported at its own line.
-pub(super) fn of_stage(mut table: Table<'_>, ceiling: &Ceiling<'_>) -> Limits {
-    let mut limits = ceiling.limits.clone();
-    macro_rules! read_stage {
-        (() [$($field:ident: $read:ident,)+] [$($of_tenant:ident: $_read:ident,)+]) => {
-            $(if let Some(item) = table.optional(stringify!($field))
-                && let Some(value) = $read(&item)
-                && in_range(&item, &Limits { $field: value, ..Limits::default() })
-                && !is_raised(&item, stringify!($field), &value, &ceiling.limits.$field, ceiling.tenant)
-            {
-                limits.$field = value;
-            })+
-            $(of_all_queries(&mut table, stringify!($of_tenant), ceiling.tenant);)+
-        };
-    }
-    with_fields!(read_stage!());
-    read_caps(&mut table, &mut limits.module, |item, key, value| {
-        let most = ceiling.limits.module.get(key).unwrap_or(usize::MAX);
-        !is_raised(item, key, &value, &most, ceiling.tenant)
-    });
-    table.finish("`limits`");
-    limits
-}
-
-/// Reads a tenant's limits over `base`; the table may have further keys.
-pub(super) fn of_tenant(table: &mut Table<'_>, base: &Limits) -> Limits {
-    let mut limits = base.clone();
-    macro_rules! read_tenant {
-        (() [$($field:ident: $read:ident,)+] [$($of_tenant:ident: $read_of_tenant:ident,)+]) => {
-            // Lists every field: one that the sandbox adds and this reader does not know is an error here.
-            let Limits { $($field: _,)+ $($of_tenant: _,)+ module: _ } = base;
-            $(if let Some(item) = table.optional(stringify!($field))
-                && let Some(value) = $read(&item)
-                && in_range(&item, &Limits { $field: value, ..Limits::default() })
-            {
-                limits.$field = value;
-            })+
-            $(if let Some(item) = table.optional(stringify!($of_tenant))
-                && let Some(value) = $read_of_tenant(&item)
-                && in_range(&item, &Limits { $of_tenant: value, ..Limits::default() })
-            {
-                limits.$of_tenant = value;
-            })+
-        };
-    }
-    with_fields!(read_tenant!());
-    read_caps(table, &mut limits.module, |_, _, _| true);
-    limits
-}
-
-/// Reads the caps on what a module may be, which stand beside the other limits; those that are `allowed` are set.
-fn read_caps(table: &mut Table<'_>, caps: &mut ModuleLimits, allowed: impl Fn(&Item<'_>, &'static str, usize) -> bool) {
-    for cap in ModuleLimits::CAPS {
-        if let Some(item) = table.optional(cap.key)
-            && let Some(value) = item.integer(cap.least as u64..=cap.most as u64)
-            && let Ok(value) = usize::try_from(value)
-            && allowed(&item, cap.key, value)
-        {
-            caps.set(cap.key, value);
-        }
-    }
-}
-
-/// Whether a value makes sense by itself; reports it if not.
-fn in_range(item: &Item<'_>, alone: &Limits) -> bool {
-    let Err(error) = alone.validate() else { return true };
-    item.error(
-        format!("{} is out of range", error.value),
-        format!("use a number from {} to {}", error.least, error.most),
-    );
-    false
+fields! {
+    module_bytes_max native_bytes_max memory_bytes_max table_elements_max fuel_batch_max fuel_init_max deadline_ms_max
+    deadline_init_ms_max output_rows_max output_rows_per_input_max output_bytes_max row_error_bytes_max
+    row_errors_bytes_max log_lines_batch_max log_line_bytes_max series_max series_label_bytes_max log_bytes_batch_max
+    compile_cpu_s_max compile_memory_bytes_max instances_max cpu_percent_max cpu_weight trap_pause_ms_max hardened
 }
 
 /// Whether a stage asks for more than its tenant has; reports it if so.
-fn is_raised<T: Amount>(item: &Item<'_>, name: &str, value: &T, most: &T, tenant: Option<&TenantId>) -> bool {
-    let (Some(tenant), Some(most)) = (tenant, most.most()) else { return false };
-    let value = value.most();
+fn is_raised(draft: &LimitDraft, value: LimitValue, ceiling: &Ceiling<'_>, problems: &Problems) -> bool {
+    let most = get(&ceiling.limits, &draft.name).and_then(number);
+    let (Some(tenant), Some(most)) = (ceiling.tenant, most) else { return false };
+    let value = number(value);
     if value.is_some_and(|value| value <= most) {
         return false;
     }
-    let asked = value.map_or_else(|| "no limit".to_owned(), |value| amount(name, value));
-    item.error(
-        format!("{asked} is more than tenant `{tenant}` may have: {}", amount(name, most)),
-        format!("use at most {most}"),
-    );
+    let asked = value.map_or_else(|| "no limit".to_owned(), |value| amount(&draft.name, value));
+    let message = format!("{asked} is more than tenant `{tenant}` may have: {}", amount(&draft.name, most));
+    problems.error(&draft.place, message, format!("use at most {most}"));
     true
 }
 
+/// A limit as a number, for the question which of two is more; `None` is no limit, and more than all others.
+fn number(value: LimitValue) -> Option<u64> {
+    match value {
+        LimitValue::Number(number) => Some(number),
+        LimitValue::OrNone(number) => number,
+        LimitValue::Switch(value) => Some(u64::from(value)),
+    }
+}
+
 /// Reports a limit that no stage has for itself.
-fn of_all_queries(table: &mut Table<'_>, name: &'static str, tenant: Option<&TenantId>) {
-    // Only where it is there: what is no key of a stage is not to be suggested as one.
-    if table.get(name).is_none() {
-        return;
-    }
-    if let Some(item) = table.optional(name) {
-        let place = tenant.map_or("`[defaults]`".to_owned(), |tenant| format!("`[tenants.{tenant}]`"));
-        item.error(
-            "this limit is one value for all queries of a tenant, and no stage has its own",
-            format!("set it under {place} in the limits file (`--limits`)"),
-        );
-    }
+fn of_all_queries(place: &Place, tenant: Option<&TenantId>, problems: &Problems) {
+    let table = tenant.map_or("`[defaults]`".to_owned(), |tenant| format!("`[tenants.{tenant}]`"));
+    problems.error(
+        place,
+        "this limit is one value for all queries of a tenant, and no stage has its own",
+        format!("set it under {table} in the limits file (`--limits`)"),
+    );
 }
 
 /// A limit with its number; whole KiB and MiB are said beside it.
@@ -189,50 +180,48 @@ fn amount(name: &str, value: u64) -> String {
     }
 }
 
-fn number(item: &Item<'_>) -> Option<u64> {
-    item.integer(0..=u64::MAX)
-}
-
-fn size(item: &Item<'_>) -> Option<usize> {
-    item.integer(0..=usize::MAX as u64).and_then(|value| usize::try_from(value).ok())
-}
-
-fn part(item: &Item<'_>) -> Option<u32> {
-    item.integer(0..=u64::from(u32::MAX)).and_then(|value| u32::try_from(value).ok())
-}
-
-fn truth(item: &Item<'_>) -> Option<bool> {
-    item.boolean()
-}
-
-/// A number, or `"none"`: TOML has no null, and 0 would read as no fuel at all.
-fn fuel(item: &Item<'_>) -> Option<Option<u64>> {
-    or_none(item, number)
-}
-
-fn percent(item: &Item<'_>) -> Option<Option<u32>> {
-    or_none(item, part)
-}
-
-fn or_none<T>(item: &Item<'_>, read: impl FnOnce(&Item<'_>) -> Option<T>) -> Option<Option<T>> {
-    match item.value() {
-        DeValue::String(word) if word == "none" => Some(None),
-        DeValue::Integer(_) => read(item).map(Some),
-        _ => item.wrong_type("an integer or \"none\""),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weir_config::{LimitKey, OF_MODULES, OF_STAGE, OF_TENANT};
+    use weir_sandbox::ModuleLimits;
 
     #[test]
-    fn what_is_of_the_tenant_here_is_so_in_the_sandbox() {
-        macro_rules! names {
-            (() [$($field:ident: $read:ident,)+] [$($of_tenant:ident: $_read:ident,)+]) => {
-                [$(stringify!($of_tenant)),+]
+    fn names_are_those_of_the_sandbox() {
+        let mut names: Vec<&str> = OF_TENANT.iter().map(|key| key.name).collect();
+        assert_eq!(names, Limits::OF_TENANT);
+        names = OF_MODULES.iter().map(|key| key.name).collect();
+        assert_eq!(names, ModuleLimits::CAPS.iter().map(|cap| cap.key).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn defaults_and_ranges_are_those_of_the_sandbox() {
+        for key in OF_STAGE.iter().chain(OF_TENANT).chain(OF_MODULES) {
+            let LimitKey { name, least, most, default, .. } = *key;
+            assert_eq!(get(&Limits::default(), name), Some(default), "{name}");
+            let with = |number: u64| match default {
+                LimitValue::Number(_) => LimitValue::Number(number),
+                LimitValue::OrNone(_) => LimitValue::OrNone(Some(number)),
+                LimitValue::Switch(_) => LimitValue::Switch(number == 1),
             };
+            for (number, right) in [(least, true), (most, true), (least.wrapping_sub(1), false), (most + 1, false)] {
+                if matches!(default, LimitValue::Switch(_)) && !right {
+                    continue;
+                }
+                let mut limits = Limits::default();
+                set(&mut limits, name, with(number));
+                assert_eq!(get(&limits, name), Some(with(number)).filter(|_| right).or(get(&limits, name)), "{name}");
+                // Below zero there is nothing.
+                let is_right = limits.validate().is_ok() && get(&limits, name) == Some(with(number));
+                assert_eq!(is_right, right || (least == 0 && number == u64::MAX && is_right), "{name} = {number}");
+            }
         }
-        assert_eq!(with_fields!(names!()), Limits::OF_TENANT);
+    }
+
+    #[test]
+    fn the_words_for_caps_are_those_of_refusals() {
+        for (key, cap) in OF_MODULES.iter().zip(ModuleLimits::CAPS) {
+            assert_eq!(key.doc.trim_end_matches('.').to_lowercase(), cap.what.to_lowercase());
+        }
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use weir_config::{
+    LimitsDraft, Place, Problem, Problems, QueryFileError, RightKeys, Setting, TenantDraft, Topics, UnknownTenants,
+    Written, clip,
+};
 use weir_sandbox::{Limits, TenantId};
 
 use super::limits;
-use super::problem::{Problem, Problems, QueryFileError, clip};
 use super::sizes::Sizes;
-use super::table::{Item, Table};
 use super::text;
-use super::topics::Topics;
 use weir_files::{Folders, real_path};
 
 /// What tenants may use: limits, folders and topics of each, read from a TOML file.
@@ -39,7 +40,7 @@ pub struct LimitsFile {
     path: Option<PathBuf>,
     defaults: TenantLimits,
     tenants: BTreeMap<TenantId, TenantLimits>,
-    unknown: Unknown,
+    unknown: UnknownTenants,
 }
 
 /// What one tenant may use.
@@ -56,15 +57,6 @@ pub struct TenantLimits {
     /// Where query files may lie that speak for it; anywhere by default.
     pub queries: Folders,
 }
-
-/// What becomes of tenants that the file does not name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unknown {
-    Defaults,
-    Refuse,
-}
-
-const UNKNOWN: [(&str, Unknown); 2] = [("defaults", Unknown::Defaults), ("refuse", Unknown::Refuse)];
 
 impl LimitsFile {
     /// Reads and checks a limits file. Folders in it are taken from its own.
@@ -86,16 +78,18 @@ impl LimitsFile {
     ///
     /// Every mistake in the text, sorted by line.
     pub fn parse(text: &str, folder: &Path) -> Result<LimitsFile, Vec<Problem>> {
+        let (draft, problems) = LimitsDraft::read(text)?;
+        let file = resolve(draft, folder, &problems);
         // Nothing in a limits file is only odd.
-        text::parse(text, |_, _| (), |root, problems| check(root, folder, problems)).map(|(file, _no_warnings)| file)
+        text::finish(file, problems).map(|(file, _no_warnings)| file)
     }
 
     /// What a tenant may use; `None` where the file does not name it and refuses those.
     pub fn of(&self, tenant: &TenantId) -> Option<&TenantLimits> {
         match (self.tenants.get(tenant), self.unknown) {
             (Some(named), _) => Some(named),
-            (None, Unknown::Defaults) => Some(&self.defaults),
-            (None, Unknown::Refuse) => None,
+            (None, UnknownTenants::Defaults) => Some(&self.defaults),
+            (None, UnknownTenants::Refuse) => None,
         }
     }
 
@@ -132,57 +126,51 @@ impl LimitsFile {
     }
 }
 
-fn check(mut root: Table<'_>, folder: &Path, problems: &Problems) -> Option<LimitsFile> {
-    let unknown = root.optional("unknown_tenants").map_or(Some(Unknown::Refuse), |item| item.choice(&UNKNOWN));
+fn resolve(draft: LimitsDraft, folder: &Path, problems: &Problems) -> Option<LimitsFile> {
     let usual = TenantLimits { topics: Topics::anything().without_env(), ..TenantLimits::default() };
-    let defaults = root.section("defaults", |table| tenant(table, &usual, folder, "`defaults`")).unwrap_or(usual);
+    let defaults = draft.defaults.as_ref().map(|draft| tenant(draft, &usual, folder, problems)).unwrap_or(usual);
     let mut tenants = BTreeMap::new();
-    if let Some(table) = root.optional("tenants").and_then(|item| item.table()) {
-        for (name, item) in table.items() {
-            let id = name.parse::<TenantId>();
-            if let Err(error) = &id {
-                problems.error(&item.place, error.to_string(), "");
-            }
-            // What stands below a wrong name is read all the same, for its own mistakes.
-            let read = item.table().map(|table| tenant(table, &defaults, folder, "a tenant"));
-            if let (Ok(id), Some(read)) = (id, read) {
-                tenants.insert(id, read);
-            }
+    for (Written { place, text: name }, draft) in &draft.tenants {
+        let id = name.parse::<TenantId>();
+        if let Err(error) = &id {
+            problems.error(place, error.to_string(), "");
+        }
+        // What stands below a wrong name is resolved all the same, for its own mistakes.
+        let resolved = draft.as_ref().map(|draft| tenant(draft, &defaults, folder, problems));
+        if let (Ok(id), Some(resolved)) = (id, resolved) {
+            tenants.insert(id, resolved);
         }
     }
-    root.finish("a limits file");
-    Some(LimitsFile { path: None, defaults, tenants, unknown: unknown? })
+    Some(LimitsFile { path: None, defaults, tenants, unknown: draft.unknown_tenants? })
 }
 
-fn tenant(mut table: Table<'_>, base: &TenantLimits, folder: &Path, what: &str) -> TenantLimits {
-    let limits = limits::of_tenant(&mut table, &base.limits);
-    let sizes = Sizes::read(&mut table, base.sizes);
-    let queries = table.optional("queries").and_then(|item| folders(&item, folder));
-    let folders = table.optional("folders").and_then(|item| folders(&item, folder));
-    let mut topics = base.topics.clone();
-    table.optional("topics").iter().for_each(|item| topics.set_topics(item));
-    table.optional("brokers").iter().for_each(|item| topics.set_brokers(item));
-    table.optional("env").iter().for_each(|item| topics.set_env(item));
-    table.finish(what);
+fn tenant(draft: &TenantDraft, base: &TenantLimits, folder: &Path, problems: &Problems) -> TenantLimits {
+    let RightKeys { queries, folders, topics, brokers, env } = &draft.rights;
+    let resolve = |written: &Setting<Vec<Written>>| {
+        written.given().and_then(|(place, written)| within(place, written, folder, problems))
+    };
+    let mut rights = base.topics.clone();
+    topics.value.iter().cloned().for_each(|topics| rights.set_topics(topics));
+    brokers.value.iter().cloned().for_each(|brokers| rights.set_brokers(brokers));
+    env.value.iter().cloned().for_each(|env| rights.set_env(env));
     TenantLimits {
-        limits,
-        folders: folders.unwrap_or_else(|| base.folders.clone()),
-        topics,
-        sizes,
-        queries: queries.unwrap_or_else(|| base.queries.clone()),
+        limits: limits::of_tenant(&draft.limits, &base.limits),
+        queries: resolve(queries).unwrap_or_else(|| base.queries.clone()),
+        folders: resolve(folders).unwrap_or_else(|| base.folders.clone()),
+        topics: rights,
+        sizes: Sizes::resolve(&draft.sizes, base.sizes),
     }
 }
 
-fn folders(item: &Item<'_>, folder: &Path) -> Option<Folders> {
-    let written = item.texts()?;
+fn within(list: &Place, written: &[Written], folder: &Path, problems: &Problems) -> Option<Folders> {
     let mut paths = Vec::with_capacity(written.len());
-    for (place, written) in &written {
-        let path = folder.join(written);
+    for Written { place, text } in written {
+        let path = folder.join(text);
         match Folders::within([&path]) {
             Ok(_) => paths.push(path),
             Err(error) => {
                 let help = "make the folder first: one that is made later could be a link to anywhere";
-                item.error_at(place, format!("`{}` is no folder that can be used: {error}", clip(written)), help);
+                problems.error(place, format!("`{}` is no folder that can be used: {error}", clip(text)), help);
             }
         }
     }
@@ -190,5 +178,7 @@ fn folders(item: &Item<'_>, folder: &Path) -> Option<Folders> {
         return None;
     }
     // Of folders that were all there a moment ago.
-    Folders::within(paths).map_err(|error| item.error(format!("the folders cannot be used: {error}"), "")).ok()
+    Folders::within(paths)
+        .map_err(|error| problems.error(list, format!("the folders cannot be used: {error}"), ""))
+        .ok()
 }

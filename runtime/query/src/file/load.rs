@@ -4,30 +4,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use toml::de::DeTable;
+use weir_config::{ErrorPolicy, LossPolicy, Problem, Problems, QueryDraft, QueryFileError, Reading, Topics};
 use weir_sandbox::{FunctionState, Limits, TenantId};
 
 use super::bind::{BoundStage, Modules, bind};
 use super::chain::Chain;
+use super::context::Context;
 use super::delivery::{self, Letters};
-use super::environment;
 use super::kafka_sink;
-use super::kafka_uses::TopicUses;
 use super::limits::Ceiling;
 use super::limits_file::{LimitsFile, TenantLimits};
-use super::names::{self, Names};
-use super::paths::Paths;
-use super::plan::{
-    DeadLettersPlan, ErrorPolicy, LossPolicy, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan, instances, loss_policy,
-};
-use super::problem::{Place, Problem, Problems, QueryFileError};
+use super::plan::{DeadLettersPlan, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan, instances, loss_policy};
 use super::settings;
-use super::sink::{self, SinkDraft};
-use super::source::{self, SourceDraft};
-use super::stage::{self, StageDraft};
-use super::table::{Item, Table};
+use super::sink::{self, SinkPart};
+use super::source::{self, SourcePart};
+use super::stage::{self, StagePart};
 use super::text;
-use super::topics::Topics;
 use weir_files::Folders;
 use weir_sources::FileSource;
 
@@ -77,109 +69,91 @@ impl Plan {
 }
 
 fn parse(text: &str, folder: &Path, path: Option<&Path>, limits: Option<&LimitsFile>) -> Result<Plan, Vec<Problem>> {
-    let (mut plan, warnings) = text::parse(
-        text,
-        |root, problems| from_environment(root, path, limits, problems),
-        |root, problems| check(root, folder, path, limits, problems),
-    )?;
-    plan.warnings = warnings;
-    Ok(plan)
-}
-
-/// Takes from the environment what the file wants from there, and its tenant may have.
-fn from_environment(root: &mut DeTable<'_>, path: Option<&Path>, limits: Option<&LimitsFile>, problems: &Problems) {
-    // What is wrong with the tenant is reported when it is read again.
-    let unheard = Problems::new("");
-    let tenant = tenant(&mut Table::new(Place::default(), root, &unheard), path, limits, &unheard);
-    match tenant {
-        Some((tenant, Some(given))) => environment::substitute(root, tenant.as_str(), &given.topics, problems),
+    let mut reading = Reading::begin(text)?;
+    let tenant = tenant(&reading, path, limits);
+    match &tenant {
+        Some((tenant, Some(given))) => {
+            reading.take_environment(tenant.as_str(), &given.topics, &|name| std::env::var_os(name));
+        }
         Some((tenant, None)) if limits.is_none() => {
-            environment::substitute(root, tenant.as_str(), &Topics::anything(), problems);
+            reading.take_environment(tenant.as_str(), &Topics::anything(), &|name| std::env::var_os(name));
         }
         // Whoever may not speak for a tenant learns nothing of the environment either.
         _ => {}
     }
-}
-
-/// Reads everything, and reports everything; a plan only where nothing was missing.
-fn check(
-    mut root: Table<'_>,
-    folder: &Path,
-    path: Option<&Path>,
-    limits: Option<&LimitsFile>,
-    problems: &Problems,
-) -> Option<Plan> {
-    let mut names = Names::default();
-    let name = root.required("name", "give the query a name, for example `name = \"late-flights\"`");
-    let name = name.and_then(|item| {
-        let name = item.text()?;
-        names::check(name, &item.place, problems).then(|| (name.to_owned(), problems.spot(&item.place)))
-    });
-    let tenant = tenant(&mut root, path, limits, problems);
     if limits.is_some() && tenant.as_ref().is_none_or(|(_, given)| given.is_none()) {
         // Nothing more is said to whoever may not speak for a tenant: not even which files there are.
-        return None;
+        return text::finish(None, reading.refuse()).map(|(plan, _)| plan);
     }
-    let mut paths = Paths::new(folder);
-    path.into_iter().for_each(|path| paths.this(path, "query file"));
-    limits.and_then(LimitsFile::path).into_iter().for_each(|path| paths.this(path, "limits file"));
-    let mut ceiling = Ceiling { limits: Limits::default(), tenant: None };
-    if let Some((tenant, given)) = tenant.as_ref().and_then(|(tenant, given)| Some((tenant, given.as_ref()?))) {
-        ceiling = Ceiling { limits: given.limits.clone(), tenant: Some(tenant) };
-        paths.confine(tenant, given.folders.clone());
-    }
-    let sizes = tenant.as_ref().and_then(|(_, given)| given.as_ref()).map(|given| given.sizes).unwrap_or_default();
-    let rights = tenant.as_ref().and_then(|(_, given)| given.as_ref()).map(|given| given.topics.clone());
-    let query = name.as_ref().map_or("query", |(name, _)| name);
-    let mut topics = TopicUses::new(tenant.as_ref().map(|(tenant, _)| tenant), query, rights.unwrap_or_default());
-    let sources = source::read(&mut root, &mut names, &mut paths, &mut topics, problems);
-    let stages = stage::read(&mut root, &mut names, &mut paths, &ceiling, problems);
-    let (mut delivery, delivery_places) = settings::delivery(&mut root, &mut paths, problems);
-    delivery.commit_every = delivery.commit_every.or_else(|| delivery::commits_by_itself(&delivery, &sources));
-    let sinks = sink::read(&mut root, &mut names, &mut paths, &mut topics, &delivery, problems);
-    let batching = root.section("batching", settings::batching).unwrap_or_default();
-    let counts = (sources.len(), stages.len(), sinks.len());
-    sizes.check(&root.place, counts, ceiling.tenant, problems);
-    let dead_letters_item = root.optional("dead_letters");
-    let has_dead_letters = dead_letters_item.is_some();
-    let letters_place = dead_letters_item.as_ref().map(|item| item.place.clone());
-    let dead_letters = dead_letters_item
-        .and_then(|item| item.table())
-        .and_then(|table| settings::dead_letters(table, &mut paths, &mut topics, problems));
-    root.finish("a query");
-    topics.check_loops(problems);
-    let transactions = delivery.transactional_id.as_deref();
-    transactions.iter().for_each(|id| topics.transacts(&delivery_places.transactional_id, id, problems));
+    let (draft, problems) = reading.finish();
+    let plan = resolve(draft, tenant, (folder, path), limits.and_then(LimitsFile::path), &problems);
+    let (mut plan, warnings) = text::finish(plan, problems)?;
+    plan.warnings = warnings;
+    Ok(plan)
+}
 
-    let letters = match (letters_place, &dead_letters) {
+/// Resolves everything, and reports everything; a plan only where nothing was missing.
+fn resolve(
+    draft: QueryDraft,
+    tenant: Option<(TenantId, Option<TenantLimits>)>,
+    (folder, path): (&Path, Option<&Path>),
+    limits_path: Option<&Path>,
+    problems: &Problems,
+) -> Option<Plan> {
+    let (id, given) = (tenant.as_ref().map(|(id, _)| id), tenant.as_ref().and_then(|(_, given)| given.as_ref()));
+    let ceiling = match (id, given) {
+        (Some(id), Some(given)) => Ceiling { limits: given.limits.clone(), tenant: Some(id) },
+        _ => Ceiling { limits: Limits::default(), tenant: None },
+    };
+    let rights = given.map(|given| given.topics.clone()).unwrap_or_default();
+    let query = draft.name.value.as_deref().unwrap_or("query");
+    let mut cx = Context::new(folder, ceiling, (id, query, rights), problems);
+    path.into_iter().for_each(|path| cx.paths.this(path, "query file"));
+    limits_path.into_iter().for_each(|path| cx.paths.this(path, "limits file"));
+    if let (Some(id), Some(given)) = (id, given) {
+        cx.paths.confine(id, given.folders.clone());
+    }
+    let counts = (draft.sources.len(), draft.stages.len(), draft.sinks.len());
+    given.map(|given| given.sizes).unwrap_or_default().check(counts, cx.ceiling.tenant, problems);
+
+    let sources: Vec<SourcePart> = draft.sources.iter().map(|draft| source::resolve(draft, &mut cx)).collect();
+    let stages: Vec<StagePart> = draft.stages.into_iter().map(|draft| stage::resolve(draft, &mut cx)).collect();
+    let (mut delivery, delivery_places) = settings::delivery(&draft.delivery, &mut cx);
+    delivery.commit_every = delivery.commit_every.or_else(|| delivery::commits_by_itself(&delivery, &sources));
+    let sinks = sink::resolve_all(draft.sinks, &delivery, &mut cx);
+    let batching = settings::batching(&draft.batching);
+    let letters_draft = draft.dead_letters.as_ref();
+    let dead_letters = letters_draft.and_then(|draft| settings::dead_letters(draft, &mut cx));
+    cx.topics.check_loops();
+    let transactions = delivery.transactional_id.as_deref();
+    transactions.iter().for_each(|id| cx.topics.transacts(&delivery_places.transactional_id, id));
+
+    let letters = match (letters_draft, &dead_letters) {
         (None, _) => Letters::Nowhere,
-        (Some(place), Some(DeadLettersPlan::Kafka(config))) => Letters::Kafka(place, config),
-        (Some(place), _) => Letters::File(place),
+        (Some(draft), Some(DeadLettersPlan::Kafka(config))) => Letters::Kafka(draft.place.clone(), config),
+        (Some(draft), _) => Letters::File(draft.place.clone()),
     };
 
     delivery::check(&delivery, &delivery_places, &sources, &sinks, &letters, problems);
-    check_dead_letters(has_dead_letters, &sources, &stages, &sinks, problems);
-    let (bound, sink_inputs) = check_chain(&sources, &stages, &sinks, paths.folders(), problems);
-    for (draft, (_, schema)) in sinks.iter().zip(&sink_inputs) {
-        schema.iter().for_each(|schema| kafka_sink::check_columns(&draft.columns, schema, problems));
+    check_dead_letters(letters_draft.is_some(), &sources, &stages, &sinks, problems);
+    let (bound, sink_inputs) = check_chain(&sources, &stages, &sinks, cx.paths.folders(), problems);
+    for (part, (_, schema)) in sinks.iter().zip(&sink_inputs) {
+        schema.iter().for_each(|schema| kafka_sink::check_columns(&part.columns, schema, problems));
     }
     check_state(&stages, &bound, &sources, delivery.state.is_some(), problems);
-    check_instances(&stages, tenant.as_ref().map(|(tenant, _)| tenant), &ceiling.limits, problems);
+    check_instances(&stages, id, &cx.ceiling.limits, problems);
+
+    let Context { paths, topics, ceiling, .. } = cx;
     let (rights, groups) = (topics.rights().clone(), topics.into_groups());
-    let (name, name_spot) = name?;
-    let (limits, folders) = (ceiling.limits.clone(), paths.folders().clone());
+    let name_spot = draft.name.place.as_ref().map(|place| problems.spot(place));
+    let (limits, folders) = (ceiling.limits, paths.folders().clone());
     let uses = paths.into_uses();
-    let (tenant, _) = tenant?;
     Some(Plan {
-        name,
-        tenant,
+        name: draft.name.value?,
+        tenant: tenant.map(|(id, _)| id)?,
         sources: sources.into_iter().map(source_plan).collect::<Option<_>>()?,
-        stages: stages.into_iter().zip(bound).map(|(draft, bound)| stage_plan(draft, bound)).collect::<Option<_>>()?,
-        sinks: sinks
-            .into_iter()
-            .zip(sink_inputs)
-            .map(|(draft, input)| sink_plan(draft, input))
-            .collect::<Option<_>>()?,
+        stages: stages.into_iter().zip(bound).map(|(part, bound)| stage_plan(part, bound)).collect::<Option<_>>()?,
+        sinks: sinks.into_iter().zip(sink_inputs).map(|(part, input)| sink_plan(part, input)).collect::<Option<_>>()?,
         delivery,
         batching,
         dead_letters,
@@ -187,7 +161,7 @@ fn check(
         limits,
         topics: rights,
         folders,
-        name_spot,
+        name_spot: name_spot?,
         uses,
         groups,
         readers: Arc::new(Semaphore::new(FileSource::THREADS_MAX)),
@@ -197,18 +171,15 @@ fn check(
 
 /// The query's tenant, and what the limits file gives it, where there is one.
 fn tenant(
-    root: &mut Table<'_>,
+    reading: &Reading<'_>,
     path: Option<&Path>,
     limits: Option<&LimitsFile>,
-    problems: &Problems,
 ) -> Option<(TenantId, Option<TenantLimits>)> {
-    let item = root.optional("tenant");
-    let text = item.as_ref().map_or(Some("default"), Item::text)?;
-    let place = item.as_ref().map_or_else(|| root.place.child("tenant", root.place.offset), |item| item.place.clone());
+    let (text, problems) = (reading.tenant().value?, reading.problems());
     let tenant = match text.parse::<TenantId>() {
         Ok(tenant) => tenant,
         Err(error) => {
-            problems.error(&place, error.to_string(), "");
+            problems.error(&reading.tenant_place(), error.to_string(), "");
             return None;
         }
     };
@@ -220,14 +191,14 @@ fn tenant(
         let message = format!("this file may not speak for the tenant `{tenant}`");
         let help = "name the query's own tenant, and keep the file in that tenant's folder of query files: the \
                     operator's limits file says which (`[tenants.NAME]`, `queries`; `unknown_tenants`)";
-        problems.error(&place, message, help);
+        problems.error(&reading.tenant_place(), message, help);
         return Some((tenant, None));
     }
     Some((tenant, given))
 }
 
 /// Stages keep their instances, so that a query which needs more than its tenant may have would wait for itself.
-fn check_instances(stages: &[StageDraft<'_>], tenant: Option<&TenantId>, limits: &Limits, problems: &Problems) {
+fn check_instances(stages: &[StagePart], tenant: Option<&TenantId>, limits: &Limits, problems: &Problems) {
     let (needed, most) = (instances(stages.iter().map(|stage| stage.isolation)), limits.instances_max);
     if let (Some(tenant), Some(last), true) = (tenant, stages.last(), needed > most) {
         let message = format!("the query needs {needed} instances at once, and tenant `{tenant}` may have {most}");
@@ -239,9 +210,9 @@ fn check_instances(stages: &[StageDraft<'_>], tenant: Option<&TenantId>, limits:
 /// What a function keeps in its memory is not kept with the positions: a query that goes on where it was cannot go on with
 /// it. Says so while nothing is lost yet.
 fn check_state(
-    stages: &[StageDraft<'_>],
+    stages: &[StagePart],
     bound: &[(Inputs, Option<BoundStage>)],
-    sources: &[SourceDraft],
+    sources: &[SourcePart],
     keeps_positions: bool,
     problems: &Problems,
 ) {
@@ -269,9 +240,9 @@ type Inputs = (Vec<super::plan::Node>, Option<std::sync::Arc<weir_batch::Schema>
 
 /// Goes through the chain in its order, binding each function to the schema that reaches it.
 fn check_chain(
-    sources: &[SourceDraft],
-    stages: &[StageDraft<'_>],
-    sinks: &[SinkDraft<'_>],
+    sources: &[SourcePart],
+    stages: &[StagePart],
+    sinks: &[SinkPart],
     folders: &Folders,
     problems: &Problems,
 ) -> (Vec<(Inputs, Option<BoundStage>)>, Vec<Inputs>) {
@@ -293,9 +264,9 @@ fn check_chain(
 
 fn check_dead_letters(
     present: bool,
-    sources: &[SourceDraft],
-    stages: &[StageDraft<'_>],
-    sinks: &[SinkDraft<'_>],
+    sources: &[SourcePart],
+    stages: &[StagePart],
+    sinks: &[SinkPart],
     problems: &Problems,
 ) {
     if present {
@@ -312,15 +283,15 @@ fn check_dead_letters(
     }
 }
 
-fn source_plan(draft: SourceDraft) -> Option<SourcePlan> {
+fn source_plan(draft: SourcePart) -> Option<SourcePlan> {
     Some(SourcePlan { name: draft.name, kind: draft.kind?, schema: draft.schema?, on_error: draft.on_error })
 }
 
-fn stage_plan(draft: StageDraft<'_>, (inputs, bound): (Inputs, Option<BoundStage>)) -> Option<StagePlan> {
+fn stage_plan(draft: StagePart, (inputs, bound): (Inputs, Option<BoundStage>)) -> Option<StagePlan> {
     let bound = bound?;
-    let (_, _, module_path) = draft.module?;
-    let given = draft.params.iter().filter(|(_, item)| item.is_of_environment());
-    let params_of_environment = given.map(|(name, _)| (*name).to_owned()).collect();
+    let (_, module_path) = draft.module?;
+    let given = draft.params.into_iter().filter(|param| param.of_environment);
+    let params_of_environment = given.map(|param| param.name).collect();
     Some(StagePlan {
         name: draft.name,
         inputs: inputs.0,
@@ -340,7 +311,7 @@ fn stage_plan(draft: StageDraft<'_>, (inputs, bound): (Inputs, Option<BoundStage
     })
 }
 
-fn sink_plan(draft: SinkDraft<'_>, (inputs, schema): Inputs) -> Option<SinkPlan> {
+fn sink_plan(draft: SinkPart, (inputs, schema): Inputs) -> Option<SinkPlan> {
     Some(SinkPlan {
         name: draft.name,
         inputs,

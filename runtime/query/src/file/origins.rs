@@ -76,7 +76,7 @@ impl Plan {
 
     /// Whether dead letters may hold values as this source read them: then it keeps them.
     pub(crate) fn keeps_originals(&self, source: usize) -> bool {
-        use super::plan::ErrorPolicy::DeadLetter;
+        use weir_config::ErrorPolicy::DeadLetter;
         let stages = self.stages.iter().filter(|stage| stage.on_error == DeadLetter).map(|stage| &stage.inputs);
         let sinks = self.sinks.iter().filter(|sink| sink.on_error == DeadLetter).map(|sink| &sink.inputs);
         stages.chain(sinks).any(|inputs| {

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use weir_files::{FileError, FileKind};
 use weir_sandbox::TenantId;
 
-use super::hints;
-use super::problem::{Place, Problems, Spot, clip, nearest};
+use weir_config::hints;
+use weir_config::{Place, Problems, Spot, clip, nearest};
 use weir_files::{Denied, Folders, real_path};
 
 /// Resolves paths against the query file's folder, keeps them to the tenant's folders, and remembers which are read and
 /// which are written.
 pub(super) struct Paths<'a> {
     folder: &'a Path,
+    problems: &'a Problems,
     tenant: Option<&'a TenantId>,
     folders: Folders,
     uses: Vec<FileUse>,
@@ -59,8 +60,8 @@ const NEIGHBOURS_MAX: usize = 1000;
 const FOLDERS_SHOWN: usize = 4;
 
 impl<'a> Paths<'a> {
-    pub(super) fn new(folder: &'a Path) -> Paths<'a> {
-        Paths { folder, tenant: None, folders: Folders::anywhere(), uses: Vec::new() }
+    pub(super) fn new(folder: &'a Path, problems: &'a Problems) -> Paths<'a> {
+        Paths { folder, problems, tenant: None, folders: Folders::anywhere(), uses: Vec::new() }
     }
 
     /// Keeps every path from now on to these folders.
@@ -79,39 +80,33 @@ impl<'a> Paths<'a> {
     }
 
     /// A file to be read, remembered; or the reason why not, reported.
-    pub(super) fn input(&mut self, place: &Place, written: &str, problems: &Problems) -> Option<InputFile> {
+    pub(super) fn input(&mut self, place: &Place, written: &str) -> Option<InputFile> {
         if let Some((message, help)) = hints::path(written, true) {
-            problems.error(place, message, help);
+            self.problems.error(place, message, help);
             return None;
         }
         // Of what lies outside not even that it exists is told.
-        let path = self.allowed(place, written, Folders::input, problems)?;
+        let path = self.allowed(place, written, Folders::input)?;
         match self.check_file(written, &path) {
             Ok(regular) => {
                 let kind = UseKind::Read { path: real_path(&path).path, regular };
-                self.uses.push(FileUse { spot: problems.spot(place), kind });
+                self.uses.push(FileUse { spot: self.problems.spot(place), kind });
                 Some(InputFile { path, regular })
             }
             Err((message, help)) => {
-                problems.error(place, message, help);
+                self.problems.error(place, message, help);
                 None
             }
         }
     }
 
     /// A file to be written, remembered; or the reason why not, reported.
-    pub(super) fn output(
-        &mut self,
-        place: &Place,
-        written: &str,
-        numbered: bool,
-        problems: &Problems,
-    ) -> Option<PathBuf> {
+    pub(super) fn output(&mut self, place: &Place, written: &str, numbered: bool) -> Option<PathBuf> {
         if let Some((message, help)) = hints::path(written, false) {
-            problems.error(place, message, help);
+            self.problems.error(place, message, help);
             return None;
         }
-        let path = self.allowed(place, written, Folders::output, problems)?;
+        let path = self.allowed(place, written, Folders::output)?;
         let kind = UseKind::Write { path: real_path(&path).path, numbered };
         if let Some(other) = self.uses.iter().find(|other| other.kind.meets(&kind)) {
             let message = match &other.kind {
@@ -119,9 +114,9 @@ impl<'a> Paths<'a> {
                 UseKind::Write { .. } => format!("`{}` writes this file too", other.spot.key),
                 UseKind::Read { .. } | UseKind::Stdout => format!("`{}` reads this file", other.spot.key),
             };
-            problems.error(place, message, "write to another file");
+            self.problems.error(place, message, "write to another file");
         }
-        self.uses.push(FileUse { spot: problems.spot(place), kind });
+        self.uses.push(FileUse { spot: self.problems.spot(place), kind });
         Some(path)
     }
 
@@ -132,8 +127,8 @@ impl<'a> Paths<'a> {
     }
 
     /// Remembers that the query writes to the standard output.
-    pub(super) fn stdout(&mut self, place: &Place, problems: &Problems) {
-        self.uses.push(FileUse { spot: problems.spot(place), kind: UseKind::Stdout });
+    pub(super) fn stdout(&mut self, place: &Place) {
+        self.uses.push(FileUse { spot: self.problems.spot(place), kind: UseKind::Stdout });
     }
 
     /// What the query does with files.
@@ -146,10 +141,9 @@ impl<'a> Paths<'a> {
         place: &Place,
         written: &str,
         allowed: impl FnOnce(&Folders, &Path) -> Result<PathBuf, Denied>,
-        problems: &Problems,
     ) -> Option<PathBuf> {
         if written.contains('\0') {
-            problems.error(place, format!("`{}` is no path: it holds a NUL", clip(written)), "");
+            self.problems.error(place, format!("`{}` is no path: it holds a NUL", clip(written)), "");
             return None;
         }
         let denied = match allowed(&self.folders, &self.resolve(written)) {
@@ -170,7 +164,7 @@ impl<'a> Paths<'a> {
             Denied::BrokenLink => (denied.to_string(), "name the file that is meant".to_owned()),
             Denied::Link => (denied.to_string(), "name the file that it leads to, or another one".to_owned()),
         };
-        problems.error(place, format!("`{}` {message}", clip(written)), help);
+        self.problems.error(place, format!("`{}` {message}", clip(written)), help);
         None
     }
 

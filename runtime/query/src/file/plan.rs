@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use weir_batch::Schema;
+use weir_config::{ErrorPolicy, Guarantee, LossPolicy, Problem, Spot, Topics};
 use weir_formats::{CsvOptions, Fill, Format};
 use weir_kafka::KafkaConnection;
 use weir_sandbox::{Bound, Function, FunctionState, Isolation, Kind, Limits, TenantId};
@@ -13,8 +14,6 @@ use weir_sinks::{KafkaSinkConfig, SinkConfig, TransactionSettings};
 
 use super::kafka_uses::GroupUse;
 use super::paths::FileUse;
-use super::problem::{Problem, Spot};
-use super::topics::Topics;
 use crate::letters::LettersPlan;
 use crate::run::Slot;
 use weir_files::Folders;
@@ -171,15 +170,6 @@ pub struct StagePlan {
     pub verify_every_batches: u64,
 }
 
-/// What a query does when what a function kept in its memory is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LossPolicy {
-    /// It ends with an error.
-    Fail,
-    /// It counts the loss, says so, and goes on.
-    Warn,
-}
-
 impl StagePlan {
     /// What a loss of state leads to; `None` where the function has none to lose.
     pub fn loss_policy(&self) -> Option<LossPolicy> {
@@ -224,29 +214,6 @@ pub struct SinkPlan {
     pub retry: Option<Retry>,
 }
 
-/// What becomes of a record that fails, or that a sink cannot take.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ErrorPolicy {
-    /// The query ends with an error.
-    #[default]
-    Fail,
-    /// The record is counted and left out.
-    Skip,
-    /// The record is kept, with the error, in the dead letters.
-    DeadLetter,
-}
-
-impl ErrorPolicy {
-    /// The name in query files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ErrorPolicy::Fail => "fail",
-            ErrorPolicy::Skip => "skip",
-            ErrorPolicy::DeadLetter => "dead_letter",
-        }
-    }
-}
-
 /// What is promised, and when it is made good.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
@@ -285,16 +252,6 @@ impl Default for Retry {
     fn default() -> Retry {
         Retry { times_max: 5, backoff: Duration::from_millis(100) }
     }
-}
-
-/// What is promised about every record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Guarantee {
-    /// Each record reaches every sink; after a crash some may reach it again.
-    #[default]
-    AtLeastOnce,
-    /// Each record's effect is in the output once, whatever happens: positions and output are committed in one step.
-    ExactlyOnce,
 }
 
 /// How records are gathered into batches.

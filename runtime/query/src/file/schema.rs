@@ -3,82 +3,77 @@
 use std::sync::Arc;
 
 use weir_batch::{DataType, Field, Schema, TimestampUnit};
+use weir_config::{FieldDraft, Place, Problems, Setting, clip, suggest};
 
-use super::problem::{clip, suggest};
-use super::table::Item;
+/// A declared schema and the places of its fields.
+pub(super) struct Declared<'d> {
+    pub(super) schema: Arc<Schema>,
+    place: &'d Place,
+    fields: &'d [FieldDraft],
+}
 
-/// The most fields of a schema: names are compared with each other.
-const FIELDS_MAX: usize = 4096;
-
-/// Reads `schema = { delay = "i64", origin = "utf8?" }`, in the order of the text.
-pub(super) fn declared(item: &Item<'_>) -> Option<Arc<Schema>> {
-    let table = item.table()?;
-    let items = table.items();
-    if items.is_empty() {
-        item.error("no field is declared", "write for example `schema = { delay = \"i64\", origin = \"utf8?\" }`");
-        return None;
+impl Declared<'_> {
+    /// Where a field is declared.
+    pub(super) fn place_of(&self, name: &str) -> &Place {
+        self.fields.iter().find(|field| field.name == name).map_or(self.place, |field| &field.place)
     }
-    if items.len() > FIELDS_MAX {
-        item.error(format!("{} fields are declared", items.len()), format!("declare at most {FIELDS_MAX}"));
-        return None;
+
+    /// Reports a field whose numbers have a unit, for a format that does not read any. False if there is one.
+    pub(super) fn check_units(&self, format: impl std::fmt::Display, problems: &Problems) -> bool {
+        let Some((field, unit)) = self.schema.first_number_unit() else { return true };
+        let message =
+            format!("timestamps from numbers with a unit, `timestamp({})`, are not read from {format}", unit.name());
+        problems.error(self.place_of(&field.name), message, "write `timestamp`");
+        false
     }
-    let mut fields = Vec::with_capacity(items.len());
+}
+
+/// The schema of `{ delay = "i64", origin = "utf8?" }`, in the order of the text.
+pub(super) fn declared<'d>(setting: &'d Setting<Vec<FieldDraft>>, problems: &Problems) -> Option<Declared<'d>> {
+    let (place, drafts) = setting.given()?;
+    let mut fields = Vec::with_capacity(drafts.len());
     let mut units = Vec::new();
-    let mut complete = true;
-    for (name, field_item) in items {
-        let field = field(name, &field_item);
-        complete &= field.is_some();
-        if let Some((field, unit)) = field {
+    for draft in drafts {
+        if let Some((field, unit)) = field(draft, problems) {
             units.extend(unit.map(|unit| (fields.len(), unit)));
             fields.push(field);
         }
     }
-    if !complete {
+    if fields.len() < drafts.len() {
         return None;
     }
     match Schema::new(fields) {
-        Ok(schema) => Some(Arc::new(schema.with_number_units(units))),
+        Ok(schema) => Some(Declared { schema: Arc::new(schema.with_number_units(units)), place, fields: drafts }),
         Err(error) => {
-            item.error(error.to_string(), "");
+            problems.error(place, error.to_string(), "");
             None
         }
     }
 }
 
-/// Reports a field whose numbers have a unit, for a format that does not read any. False if there is one.
-pub(super) fn check_units(item: &Item<'_>, schema: &Schema, format: impl std::fmt::Display) -> bool {
-    let Some((field, unit)) = schema.first_number_unit() else { return true };
-    let place =
-        item.table().and_then(|table| table.get(&field.name)).map_or_else(|| item.place.clone(), |item| item.place);
-    let message =
-        format!("timestamps from numbers with a unit, `timestamp({})`, are not read from {format}", unit.name());
-    item.error_at(&place, message, "write `timestamp`");
-    false
-}
-
 /// The unit of `timestamp(ms)`, reported where it is none.
-fn unit(name: &str, item: &Item<'_>) -> Option<TimestampUnit> {
+fn unit(name: &str, place: &Place, problems: &Problems) -> Option<TimestampUnit> {
     let found = TimestampUnit::ALL.into_iter().find(|unit| unit.name() == name);
     if found.is_none() {
         let help = "use one of `timestamp(s)`, `timestamp(ms)`, `timestamp(us)`, `timestamp(ns)`";
-        item.error(format!("`{}` is not a unit of time", clip(name)), help);
+        problems.error(place, format!("`{}` is not a unit of time", clip(name)), help);
     }
     found
 }
 
-fn field(name: &str, item: &Item<'_>) -> Option<(Field, Option<TimestampUnit>)> {
-    let text = item.text()?;
+fn field(draft: &FieldDraft, problems: &Problems) -> Option<(Field, Option<TimestampUnit>)> {
+    let (name, text) = (draft.name.as_str(), draft.type_name.as_deref()?);
     let (type_name, nullable) = match text.strip_suffix('?') {
         Some(type_name) => (type_name, true),
         None => (text, false),
     };
     // A schema of one field says whether the name is allowed, at the field's own line.
     if let Err(error) = Schema::new(vec![Field::new(name, DataType::Bool)]) {
-        item.error(error.to_string(), "");
+        problems.error(&draft.place, error.to_string(), "");
         return None;
     }
     if let Some(name_of_unit) = type_name.strip_prefix("timestamp(").and_then(|rest| rest.strip_suffix(')')) {
-        let unit = unit(name_of_unit, item)?;
+        let unit = unit(name_of_unit, &draft.place, problems)?;
         return Some((Field { name: name.into(), data_type: DataType::Timestamp, nullable }, Some(unit)));
     }
     let Ok(data_type) = type_name.parse() else {
@@ -86,7 +81,7 @@ fn field(name: &str, item: &Item<'_>) -> Option<(Field, Option<TimestampUnit>)> 
             || suggest(type_name, DataType::ALL.iter().map(|data_type| data_type.name()), "use one of"),
             |data_type| format!("use `{data_type}`"),
         );
-        item.error(format!("`{}` is not a type", clip(type_name)), help);
+        problems.error(&draft.place, format!("`{}` is not a type", clip(type_name)), help);
         return None;
     };
     Some((Field { name: name.into(), data_type, nullable }, None))

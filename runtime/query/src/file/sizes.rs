@@ -1,9 +1,7 @@
 //! How many parts a query may have.
 
+use weir_config::{Place, Problems, SizeKeys};
 use weir_sandbox::TenantId;
-
-use super::problem::{Place, Problems};
-use super::table::Table;
 
 /// The most sources, stages and sinks of one query. Each costs a task, descriptors and buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,32 +15,25 @@ pub struct Sizes {
 }
 
 impl Default for Sizes {
-    /// 64 of each: several times what was seen in use, and a few hundred descriptors.
     fn default() -> Sizes {
         Sizes { sources_max: 64, stages_max: 64, sinks_max: 64 }
     }
 }
 
-/// The most that a limits file can allow.
-const SIZE_MAX: u64 = 10_000;
-
 impl Sizes {
     /// What a tenant's table of a limits file says, over `base`.
-    pub(super) fn read(table: &mut Table<'_>, base: Sizes) -> Sizes {
-        let mut size = |key: &'static str, base: u64| {
-            table.optional(key).and_then(|item| item.integer(1..=SIZE_MAX)).unwrap_or(base)
-        };
+    pub(super) fn resolve(keys: &SizeKeys, base: Sizes) -> Sizes {
+        let given = |setting: &weir_config::Setting<u64>| setting.given().map(|(_, value)| *value);
         Sizes {
-            sources_max: size("sources_max", base.sources_max),
-            stages_max: size("stages_max", base.stages_max),
-            sinks_max: size("sinks_max", base.sinks_max),
+            sources_max: given(&keys.sources_max).unwrap_or(base.sources_max),
+            stages_max: given(&keys.stages_max).unwrap_or(base.stages_max),
+            sinks_max: given(&keys.sinks_max).unwrap_or(base.sinks_max),
         }
     }
 
     /// Reports what a query has too many of.
     pub(super) fn check(
         &self,
-        root: &Place,
         (sources, stages, sinks): (usize, usize, usize),
         tenant: Option<&TenantId>,
         problems: &Problems,
@@ -58,7 +49,7 @@ impl Sizes {
             let of = tenant.map(|tenant| format!(" of tenant `{tenant}`")).unwrap_or_default();
             let message = format!("the query has {has} {what}, and a query{of} may have {most}");
             let help = format!("make several queries of it, or raise `{what}_max` in the limits file");
-            problems.error(&root.child(what, root.offset), message, help);
+            problems.error(&Place::default().child(what, 0), message, help);
         }
     }
 }

@@ -8,7 +8,7 @@ use weir_sandbox::TenantId;
 use super::LimitsFile;
 use super::paths::{FileUse, UseKind, unnumbered};
 use super::plan::Plan;
-use super::problem::{Problem, QueryFileError, clip};
+use weir_config::{Problem, QueryFileError, clip};
 
 impl Plan {
     /// Reads and checks query files that are to run side by side, under a limits file where there is one. They may not

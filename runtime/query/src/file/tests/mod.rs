@@ -1,12 +1,13 @@
 //! Query files, wrong and right.
 
 mod delivery;
-pub(super) mod documented;
+mod documented;
 mod environment;
 mod hostile;
 mod kafka;
 mod outside;
 mod right;
+mod schema;
 mod together;
 mod topics;
 mod wrong;
@@ -104,6 +105,7 @@ fn check(text: &str, expect: &Expect) {
         Ok(_) => Vec::new(),
         Err(problems) => problems,
     };
+    schema::compare_query(text, &problems);
     let error = QueryFileError { path: PathBuf::from("late.toml"), problems };
     expect.assert_eq(&relative(&error.to_string(), folder.path()));
 }
@@ -123,10 +125,14 @@ fn check_plan(text: &str, expect: &Expect) {
     let folder = folder();
     let described = match Plan::parse(text, folder.path()) {
         Ok(plan) => {
+            schema::compare_query(text, &[]);
             let warnings = plan.warnings.iter().map(|warning| format!("warning, line {}: {warning}\n", warning.line));
             format!("{plan}{}", warnings.collect::<String>())
         }
-        Err(problems) => QueryFileError { path: PathBuf::from("late.toml"), problems }.to_string(),
+        Err(problems) => {
+            schema::compare_query(text, &problems);
+            QueryFileError { path: PathBuf::from("late.toml"), problems }.to_string()
+        }
     };
     expect.assert_eq(&relative(&described, folder.path()));
 }

@@ -1,7 +1,7 @@
 //! What somebody may have meant who wrote something common that a query file does not take.
 
 /// The language that a text is written in, where it is clearly another than TOML.
-pub(super) fn other_language(text: &str) -> Option<&'static str> {
+pub(crate) fn other_language(text: &str) -> Option<&'static str> {
     let text = text.trim_start_matches('\u{feff}').trim_start();
     // No line of TOML begins with a brace, a dash, a percent sign or an angle bracket.
     if text.starts_with('{') || json_list(text) {
@@ -28,7 +28,7 @@ fn yaml_key(line: &str) -> bool {
 
 /// A number with a unit in a string, such as `64MB`, `1 GiB`, `10s` or `8_192`, as the plain number that was meant: bytes or
 /// milliseconds, which the key's name says. `None` where it is no such thing, or too large.
-pub(super) fn plain_number(text: &str, key: &str) -> Option<u64> {
+pub(crate) fn plain_number(text: &str, key: &str) -> Option<u64> {
     let text = text.trim();
     let end = text.find(|letter: char| !(letter.is_ascii_digit() || letter == '_')).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
@@ -54,7 +54,7 @@ pub(super) fn plain_number(text: &str, key: &str) -> Option<u64> {
 }
 
 /// What to write instead of a path that is none: an address, a pattern, a dash. `reading` is false for an output.
-pub(super) fn path(written: &str, reading: bool) -> Option<(String, String)> {
+pub fn path(written: &str, reading: bool) -> Option<(String, String)> {
     if let Some((scheme, _)) = written.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
         let message = format!("`{scheme}://` is an address, and this key takes the path of a file");
         let help = match (scheme, reading) {
@@ -79,7 +79,7 @@ pub(super) fn path(written: &str, reading: bool) -> Option<(String, String)> {
 }
 
 /// The hint for a file that is missing under a name that looks like a pattern.
-pub(super) fn pattern(written: &str) -> Option<&'static str> {
+pub fn pattern(written: &str) -> Option<&'static str> {
     written
         .contains(['*', '?', '{'])
         .then_some("patterns are not expanded: name each file, `paths = [\"a.jsonl\", \"b.jsonl\"]`")

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::problem::{Place, Problems, clip};
+use crate::problem::{Place, Problems, clip};
 
 /// The longest name, in bytes: as that of functions and fields.
 const NAME_LEN_MAX: usize = 64;
 
+/// The same as a regular expression of JSON Schema.
+pub(crate) const NAME_PATTERN: &str = "^[a-z0-9][a-z0-9_-]{0,63}$";
+
 /// Reports a name that is none.
-pub(super) fn check(name: &str, place: &Place, problems: &Problems) -> bool {
+pub(crate) fn check(name: &str, place: &Place, problems: &Problems) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
     let begins_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if begins_well && name.bytes().all(allowed) && name.len() <= NAME_LEN_MAX {
@@ -22,13 +25,13 @@ pub(super) fn check(name: &str, place: &Place, problems: &Problems) -> bool {
 
 /// Who has which name. Sources, stages and sinks share one space: messages and counters call them by name alone.
 #[derive(Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     owners: BTreeMap<String, &'static str>,
 }
 
 impl Names {
     /// Gives the name to a `what`, or reports that it is taken.
-    pub(super) fn claim(&mut self, name: &str, what: &'static str, place: &Place, problems: &Problems) {
+    pub(crate) fn claim(&mut self, name: &str, what: &'static str, place: &Place, problems: &Problems) {
         if let Some(owner) = self.owners.get(name) {
             problems.error(place, format!("the name `{}` is taken by a {owner}", clip(name)), "choose another name");
         } else {

@@ -5,33 +5,66 @@ use std::ops::RangeInclusive;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::hints;
-use super::problem::{Place, Problems, clip, nearest, suggest};
+use crate::hints;
+use crate::problem::{Place, Problems, clip, nearest, suggest};
+use crate::setting::{Kind, Setting, Written};
 
 /// The longest list that is read, be it of stages, paths or names: checks compare elements with each other.
-const LIST_MAX: usize = 1000;
+pub(crate) const LIST_MAX: usize = 1000;
 
 /// A table being read. Each key that is asked for becomes a known one; [`Table::finish`] reports the others.
-pub(super) struct Table<'a> {
-    pub(super) place: Place,
+pub(crate) struct Table<'a> {
+    pub(crate) place: Place,
     entries: &'a DeTable<'a>,
     known: Vec<&'static str>,
-    problems: &'a Problems,
+    // Keys that are refused in words of their own, and never suggested.
+    misplaced: Vec<&'static str>,
+    pub(crate) problems: &'a Problems,
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn new(place: Place, entries: &'a DeTable<'a>, problems: &'a Problems) -> Table<'a> {
-        Table { place, entries, known: Vec::new(), problems }
+    pub(crate) fn new(place: Place, entries: &'a DeTable<'a>, problems: &'a Problems) -> Table<'a> {
+        Table { place, entries, known: Vec::new(), misplaced: Vec::new(), problems }
+    }
+
+    /// The value of a described key: what the text says, or the default.
+    pub(crate) fn setting<K: Kind>(
+        &mut self,
+        name: &'static str,
+        kind: &K,
+        default: Option<K::Value>,
+    ) -> Setting<K::Value> {
+        match self.optional(name) {
+            None => Setting { place: None, value: default },
+            Some(item) => Setting { value: kind.read(&item), place: Some(item.place) },
+        }
+    }
+
+    /// The same for a key that may not be left out; `help` says what to write.
+    pub(crate) fn setting_required<K: Kind>(&mut self, name: &'static str, kind: &K, help: &str) -> Setting<K::Value> {
+        match self.required(name, help) {
+            None => Setting { place: None, value: None },
+            Some(item) => Setting { value: kind.read(&item), place: Some(item.place) },
+        }
+    }
+
+    /// A key that does not belong here, and is refused by whoever asks in better words than those for unknown keys.
+    pub(crate) fn misplaced(&mut self, name: &'static str) -> Option<Item<'a>> {
+        self.misplaced.push(name);
+        self.get(name)
     }
 
     /// The value of a key that may be left out.
-    pub(super) fn optional(&mut self, name: &'static str) -> Option<Item<'a>> {
+    pub(crate) fn optional(&mut self, name: &'static str) -> Option<Item<'a>> {
+        if self.misplaced.contains(&name) {
+            return None;
+        }
         self.known.push(name);
         self.get(name)
     }
 
     /// The value of a key that may not be left out; `help` says what to write.
-    pub(super) fn required(&mut self, name: &'static str, help: &str) -> Option<Item<'a>> {
+    pub(crate) fn required(&mut self, name: &'static str, help: &str) -> Option<Item<'a>> {
         let item = self.optional(name);
         if item.is_none() {
             self.problems.error(&self.place.child(name, self.place.offset), "missing", help);
@@ -40,24 +73,22 @@ impl<'a> Table<'a> {
     }
 
     /// Reads a table below this one whose absence is the same as its being empty.
-    pub(super) fn section<T>(&mut self, name: &'static str, read: impl FnOnce(Table<'a>) -> T) -> Option<T> {
+    pub(crate) fn section<T>(&mut self, name: &'static str, read: impl FnOnce(Table<'a>) -> T) -> Option<T> {
         let table = self.optional(name)?.table()?;
         Some(read(table))
     }
 
     /// Every key and value, in the order of the text: for tables whose keys are names.
-    pub(super) fn items(&self) -> Vec<(&'a str, Item<'a>)> {
+    pub(crate) fn items(&self) -> Vec<(&'a str, Item<'a>)> {
         let mut entries: Vec<_> = self.entries.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
         entries.into_iter().map(|(key, value)| (&**key.get_ref(), self.item(key, value))).collect()
     }
 
     /// Reports the keys that nobody asked for; `what` the table describes, for the message.
-    pub(super) fn finish(self, what: &str) {
-        #[cfg(test)]
-        super::tests::documented::record(what, &self.known);
+    pub(crate) fn finish(self, what: &str) {
         for (name, item) in self.items() {
-            if !self.known.contains(&name) {
+            if !self.known.contains(&name) && !self.misplaced.contains(&name) {
                 let help = suggest(name, self.known.iter().copied(), "its keys are");
                 self.problems.error(&item.place, format!("{what} has no such key"), help);
             }
@@ -65,7 +96,7 @@ impl<'a> Table<'a> {
     }
 
     /// A key's value, without the key's becoming a known one.
-    pub(super) fn get(&self, name: &str) -> Option<Item<'a>> {
+    pub(crate) fn get(&self, name: &str) -> Option<Item<'a>> {
         let (key, value) = self.entries.get_key_value(name)?;
         Some(self.item(key, value))
     }
@@ -84,35 +115,35 @@ impl<'a> Table<'a> {
 
 /// A value and its place. The readers answer `None` after recording what is wrong.
 #[derive(Clone)]
-pub(super) struct Item<'a> {
-    pub(super) place: Place,
+pub struct Item<'a> {
+    pub(crate) place: Place,
     value: &'a DeValue<'a>,
     problems: &'a Problems,
 }
 
 impl<'a> Item<'a> {
     /// The value as it stands.
-    pub(super) fn value(&self) -> &'a DeValue<'a> {
+    pub(crate) fn value(&self) -> &'a DeValue<'a> {
         self.value
     }
 
     /// Whether the environment gave the value.
-    pub(super) fn is_of_environment(&self) -> bool {
+    pub(crate) fn is_of_environment(&self) -> bool {
         self.problems.is_of_environment(&self.place)
     }
 
     /// Records that the value is wrong.
-    pub(super) fn error(&self, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn error(&self, message: impl Into<String>, help: impl Into<String>) {
         self.problems.error(&self.place, message, help);
     }
 
     /// Records that an element of the value is wrong.
-    pub(super) fn error_at(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn error_at(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
         self.problems.error(place, message, help);
     }
 
     /// Text that is not empty.
-    pub(super) fn text(&self) -> Option<&'a str> {
+    pub(crate) fn text(&self) -> Option<&'a str> {
         let Some(text) = self.value.as_str() else { return self.wrong_type("a string") };
         if text.is_empty() {
             self.error("must not be empty", "");
@@ -122,7 +153,7 @@ impl<'a> Item<'a> {
     }
 
     /// One of some words.
-    pub(super) fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
+    pub(crate) fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
         let text = self.text()?;
         let found = choices.iter().find(|(word, _)| *word == text);
         if found.is_none() {
@@ -133,7 +164,7 @@ impl<'a> Item<'a> {
     }
 
     /// An integer within a range.
-    pub(super) fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
         let DeValue::Integer(integer) = self.value else {
             let key = self.place.key.rsplit('.').next().unwrap_or_default();
             let meant = self.value.as_str().and_then(|text| hints::plain_number(text, key));
@@ -156,7 +187,7 @@ impl<'a> Item<'a> {
     }
 
     /// True or false.
-    pub(super) fn boolean(&self) -> Option<bool> {
+    pub(crate) fn boolean(&self) -> Option<bool> {
         match self.value {
             DeValue::Boolean(value) => Some(*value),
             _ => self.wrong_type("true or false"),
@@ -164,7 +195,7 @@ impl<'a> Item<'a> {
     }
 
     /// A table.
-    pub(super) fn table(&self) -> Option<Table<'a>> {
+    pub(crate) fn table(&self) -> Option<Table<'a>> {
         match self.value {
             DeValue::Table(entries) => Some(Table::new(self.place.clone(), entries, self.problems)),
             _ => self.wrong_type("a table"),
@@ -172,7 +203,7 @@ impl<'a> Item<'a> {
     }
 
     /// A list of tables, each named by `name` in the paths of its keys; `name` sees the table and its index.
-    pub(super) fn tables(&self) -> Vec<Table<'a>> {
+    pub(crate) fn tables(&self) -> Vec<Table<'a>> {
         let DeValue::Array(array) = self.value else {
             let help = match self.value {
                 DeValue::Table(_) => format!("begin each with `[[{}]]`, two brackets", self.place.key),
@@ -200,9 +231,9 @@ impl<'a> Item<'a> {
     }
 
     /// One text, or a list of at least one.
-    pub(super) fn texts(&self) -> Option<Vec<(Place, &'a str)>> {
+    pub(crate) fn texts(&self) -> Option<Vec<Written>> {
         match self.value {
-            DeValue::String(_) => Some(vec![(self.place.clone(), self.text()?)]),
+            DeValue::String(_) => Some(vec![Written { place: self.place.clone(), text: self.text()?.to_owned() }]),
             DeValue::Array(array) if array.is_empty() => {
                 self.error("an empty list", "name at least one");
                 None
@@ -214,20 +245,33 @@ impl<'a> Item<'a> {
             DeValue::Array(array) => {
                 let items = array.iter().enumerate().map(|(index, element)| self.element(index, element));
                 // Every element is read before the first bad one ends it, so that each bad one is reported.
-                let texts: Vec<_> = items.map(|item| item.text().map(|text| (item.place.clone(), text))).collect();
+                let texts: Vec<_> =
+                    items.map(|item| Some(Written { text: item.text()?.to_owned(), place: item.place })).collect();
                 texts.into_iter().collect()
             }
             _ => self.wrong_type("a string or a list of strings"),
         }
     }
 
+    /// What is to be said where another type was expected, not recorded yet.
+    pub(crate) fn type_mistake(&self, expected: &str) -> Option<(String, String)> {
+        self.type_mistake_but(expected, String::new())
+    }
+
     /// Records that another type was expected.
-    pub(super) fn wrong_type<T>(&self, expected: &str) -> Option<T> {
+    pub(crate) fn wrong_type<T>(&self, expected: &str) -> Option<T> {
         self.wrong_type_but(expected, String::new())
     }
 
     /// The same with what to write instead.
     fn wrong_type_but<T>(&self, expected: &str, help: String) -> Option<T> {
+        if let Some((message, help)) = self.type_mistake_but(expected, help) {
+            self.error(message, help);
+        }
+        None
+    }
+
+    fn type_mistake_but(&self, expected: &str, help: String) -> Option<(String, String)> {
         let mut help = help;
         if self.is_of_environment() && help.is_empty() {
             "a variable of the environment is text: write the value out".clone_into(&mut help);
@@ -258,12 +302,17 @@ impl<'a> Item<'a> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        self.error(format!("expected {expected}, found {found}"), help);
-        None
+        Some((format!("expected {expected}, found {found}"), help))
     }
 
     fn element(&self, index: usize, element: &'a Spanned<DeValue<'a>>) -> Item<'a> {
         let place = self.place.element(index, element.span().start);
         Item { place, value: element.get_ref(), problems: self.problems }
     }
+}
+
+/// What keys are where a file says nothing of them.
+pub(crate) fn read_nothing<T>(read: impl FnOnce(&mut Table<'_>) -> T) -> T {
+    let (entries, problems) = (DeTable::new(), Problems::new(""));
+    read(&mut Table::new(Place::default(), &entries, &problems))
 }

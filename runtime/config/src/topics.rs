@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::table::Item;
+use serde::{Deserialize, Serialize};
 
 /// Which topics a tenant's queries may read and write, at which brokers, and which variables of the environment they may
 /// send there. Kafka's own access control is the fence that holds against anything else than a query file: this one says
@@ -17,13 +17,19 @@ pub struct Topics {
 }
 
 /// A name, or all names that begin with one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Pattern {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pattern {
     text: String,
     prefix: bool,
 }
 
 impl Pattern {
+    /// `acme.*`, or a whole name; `None` of what is none, since `legal` says so or a `*` is elsewhere than at the end.
+    pub(crate) fn parse(written: &str, legal: impl Fn(&str) -> bool) -> Option<Pattern> {
+        let (text, prefix) = written.strip_suffix('*').map_or((written, false), |text| (text, true));
+        legal(text).then(|| Pattern { text: text.to_owned(), prefix })
+    }
+
     fn matches(&self, name: &str) -> bool {
         if self.prefix { name.starts_with(&self.text) } else { name == self.text }
     }
@@ -78,61 +84,39 @@ impl Topics {
     }
 
     /// `acme.*, shared-in`.
-    pub(super) fn topics_listed(&self) -> String {
+    pub fn topics_listed(&self) -> String {
         listed(self.topics.as_ref())
     }
 
-    pub(super) fn brokers_listed(&self) -> String {
+    /// `kafka-1:9092, kafka-2:9092`.
+    pub fn brokers_listed(&self) -> String {
         listed(self.brokers.as_ref())
     }
 
-    pub(super) fn env_listed(&self) -> String {
+    /// `ACME_*`.
+    pub fn env_listed(&self) -> String {
         listed(self.env.as_ref())
     }
 
     /// What a tenant has of the process's environment under a limits file that says nothing of it: nothing. A query file
     /// could send it anywhere.
-    pub(super) fn without_env(mut self) -> Topics {
+    pub fn without_env(mut self) -> Topics {
         self.env.get_or_insert_with(|| Arc::new([]));
         self
     }
 
-    pub(super) fn set_topics(&mut self, item: &Item<'_>) {
-        let legal = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-        self.topics = patterns(item, "a topic", legal).or(self.topics.take());
+    /// Keeps to these topics.
+    pub fn set_topics(&mut self, topics: Vec<Pattern>) {
+        self.topics = Some(topics.into());
     }
 
-    pub(super) fn set_env(&mut self, item: &Item<'_>) {
-        let legal = |name: &str| !name.contains(['=', '\0', '*']);
-        self.env = patterns(item, "a variable", legal).or(self.env.take());
+    /// Keeps to these variables.
+    pub fn set_env(&mut self, env: Vec<Pattern>) {
+        self.env = Some(env.into());
     }
 
-    pub(super) fn set_brokers(&mut self, item: &Item<'_>) {
-        let Some(written) = item.texts() else { return };
-        let mut brokers = Vec::with_capacity(written.len());
-        for (place, broker) in written {
-            let port =
-                broker.rsplit_once(':').and_then(|(host, port)| port.parse::<u16>().ok().filter(|_| !host.is_empty()));
-            match port {
-                Some(_) => brokers.push(broker.to_owned()),
-                None => item.error_at(&place, "is not host:port", "write for example `kafka-1:9092`"),
-            }
-        }
+    /// Keeps to these brokers.
+    pub fn set_brokers(&mut self, brokers: Vec<String>) {
         self.brokers = Some(brokers.into());
     }
-}
-
-fn patterns(item: &Item<'_>, what: &str, legal: impl Fn(&str) -> bool) -> Option<Arc<[Pattern]>> {
-    let written = item.texts()?;
-    let mut patterns = Vec::with_capacity(written.len());
-    for (place, written) in &written {
-        let (text, prefix) = written.strip_suffix('*').map_or((*written, false), |text| (text, true));
-        if legal(text) {
-            patterns.push(Pattern { text: text.to_owned(), prefix });
-        } else {
-            let help = "write a name, or its beginning and one `*` at the end";
-            item.error_at(place, format!("cannot be the name of {what}, nor the beginning of one"), help);
-        }
-    }
-    Some(patterns.into())
 }

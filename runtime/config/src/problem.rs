@@ -5,8 +5,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// One mistake, or one warning: where it stands, what is wrong, and what would be right.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The key's path, such as `stages.late.params.min_delay`; empty where no key is to blame.
     pub key: String,
@@ -62,15 +64,17 @@ impl fmt::Display for QueryFileError {
 impl std::error::Error for QueryFileError {}
 
 /// A key's path and where it stands in the text. Kept beside every value that a later check may complain about.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Place {
-    pub(super) key: String,
-    pub(super) offset: usize,
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The key's path, such as `stages.late.params.min_delay`.
+    pub key: String,
+    /// The byte of the text at which it begins.
+    pub offset: usize,
 }
 
 impl Place {
     /// The place of a key below this one.
-    pub(super) fn child(&self, name: &str, offset: usize) -> Place {
+    pub fn child(&self, name: &str, offset: usize) -> Place {
         let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         let mut key = self.key.clone();
         if !key.is_empty() {
@@ -85,29 +89,33 @@ impl Place {
     }
 
     /// The place of an element of the list at this one.
-    pub(super) fn element(&self, index: usize, offset: usize) -> Place {
+    pub fn element(&self, index: usize, offset: usize) -> Place {
         Place { key: format!("{}[{index}]", self.key), offset }
     }
 }
 
 /// A place for people: what is left of one when the text is gone, for what only later turns out to be wrong.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Spot {
-    pub(super) key: String,
-    line: usize,
-    column: usize,
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spot {
+    /// The key's path.
+    pub key: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
 }
 
 impl Spot {
     /// What is wrong here.
-    pub(super) fn problem(&self, message: impl Into<String>, help: impl Into<String>) -> Problem {
+    pub fn problem(&self, message: impl Into<String>, help: impl Into<String>) -> Problem {
         let Spot { key, line, column } = self.clone();
         Problem { key, line, column, message: message.into(), help: help.into() }
     }
 }
 
 /// Collects what is wrong with one text. Shared by all who read it: hence the cells.
-pub(super) struct Problems {
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Problems {
     // The offset at which each line begins; the first is 0.
     line_starts: Vec<usize>,
     text: Box<str>,
@@ -118,7 +126,8 @@ pub(super) struct Problems {
 }
 
 impl Problems {
-    pub(super) fn new(text: &str) -> Problems {
+    /// Nothing is wrong with this text so far.
+    pub fn new(text: &str) -> Problems {
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(offset, _)| offset + 1);
         Problems {
             line_starts: std::iter::once(0).chain(starts).collect(),
@@ -129,32 +138,38 @@ impl Problems {
         }
     }
 
-    pub(super) fn error(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+    /// Records a mistake.
+    pub fn error(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
         self.errors.borrow_mut().push(self.spot(place).problem(message, help));
     }
 
-    pub(super) fn warning(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+    /// Records what is odd but can be run.
+    pub fn warning(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
         self.warnings.borrow_mut().push(self.spot(place).problem(message, help));
     }
 
     /// Remembers that the value here came from the environment.
-    pub(super) fn came_from_environment(&self, place: &Place) {
+    pub(crate) fn came_from_environment(&self, place: &Place) {
         self.of_environment.borrow_mut().insert(place.key.clone());
     }
 
     /// Whether the value here came from the environment.
-    pub(super) fn is_of_environment(&self, place: &Place) -> bool {
+    pub(crate) fn is_of_environment(&self, place: &Place) -> bool {
         self.of_environment.borrow().contains(&place.key)
     }
 
     /// Whether something below this place is known to be wrong.
-    pub(super) fn has_error_below(&self, place: &Place) -> bool {
+    pub(crate) fn has_error_below(&self, place: &Place) -> bool {
         let begin = format!("{}.", place.key);
         self.errors.borrow().iter().any(|error| error.key.starts_with(&begin))
     }
 
     /// The warnings where nothing is wrong, else the errors; sorted by line.
-    pub(super) fn finish(self) -> Result<Vec<Problem>, Vec<Problem>> {
+    ///
+    /// # Errors
+    ///
+    /// Every mistake that was recorded.
+    pub fn finish(self) -> Result<Vec<Problem>, Vec<Problem>> {
         let sorted = |mut problems: Vec<Problem>| {
             problems.sort_by_key(|problem| (problem.line, problem.column));
             problems
@@ -166,7 +181,7 @@ impl Problems {
     }
 
     /// Line and column of a place.
-    pub(super) fn spot(&self, place: &Place) -> Spot {
+    pub fn spot(&self, place: &Place) -> Spot {
         let line = self.line_starts.partition_point(|&start| start <= place.offset);
         let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let before = self.text.get(start..place.offset).unwrap_or("");
@@ -178,7 +193,7 @@ impl Problems {
 const QUOTED_CHARS_MAX: usize = 64;
 
 /// A value of the file as it is repeated in a message: escaped, and cut where it is long.
-pub(super) fn clip(text: &str) -> String {
+pub fn clip(text: &str) -> String {
     let mut clipped: String = text.chars().take(QUOTED_CHARS_MAX).flat_map(char::escape_debug).collect();
     if text.chars().nth(QUOTED_CHARS_MAX).is_some() {
         clipped.push_str("...");
@@ -187,7 +202,7 @@ pub(super) fn clip(text: &str) -> String {
 }
 
 /// The candidate that somebody may have meant by a word: a third of it mistyped, or much of it left out.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: String = word.chars().take(QUOTED_CHARS_MAX).flat_map(char::to_lowercase).collect();
     let mistyped_max = word.chars().count().div_ceil(3);
     candidates
@@ -202,7 +217,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// ``did you mean `x`?`` where a candidate is near, else all candidates after `none_near`.
-pub(super) fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>, none_near: &str) -> String {
+pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>, none_near: &str) -> String {
     // More candidates than anybody reads are not listed.
     const LISTED_MAX: usize = 16;
     let candidates: Vec<&str> = candidates.into_iter().collect();

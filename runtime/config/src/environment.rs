@@ -1,11 +1,12 @@
 //! `{ env = "NAME" }`: strings that the environment gives.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Place, Problems, clip};
-use super::topics::Topics;
+use crate::problem::{Place, Problems, clip};
+use crate::topics::Topics;
 
 /// The longest value: certificates are shorter.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
@@ -21,8 +22,14 @@ const TABLES: [&str; 6] = ["params", "schema", "options", "headers", "limits", "
 ///
 /// `problems` gets variables that the tenant may not use, or that are not there, and knows from then on which values came from
 /// the environment.
-pub(super) fn substitute(root: &mut DeTable<'_>, tenant: &str, rights: &Topics, problems: &Problems) {
-    let mut environment = Environment { tenant, rights, problems, bytes: 0 };
+pub(crate) fn substitute(
+    root: &mut DeTable<'_>,
+    tenant: &str,
+    rights: &Topics,
+    lookup: &dyn Fn(&str) -> Option<OsString>,
+    problems: &Problems,
+) {
+    let mut environment = Environment { tenant, rights, lookup, problems, bytes: 0 };
     for (key, value) in root.iter_mut() {
         let (name, place) = (&**key.get_ref(), Place::default().child(key.get_ref(), key.span().start));
         match (name, value.get_mut()) {
@@ -55,6 +62,7 @@ pub(super) fn substitute(root: &mut DeTable<'_>, tenant: &str, rights: &Topics, 
 struct Environment<'a> {
     tenant: &'a str,
     rights: &'a Topics,
+    lookup: &'a dyn Fn(&str) -> Option<OsString>,
     problems: &'a Problems,
     bytes: usize,
 }
@@ -134,7 +142,7 @@ impl Environment<'_> {
             };
             return refuse(format!("`{shown}` is not one of tenant `{}`'s variables", self.tenant), &help);
         }
-        let Some(value) = std::env::var_os(name) else {
+        let Some(value) = (self.lookup)(name) else {
             let help = "set it before the query is loaded";
             return refuse(format!("the environment has no variable `{shown}`"), help);
         };

@@ -1,0 +1,169 @@
+//! The keys that say how CSV is written.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use toml::de::DeValue;
+
+use crate::kinds::{Boolean, or_env};
+use crate::problem::{Place, clip};
+use crate::setting::{Key, Keys, Kind};
+use crate::table::{Item, Table};
+
+keys! {
+    /// How a file of CSV is written. Of another format every such key is wrong.
+    pub struct CsvKeys {
+        /// CSV: what separates fields. Default for a path that ends with `.tsv`: a tab. See [CSV](#csv).
+        delimiter: Character("write one character, for example `\";\"` or `\"\\t\"`") = b',';
+        /// CSV: what stands around a field that holds delimiters or line ends. `"none"`: nothing is quoted, a quote is text, and every line is a record.
+        quote: Quote = QuoteDraft::Character(b'"');
+        /// CSV: whether the first line holds the names. `false`: it is a record, and the fields are those of `schema`, which has to declare all of them in their order.
+        header: Boolean = true;
+        /// CSV: texts that are null where a field holds one without quotes, for example `["", "NULL", "\\N"]`. A null in a field that admits none makes a bad record, but for the empty text. A sink writes the first.
+        nulls: Nulls = vec![String::new()];
+        /// CSV: lines that begin with it, outside quotes, are no records.
+        comment: Character("write one character, for example `\"#\"`");
+    }
+}
+
+/// How single records of CSV are written, each the value of a message: there is no header among them, and no comment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecordCsvKeys {
+    /// How they are written. `header` and `comment` are as the defaults.
+    pub csv: CsvKeys,
+    /// `header` and `comment`, where the file has them: they are refused.
+    pub misplaced: Vec<(String, Place)>,
+}
+
+/// The keys that are for files only.
+const OF_FILES: [&str; 2] = ["header", "comment"];
+
+impl Keys for RecordCsvKeys {
+    fn read(table: &mut Table<'_>) -> RecordCsvKeys {
+        let mut misplaced = Vec::new();
+        for key in OF_FILES {
+            misplaced.extend(table.misplaced(key).map(|item| (key.to_owned(), item.place)));
+        }
+        RecordCsvKeys { csv: CsvKeys::read(table), misplaced }
+    }
+
+    fn describe() -> Vec<Key> {
+        CsvKeys::describe().into_iter().filter(|key| !OF_FILES.contains(&key.name)).collect()
+    }
+}
+
+/// One ASCII character; what to write where it is none.
+pub struct Character(pub &'static str);
+
+fn character_schema() -> Json {
+    json!({ "type": "string", "pattern": "^[\\x00-\\x09\\x0b\\x0c\\x0e-\\x7f]$" })
+}
+
+fn character(item: &Item<'_>, help: &str) -> Option<u8> {
+    let Some(text) = item.value().as_str() else { return item.wrong_type("a string") };
+    match text.as_bytes() {
+        &[byte] if byte.is_ascii() => Some(byte),
+        _ => {
+            item.error(format!("`{}` is not one ASCII character", clip(text)), help);
+            None
+        }
+    }
+}
+
+impl Kind for Character {
+    type Value = u8;
+
+    fn read(&self, item: &Item<'_>) -> Option<u8> {
+        character(item, self.0)
+    }
+
+    fn schema(&self) -> Json {
+        or_env(character_schema())
+    }
+
+    fn values(&self) -> String {
+        "one ASCII character".to_owned()
+    }
+
+    fn json(value: &u8) -> Json {
+        char::from(*value).to_string().into()
+    }
+}
+
+/// One ASCII character, or `"none"`.
+pub struct Quote;
+
+/// How fields are quoted. Not an `Option`: JSON could not tell a setting of none from no setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum QuoteDraft {
+    /// Not at all.
+    None,
+    /// By this character.
+    Character(u8),
+}
+
+impl QuoteDraft {
+    /// The character, where there is one.
+    pub fn character(self) -> Option<u8> {
+        match self {
+            QuoteDraft::None => None,
+            QuoteDraft::Character(byte) => Some(byte),
+        }
+    }
+}
+
+impl Kind for Quote {
+    type Value = QuoteDraft;
+
+    fn read(&self, item: &Item<'_>) -> Option<QuoteDraft> {
+        match item.value().as_str() {
+            Some("none") => Some(QuoteDraft::None),
+            _ => {
+                character(item, "write one character, or `\"none\"` where nothing is quoted").map(QuoteDraft::Character)
+            }
+        }
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "anyOf": [{ "const": "none" }, or_env(character_schema())] })
+    }
+
+    fn values(&self) -> String {
+        "one ASCII character, or `none`".to_owned()
+    }
+
+    fn json(value: &QuoteDraft) -> Json {
+        value.character().map_or_else(|| "none".into(), |byte| char::from(byte).to_string().into())
+    }
+}
+
+/// How many texts can be null: what `weir-formats` takes.
+const NULLS_MAX: usize = 16;
+
+/// A list of texts, of which one may be empty.
+pub struct Nulls;
+
+impl Kind for Nulls {
+    type Value = Vec<String>;
+
+    fn read(&self, item: &Item<'_>) -> Option<Vec<String>> {
+        let DeValue::Array(array) = item.value() else { return item.wrong_type("a list of strings") };
+        let texts: Option<Vec<String>> =
+            array.iter().map(|element| element.get_ref().as_str().map(str::to_owned)).collect();
+        match texts {
+            Some(texts) => Some(texts),
+            None => item.wrong_type("a list of strings"),
+        }
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "type": "array", "items": or_env(json!({ "type": "string" })), "maxItems": NULLS_MAX })
+    }
+
+    fn values(&self) -> String {
+        "list of texts".to_owned()
+    }
+
+    fn json(value: &Vec<String>) -> Json {
+        value.clone().into()
+    }
+}

@@ -1,0 +1,93 @@
+//! Query files and limits files: from text to a draft. Every setting is described once.
+//!
+//! ```
+//! use weir_config::Reading;
+//!
+//! let text = r#"
+//! name = "seed"
+//! [sources.seed]
+//! kind = "generator"
+//! batchs = 10
+//! [sinks.count]
+//! kind = "count"
+//! "#;
+//! let (draft, problems) = Reading::begin(text).map_err(|problems| problems[0].to_string())?.finish();
+//! assert_eq!(draft.name.value.as_deref(), Some("seed"));
+//! let said: Vec<String> = problems.finish().unwrap_err().iter().map(|it| format!("line {}: {it}", it.line)).collect();
+//! assert_eq!(said[1], "line 5: sources.seed.batchs: a generator source has no such key; did you mean `batches`?");
+//! # Ok::<(), String>(())
+//! ```
+//!
+//! # The nouns
+//!
+//! **[`Key`]**: the description of one key: name, type, range or words, default and doc. The macro `keys!` makes it, together with
+//! the field that holds what a file says and the code that reads it, from one line of text. From the same descriptions come
+//! [`query_schema`] and [`limits_schema`], for editors, and the tables of QUERY.md ([`fill_key_tables`]).
+//!
+//! **[`Setting`]**: what a file says of a key, with its [`Place`]; or the default.
+//!
+//! **[`QueryDraft`], [`LimitsDraft`]**: a file as far as it could be read. Plain values, which can be serialised and sent to
+//! another process. Costs a few times the text, which is at most 1 MiB. Whether the files, functions, topics and fields that
+//! it names are there is for `weir-plan` to find out.
+//!
+//! **[`Problems`]**: every mistake and warning so far, each with key, line and mend ([`Problem`]). Reading goes on after a mistake, so
+//! that a file's mistakes are told together.
+//!
+//! **[`Reading`]**: a query file being read: its tenant first, then what that tenant may take from the environment, then the rest.
+//!
+//! Nothing here opens a file or looks a variable up: that is injected. Arrow, wasmtime and librdkafka are unknown, and their words
+//! and ranges are compared with these by tests of `weir-plan`.
+
+#[macro_use]
+mod setting;
+
+mod csv;
+mod environment;
+pub mod hints;
+mod json_schema;
+mod kafka;
+mod key_tables;
+mod kinds;
+mod limits;
+mod limits_file;
+mod names;
+mod problem;
+mod query;
+mod retry;
+mod settings;
+mod sink;
+mod source;
+mod stage;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+mod topics;
+mod words;
+
+pub use csv::{CsvKeys, QuoteDraft, RecordCsvKeys};
+pub use json_schema::{limits_schema, query_schema};
+pub use kafka::{
+    ConnectionKeys, HeadersDraft, KafkaLettersKeys, KafkaSinkKeys, KafkaSourceKeys, OptionDraft, OptionText,
+    PartitionsDraft,
+};
+pub use key_tables::fill_key_tables;
+pub use kinds::{FieldDraft, ParamDraft, ParamText};
+pub use limits::{LimitDraft, LimitKey, LimitValue, OF_MODULES, OF_STAGE, OF_TENANT};
+pub use limits_file::{LimitsDraft, LimitsFileKeys, RightKeys, SizeKeys, TenantDraft};
+pub use problem::{Place, Problem, Problems, QueryFileError, Spot, clip, nearest, suggest};
+pub use query::{HeadKeys, QueryDraft, Reading};
+pub use retry::{OnErrorDraft, OnErrorKeys, RetryKeys};
+pub use setting::{Key, Setting, Written};
+pub use settings::{BatchingKeys, DeliveryKeys, FileLettersKeys, LettersDraft, LettersKindDraft, LettersKindKeys};
+pub use sink::{FileSinkKeys, SinkDraft, SinkKeys, SinkKindDraft, SinkMoreKeys, StdoutSinkKeys};
+pub use source::{
+    FileSourceKeys, GeneratorKeys, NexmarkKeys, SourceDraft, SourceErrorKeys, SourceKeys, SourceKindDraft,
+};
+pub use stage::{CarryDraft, Input, StageDraft, StageKeys, StageMoreKeys};
+pub use topics::{Pattern, Topics};
+pub use words::{
+    CompressionWord, ErrorPolicy, Guarantee, IfExistsWord, IsolationWord, LettersWord, LossPolicy, NexmarkWord,
+    OnChangeWord, OnErrorWord, OutOfRangeWord, PartitionerWord, ReadFormat, ReadIsolationWord, RecordWord, SinkWord,
+    SourceWord, StdoutWord, TombstoneWord, UnknownTenants, UntilWord, WriteFormat,
+};

@@ -1,0 +1,200 @@
+//! The limits file: what each tenant of a process may use.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use crate::kinds::{Integer, Texts, Word, texts_schema};
+use crate::limits::{self, LimitDraft};
+use crate::problem::{Place, Problem, Problems};
+use crate::setting::{Key, Keys, Kind, Written};
+use crate::table::{Item, Table};
+use crate::text;
+use crate::topics::Pattern;
+use crate::words::UnknownTenants;
+
+/// A limits file as far as it could be read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LimitsDraft {
+    /// What becomes of tenants that it does not name; `None` where that is wrong, which has been reported.
+    pub unknown_tenants: Option<UnknownTenants>,
+    /// What every tenant has.
+    pub defaults: Option<TenantDraft>,
+    /// What each named tenant has beyond that: its place and name as well.
+    pub tenants: Vec<(Written, Option<TenantDraft>)>,
+}
+
+/// What a limits file says of one tenant, or of all.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TenantDraft {
+    /// The limits that it gives.
+    pub limits: Vec<LimitDraft>,
+    /// How many parts a query may have.
+    pub sizes: SizeKeys,
+    /// Files, topics, brokers and variables.
+    pub rights: RightKeys,
+}
+
+/// The most parts of a query that a limits file can allow.
+const SIZE_MAX: u64 = 10_000;
+
+keys! {
+    /// How many parts a query may have. Each costs a task, descriptors and buffers; the defaults are several times what was
+    /// seen in use.
+    pub struct SizeKeys {
+        /// Sources of one query.
+        sources_max: Integer(1, SIZE_MAX) = 64;
+        /// Stages of one query.
+        stages_max: Integer(1, SIZE_MAX) = 64;
+        /// Sinks of one query.
+        sinks_max: Integer(1, SIZE_MAX) = 64;
+    }
+}
+
+keys! {
+    /// Which files, topics, brokers and variables a tenant's queries may use.
+    pub struct RightKeys {
+        /// The folders whose query files may speak for the tenant. Default: those of any folder.
+        queries: Texts;
+        /// The folders that its files and modules may lie in. Default: any.
+        folders: Texts;
+        /// The topics that it may read and write: names, or beginnings that end in one `*`. Default: any.
+        topics: TopicPatterns;
+        /// The brokers that it may talk to. Default: any.
+        brokers: BrokerList;
+        /// The variables of the environment that its files may take. Default: none.
+        env: EnvPatterns;
+    }
+}
+
+keys! {
+    /// The keys of the file itself.
+    pub struct LimitsFileKeys {
+        /// What becomes of queries of a tenant that is not named below: `refuse`, or `defaults`, within these.
+        unknown_tenants: Word<UnknownTenants> = UnknownTenants::Refuse;
+    }
+}
+
+/// Every key of a tenant's table.
+pub(crate) fn describe_tenant() -> Vec<Key> {
+    let mut keys = limits::describe(limits::OF_STAGE);
+    keys.extend(limits::describe(limits::OF_TENANT));
+    keys.extend(limits::describe(limits::OF_MODULES));
+    keys.extend(SizeKeys::describe());
+    keys.extend(RightKeys::describe());
+    keys
+}
+
+/// Topics, or beginnings of their names.
+pub struct TopicPatterns;
+
+/// Variables, or beginnings of their names.
+pub struct EnvPatterns;
+
+/// Brokers, each `host:port`.
+pub struct BrokerList;
+
+impl Kind for TopicPatterns {
+    type Value = Vec<Pattern>;
+
+    fn read(&self, item: &Item<'_>) -> Option<Vec<Pattern>> {
+        let legal = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        patterns(item, "a topic", legal)
+    }
+
+    fn schema(&self) -> Json {
+        texts_schema(&json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]*[A-Za-z0-9._*-]$" }))
+    }
+
+    fn values(&self) -> String {
+        "topics, or beginnings with `*`".to_owned()
+    }
+}
+
+impl Kind for EnvPatterns {
+    type Value = Vec<Pattern>;
+
+    fn read(&self, item: &Item<'_>) -> Option<Vec<Pattern>> {
+        let legal = |name: &str| !name.contains(['=', '\0', '*']);
+        patterns(item, "a variable", legal)
+    }
+
+    fn schema(&self) -> Json {
+        texts_schema(&json!({ "type": "string", "pattern": "^[^=*]*[^=]$" }))
+    }
+
+    fn values(&self) -> String {
+        "variables, or beginnings with `*`".to_owned()
+    }
+}
+
+impl Kind for BrokerList {
+    type Value = Vec<String>;
+
+    fn read(&self, item: &Item<'_>) -> Option<Vec<String>> {
+        let written = item.texts()?;
+        let mut brokers = Vec::with_capacity(written.len());
+        for Written { place, text } in written {
+            let port =
+                text.rsplit_once(':').and_then(|(host, port)| port.parse::<u16>().ok().filter(|_| !host.is_empty()));
+            match port {
+                Some(_) => brokers.push(text),
+                None => item.error_at(&place, "is not host:port", "write for example `kafka-1:9092`"),
+            }
+        }
+        Some(brokers)
+    }
+
+    fn schema(&self) -> Json {
+        texts_schema(&json!({ "type": "string", "pattern": "^.+:[0-9]{1,5}$" }))
+    }
+
+    fn values(&self) -> String {
+        "list of `host:port`".to_owned()
+    }
+}
+
+fn patterns(item: &Item<'_>, what: &str, legal: impl Fn(&str) -> bool) -> Option<Vec<Pattern>> {
+    let written = item.texts()?;
+    let mut patterns = Vec::with_capacity(written.len());
+    for Written { place, text } in &written {
+        match Pattern::parse(text, &legal) {
+            Some(pattern) => patterns.push(pattern),
+            None => {
+                let help = "write a name, or its beginning and one `*` at the end";
+                item.error_at(place, format!("cannot be the name of {what}, nor the beginning of one"), help);
+            }
+        }
+    }
+    Some(patterns)
+}
+
+impl LimitsDraft {
+    /// Reads the text of a limits file. What is wrong is in the problems that come back, for the resolver to go on with.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake of TOML itself.
+    pub fn read(text: &str) -> Result<(LimitsDraft, Problems), Vec<Problem>> {
+        let (root, problems) = text::parse(text)?;
+        let mut root = Table::new(Place::default(), root.get_ref(), &problems);
+        let unknown_tenants = LimitsFileKeys::read(&mut root).unknown_tenants.value;
+        let defaults = root.section("defaults", |table| tenant(table, "`defaults`"));
+        let mut tenants = Vec::new();
+        if let Some(table) = root.optional("tenants").and_then(|item| item.table()) {
+            for (name, item) in table.items() {
+                let draft = item.table().map(|table| tenant(table, "a tenant"));
+                tenants.push((Written { place: item.place, text: name.to_owned() }, draft));
+            }
+        }
+        root.finish("a limits file");
+        Ok((LimitsDraft { unknown_tenants, defaults, tenants }, problems))
+    }
+}
+
+fn tenant(mut table: Table<'_>, what: &str) -> TenantDraft {
+    let limits = limits::of_tenant(&mut table);
+    let sizes = SizeKeys::read(&mut table);
+    let rights = RightKeys::read(&mut table);
+    table.finish(what);
+    TenantDraft { limits, sizes, rights }
+}

@@ -1,0 +1,163 @@
+//! `[sinks.<name>]`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::csv::CsvKeys;
+use crate::kafka::KafkaSinkKeys;
+use crate::kinds::{Integer, Text, Texts, Word};
+use crate::names::{self, Names};
+use crate::problem::Place;
+use crate::retry::OnErrorDraft;
+use crate::setting::{Key, Keys, Setting};
+use crate::stage::Input;
+use crate::table::Table;
+use crate::words::{IfExistsWord, SinkWord, StdoutWord, WriteFormat};
+
+/// The longest time that a file stays open: a day.
+const ROTATE_MS_MAX: u64 = 86_400_000;
+
+/// A sink as far as it could be read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SinkDraft {
+    /// Where it is.
+    pub place: Place,
+    /// Its name.
+    pub name: String,
+    /// What it reads.
+    pub input: Input,
+    /// What becomes of records that it cannot take, and whether it is tried again when it fails.
+    pub on_error: OnErrorDraft,
+    /// How many batches wait for it at most.
+    pub queue_batches_max: Setting<u64>,
+    /// The keys of its kind; `None` where the kind is wrong, which has been reported.
+    pub kind: Option<SinkKindDraft>,
+}
+
+/// What a sink writes to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum SinkKindDraft {
+    /// The standard output.
+    Stdout(Box<StdoutSinkKeys>),
+    /// Files.
+    File(Box<FileSinkKeys>),
+    /// A topic.
+    Kafka(Box<KafkaSinkKeys>),
+    /// Nothing: it counts.
+    Count,
+}
+
+keys! {
+    /// The keys of every sink before `on_error`.
+    pub struct SinkKeys {
+        /// What it writes to: the further keys depend on it. `count` counts records and drops them.
+        kind: Word<SinkWord>, required "use one of `stdout`, `file`, `kafka`, `count`";
+        /// The source or stage that it is attached to, or a list of them, all of one schema. Default: the last stage.
+        input: Texts;
+    }
+}
+
+keys! {
+    /// The keys of every sink after `on_error` and `retry`.
+    pub struct SinkMoreKeys {
+        /// Batches that may wait for it. Enough that a sink which pauses for an fsync does not stop the others; few enough that memory stays bounded.
+        queue_batches_max: Integer(1, 1024) = 4;
+    }
+}
+
+/// The keys of every sink.
+pub(crate) fn describe() -> Vec<Key> {
+    let mut keys = SinkKeys::describe();
+    keys.extend(OnErrorDraft::describe(
+        "What becomes of a record that the sink cannot take: one that is too large for the topic, or that the broker \
+         refuses. `retry` is for a sink that fails, also at the start, because the world around it failed (a full disk, a \
+         broker): everything is opened anew and goes on from the last commit. Not with a pipe as a source, which cannot be \
+         read again.",
+        "With `on_error = \"retry\"`: attempts in a row without a commit between them; then the query fails. A stop in \
+         such a pause ends the query with code 0: the next run goes on from the last commit. `then` is what becomes of a \
+         record that the sink cannot take.",
+    ));
+    keys.extend(SinkMoreKeys::describe());
+    keys
+}
+
+keys! {
+    /// The standard output. A reader that goes away ends the query quietly.
+    pub struct StdoutSinkKeys {
+        /// How records are shown.
+        format: Word<StdoutWord> = StdoutWord::Table;
+        /// Rows of a table to show: by default what fits on a screen.
+        rows_max: Integer(1, 1_000_000) = 20;
+        ..csv: CsvKeys;
+    }
+    rules json!({
+        "if": { "properties": { "format": { "enum": ["json_lines", "csv"] } }, "required": ["format"] },
+        "then": { "properties": { "rows_max": false } },
+        "allOf": [crate::json_schema::csv_by_format(&["table", "json_lines"], true), crate::json_schema::some_nulls()],
+    })
+}
+
+keys! {
+    /// A file, written beside its place under a hidden name, then synced and renamed: nothing torn is ever visible.
+    pub struct FileSinkKeys {
+        /// The file. Other programs keep out of its hidden files: one that is removed, replaced or cut fails the sink before anything of it is committed.
+        path: Text, required "name the file, for example `path = \"out/late.parquet\"`";
+        /// The format. Default: as the suffix says.
+        format: Word<WriteFormat>;
+        /// Publish a file of this many bytes, and go on with the next: `late-000001.jsonl`, `late-000002.jsonl`, …
+        rotate_bytes_max: Integer(1, u64::MAX);
+        /// Publish a file after this many milliseconds, and go on with the next.
+        rotate_ms_max: Integer(1, ROTATE_MS_MAX);
+        /// What becomes of a file that exists, where files are not numbered.
+        if_exists: Word<IfExistsWord> = IfExistsWord::Fail;
+        ..csv: CsvKeys;
+    }
+    rules json!({
+        "allOf": [
+            crate::json_schema::csv_by_format(&["json_lines", "parquet", "arrow_ipc", "bincode"], false),
+            crate::json_schema::csv_by_suffix(),
+            crate::json_schema::some_nulls(),
+        ],
+    })
+}
+
+/// Reads every sink.
+pub(crate) fn read(root: &mut Table<'_>, names: &mut Names) -> Vec<SinkDraft> {
+    let help = "write for example `[sinks.table]` with `kind = \"stdout\"`";
+    let Some(table) = root.required("sinks", help).and_then(|item| item.table()) else { return Vec::new() };
+    let (items, problems) = (table.items(), table.problems);
+    if items.is_empty() {
+        problems.error(&table.place, "a query needs at least one sink", help);
+    }
+    let mut sinks = Vec::with_capacity(items.len());
+    for (name, item) in items {
+        names::check(name, &item.place, problems);
+        names.claim(name, "sink", &item.place, problems);
+        sinks.extend(item.table().map(|table| sink(name, table)));
+    }
+    sinks
+}
+
+fn sink(name: &str, mut table: Table<'_>) -> SinkDraft {
+    let (place, problems) = (table.place.clone(), table.problems);
+    let SinkKeys { kind, input } = SinkKeys::read(&mut table);
+    let on_error = OnErrorDraft::read(&mut table, "a sink");
+    let queue_batches_max = SinkMoreKeys::read(&mut table).queue_batches_max;
+    let draft = kind.value.map(|kind| match kind {
+        SinkWord::Stdout => SinkKindDraft::Stdout(Box::new(StdoutSinkKeys::read(&mut table))),
+        SinkWord::File => SinkKindDraft::File(Box::new(FileSinkKeys::read(&mut table))),
+        SinkWord::Kafka => SinkKindDraft::Kafka(Box::new(KafkaSinkKeys::read(&mut table))),
+        SinkWord::Count => SinkKindDraft::Count,
+    });
+    if let Some(SinkKindDraft::Stdout(keys)) = &draft
+        && let (Some(place), true) = (&keys.rows_max.place, keys.format.value.is_some_and(|it| it != StdoutWord::Table))
+    {
+        let help = "leave out `rows_max`, or use `format = \"table\"`";
+        problems.error(place, "only a table leaves rows out", help);
+    }
+    // Without its kind nothing is known of the other keys.
+    if let Some(kind) = kind.value {
+        table.finish(&format!("a {} sink", kind.name()));
+    }
+    SinkDraft { place, name: name.to_owned(), input, on_error, queue_batches_max, kind: draft }
+}

@@ -1,0 +1,183 @@
+//! `[sources.<name>]`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::csv::CsvKeys;
+use crate::kafka::KafkaSourceKeys;
+use crate::kinds::{Boolean, Integer, SchemaText, Text, Texts, Word};
+use crate::names::{self, Names};
+use crate::problem::{Place, Problems};
+use crate::setting::{Keys, Setting, Written};
+use crate::table::Table;
+use crate::words::{ErrorPolicy, NexmarkWord, OnChangeWord, ReadFormat, SourceWord};
+
+/// More batches or events than any run ends with, and few enough that counting their records cannot overflow.
+const COUNT_MAX: u64 = 1_000_000_000_000;
+
+/// A source as far as it could be read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SourceDraft {
+    /// Where it is.
+    pub place: Place,
+    /// Its name.
+    pub name: String,
+    /// What becomes of records that do not decode.
+    pub on_error: Setting<ErrorPolicy>,
+    /// The keys of its kind; `None` where the kind is wrong, which has been reported.
+    pub kind: Option<SourceKindDraft>,
+}
+
+/// What a source reads.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum SourceKindDraft {
+    /// Files.
+    File(Box<FileSourceKeys>),
+    /// Topics.
+    Kafka(Box<KafkaSourceKeys>),
+    /// The seed workload.
+    Generator(GeneratorKeys),
+    /// A stream of the Nexmark benchmark.
+    Nexmark(NexmarkKeys),
+}
+
+keys! {
+    /// The keys of every source.
+    pub struct SourceKeys {
+        /// What it reads: the further keys depend on it.
+        kind: Word<SourceWord>, required "use one of `file`, `kafka`, `generator`, `nexmark`";
+    }
+}
+
+keys! {
+    /// What follows the kind.
+    pub struct SourceErrorKeys {
+        /// What becomes of records that do not decode: the query fails, they are left out, or they go to the [dead letters](#dead-letters).
+        on_error: Word<ErrorPolicy> = ErrorPolicy::Fail;
+    }
+}
+
+keys! {
+    /// A source of files.
+    pub struct FileSourceKeys {
+        /// Fields and [types](#schemas), such as `{ delay = "i64", origin = "utf8?" }`. Formats that carry a schema need none, and read only the declared fields where there is one.
+        schema: SchemaText;
+        /// `true`: the first 1,000 records of JSON and CSV (at most 64 MiB) give the schema: see [JSON](#json). `weir schema FILE` prints it.
+        infer: Boolean = false;
+        /// What becomes of a file that has changed since its position was kept, or changes while it is read: see [files that change](#files-that-change). `follow` needs a `state` and regular files.
+        on_change: Word<OnChangeWord> = OnChangeWord::Fail;
+        /// The file: a regular file, or for JSON lines and CSV a pipe or terminal, which is waited for without a thread, so that a silent one holds up nothing. Devices, sockets and files of the kernel's own (`/proc`) are refused. Either this or `paths`.
+        path: Text;
+        /// Several files of one format, read in this order. `_partition` is the place in the list.
+        paths: Texts;
+        /// The format. Default: as the suffix says.
+        format: Word<ReadFormat>;
+        ..csv: CsvKeys;
+    }
+    rules json!({
+        "oneOf": [{ "required": ["path"] }, { "required": ["paths"] }],
+        "not": { "required": ["schema", "infer"], "properties": { "infer": { "const": true } } },
+        "allOf": [
+            crate::json_schema::csv_by_format(&["json_lines", "parquet", "arrow_ipc"], false),
+            crate::json_schema::csv_by_suffix(),
+        ],
+    })
+}
+
+keys! {
+    /// The seed workload: 1,000 records `id i64, name utf8, value f64`, again and again.
+    pub struct GeneratorKeys {
+        /// How many times the 1,000 records are made.
+        batches: Integer(1, COUNT_MAX), required "say how many batches of 1000 records to make";
+    }
+}
+
+keys! {
+    /// A stream of the Nexmark auction benchmark.
+    pub struct NexmarkKeys {
+        /// Which of its streams.
+        stream: Word<NexmarkWord>, required "use one of `bid`, `auction`, `person`";
+        /// How many records of the stream.
+        events: Integer(1, COUNT_MAX), required "say how many records of the stream to make";
+    }
+}
+
+impl FileSourceKeys {
+    /// `path` or `paths`, whichever is given; reports both and neither. `here` is the source's place.
+    pub fn written(&self, here: &Place, problems: &Problems) -> Option<Vec<Written>> {
+        one_or_several(
+            (&self.path, &self.paths),
+            here,
+            ("path", "name the file, or several as `paths = [\"a.csv\", \"b.csv\"]`"),
+            problems,
+        )
+    }
+}
+
+/// The value of a key or of its plural. `names` are the key and what to write where both are missing.
+pub(crate) fn one_or_several(
+    (one, several): (&Setting<String>, &Setting<Vec<Written>>),
+    here: &Place,
+    (name, help): (&str, &str),
+    problems: &Problems,
+) -> Option<Vec<Written>> {
+    match (&one.place, &several.place) {
+        (Some(place), None) => Some(vec![Written { place: place.clone(), text: one.value.clone()? }]),
+        (None, Some(_)) => several.value.clone(),
+        (Some(_), Some(place)) => {
+            problems.error(place, format!("`{name}` is given as well"), "leave out one of them");
+            None
+        }
+        (None, None) => {
+            problems.error(&here.child(name, here.offset), "missing", help);
+            None
+        }
+    }
+}
+
+impl KafkaSourceKeys {
+    /// `topic` or `topics`, whichever is given; reports both and neither. `here` is the source's place.
+    pub fn written(&self, here: &Place, problems: &Problems) -> Option<Vec<Written>> {
+        one_or_several(
+            (&self.topic, &self.topics),
+            here,
+            ("topic", "name the topic, or several as `topics = [\"a\", \"b\"]`"),
+            problems,
+        )
+    }
+}
+
+/// Reads every source.
+pub(crate) fn read(root: &mut Table<'_>, names: &mut Names) -> Vec<SourceDraft> {
+    let help = "write for example `[sources.flights]` with `kind = \"file\"` and `path = \"flights.parquet\"`";
+    let Some(table) = root.required("sources", help).and_then(|item| item.table()) else { return Vec::new() };
+    let (items, problems) = (table.items(), table.problems);
+    if items.is_empty() {
+        problems.error(&table.place, "a query needs at least one source", help);
+    }
+    let mut sources = Vec::with_capacity(items.len());
+    for (name, item) in items {
+        names::check(name, &item.place, problems);
+        names.claim(name, "source", &item.place, problems);
+        sources.extend(item.table().map(|table| source(name, table)));
+    }
+    sources
+}
+
+fn source(name: &str, mut table: Table<'_>) -> SourceDraft {
+    let (place, name) = (table.place.clone(), name.to_owned());
+    let Some(kind) = SourceKeys::read(&mut table).kind.value else {
+        // Without its kind nothing is known of the other keys.
+        let on_error = Setting { place: None, value: Some(ErrorPolicy::default()) };
+        return SourceDraft { place, name, on_error, kind: None };
+    };
+    let on_error = SourceErrorKeys::read(&mut table).on_error;
+    let draft = match kind {
+        SourceWord::File => SourceKindDraft::File(Box::new(FileSourceKeys::read(&mut table))),
+        SourceWord::Kafka => SourceKindDraft::Kafka(Box::new(KafkaSourceKeys::read(&mut table))),
+        SourceWord::Generator => SourceKindDraft::Generator(GeneratorKeys::read(&mut table)),
+        SourceWord::Nexmark => SourceKindDraft::Nexmark(NexmarkKeys::read(&mut table)),
+    };
+    table.finish(&format!("a {} source", kind.name()));
+    SourceDraft { place, name, on_error, kind: Some(draft) }
+}
