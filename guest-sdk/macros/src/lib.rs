@@ -8,6 +8,7 @@ mod metric_set;
 mod metrics;
 mod params;
 mod row;
+mod signature;
 mod stateful;
 mod text;
 mod transform;

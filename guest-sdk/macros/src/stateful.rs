@@ -6,8 +6,8 @@ use syn::spanned::Spanned;
 use syn::{Error, FnArg, ImplItem, ImplItemFn, ItemImpl, Result, ReturnType, Type};
 
 use crate::function::{Export, at_static, exported_name};
+use crate::signature::{RETURNS, answer, argument_type, check_signature, row_argument};
 use crate::text;
-use crate::transform::{RETURNS, answer, argument_type, check_signature, row_argument};
 
 const SHAPE: &str = "`#[transform]` on an `impl` wants `fn apply(&mut self, row: Row) -> …`, and `fn start(params: Params) -> Self` \
     where it has parameters or no `Default`";
