@@ -16,7 +16,13 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 16] = [
+const RULES: [Rule; 17] = [
+    Rule {
+        package: "weir-text",
+        has: &["strsim"],
+        lacks: &["tokio", "arrow", "serde", "weir-batch", "weir-sandbox", "weir-sinks", "weir-query"],
+        reason: "everybody writes for people by it",
+    },
     Rule {
         package: "weir-files",
         has: &["rustix"],

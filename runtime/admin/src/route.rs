@@ -1,10 +1,10 @@
 //! What a request asks for.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use hyper::{Method, Uri};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use weir_text::percent_decoded;
 
 use crate::problem::{Code, Problem};
 
@@ -150,13 +150,11 @@ impl Wish {
     }
 }
 
-/// A name of a path. A `%` without two digits is refused, not passed on.
+/// A name of a path.
 fn decoded(name: &str) -> Result<String, Problem> {
-    let whole = |rest: &str| rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-    let decoded = if name.split('%').skip(1).all(whole) { percent_decode_str(name).decode_utf8().ok() } else { None };
+    let decoded = percent_decoded(name).and_then(|bytes| String::from_utf8(bytes.into_owned()).ok());
     let remedy = "write each byte that is no letter, digit, `-`, `_` or `.` as `%` and two hexadecimal digits";
-    let malformed = || Problem::new(Code::Malformed, "a name in the path is not percent-encoded UTF-8", remedy);
-    decoded.map(Cow::into_owned).ok_or_else(malformed)
+    decoded.ok_or_else(|| Problem::new(Code::Malformed, "a name in the path is not percent-encoded UTF-8", remedy))
 }
 
 fn unknown() -> Problem {

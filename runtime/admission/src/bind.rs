@@ -373,12 +373,7 @@ fn names_of(schema: &Schema) -> impl Iterator<Item = &str> {
     schema.fields().iter().map(|field| &*field.name)
 }
 
-/// The name that was probably meant: at most a third of it differs.
+/// The name that was probably meant.
 fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    let most = name.chars().count().div_ceil(3);
-    candidates
-        .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
-        .filter(|&(distance, _)| distance <= most)
-        .min()
-        .map(|(_, candidate)| clean(candidate))
+    weir_text::nearest(name, candidates).map(clean)
 }

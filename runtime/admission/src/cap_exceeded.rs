@@ -6,7 +6,6 @@ use wasmtime::wasmparser::{ExternalKind, KnownCustom, Name, Parser, Payload};
 
 use crate::limits::Amount;
 use crate::module_limits::NATIVE_BYTES;
-use crate::text::clean_display;
 use crate::{ModuleLimits, Unit};
 
 /// The most characters of a function's name that are shown.
@@ -110,7 +109,7 @@ impl fmt::Display for CapExceeded {
 
 /// The name of a function: by the name section, else of its export. What is not valid there names nothing.
 fn name_of(module: &[u8], index: u32) -> Option<String> {
-    let shown = |name: &str| clean_display(rustc_demangle::demangle(name), NAME_CHARS_MAX);
+    let shown = |name: &str| weir_text::escape_display(rustc_demangle::demangle(name), NAME_CHARS_MAX);
     let mut exported = None;
     for payload in Parser::new(0).parse_all(module) {
         match payload {

@@ -66,5 +66,4 @@ pub use manifest::Manifest;
 pub use module_limits::{ModuleCap, ModuleLimits, TABLES_MOST};
 pub use refusal::Refusal;
 pub use tenant::{TenantId, TenantIdError};
-pub use text::{clean, clean_display, clean_to, clean_within, cut};
 pub use weir_batch::Fault;

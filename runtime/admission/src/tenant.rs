@@ -36,7 +36,7 @@ impl FromStr for TenantId {
         if starts && holds && text.len() <= 63 {
             Ok(TenantId(text.into()))
         } else {
-            Err(TenantIdError { text: text.escape_debug().take(80).collect() })
+            Err(TenantIdError { text: weir_text::escape_to(text, 80) })
         }
     }
 }

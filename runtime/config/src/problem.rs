@@ -6,6 +6,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use weir_text::escape_to;
+pub use weir_text::nearest;
 
 /// One mistake, or one warning: where it stands, what is wrong, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,26 +196,11 @@ const QUOTED_CHARS_MAX: usize = 64;
 
 /// A value of the file as it is repeated in a message: escaped, and cut where it is long.
 pub fn clip(text: &str) -> String {
-    let mut clipped: String = text.chars().take(QUOTED_CHARS_MAX).flat_map(char::escape_debug).collect();
+    let mut clipped = escape_to(text, QUOTED_CHARS_MAX);
     if text.chars().nth(QUOTED_CHARS_MAX).is_some() {
         clipped.push_str("...");
     }
     clipped
-}
-
-/// The candidate that somebody may have meant by a word: a third of it mistyped, or much of it left out.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word: String = word.chars().take(QUOTED_CHARS_MAX).flat_map(char::to_lowercase).collect();
-    let mistyped_max = word.chars().count().div_ceil(3);
-    candidates
-        .into_iter()
-        .filter_map(|candidate| {
-            let lower = candidate.to_lowercase();
-            let (distance, likeness) = (strsim::osa_distance(&word, &lower), strsim::jaro_winkler(&word, &lower));
-            (distance <= mistyped_max || likeness >= 0.8).then_some((distance, likeness, candidate))
-        })
-        .min_by(|one, other| one.0.cmp(&other.0).then(other.1.total_cmp(&one.1)))
-        .map(|(_, _, candidate)| candidate)
 }
 
 /// ``did you mean `x`?`` where a candidate is near, else all candidates after `none_near`.

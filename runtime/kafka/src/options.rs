@@ -129,15 +129,7 @@ pub(crate) fn find(name: &str) -> Option<&'static KafkaOption> {
 
 /// The allowed name that looks most like this one, where one looks like it at all.
 pub(crate) fn nearest(name: &str) -> Option<&'static str> {
-    // Longer than any name there is: the distance would cost the square of it.
-    let lower: String = name.chars().take(64).flat_map(char::to_lowercase).collect();
-    let mistyped_max = lower.len().div_ceil(4);
-    ALLOWED
-        .iter()
-        .map(|option| (strsim::osa_distance(&lower, option.name), strsim::jaro_winkler(&lower, option.name), option))
-        .filter(|(distance, likeness, _)| *distance <= mistyped_max || *likeness >= 0.85)
-        .min_by(|one, other| one.0.cmp(&other.0).then(other.1.total_cmp(&one.1)))
-        .map(|(_, _, option)| option.name)
+    weir_text::nearest_of_alike(name, ALLOWED.iter().map(|option| option.name))
 }
 
 /// The ways to log in that need neither a command nor a URL of the query's choice. GSSAPI, which librdkafka would take

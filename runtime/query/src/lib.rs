@@ -67,8 +67,8 @@ pub use letters::{
     TopicLettersError,
 };
 pub use run::{
-    BuildError, ByteCount, Cause, CommittedMetric, CommittedSeries, Count, DeadLetterError, Details, Durations, Ending,
-    Extent, GuestLine, LogExporter, MetricRegistry, PartitionProgress, Progress, Query, QueryHandle, Rate, Reading,
+    BuildError, Cause, CommittedMetric, CommittedSeries, DeadLetterError, Details, Durations, Ending,
+    Extent, GuestLine, LogExporter, MetricRegistry, PartitionProgress, Progress, Query, QueryHandle, Reading,
     RecordPlace, RunError, Series, SinkDetails, SinkOverrides, SinkProgress, SlotError, SourceProgress, Speaker,
     StageDetails, StageError, StageProgress, Starting, State, StateError, Summary, read_manifest,
 };

@@ -199,7 +199,7 @@ impl FromStr for Expected {
             "ended" => Ok(Expected::Ended(codes)),
             "answered" if codes.is_empty() => Ok(Expected::Answered),
             "contained" if codes.is_empty() => Ok(Expected::Contained),
-            _ => Err(ExpectedError(text.escape_debug().take(80).collect())),
+            _ => Err(ExpectedError(weir_text::escape_to(text, 80))),
         }
     }
 }

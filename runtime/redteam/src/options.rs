@@ -71,7 +71,7 @@ impl Options {
                 || HOST_ATTACKS.iter().any(|attack| is_of(wanted, attack))
         };
         if let Some(unknown) = self.only.iter().find(|wanted| !known(wanted)) {
-            return Err(RedteamError::Unknown(unknown.escape_debug().take(80).collect()));
+            return Err(RedteamError::Unknown(weir_text::escape_to(unknown, 80)));
         }
         let wants = |row: Option<u8>, name: &str, class: Class| {
             let named = self.only.is_empty() || self.only.iter().any(|wanted| matches(wanted, row, name));

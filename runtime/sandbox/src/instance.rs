@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, TypedFunc, WasmBacktrace};
 use weir_abi::{CALL_PREFIX, INIT_PREFIX, INITIALIZERS, MEMORY};
-use weir_admission::{clean_display, clean_to};
 use weir_batch::Batch;
+use weir_text::{escape_display, escape_to};
 
 use crate::clock::Clock;
 use crate::columns::rows_without_nulls;
@@ -336,7 +336,7 @@ impl Instance {
             (Some(Trap::UnreachableCodeReached), None) => TrapCause::Unreachable,
             (Some(Trap::MemoryOutOfBounds | Trap::HeapMisaligned), None) => TrapCause::OutOfBounds,
             (Some(trap), _) => TrapCause::Trap(trap.to_string()),
-            (None, _) => TrapCause::Engine(clean_to(&format!("{error:#}"), 400)),
+            (None, _) => TrapCause::Engine(escape_to(&format!("{error:#}"), 400)),
         };
         (cause, backtrace)
     }
@@ -526,7 +526,7 @@ fn settle_all(store: &mut Store<State>, limit: Option<u64>) -> Result<(), TrapCa
     if !store.data().meter.on || debt == 0 {
         return Ok(());
     }
-    let engine = |error: wasmtime::Error| TrapCause::Engine(clean_to(&format!("{error:#}"), 400));
+    let engine = |error: wasmtime::Error| TrapCause::Engine(escape_to(&format!("{error:#}"), 400));
     let left = store.get_fuel().map_err(engine)?;
     let left = left.checked_sub(debt).ok_or(TrapCause::OutOfFuel { limit: limit.unwrap_or(UNMETERED) })?;
     store.set_fuel(left).map_err(engine)
@@ -535,7 +535,7 @@ fn settle_all(store: &mut Store<State>, limit: Option<u64>) -> Result<(), TrapCa
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
     let name = |frame: &wasmtime::FrameInfo| {
         // The name section's names, or the index where it has none.
-        let name = frame.func_name().map(|name| clean_display(rustc_demangle::demangle(name), FRAME_CHARS_MAX));
+        let name = frame.func_name().map(|name| escape_display(rustc_demangle::demangle(name), FRAME_CHARS_MAX));
         name.unwrap_or_else(|| format!("function {}", frame.func_index()))
     };
     backtrace.frames().iter().take(BACKTRACE_FRAMES_MAX).map(name).collect()

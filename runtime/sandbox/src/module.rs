@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmtime::{InstancePre, Linker};
-use weir_admission::{Admitted, CapExceeded, clean_to};
+use weir_admission::{Admitted, CapExceeded};
+use weir_text::escape_to;
 
 use crate::presence::Presence;
 use crate::state::State;
@@ -74,8 +75,9 @@ impl Code {
         if native_bytes > most {
             return Err(Refusal::TooLarge(CapExceeded::of_native_code(most, native_bytes)));
         }
-        let pre =
-            linker.instantiate_pre(compiled).map_err(|error| Refusal::Compile(clean_to(&format!("{error:#}"), 400)))?;
+        let pre = linker
+            .instantiate_pre(compiled)
+            .map_err(|error| Refusal::Compile(escape_to(&format!("{error:#}"), 400)))?;
         Ok(Code { pre, pool_instances, tier, native_bytes })
     }
 }

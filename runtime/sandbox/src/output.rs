@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use weir_abi::Status;
-use weir_admission::clean_within;
 use weir_batch::arrow::array::{
     ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, BooleanBufferBuilder, PrimitiveArray, StringArray,
 };
@@ -11,6 +10,7 @@ use weir_batch::arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer
 use weir_batch::arrow::datatypes::{Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use weir_batch::arrow::error::ArrowError;
 use weir_batch::{BatchError, DataType, Field};
+use weir_text::escape_within;
 
 use crate::relation::Relation;
 use crate::{Function, Kind, LimitExceeded, Limits, Malformed, OutputShape, RowCode, RowFailure, TrapCause};
@@ -286,7 +286,7 @@ impl Output {
     /// Fails a row that [`Output::check_failure`] passed.
     pub(crate) fn fail(&mut self, row: u32, code: i32, message: &str, limits: &Limits) {
         let left = limits.row_errors_bytes_max.saturating_sub(self.error_bytes).min(limits.row_error_bytes_max);
-        let message = clean_within(message, left);
+        let message = escape_within(message, left);
         self.error_bytes = self.error_bytes.saturating_add(message.len());
         if self.failed_bits.is_empty() {
             self.failed_bits.resize(self.rows.div_ceil(64), 0);

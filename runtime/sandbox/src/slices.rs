@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use wasmtime::{Store, UpdateDeadline};
-use weir_admission::clean_to;
+use weir_text::escape_to;
 
 use crate::clock::Clock;
 use crate::gate::Account;
@@ -135,7 +135,7 @@ impl Runner {
                 self.clock.set_apart(true);
                 self.apart = true;
                 let mut apart = Apart { handle: runtime.spawn(task), clock: Arc::clone(&self.clock) };
-                (&mut apart.handle).await.map_err(|error| TrapCause::Engine(clean_to(&error.to_string(), 400)))?
+                (&mut apart.handle).await.map_err(|error| TrapCause::Engine(escape_to(&error.to_string(), 400)))?
             }
         };
         Ok(self.done(ran))
@@ -228,5 +228,5 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
         .downcast_ref::<&str>()
         .map(|message| (*message).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned());
-    clean_to(&message.unwrap_or_else(|| "without a message".to_owned()), 400)
+    escape_to(&message.unwrap_or_else(|| "without a message".to_owned()), 400)
 }

@@ -1,6 +1,6 @@
 //! What a guest says: log lines and last words.
 
-use weir_admission::{clean_within, cut};
+use weir_text::escape_within;
 
 use crate::{Limits, LogLevel, LogLine};
 
@@ -25,7 +25,7 @@ impl Words {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        let text = clean_within(text, limits.log_line_bytes_max);
+        let text = escape_within(text, limits.log_line_bytes_max);
         if text.len() > limits.log_bytes_batch_max.saturating_sub(self.bytes) {
             self.dropped = self.dropped.saturating_add(1);
             return;
@@ -38,7 +38,7 @@ impl Words {
     pub(crate) fn set_last(&mut self, text: &str) {
         let last = self.last.get_or_insert_default();
         last.clear();
-        last.push_str(cut(text, LAST_WORDS_BYTES_MAX));
+        last.push_str(text.get(..text.floor_char_boundary(LAST_WORDS_BYTES_MAX)).unwrap_or_default());
     }
 
     /// Forgets the last words of an earlier batch.
@@ -53,6 +53,6 @@ impl Words {
 
     /// The last words, escaped and then within their limit.
     pub(crate) fn take_last(&mut self) -> Option<String> {
-        self.last.take().map(|last| clean_within(&last, LAST_WORDS_BYTES_MAX))
+        self.last.take().map(|last| escape_within(&last, LAST_WORDS_BYTES_MAX))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use weir_text::{escape_to, hex};
 
 use crate::{FileMark, Partition, Positions, TopicId};
 
@@ -203,7 +204,10 @@ impl Manifest {
         };
         let known = version.parse().ok().filter(|number: &u32| (VERSION_MIN..=VERSION).contains(number));
         let Some(number) = known else {
-            return Err(ManifestError::Version { found: clean(version), written_by: writer(body) });
+            return Err(ManifestError::Version {
+                found: escape_to(version, WRITER_CHARS_MAX),
+                written_by: writer(body),
+            });
         };
         let body = body.strip_prefix(b"\n").and_then(|body| body.strip_suffix(b"\n")).ok_or(ManifestError::Checksum)?;
         if self::checksum(number, body) != stated {
@@ -266,12 +270,9 @@ fn writer(body: &[u8]) -> String {
         #[serde(default)]
         written_by: String,
     }
-    serde_json::from_slice(body).map(|Written { written_by }| clean(&written_by)).unwrap_or_default()
-}
-
-/// Text of a file that is not this program's, cut and escaped.
-fn clean(text: &str) -> String {
-    text.chars().take(WRITER_CHARS_MAX).flat_map(char::escape_debug).collect()
+    serde_json::from_slice(body)
+        .map(|Written { written_by }| escape_to(&written_by, WRITER_CHARS_MAX))
+        .unwrap_or_default()
 }
 
 /// What the first line says of the body. From version 3 on it covers the version: one that is changed to an older one is
@@ -281,11 +282,7 @@ fn checksum(version: u32, body: &[u8]) -> String {
     if version >= 3 {
         digest.update(format!("{version}\n"));
     }
-    hex(&digest.chain_update(body).finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(digest.chain_update(body).finalize())
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ impl CacheKey {
 
     /// `<digest>-<environment>`, in the tenant's folder.
     fn name(&self) -> String {
-        let environment: String = self.environment.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let environment = weir_text::hex(&self.environment[..8]);
         format!("{}-{environment}", self.module)
     }
 

@@ -20,7 +20,6 @@ use super::mac::Key;
 use super::settings::{CodeSettings, Tier};
 use super::worker::tier_name;
 use crate::module_limits::NATIVE_BYTES;
-use crate::text::clean_to;
 use crate::{CapExceeded, LimitExceeded, Limits, Refusal};
 
 /// Where modules are compiled.
@@ -59,7 +58,7 @@ pub fn compile_here(engine: &wasmtime::Engine, tier: Tier, module: &[u8]) -> Res
     let compiled = catch_unwind(AssertUnwindSafe(|| engine.precompile_module(module)));
     let code = compiled
         .map_err(|_| Refusal::CompilerEnded { how: "by a panic".to_owned(), said: String::new() })?
-        .map_err(|error| Refusal::Compile(clean_to(&format!("{error:#}"), 400)))?;
+        .map_err(|error| Refusal::Compile(weir_text::escape_to(&format!("{error:#}"), 400)))?;
     let cost = CompileCost { time: started.elapsed(), ..CompileCost::default() };
     Ok(Artefact { tier, code: Trusted::vouch(code), cost })
 }
@@ -140,7 +139,7 @@ impl Job {
             Ok(Answer::Code { tier, mac, spent, confinement, code_bytes }) => {
                 (tier, mac, spent, confinement, code_bytes)
             }
-            Ok(Answer::Refused { reason }) => return Err(Refusal::Compile(clean_to(&reason, 400))),
+            Ok(Answer::Refused { reason }) => return Err(Refusal::Compile(weir_text::escape_to(&reason, 400))),
             Err(error) => return Err(self.explain(&error)),
         };
         report(confinement);
@@ -205,7 +204,7 @@ impl Job {
         let _ended = Patient { pipe: &mut self.stderr, until: soon }.take(4 << 10).read_to_end(&mut said).is_err();
         let said = String::from_utf8_lossy(&said);
         let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        clean_to(line, 200)
+        weir_text::escape_to(line, 200)
     }
 }
 

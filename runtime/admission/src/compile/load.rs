@@ -2,7 +2,6 @@
 #![expect(unsafe_code, reason = "wasmtime trusts precompiled code, so that loading it is the caller's responsibility")]
 
 use crate::Refusal;
-use crate::text::clean_to;
 
 /// Code that may be loaded: made by this process, or authenticated with a key that nobody else had when it was made.
 ///
@@ -32,5 +31,5 @@ pub fn load(engine: &wasmtime::Engine, code: &Trusted) -> Result<wasmtime::Modul
     // only by `vouch`, in the two files named above, and its bytes cannot be changed. They are copied from memory, so
     // that no file can change under the code.
     let loaded = unsafe { wasmtime::Module::deserialize(engine, &code.0) };
-    loaded.map_err(|error| Refusal::Compile(clean_to(&format!("{error:#}"), 400)))
+    loaded.map_err(|error| Refusal::Compile(weir_text::escape_to(&format!("{error:#}"), 400)))
 }

@@ -39,7 +39,7 @@ impl fmt::Display for RecordPlace {
             write!(f, " of partition {partition}")?;
         }
         match &self.origin {
-            Some(origin) => write!(f, " of {} (source `{}`)", origin.escape_debug(), self.source),
+            Some(origin) => write!(f, " of {} (source `{}`)", weir_text::escape(origin), self.source),
             None => write!(f, " of source `{}`", self.source),
         }
     }

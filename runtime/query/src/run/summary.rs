@@ -5,10 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
+use weir_text::{ByteCount, Count, Rate, escape_quoted};
 
-use super::byte_count::ByteCount;
 use super::metrics::{Reading, Series};
-use super::number::{Count, Rate};
 use super::progress::{Progress, StageProgress};
 use crate::trace::TraceCounts;
 
@@ -276,7 +275,7 @@ impl fmt::Display for Series {
             f.write_str("{")?;
             for (index, (name, value)) in self.labels.iter().enumerate() {
                 let comma = if index > 0 { ", " } else { "" };
-                write!(f, "{comma}{name}=\"{}\"", value.escape_debug())?;
+                write!(f, "{comma}{name}=\"{}\"", escape_quoted(value))?;
             }
             f.write_str("}")?;
         }

@@ -144,7 +144,7 @@ impl HostAttack {
                 Expectation::Says(text) if !seen.said.contains(text) => {
                     let tail: String =
                         seen.said.chars().rev().take(200).collect::<Vec<_>>().into_iter().rev().collect();
-                    Some(format!("it did not say {text:?} but: {}", tail.escape_debug()))
+                    Some(format!("it did not say {text:?} but: {}", weir_text::escape(&tail)))
                 }
                 _ => None,
             }

@@ -65,5 +65,5 @@ fn hash(file: &File, from: u64, bytes: u64) -> io::Result<String> {
     // Validated, or made here: 64 KiB at most.
     let mut part = vec![0; usize::try_from(bytes).map_err(|_| io::ErrorKind::InvalidInput)?];
     file.read_exact_at(&mut part, from)?;
-    Ok(Sha256::digest(&part).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(weir_text::hex(Sha256::digest(&part)))
 }

@@ -1,6 +1,7 @@
 //! The name of this host, as a part of names of Kafka's.
 
 use sha2::{Digest, Sha256};
+use weir_text::hex;
 
 /// The longest host name of Linux, in bytes.
 const BYTES_MAX: usize = 64;
@@ -30,7 +31,7 @@ fn clean(told: &str) -> String {
         return told.to_owned();
     }
     let hash = Sha256::digest(told.as_bytes());
-    let hash: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex(&hash[..4]);
     let kept = told.chars().map(|c| if u8::try_from(c).is_ok_and(legal) { c } else { '-' });
     let kept: String = kept.take(BYTES_MAX - hash.len() - 1).collect();
     format!("{kept}-{hash}")
