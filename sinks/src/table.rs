@@ -1,12 +1,13 @@
 //! Rows as aligned text.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
+use comfy_table::{CellAlignment, ColumnConstraint, Table as Shown, Width, presets};
 use weir_batch::arrow::datatypes::DataType as ArrowType;
 use weir_batch::arrow::util::display::{ArrayFormatter, FormatOptions};
 use weir_batch::{Batch, DataType, Schema};
 use weir_formats::FormatError;
+use weir_text::elide;
 
 use crate::SinkError;
 use crate::memory::check_schema;
@@ -17,7 +18,8 @@ const CELL_CHARS_MAX: usize = 60;
 /// Renders batches under one header. A column is as wide as its widest cell so far.
 pub struct Table {
     schema: Arc<Schema>,
-    widths: Vec<usize>,
+    // What cells have taken so far, without padding; empty before the first.
+    widths: Vec<u16>,
     header_written: bool,
     rows_left: usize,
     rows_hidden: u64,
@@ -27,10 +29,9 @@ pub struct Table {
 impl Table {
     /// A table of rows of this schema, of which at most `rows_max` are shown.
     pub fn new(schema: &Arc<Schema>, rows_max: usize) -> Table {
-        let widths = schema.fields().iter().map(|field| cell(&field.name).chars().count()).collect();
         Table {
             schema: Arc::clone(schema),
-            widths,
+            widths: Vec::new(),
             header_written: false,
             rows_left: rows_max,
             rows_hidden: 0,
@@ -53,8 +54,8 @@ impl Table {
         }
         let encode = |error: FormatError| SinkError::Encode(error);
         let rows = batch.slice(0, shown).and_then(|rows| rows.to_arrow()).map_err(|error| encode(error.into()))?;
-        let mut columns = Vec::with_capacity(self.widths.len());
-        for (column, width) in rows.columns().iter().zip(&mut self.widths) {
+        let mut columns = Vec::with_capacity(rows.num_columns());
+        for column in rows.columns() {
             let options = match column.data_type() {
                 ArrowType::Timestamp(_, _) => FormatOptions::new().with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.fZ")),
                 _ => FormatOptions::new(),
@@ -62,19 +63,35 @@ impl Table {
             let options = options.with_null("null").with_display_error(true);
             let formatter = ArrayFormatter::try_new(column, &options)
                 .map_err(|error| encode(weir_batch::BatchError::from(error).into()))?;
-            let cells: Vec<String> = (0..shown).map(|row| cell(&formatter.value(row).to_string())).collect();
-            *width = cells.iter().map(|cell| cell.chars().count()).fold(*width, usize::max);
-            columns.push(cells);
+            columns.push((0..shown).map(|row| cell(&formatter.value(row).to_string())).collect::<Vec<_>>());
         }
-        let mut text = String::new();
-        if !self.header_written {
-            self.header_written = true;
-            let names: Vec<String> = self.schema.fields().iter().map(|field| cell(&field.name)).collect();
-            self.line(&mut text, names.iter());
+        let has_header = !std::mem::replace(&mut self.header_written, true);
+        if columns.is_empty() {
+            // Records without columns are lines all the same.
+            let text = "\n".repeat(shown + usize::from(has_header));
+            self.bytes += text.len() as u64;
+            return Ok(text);
         }
-        for row in 0..shown {
-            self.line(&mut text, columns.iter().map(|cells| &cells[row]));
+        let mut table = Shown::new();
+        table.load_style(presets::NOTHING);
+        if has_header {
+            table.set_header(self.schema.fields().iter().map(|field| cell(&field.name)));
         }
+        table.add_rows((0..shown).map(|row| columns.iter().map(move |cells| cells[row].as_str())));
+        for (index, (column, field)) in table.column_iter_mut().zip(self.schema.fields()).enumerate() {
+            let (left, right) = (u16::from(index > 0), 1);
+            column.set_padding((left, right)).set_cell_alignment(Table::alignment(field.data_type));
+            if let Some(&width) = self.widths.get(index) {
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width + left + right)));
+            }
+        }
+        let widths = table.column_max_content_widths();
+        self.widths = widths
+            .iter()
+            .enumerate()
+            .map(|(index, width)| self.widths.get(index).map_or(*width, |before| *before.max(width)))
+            .collect();
+        let text = table.trim_fmt() + "\n";
         self.bytes += text.len() as u64;
         Ok(text)
     }
@@ -93,41 +110,16 @@ impl Table {
         self.bytes
     }
 
-    /// Text to the left, the rest to the right.
-    fn line<'a>(&self, out: &mut String, cells: impl Iterator<Item = &'a String>) {
-        let begin = out.len();
-        for ((cell, &width), field) in cells.zip(&self.widths).zip(self.schema.fields()) {
-            let gap = if out.len() == begin { "" } else { "  " };
-            // Writing to a `String` cannot fail.
-            let written = match field.data_type {
-                DataType::Utf8 | DataType::Binary | DataType::Timestamp => write!(out, "{gap}{cell:<width$}"),
-                _ => write!(out, "{gap}{cell:>width$}"),
-            };
-            written.unwrap_or_default();
+    /// Whether a column's cells begin below each other, as text does, or end there.
+    fn alignment(data_type: DataType) -> CellAlignment {
+        match data_type {
+            DataType::Utf8 | DataType::Binary | DataType::Timestamp => CellAlignment::Left,
+            _ => CellAlignment::Right,
         }
-        out.truncate(out.trim_end().len().max(begin));
-        out.push('\n');
     }
 }
 
-/// A value on one line of bounded length. Control characters are escaped: records come from anywhere, and a terminal
-/// obeys what it is sent.
+/// A value on one line of bounded length: records come from anywhere, and a terminal obeys what it is sent.
 fn cell(text: &str) -> String {
-    let mut cell = String::new();
-    for (index, c) in text.chars().enumerate() {
-        if index == CELL_CHARS_MAX {
-            cell.push('…');
-            break;
-        }
-        match c.is_control() || is_direction(c) {
-            true => cell.extend(c.escape_default()),
-            false => cell.push(c),
-        }
-    }
-    cell
-}
-
-/// Characters that reorder the text around them on a terminal.
-fn is_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    elide(text, CELL_CHARS_MAX)
 }

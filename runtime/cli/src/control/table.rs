@@ -2,10 +2,13 @@
 
 use std::io::{self, Write};
 
+use comfy_table::{CellAlignment, Table, presets};
+use weir_text::elide;
+
 /// Names are cut after this.
 const NAME_CHARS_MAX: usize = 160;
 
-/// On which side of its column a cell stands.
+/// On which side of its column a cell is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {
     Left,
@@ -18,44 +21,18 @@ pub(crate) fn table<const N: usize>(
     headings: [(&str, Align); N],
     rows: &[[String; N]],
 ) -> io::Result<()> {
-    let mut widths = headings.map(|(heading, _)| heading.chars().count());
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headings.map(|(heading, _)| heading)).add_rows(rows);
+    for (index, (column, (_, align))) in table.column_iter_mut().zip(headings).enumerate() {
+        column.set_cell_alignment(if align == Align::Left { CellAlignment::Left } else { CellAlignment::Right });
+        column.set_padding((if index == 0 { 2 } else { 1 }, 1));
     }
-    let aligns = headings.map(|(_, align)| align);
-    let mut line = |cells: [&str; N]| {
-        let mut text = String::from(" ");
-        for ((cell, width), align) in cells.iter().zip(widths).zip(aligns) {
-            match align {
-                Align::Left => text.push_str(&format!(" {cell:<width$} ")),
-                Align::Right => text.push_str(&format!(" {cell:>width$} ")),
-            }
-        }
-        writeln!(out, "{}", text.trim_end())
-    };
-    line(headings.map(|(heading, _)| heading))?;
-    for row in rows {
-        line(row.each_ref().map(String::as_str))?;
-    }
-    Ok(())
+    writeln!(out, "{}", table.trim_fmt())
 }
 
-/// Text that came from outside, so that it can neither break a line nor colour a terminal nor turn the reading
-/// direction.
+/// Text that came from outside, escaped and cut.
 pub(crate) fn clean(text: &str) -> String {
-    let mut cleaned = String::new();
-    for character in text.chars().take(NAME_CHARS_MAX) {
-        match character {
-            '"' | '\'' | '\\' => cleaned.push(character),
-            other => cleaned.extend(other.escape_debug()),
-        }
-    }
-    if text.chars().nth(NAME_CHARS_MAX).is_some() {
-        cleaned.push('…');
-    }
-    cleaned
+    elide(text, NAME_CHARS_MAX)
 }
 
 #[cfg(test)]

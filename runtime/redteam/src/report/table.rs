@@ -3,6 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use comfy_table::{CellAlignment, Table, presets};
+use weir_text::{elide, escape};
+
 use super::{Report, Row};
 
 /// What of a typed error's text is shown.
@@ -12,25 +15,21 @@ impl Report {
     /// A line for each row, then the summary.
     pub fn to_text(&self) -> String {
         let head = ["row", "attack", "class", "expected", "happened", "end ms", "loss %", "p99 ms", ""];
-        let mut lines = vec![head.map(ToOwned::to_owned)];
-        lines.extend(self.rows.iter().map(cells));
-        let widths: Vec<usize> = (0..head.len())
-            .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
-            .collect();
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(head).add_rows(self.rows.iter().map(cells));
+        for (index, column) in table.column_iter_mut().enumerate() {
+            // Numbers end below each other.
+            let right = matches!(index, 0 | 5 | 6 | 7);
+            column.set_padding((u16::from(index > 0), 1));
+            column.set_cell_alignment(if right { CellAlignment::Right } else { CellAlignment::Left });
+        }
         let mut text = String::new();
-        for (line, row) in lines.iter().zip(std::iter::once(None).chain(self.rows.iter().map(Some))) {
-            let mut shown = String::new();
-            for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-                let space = " ".repeat(width - cell.chars().count());
-                // Numbers end below each other.
-                let (before, after) =
-                    if matches!(column, 0 | 5 | 6 | 7) { (space, String::new()) } else { (String::new(), space) };
-                shown.push_str(&format!("{before}{cell}{after}  "));
-            }
-            text.push_str(shown.trim_end());
+        // Each row is one line, below the head's.
+        for (line, row) in table.lines().zip(std::iter::once(None).chain(self.rows.iter().map(Some))) {
+            text.push_str(line.trim_end());
             text.push('\n');
             if let Some(wrong) = row.and_then(|row| row.wrong.as_ref()) {
-                text.push_str(&format!("     {wrong}\n"));
+                text.push_str(&format!("     {}\n", escape(wrong)));
             }
         }
         text.push('\n');
@@ -52,7 +51,7 @@ impl Row {
 fn cells(row: &Row) -> [String; 9] {
     [
         row.row.map_or("-".to_owned(), |row| row.to_string()),
-        row.name.clone(),
+        escape(&row.name),
         row.class.name().to_owned(),
         cut(&row.expected, 40),
         cut(&row.happened, HAPPENED_CHARS_MAX),
@@ -65,12 +64,7 @@ fn cells(row: &Row) -> [String; 9] {
 
 /// The start of a text, on one line.
 pub(super) fn cut(text: &str, chars_max: usize) -> String {
-    let line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    if line.chars().count() <= chars_max {
-        return line;
-    }
-    let start: String = line.chars().take(chars_max.saturating_sub(1)).collect();
-    format!("{}…", start.trim_end())
+    if text.chars().nth(chars_max).is_none() { escape(text) } else { elide(text, chars_max.saturating_sub(1)) }
 }
 
 pub(super) fn millis(duration: Duration) -> String {
