@@ -4,11 +4,12 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use weir_query::RunError;
+use weir_text::{escape_json, escape_lines};
 
-use crate::live::{Name, named};
+use crate::name::{Name, named};
 use crate::standard_error::StandardError;
 
 /// An exit code. Of several queries of one `weir run` the worst counts: `Failed` where one of them could not start, or failed,
@@ -74,9 +75,15 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
-/// Says something on standard error, or nothing where that is closed or not read. Never waits.
+/// Says something on standard error, or nothing where that is closed or not read. Never waits. Lines may be several; whatever else
+/// a terminal could obey is escaped, wherever it came from.
 pub(crate) fn say(text: impl fmt::Display) {
-    StandardError::line(format!("{text}\n").into_bytes());
+    StandardError::line(format!("{}\n", escape_lines(&text.to_string())).into_bytes());
+}
+
+/// Says the same for programs: an object on one line.
+pub(crate) fn say_json(said: &Value) {
+    StandardError::line(format!("{}\n", escape_json(&said.to_string())).into_bytes());
 }
 
 /// Prints an error once, with the query that it is of where there are several. Each layer's message names its cause already, so that only the outermost is printed.
@@ -85,7 +92,7 @@ pub(crate) fn report(error: &anyhow::Error, name: Option<&Name>, json: bool) {
     let message = first.map(ToString::to_string).unwrap_or_default();
     if json {
         let exit = Exit::of(error).code();
-        say(named(name, json!({ "error": message, "exit": exit })));
+        say_json(&named(name, json!({ "error": message, "exit": exit })));
     } else if let Some(name) = name {
         say(format_args!("error: {name}: {message}"));
     } else {

@@ -1,17 +1,18 @@
 //! Progress on standard error while a query runs.
 
-use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tokio::task::JoinHandle;
 use weir_admin::{Pace, percent};
-use weir_query::{ByteCount, Count, Progress, QueryHandle, Rate, State};
+use weir_query::{Progress, QueryHandle, State};
+use weir_text::{ByteCount, Count, Rate};
 
 use crate::drawing::Drawing;
-use crate::exit::say;
+use crate::exit::say_json;
+use crate::name::{Name, named};
 
 /// The most drawings a second, of all lines together.
 const DRAWINGS_PER_SECOND: u8 = 20;
@@ -38,30 +39,6 @@ impl Show {
             (false, false) => Show::Nothing,
         }
     }
-}
-
-/// Which of several queries something is said of.
-#[derive(Clone, Debug)]
-pub(crate) struct Name {
-    pub(crate) query: String,
-    pub(crate) tenant: String,
-}
-
-/// `query late of tenant acme`.
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "query {} of tenant {}", self.query, self.tenant)
-    }
-}
-
-/// What is said of a query in JSON; with its name first where there are several.
-pub(crate) fn named(name: Option<&Name>, said: Value) -> Value {
-    let (Some(name), Value::Object(fields)) = (name, &said) else { return said };
-    let mut all = Map::new();
-    all.insert("query".to_owned(), name.query.as_str().into());
-    all.insert("tenant".to_owned(), name.tenant.as_str().into());
-    all.extend(fields.clone());
-    Value::Object(all)
 }
 
 /// Where progress is shown: a line a query.
@@ -138,7 +115,7 @@ async fn watch(query: QueryHandle, name: Option<Name>, show: Show, bar: Option<P
                 if let Some(left) = left {
                     said["seconds_left"] = left.as_secs().into();
                 }
-                say(named(name.as_ref(), said));
+                say_json(&named(name.as_ref(), said));
             }
         }
         before = now;

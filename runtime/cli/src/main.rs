@@ -8,6 +8,7 @@ mod engine;
 mod exit;
 mod heap;
 mod live;
+mod name;
 mod otlp;
 mod signals;
 mod standard_error;

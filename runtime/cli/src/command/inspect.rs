@@ -10,6 +10,7 @@ use weir_batch::Field;
 use weir_files::{FileError, open_regular, read_bounded};
 use weir_query::LimitsFile;
 use weir_sandbox::{Engine, Function, FunctionState, Limits, Manifest, Module, Origin, Refusal, TenantId, Tier};
+use weir_text::escape;
 
 use crate::args;
 use crate::engine::{config, engine};
@@ -79,7 +80,7 @@ fn print(out: &mut impl Write, module: &Module) -> std::io::Result<()> {
         let state = if function.state == FunctionState::Kept { ", keeps state" } else { "" };
         writeln!(out, "{} ({}{fallible}{state})", function.name, function.kind)?;
         for line in function.doc.lines() {
-            writeln!(out, "  {}", line.escape_debug())?;
+            writeln!(out, "  {}", escape(line))?;
         }
         fields(out, "reads", &function.input)?;
         fields(out, "writes", &function.output)?;
@@ -93,8 +94,7 @@ fn print(out: &mut impl Write, module: &Module) -> std::io::Result<()> {
         for metric in &function.metrics {
             let labels =
                 if metric.labels.is_empty() { String::new() } else { format!(" by {}", metric.labels.join(", ")) };
-            let unit =
-                if metric.unit.is_empty() { String::new() } else { format!(" in {}", metric.unit.escape_debug()) };
+            let unit = if metric.unit.is_empty() { String::new() } else { format!(" in {}", escape(&metric.unit)) };
             writeln!(out, "  metric  {} {}{labels}{unit}{}", metric.name, metric.kind, help(&metric.help))?;
         }
     }
@@ -109,7 +109,7 @@ fn fields(out: &mut impl Write, what: &str, fields: &[Field]) -> std::io::Result
 }
 
 fn help(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(": {}", text.escape_debug()) }
+    if text.is_empty() { String::new() } else { format!(": {}", escape(text)) }
 }
 
 fn millis(module: &Module) -> f64 {

@@ -3,9 +3,6 @@
 mod again;
 pub(crate) mod check;
 pub(crate) mod dead_letters;
-mod dead_letters_replay;
-mod dead_letters_show;
-mod dead_letters_text;
 mod files;
 pub(crate) mod generate;
 pub(crate) mod inspect;
@@ -21,5 +18,6 @@ mod running;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod steer;
+mod summary;
 pub(crate) mod top;
 pub(crate) mod try_out;

@@ -56,7 +56,7 @@ fn check_name(name: &str) -> anyhow::Result<()> {
     if !first || !rest || name.len() > 60 {
         bail!(
             "`{}` cannot name a crate: begin with a lower-case letter and use a-z, 0-9, - and _",
-            name.escape_debug()
+            weir_text::escape(name)
         );
     }
     // A crate of such a name would be taken for the standard library's or this one's dependency.

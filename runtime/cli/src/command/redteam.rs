@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use weir_redteam::{Case, Class, Ground, Options, Progress, RedteamError, run};
+use weir_text::escape;
 
 use super::inspect::limits_of;
 use crate::args::redteam::Redteam;
@@ -62,7 +63,7 @@ fn cases(args: &Redteam) -> anyhow::Result<Vec<Case>> {
         let bytes = weir_files::read_whole(path, MODULE_FILE_BYTES_MAX).with_context(|| path.display().to_string());
         let bytes = bytes.map_err(|error| wrong(anyhow!("{error:#}")))?;
         let name = Path::file_name(path).unwrap_or(path.as_os_str()).to_string_lossy();
-        Ok(Case::given(&name.escape_debug().to_string(), bytes, args.expect.clone()))
+        Ok(Case::given(&escape(&name), bytes, args.expect.clone()))
     };
     args.module.iter().map(case).collect()
 }
@@ -81,11 +82,8 @@ fn options(args: &Redteam) -> anyhow::Result<Options> {
     options.only = args.only.clone();
     if options.only.is_empty() && args.class.is_empty() {
         // A module that was given is what is asked about, not the suite around it.
-        options.only = args
-            .module
-            .iter()
-            .filter_map(|path| Some(path.file_name()?.to_string_lossy().escape_debug().to_string()))
-            .collect();
+        options.only =
+            args.module.iter().filter_map(|path| Some(escape(&path.file_name()?.to_string_lossy()))).collect();
     }
     for name in &args.class {
         let class = CLASSES.into_iter().find(|class| class.name() == name);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use weir_admin::Board;
-use weir_query::{FileSource, Plan, Query, Starting, Summary};
+use weir_query::{FileSource, Plan, Query, Starting};
 use weir_sinks::SinkConfig;
 
 use super::files::{Loaded, WrongFiles, load_each};
@@ -15,8 +15,8 @@ use super::running::{Run, within_instances};
 use crate::args;
 use crate::control::{Control, Doors};
 use crate::engine::{config, engine};
-use crate::exit::{Exit, say, wrong};
-use crate::live::{Name, Screen, Show, named};
+use crate::exit::{Exit, say, say_json, wrong};
+use crate::live::{Screen, Show};
 use crate::otlp::Otlp;
 use crate::signals::{Signals, soft};
 
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
             open_metrics(&mut doors, address, args, json)?;
         }
         otlp.measure(handles.clone());
-        let control = open_control(doors, &board, !args.no_control)?;
+        let control = doors.open(Arc::clone(&board), !args.no_control)?;
         signals.drain(handles, control.socket());
         let mut run = Run::new(&screen, &board, several, args.quiet, json);
         for error in wrong_files {
@@ -89,39 +89,14 @@ fn blocking_threads<'a>(plans: impl Iterator<Item = &'a Plan>) -> usize {
     plans.map(of_query).sum::<usize>() + 64
 }
 
-/// Opens the doors, the control socket among them where it is wanted. That is a convenience: a query is not kept from running by
-/// what is wrong with it.
-pub(super) fn open_control(mut doors: Doors, board: &Arc<Board>, socket: bool) -> anyhow::Result<Control> {
-    if socket && let Err(error) = doors.socket() {
-        tracing::warn!("`weir status`, `pause`, `resume` and `stop` will not find this process: {error}");
-    }
-    let asked_for = doors.has_address();
-    match doors.open(Arc::clone(board)) {
-        Ok(control) => Ok(control),
-        Err(error) if asked_for => Err(anyhow::Error::from(error).context("cannot answer by HTTP")),
-        Err(error) => {
-            tracing::warn!("`weir status`, `pause`, `resume` and `stop` will not find this process: {error}");
-            Ok(Control::closed())
-        }
-    }
-}
-
 /// Binds the address of the metrics. It was asked for: without it nothing is run.
 fn open_metrics(doors: &mut Doors, address: SocketAddr, args: &args::Run, json: bool) -> anyhow::Result<()> {
     let address = doors.tcp(address, args.allow_steering).map_err(wrong)?;
     let url = format!("http://{address}/metrics");
     if json {
-        say(json!({ "metrics": url }));
+        say_json(&json!({ "metrics": url }));
     } else if !args.quiet {
         say(format_args!("metrics at {url}"));
     }
     Ok(())
-}
-
-pub(super) fn tell(summary: &Summary, name: Option<&Name>, quiet: bool, json: bool) {
-    if json {
-        say(named(name, json!({ "summary": summary })));
-    } else if !quiet {
-        say(summary.to_string().trim_end());
-    }
 }

@@ -9,9 +9,10 @@ use weir_admin::{Board, Outcome};
 use weir_query::{BuildError, Ending, Plan, Query, RunError, Starting, Summary};
 use weir_sandbox::Engine;
 
-use super::run::tell;
+use super::summary::tell;
 use crate::exit::{Exit, report, say, wrong};
-use crate::live::{Name, Screen, Watch};
+use crate::live::{Screen, Watch};
+use crate::name::Name;
 
 /// Why a query could not start.
 #[derive(Debug)]

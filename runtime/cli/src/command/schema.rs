@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use serde_json::json;
 use weir_files::open_input;
 use weir_formats::{CsvOptions, Format, Inferred, infer, infer_csv};
+use weir_text::escape;
 
 use crate::args;
 use crate::exit::{Exit, wrong};
@@ -50,7 +51,7 @@ fn of_file(path: &Path, args: &args::Schema, json: bool) -> anyhow::Result<Exit>
     writeln!(stdout, "}}")?;
     // No query can read these, and none has to.
     for column in &left_out {
-        writeln!(stdout, "# left out: {}: {}", column.name.escape_debug(), printable(&column.reason))?;
+        writeln!(stdout, "# left out: {}: {}", escape(&column.name), escape(&column.reason))?;
     }
     Ok(Exit::Done)
 }
@@ -62,11 +63,6 @@ pub(crate) fn format_of(file: &Path, said: Option<&str>) -> anyhow::Result<Forma
         None => Format::from_suffix(file)
             .ok_or_else(|| wrong(anyhow!("{}: the suffix does not tell the format: give --format", file.display()))),
     }
-}
-
-/// Without line breaks and the like, which a file may bring in.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A TOML key, quoted where it must be.

@@ -21,7 +21,7 @@ use super::inspect::{admit, limits_of};
 use super::schema::format_of;
 use crate::args;
 use crate::engine::{config, engine};
-use crate::exit::{Exit, report, say, wrong};
+use crate::exit::{Exit, report, say_json, wrong};
 use crate::live::grouped;
 
 /// Records of one call.
@@ -296,7 +296,7 @@ impl Trial {
             "nanos": u64::try_from(self.time.as_nanos()).unwrap_or(u64::MAX),
             "memory_bytes": self.memory_bytes,
         });
-        say(account);
+        say_json(&account);
         Ok(())
     }
 }

@@ -1,13 +1,13 @@
 //! Asking the processes that run queries.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hyper::{Method, StatusCode};
+use hyper::Method;
 use serde_json::{Value, json};
-use weir_admin::{ANSWER_BYTES_MAX, Name, Problem, Route, Wish};
+use weir_admin::{Name, Route, Wish};
 
+use super::ask_error::AskError;
 use super::exchange::{Ask, exchange};
 use super::folder::{FolderError, RuntimeFolder};
 use super::seen::Seen;
@@ -34,50 +34,6 @@ pub(crate) struct Everyone {
     pub(crate) queries: Vec<Found>,
     /// Processes that could not be asked, and why.
     pub(crate) silent: Vec<(u32, AskError)>,
-}
-
-/// A process that gave no answer, or a problem for one.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AskError {
-    #[error("it has ended")]
-    Gone,
-    #[error("it does not answer")]
-    Silent,
-    #[error("its answer is longer than {ANSWER_BYTES_MAX} bytes")]
-    TooLong,
-    #[error("its answer cannot be understood: {0}")]
-    Answer(#[from] serde_json::Error),
-    #[error(
-        "it does not speak HTTP: it may be of an older version of weir; steer it by that version, or stop it by a signal"
-    )]
-    Older,
-    #[error("it answers {0}")]
-    Status(StatusCode),
-    #[error(transparent)]
-    Problem(#[from] Problem),
-    #[error("it cannot be asked: {0}")]
-    Io(#[from] io::Error),
-    #[error("it cannot be asked: {0}")]
-    Http(hyper::Error),
-    #[error("its answer cannot be read: {0}")]
-    Body(Box<dyn std::error::Error + Send + Sync>),
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-}
-
-impl From<hyper::Error> for AskError {
-    fn from(error: hyper::Error) -> AskError {
-        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
-        let cut = cause
-            .is_some_and(|cause| matches!(cause.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset));
-        if error.is_parse() {
-            AskError::Older
-        } else if cut || error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-            AskError::Gone
-        } else {
-            AskError::Http(error)
-        }
-    }
 }
 
 /// Asks every process what it runs. Sockets of dead ones are removed.

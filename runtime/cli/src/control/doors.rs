@@ -41,11 +41,6 @@ impl Control {
         Doors::default()
     }
 
-    /// Without doors.
-    pub(crate) fn closed() -> Control {
-        Control { admin: None, socket: None }
-    }
-
     /// The socket's name, for who may have to end the process at once.
     pub(crate) fn socket(&self) -> Option<Arc<SocketFile>> {
         self.socket.clone()
@@ -60,24 +55,35 @@ impl Doors {
         Ok(address)
     }
 
-    /// By the socket of this process.
-    pub(crate) fn socket(&mut self) -> Result<(), FolderError> {
+    fn socket(&mut self) -> Result<(), FolderError> {
         let (listener, path) = RuntimeFolder::make()?.listen()?;
         self.socket = Some(Arc::new(SocketFile(path)));
         self.doors.push(Door::Unix(listener));
         Ok(())
     }
 
-    /// Whether an address was asked for.
-    pub(crate) fn has_address(&self) -> bool {
-        self.doors.iter().any(|door| matches!(door, Door::Tcp { .. }))
-    }
-
-    /// Opens them.
-    pub(crate) fn open(mut self, board: Arc<Board>) -> io::Result<Control> {
+    /// Opens them, and the socket of this process where it is wanted. That is a convenience: a query is not kept from running by
+    /// what is wrong with it. An address was asked for.
+    pub(crate) fn open(mut self, board: Arc<Board>, socket: bool) -> io::Result<Control> {
+        let asked_for = !self.doors.is_empty();
+        let unseen = |error: &dyn std::error::Error| {
+            tracing::warn!("`weir status`, `pause`, `resume` and `stop` will not find this process: {error}");
+        };
+        if socket && let Err(error) = self.socket() {
+            unseen(&error);
+        }
         let doors = std::mem::take(&mut self.doors);
-        let admin = if doors.is_empty() { None } else { Some(Admin::open(board, doors)?) };
-        Ok(Control { admin, socket: self.socket.take() })
+        if doors.is_empty() {
+            return Ok(Control { admin: None, socket: None });
+        }
+        match Admin::open(board, doors) {
+            Ok(admin) => Ok(Control { admin: Some(admin), socket: self.socket.take() }),
+            Err(error) if asked_for => Err(io::Error::new(error.kind(), format!("cannot answer by HTTP: {error}"))),
+            Err(error) => {
+                unseen(&error);
+                Ok(Control { admin: None, socket: None })
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::net::UnixStream;
 use weir_admin::{ANSWER_BYTES_MAX, Refusal};
 
-use super::client::AskError;
+use super::ask_error::AskError;
 
 /// A request.
 pub(super) struct Ask {

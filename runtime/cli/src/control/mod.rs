@@ -8,6 +8,7 @@
 //!
 //! **[`Found`]**: a query of some process, as that process told of it.
 
+mod ask_error;
 mod client;
 mod doors;
 mod exchange;

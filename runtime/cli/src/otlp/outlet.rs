@@ -6,6 +6,7 @@ use hyper::Uri;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::Key;
 use opentelemetry_sdk::Resource;
+use weir_text::percent_decoded;
 
 use super::environment::{Environment, Signal};
 
@@ -75,7 +76,7 @@ fn headers(environment: &Environment<'_>, (variable, value): (String, String)) -
     for pair in value.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
         let header = pair.split_once('=').and_then(|(name, value)| {
             let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
-            let value = HeaderValue::from_bytes(&decoded(value.trim())?).ok()?;
+            let value = HeaderValue::from_bytes(&percent_decoded(value.trim())?).ok()?;
             Some((name, value))
         });
         match header {
@@ -87,21 +88,6 @@ fn headers(environment: &Environment<'_>, (variable, value): (String, String)) -
         }
     }
     headers
-}
-
-fn decoded(value: &str) -> Option<Vec<u8>> {
-    let mut bytes = value.bytes();
-    let mut decoded = Vec::with_capacity(value.len());
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(bytes.next()?).to_digit(16);
-                u8::try_from(digit()? * 16 + digit()?).ok()?
-            }
-            other => other,
-        });
-    }
-    Some(decoded)
 }
 
 /// Who sends: `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME`, read by the SDK; `weir` where neither names a service.

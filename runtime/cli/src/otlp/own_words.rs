@@ -9,6 +9,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
+use weir_text::{Escaping, escape_within};
 
 /// A text of a record is cut after so many bytes.
 const TEXT_BYTES_MAX: usize = 4 << 10;
@@ -84,13 +85,14 @@ struct Said {
 
 impl Visit for Said {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let mut cut = Cut(String::new());
+        let mut said = Escaping::new(TEXT_BYTES_MAX);
         // An error says that there was too much of it; what there is until then is kept.
-        let _cut = write!(cut, "{value:?}").is_err();
+        let _cut = write!(said, "{value:?}").is_err();
+        let said = said.into_text();
         match field.name() {
-            "message" => self.text = cut.0,
-            name @ ("tenant" | "query" | "stage") => self.fields.push((format!("weir.{name}"), cut.0)),
-            name => self.fields.push((name.to_owned(), cut.0)),
+            "message" => self.text = said,
+            name @ ("tenant" | "query" | "stage") => self.fields.push((format!("weir.{name}"), said)),
+            name => self.fields.push((name.to_owned(), said)),
         }
     }
 
@@ -101,29 +103,7 @@ impl Visit for Said {
 
 /// Text from outside, fit to be said.
 pub(super) fn cleaned(text: &str) -> String {
-    let mut cut = Cut(String::new());
-    let _cut = cut.write_str(text).is_err();
-    cut.0
-}
-
-/// Takes so much, escapes what a terminal or a parser of lines could take for more than text, and refuses the rest.
-struct Cut(String);
-
-impl fmt::Write for Cut {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for character in text.chars() {
-            let before = self.0.len();
-            match character {
-                '"' | '\'' | '\\' => self.0.push(character),
-                other => self.0.extend(other.escape_debug()),
-            }
-            if self.0.len() > TEXT_BYTES_MAX {
-                self.0.truncate(before);
-                return Err(fmt::Error);
-            }
-        }
-        Ok(())
-    }
+    escape_within(text, TEXT_BYTES_MAX)
 }
 
 #[cfg(test)]
@@ -132,13 +112,8 @@ mod tests {
 
     #[test]
     fn what_could_deceive_is_escaped_and_what_is_long_is_cut() {
-        let cut = |text: &str| {
-            let mut cut = Cut(String::new());
-            let whole = cut.write_str(text).is_ok();
-            (cut.0, whole)
-        };
-        assert_eq!(cut("a\u{1b}[31m\n\0\u{202e}'é'"), ("a\\u{1b}[31m\\n\\0\\u{202e}'é'".to_owned(), true));
-        let (long, whole) = cut(&"\0".repeat(TEXT_BYTES_MAX));
-        assert!(!whole && long.len() == TEXT_BYTES_MAX && long.ends_with("\\0"));
+        assert_eq!(cleaned("a\u{1b}[31m\n\0\u{202e}'é'"), "a\\u{1b}[31m\\n\\0\\u{202e}'é'");
+        let long = cleaned(&"\0".repeat(TEXT_BYTES_MAX));
+        assert!(long.len() == TEXT_BYTES_MAX && long.ends_with("\\0"));
     }
 }

@@ -8,14 +8,14 @@ use serde_json::json;
 use weir_admin::{Board, Outcome};
 use weir_query::{Ending, Replay, Replayed, Replaying};
 use weir_sinks::SinkConfig;
+use weir_text::elide;
 
-use super::dead_letters::{Letters, filter};
-use super::dead_letters_text::{plain, plain_json};
-use super::run::{open_control, tell};
+use super::letters::{Letters, filter};
 use crate::args::dead_letters as args;
+use crate::command::summary::tell;
 use crate::control::Control;
 use crate::engine::{config, engine};
-use crate::exit::{Exit, say, wrong};
+use crate::exit::{Exit, say, say_json, wrong};
 use crate::live::{Screen, Show};
 use crate::signals::{GRACE, Signals, soft};
 
@@ -28,7 +28,7 @@ pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
     announce(replay.replaying());
     if replay.replaying().letters == 0 {
         if json {
-            say(json!({ "replayed": 0, "died_again": 0 }));
+            say_json(&json!({ "replayed": 0, "died_again": 0 }));
         } else if !args.quiet {
             say("no letters to replay");
         }
@@ -44,7 +44,7 @@ pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
         // By the query's name: it does not run meanwhile.
         let (name, tenant) = (query.plan().name.clone(), query.plan().tenant.to_string());
         let board = Arc::new(Board::new([(query.handle(), query.plan())].into_iter()));
-        let control = open_control(Control::doors(), &board, true)?;
+        let control = Control::doors().open(Arc::clone(&board), true)?;
         signals.drain(vec![query.handle()], control.socket());
         let watch = screen.watch(query.handle(), None);
         let ran = query.run().await;
@@ -77,14 +77,14 @@ fn announce(replaying: &Replaying) {
         );
     }
     for not in &replaying.why_not {
-        tracing::warn!("letter {} stays: {}", not.number, plain(&not.reason, 1000));
+        tracing::warn!("letter {} stays: {}", not.number, elide(&not.reason, 1000));
     }
     let untold = replaying.not_replayed.saturating_sub(replaying.why_not.len() as u64);
     if untold > 0 {
         tracing::warn!("{untold} more letters stay because they cannot be replayed");
     }
     for version in &replaying.other_versions {
-        let (place, module) = (plain(&version.place, 100), plain(&version.module, 64));
+        let (place, module) = (elide(&version.place, 100), elide(&version.module, 64));
         let letters = version.letters;
         tracing::warn!("replayed by another version of the module: {letters} letters of {place} died of {module}");
     }
@@ -94,8 +94,7 @@ fn account(replayed: &Replayed, letters: u64, quiet: bool, json: bool) {
     let Replayed { letters: read, died_again, kept } = replayed;
     if json {
         let kept = kept.as_ref().map(|kept| kept.display().to_string());
-        let said = json!({ "replayed": read, "died_again": died_again, "finished": kept.is_some(), "kept": kept });
-        say(plain_json(&said.to_string()));
+        say_json(&json!({ "replayed": read, "died_again": died_again, "finished": kept.is_some(), "kept": kept }));
     } else if let Some(kept) = kept {
         if !quiet {
             say(format_args!("replayed {read} letters, {died_again} died again; kept in {}", kept.display()));

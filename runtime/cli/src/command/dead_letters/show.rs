@@ -8,9 +8,10 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use weir_query::{Letter, LetterValue};
+use weir_text::{elide, escape_json, hex};
 
-use super::dead_letters::{Letters, from};
-use super::dead_letters_text::{bytes, plain, plain_json, time};
+use super::letters::{Letters, from};
+use super::text::{bytes, time};
 use crate::args::dead_letters as args;
 use crate::exit::{Exit, wrong};
 
@@ -25,11 +26,11 @@ pub(super) fn show(args: &args::Show, json: bool) -> anyhow::Result<Exit> {
     let entry = letters.read()?.and_then(|mut lines| lines.nth(skipped)).with_context(missing).map_err(wrong)?;
     let entry = entry.with_context(|| format!("cannot read {}", letters.path.display()))?;
     let letter = entry.letter.map_err(|reason| {
-        anyhow::anyhow!("{}:{}: no letter: {}", letters.path.display(), number + 1, plain(&reason, 1000))
+        anyhow::anyhow!("{}:{}: no letter: {}", letters.path.display(), number + 1, elide(&reason, 1000))
     })?;
     let mut out = std::io::stdout().lock();
     if json {
-        writeln!(out, "{}", plain_json(&serde_json::to_string(&Shown::of(number, &letter)?)?))?;
+        writeln!(out, "{}", escape_json(&serde_json::to_string(&Shown::of(number, &letter)?)?))?;
     } else {
         out.write_all(as_text(number, &letter)?.as_bytes())?;
     }
@@ -39,7 +40,7 @@ pub(super) fn show(args: &args::Show, json: bool) -> anyhow::Result<Exit> {
 fn as_text(number: u64, letter: &Letter) -> anyhow::Result<String> {
     use fmt::Write;
     let mut out = String::new();
-    let shown = |text: &str| plain(text, SHOWN_MAX);
+    let shown = |text: &str| elide(text, SHOWN_MAX);
     let of = format!("query {} of tenant {}", shown(&letter.query), shown(&letter.tenant));
     writeln!(out, "letter {number} of {of}")?;
     writeln!(out, "  place     {}", shown(&letter.place))?;
@@ -73,7 +74,7 @@ fn as_text(number: u64, letter: &Letter) -> anyhow::Result<String> {
         match serde_json::from_str::<Fields>(record) {
             Ok(Fields(fields)) => {
                 for (name, value) in fields {
-                    let value: String = plain_json(value.get()).chars().take(SHOWN_MAX).collect();
+                    let value: String = escape_json(value.get()).chars().take(SHOWN_MAX).collect();
                     writeln!(out, "    {}: {value}", shown(&name))?;
                 }
             }
@@ -144,8 +145,7 @@ struct Hex<'a>(&'a [u8]);
 
 impl Serialize for Hex<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        serializer.serialize_str(&digits)
+        serializer.serialize_str(&hex(self.0))
     }
 }
 

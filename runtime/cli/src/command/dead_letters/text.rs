@@ -1,47 +1,13 @@
-//! Letters hold what hostile records and functions say: nothing of it reaches a terminal as it is.
+//! What letters hold, as text: nothing of it reaches a terminal as it is.
 
 use std::fmt::Write;
 
-/// The text on one line, with everything escaped that a terminal might take for more than text; at most this many
-/// characters, the rest an ellipsis.
-pub(super) fn plain(text: &str, chars_max: usize) -> String {
-    let mut shown = String::new();
-    for (index, char) in text.chars().enumerate() {
-        if index == chars_max {
-            shown.push('…');
-            break;
-        }
-        match char {
-            // Quotes mean nothing here.
-            '"' | '\'' => shown.push(char),
-            char => shown.extend(char.escape_debug()),
-        }
-    }
-    shown
-}
-
-/// The same JSON, with everything escaped that a terminal might take for more than text: within JSON that stands in
-/// strings only.
-pub(super) fn plain_json(json: &str) -> String {
-    let mut shown = String::with_capacity(json.len());
-    for char in json.chars() {
-        // What Rust would write as a number; a backslash and quotes are JSON's own.
-        if char.is_ascii_graphic() || char == ' ' || !char.escape_debug().to_string().starts_with("\\") {
-            shown.push(char);
-            continue;
-        }
-        for unit in char.encode_utf16(&mut [0; 2]) {
-            // Writing to a string cannot fail.
-            write!(shown, "\\u{unit:04x}").unwrap_or_default();
-        }
-    }
-    shown
-}
+use weir_text::elide;
 
 /// Bytes as text where they are, and else as a dump of at most this many of them.
 pub(super) fn bytes(bytes: &[u8], indent: &str, bytes_max: usize) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        return format!("{indent}{}\n", plain(text, bytes_max));
+        return format!("{indent}{}\n", elide(text, bytes_max));
     }
     let mut shown = String::new();
     for (line, part) in bytes.chunks(16).take(bytes_max.div_ceil(16)).enumerate() {
@@ -76,21 +42,10 @@ mod tests {
 
     #[test]
     fn nothing_hostile_reaches_the_terminal() {
-        let shown = plain(HOSTILE, 100);
-        assert!(is_tame(&shown), "{shown:?}");
-        assert!(shown.starts_with("a\\u{1b}[2J\\r\\n") && shown.ends_with('é'), "{shown}");
-        assert_eq!(plain("abcdef", 3), "abc…");
         let dump = bytes(&[HOSTILE.as_bytes(), b"\xff"].concat(), "", 64).replace('\n', "");
         assert!(is_tame(&dump), "{dump:?}");
-    }
-
-    #[test]
-    fn json_stays_the_same_json() {
-        let json = serde_json::to_string(&[HOSTILE, "\u{1f600}\\\"'"]).unwrap();
-        let shown = plain_json(&json);
-        assert!(is_tame(&shown), "{shown:?}");
-        let read: Vec<String> = serde_json::from_str(&shown).unwrap();
-        assert_eq!(read, [HOSTILE, "\u{1f600}\\\"'"]);
+        let text = bytes(HOSTILE.as_bytes(), "", 64).replace('\n', "");
+        assert!(is_tame(&text) && text.starts_with("a\\u{1b}[2J\\r\\n"), "{text:?}");
     }
 
     #[test]
