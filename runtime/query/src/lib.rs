@@ -67,10 +67,10 @@ pub use letters::{
     TopicLettersError,
 };
 pub use run::{
-    BuildError, Cause, CommittedMetric, CommittedSeries, DeadLetterError, Details, Durations, Ending,
-    Extent, GuestLine, LogExporter, MetricRegistry, PartitionProgress, Progress, Query, QueryHandle, Reading,
-    RecordPlace, RunError, Series, SinkDetails, SinkOverrides, SinkProgress, SlotError, SourceProgress, Speaker,
-    StageDetails, StageError, StageProgress, Starting, State, StateError, Summary, read_manifest,
+    BuildError, Cause, CommittedMetric, CommittedSeries, DeadLetterError, Details, Durations, Ending, Extent,
+    GuestLine, LogExporter, MetricRegistry, PartitionProgress, Progress, Query, QueryHandle, Reading, RecordPlace,
+    RunError, Series, SinkDetails, SinkOverrides, SinkProgress, SlotError, SourceProgress, Speaker, StageDetails,
+    StageError, StageProgress, Starting, State, StateError, Summary, read_manifest,
 };
 pub use trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};
 pub use weir_files::{Denied, Folders};
