@@ -18,6 +18,11 @@ pub trait Place: Send {
     /// Opens a sink over a fresh place: what earlier sinks wrote is not to be read back any more.
     async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError>;
 
+    /// Opens another sink over the place as it is. Asked only where sinks keep something beside their output.
+    async fn reopen(&mut self, _schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
+        Err(SinkError::NothingKept)
+    }
+
     /// What a reader of the place finds at this moment.
     async fn read_back(&mut self, schema: &Arc<Schema>) -> ReadBack;
 
@@ -86,6 +91,7 @@ const DROPPED_IS_GONE: &str = "dropped is gone";
 const BATCHES_ARE_SHARED: &str = "batches are shared";
 const COUNT: &str = "count";
 const REFUSED_ROWS_ARE_NAMED: &str = "refused rows are named";
+const KEEP_IN_ONE_STEP: &str = "keep in one step";
 
 /// Executes the contract over this place.
 ///
@@ -100,7 +106,8 @@ pub async fn check<P: Place>(place: &mut P) -> Result<(), Violation> {
     close_is_the_end(place).await?;
     dropped_is_gone(place).await?;
     batches_are_shared(place).await?;
-    refused_rows_are_named(place).await
+    refused_rows_are_named(place).await?;
+    keep_in_one_step(place).await
 }
 
 /// A batch is written, and every row of it taken.
@@ -225,6 +232,25 @@ async fn flush_is_durable<P: Place>(place: &mut P) -> Result<(), Violation> {
     taken(rule, "a write after flush", &mut sink, &three).await?;
     owed(rule, "close", sink.close().await)?;
     finds(place, rule, "after close", &schema, &[one, two, three]).await
+}
+
+async fn keep_in_one_step<P: Place>(place: &mut P) -> Result<(), Violation> {
+    let rule = KEEP_IN_ONE_STEP;
+    let schema = batches::schema();
+    let (one, two) = (batches::batch(&schema, 0, 5), batches::batch(&schema, 5, 5));
+    let mut sink = owed(rule, "open", place.open(&schema).await)?;
+    if owed(rule, "asking what is kept", sink.kept().await)?.is_none() {
+        return refused(rule, "a commit by a sink that keeps nothing", sink.commit(b"kept").await);
+    }
+    taken(rule, "write", &mut sink, &one).await?;
+    owed(rule, "commit", sink.commit(b"kept").await)?;
+    finds(place, rule, "after commit", &schema, &[Arc::clone(&one)]).await?;
+    taken(rule, "a write after commit", &mut sink, &two).await?;
+    drop(sink);
+    let mut sink = owed(rule, "open again", place.reopen(&schema).await)?;
+    let kept = owed(rule, "asking what is kept", sink.kept().await)?;
+    expect(rule, kept.as_deref() == Some(b"kept"), || format!("a new sink has kept {kept:?}"))?;
+    finds(place, rule, "after what was not committed is gone", &schema, &[one]).await
 }
 
 async fn errors_last<P: Place>(place: &mut P) -> Result<(), Violation> {

@@ -100,6 +100,9 @@ pub enum SinkError {
     /// A sink that publishes in one step was asked to do it in two.
     #[error("the sink cannot make its output durable first and visible later")]
     OneStep,
+    /// A sink that keeps nothing beside its output was asked to.
+    #[error("the sink cannot keep positions together with its output")]
+    NothingKept,
     /// The sink failed before.
     #[error("the sink failed before and takes nothing more")]
     AfterError,
@@ -138,6 +141,7 @@ impl SinkError {
             SinkError::Encode(error) if error.io().is_some() => Fault::External,
             SinkError::Encode(_)
             | SinkError::OneStep
+            | SinkError::NothingKept
             | SinkError::AfterError
             | SinkError::AfterClose
             | SinkError::Ended => Fault::Internal,

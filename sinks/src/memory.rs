@@ -34,6 +34,8 @@ struct Shared {
     closed: bool,
     // The longest text or bytes of a row that is taken.
     value_bytes_max: Option<usize>,
+    // What the last commit kept, where commits keep something.
+    kept: Option<Vec<u8>>,
 }
 
 impl MemoryHandle {
@@ -46,6 +48,13 @@ impl MemoryHandle {
     #[must_use]
     pub fn refusing_above(self, value_bytes_max: usize) -> MemoryHandle {
         self.lock().value_bytes_max = Some(value_bytes_max);
+        self
+    }
+
+    /// The same, of sinks that keep positions together with their batches, as a database does.
+    #[must_use]
+    pub fn keeping_positions(self) -> MemoryHandle {
+        self.lock().kept = Some(Vec::new());
         self
     }
 
@@ -120,6 +129,29 @@ impl Sink for MemorySink {
 
     async fn publish(&mut self) -> Result<(), SinkError> {
         self.flush().await
+    }
+
+    async fn kept(&mut self) -> Result<Option<Vec<u8>>, SinkError> {
+        self.phase.check()?;
+        let mut shared = self.handle.lock();
+        let kept = shared.kept.clone();
+        if kept.is_some() {
+            // What an earlier sink has not committed is rolled back.
+            let durable = shared.durable;
+            shared.written.truncate(durable);
+        }
+        Ok(kept)
+    }
+
+    async fn commit(&mut self, keep: &[u8]) -> Result<(), SinkError> {
+        self.phase.check()?;
+        let mut shared = self.handle.lock();
+        if shared.kept.is_none() {
+            return Err(SinkError::NothingKept);
+        }
+        (shared.kept, shared.durable) = (Some(keep.to_vec()), shared.written.len());
+        shared.flushes += 1;
+        Ok(())
     }
 
     async fn close(&mut self) -> Result<(), SinkError> {

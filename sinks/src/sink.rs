@@ -29,6 +29,9 @@ use crate::SinkError;
 /// 9. *Refused rows are named.* A row that the sink cannot take although nothing is wrong with the sink (a record that is
 ///    too large for the topic) is no error. `write` leaves it out, takes the others, and names each such row once, in
 ///    ascending order, with the reason. The sink goes on as before.
+/// 10. *Keep in one step.* A sink whose [`Sink::kept`] answers `Some` keeps bytes beside its output: when `commit` returns,
+///    all that was written before is durable and visible, and a new sink's `kept` answers with the bytes. Whatever happens
+///    meanwhile, either both are so or neither is. A flush leaves the bytes as they are.
 #[async_trait]
 pub trait Sink: Send {
     /// Takes the batch, except for the rows that the answer names. Returning does not mean that it is durable.
@@ -58,6 +61,26 @@ pub trait Sink: Send {
     /// As [`Sink::prepare`]. What was prepared stays so.
     async fn publish(&mut self) -> Result<(), SinkError> {
         Err(SinkError::OneStep)
+    }
+
+    /// The bytes of the last [`Sink::commit`], of a sink that keeps them where its output is, as a database does: empty
+    /// before the first one. `None` of any other sink. Asked before the first write: what an earlier sink wrote and did not
+    /// commit is gone by then.
+    ///
+    /// # Errors
+    ///
+    /// The place cannot be asked.
+    async fn kept(&mut self) -> Result<Option<Vec<u8>>, SinkError> {
+        Ok(None)
+    }
+
+    /// Makes all that was written durable and visible, and keeps these bytes, in one step.
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError::NothingKept`] of a sink that keeps nothing.
+    async fn commit(&mut self, _keep: &[u8]) -> Result<(), SinkError> {
+        Err(SinkError::NothingKept)
     }
 
     /// What the sink has taken so far.

@@ -189,6 +189,34 @@ async fn memory_conforms() {
     check(&mut Memory::default()).await.unwrap();
 }
 
+/// A memory sink that keeps positions together with its batches.
+struct Keeping(MemoryHandle);
+
+#[async_trait]
+impl Place for Keeping {
+    async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
+        self.0 = MemoryHandle::new().keeping_positions();
+        self.reopen(schema).await
+    }
+
+    async fn reopen(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(MemorySink::new(schema, self.0.clone())))
+    }
+
+    async fn read_back(&mut self, _: &Arc<Schema>) -> ReadBack {
+        ReadBack::Batches(self.0.batches())
+    }
+
+    fn keeps_batches(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn memory_that_keeps_positions_conforms() {
+    check(&mut Keeping(MemoryHandle::new())).await.unwrap();
+}
+
 #[tokio::test]
 async fn memory_that_refuses_long_texts_conforms() {
     check(&mut Refusing(MemoryHandle::new())).await.unwrap();

@@ -245,3 +245,65 @@ async fn a_stop_drains_what_was_taken_in() {
     assert_eq!(summary.progress.committed_records, read);
     assert!(summary.adds_up());
 }
+
+/// The query into a memory sink over this handle, with another sink beside it.
+async fn into_memory(text: &Text, handle: &MemoryHandle, beside: &MemoryHandle) -> weir_query::Query {
+    let plan = text.plan(std::path::Path::new("."));
+    let sinks = plan.sinks.iter().zip([handle, beside]).map(|(sink, handle)| {
+        let memory: Box<dyn Sink> = Box::new(MemorySink::new(&sink.schema, handle.clone()));
+        (sink.name.to_string(), memory)
+    });
+    let sinks = sinks.collect();
+    weir_query::Query::build_with(plan, &crate::support::engine(), sinks).await.expect("a query")
+}
+
+#[tokio::test]
+async fn a_sink_that_keeps_positions_has_each_record_once_through_runs_that_are_cut_off() {
+    let text = Text::new()
+        .seed("seed", 40)
+        .stage("seen", "faulty", "seen", "")
+        .sink("table", "queue_batches_max = 1")
+        .sink("beside", "")
+        .add("[delivery]\ncommit_ms = 1");
+    let (table, beside) = (MemoryHandle::new().keeping_positions(), MemoryHandle::new());
+    for round in 1..4 {
+        let query = into_memory(&text, &table, &beside).await;
+        let handle = query.handle();
+        let some = async {
+            while handle.progress().committed_records < 2000 * round {
+                tokio::task::yield_now().await;
+            }
+        };
+        // Dropped where it is, as with the process: some of what the sinks have is not committed.
+        tokio::select! {
+            biased;
+            ended = query.run() => panic!("it ended: {ended:?}"),
+            () = some => {}
+        }
+    }
+    let summary = into_memory(&text, &table, &beside).await.run().await.expect("a run");
+    let wanted: Vec<i64> = (0..40).flat_map(|_| 0..1000).collect();
+    assert_eq!(ids(&table.batches()), wanted);
+    // The other sink has each of them at least once, and functions' metrics have it once.
+    assert!(beside.rows() >= wanted.len(), "{}", beside.rows());
+    assert_eq!(crate::support::counter(&summary, "records"), wanted.len() as f64);
+    assert!(summary.records_read() < wanted.len() as u64, "{}", summary.records_read());
+}
+
+#[tokio::test]
+async fn positions_that_another_query_keeps_in_a_sink_are_refused() {
+    let table = MemoryHandle::new().keeping_positions();
+    let text = Text::new().seed("seed", 1).sink("table", "");
+    let sink = |text: &Text| {
+        let plan = text.plan(std::path::Path::new("."));
+        let memory: Box<dyn Sink> = Box::new(MemorySink::new(&plan.sinks[0].schema, table.clone()));
+        (plan, SinkOverrides::from([("table".to_owned(), memory)]))
+    };
+    let engine = crate::support::engine();
+    let (plan, sinks) = sink(&text);
+    let query = weir_query::Query::build_with(plan, &engine, sinks).await.expect("a query");
+    query.run().await.expect("a run");
+    let (plan, sinks) = sink(&text.replace("name = \"test\"", "name = \"other\""));
+    let error = weir_query::Query::build_with(plan, &engine, sinks).await.err().expect("a refusal").to_string();
+    assert!(error.contains("sinks.table") && error.contains("test"), "{error}");
+}

@@ -8,6 +8,7 @@ use weir_sinks::{SinkConfig, TransactionError};
 use super::dead_letters::DeadLetterError;
 use super::error::{BuildError, Cause};
 use super::ids::{Nodes, StageId};
+use super::metrics::MetricRegistry;
 use super::open::{Opened, SinkOverrides, move_on};
 use super::shared::Shared;
 use super::state_guard::{Loss, lost_error};
@@ -51,21 +52,29 @@ impl Failures {
     }
 
     /// Opens everything again after a failure, as often as the policy says, or gives the failure back. `kept` is of how
-    /// many batches each stage's function may have kept something.
+    /// many batches each stage's function may have kept something. What earlier runs counted comes into `metrics`, where
+    /// nothing was open before.
     pub(super) async fn again(
         &mut self,
         shared: &Shared,
         cause: Cause,
         kept: &Nodes<StageId, u64>,
+        metrics: Option<&mut MetricRegistry>,
     ) -> Result<Again, Cause> {
-        match self.try_again(shared, cause, kept).await {
+        match self.try_again(shared, cause, kept, metrics).await {
             // Nothing is lost: whoever reads the partitions next begins where the last commit was.
             Err(cause) if cause.loses_nothing() && shared.is_to_stop() => Ok(Again::Stopped),
             again => again,
         }
     }
 
-    async fn try_again(&mut self, shared: &Shared, cause: Cause, kept: &Nodes<StageId, u64>) -> Result<Again, Cause> {
+    async fn try_again(
+        &mut self,
+        shared: &Shared,
+        cause: Cause,
+        kept: &Nodes<StageId, u64>,
+        mut metrics: Option<&mut MetricRegistry>,
+    ) -> Result<Again, Cause> {
         let Shared { plan, counters, stop, .. } = shared;
         // A commit is progress: what fails after it is another failure.
         if counters.commits.get() > self.commits || self.last.elapsed() > RETRIES_FORGOTTEN_AFTER {
@@ -108,7 +117,7 @@ impl Failures {
             let (mut stop, mut nothing_given) = (stop.subscribe(), SinkOverrides::new());
             let opened = tokio::select! {
                 biased;
-                opened = Opened::open(plan, &mut nothing_given, None, &committed) => opened,
+                opened = Opened::open(plan, &mut nothing_given, metrics.as_deref_mut(), &committed) => opened,
                 // The sender is borrowed: the channel cannot close.
                 _ = stop.wait_for(|stop| *stop) => return Ok(stopped_by(shared, &cause)),
             };

@@ -10,7 +10,7 @@ use weir_sinks::{
     TransactionError, publish_prepared,
 };
 
-use super::commit::{Commit, FlushThenKeep, Kept, ManifestCommit, TransactionCommit};
+use super::commit::{Commit, FlushThenKeep, Kept, ManifestCommit, SinkCommit, TransactionCommit};
 use super::dead_letters::{DeadLetters, LETTER_COLUMN};
 use super::error::BuildError;
 use super::guest_stage::TRAPPED_RECORDS_MIN;
@@ -43,21 +43,15 @@ impl Opened {
     pub(super) async fn open(
         plan: &Plan,
         given: &mut SinkOverrides,
-        metrics: Option<&mut MetricRegistry>,
+        mut metrics: Option<&mut MetricRegistry>,
         committed: &Nodes<SourceId, Positions>,
     ) -> Result<Opened, BuildError> {
         let mut kept = match &plan.delivery.state {
             Some(folder) => Some(open_state(plan, folder).await?),
             None => None,
         };
-        if let (Some(kept), Some(metrics)) = (&kept, metrics) {
-            let dropped = metrics.restore(kept.manifest.metrics.clone());
-            if dropped > 0 {
-                tracing::warn!(
-                    "{dropped} series of metrics are dropped: no stage declares them any more, or they are more, or larger, than \
-                     a query may have"
-                );
-            }
+        if let (Some(kept), Some(metrics)) = (&kept, &mut metrics) {
+            restore(metrics, &kept.manifest);
         }
         // Before any source looks for its positions: what an older run left open is aborted by this.
         let transactions = open_transactions(plan).await?;
@@ -71,17 +65,39 @@ impl Opened {
                 None => open_sink(sink, &plan.folders, kept.as_ref(), transactions.as_ref()).await?,
             });
         }
+        let mut sinks = sinks.into_iter().collect();
+        // Where the file says nothing of where positions are kept, a sink may.
+        let by_sink = match (&kept, &transactions) {
+            (None, None) => SinkCommit::kept_by(plan, &mut sinks).await?,
+            _ => None,
+        };
+        if let (Some((_, manifest)), Some(metrics)) = (&by_sink, &mut metrics) {
+            restore(metrics, manifest);
+        }
+        let manifest = kept.as_ref().map(|kept| &kept.manifest).or(by_sink.as_ref().map(|(_, manifest)| manifest));
         let mut sources = Vec::with_capacity(plan.sources.len());
         for ((id, committed), source) in committed.pairs().zip(&plan.sources) {
-            sources.push(open_source(plan, id, source, kept.as_ref(), committed).await?);
+            sources.push(open_source(plan, id, source, manifest, committed).await?);
         }
-        let commit: Box<dyn Commit> = match (plan.delivery.guarantee, kept, transactions) {
-            (Guarantee::ExactlyOnce, _, Some(transactions)) => Box::new(TransactionCommit::new(transactions)),
-            (Guarantee::ExactlyOnce, Some(kept), None) => Box::new(ManifestCommit::new(kept)),
-            (_, kept, _) => Box::new(FlushThenKeep::new(kept)),
+        let commit: Box<dyn Commit> = match (plan.delivery.guarantee, kept, transactions, by_sink) {
+            (Guarantee::ExactlyOnce, _, Some(transactions), _) => Box::new(TransactionCommit::new(transactions)),
+            (Guarantee::ExactlyOnce, Some(kept), None, _) => Box::new(ManifestCommit::new(kept)),
+            (_, None, _, Some((sink, manifest))) => Box::new(SinkCommit::new(sink, manifest)),
+            (_, kept, _, _) => Box::new(FlushThenKeep::new(kept)),
         };
-        let (sources, sinks) = (sources.into_iter().collect(), sinks.into_iter().collect());
+        let sources = sources.into_iter().collect();
         Ok(Opened { sources, sinks, dead_letters, commit })
+    }
+}
+
+/// Takes over the metrics that an earlier run has counted.
+fn restore(metrics: &mut MetricRegistry, manifest: &Manifest) {
+    let dropped = metrics.restore(manifest.metrics.clone());
+    if dropped > 0 {
+        tracing::warn!(
+            "{dropped} series of metrics are dropped: no stage declares them any more, or they are more, or larger, than \
+             a query may have"
+        );
     }
 }
 
@@ -209,7 +225,7 @@ async fn open_source(
     plan: &Plan,
     id: SourceId,
     source: &SourcePlan,
-    kept: Option<&Kept>,
+    manifest: Option<&Manifest>,
     committed: &Positions,
 ) -> Result<OpenSource, BuildError> {
     let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
@@ -217,10 +233,10 @@ async fn open_source(
     let again = !committed.is_empty();
     let by_group = source.kind.kept_by_group();
     let mut opened = make_source(plan, id, source, again)?;
-    let positions = match kept {
+    let positions = match manifest {
         _ if by_group => Positions::default(),
         None => committed.clone(),
-        Some(kept) => kept.manifest.positions(&source.name_in_manifest()),
+        Some(manifest) => manifest.positions(&source.name_in_manifest()),
     };
     if !positions.is_empty() {
         opened.seek(&positions).await.map_err(named)?;

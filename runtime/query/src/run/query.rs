@@ -96,7 +96,8 @@ impl Query {
                     }
                 }
             };
-            match failures.again(&shared, cause, &kept).await {
+            let unopened = matches!(cause, Cause::Opening(_)).then_some(&mut metrics);
+            match failures.again(&shared, cause, &kept, unopened).await {
                 Ok(Again::Opened(again)) => opened = Ok(*again),
                 Ok(Again::Stopped) => break Ok(Ending::Stopped),
                 Err(cause) => break Err(cause),

@@ -30,6 +30,8 @@ enum Message {
     Prepare(oneshot::Sender<Vec<Prepared>>),
     /// Asks that what was prepared be made visible.
     Publish(oneshot::Sender<()>),
+    /// Asks that everything before be made durable and visible, with these bytes kept in the same step.
+    Commit(Vec<u8>, oneshot::Sender<()>),
     /// Asks that everything before be made durable and the sink be released. A queue that ends without this was
     /// abandoned: then nothing more is published.
     Close,
@@ -161,6 +163,26 @@ impl<'p> RunningSink<'p> {
         let (done, receiver) = oneshot::channel();
         self.send(Message::Publish(done)).await?;
         Ok(receiver)
+    }
+
+    /// Asks that everything queued so far be made durable and visible, with these bytes kept in the same step; answers
+    /// likewise.
+    pub(super) async fn commit(&mut self, keep: Vec<u8>) -> Result<oneshot::Receiver<()>, SinkFailure> {
+        let (done, receiver) = oneshot::channel();
+        self.send(Message::Commit(keep, done)).await?;
+        Ok(receiver)
+    }
+
+    /// Waits for an answer. A sink that does not answer has ended: well only if its reader went away, which is `None`.
+    pub(super) async fn answer<T>(&mut self, answer: oneshot::Receiver<T>) -> Result<Option<T>, SinkFailure> {
+        if let Ok(answer) = answer.await {
+            return Ok(Some(answer));
+        }
+        self.outcome().await?;
+        if self.reader_gone {
+            return Ok(None);
+        }
+        Err(SinkFailure { name: Arc::clone(&self.plan.name), error: SinkError::ended() })
     }
 
     /// Ends the queue; returns when the sink has written and published everything.
@@ -305,6 +327,11 @@ impl FarEnd {
                 }
                 Some(Message::Publish(done)) => {
                     sink.publish().await?;
+                    took(|sink| &sink.flush_times, since);
+                    let _waiting: Result<(), ()> = done.send(());
+                }
+                Some(Message::Commit(keep, done)) => {
+                    sink.commit(&keep).await?;
                     took(|sink| &sink.flush_times, since);
                     let _waiting: Result<(), ()> = done.send(());
                 }

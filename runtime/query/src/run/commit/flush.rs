@@ -49,7 +49,7 @@ impl Commit for FlushThenKeep {
 }
 
 /// Tells the sources' own systems how far they were read.
-async fn keep_positions(sources: &mut Nodes<SourceId, RunningSource<'_>>) -> Result<(), Cause> {
+pub(super) async fn keep_positions(sources: &mut Nodes<SourceId, RunningSource<'_>>) -> Result<(), Cause> {
     for source in sources.iter_mut() {
         let Some(keeper) = source.keeper.as_ref().filter(|_| !source.positions.is_empty()) else { continue };
         match keeper.commit(&source.positions).await {

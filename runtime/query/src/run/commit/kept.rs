@@ -32,24 +32,7 @@ impl Kept {
 
     /// Writes the manifest of a commit in which these files were prepared.
     pub(super) async fn commit(&mut self, work: &Work<'_, '_>, files: Vec<(String, Prepared)>) -> Result<(), Cause> {
-        let manifest = &mut self.manifest;
-        // Whoever may write to the folder may have put anything there.
-        manifest.commits = manifest.commits.saturating_add(1);
-        manifest.records = manifest.records.saturating_add(work.records);
-        let positions = work.sources.iter();
-        manifest.keep_sources(
-            positions.map(|source| SourcePositions::new(&source.plan.name_in_manifest(), &source.positions)).collect(),
-        );
-        for (sink, prepared) in &files {
-            let next = prepared.number.saturating_add(1);
-            match manifest.next_numbers.iter_mut().find(|known| known.sink == *sink) {
-                Some(known) => known.number = known.number.max(next),
-                None => manifest.next_numbers.push(NextNumber { sink: sink.clone(), number: next }),
-            }
-        }
-        let file = |(_, Prepared { hidden, path, number })| PreparedFile { hidden, path, number };
-        manifest.files = files.into_iter().map(file).collect();
-        manifest.dead_letter_bytes = work.letter_bytes;
+        note(&mut self.manifest, work, files);
         Ok(self.save(work.metrics.snapshot()).await?)
     }
 
@@ -73,4 +56,25 @@ impl Kept {
         self.saving = None;
         Some(done.unwrap_or_else(|error| Err(StateError::Thread(error.to_string()))))
     }
+}
+
+/// Takes down what a commit is of, in which these files were prepared.
+pub(super) fn note(manifest: &mut Manifest, work: &Work<'_, '_>, files: Vec<(String, Prepared)>) {
+    // Whoever may write to the folder may have put anything there.
+    manifest.commits = manifest.commits.saturating_add(1);
+    manifest.records = manifest.records.saturating_add(work.records);
+    let positions = work.sources.iter();
+    manifest.keep_sources(
+        positions.map(|source| SourcePositions::new(&source.plan.name_in_manifest(), &source.positions)).collect(),
+    );
+    for (sink, prepared) in &files {
+        let next = prepared.number.saturating_add(1);
+        match manifest.next_numbers.iter_mut().find(|known| known.sink == *sink) {
+            Some(known) => known.number = known.number.max(next),
+            None => manifest.next_numbers.push(NextNumber { sink: sink.clone(), number: next }),
+        }
+    }
+    let file = |(_, Prepared { hidden, path, number })| PreparedFile { hidden, path, number };
+    manifest.files = files.into_iter().map(file).collect();
+    manifest.dead_letter_bytes = work.letter_bytes;
 }

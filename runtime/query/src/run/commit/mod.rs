@@ -1,5 +1,6 @@
 //! The commit: the one moment at which what was read becomes what was done.
 
+mod by_sink;
 mod flush;
 mod kept;
 mod manifest;
@@ -11,7 +12,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub(super) use self::by_sink::SinkCommit;
 pub(super) use self::flush::FlushThenKeep;
+use self::flush::keep_positions;
 pub(super) use self::kept::Kept;
 pub(super) use self::manifest::ManifestCommit;
 pub(super) use self::outputs::{close_all, settle_all};

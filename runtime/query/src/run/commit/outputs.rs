@@ -1,7 +1,7 @@
 //! What is asked of all sinks of a query at once.
 
 use tokio::sync::oneshot;
-use weir_sinks::{Prepared, SinkError};
+use weir_sinks::Prepared;
 
 use crate::run::error::Cause;
 use crate::run::ids::{Nodes, SinkId};
@@ -53,20 +53,11 @@ pub(in crate::run) async fn close_all(sinks: &mut Sinks<'_>) -> Result<(), Cause
     Ok(())
 }
 
-/// Waits for an answer of every sink. One that does not answer has ended: well only if its reader went away.
+/// Waits for an answer of every sink.
 async fn all_answer<T>(sinks: &mut Sinks<'_>, answers: Vec<oneshot::Receiver<T>>) -> Result<Vec<Option<T>>, Cause> {
     let mut all = Vec::with_capacity(answers.len());
     for (sink, answer) in sinks.iter_mut().zip(answers) {
-        match answer.await {
-            Ok(answer) => all.push(Some(answer)),
-            Err(_dropped) => {
-                sink.outcome().await?;
-                if !sink.reader_gone() {
-                    return Err(Cause::Sink { name: sink.name().to_string(), source: SinkError::ended() });
-                }
-                all.push(None);
-            }
-        }
+        all.push(sink.answer(answer).await?);
     }
     Ok(all)
 }
