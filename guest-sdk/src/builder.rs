@@ -2,8 +2,8 @@
 
 use weir_abi::WINDOW_ROWS;
 
+use crate::bytes_window::array;
 use crate::sys::{self, Fixed};
-use crate::window::array;
 
 /// How many bytes of one output column are gathered before they are handed over.
 pub(crate) const PENDING_BYTES_MAX: usize = 256 << 10;

@@ -131,6 +131,7 @@ extern crate self as weir_guest;
 
 mod answer;
 mod builder;
+mod bytes_window;
 mod error;
 mod field;
 mod log;

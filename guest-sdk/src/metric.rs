@@ -1,11 +1,11 @@
 //! Counters, gauges and histograms.
 
+use crate::bytes_window::array;
 use crate::log::{Level, log};
 use crate::manifest::MetricKind;
 use crate::recorded::Recorded;
 use crate::series::Series;
 use crate::sys;
-use crate::window::array;
 
 /// How many observations of a histogram are gathered before they are handed over.
 const OBSERVATIONS_MAX: usize = 1024;

@@ -207,15 +207,16 @@ pub(crate) fn last_words(text: &str) {
 }
 
 /// A window of a `utf8` column.
-pub(crate) struct TextWindow(crate::window::BytesWindow);
+pub(crate) struct TextWindow(crate::bytes_window::BytesWindow);
 
 impl TextWindow {
     pub(crate) fn new() -> Self {
-        Self(crate::window::BytesWindow::new())
+        Self(crate::bytes_window::BytesWindow::new())
     }
 
     pub(crate) fn fill(&mut self, column: u32, row: u32, count: usize) -> usize {
-        self.0.fill(column, row, count)
+        let read = |offsets: &mut [u32], data: &mut [u8]| window_bytes(column, row, offsets, data);
+        self.0.fill(count, read, || get_bytes(column, row, &mut []))
     }
 
     pub(crate) fn get(&self, slot: usize) -> &str {

@@ -3,9 +3,9 @@
 use weir_abi::WINDOW_ROWS;
 
 use crate::builder::PENDING_BYTES_MAX;
+use crate::bytes_window::array;
 use crate::row::Row;
 use crate::sys;
-use crate::window::array;
 
 /// What gathers one batch's answers and hands them to the host.
 pub trait Sink: 'static {

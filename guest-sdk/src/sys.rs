@@ -263,16 +263,17 @@ unsafe fn host_text(bytes: &[u8]) -> &str {
 }
 
 /// A window of a `utf8` column. Text from the host is not checked again: it is valid by the contract.
-pub(crate) struct TextWindow(crate::window::BytesWindow);
+pub(crate) struct TextWindow(crate::bytes_window::BytesWindow);
 
 impl TextWindow {
     pub(crate) fn new() -> Self {
-        Self(crate::window::BytesWindow::new())
+        Self(crate::bytes_window::BytesWindow::new())
     }
 
     /// Reads from a column that the manifest declares as `utf8`.
     pub(crate) fn fill(&mut self, column: u32, row: u32, count: usize) -> usize {
-        self.0.fill(column, row, count)
+        let read = |offsets: &mut [u32], data: &mut [u8]| window_bytes(column, row, offsets, data);
+        self.0.fill(count, read, || get_bytes(column, row, &mut []))
     }
 
     #[inline(always)]

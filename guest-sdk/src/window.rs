@@ -2,15 +2,8 @@
 
 use weir_abi::WINDOW_ROWS;
 
+use crate::bytes_window::{BytesWindow, array};
 use crate::sys::{self, Fixed, TextWindow};
-
-/// The most that a window of one column takes in bytes, unless a single value is longer.
-///
-/// Windows of many long values are cut shorter instead: a guest's memory is limited.
-const WINDOW_BYTES_MAX: usize = 1 << 20;
-
-/// What a `utf8` or `binary` window's buffer starts with, in bytes.
-const WINDOW_BYTES_START: usize = 16 << 10;
 
 /// The buffer of one input field.
 pub trait Column: 'static {
@@ -40,14 +33,6 @@ impl<T: Fixed> Column for FixedColumn<T> {
     fn fill(&mut self, column: u32, row: u32, count: usize) -> usize {
         sys::window(column, row, &mut self.0[..count]);
         count
-    }
-}
-
-/// A boxed array, made on the heap: many of them would be too much for a guest's stack.
-pub(crate) fn array<T: Copy + Default, const N: usize>() -> Box<[T; N]> {
-    match vec![T::default(); N].into_boxed_slice().try_into() {
-        Ok(array) => array,
-        Err(_) => unreachable!("the vector has as many items as the array"),
     }
 }
 
@@ -87,7 +72,8 @@ impl Column for BytesColumn {
     }
 
     fn fill(&mut self, column: u32, row: u32, count: usize) -> usize {
-        self.0.fill(column, row, count)
+        let read = |offsets: &mut [u32], data: &mut [u8]| sys::window_bytes(column, row, offsets, data);
+        self.0.fill(count, read, || sys::get_bytes(column, row, &mut []))
     }
 }
 
@@ -101,52 +87,5 @@ impl Column for TextColumn {
 
     fn fill(&mut self, column: u32, row: u32, count: usize) -> usize {
         self.0.fill(column, row, count)
-    }
-}
-
-/// Offsets and bytes.
-pub(crate) struct BytesWindow {
-    offsets: Box<[u32; WINDOW_ROWS + 1]>,
-    /// As long as the room there is; what lies behind the last offset means nothing.
-    data: Vec<u8>,
-}
-
-impl BytesWindow {
-    pub(crate) fn new() -> Self {
-        Self { offsets: array(), data: Vec::new() }
-    }
-
-    #[inline(always)]
-    pub(crate) fn get(&self, slot: usize) -> &[u8] {
-        &self.data[self.offsets[slot] as usize..self.offsets[slot + 1] as usize]
-    }
-
-    /// As [`Column::fill`]. What does not fit is read again into a larger buffer, up to [`WINDOW_BYTES_MAX`].
-    pub(crate) fn fill(&mut self, column: u32, row: u32, count: usize) -> usize {
-        if self.data.is_empty() {
-            self.grow(WINDOW_BYTES_START);
-        }
-        loop {
-            let read = sys::window_bytes(column, row, &mut self.offsets[..=count], &mut self.data);
-            if read == count || (read > 0 && self.data.len() >= WINDOW_BYTES_MAX) {
-                return read;
-            }
-            let room = self.data.len() * 2;
-            if read > 0 {
-                self.grow(room.min(WINDOW_BYTES_MAX));
-            } else {
-                // Not even the first fits: it is asked for its length, with no room to copy it to.
-                let length = sys::get_bytes(column, row, &mut []);
-                self.grow(length.max(room.min(WINDOW_BYTES_MAX)));
-            }
-        }
-    }
-
-    fn grow(&mut self, room: usize) {
-        let more = room.saturating_sub(self.data.len());
-        if self.data.try_reserve_exact(more).is_err() {
-            panic!("no memory for {room} bytes of a text or binary column");
-        }
-        self.data.resize(room, 0);
     }
 }
