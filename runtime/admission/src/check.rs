@@ -8,8 +8,9 @@ use wasmtime::wasmparser::{
 };
 use weir_abi::{CALL_PREFIX, COMMAND, IMPORT_MODULE, INIT_PREFIX, INITIALIZERS, MEMORY};
 
-use crate::header::{check_header, invalid};
+use crate::header::{check_header, custom_bytes, invalid};
 use crate::import::IMPORTS;
+use crate::joins::Joins;
 use crate::module_limits::MODULE_BYTES;
 use crate::text::clean;
 use crate::toolchain::{self, Toolchain};
@@ -138,30 +139,6 @@ fn features() -> WasmFeatures {
         | WasmFeatures::FLOATS
 }
 
-/// How many bytes of a module are custom sections, heads included. What is not valid counts as none: the validator says so.
-fn custom_bytes(bytes: &[u8]) -> usize {
-    let mut custom = 0;
-    let mut rest = bytes.get(8..).unwrap_or_default();
-    while let Some((&id, after_id)) = rest.split_first() {
-        let (mut size, mut shift, mut head) = (0_usize, 0_u32, 1_usize);
-        for &byte in after_id.iter().take(5) {
-            size |= usize::from(byte & 0x7f) << shift;
-            shift += 7;
-            head += 1;
-            if byte < 0x80 {
-                break;
-            }
-        }
-        let section = head.saturating_add(size);
-        let Some(following) = rest.get(section..) else { break };
-        if id == 0 {
-            custom += section;
-        }
-        rest = following;
-    }
-    custom
-}
-
 /// What has been seen of a module so far.
 struct Scan<'a> {
     caps: &'a ModuleLimits,
@@ -169,6 +146,8 @@ struct Scan<'a> {
     module_bytes: usize,
     types: Vec<FuncType>,
     functions_imported: u32,
+    // How many parameters and results each imported function has.
+    imported_values: Vec<usize>,
     // The type of each function of the module's own, and how many bodies were seen.
     functions: Vec<u32>,
     bodies: u32,
@@ -182,6 +161,11 @@ struct Scan<'a> {
     bulk_operations: Total,
     indirect_calls: Total,
     branch_values: Total,
+    carried_values: Total,
+    joins: Total,
+    call_values: Total,
+    // Reused from function to function.
+    joined: Joins,
 }
 
 /// What adds up over all functions.
@@ -245,6 +229,7 @@ impl Scan<'_> {
             module_bytes,
             types: Vec::new(),
             functions_imported: 0,
+            imported_values: Vec::new(),
             functions: Vec::new(),
             bodies: 0,
             imports: Vec::new(),
@@ -256,6 +241,10 @@ impl Scan<'_> {
             bulk_operations: Total::default(),
             indirect_calls: Total::default(),
             branch_values: Total::default(),
+            carried_values: Total::default(),
+            joins: Total::default(),
+            call_values: Total::default(),
+            joined: Joins::default(),
         }
     }
 
@@ -319,6 +308,7 @@ impl Scan<'_> {
         let kind = match import.ty {
             TypeRef::Func(index) => {
                 self.functions_imported = self.functions_imported.saturating_add(1);
+                self.imported_values.push(self.arity(index));
                 if import.module.starts_with("wasi") {
                     // Kept until the exports are known: of a command that is said first.
                     self.wasi.get_or_insert((module, name));
@@ -356,6 +346,15 @@ impl Scan<'_> {
         self.types.get(index as usize).map_or(0, |function| function.params().len() + function.results().len())
     }
 
+    /// Parameters and results of a function, imported or not.
+    fn values_of(&self, function: u32) -> usize {
+        let index = function as usize;
+        match index.checked_sub(self.imported_values.len()) {
+            None => self.imported_values.get(index).copied().unwrap_or(0),
+            Some(own) => self.functions.get(own).map_or(0, |&index| self.arity(index)),
+        }
+    }
+
     fn block(&self, is_loop: bool, block: BlockType) -> Open {
         let carries = match block {
             BlockType::Empty => 0,
@@ -382,6 +381,9 @@ impl Scan<'_> {
             &mut self.bulk_operations,
             &mut self.indirect_calls,
             &mut self.branch_values,
+            &mut self.carried_values,
+            &mut self.joins,
+            &mut self.call_values,
         ];
         totals.into_iter().for_each(|total| total.of_function = 0);
 
@@ -398,28 +400,43 @@ impl Scan<'_> {
         // The function's own block carries its results; its parameters are locals too.
         let signature = self.functions.get(own as usize).map_or(0, |&index| self.arity(index));
         let locals = locals.saturating_add(signature);
+        self.joined.begin(locals);
         let mut blocks = 0_usize;
         let mut open: Vec<Open> = Vec::new();
         let mut open_loops = 0_usize;
         for operator in body.get_operators_reader().map_err(|error| invalid(&error))? {
             // How many branches this is, and how far it goes.
             let mut branches = (0_usize, 0_u32);
+            let (mut joins, mut call_values) = (0_usize, 0_usize);
             match operator.map_err(|error| invalid(&error))? {
                 Operator::Block { blockty } | Operator::If { blockty } => {
-                    open.push(self.block(false, blockty));
+                    let block = self.block(false, blockty);
+                    joins = self.joined.open(block.carries);
+                    open.push(block);
                     blocks += 1;
                     branches = (1, 0);
                 }
                 Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => branches = (1, relative_depth),
                 Operator::Loop { blockty } => {
-                    open.push(self.block(true, blockty));
+                    let block = self.block(true, blockty);
+                    joins = self.joined.open(block.carries);
+                    open.push(block);
                     branches = (1, 0);
                     open_loops += 1;
                     self.loops.add(1, own);
                     cap!(self.loop_depth_max, open_loops, here());
                     cap_all!(self.loops_max, loops);
                 }
-                Operator::End => open_loops -= usize::from(open.pop().is_some_and(|open| open.is_loop)),
+                Operator::End => {
+                    open_loops -= usize::from(open.pop().is_some_and(|open| open.is_loop));
+                    self.joined.close();
+                }
+                Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                    joins = self.joined.set(local_index);
+                }
+                Operator::Call { function_index } => {
+                    call_values = self.values_of(function_index);
+                }
                 Operator::BrTable { targets } => {
                     // All targets carry as many values.
                     branches = (targets.len() as usize + 1, targets.default());
@@ -443,7 +460,8 @@ impl Scan<'_> {
                     self.bulk_operations.add(1, own);
                     cap_all!(self.bulk_operations_max, bulk_operations);
                 }
-                Operator::CallIndirect { .. } => {
+                Operator::CallIndirect { type_index, .. } => {
+                    call_values = self.arity(type_index);
                     self.indirect_calls.add(1, own);
                     cap_all!(self.indirect_calls_max, indirect_calls);
                 }
@@ -451,14 +469,26 @@ impl Scan<'_> {
             }
             cap!(self.function_blocks_max, blocks, here());
             cap!(self.block_depth_max, open.len(), here());
+            if joins > 0 {
+                self.joins.add(joins, own);
+                cap!(self.function_joins_max, self.joins.of_function, here());
+                cap_all!(self.joins_max, joins_per_kib_max, joins);
+            }
+            if call_values > 0 {
+                self.call_values.add(call_values, own);
+                cap_all!(self.call_values_max, call_values_per_kib_max, call_values);
+            }
             let (branches, depth) = branches;
             if branches > 0 {
                 cap!(self.function_nest_values_max, locals.saturating_mul(open.len()), here());
                 let target = open.len().checked_sub(1 + depth as usize).and_then(|index| open.get(index));
-                let values = locals.saturating_add(target.map_or(signature, |target| target.carries));
+                let carried = target.map_or(signature, |target| target.carries);
+                self.carried_values.add(branches.saturating_mul(carried), own);
+                let values = locals.saturating_add(carried);
                 self.branch_values.add(branches.saturating_mul(values), own);
                 cap!(self.function_branch_values_max, self.branch_values.of_function, here());
                 cap_all!(self.branch_values_max, branch_values_per_kib_max, branch_values);
+                cap_all!(self.carried_values_max, carried_values);
             }
         }
         Ok(())

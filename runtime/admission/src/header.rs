@@ -1,4 +1,4 @@
-//! What the first bytes of a module say, and what the parser says of the rest.
+//! What is said of a module before its sections are read: its first bytes, how much of it counts, what the parser says.
 
 use wasmtime::wasmparser::Error as ParseError;
 
@@ -27,4 +27,28 @@ pub(crate) fn check_header(bytes: &[u8]) -> Result<(), Refusal> {
 
 pub(crate) fn invalid(error: &ParseError) -> Refusal {
     Refusal::Invalid { message: clean(error.message()), offset: error.offset() as u64 }
+}
+
+/// How many bytes of a module are custom sections, heads included. What is not valid counts as none: the validator says so.
+pub(crate) fn custom_bytes(bytes: &[u8]) -> usize {
+    let mut custom = 0;
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    while let Some((&id, after_id)) = rest.split_first() {
+        let (mut size, mut shift, mut head) = (0_usize, 0_u32, 1_usize);
+        for &byte in after_id.iter().take(5) {
+            size |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            head += 1;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        let section = head.saturating_add(size);
+        let Some(following) = rest.get(section..) else { break };
+        if id == 0 {
+            custom += section;
+        }
+        rest = following;
+    }
+    custom
 }

@@ -43,6 +43,7 @@ mod digest;
 mod function;
 mod header;
 mod import;
+mod joins;
 mod limits;
 mod manifest;
 mod module_limits;

@@ -162,6 +162,21 @@ module_limits! {
     /// Locals times blocks within each other, at each branch: 13 KB of 250 blocks within each other over 1,000 locals took
     /// more than a minute. A regular expression's engine has 21,500.
     function_nest_values_max = 40_000, 0..=100_000_000_000, "locals in blocks within blocks", SPLIT;
+    /// Values that branches carry to blocks, for each branch. Compilers for WebAssembly carry one at a time, and seldom: Go's
+    /// has five in a megabyte.
+    carried_values_max = 100_000, 0..=100_000_000_000, "values carried by branches", FEWER;
+    /// Joins of all functions: each local that is set within a block, counted in each block around it, and what blocks
+    /// carry. A compiler keeps a value of its own for each, and looks for a register for it: 7 KB with 78,000 in one function
+    /// took as long as Go's 3.8 MB.
+    joins_max = 100_000, 0..=100_000_000_000, "joins", FEWER;
+    /// The same for each KiB of the module, where that is more: Go has 100.
+    joins_per_kib_max = 128, 0..=10_000_000, "joins for each KiB", FEWER;
+    /// Joins of a function. A regular expression's engine has 14,414.
+    function_joins_max = 20_000, 0..=100_000_000_000, "joins of a function", SPLIT;
+    /// Parameters and results at all calls, for each call. 87 KB of 29,000 calls with 32 each took 8 s and 1 GiB.
+    call_values_max = 100_000, 0..=100_000_000_000, "parameters and results at calls", FEWER;
+    /// The same for each KiB of the module, where that is more: small modules in Rust have 40.
+    call_values_per_kib_max = 64, 0..=10_000_000, "parameters and results at calls for each KiB", FEWER;
 }
 
 impl ModuleLimits {

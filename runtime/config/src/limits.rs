@@ -142,6 +142,12 @@ pub const OF_MODULES: &[LimitKey] = &[
     number("branch_values_per_kib_max", 0, 10_000_000, 2_048, "Values at branches for each KiB."),
     number("function_branch_values_max", 0, 100_000_000_000, 500_000, "Values at branches of a function."),
     number("function_nest_values_max", 0, 100_000_000_000, 40_000, "Locals in blocks within blocks."),
+    number("carried_values_max", 0, 100_000_000_000, 100_000, "Values carried by branches."),
+    number("joins_max", 0, 100_000_000_000, 100_000, "Joins."),
+    number("joins_per_kib_max", 0, 10_000_000, 128, "Joins for each KiB."),
+    number("function_joins_max", 0, 100_000_000_000, 20_000, "Joins of a function."),
+    number("call_values_max", 0, 100_000_000_000, 100_000, "Parameters and results at calls."),
+    number("call_values_per_kib_max", 0, 10_000_000, 64, "Parameters and results at calls for each KiB."),
 ];
 
 struct Limit(LimitKey);

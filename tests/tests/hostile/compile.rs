@@ -251,7 +251,7 @@ fn joins_in_all() {
     check(
         "joins_in_all",
         expect![[r#"
-            shape_limit: values at branches limit reached: limit 500000, found 500047, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `branch_values_max` raised in the limits file
+            shape_limit: function 25: joins of a function limit reached: limit 20000, found 20016; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_joins_max` raised in the limits file
         "#]],
     );
 }
@@ -261,7 +261,7 @@ fn branches_that_carry() {
     check(
         "branches_that_carry",
         expect![[r#"
-            shape_limit: values at branches limit reached: limit 500000, found 500004, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `branch_values_max` raised in the limits file
+            shape_limit: values carried by branches limit reached: limit 100000, found 100016, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `carried_values_max` raised in the limits file
         "#]],
     );
 }
@@ -339,6 +339,28 @@ fn indirect_calls() {
         expect![[r#"
             shape_limit: indirect calls limit reached: limit 20000, found 20001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `indirect_calls_max` raised in the limits file
         "#]],
+    );
+}
+
+#[test]
+fn call_values() {
+    check(
+        "call_values",
+        expect![[r#"
+        shape_limit: parameters and results at calls limit reached: limit 100000, found 100003, most of them in function 25 `c`; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `call_values_max` raised in the limits file
+    "#]],
+    );
+}
+
+#[test]
+fn under_calls() {
+    check_small(
+        "under_calls",
+        expect![[r#"
+        answered 1000 rows
+        answered 1000 rows
+        answered 1000 rows
+    "#]],
     );
 }
 

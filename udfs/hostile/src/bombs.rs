@@ -126,6 +126,16 @@ pub(crate) fn carrying(count: usize) -> String {
     )
 }
 
+/// A function that calls itself so many times, with sixteen vectors each way.
+pub(crate) fn calls(count: usize) -> String {
+    format!(
+        "(func $c (param{0}) (result{0}) {1} {2})",
+        times(16, " v128"),
+        each(16, |index| format!("local.get {index} ")),
+        times(count, "call $c "),
+    )
+}
+
 /// What an indirect call needs to be there, and the call.
 pub(crate) const INDIRECT: &str = "(table 10 funcref) (type $i (func (param i32) (result i32)))";
 pub(crate) const CALL_INDIRECT: &str = "local.get 0 call_indirect (type $i) ";

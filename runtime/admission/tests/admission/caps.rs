@@ -196,6 +196,9 @@ fn each_cap_on_a_module_can_be_raised_and_lowered() {
     };
     let nested = |open: &str, depth: usize| format!("(func {} {})", open.repeat(depth), "end ".repeat(depth));
     let branches = format!("(func (local{}) {})", " i32".repeat(100), "block br 0 end ".repeat(50));
+    // Two locals are set within five blocks, three times.
+    let nest = format!("{} i32.const 0 local.tee 0 local.set 1 {}", "block ".repeat(5), "end ".repeat(5));
+    let joins = format!("(func (local i32 i32) {})", nest.repeat(3));
     // A module that has more of each than the second number allows, and not more than the first.
     for (key, module, enough, short) in [
         ("manifest_bytes_max", with(""), 10_000, 1_024),
@@ -228,9 +231,25 @@ fn each_cap_on_a_module_can_be_raised_and_lowered() {
         ("branch_values_max", with(&branches), 100_000, 9_999),
         ("function_branch_values_max", with(&branches), 10_000, 9_999),
         ("function_nest_values_max", with(&branches), 100, 99),
+        ("carried_values_max", with(&format!("(func {})", "i32.const 0 block (param i32) br 0 end ".repeat(5))), 10, 9),
+        ("joins_max", with(&joins), 30, 29),
+        ("function_joins_max", with(&joins), 30, 29),
+        (
+            "call_values_max",
+            with(
+                "(func $c (param i32 i32 i32) i32.const 0 call 0 drop) (func (call $c (i32.const 0) (i32.const 0) (i32.const 0)))",
+            ),
+            5,
+            4,
+        ),
     ] {
-        let only =
-            [("data_segments_per_kib_max", 0), ("br_table_targets_per_kib_max", 0), ("branch_values_per_kib_max", 0)];
+        let only = [
+            ("data_segments_per_kib_max", 0),
+            ("br_table_targets_per_kib_max", 0),
+            ("branch_values_per_kib_max", 0),
+            ("joins_per_kib_max", 0),
+            ("call_values_per_kib_max", 0),
+        ];
         let with_key = |value: usize| set(&[&only[..], &[(key, value)]].concat());
         let told = refusal(&module, &with_key(enough));
         assert!(told.starts_with("admitted"), "{key} = {enough}: {told}");
@@ -244,6 +263,14 @@ fn each_cap_on_a_module_can_be_raised_and_lowered() {
     let segments = with(&"(data (i32.const 0) \"x\")".repeat(1_100));
     assert!(segments.len() >> 10 >= 6, "{}", segments.len());
     assert!(refusal(&segments, &set(&[("data_segments_per_kib_max", 200)])).starts_with("admitted"));
+    let nests = with(&joins.repeat(100));
+    let few = |per_kib| set(&[("joins_max", 1), ("joins_per_kib_max", per_kib)]);
+    assert!(refusal(&nests, &few(1_024)).starts_with("admitted"));
+    assert!(refusal(&nests, &few(64)).contains("`joins_max` raised"));
+    let calls = with(&format!("(func {})", "i32.const 0 call 0 drop ".repeat(1_000)));
+    let few = |per_kib| set(&[("call_values_max", 1), ("call_values_per_kib_max", per_kib)]);
+    assert!(refusal(&calls, &few(1_024)).starts_with("admitted"));
+    assert!(refusal(&calls, &few(64)).contains("`call_values_max` raised"));
     let targets = with(&format!("(func i32.const 0 br_table {})", "0 ".repeat(2_050)));
     let few = |per_kib| set(&[("br_table_targets_max", 1), ("br_table_targets_per_kib_max", per_kib)]);
     assert!(refusal(&targets, &few(1_024)).starts_with("admitted"));

@@ -34,6 +34,8 @@ pub(crate) mod r18a_bulk_operations;
 pub(crate) mod r18b_memory_grows;
 pub(crate) mod r18c_table_gets;
 pub(crate) mod r18d_indirect_calls;
+pub(crate) mod r18e_call_values;
+pub(crate) mod r18v_under_calls;
 pub(crate) mod r18w_under_additions;
 pub(crate) mod r18x_under_indirect_calls;
 pub(crate) mod r18y_under_table_gets;

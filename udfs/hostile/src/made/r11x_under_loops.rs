@@ -8,5 +8,5 @@ pub(crate) const MADE: Made = Made {
     title: "as many loops over locals as get in",
     class: Class::Compile,
     expect: Expect::Answered,
-    bytes: |target| filled_with(target, &loops(300, 63, 3), 4),
+    bytes: |target| filled_with(target, &loops(300, 63, 1), 5),
 };

@@ -8,5 +8,5 @@ pub(crate) const MADE: Made = Made {
     title: "nests of joins over locals",
     class: Class::Compile,
     expect: Expect::Answered,
-    bytes: |target| filled_with(target, &joins(399, 48, 2), 6),
+    bytes: |target| filled_with(target, &joins(399, 48, 1), 5),
 };
