@@ -5,8 +5,8 @@ use std::sync::Arc;
 use weir_batch::Schema;
 
 use crate::{
-    CountingSink, FileSink, FileSinkConfig, KafkaSink, KafkaSinkConfig, MemoryHandle, MemorySink, Sink, SinkError,
-    StdoutSink, StdoutSinkConfig,
+    CountingSink, CustomSink, FileSink, FileSinkConfig, KafkaSink, KafkaSinkConfig, MemoryHandle, MemorySink, Sink,
+    SinkError, StdoutSink, StdoutSinkConfig,
 };
 
 /// The settings of any sink.
@@ -20,6 +20,8 @@ pub enum SinkConfig {
     Kafka(Box<KafkaSinkConfig>),
     /// Memory, read through the handle.
     Memory(MemoryHandle),
+    /// A sink that the embedding program brings.
+    Custom(CustomSink),
     /// Nothing: batches are counted and dropped.
     Count,
 }
@@ -35,6 +37,7 @@ impl SinkConfig {
         match self {
             SinkConfig::File(config) => config.validate(),
             SinkConfig::Kafka(config) => config.validate_settings(),
+            SinkConfig::Custom(config) => config.validate(),
             SinkConfig::Stdout(_) | SinkConfig::Memory(_) | SinkConfig::Count => Ok(()),
         }
     }
@@ -50,6 +53,7 @@ impl SinkConfig {
             SinkConfig::File(config) => Box::new(FileSink::open(config, schema).await?),
             SinkConfig::Kafka(config) => Box::new(KafkaSink::open(config, schema).await?),
             SinkConfig::Memory(handle) => Box::new(MemorySink::new(schema, handle.clone())),
+            SinkConfig::Custom(config) => config.open(schema).await?,
             SinkConfig::Count => Box::new(CountingSink::new(schema)),
         })
     }

@@ -109,6 +109,16 @@ pub enum SinkError {
     /// The sink was closed.
     #[error("the sink is closed and takes nothing more")]
     AfterClose,
+    /// A sink of a [`crate::SinkConnector`] failed.
+    #[error("{reason}")]
+    Custom {
+        /// What happened, and what to do.
+        reason: String,
+        /// Whose fault it is.
+        fault: Fault,
+        /// Whether a new sink may succeed with the records since the last flush.
+        retryable: bool,
+    },
     /// The task that ran the sink ended without an answer.
     #[error("the sink's task ended without an answer")]
     Ended,
@@ -138,6 +148,7 @@ impl SinkError {
             | SinkError::Stdout(_)
             | SinkError::ReaderGone => Fault::External,
             SinkError::Kafka { source, .. } => source.fault(),
+            SinkError::Custom { fault, .. } => *fault,
             SinkError::Encode(error) if error.io().is_some() => Fault::External,
             SinkError::Encode(_)
             | SinkError::OneStep
@@ -154,6 +165,7 @@ impl SinkError {
         match self {
             SinkError::Full { .. } | SinkError::PartChanged { .. } => true,
             SinkError::Kafka { source, .. } => source.retryable(),
+            SinkError::Custom { retryable, .. } => *retryable,
             SinkError::Io { source, .. } => matches!(
                 source.kind(),
                 io::ErrorKind::Interrupted

@@ -55,11 +55,14 @@
 //!
 //! **[`MemorySink`]** keeps batches for tests, **[`CountingSink`]** counts and drops them.
 //!
+//! **[`SinkConnector`]**: opens sinks of a kind that the embedding program brings.
+//!
 //! **[`SinkError`]**: says whose fault it is and whether a new sink may succeed. An error lasts.
 
 mod blocking;
 mod config;
 pub mod conformance;
+mod connector;
 mod counting;
 mod error;
 mod file;
@@ -72,6 +75,7 @@ mod stdout;
 mod table;
 
 pub use config::SinkConfig;
+pub use connector::{CustomSink, SinkConnector};
 pub use counting::CountingSink;
 pub use error::SinkError;
 pub use file::{FileSink, FileSinkConfig, IfExists, publish_prepared};

@@ -60,7 +60,7 @@ const RULES: [Rule; 17] = [
     Rule {
         package: "weir-kafka",
         has: &["weir-batch", "rdkafka"],
-        lacks: &["wasmtime", "tokio", "weir-formats", "weir-sources", "weir-sinks", "weir-query"],
+        lacks: &["wasmtime", "weir-formats", "weir-sources", "weir-sinks", "weir-query"],
         reason: "what readers and writers of topics share is neither of both",
     },
     Rule {

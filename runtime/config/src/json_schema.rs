@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::custom::CustomKeys;
 use crate::kafka::{KafkaLettersKeys, KafkaSinkKeys, KafkaSourceKeys};
 use crate::kinds::{ENV, TENANT_PATTERN};
 use crate::limits_file::{self, LimitsFileKeys};
@@ -183,6 +184,7 @@ fn source() -> Json {
             SourceWord::Kafka => (KafkaSourceKeys::describe(), KafkaSourceKeys::rules()),
             SourceWord::Generator => (GeneratorKeys::describe(), GeneratorKeys::rules()),
             SourceWord::Nexmark => (NexmarkKeys::describe(), NexmarkKeys::rules()),
+            SourceWord::Custom => (CustomKeys::describe(), CustomKeys::rules()),
         };
         keys.extend(of_kind_keys);
         of_kind(word, keys, &rules, &[])
@@ -198,6 +200,7 @@ fn sink() -> Json {
             SinkWord::File => (FileSinkKeys::describe(), FileSinkKeys::rules()),
             SinkWord::Kafka => (KafkaSinkKeys::describe(), KafkaSinkKeys::rules()),
             SinkWord::Count => (Vec::new(), json!({})),
+            SinkWord::Custom => (CustomKeys::describe(), CustomKeys::rules()),
         };
         keys.extend(of_kind_keys);
         of_kind(word, keys, &rules, &[retry::rules()])
@@ -230,6 +233,7 @@ pub(crate) fn groups() -> Vec<(&'static str, Vec<Key>)> {
         ("source-kafka", KafkaSourceKeys::describe()),
         ("source-generator", GeneratorKeys::describe()),
         ("source-nexmark", NexmarkKeys::describe()),
+        ("custom", CustomKeys::describe()),
         ("stages", stage::describe()),
         ("retry", retry::RetryKeys::describe()),
         ("sinks", sink::describe()),

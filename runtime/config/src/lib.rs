@@ -42,6 +42,7 @@
 mod setting;
 
 mod csv;
+mod custom;
 mod environment;
 pub mod hints;
 mod json_schema;
@@ -66,6 +67,7 @@ mod topics;
 mod words;
 
 pub use csv::{CsvKeys, QuoteDraft, RecordCsvKeys};
+pub use custom::CustomKeys;
 pub use json_schema::{limits_schema, query_schema};
 pub use kafka::{
     ConnectionKeys, HeadersDraft, KafkaLettersKeys, KafkaSinkKeys, KafkaSourceKeys, OptionDraft, OptionText,

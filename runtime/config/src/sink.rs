@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::csv::CsvKeys;
+use crate::custom::CustomKeys;
 use crate::kafka::KafkaSinkKeys;
 use crate::kinds::{Integer, Text, Texts, Word};
 use crate::names::{self, Names};
@@ -45,13 +46,15 @@ pub enum SinkKindDraft {
     Kafka(Box<KafkaSinkKeys>),
     /// Nothing: it counts.
     Count,
+    /// What the program registered.
+    Custom(CustomKeys),
 }
 
 keys! {
     /// The keys of every sink before `on_error`.
     pub struct SinkKeys {
         /// What it writes to: the further keys depend on it. `count` counts records and drops them.
-        kind: Word<SinkWord>, required "use one of `stdout`, `file`, `kafka`, `count`";
+        kind: Word<SinkWord>, required "use one of `stdout`, `file`, `kafka`, `count`, `custom`";
         /// The source or stage that it is attached to, or a list of them, all of one schema. Default: the last stage.
         input: Texts;
     }
@@ -148,6 +151,7 @@ fn sink(name: &str, mut table: Table<'_>) -> SinkDraft {
         SinkWord::File => SinkKindDraft::File(Box::new(FileSinkKeys::read(&mut table))),
         SinkWord::Kafka => SinkKindDraft::Kafka(Box::new(KafkaSinkKeys::read(&mut table))),
         SinkWord::Count => SinkKindDraft::Count,
+        SinkWord::Custom => SinkKindDraft::Custom(CustomKeys::read(&mut table)),
     });
     if let Some(SinkKindDraft::Stdout(keys)) = &draft
         && let (Some(place), true) = (&keys.rows_max.place, keys.format.value.is_some_and(|it| it != StdoutWord::Table))

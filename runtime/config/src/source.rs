@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::csv::CsvKeys;
+use crate::custom::CustomKeys;
 use crate::kafka::KafkaSourceKeys;
 use crate::kinds::{Boolean, Integer, SchemaText, Text, Texts, Word};
 use crate::names::{self, Names};
@@ -39,13 +40,15 @@ pub enum SourceKindDraft {
     Generator(GeneratorKeys),
     /// A stream of the Nexmark benchmark.
     Nexmark(NexmarkKeys),
+    /// What the program registered.
+    Custom(CustomKeys),
 }
 
 keys! {
     /// The keys of every source.
     pub struct SourceKeys {
         /// What it reads: the further keys depend on it.
-        kind: Word<SourceWord>, required "use one of `file`, `kafka`, `generator`, `nexmark`";
+        kind: Word<SourceWord>, required "use one of `file`, `kafka`, `generator`, `nexmark`, `custom`";
     }
 }
 
@@ -177,6 +180,7 @@ fn source(name: &str, mut table: Table<'_>) -> SourceDraft {
         SourceWord::Kafka => SourceKindDraft::Kafka(Box::new(KafkaSourceKeys::read(&mut table))),
         SourceWord::Generator => SourceKindDraft::Generator(GeneratorKeys::read(&mut table)),
         SourceWord::Nexmark => SourceKindDraft::Nexmark(NexmarkKeys::read(&mut table)),
+        SourceWord::Custom => SourceKindDraft::Custom(CustomKeys::read(&mut table)),
     };
     table.finish(&format!("a {} source", kind.name()));
     SourceDraft { place, name, on_error, kind: Some(draft) }

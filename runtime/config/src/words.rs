@@ -49,6 +49,8 @@ words! {
         Generator = "generator",
         /// A stream of the Nexmark auction benchmark.
         Nexmark = "nexmark",
+        /// What the embedding program registered.
+        Custom = "custom",
     }
 }
 
@@ -63,6 +65,8 @@ words! {
         Kafka = "kafka",
         /// Counts and drops.
         Count = "count",
+        /// What the embedding program registered.
+        Custom = "custom",
     }
 }
 

@@ -59,7 +59,7 @@ mod run;
 mod trace;
 
 pub use file::{
-    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, LimitsFile, LossPolicy, Node, Plan, Problem,
+    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, LimitsFile, Loader, LossPolicy, Node, Plan, Problem,
     QueryFileError, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan, TenantLimits, Topics,
 };
 pub use letters::{
@@ -77,9 +77,10 @@ pub use weir_files::{Denied, Folders};
 pub use weir_kafka::{GroupOffsets, hush_illegible_headers};
 pub use weir_sandbox::{LogLevel, MetricKind};
 pub use weir_sources::{
-    Begin, Changed, FileChange, FileSource, KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSource,
-    KafkaSourceConfig, KafkaSourceError, KafkaStart, Moved, NexmarkStream, OnChange, Origin, PositionKeeper, Revoking,
-    SEED_BATCH_ROWS, Since, Source, SourceBatch, SourceError, SourceEvent, nexmark_schema, seed_batch, seed_schema,
+    Begin, Changed, CustomSource, FileChange, FileSource, KafkaIsolation, KafkaOutOfRange, KafkaPartitions,
+    KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart, MemoryBatches, Moved, NexmarkStream, OnChange,
+    Origin, PositionKeeper, Revoking, SEED_BATCH_ROWS, Since, Source, SourceBatch, SourceConnector, SourceError,
+    SourceEvent, nexmark_schema, seed_batch, seed_schema,
 };
 pub use weir_state::{
     Entry, FileMark, Header, Letter, LetterLines, LetterValue, Manifest, ManifestError, NextNumber, NoTopicId,

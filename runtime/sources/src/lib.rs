@@ -31,11 +31,15 @@
 //!
 //! **[`GeneratorSource`]** and **[`NexmarkSource`]** make records for tests and benchmarks.
 //!
+//! **[`SourceConnector`]**: opens sources of a kind that the embedding program brings; [`MemoryBatches`] is one.
+//!
 //! **[`SourceError`]**: says whose fault it is and whether opening the source again may help.
 
+mod connector;
 mod file;
 mod generator;
 mod kafka;
+mod memory;
 mod new_keys;
 mod nexmark;
 mod pipe;
@@ -50,12 +54,14 @@ use weir_formats::{BadRecord, FormatError};
 use weir_kafka::GroupOffsets;
 use weir_state::{Partition, Positions, TopicId};
 
+pub use connector::{CustomSource, SourceConnector};
 pub use file::{Changed, FileChange, FileSource, OnChange, Since};
 pub use generator::{GeneratorSource, SEED_BATCH_ROWS, seed_batch, seed_schema};
 pub use kafka::{
     Backlog, BacklogError, BacklogMessage, KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSource,
     KafkaSourceConfig, KafkaSourceError, KafkaStart,
 };
+pub use memory::MemoryBatches;
 pub use nexmark::{NexmarkSource, NexmarkStream, nexmark_schema};
 
 /// A stream of batches with positions. Owned by its query, read by one task.
@@ -278,6 +284,16 @@ pub enum SourceError {
         /// Why.
         source: KafkaSourceError,
     },
+    /// A source of a [`SourceConnector`] failed.
+    #[error("{reason}")]
+    Custom {
+        /// What happened, and what to do.
+        reason: String,
+        /// Whose fault it is.
+        fault: Fault,
+        /// Whether opening it again may help.
+        retryable: bool,
+    },
     /// The thread that read the file ended without an answer.
     #[error("the reading thread ended: {0}")]
     Thread(String),
@@ -286,7 +302,11 @@ pub enum SourceError {
 impl SourceError {
     /// Whether opening the source again may help.
     pub fn retryable(&self) -> bool {
-        matches!(self, SourceError::Kafka { source, .. } if source.retryable())
+        match self {
+            SourceError::Kafka { source, .. } => source.retryable(),
+            SourceError::Custom { retryable, .. } => *retryable,
+            _ => false,
+        }
     }
 
     /// Whether positions were not kept because somebody else reads the partitions now.
@@ -309,6 +329,7 @@ impl SourceError {
             | SourceError::Place { .. }
             | SourceError::Mark { .. } => Fault::Tenant,
             SourceError::Kafka { source, .. } => source.fault(),
+            SourceError::Custom { fault, .. } => *fault,
             SourceError::Batch(_) | SourceError::Thread(_) => Fault::Internal,
         }
     }

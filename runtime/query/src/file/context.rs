@@ -5,6 +5,7 @@ use std::path::Path;
 use weir_config::{Problems, Topics};
 use weir_sandbox::TenantId;
 
+use super::connectors::Connectors;
 use super::kafka_uses::TopicUses;
 use super::limits::Ceiling;
 use super::paths::Paths;
@@ -17,6 +18,8 @@ pub(super) struct Context<'a> {
     pub(super) paths: Paths<'a>,
     /// The topics and groups that are used.
     pub(super) topics: TopicUses<'a>,
+    /// What the program brings.
+    pub(super) connectors: &'a Connectors,
     /// What stages may have.
     pub(super) ceiling: Ceiling<'a>,
 }
@@ -27,9 +30,10 @@ impl<'a> Context<'a> {
         folder: &'a Path,
         ceiling: Ceiling<'a>,
         (tenant, query, rights): (Option<&'a TenantId>, &str, Topics),
+        connectors: &'a Connectors,
         problems: &'a Problems,
     ) -> Context<'a> {
         let topics = TopicUses::new(tenant, query, rights, problems);
-        Context { problems, paths: Paths::new(folder, problems), topics, ceiling }
+        Context { problems, paths: Paths::new(folder, problems), topics, connectors, ceiling }
     }
 }

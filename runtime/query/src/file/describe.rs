@@ -74,6 +74,7 @@ impl Plan {
             }
             SourceKind::Letters(letters) => write!(f, "{letters}")?,
             SourceKind::Kafka(config) => super::kafka_describe::describe_source(config, f)?,
+            SourceKind::Custom(source) => write!(f, "custom {}", source.name)?,
             SourceKind::Generator { batches } => write!(f, "generator, {batches} batches")?,
             SourceKind::Nexmark { stream, events } => write!(f, "nexmark {}, {events} events", stream.name())?,
         }
@@ -141,6 +142,7 @@ impl Plan {
             }
             SinkConfig::Kafka(config) => super::kafka_describe::describe_sink(config, f)?,
             SinkConfig::Memory(_) => f.write_str("memory")?,
+            SinkConfig::Custom(sink) => write!(f, "custom {}", sink.name)?,
             SinkConfig::Count => f.write_str("counts and drops")?,
         }
         write!(f, ", queue of {} batches", sink.queue_batches_max)?;

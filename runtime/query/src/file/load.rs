@@ -9,6 +9,7 @@ use weir_sandbox::{FunctionState, Limits, TenantId};
 
 use super::bind::{BoundStage, Modules, bind};
 use super::chain::Chain;
+use super::connectors::Connectors;
 use super::context::Context;
 use super::delivery::{self, Letters};
 use super::kafka_sink;
@@ -30,7 +31,7 @@ impl Plan {
     ///
     /// Every mistake in the file, or that it cannot be read.
     pub fn load(path: impl AsRef<Path>) -> Result<Plan, QueryFileError> {
-        Plan::load_under(path.as_ref(), None)
+        Plan::load_under(path.as_ref(), None, &Connectors::default())
     }
 
     /// As [`Plan::load`], within what a limits file gives the query's tenant: no stage may have more, and no file lie
@@ -40,12 +41,16 @@ impl Plan {
     ///
     /// As [`Plan::load`].
     pub fn load_with(path: impl AsRef<Path>, limits: &LimitsFile) -> Result<Plan, QueryFileError> {
-        Plan::load_under(path.as_ref(), Some(limits))
+        Plan::load_under(path.as_ref(), Some(limits), &Connectors::default())
     }
 
-    pub(super) fn load_under(path: &Path, limits: Option<&LimitsFile>) -> Result<Plan, QueryFileError> {
+    pub(super) fn load_under(
+        path: &Path,
+        limits: Option<&LimitsFile>,
+        connectors: &Connectors,
+    ) -> Result<Plan, QueryFileError> {
         let text = text::read(path, "query")?;
-        parse(&text, text::folder_of(path), Some(path), limits)
+        parse(&text, text::folder_of(path), Some(path), limits, connectors)
             .map_err(|problems| QueryFileError { path: path.to_owned(), problems })
     }
 
@@ -55,7 +60,7 @@ impl Plan {
     ///
     /// Every mistake in the text, sorted by line.
     pub fn parse(text: &str, folder: &Path) -> Result<Plan, Vec<Problem>> {
-        parse(text, folder, None, None)
+        parse(text, folder, None, None, &Connectors::default())
     }
 
     /// As [`Plan::parse`], within what a limits file gives the query's tenant.
@@ -64,11 +69,17 @@ impl Plan {
     ///
     /// As [`Plan::parse`].
     pub fn parse_with(text: &str, folder: &Path, limits: &LimitsFile) -> Result<Plan, Vec<Problem>> {
-        parse(text, folder, None, Some(limits))
+        parse(text, folder, None, Some(limits), &Connectors::default())
     }
 }
 
-fn parse(text: &str, folder: &Path, path: Option<&Path>, limits: Option<&LimitsFile>) -> Result<Plan, Vec<Problem>> {
+pub(super) fn parse(
+    text: &str,
+    folder: &Path,
+    path: Option<&Path>,
+    limits: Option<&LimitsFile>,
+    connectors: &Connectors,
+) -> Result<Plan, Vec<Problem>> {
     let mut reading = Reading::begin(text)?;
     let tenant = tenant(&reading, path, limits);
     match &tenant {
@@ -86,7 +97,7 @@ fn parse(text: &str, folder: &Path, path: Option<&Path>, limits: Option<&LimitsF
         return text::finish(None, reading.refuse()).map(|(plan, _)| plan);
     }
     let (draft, problems) = reading.finish();
-    let plan = resolve(draft, tenant, (folder, path), limits.and_then(LimitsFile::path), &problems);
+    let plan = resolve(draft, tenant, (folder, path), limits.and_then(LimitsFile::path), connectors, &problems);
     let (mut plan, warnings) = text::finish(plan, problems)?;
     plan.warnings = warnings;
     Ok(plan)
@@ -98,6 +109,7 @@ fn resolve(
     tenant: Option<(TenantId, Option<TenantLimits>)>,
     (folder, path): (&Path, Option<&Path>),
     limits_path: Option<&Path>,
+    connectors: &Connectors,
     problems: &Problems,
 ) -> Option<Plan> {
     let (id, given) = (tenant.as_ref().map(|(id, _)| id), tenant.as_ref().and_then(|(_, given)| given.as_ref()));
@@ -107,7 +119,7 @@ fn resolve(
     };
     let rights = given.map(|given| given.topics.clone()).unwrap_or_default();
     let query = draft.name.value.as_deref().unwrap_or("query");
-    let mut cx = Context::new(folder, ceiling, (id, query, rights), problems);
+    let mut cx = Context::new(folder, ceiling, (id, query, rights), connectors, problems);
     path.into_iter().for_each(|path| cx.paths.this(path, "query file"));
     limits_path.into_iter().for_each(|path| cx.paths.this(path, "limits file"));
     if let (Some(id), Some(given)) = (id, given) {

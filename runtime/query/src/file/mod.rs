@@ -16,6 +16,7 @@
 
 mod bind;
 mod chain;
+mod connectors;
 mod context;
 mod csv;
 mod delivery;
@@ -44,6 +45,7 @@ mod text;
 mod together;
 mod words;
 
+pub use connectors::Loader;
 pub use limits_file::{LimitsFile, TenantLimits};
 pub(crate) use origins::Origins;
 pub use plan::{Batching, DeadLettersPlan, Delivery, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan};

@@ -62,7 +62,9 @@ impl Plan {
                     read.extend(config.topics.iter().map(|topic| (Arc::from(topic.as_str()), name())));
                     names.push(&source.name);
                 }
-                SourceKind::Generator { .. } | SourceKind::Nexmark { .. } => names.push(&source.name),
+                SourceKind::Generator { .. } | SourceKind::Nexmark { .. } | SourceKind::Custom(_) => {
+                    names.push(&source.name)
+                }
             }
         }
         names.sort_unstable();

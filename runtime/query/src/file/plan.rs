@@ -17,7 +17,7 @@ use super::paths::FileUse;
 use crate::letters::LettersPlan;
 use crate::run::Slot;
 use weir_files::Folders;
-use weir_sources::{KafkaPartitions, KafkaSourceConfig, NexmarkStream, OnChange};
+use weir_sources::{CustomSource, KafkaPartitions, KafkaSourceConfig, NexmarkStream, OnChange};
 use weir_state::LETTERS_OF;
 
 /// A query that can be run: every name resolved, every module read, every function bound to the schema it gets.
@@ -130,6 +130,8 @@ pub enum SourceKind {
         /// How many records of that stream.
         events: u64,
     },
+    /// A source that the embedding program brings.
+    Custom(CustomSource),
     /// Dead letters, which come in at the source or stage where they died: what a replay reads instead of everything.
     Letters(Arc<LettersPlan>),
 }

@@ -11,6 +11,7 @@ use weir_config::{
 use weir_formats::{CsvOptions, Format};
 use weir_sinks::{FileSinkConfig, IfExists, SinkConfig, SinkError, StdoutFormat, StdoutSinkConfig};
 
+use super::connectors;
 use super::context::Context;
 use super::csv;
 use super::kafka_sink::{self, ColumnUse};
@@ -73,6 +74,7 @@ fn resolve(draft: SinkDraft, delivery: &Delivery, cx: &mut Context<'_>) -> SinkP
             config.map(|config| SinkConfig::Kafka(Box::new(config)))
         }
         Some(SinkKindDraft::Count) => Some(SinkConfig::Count),
+        Some(SinkKindDraft::Custom(keys)) => connectors::sink(keys, cx).map(SinkConfig::Custom),
     };
     SinkPart {
         name: name.into(),

@@ -11,6 +11,7 @@ use weir_config::{
 };
 use weir_formats::{CsvOptions, Format, Inferred, csv_header, infer, infer_csv};
 
+use super::connectors;
 use super::context::Context;
 use super::csv;
 use super::kafka_source;
@@ -69,6 +70,11 @@ pub(super) fn resolve(draft: &SourceDraft, cx: &mut Context<'_>) -> SourcePart {
             let stream = stream.value.map(words::nexmark);
             part.kind = stream.zip(events.value).map(|(stream, events)| SourceKind::Nexmark { stream, events });
             part.schema = stream.and_then(|stream| nexmark_schema(stream).ok()).map(Arc::new);
+        }
+        Some(SourceKindDraft::Custom(keys)) => {
+            let source = connectors::source(keys, cx);
+            part.schema = source.as_ref().and_then(|source| source.schema().ok()).map(Arc::new);
+            part.kind = source.map(SourceKind::Custom);
         }
     }
     part

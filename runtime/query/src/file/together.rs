@@ -6,6 +6,7 @@ use std::path::Path;
 use weir_sandbox::TenantId;
 
 use super::LimitsFile;
+use super::connectors::Connectors;
 use super::paths::{FileUse, UseKind, unnumbered};
 use super::plan::Plan;
 use weir_config::{Problem, QueryFileError, clip};
@@ -36,7 +37,8 @@ impl Plan {
     /// As [`Plan::load_all`], file by file, in the order of `paths`: a mistake in one leaves the others as they are. Where
     /// two are in each other's way, the earlier one has the right of way.
     pub fn load_each<P: AsRef<Path>>(paths: &[P], limits: Option<&LimitsFile>) -> Vec<Result<Plan, QueryFileError>> {
-        let mut loaded: Vec<_> = paths.iter().map(|path| Plan::load_under(path.as_ref(), limits)).collect();
+        let mut loaded: Vec<_> =
+            paths.iter().map(|path| Plan::load_under(path.as_ref(), limits, &Connectors::default())).collect();
         let right = loaded.iter().enumerate().filter_map(|(index, plan)| Some((index, plan.as_ref().ok()?)));
         let (places, plans): (Vec<usize>, Vec<&Plan>) = right.unzip();
         let found = clashes(&plans);

@@ -91,7 +91,10 @@ impl Entrance {
             // Of binary formats a letter holds the record as JSON.
             SourceKind::File { .. } => bytes(RecordFormat::JsonLines)?,
             SourceKind::Kafka(config) => What::Bytes(config.decoder(&source.schema)?),
-            SourceKind::Generator { .. } | SourceKind::Nexmark { .. } | SourceKind::Letters(_) => What::Nothing,
+            SourceKind::Generator { .. }
+            | SourceKind::Nexmark { .. }
+            | SourceKind::Custom(_)
+            | SourceKind::Letters(_) => What::Nothing,
         };
         Ok(Entrance { schema: Arc::clone(&source.schema), what })
     }

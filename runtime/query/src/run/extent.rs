@@ -94,7 +94,7 @@ pub(super) async fn size_of(source: &SourcePlan, folders: &Folders, from: &Posit
         SourceKind::Generator { batches } => Some(Size::Records(batches.saturating_mul(SEED_BATCH_ROWS as u64))),
         SourceKind::Nexmark { events, .. } => Some(Size::Records(*events)),
         SourceKind::Kafka(config) if config.until_end => Some(Size::ToEnd(Positions::default())),
-        SourceKind::Kafka(_) | SourceKind::Letters(_) => None,
+        SourceKind::Kafka(_) | SourceKind::Letters(_) | SourceKind::Custom(_) => None,
         SourceKind::File { paths, format, .. } => {
             let (paths, format, folders, from) = (paths.clone(), *format, folders.clone(), from.clone());
             let look = move || of_files(&paths, format, &folders, &from, before);

@@ -270,6 +270,7 @@ fn make_source(plan: &Plan, id: SourceId, source: &SourcePlan, again: bool) -> R
             let config = plan.kafka_source(id.place(), config);
             Box::new(KafkaSource::new(config, Arc::clone(schema)).map_err(named)?)
         }
+        SourceKind::Custom(source) => source.open().map_err(named)?,
         SourceKind::Generator { batches } => Box::new(GeneratorSource::new(*batches)?),
         SourceKind::Nexmark { stream, events } => {
             // Its records are shorter than this.

@@ -98,7 +98,7 @@ impl<'p> RunningSource<'p> {
     /// How its batches are cut into pieces.
     pub(super) fn cut(&self) -> Cut {
         match &self.plan.kind {
-            SourceKind::Letters(_) => Cut::Never,
+            SourceKind::Letters(_) | SourceKind::Custom(_) => Cut::Never,
             SourceKind::Generator { .. } => Cut::FromEnd,
             SourceKind::File { .. } | SourceKind::Kafka(_) | SourceKind::Nexmark { .. } => Cut::Columns,
         }

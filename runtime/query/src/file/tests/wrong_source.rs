@@ -228,7 +228,7 @@ input = ["seed", "bids"]
             late.toml:9: sources.bids.events: missing; say how many records of the stream to make
             late.toml:11: sources.bids.stream: `bids` is not known here; did you mean `bid`?
             late.toml:12: sources.bids.seed: a nexmark source has no such key; its keys are `kind`, `on_error`, `stream`, `events`
-            late.toml:14: sources.old-name.kind: missing; use one of `file`, `kafka`, `generator`, `nexmark`
+            late.toml:14: sources.old-name.kind: missing; use one of `file`, `kafka`, `generator`, `nexmark`, `custom`
             late.toml:14: sources.old-name: feeds no stage and no sink; add `old-name` to the `input` of a stage or sink, or remove the source
             late.toml:19: sinks.count.format: a count sink has no such key; its keys are `kind`, `input`, `on_error`, `retry`, `queue_batches_max`"#]],
     );
