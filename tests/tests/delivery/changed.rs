@@ -197,22 +197,22 @@ fn a_file_of_other_contents_is_refused_or_read_from_its_beginning() {
             _ => expect![[r#"
                 on_change = "follow"
                 "id\n7\n8\n9\n"
-                WARN weir_query::source::file::files: ./in.csv: the file was rewritten since its position was kept (from 7 to 9 bytes): it is read from its beginning
+                WARN weir_sources::file::files: ./in.csv: the file was rewritten since its position was kept (from 7 to 9 bytes): it is read from its beginning
                 [1, 2, 7, 8, 9]
                 "id\n7\n8\n"
-                WARN weir_query::source::file::files: ./in.csv: the file was rewritten since its position was kept (from 7 to 7 bytes): it is read from its beginning
+                WARN weir_sources::file::files: ./in.csv: the file was rewritten since its position was kept (from 7 to 7 bytes): it is read from its beginning
                 [1, 2, 7, 8]
                 "id\n7\n"
-                WARN weir_query::source::file::files: ./in.csv: the file has shrunk since its position was kept (from 7 to 5 bytes): it is read from its beginning
+                WARN weir_sources::file::files: ./in.csv: the file has shrunk since its position was kept (from 7 to 5 bytes): it is read from its beginning
                 [1, 2, 7]
                 "id\n1\n"
-                WARN weir_query::source::file::files: ./in.csv: the file has shrunk since its position was kept (from 7 to 5 bytes): it is read from its beginning
+                WARN weir_sources::file::files: ./in.csv: the file has shrunk since its position was kept (from 7 to 5 bytes): it is read from its beginning
                 [1, 2, 1]
                 ""
-                WARN weir_query::source::file::files: ./in.csv: the file has shrunk since its position was kept (from 7 to 0 bytes): it is read from its beginning
+                WARN weir_sources::file::files: ./in.csv: the file has shrunk since its position was kept (from 7 to 0 bytes): it is read from its beginning
                 [1, 2]
                 replaced
-                WARN weir_query::source::file::files: ./in.csv: the file was replaced by another one since its position was kept (from 7 to 9 bytes): it is read from its beginning
+                WARN weir_sources::file::files: ./in.csv: the file was replaced by another one since its position was kept (from 7 to 9 bytes): it is read from its beginning
                 [1, 2, 3, 4, 5]
                 removed
                 error: numbers.toml:4: sources.ids.paths[0]: there is no file `in.csv`; paths are taken from the query file's folder
@@ -240,7 +240,7 @@ fn every_file_of_a_list_is_looked_at() {
     case.append("b.csv", "6\n");
     case.write("c.csv", "id\n33\n");
     case.check(&expect![[r#"
-        WARN weir_query::source::file::files: ./c.csv: the file was rewritten since its position was kept (from 5 to 6 bytes): it is read from its beginning
+        WARN weir_sources::file::files: ./c.csv: the file was rewritten since its position was kept (from 5 to 6 bytes): it is read from its beginning
         [1, 2, 3, 4, 5, 6, 33]"#]]);
 }
 
@@ -276,11 +276,11 @@ fn a_last_line_without_its_end_is_never_taken_twice_or_in_part() {
         code Some(2)
         error: sources.ids: ./in.csv: the last record was taken up to byte 6, where the file ended without a line end, and goes on there now: put the file back, or remove the folder of the query's `state` to read everything again
         code Some(1)
-        WARN weir_query::source::file::files: ./in.csv: the file ends within a record, which has no line end yet: it is left for a later run bytes=1
+        WARN weir_sources::file::files: ./in.csv: the file ends within a record, which has no line end yet: it is left for a later run bytes=1
         [1]
-        WARN weir_query::source::file::files: ./in.csv: the file ends within a record, which has no line end yet: it is left for a later run bytes=1
+        WARN weir_sources::file::files: ./in.csv: the file ends within a record, which has no line end yet: it is left for a later run bytes=1
         [1]
-        WARN weir_query::source::file::files: ./in.csv: the file ends within a record, which has no line end yet: it is left for a later run bytes=1
+        WARN weir_sources::file::files: ./in.csv: the file ends within a record, which has no line end yet: it is left for a later run bytes=1
         [1, 22]
         [1, 22, 3]
     "#]].assert_eq(&last_line("in.csv", "id\n1\n", "2", ["2\n3", "\n"]));
@@ -291,11 +291,11 @@ fn a_last_line_without_its_end_is_never_taken_twice_or_in_part() {
         code Some(2)
         error: sources.ids: ./in.jsonl: the last record was taken up to byte 17, where the file ended without a line end, and goes on there now: put the file back, or remove the folder of the query's `state` to read everything again
         code Some(1)
-        WARN weir_query::source::file::files: ./in.jsonl: the file ends within a record, which has no line end yet: it is left for a later run bytes=8
+        WARN weir_sources::file::files: ./in.jsonl: the file ends within a record, which has no line end yet: it is left for a later run bytes=8
         [1]
-        WARN weir_query::source::file::files: ./in.jsonl: the file ends within a record, which has no line end yet: it is left for a later run bytes=8
+        WARN weir_sources::file::files: ./in.jsonl: the file ends within a record, which has no line end yet: it is left for a later run bytes=8
         [1]
-        WARN weir_query::source::file::files: ./in.jsonl: the file ends within a record, which has no line end yet: it is left for a later run bytes=7
+        WARN weir_sources::file::files: ./in.jsonl: the file ends within a record, which has no line end yet: it is left for a later run bytes=7
         [1, 2]
         [1, 2, 3]
     "#]].assert_eq(&json);
@@ -337,7 +337,7 @@ fn an_array_grows_before_its_end() {
     case.check(&expect!["[1, 2, 3, 4, 5]"]);
     case.write("in.json", &array(&[1, 7], "\n]\n"));
     case.check(&expect![[r#"
-        WARN weir_query::source::file::files: ./in.json: the file has shrunk since its position was kept (from 68 to 29 bytes): it is read from its beginning
+        WARN weir_sources::file::files: ./in.json: the file has shrunk since its position was kept (from 68 to 29 bytes): it is read from its beginning
         [1, 2, 3, 4, 5, 1, 7]"#]]);
     let refused = Case::new(&["in.json"], "");
     refused.write("in.json", &array(&[1, 2], "\n]\n"));
@@ -463,7 +463,7 @@ fn what_was_kept_of_a_file_is_believed_in_nothing() {
         more read than there is: error: sources.ids: ./in.csv: what was kept with its position cannot be: 403 of 18446744073709551615 of 403 bytes cannot be: remove the folder of the query's `state` to read everything again
         code Some(2)
         100 ids
-        a huge file: WARN weir_query::source::file::files: ./in.csv: the file has shrunk since its position was kept (from 18446744073709551615 to 407 bytes): it is read from its beginning
+        a huge file: WARN weir_sources::file::files: ./in.csv: the file has shrunk since its position was kept (from 18446744073709551615 to 407 bytes): it is read from its beginning
         201 ids
     "#]].assert_eq(&shown);
 }
