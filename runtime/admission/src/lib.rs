@@ -7,7 +7,7 @@
 //! let wasm = wat::parse_str(r#"(module
 //!     (memory (export "memory") 1)
 //!     (func (export "weir_call_all") (param $rows i32) (result i32) (i32.const 0))
-//!     (@custom "weir.manifest" "{\22abi\22:1,\22name\22:\22all\22,\22kind\22:\22metrics\22}"))"#)?;
+//!     (@custom "weir.manifest" "{\22abi\22:1,\22name\22:\22all\22,\22kind\22:\22transform\22,\22output_shape\22:\22filter\22}"))"#)?;
 //! let admitted = check(&wasm, &Limits::default())?;
 //! assert_eq!(admitted.manifest.functions[0].name, "all");
 //!
