@@ -35,7 +35,7 @@ struct Order {
 
 type Answer = Response<Full<Bytes>>;
 
-/// Answers a request. `extend` is told by how much the answer may take longer than answers do.
+/// Answers a request. Calls `extend` with the extra time that the answer may take.
 pub(crate) async fn answer<B>(board: &Arc<Board>, via: Via, request: Request<B>, extend: impl Fn(Duration)) -> Answer
 where
     B: Body<Data = Bytes> + Send,

@@ -21,7 +21,7 @@
 //! **[`Board`]**: what a process runs, and how it ended. Shared by `Arc` between those who run queries and those who answer.
 //!
 //! **[`Admin`]**: answers at its doors until it is dropped, on a thread of its own. One request a connection; at most
-//! [`CLIENTS_MAX`] clients at once by a Unix socket (one more is told so) and 32 by TCP (more wait). A head has 10 s (by
+//! [`CLIENTS_MAX`] clients at once by a Unix socket (a further one gets an error) and 32 by TCP (more wait). A head has 10 s (by
 //! TCP 5), a body 10 s, a connection 30 s and what its request asks to wait; heads have 16 KiB and 64 headers at most.
 //!
 //! **[`Door`]**: where clients come in. Who reaches a Unix socket is the user, and may do everything. Who reaches a TCP address

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::problem::{Code, Problem};
 
-/// What an older client is told, in the form that it knows: it prints the message.
+/// The answer to an older client, in the form that it can read: it prints the message.
 fn line() -> String {
     let message =
         "this process is of a newer version of weir, whose socket speaks HTTP: use the `weir` of that version";

@@ -26,7 +26,7 @@ use crate::older;
 /// Clients at once by TCP; more wait until one of them is done.
 const TCP_CLIENTS_MAX: usize = 32;
 
-/// Clients at once that are told that there is no room for them; more are not told.
+/// How many clients at once get the error that there is no room; further ones get no answer.
 const BUSY_CLIENTS_MAX: usize = 16;
 
 /// How long a client may take to send its request's head: by TCP, where others wait for its place, and by a Unix socket.

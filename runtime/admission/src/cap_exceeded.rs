@@ -59,7 +59,7 @@ impl CapExceeded {
         CapExceeded { place, ..CapExceeded::of_module((key, what, mend), limit, found) }
     }
 
-    /// For machine code of so many bytes, where so many are allowed.
+    /// For machine code of this size, under this limit.
     pub fn of_native_code(limit: usize, found: usize) -> CapExceeded {
         CapExceeded::of_module(NATIVE_BYTES, limit, found)
     }

@@ -42,7 +42,7 @@ impl Manifest {
         check(module, limits).map(|admitted| admitted.manifest)
     }
 
-    /// Whether a file of so many bytes is read as a module: to be asked before it is read.
+    /// Whether a file of this size is read as a module. Ask before reading it.
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ pub(crate) struct Joins {
 }
 
 impl Joins {
-    /// Begins with a function of so many locals, parameters counted.
+    /// Begins with a function of this number of locals, parameters included.
     pub(crate) fn begin(&mut self, locals: usize) {
         self.open.clear();
         self.blocks = 0;
@@ -23,7 +23,7 @@ impl Joins {
         self.set.resize(locals, 0);
     }
 
-    /// A block, loop or if begins, whose end (or start, of a loop) takes so many values: what that adds.
+    /// What a block, loop or if adds whose end (the start, for a loop) takes this number of values.
     pub(crate) fn open(&mut self, carries: usize) -> usize {
         self.blocks = self.blocks.saturating_add(1);
         self.open.push(self.blocks);

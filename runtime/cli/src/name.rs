@@ -1,10 +1,10 @@
-//! Whose something is that is said.
+//! Names a query and its tenant in messages.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-/// Which of several queries something is said of.
+/// Which of several queries a message is about.
 #[derive(Clone, Debug)]
 pub(crate) struct Name {
     pub(crate) query: String,
@@ -18,7 +18,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// What is said of a query in JSON; with its name first where there are several.
+/// The report on a query in JSON, with its name first where there are several queries.
 pub(crate) fn named(name: Option<&Name>, said: Value) -> Value {
     let (Some(name), Value::Object(fields)) = (name, &said) else { return said };
     let mut all = Map::new();

@@ -31,7 +31,7 @@
 //! it names are there is for `weir-plan` to find out.
 //!
 //! **[`Problems`]**: every mistake and warning so far, each with key, line and mend ([`Problem`]). Reading goes on after a mistake, so
-//! that a file's mistakes are told together.
+//! that a file's mistakes are reported together.
 //!
 //! **[`Reading`]**: a query file being read: its tenant first, then what that tenant may take from the environment, then the rest.
 //!

@@ -71,7 +71,7 @@ keys! {
 /// Where dead letters go, as far as it could be read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LettersDraft {
-    /// Where that is said.
+    /// Where the file says so.
     pub place: Place,
     /// The keys of their kind; `None` where that is wrong, which has been reported.
     pub kind: Option<LettersKindDraft>,

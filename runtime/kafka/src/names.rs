@@ -15,7 +15,7 @@ pub fn refuse_topic(topic: &str) -> Option<&'static str> {
     }
 }
 
-/// Why a group's name is none.
+/// Why Kafka would not take a group's name.
 pub fn refuse_group(group: &str) -> Option<&'static str> {
     match group {
         "" => Some("must not be empty"),

@@ -77,7 +77,7 @@ pub(crate) fn generated_position(positions: &Positions) -> Result<u64, SourceErr
 }
 
 impl GeneratorSource {
-    /// So many batches.
+    /// This number of batches.
     ///
     /// # Errors
     ///

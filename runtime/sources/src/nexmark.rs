@@ -83,7 +83,7 @@ pub struct NexmarkSource {
 }
 
 impl NexmarkSource {
-    /// At most so many records of this stream, in batches of at most `records_max`.
+    /// At most `events` records of this stream, in batches of at most `records_max`.
     ///
     /// # Errors
     ///

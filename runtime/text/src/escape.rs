@@ -26,7 +26,7 @@ pub fn elide(text: &str, chars_max: usize) -> String {
     escaped
 }
 
-/// The same, of at most so many bytes: the longest start that ends neither within a character nor within an escape.
+/// The same, cut to a number of bytes: the longest start that ends neither within a character nor within an escape.
 pub fn escape_within(text: &str, bytes_max: usize) -> String {
     let mut escaping = Escaping::new(bytes_max);
     // An error says that there was more than that.
@@ -79,7 +79,7 @@ pub fn escape_display(value: impl fmt::Display, chars_max: usize) -> String {
     escape(&start.text)
 }
 
-/// Takes so many characters and refuses the next one.
+/// Takes a number of characters and refuses the next one.
 struct Start {
     text: String,
     chars_left: usize,
@@ -95,7 +95,7 @@ impl Write for Start {
     }
 }
 
-/// Takes what is written to it, escapes it, and refuses what is more than so many bytes.
+/// Escapes what is written to it, and refuses more than a number of bytes.
 #[derive(Debug)]
 pub struct Escaping {
     text: String,
@@ -104,7 +104,7 @@ pub struct Escaping {
 }
 
 impl Escaping {
-    /// Nothing yet, and at most so many bytes.
+    /// Empty, for at most this number of bytes.
     pub fn new(bytes_max: usize) -> Escaping {
         Escaping { text: String::new(), bytes_max, before: None }
     }

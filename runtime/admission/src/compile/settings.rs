@@ -1,4 +1,4 @@
-//! How code is made, and what wasmtime is told of it.
+//! How code is made, and the settings that wasmtime gets for it.
 
 use bincode::{Decode, Encode};
 use wasmtime::{Config, OptLevel, RegallocAlgorithm, Strategy, WasmBacktraceDetails};

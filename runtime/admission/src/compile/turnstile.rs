@@ -37,7 +37,7 @@ pub struct Pass {
 }
 
 impl Turnstile {
-    /// For so many modules at once.
+    /// For this number of modules at once.
     pub fn new(passes: usize) -> Arc<Turnstile> {
         let shared = Shared { free: passes.max(1), ticket_next: 0, tenants: BTreeMap::new(), turns: VecDeque::new() };
         Arc::new(Turnstile { shared: Mutex::new(shared), moved: Condvar::new() })

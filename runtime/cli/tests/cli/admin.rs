@@ -69,7 +69,7 @@ fn an_address_answers_reads_and_steers_only_where_that_was_asked_for() {
         );
     }
     assert_eq!(ask(&served, &format!("POST http://evil.example{QUERY}/pause"), "host: 127.0.0.1\r\n"), foreign);
-    // Scrapers and probes are told what they were told before, by whatever name they come.
+    // Scrapers and probes get the same answers as before, whatever `Host` they name.
     for path in ["/metrics", "/livez", "/readyz", "/healthz"] {
         assert_eq!(ask(&served, &format!("GET {path}"), "host: weir.example\r\n").0, 200, "{path}");
     }

@@ -123,7 +123,7 @@ fn paths_methods_and_names_are_read_strictly() {
     let by_status: Value = serde_json::from_str(&tell(folder.path(), &["--json", "status", "ids"]).out).expect("JSON");
     let fields = |report: &Value| report.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
     assert_eq!(fields(&report), fields(&by_status));
-    // Of another tenant nothing is told, also not whether there is one.
+    // The answer does not show whether another tenant exists.
     assert_eq!(told("GET /v1/tenants/demo/queries").1["queries"].as_array().map(Vec::len), Some(1));
     for tenant in ["other", "demo%2Fqueries%2Fids", "..", "demo%00", "%2e%2e"] {
         let (status, answer) = told(&format!("GET /v1/tenants/{tenant}/queries"));

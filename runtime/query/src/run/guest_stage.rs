@@ -154,7 +154,7 @@ impl Stage for GuestStage<'_> {
         self.guard.check()
     }
 
-    /// The breaker is told how the batch went. What was cut into pieces is one batch still.
+    /// Reports to the breaker how the batch went. A batch that was cut into pieces counts once.
     fn end(&mut self) {
         let Seen { rows, guilty, code, .. } = std::mem::take(&mut self.seen);
         let pause = self.breaker.after(rows, guilty);

@@ -60,7 +60,7 @@ pub(super) struct SinkFailure {
 }
 
 impl<'p> RunningSink<'p> {
-    /// Starts a sink. `failed` is told its id when it fails for another reason than that its reader went away.
+    /// Starts a sink. Calls `failed` with its id when it fails, except when its reader went away.
     pub(super) fn start(
         id: SinkId,
         sink: Box<dyn Sink>,

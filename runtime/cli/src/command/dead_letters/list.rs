@@ -25,7 +25,7 @@ pub(super) fn list(args: &args::List, json: bool) -> anyhow::Result<Exit> {
     list_entries(entries, &letters.path, &filter(&args.filter), args.summary, json, out)
 }
 
-/// Lists letters as they come. What is none is named, and passed over.
+/// Lists letters as they come. Lines that are no letters are reported and passed over.
 fn list_entries(
     entries: impl Iterator<Item = io::Result<Entry>>,
     path: &Path,
