@@ -50,7 +50,7 @@ pub enum LetterValue {
     Record {
         /// A JSON object.
         record: String,
-        /// Its value as the source had it, which letters of version 1 may hold beside it.
+        /// The original value. Letters of version 1 may hold it beside the record; a letter in a topic does not.
         bytes: Option<Vec<u8>>,
     },
     /// Nothing: the letter would have been too large for its topic or file.

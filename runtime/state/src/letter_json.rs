@@ -169,7 +169,7 @@ impl Letter {
             let bytes = read.bytes.map(|bytes| unbase64("bytes", &bytes)).transpose()?;
             let value = match (read.value.as_deref(), record) {
                 (Some("original"), None) => LetterValue::Original(bytes),
-                (Some("record"), Some(record)) => LetterValue::Record { record, bytes: None },
+                (Some("record"), Some(record)) => LetterValue::Record { record, bytes },
                 (Some("omitted"), None) => LetterValue::Omitted,
                 _ => return Err("`value` must be `original`, `record` or `omitted`, and fit what is there".to_owned()),
             };
@@ -204,7 +204,7 @@ impl Letter {
         })
     }
 
-    /// Appends the letter as a line of version 2, with its line end.
+    /// Appends the letter as a line of version 2, with its line end. [`Letter::parse`] reads the same letter from it.
     ///
     /// # Errors
     ///
@@ -229,7 +229,7 @@ impl Letter {
             key: self.key.as_deref().map(base64),
             headers: WrittenHeaders::of(&self.headers),
             value: self.value.name(),
-            bytes: self.original().map(base64),
+            bytes: self.bytes().map(base64),
             record,
         };
         let begin = into.len();
@@ -308,6 +308,23 @@ mod tests {
         assert_eq!(of_second(r#""value":"original""#).unwrap().value, LetterValue::Original(None));
         let record = of_second(r#""value":"record","record":{"n":1e400}"#).unwrap();
         assert_eq!(record.record(), Some(r#"{"n":1e400}"#));
+    }
+
+    /// Letters of version 1 may hold the original value beside the record. Written as version 2 they keep both.
+    #[test]
+    fn a_letter_of_version_1_that_is_written_again_loses_nothing() {
+        for more in [
+            r#""bytes_hex":"7b7d0a","record":"s""#,
+            r#""bytes_hex":"","record":{"n":1}"#,
+            r#""bytes_hex":"00ff""#,
+            r#""record":[1, 2]"#,
+            r#""key_hex":"00ff","headers":[["h","0A"],["n",null]]"#,
+        ] {
+            let letter = Letter::parse(format!("{{{LEAST},{more}}}").as_bytes()).unwrap();
+            let mut line = Vec::new();
+            letter.write_line(&mut line).unwrap();
+            assert_eq!(Letter::parse(&line), Ok(letter), "{more}");
+        }
     }
 
     #[test]
