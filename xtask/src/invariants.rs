@@ -1,4 +1,5 @@
-//! `cargo xtask invariants`: which crate may depend on which, and that no lookup of the run loop misses in silence.
+//! `cargo xtask invariants`: which crate may depend on which, that no lookup of the run loop misses in silence, how large a crate may be,
+//! and that no files of a crate need each other in a circle.
 //!
 //! An invariant is mostly what is absent, and what is absent is also absent when its name is misspelt. So each rule has positive twins:
 //! what the crate must depend on, and every forbidden name must occur somewhere else in the workspace's dependencies.
@@ -6,7 +7,9 @@
 use anyhow::{Result, bail};
 
 use crate::shell::Workspace;
+use crate::sources::Package;
 use crate::tree::Tree;
+use crate::{circles, sizes};
 
 /// What one crate must and must not reach through its normal dependencies, direct or not.
 struct Rule {
@@ -188,6 +191,17 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         println!("no lookup of the run loop misses in silence");
     }
     broken.extend(quiet);
+    let packages = Package::all(workspace)?;
+    let large = sizes::broken(&packages)?;
+    if large.is_empty() {
+        println!("no crate is too large: {}", sizes::largest(&packages)?);
+    }
+    broken.extend(large);
+    let circles = circles::broken(&packages)?;
+    if circles.is_empty() {
+        println!("no files of a crate need each other in a circle");
+    }
+    broken.extend(circles);
     if !broken.is_empty() {
         bail!("{} invariants are broken\n  {}", broken.len(), broken.join("\n  "));
     }

@@ -6,6 +6,7 @@
 mod broker;
 mod cache;
 mod ci;
+mod circles;
 mod debian;
 mod demo;
 mod dist;
@@ -16,7 +17,10 @@ mod java;
 mod machine_paths;
 mod provision;
 mod quiet;
+mod rust;
 mod shell;
+mod sizes;
+mod sources;
 mod steps;
 mod sysroot;
 mod test;
@@ -81,7 +85,11 @@ const COMMANDS: [Command; 12] = [
         run: Alone(dist::run),
     },
     Command { name: "ci", help: "every check that is not a test: format, lints, docs, …", run: Alone(ci::run) },
-    Command { name: "invariants", help: "which crate may depend on which", run: Alone(invariants::run) },
+    Command {
+        name: "invariants",
+        help: "which crate may depend on which; no circles of files, no large crates",
+        run: Alone(invariants::run),
+    },
     Command {
         name: "machine-paths",
         help: "no tracked file names a path of this machine",

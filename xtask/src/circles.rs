@@ -1,0 +1,272 @@
+//! No files of a crate need each other in a circle.
+//!
+//! A file and the files that it declares with `mod` may know each other: a parent calls its children, and they use its items. Beyond
+//! that, who reads one file of a circle has to read all of them, and none can be tested, moved or replaced by itself.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use crate::rust::{Crate, Found};
+use crate::sources::Package;
+
+/// Circles that are still to be mended: of each its files. This list only shrinks.
+const KNOWN: [&[&str]; 15] = [
+    &["runtime/batch/src/error.rs", "runtime/batch/src/normalise.rs", "runtime/batch/src/schema.rs"],
+    &[
+        "runtime/config/src/custom.rs",
+        "runtime/config/src/json_schema.rs",
+        "runtime/config/src/kafka.rs",
+        "runtime/config/src/query.rs",
+        "runtime/config/src/settings.rs",
+        "runtime/config/src/sink.rs",
+        "runtime/config/src/source.rs",
+    ],
+    &["runtime/config/src/setting.rs", "runtime/config/src/table.rs"],
+    &[
+        "runtime/formats/src/arrow_ipc.rs",
+        "runtime/formats/src/bincode.rs",
+        "runtime/formats/src/csv.rs",
+        "runtime/formats/src/csv_write.rs",
+        "runtime/formats/src/decoder.rs",
+        "runtime/formats/src/encoder.rs",
+        "runtime/formats/src/json_lines.rs",
+        "runtime/formats/src/json_rows.rs",
+        "runtime/formats/src/narrow.rs",
+        "runtime/formats/src/parquet.rs",
+        "runtime/formats/src/pieces.rs",
+    ],
+    &["runtime/formats/src/csv_infer.rs", "runtime/formats/src/infer.rs"],
+    &["runtime/formats/src/error.rs", "runtime/formats/src/kind.rs"],
+    &[
+        "guest-sdk/src/answer.rs",
+        "guest-sdk/src/error.rs",
+        "guest-sdk/src/manifest.rs",
+        "guest-sdk/src/metrics.rs",
+        "guest-sdk/src/params.rs",
+        "guest-sdk/src/row.rs",
+        "guest-sdk/src/sink.rs",
+    ],
+    &["runtime/kafka/src/connection.rs", "runtime/kafka/src/hidden.rs"],
+    &[
+        "runtime/query/src/file/bind.rs",
+        "runtime/query/src/file/chain.rs",
+        "runtime/query/src/file/connectors.rs",
+        "runtime/query/src/file/context.rs",
+        "runtime/query/src/file/delivery.rs",
+        "runtime/query/src/file/kafka.rs",
+        "runtime/query/src/file/kafka_sink.rs",
+        "runtime/query/src/file/kafka_source.rs",
+        "runtime/query/src/file/load.rs",
+        "runtime/query/src/file/settings.rs",
+        "runtime/query/src/file/sink.rs",
+        "runtime/query/src/file/source.rs",
+        "runtime/query/src/file/stage.rs",
+    ],
+    &[
+        "runtime/query/src/file/origins.rs",
+        "runtime/query/src/file/plan.rs",
+        "runtime/query/src/letters/entrance.rs",
+        "runtime/query/src/letters/source.rs",
+    ],
+    &["runtime/sandbox/src/engine.rs", "runtime/sandbox/src/module.rs", "runtime/sandbox/src/slices.rs"],
+    &[
+        "runtime/sandbox/src/host/doubles.rs",
+        "runtime/sandbox/src/host/emit.rs",
+        "runtime/sandbox/src/host/meter.rs",
+        "runtime/sandbox/src/host/mod.rs",
+        "runtime/sandbox/src/host/read.rs",
+        "runtime/sandbox/src/host/record.rs",
+        "runtime/sandbox/src/host/speak.rs",
+        "runtime/sandbox/src/series.rs",
+        "runtime/sandbox/src/state.rs",
+    ],
+    &["sinks/src/error.rs", "sinks/src/sink.rs"],
+    &["sinks/src/kafka/membership.rs", "sinks/src/kafka/sink.rs", "sinks/src/kafka/transaction.rs"],
+    &["sinks/src/kafka/producer.rs", "sinks/src/kafka/sizes.rs"],
+];
+
+/// What is wrong in the packages, a circle each.
+pub(crate) fn broken(packages: &[Package]) -> Result<Vec<String>> {
+    let mut circles = Vec::new();
+    for package in packages {
+        for root in package.roots() {
+            circles.extend(circles_of(&Crate::read(&package.texts, root)?.found()));
+        }
+    }
+    Ok(without(circles, &KNOWN))
+}
+
+/// Files that need each other.
+#[derive(Debug)]
+struct Circle {
+    files: BTreeSet<String>,
+    /// A line for each arrow.
+    arrows: Vec<String>,
+}
+
+/// The circles of one crate.
+fn circles_of(found: &Found) -> Vec<Circle> {
+    let all = (0..found.files.len()).collect();
+    let mut circles: Vec<BTreeSet<usize>> = Vec::new();
+    let mut rest = knots(found, &all);
+    while let Some(mut knot) = rest.pop() {
+        // A parent and its children may know each other. Without it, what is left must be free of circles again.
+        match knot.iter().copied().find(|&file| knot.iter().all(|&other| is_within(found, other, file))) {
+            Some(parent) => {
+                knot.remove(&parent);
+                rest.extend(knots(found, &knot));
+            }
+            None => circles.push(knot),
+        }
+    }
+    let mut circles: Vec<Circle> = circles.iter().map(|knot| Circle::new(found, knot)).collect();
+    circles.sort_by(|one, other| one.files.cmp(&other.files));
+    circles
+}
+
+/// The groups of two or more files among `files` each of which reaches all others of its group.
+fn knots(found: &Found, files: &BTreeSet<usize>) -> Vec<BTreeSet<usize>> {
+    let reached = |from: usize| {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+        while let Some(file) = open.pop() {
+            let next = found.arrows.range((file, 0)..=(file, usize::MAX)).map(|((_, to), _)| *to);
+            open.extend(next.filter(|to| files.contains(to) && seen.insert(*to)));
+        }
+        seen
+    };
+    let reached: Vec<(usize, BTreeSet<usize>)> = files.iter().map(|&file| (file, reached(file))).collect();
+    let mut knots = BTreeSet::new();
+    for (file, reaches) in &reached {
+        let back = reached.iter().filter(|(other, from)| reaches.contains(other) && from.contains(file));
+        let knot: BTreeSet<usize> = back.map(|(other, _)| *other).collect();
+        if knot.len() > 1 {
+            knots.insert(knot);
+        }
+    }
+    knots.into_iter().collect()
+}
+
+/// Whether a file is this one, or declared by it, or by one that it declares, and so on.
+fn is_within(found: &Found, file: usize, ancestor: usize) -> bool {
+    std::iter::successors(Some(file), |&file| found.parents[file]).any(|file| file == ancestor)
+}
+
+impl Circle {
+    fn new(found: &Found, knot: &BTreeSet<usize>) -> Self {
+        let inside = found.arrows.iter().filter(|((from, to), _)| knot.contains(from) && knot.contains(to));
+        let arrow = |((from, to), (line, name)): (&(usize, usize), &(usize, String))| {
+            format!("{}:{line} uses `{name}` of {}", found.files[*from], found.files[*to])
+        };
+        Self {
+            files: knot.iter().map(|&file| found.files[file].clone()).collect(),
+            arrows: inside.map(arrow).collect(),
+        }
+    }
+}
+
+/// What to say of the circles that nobody knows of, and of known ones that are gone.
+fn without(circles: Vec<Circle>, known: &[&[&str]]) -> Vec<String> {
+    let is_known = |circle: &Circle, known: &[&str]| circle.files.iter().all(|file| known.contains(&file.as_str()));
+    let mut broken = Vec::new();
+    for circle in &circles {
+        if !known.iter().any(|known| is_known(circle, known)) {
+            broken.push(format!(
+                "{} files need each other in a circle: move what several of them use into the file below them all, or hand it \
+                 over as an argument\n    {}",
+                circle.files.len(),
+                circle.arrows.join("\n    ")
+            ));
+        }
+    }
+    for known in known {
+        if !circles.iter().any(|circle| is_known(circle, known)) {
+            broken.push(format!(
+                "no longer a circle: remove it from `KNOWN` in xtask/src/circles.rs: {}",
+                known.join(", ")
+            ));
+        }
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn circles(files: &[(&str, &str)]) -> Vec<Circle> {
+        let texts = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        circles_of(&Crate::read(&texts, files[0].0).unwrap().found())
+    }
+
+    fn check(files: &[(&str, &str)], expected: Expect) {
+        expected.assert_eq(&without(circles(files), &[]).join("\n"));
+    }
+
+    #[test]
+    fn parents_and_children_may_know_each_other() {
+        check(
+            &[
+                ("lib.rs", "mod a; mod b; pub const MAX: u8 = 1; pub fn f() { a::run(); b::run() }"),
+                ("a.rs", "mod c; mod d; pub fn run() { c::run(); d::run(crate::MAX) } pub struct A;"),
+                ("a/c.rs", "use super::A; pub fn run() { super::d::run(2) }"),
+                ("a/d.rs", "use super::A; pub fn run(_: u8) {}"),
+                ("b.rs", "pub fn run() { crate::a::run(); crate::f() }"),
+            ],
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn siblings_in_a_circle_are_named_with_their_lines() {
+        check(
+            &[
+                ("lib.rs", "mod a; mod b; mod c; pub use b::B;"),
+                ("a.rs", "\nuse crate::B; pub struct A;"),
+                ("b.rs", "\n\nuse crate::c::C; pub struct B;"),
+                ("c.rs", "pub struct C; impl C { fn f(_: super::a::A) {} }"),
+            ],
+            expect![[r#"
+                3 files need each other in a circle: move what several of them use into the file below them all, or hand it over as an argument
+                    a.rs:2 uses `crate::B` of b.rs
+                    b.rs:3 uses `crate::c::C` of c.rs
+                    c.rs:1 uses `super::a::A` of a.rs"#]],
+        );
+    }
+
+    #[test]
+    fn a_circle_is_not_hidden_by_a_parent() {
+        // Through the parent of one of them.
+        let files = [
+            ("lib.rs", "mod a; mod b;"),
+            ("a.rs", "mod c; pub fn run() { c::run() }"),
+            ("a/c.rs", "pub fn run() { crate::b::run() }"),
+            ("b.rs", "pub fn run() { crate::a::run() }"),
+        ];
+        assert_eq!(circles(&files)[0].files.len(), 3);
+        // Between children that need their parent, too.
+        let files = [
+            ("lib.rs", "mod a; mod b; pub struct S; fn f() { a::run() }"),
+            ("a.rs", "pub fn run(_: crate::S) { crate::b::run() }"),
+            ("b.rs", "pub fn run() { crate::a::run(crate::S) }"),
+        ];
+        assert_eq!(circles(&files)[0].arrows.len(), 2);
+    }
+
+    #[test]
+    fn known_circles_may_shrink_and_must_be_removed_at_their_end() {
+        let two = [
+            ("lib.rs", "mod a; mod b;"),
+            ("a.rs", "pub fn f() { crate::b::g() }"),
+            ("b.rs", "pub fn g() { crate::a::f() }"),
+        ];
+        let known: [&[&str]; 1] = [&["a.rs", "b.rs", "c.rs"]];
+        assert_eq!(without(circles(&two), &known), [""; 0]);
+        assert_eq!(
+            without(Vec::new(), &known),
+            ["no longer a circle: remove it from `KNOWN` in xtask/src/circles.rs: a.rs, b.rs, c.rs"]
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! No crate is larger than a person can keep in mind.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::rust::{Crate, test_lines};
+use crate::sources::Package;
+
+/// Lines of a crate's source, comments included and tests left out.
+const LINES_MAX: usize = 9_000;
+
+/// Packages that are still too large. This list only shrinks.
+const KNOWN: [&str; 1] = ["weir-query"];
+
+/// What is wrong: each package that is too large.
+pub(crate) fn broken(packages: &[Package]) -> Result<Vec<String>> {
+    check(packages, &KNOWN)
+}
+
+fn check(packages: &[Package], known: &[&str]) -> Result<Vec<String>> {
+    let mut broken = Vec::new();
+    for package in packages {
+        let lines = lines(package)?;
+        let is_known = known.contains(&package.name.as_str());
+        if is_known && lines <= LINES_MAX {
+            broken.push(format!("no longer too large: remove it from `KNOWN` in xtask/src/sizes.rs: {}", package.name));
+        }
+        if lines > LINES_MAX && !is_known {
+            broken.push(format!(
+                "{} has {lines} lines of source without tests, and may have {LINES_MAX}: make a crate of a part that others can \
+                 do without",
+                package.name
+            ));
+        }
+    }
+    Ok(broken)
+}
+
+/// The three largest packages with their lines.
+pub(crate) fn largest(packages: &[Package]) -> Result<String> {
+    let mut sizes = Vec::new();
+    for package in packages {
+        sizes.push((lines(package)?, package.name.as_str()));
+    }
+    sizes.sort_unstable_by(|one, other| other.cmp(one));
+    let shown: Vec<String> = sizes.iter().take(3).map(|(lines, name)| format!("{name} {lines}")).collect();
+    Ok(format!("{} (the largest, in lines without tests)", shown.join(", ")))
+}
+
+/// How many lines a package has without tests.
+fn lines(package: &Package) -> Result<usize> {
+    // Modules that only tests compile are not among a crate's files.
+    let mut lines_by_file = BTreeMap::new();
+    for root in package.roots() {
+        for file in Crate::read(&package.texts, root)?.found().files {
+            let text = &package.texts[&file];
+            lines_by_file.insert(file, text.lines().count() - test_lines(text));
+        }
+    }
+    Ok(lines_by_file.values().sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_are_not_counted() {
+        let texts = [
+            (
+                "a/src/lib.rs",
+                "mod b;\n#[cfg(test)]\nmod tests;\n\n#[cfg(test)]\nmod more {\n    use super::*;\n}\n".to_owned(),
+            ),
+            ("a/src/b.rs", "//! b\n".repeat(LINES_MAX - 2)),
+            ("a/src/tests.rs", "fn f() {}\n".repeat(50)),
+            ("a/src/main.rs", "mod b;\n".to_owned()),
+        ];
+        let texts = texts.map(|(name, text)| (name.to_owned(), text)).into();
+        let mut package = Package { name: "a".to_owned(), texts };
+        // Of lib.rs `mod b;`, the declaration of the tests and the empty line count.
+        assert_eq!(lines(&package).unwrap(), LINES_MAX - 2 + 4 + 1);
+        assert_eq!(check(std::slice::from_ref(&package), &[]).unwrap().len(), 1);
+        assert_eq!(check(&[package], &["a"]).unwrap(), [""; 0]);
+        package = Package { name: "a".to_owned(), texts: [("a/src/lib.rs".to_owned(), "\n".repeat(LINES_MAX))].into() };
+        assert_eq!(check(std::slice::from_ref(&package), &[]).unwrap(), [""; 0]);
+        assert_eq!(check(&[package], &["a"]).unwrap().len(), 1);
+    }
+}
