@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::Producer as _;
+use rdkafka::types::RDKafkaErrorCode;
 use weir_batch::Schema;
 use weir_kafka::GroupOffsets;
 
@@ -275,6 +276,9 @@ impl Shared {
         let producer = Producer::create(&connection, &producer_settings).map_err(failed)?;
         let begun = retried(settings.open_timeout, |left| producer.base().init_transactions(left));
         if let Err(error) = begun {
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::InvalidTransactionTimeout) {
+                return Err(TransactionError::TimeoutTooLong { id, timeout: settings.timeout });
+            }
             return Err(failed(producer.unreachable(&error, settings.open_timeout)));
         }
         let (state, written) = (RwLock::new(State::Idle), AtomicBool::new(false));

@@ -27,6 +27,17 @@ pub enum TransactionError {
         /// Why.
         source: KafkaProblem,
     },
+    /// The broker allows only shorter transactions.
+    #[error(
+        "the broker allows no transaction of {} ms, the `transaction.timeout.ms` of `{id}`: lower that option of the sink to the broker's `transaction.max.timeout.ms` or below (and keep it above the query's `commit_ms`), or raise the broker's setting",
+        timeout.as_millis()
+    )]
+    TimeoutTooLong {
+        /// The transactional id.
+        id: String,
+        /// How long a transaction was to be open at most.
+        timeout: Duration,
+    },
     /// Certainly nothing was committed: the commit was never asked for.
     #[error("the transaction is aborted: {source}")]
     Aborted {
@@ -120,14 +131,17 @@ impl TransactionError {
     pub fn certainly_not_committed(&self) -> bool {
         matches!(
             self,
-            TransactionError::Aborted { .. } | TransactionError::Config { .. } | TransactionError::Open { .. }
+            TransactionError::Aborted { .. }
+                | TransactionError::Config { .. }
+                | TransactionError::Open { .. }
+                | TransactionError::TimeoutTooLong { .. }
         )
     }
 
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            TransactionError::Config { .. } => Fault::Tenant,
+            TransactionError::Config { .. } | TransactionError::TimeoutTooLong { .. } => Fault::Tenant,
             TransactionError::Open { source, .. }
             | TransactionError::Aborted { source }
             | TransactionError::Fatal { source, .. } => source.fault(),

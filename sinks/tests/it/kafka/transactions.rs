@@ -355,6 +355,8 @@ async fn transactions_that_cannot_be_opened() {
     let code = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     cluster.fail(RDKafkaApiKey::InitProducerId, &[code]);
     check("id", settings(), expect!["Tenant: cannot open the transactions of `id`: not authorised: TransactionalIdAuthorizationFailed (Broker: Transactional Id authorization failed)"]).await;
+    cluster.fail(RDKafkaApiKey::InitProducerId, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT]);
+    check("id", settings(), expect!["Tenant: the broker allows no transaction of 60000 ms, the `transaction.timeout.ms` of `id`: lower that option of the sink to the broker's `transaction.max.timeout.ms` or below (and keep it above the query's `commit_ms`), or raise the broker's setting"]).await;
     cluster.down();
     let error = KafkaTransactions::open(&cluster.connection(), "id", &settings()).await.err().unwrap();
     assert!(matches!(error, TransactionError::Open { source: KafkaProblem::Unreachable { .. }, .. }), "{error}");
