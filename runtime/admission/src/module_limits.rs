@@ -115,7 +115,7 @@ module_limits! {
     /// Data segments.
     data_segments_max = 1_000, 0..=100_000, "data segments", DATA;
     /// The same for each KiB of the module, where that is more: Go's linker makes one for 85 bytes.
-    data_segments_per_kib_max = 16, 0..=1_024, "data segments for each KiB", DATA;
+    data_segments_per_kib_max = 16, 0..=1_024, "data segments per KiB", DATA;
     /// Element segments.
     element_segments_max = 1_000, 0..=100_000, "element segments", FEWER;
     /// Parameters of a type.
@@ -134,19 +134,19 @@ module_limits! {
     /// Loops of all functions.
     loops_max = 10_000, 0..=100_000_000, "loops", FEWER;
     /// Loops within each other.
-    loop_depth_max = 64, 0..=100_000, "loops within loops", SPLIT;
+    loop_depth_max = 64, 0..=100_000, "loop nesting depth", SPLIT;
     /// Blocks, ifs and loops within each other. Go's compiler makes 550.
-    block_depth_max = 1_024, 0..=1_000_000, "blocks within blocks", SPLIT;
+    block_depth_max = 1_024, 0..=1_000_000, "block nesting depth", SPLIT;
     /// Blocks and ifs of a function. What is kept of each value at each block grows with their square: 8,000 in a function
     /// of 64 KiB took 424 MB.
     function_blocks_max = 4_096, 0..=1_000_000, "blocks of a function", SPLIT;
     /// Targets of `br_table` of all functions.
-    br_table_targets_max = 65_536, 0..=100_000_000, "br_table targets", FEWER;
+    br_table_targets_max = 65_536, 0..=100_000_000, "`br_table` targets", FEWER;
     /// The same for each KiB of the module, where that is more: Go has one for 46 bytes.
-    br_table_targets_per_kib_max = 32, 0..=1_024, "br_table targets for each KiB", FEWER;
+    br_table_targets_per_kib_max = 32, 0..=1_024, "`br_table` targets per KiB", FEWER;
     /// Targets of `br_table` of a function. The time grows with the square of the branches to one block: 40,000 targets
     /// took 25 s.
-    function_br_table_targets_max = 4_096, 0..=100_000_000, "br_table targets of a function", TABLE;
+    function_br_table_targets_max = 4_096, 0..=100_000_000, "`br_table` targets of a function", TABLE;
     /// Operations on whole memories and tables, `memory.grow` and `table.get` among them. Each is compiled to a call of the
     /// runtime with a way around it: 100 µs and 20 KiB.
     bulk_operations_max = 10_000, 0..=100_000_000, "bulk operations", FEWER;
@@ -156,12 +156,12 @@ module_limits! {
     /// control flow meets, and a compiler looks for it there: a branch table over 900 locals was compiled to 70 MiB.
     branch_values_max = 500_000, 0..=100_000_000_000, "values at branches", FEWER;
     /// The same for each KiB of the module, where that is more: QuickJS has 1,100.
-    branch_values_per_kib_max = 2_048, 0..=10_000_000, "values at branches for each KiB", FEWER;
+    branch_values_per_kib_max = 2_048, 0..=10_000_000, "values at branches per KiB", FEWER;
     /// Values at the branches of a function. Guests in Rust have up to 20,000 in 60 KB, a regular expression's engine 270,000.
     function_branch_values_max = 500_000, 0..=100_000_000_000, "values at branches of a function", SPLIT;
     /// Locals times blocks within each other, at each branch: 13 KB of 250 blocks within each other over 1,000 locals took
     /// more than a minute. A regular expression's engine has 21,500.
-    function_nest_values_max = 40_000, 0..=100_000_000_000, "locals in blocks within blocks", SPLIT;
+    function_nest_values_max = 40_000, 0..=100_000_000_000, "locals in nested blocks", SPLIT;
     /// Values that branches carry to blocks, for each branch. Compilers for WebAssembly carry one at a time, and seldom: Go's
     /// has five in a megabyte.
     carried_values_max = 100_000, 0..=100_000_000_000, "values carried by branches", FEWER;
@@ -170,13 +170,13 @@ module_limits! {
     /// took as long as Go's 3.8 MB.
     joins_max = 100_000, 0..=100_000_000_000, "joins", FEWER;
     /// The same for each KiB of the module, where that is more: Go has 100.
-    joins_per_kib_max = 128, 0..=10_000_000, "joins for each KiB", FEWER;
+    joins_per_kib_max = 128, 0..=10_000_000, "joins per KiB", FEWER;
     /// Joins of a function. A regular expression's engine has 14,414.
     function_joins_max = 20_000, 0..=100_000_000_000, "joins of a function", SPLIT;
     /// Parameters and results at all calls, for each call. 87 KB of 29,000 calls with 32 each took 8 s and 1 GiB.
     call_values_max = 100_000, 0..=100_000_000_000, "parameters and results at calls", FEWER;
     /// The same for each KiB of the module, where that is more: small modules in Rust have 40.
-    call_values_per_kib_max = 64, 0..=10_000_000, "parameters and results at calls for each KiB", FEWER;
+    call_values_per_kib_max = 64, 0..=10_000_000, "parameters and results at calls per KiB", FEWER;
 }
 
 impl ModuleLimits {

@@ -12,15 +12,15 @@ use crate::table::{Item, Table};
 keys! {
     /// How a file of CSV is written. Of another format every such key is wrong.
     pub struct CsvKeys {
-        /// CSV: what separates fields. Default for a path that ends with `.tsv`: a tab. See [CSV](#csv).
+        /// CSV: the character between fields. For a path that ends with `.tsv`, the default is a tab. See [CSV](#csv).
         delimiter: Character("write one character, for example `\";\"` or `\"\\t\"`") = b',';
-        /// CSV: what stands around a field that holds delimiters or line ends. `"none"`: nothing is quoted, a quote is text, and every line is a record.
+        /// CSV: the character around fields that contain delimiters or line ends. With `"none"`, no field is quoted, quotes are text, and every line is a record.
         quote: Quote = QuoteDraft::Character(b'"');
-        /// CSV: whether the first line holds the names. `false`: it is a record, and the fields are those of `schema`, which has to declare all of them in their order.
+        /// CSV: whether the first line holds the field names. With `false`, it is a record, and `schema` must declare all fields in their order.
         header: Boolean = true;
-        /// CSV: texts that are null where a field holds one without quotes, for example `["", "NULL", "\\N"]`. A null in a field that admits none makes a bad record, but for the empty text. A sink writes the first.
+        /// CSV: unquoted texts that mean null, for example `["", "NULL", "\\N"]`. A null in a field that is not nullable makes a bad record, except the empty text. A sink writes the first entry.
         nulls: Nulls = vec![String::new()];
-        /// CSV: lines that begin with it, outside quotes, are no records.
+        /// CSV: lines that begin with this character, outside quotes, are comments.
         comment: Character("write one character, for example `\"#\"`");
     }
 }

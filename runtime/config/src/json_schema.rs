@@ -77,12 +77,12 @@ pub fn query_schema() -> String {
     let delivery = object(&DeliveryKeys::describe(), &DeliveryKeys::rules());
     let batching = object(&BatchingKeys::describe(), &BatchingKeys::rules());
     for (name, required, schema, doc) in [
-        ("sources", true, named("source"), "Where records come from: one or more."),
-        ("stages", false, stages, "The functions that run over records, in order."),
-        ("sinks", true, named("sink"), "Where records go: one or more."),
-        ("delivery", false, delivery, "What is promised about every record."),
-        ("batching", false, batching, "How records are gathered into batches."),
-        ("dead_letters", false, json!({ "anyOf": [reference("dead_letters")] }), "Where records go that failed."),
+        ("sources", true, named("source"), "The sources, one or more."),
+        ("stages", false, stages, "The stages: functions that process the records, in order."),
+        ("sinks", true, named("sink"), "The sinks, one or more."),
+        ("delivery", false, delivery, "The delivery guarantee."),
+        ("batching", false, batching, "How records are grouped into batches."),
+        ("dead_letters", false, json!({ "anyOf": [reference("dead_letters")] }), "Where to write records that failed."),
     ] {
         keys.push(Key { name, required, default: Json::Null, schema, values: String::new(), doc: doc.to_owned() });
     }
@@ -108,8 +108,8 @@ pub fn limits_schema() -> String {
     });
     let mut keys = LimitsFileKeys::describe();
     for (name, schema, doc) in [
-        ("defaults", json!({ "anyOf": [reference] }), "What every tenant has."),
-        ("tenants", tenants, "What single tenants have, over the defaults."),
+        ("defaults", json!({ "anyOf": [reference] }), "Limits of every tenant."),
+        ("tenants", tenants, "Limits of individual tenants; they override the defaults."),
     ] {
         let (required, default) = (false, Json::Null);
         keys.push(Key { name, required, default, schema, values: String::new(), doc: doc.to_owned() });
@@ -136,7 +136,7 @@ fn finish(schema: &mut Json, title: &str, definitions: &Json) -> String {
 
 fn env() -> Json {
     json!({
-        "description": "The value of a variable of the environment.",
+        "description": "The value of an environment variable.",
         "type": "object",
         "properties": { "env": { "type": "string", "pattern": "^[^=]+$" } },
         "required": ["env"],

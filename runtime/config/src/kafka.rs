@@ -16,9 +16,9 @@ use crate::words::{
 };
 
 keys! {
-    /// Where a cluster is, and how it is talked to.
+    /// Addresses and client options of a cluster.
     pub struct ConnectionKeys {
-        /// `"host:port"`, a list of them, or several with commas between them.
+        /// `"host:port"`, a list of these, or several separated by commas.
         brokers: Texts, required "name at least one, for example `brokers = \"localhost:9092\"`";
         /// Options of librdkafka: see [Kafka's options](#kafkas-options).
         options: Options;
@@ -29,29 +29,29 @@ keys! {
     /// A source of topics.
     pub struct KafkaSourceKeys {
         ..connection: ConnectionKeys;
-        /// The topic. Either this or `topics`.
+        /// The topic. Set either `topic` or `topics`.
         topic: Text;
         /// Several topics.
         topics: Texts;
-        /// The consumer group, which keeps the positions. Default: `<tenant>.<name>`. No two sources, of one query or of queries that run together, may be members of one group: each would get a part of the records.
+        /// The consumer group, which stores the positions. Default: `<tenant>.<name>`. Two sources of queries that run together may not use the same group, because each would get only part of the records.
         group: Text;
-        /// `"group"`: the partitions that the group gives to this process, by cooperative rebalances; run the query twice, and each gets half. `"all"`: all of them, also those that are added later. Or a list such as `[0, 1]`.
+        /// `"group"`: the partitions that the consumer group assigns to this process (cooperative rebalancing); if the query runs twice, each process gets half. `"all"`: all partitions, including ones that are added later. Or a list such as `[0, 1]`.
         partitions: Partitions = PartitionsDraft::Group;
-        /// Where a partition begins that has no kept position: `"earliest"`, `"latest"`, or a time such as `"2024-01-31T00:00:00Z"`. That position is kept as soon as the partition is assigned, before any record of it is read: what is written while the query is down is read when it comes back.
+        /// Where to begin in a partition without a stored position: `"earliest"`, `"latest"`, or a time such as `"2024-01-31T00:00:00Z"`. Weir stores this position as soon as the partition is assigned, before it reads a record. Records that arrive while the query is down are therefore read when it starts again.
         start: Start = "earliest".to_owned();
-        /// What becomes of a partition whose log does not hold the position that is to be read, because retention has passed it or the topic was deleted and made again, also while the query runs: see [positions out of range](#positions-out-of-range).
+        /// What to do if the log no longer holds the position to read, because of retention or because the topic was deleted and recreated, even while the query runs: see [positions out of range](#positions-out-of-range).
         on_out_of_range: Word<OutOfRangeWord> = OutOfRangeWord::Fail;
-        /// Bytes of records that wait for the query, of all partitions together. The partitions that the topics have when the query starts share it, so that a full one keeps no other from being read; each takes one fetch of at least 16 KiB, and compressed records count as they are.
+        /// The largest size of fetched records that wait for the query, over all partitions. It is divided between the partitions that exist when the query starts, so a full one does not block the others. Each partition may fetch at least 16 KiB. Compressed records count with their compressed size.
         memory_bytes_max: Integer(1 << 20, 1 << 40) = 64 << 20;
-        /// `"end"`: the stream ends when every partition was read to the end that it had at the start, or a little further. Without it the stream has no end.
+        /// `"end"`: the source ends when it has read every partition to the end that the partition had at the start, or slightly further. Without it, the source never ends.
         until: Word<UntilWord>;
-        /// What one record's value is: `json_lines`, one object; `csv`, one record without header, fields in the order of the schema; `bincode`, one record as a Kafka sink writes it; `raw`, the bytes as they are.
+        /// The format of a message's value: `json_lines`, one object; `csv`, one record without a header, with fields in the order of the schema; `bincode`, one record as written by a Kafka sink; `raw`, the unchanged bytes.
         format: Word<RecordWord> = RecordWord::JsonLines;
-        /// Records without a value: `keep` makes a null where the format is `raw`, and else a record that does not decode; `skip` leaves them out.
+        /// What to do with messages without a value: `keep` reads a null if the format is `raw`, otherwise a bad record; `skip` leaves them out.
         tombstones: Word<TombstoneWord> = TombstoneWord::Keep;
-        /// Which records of transactions are read.
+        /// Whether to read records of uncommitted transactions.
         isolation: Word<ReadIsolationWord> = ReadIsolationWord::ReadCommitted;
-        /// Fields and [types](#schemas). Needed, but with `raw`: there one field of `binary` or `utf8`, by default `{ value = "binary?" }`.
+        /// Fields and [types](#schemas). Required, except with `raw`, which takes one field of type `binary` or `utf8`; its default is `{ value = "binary?" }`.
         schema: SchemaText;
         ..csv: RecordCsvKeys;
     }
@@ -71,23 +71,23 @@ keys! {
     /// A sink of a topic.
     pub struct KafkaSinkKeys {
         ..connection: ConnectionKeys;
-        /// The topic, which has to exist, and cannot be one that the query reads.
+        /// The topic. It must exist, and the query may not read it.
         topic: Text, required "name the topic, which has to exist";
-        /// What one message's value is: `json_lines`, `csv` and `bincode` are one record; `raw` is the column that `value` names.
+        /// The format of a message's value: `json_lines`, `csv` and `bincode` write one record; `raw` writes the column that `value` names.
         format: Word<RecordWord> = RecordWord::JsonLines;
-        /// With `format = "raw"`: the column of `binary` or `utf8`; a null makes a tombstone.
+        /// For `format = "raw"`: the column (`binary` or `utf8`) with the value. A null writes a tombstone.
         value: Text;
-        /// The key: `"_key"`, the one that the record came with; `"none"`; or a column.
+        /// The key of a message: `"_key"` (the key of the input record), `"none"`, or a column.
         key: OrColumn("_key") = "_key".to_owned();
-        /// `true`: the headers that the record came with. `false`: none. Or a table of names and columns beside those that it came with.
+        /// `true`: the headers of the input record. `false`: no headers. Or a table of header names and columns; these are added to the headers of the input record.
         headers: Headers = HeadersDraft { pass: true, columns: Vec::new() };
-        /// The timestamp: `"_timestamp"`, the one that the record came with; `"now"`; or a column.
+        /// The timestamp of a message: `"_timestamp"` (the timestamp of the input record), `"now"`, or a column.
         timestamp: OrColumn("_timestamp") = "_timestamp".to_owned();
-        /// How a record's partition is chosen. `murmur2_random` is what the Java client does; `keep` is the partition that the record came from.
+        /// How to choose the partition. `murmur2_random` does the same as the Java client; `keep` uses the number of the record's input partition.
         partitioner: Word<PartitionerWord> = PartitionerWord::Murmur2Random;
-        /// How messages are compressed.
+        /// Compression of messages.
         compression: Word<CompressionWord> = CompressionWord::None;
-        /// How long a record may take, all tries together. Default: five minutes.
+        /// Time limit for delivering a record, in milliseconds, including all retries. Default: five minutes.
         delivery_timeout_ms: Integer(1, 86_400_000);
         ..csv: RecordCsvKeys;
     }
@@ -106,9 +106,9 @@ keys! {
     /// Dead letters to a topic.
     pub struct KafkaLettersKeys {
         ..connection: ConnectionKeys;
-        /// The topic, which has to exist, and cannot be one that the query reads.
+        /// The topic. It must exist, and the query may not read it.
         topic: Text, required "name the topic, which has to exist";
-        /// How messages are compressed.
+        /// Compression of messages.
         compression: Word<CompressionWord> = CompressionWord::None;
     }
 }

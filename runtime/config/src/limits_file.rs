@@ -38,14 +38,14 @@ pub struct TenantDraft {
 const SIZE_MAX: u64 = 10_000;
 
 keys! {
-    /// How many parts a query may have. Each costs a task, descriptors and buffers; the defaults are several times what was
-    /// seen in use.
+    /// How many parts a query may have. Each costs a task, descriptors and buffers; the defaults are several times the largest
+    /// queries seen in use.
     pub struct SizeKeys {
-        /// Sources of one query.
+        /// Number of sources in one query.
         sources_max: Integer(1, SIZE_MAX) = 64;
-        /// Stages of one query.
+        /// Number of stages in one query.
         stages_max: Integer(1, SIZE_MAX) = 64;
-        /// Sinks of one query.
+        /// Number of sinks in one query.
         sinks_max: Integer(1, SIZE_MAX) = 64;
     }
 }
@@ -53,15 +53,15 @@ keys! {
 keys! {
     /// Which files, topics, brokers and variables a tenant's queries may use.
     pub struct RightKeys {
-        /// The folders whose query files may speak for the tenant. Default: those of any folder.
+        /// Folders whose query files may name this tenant. Default: any.
         queries: Texts;
-        /// The folders that its files and modules may lie in. Default: any.
+        /// Folders for the tenant's files and modules. Default: any.
         folders: Texts;
-        /// The topics that it may read and write: names, or beginnings that end in one `*`. Default: any.
+        /// Topics that the tenant may read and write: names, or prefixes that end in `*`. Default: any.
         topics: TopicPatterns;
-        /// The brokers that it may talk to. Default: any.
+        /// Brokers that the tenant may use. Default: any.
         brokers: BrokerList;
-        /// The variables of the environment that its files may take. Default: none.
+        /// Environment variables that the tenant's query files may read: names, or prefixes that end in `*`. Default: none.
         env: EnvPatterns;
     }
 }
@@ -69,7 +69,7 @@ keys! {
 keys! {
     /// The keys of the file itself.
     pub struct LimitsFileKeys {
-        /// What becomes of queries of a tenant that is not named below: `refuse`, or `defaults`, within these.
+        /// What to do with queries of a tenant that the file does not name: `refuse` them, or run them within the `defaults`.
         unknown_tenants: Word<UnknownTenants> = UnknownTenants::Refuse;
     }
 }
@@ -106,7 +106,7 @@ impl Kind for TopicPatterns {
     }
 
     fn values(&self) -> String {
-        "topics, or beginnings with `*`".to_owned()
+        "topics, or prefixes with `*`".to_owned()
     }
 }
 
@@ -123,7 +123,7 @@ impl Kind for EnvPatterns {
     }
 
     fn values(&self) -> String {
-        "variables, or beginnings with `*`".to_owned()
+        "variables, or prefixes with `*`".to_owned()
     }
 }
 

@@ -42,11 +42,11 @@ pub struct QueryDraft {
 }
 
 keys! {
-    /// What a query is called, and whose it is.
+    /// The query's name and tenant.
     pub struct HeadKeys {
         /// The query's name.
         name: Name, required "give the query a name, for example `name = \"late-flights\"`";
-        /// Whose functions run, within whose limits.
+        /// The tenant whose functions run and whose limits apply.
         tenant: Tenant = "default".to_owned();
     }
 }

@@ -27,19 +27,19 @@ pub struct OnErrorDraft {
 keys! {
     /// `on_error` of stages and sinks.
     pub struct OnErrorKeys {
-        /// What becomes of a record that fails.
+        /// What to do with a record that fails.
         on_error: Word<OnErrorWord> = OnErrorWord::Fail;
     }
 }
 
 keys! {
-    /// How something that failed is tried again.
+    /// How to retry what failed.
     pub struct RetryKeys {
-        /// What becomes of a record when all attempts failed, or that a sink cannot take.
+        /// What to do with a record when all attempts have failed, or when a sink cannot take it.
         then: Word<ErrorPolicy> = ErrorPolicy::Fail;
-        /// Attempts in a row.
+        /// The number of attempts in a row.
         times_max: Integer(1, TIMES_MAX) = 5;
-        /// The pause before the first, in milliseconds; each further one is twice as long, 30 s at most.
+        /// The pause before the first attempt, in milliseconds. It doubles for each further attempt, up to 30 s.
         backoff_ms: Integer(1, BACKOFF_MS_MAX) = 100;
     }
 }

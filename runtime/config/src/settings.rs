@@ -25,15 +25,15 @@ const BYTES_LEAST: u64 = 65_536;
 const BYTES_MOST: u64 = 1_073_741_824;
 
 keys! {
-    /// What is promised about every record.
+    /// The delivery guarantee.
     pub struct DeliveryKeys {
-        /// `at_least_once`: sinks are durable before positions are kept; a crash repeats records, and loses none. `exactly_once`: output and positions become durable in one step.
+        /// `at_least_once`: output becomes durable before positions do, so a crash repeats records but loses none. `exactly_once`: output and positions become durable in one step.
         guarantee: Word<Guarantee> = Guarantee::AtLeastOnce;
-        /// How often everything taken in is committed, in milliseconds. Default: once, at the end; every 1000 ms where a topic is read that has no end, or a Kafka transaction is written. File sinks then publish numbered files, one at each commit.
+        /// The interval between commits, in milliseconds. Default: one commit at the end; 1000 ms if the query reads a topic without an end or writes Kafka transactions. With an interval, file sinks publish numbered files, one per commit.
         commit_ms: Integer(1, COMMIT_MS_MAX);
-        /// A folder of the query's own, which keeps positions, what guests counted, and how far dead letters were committed: see [state](#state).
+        /// A folder for this query only. It stores positions, guest metrics, and how much of the dead-letter file is committed: see [state](#state).
         state: Text;
-        /// The name of its Kafka transactions, for one process at a time: whoever opens it fences an older process of that name, which ends with a message that says so. Default: each process has [a name of its own](#several-processes-of-one-file).
+        /// The transactional id in Kafka. Only one process at a time can use an id: a new process fences an older one, which ends with a message about it. Default: each process uses [its own id](#several-processes-of-one-file).
         transactional_id: Text;
     }
 }
@@ -41,13 +41,13 @@ keys! {
 keys! {
     /// How records are gathered into batches.
     pub struct BatchingKeys {
-        /// The most records of a batch. JSON lines come in batches of 65,536 at most, a generator's of 1,000.
+        /// The largest number of records in a batch. Batches of JSON lines have at most 65,536 records, those of a generator 1,000.
         records_max: Integer(1, RECORDS_MAX) = 8192;
-        /// The most bytes of a batch of more than one record (16 MiB). Values count at their width, texts and bytes by their length. Where records are long, or have many fields, a batch has fewer of them. A record that is larger is a batch alone.
+        /// The largest size of a batch with more than one record (16 MiB). Fixed-width values count with their width, texts and bytes with their length. If records are long or have many fields, a batch holds fewer of them. A larger record becomes a batch by itself.
         bytes_max: Integer(BYTES_LEAST, BYTES_MOST) = 16 << 20;
-        /// A record of more bytes is a bad record (16 MiB). That is of the values which are read. The text of a record of JSON or CSV, with all that is not read, has as many bytes at most, or 1 MiB where that is more.
+        /// A larger record is a bad record (16 MiB). Only fields that are read count. The whole text of a JSON or CSV record, including fields that are not read, may have this size too, or 1 MiB if that is more.
         record_bytes_max: Integer(BYTES_LEAST, BYTES_MOST) = 16 << 20;
-        /// How long a batch waits to be filled, in milliseconds: less than a person notices.
+        /// How long a batch waits for more records, in milliseconds. The default is too short for a person to notice.
         delay_ms_max: Integer(1, DELAY_MS_MAX) = 100;
     }
 }

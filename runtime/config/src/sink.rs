@@ -53,9 +53,9 @@ pub enum SinkKindDraft {
 keys! {
     /// The keys of every sink before `on_error`.
     pub struct SinkKeys {
-        /// What it writes to: the further keys depend on it. `count` counts records and drops them.
+        /// The kind of sink. It determines the other keys. `count` counts records and drops them.
         kind: Word<SinkWord>, required "use one of `stdout`, `file`, `kafka`, `count`, `custom`";
-        /// The source or stage that it is attached to, or a list of them, all of one schema. Default: the last stage.
+        /// The source or stage to read from, or a list of them with the same schema. Default: the last stage.
         input: Texts;
     }
 }
@@ -63,7 +63,7 @@ keys! {
 keys! {
     /// The keys of every sink after `on_error` and `retry`.
     pub struct SinkMoreKeys {
-        /// Batches that may wait for it. Enough that a sink which pauses for an fsync does not stop the others; few enough that memory stays bounded.
+        /// How many batches may wait for the sink. Enough that a sink which pauses for an fsync does not delay the others; few enough to bound memory.
         queue_batches_max: Integer(1, 1024) = 4;
     }
 }
@@ -72,24 +72,24 @@ keys! {
 pub(crate) fn describe() -> Vec<Key> {
     let mut keys = SinkKeys::describe();
     keys.extend(OnErrorDraft::describe(
-        "What becomes of a record that the sink cannot take: one that is too large for the topic, or that the broker \
-         refuses. `retry` is for a sink that fails, also at the start, because the world around it failed (a full disk, a \
-         broker): everything is opened anew and goes on from the last commit. Not with a pipe as a source, which cannot be \
-         read again.",
-        "With `on_error = \"retry\"`: attempts in a row without a commit between them; then the query fails. A stop in \
-         such a pause ends the query with code 0: the next run goes on from the last commit. `then` is what becomes of a \
-         record that the sink cannot take.",
+        "What to do with a record that the sink cannot take, such as one that is too large for the topic or that the \
+         broker refuses. `retry` also covers failures of the sink itself, even at the start (a full disk, an unreachable \
+         broker): Weir reopens everything and continues from the last commit. `retry` cannot be used with a pipe as a \
+         source, because it cannot be read again.",
+        "For `on_error = \"retry\"`. After `times_max` attempts without a commit in between, the query fails. A stop during \
+         a pause ends the query with code 0, and the next run continues from the last commit. `then` applies to a record \
+         that the sink cannot take.",
     ));
     keys.extend(SinkMoreKeys::describe());
     keys
 }
 
 keys! {
-    /// The standard output. A reader that goes away ends the query quietly.
+    /// Standard output. If the reader closes the pipe, the query ends without an error.
     pub struct StdoutSinkKeys {
-        /// How records are shown.
+        /// How to print records.
         format: Word<StdoutWord> = StdoutWord::Table;
-        /// Rows of a table to show: by default what fits on a screen.
+        /// How many rows of a table to print. The default fits on a screen.
         rows_max: Integer(1, 1_000_000) = 20;
         ..csv: CsvKeys;
     }
@@ -101,17 +101,17 @@ keys! {
 }
 
 keys! {
-    /// A file, written beside its place under a hidden name, then synced and renamed: nothing torn is ever visible.
+    /// A file, written under a hidden name in the same folder, then synced and renamed: a partly written file is never visible.
     pub struct FileSinkKeys {
-        /// The file. Other programs keep out of its hidden files: one that is removed, replaced or cut fails the sink before anything of it is committed.
+        /// The file to write. Other programs must not touch its hidden files: if one is removed, replaced or truncated, the sink fails before anything of it is committed.
         path: Text, required "name the file, for example `path = \"out/late.parquet\"`";
-        /// The format. Default: as the suffix says.
+        /// The format. Default: from the suffix.
         format: Word<WriteFormat>;
-        /// Publish a file of this many bytes, and go on with the next: `late-000001.jsonl`, `late-000002.jsonl`, …
+        /// Publish a file when it reaches this many bytes, and start the next: `late-000001.jsonl`, `late-000002.jsonl`, …
         rotate_bytes_max: Integer(1, u64::MAX);
-        /// Publish a file after this many milliseconds, and go on with the next.
+        /// Publish a file after this many milliseconds, and start the next.
         rotate_ms_max: Integer(1, ROTATE_MS_MAX);
-        /// What becomes of a file that exists, where files are not numbered.
+        /// What to do if the file already exists and files are not numbered.
         if_exists: Word<IfExistsWord> = IfExistsWord::Fail;
         ..csv: CsvKeys;
     }

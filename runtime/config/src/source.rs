@@ -47,7 +47,7 @@ pub enum SourceKindDraft {
 keys! {
     /// The keys of every source.
     pub struct SourceKeys {
-        /// What it reads: the further keys depend on it.
+        /// The kind of source. It determines the other keys.
         kind: Word<SourceWord>, required "use one of `file`, `kafka`, `generator`, `nexmark`, `custom`";
     }
 }
@@ -55,7 +55,7 @@ keys! {
 keys! {
     /// What follows the kind.
     pub struct SourceErrorKeys {
-        /// What becomes of records that do not decode: the query fails, they are left out, or they go to the [dead letters](#dead-letters).
+        /// What to do with records that cannot be decoded: fail the query, skip them, or write them to the [dead letters](#dead-letters).
         on_error: Word<ErrorPolicy> = ErrorPolicy::Fail;
     }
 }
@@ -63,17 +63,17 @@ keys! {
 keys! {
     /// A source of files.
     pub struct FileSourceKeys {
-        /// Fields and [types](#schemas), such as `{ delay = "i64", origin = "utf8?" }`. Formats that carry a schema need none, and read only the declared fields where there is one.
+        /// Fields and [types](#schemas), for example `{ delay = "i64", origin = "utf8?" }`. Optional for Parquet and Arrow IPC: if it is given, only its fields are read.
         schema: SchemaText;
-        /// `true`: the first 1,000 records of JSON and CSV (at most 64 MiB) give the schema: see [JSON](#json). `weir schema FILE` prints it.
+        /// `true` infers the schema of JSON and CSV from the first 1,000 records (at most 64 MiB): see [JSON](#json). `weir schema FILE` prints it.
         infer: Boolean = false;
-        /// What becomes of a file that has changed since its position was kept, or changes while it is read: see [files that change](#files-that-change). `follow` needs a `state` and regular files.
+        /// What to do if a file has changed since its position was stored, or changes while it is read: see [files that change](#files-that-change). `follow` requires a `state` and regular files.
         on_change: Word<OnChangeWord> = OnChangeWord::Fail;
-        /// The file: a regular file, or for JSON lines and CSV a pipe or terminal, which is waited for without a thread, so that a silent one holds up nothing. Devices, sockets and files of the kernel's own (`/proc`) are refused. Either this or `paths`.
+        /// The file to read: a regular file or, for JSON lines and CSV, a pipe or terminal. Waiting for a pipe uses no thread, so an idle pipe delays nothing. Devices, sockets and kernel files (`/proc`) are refused. Set either `path` or `paths`.
         path: Text;
-        /// Several files of one format, read in this order. `_partition` is the place in the list.
+        /// Several files of one format, read in this order. `_partition` is the index in the list.
         paths: Texts;
-        /// The format. Default: as the suffix says.
+        /// The format. Default: from the suffix.
         format: Word<ReadFormat>;
         ..csv: CsvKeys;
     }
@@ -88,9 +88,9 @@ keys! {
 }
 
 keys! {
-    /// The seed workload: 1,000 records `id i64, name utf8, value f64`, again and again.
+    /// The seed workload: the same 1,000 records `id i64, name utf8, value f64`, again and again.
     pub struct GeneratorKeys {
-        /// How many times the 1,000 records are made.
+        /// How many times to produce the 1,000 records.
         batches: Integer(1, COUNT_MAX), required "say how many batches of 1000 records to make";
     }
 }
@@ -98,9 +98,9 @@ keys! {
 keys! {
     /// A stream of the Nexmark auction benchmark.
     pub struct NexmarkKeys {
-        /// Which of its streams.
+        /// The stream to produce.
         stream: Word<NexmarkWord>, required "use one of `bid`, `auction`, `person`";
-        /// How many records of the stream.
+        /// The number of records to produce.
         events: Integer(1, COUNT_MAX), required "say how many records of the stream to make";
     }
 }

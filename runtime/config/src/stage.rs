@@ -31,17 +31,17 @@ pub struct StageDraft {
 keys! {
     /// The keys of a stage before `on_error`.
     pub struct StageKeys {
-        /// What sinks and later stages call it.
+        /// The name by which sinks and later stages refer to this stage.
         name: Name, required "give the stage a name, which sinks and later stages call it by";
-        /// The file of a WebAssembly module.
+        /// The file of the WebAssembly module.
         module: Plain, required "name the module's file, for example `module = \"late.wasm\"`";
-        /// One of its functions: `weir inspect FILE` lists them.
+        /// A function of the module. `weir inspect FILE` lists them.
         function: Plain, required "name a function of the module: `weir inspect` lists them";
-        /// The sources or earlier stages that it reads, all of one schema. Default: the stage before, or all sources for the first.
+        /// The sources or earlier stages to read from, all with the same schema. Default: the previous stage, or all sources for the first stage.
         input: Texts;
         /// Values for the function's parameters.
         params: Params;
-        /// Which input fields go on beside the function's own. Filters and metrics let every field through.
+        /// Which input fields to keep in addition to the function's output. Filters and metrics keep all fields.
         carry: Carry = CarryDraft::Fields(Vec::new());
     }
 }
@@ -49,13 +49,13 @@ keys! {
 keys! {
     /// The keys of a stage after `on_error` and `retry`.
     pub struct StageMoreKeys {
-        /// When more than this share of a batch's records end the function, each of them alone, the function is taken to be broken, and the query fails. Up to 64 records of a batch may in any case; 100 never fails the query.
+        /// If more than this percentage of a batch's records each end the function, Weir considers the function broken and fails the query. Up to 64 records per batch are always tolerated; 100 never fails the query.
         trapped_percent_max: Integer(0, 100) = 50;
-        /// `reuse`: memory is kept from batch to batch. `fresh`: a new instance each batch.
+        /// `reuse` keeps the instance and its memory from batch to batch. `fresh` uses a new instance for each batch.
         isolation: Word<IsolationWord> = IsolationWord::Reuse;
-        /// What becomes of the query when what the function kept in its memory is lost: see [state in memory](#state-in-memory). Default: `fail` where the module declares that state is kept, `warn` where it declares nothing.
+        /// What to do if the function loses the state that it keeps in memory: see [state in memory](#state-in-memory). Default: `fail` if the module declares that it keeps state, `warn` if it declares nothing.
         on_state_loss: Word<LossPolicy>;
-        /// Of this many batches one is answered by a second, new instance as well, and the rows are compared; 0 is off. See [state in memory](#state-in-memory).
+        /// Once per this many batches, a second, new instance processes the batch too, and Weir compares the rows; 0 turns this off. See [state in memory](#state-in-memory).
         verify_every_batches: Integer(0, u32::MAX as u64) = 1_000;
     }
 }
@@ -64,9 +64,9 @@ keys! {
 pub(crate) fn describe() -> Vec<Key> {
     let mut keys = StageKeys::describe();
     keys.extend(OnErrorDraft::describe(
-        "What becomes of records that the function refuses, that end it by a trap, or that hold a null where it takes none.",
-        "With `on_error = \"retry\"`: further calls over each such record alone. What succeeds comes behind the rest of its \
-         batch. A null where the function takes none is not tried again.",
+        "What to do with records that the function refuses, that end it by a trap, or that hold a null that it does not accept.",
+        "For `on_error = \"retry\"`: each such record is passed to the function again, alone. If it succeeds, its output follows \
+         the rest of its batch. A null that the function does not accept is not retried.",
     ));
     keys.extend(StageMoreKeys::describe());
     keys.push(Key {
@@ -75,7 +75,7 @@ pub(crate) fn describe() -> Vec<Key> {
         default: Json::Null,
         schema: crate::setting::object(&limits::describe_stage(), &json!({})),
         values: "table".to_owned(),
-        doc: "What the function may use: see [limits](#limits). Under a limits file these may only lower what the tenant has."
+        doc: "Limits of the function: see [limits](#limits). With a limits file, they may only lower the tenant's limits."
             .to_owned(),
     });
     keys

@@ -9,7 +9,7 @@ fn loop_nest() {
     check(
         "loop_nest",
         expect![[r#"
-            shape_limit: function 25: loops within loops limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file
+            shape_limit: function 25: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file
         "#]],
     );
 }
@@ -19,7 +19,7 @@ fn block_nest() {
     check(
         "block_nest",
         expect![[r#"
-            shape_limit: function 25: blocks within blocks limit reached: limit 1024, found 1025; build with `opt-level = "s"`, which inlines less, or split the function, or have `block_depth_max` raised in the limits file
+            shape_limit: function 25: block nesting depth limit reached: limit 1024, found 1025; build with `opt-level = "s"`, which inlines less, or split the function, or have `block_depth_max` raised in the limits file
         "#]],
     );
 }
@@ -199,7 +199,7 @@ fn br_table_targets() {
     check(
         "br_table_targets",
         expect![[r#"
-            shape_limit: br_table targets limit reached: limit 65536, found 68000, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `br_table_targets_max` raised in the limits file
+            shape_limit: `br_table` targets limit reached: limit 65536, found 68000, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `br_table_targets_max` raised in the limits file
         "#]],
     );
 }
@@ -209,7 +209,7 @@ fn br_table_of_a_function() {
     check(
         "br_table_of_a_function",
         expect![[r#"
-            shape_limit: function 25: br_table targets of a function limit reached: limit 4096, found 4097; split the function's largest `match` or `switch`, or build with `opt-level = "s"`, or have `function_br_table_targets_max` raised in the limits file
+            shape_limit: function 25: `br_table` targets of a function limit reached: limit 4096, found 4097; split the function's largest `match` or `switch`, or build with `opt-level = "s"`, or have `function_br_table_targets_max` raised in the limits file
         "#]],
     );
 }
@@ -241,7 +241,7 @@ fn joins_in_a_nest() {
     check(
         "joins_in_a_nest",
         expect![[r#"
-            shape_limit: function 25: locals in blocks within blocks limit reached: limit 40000, found 40040; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_nest_values_max` raised in the limits file
+            shape_limit: function 25: locals in nested blocks limit reached: limit 40000, found 40040; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_nest_values_max` raised in the limits file
         "#]],
     );
 }

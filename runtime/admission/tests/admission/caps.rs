@@ -13,13 +13,13 @@ fn shapes_that_cost_too_much_to_compile() {
     check(
         &nested("loop ", 65),
         expect![[
-            r#"shape_limit (tenant): function 1: loops within loops limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
         ]],
     );
     check(
         &nested("block ", 1_025),
         expect![[
-            r#"shape_limit (tenant): function 1: blocks within blocks limit reached: limit 1024, found 1025; build with `opt-level = "s"`, which inlines less, or split the function, or have `block_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1: block nesting depth limit reached: limit 1024, found 1025; build with `opt-level = "s"`, which inlines less, or split the function, or have `block_depth_max` raised in the limits file"#
         ]],
     );
     check(
@@ -75,7 +75,7 @@ fn shapes_that_cost_too_much_to_compile() {
     check(
         &with(&format!("(func i32.const 0 br_table {targets})").repeat(17)),
         expect![[
-            r#"shape_limit (tenant): br_table targets limit reached: limit 65536, found 67983, most of them in function 1; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `br_table_targets_max` raised in the limits file"#
+            r#"shape_limit (tenant): `br_table` targets limit reached: limit 65536, found 67983, most of them in function 1; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `br_table_targets_max` raised in the limits file"#
         ]],
     );
 }
@@ -93,21 +93,21 @@ fn a_refusal_names_the_function_as_its_author_knows_it() {
         "",
         "$deep",
         expect![[
-            r#"shape_limit (tenant): function 1 `deep`: loops within loops limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1 `deep`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
         ]],
     );
     check_named(
         "",
         "$_ZN5regex4exec17h0123456789abcdefE",
         expect![[
-            r#"shape_limit (tenant): function 1 `regex::exec`: loops within loops limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1 `regex::exec`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
         ]],
     );
     check_named(
         "",
         "(export \"deep_one\")",
         expect![[
-            r#"shape_limit (tenant): function 1 `deep_one`: loops within loops limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1 `deep_one`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
         ]],
     );
     let import = IMPORTS[0];
@@ -118,7 +118,7 @@ fn a_refusal_names_the_function_as_its_author_knows_it() {
         &import,
         "",
         expect![[
-            r#"shape_limit (tenant): function 2: loops within loops limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 2: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
         ]],
     );
     // Escaped and cut.
@@ -126,21 +126,21 @@ fn a_refusal_names_the_function_as_its_author_knows_it() {
         "",
         "(export \"\\1b[31mred\\0a\")",
         expect![[
-            r#"shape_limit (tenant): function 1 `\u{1b}[31mred\n`: loops within loops limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1 `\u{1b}[31mred\n`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
         ]],
     );
     check_named(
         "",
         &format!("(export {:?})", "x".repeat(5_000)),
         expect![[
-            r#"shape_limit (tenant): function 1 `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`: loops within loops limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1 `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
         ]],
     );
     // A name section that makes no sense names nothing.
     let mut damaged =
         bare_wasm(MANIFEST, &format!("{MEMORY} {CALL} (func {}{})", "loop ".repeat(65), "end ".repeat(65)));
     push_custom(&mut damaged, "name", &[1, 0xff, 0xff, 0xff, 0xff, 0x0f]);
-    expect![[r#"shape_limit (tenant): function 1: loops within loops limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#]].assert_eq(&refusal(&damaged, &Limits::default()));
+    expect![[r#"shape_limit (tenant): function 1: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#]].assert_eq(&refusal(&damaged, &Limits::default()));
     // Where it is too much in all, the function with the most of it.
     let blocks = |count: usize| "loop end ".repeat(count);
     check(

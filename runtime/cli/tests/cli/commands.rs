@@ -402,7 +402,7 @@ fn a_refused_module_is_refused_in_the_same_words_everywhere() {
         }
     };
     same_words(
-        "(shape_limit): function 2 `deep`: loops within loops limit reached: limit 64, found 65; build with \
+        "(shape_limit): function 2 `deep`: loop nesting depth limit reached: limit 64, found 65; build with \
         `opt-level = \"s\"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file",
     );
     // A file that is larger than what is read, said without reading it.
