@@ -54,17 +54,17 @@
 
 mod file;
 mod letters;
+mod replay;
 mod run;
-
 mod trace;
 
 pub use file::{
-    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, LimitsFile, Loader, LossPolicy, Node, Plan, Problem,
-    QueryFileError, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan, TenantLimits, Topics,
+    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, INFER_ROWS_MAX, LettersEntrance, LettersPlan,
+    LimitsFile, Loader, LossPolicy, Node, Origins, Plan, Problem, QueryFileError, Retry, SinkPlan, SourceKind,
+    SourcePlan, StagePlan, TenantLimits, Topics,
 };
-pub use letters::{
-    LetterFilter, LettersPlan, NotReplayed, OtherVersion, Replay, ReplayError, Replayed, Replaying, TopicLetters,
-    TopicLettersError,
+pub use replay::{
+    LetterFilter, NotReplayed, OtherVersion, Replay, ReplayError, Replayed, Replaying, TopicLetters, TopicLettersError,
 };
 pub use run::{
     BuildError, Cause, CommittedMetric, CommittedSeries, DeadLetterError, Details, Durations, Ending, Extent,

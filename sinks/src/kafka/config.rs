@@ -201,6 +201,12 @@ impl KafkaSinkConfig {
         }
     }
 
+    /// The time that the option `transaction.timeout.ms` gives a transaction, where it is set.
+    pub fn transaction_timeout(&self) -> Option<Duration> {
+        let ms = self.connection.options.get("transaction.timeout.ms")?.parse().ok()?;
+        Some(Duration::from_millis(ms))
+    }
+
     /// Checks what can be checked without a schema and without connecting to anything.
     ///
     /// # Errors

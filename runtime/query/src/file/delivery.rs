@@ -5,9 +5,10 @@ use std::time::Duration;
 use weir_config::{Guarantee, Place, Problems};
 use weir_sinks::{KafkaCompression, KafkaSinkConfig, SinkConfig, TransactionSettings};
 
-use super::plan::{Delivery, SourceKind, transaction_timeout};
+use super::plan::Delivery;
 use super::sink::SinkPart;
 use super::source::SourcePart;
+use super::source_plan::SourceKind;
 
 /// Where the parts of `[delivery]` stand.
 pub(super) struct DeliveryPlaces {
@@ -181,7 +182,7 @@ fn letters_of_the_producer(
 
 /// A transaction that is open for longer than the broker allows is aborted: no commit would ever succeed.
 fn in_time(delivery: &Delivery, places: &DeliveryPlaces, sink: &Place, config: &KafkaSinkConfig, problems: &Problems) {
-    let timeout = transaction_timeout(config).unwrap_or(TransactionSettings::default().timeout);
+    let timeout = config.transaction_timeout().unwrap_or(TransactionSettings::default().timeout);
     // What librdkafka would say only when the query runs.
     let option =
         |name: &str| config.connection.options.get(name).and_then(|ms| ms.parse().ok()).map(Duration::from_millis);

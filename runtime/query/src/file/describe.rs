@@ -7,7 +7,8 @@ use weir_config::{ErrorPolicy, Guarantee, LossPolicy};
 use weir_sandbox::{FunctionState, Isolation, Kind, OutputShape};
 use weir_sinks::{SinkConfig, StdoutFormat};
 
-use super::plan::{DeadLettersPlan, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan};
+use super::plan::{Batching, DeadLettersPlan, Node, Plan, Retry, SinkPlan, StagePlan};
+use super::source_plan::{SourceKind, SourcePlan};
 use weir_sources::OnChange;
 
 /// What `weir check` prints: each source with its schema, each stage with its function and types, each sink, and what is
@@ -37,7 +38,7 @@ impl fmt::Display for Plan {
         }
         let Self { batching, .. } = self;
         write!(f, "batches of up to {} records or {} ms", batching.records_max, batching.delay_max.as_millis())?;
-        let usual = super::plan::Batching::default();
+        let usual = Batching::default();
         if (batching.bytes_max, batching.record_bytes_max) != (usual.bytes_max, usual.record_bytes_max) {
             let (bytes_max, record_bytes_max) = (batching.bytes_max, batching.record_bytes_max);
             write!(f, ", {bytes_max} bytes, one record up to {record_bytes_max} bytes")?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use weir_batch::Schema;
 use weir_config::{ErrorPolicy, LossPolicy, Problem, Problems, QueryDraft, QueryFileError, Reading, Topics};
 use weir_sandbox::{FunctionState, Limits, TenantId};
 
@@ -15,14 +15,14 @@ use super::delivery::{self, Letters};
 use super::kafka_sink;
 use super::limits::Ceiling;
 use super::limits_file::{LimitsFile, TenantLimits};
-use super::plan::{DeadLettersPlan, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan, instances, loss_policy};
+use super::plan::{DeadLettersPlan, Node, Plan, SinkPlan, StagePlan, instances, loss_policy};
 use super::settings;
 use super::sink::{self, SinkPart};
 use super::source::{self, SourcePart};
+use super::source_plan::{SourceKind, SourcePlan};
 use super::stage::{self, StagePart};
 use super::text;
 use weir_files::Folders;
-use weir_sources::FileSource;
 
 impl Plan {
     /// Reads and checks a query file, under the default limits. Paths in it are taken from its folder.
@@ -176,8 +176,6 @@ fn resolve(
         name_spot: name_spot?,
         uses,
         groups,
-        readers: Arc::new(Semaphore::new(FileSource::THREADS_MAX)),
-        slot: Arc::default(),
     })
 }
 
@@ -248,7 +246,7 @@ fn check_state(
     }
 }
 
-type Inputs = (Vec<super::plan::Node>, Option<std::sync::Arc<weir_batch::Schema>>);
+type Inputs = (Vec<Node>, Option<Arc<Schema>>);
 
 /// Goes through the chain in its order, binding each function to the schema that reaches it.
 fn check_chain(

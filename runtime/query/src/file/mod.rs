@@ -32,12 +32,14 @@ mod load;
 mod origins;
 mod paths;
 mod plan;
+mod reach;
 mod retry;
 mod schema;
 mod settings;
 mod sink;
 mod sizes;
 mod source;
+mod source_plan;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -47,7 +49,8 @@ mod words;
 
 pub use connectors::Loader;
 pub use limits_file::{LimitsFile, TenantLimits};
-pub(crate) use origins::Origins;
-pub use plan::{Batching, DeadLettersPlan, Delivery, Node, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan};
-pub(crate) use source::INFER_ROWS_MAX;
+pub use origins::Origins;
+pub use plan::{Batching, DeadLettersPlan, Delivery, Node, Plan, Retry, SinkPlan, StagePlan};
+pub use source::INFER_ROWS_MAX;
+pub use source_plan::{LettersEntrance, LettersPlan, SourceKind, SourcePlan};
 pub use weir_config::{ErrorPolicy, Guarantee, LossPolicy, Problem, QueryFileError, Topics};

@@ -4,21 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use weir_batch::Schema;
 use weir_config::{ErrorPolicy, Guarantee, LossPolicy, Problem, Spot, Topics};
-use weir_formats::{CsvOptions, Fill, Format};
-use weir_kafka::KafkaConnection;
+use weir_formats::Fill;
 use weir_sandbox::{Bound, Function, FunctionState, Isolation, Kind, Limits, TenantId};
-use weir_sinks::{KafkaSinkConfig, SinkConfig, TransactionSettings};
+use weir_sinks::{KafkaSinkConfig, SinkConfig};
 
 use super::kafka_uses::GroupUse;
 use super::paths::FileUse;
-use crate::letters::LettersPlan;
-use crate::run::Slot;
+use super::source_plan::SourcePlan;
 use weir_files::Folders;
-use weir_sources::{CustomSource, KafkaPartitions, KafkaSourceConfig, NexmarkStream, OnChange};
-use weir_state::LETTERS_OF;
 
 /// A query that can be run: every name resolved, every module read, every function bound to the schema it gets.
 #[derive(Debug)]
@@ -53,10 +48,6 @@ pub struct Plan {
     pub(super) uses: Vec<FileUse>,
     /// The consumer groups that it is a member of.
     pub(super) groups: Vec<GroupUse>,
-    /// The threads that its file sources may read with, all attempts of a run together.
-    pub(crate) readers: Arc<Semaphore>,
-    /// What its transactions are called by, all attempts of a run together, where the file does not say.
-    pub(crate) slot: Arc<Slot>,
 }
 
 /// Where failed records go.
@@ -85,55 +76,6 @@ pub enum Node {
     Source(usize),
     /// The records that leave a stage.
     Stage(usize),
-}
-
-/// Where records come from.
-#[derive(Debug)]
-pub struct SourcePlan {
-    /// The name, unique among sources, stages and sinks.
-    pub name: Arc<str>,
-    /// What it reads.
-    pub kind: SourceKind,
-    /// What its batches hold.
-    pub schema: Arc<Schema>,
-    /// What becomes of records that do not decode.
-    pub on_error: ErrorPolicy,
-}
-
-/// The kinds of source.
-#[derive(Clone, Debug)]
-pub enum SourceKind {
-    /// Files, one after the other.
-    File {
-        /// At least one, as found from the query file's folder.
-        paths: Vec<PathBuf>,
-        /// Their format.
-        format: Format,
-        /// Whether the query file declares the schema, rather than the files giving it.
-        declared: bool,
-        /// How they are written, where they are CSV.
-        csv: CsvOptions,
-        /// What becomes of one that has changed since its position was kept.
-        on_change: OnChange,
-    },
-    /// Kafka topics. Batching, and whether raw bytes are kept, follow from the query.
-    Kafka(Box<KafkaSourceConfig>),
-    /// The seed workload: the same thousand records again and again.
-    Generator {
-        /// How many batches.
-        batches: u64,
-    },
-    /// A generated stream of the Nexmark benchmark.
-    Nexmark {
-        /// Which stream.
-        stream: NexmarkStream,
-        /// How many records of that stream.
-        events: u64,
-    },
-    /// A source that the embedding program brings.
-    Custom(CustomSource),
-    /// Dead letters, which come in at the source or stage where they died: what a replay reads instead of everything.
-    Letters(Arc<LettersPlan>),
 }
 
 /// One guest function in the query.
@@ -180,7 +122,7 @@ impl StagePlan {
 
     /// Of how many batches one is answered by another instance as well: by none where the function is known to keep
     /// state, by its module or by the file, and where it answers with nothing that could differ.
-    pub(crate) fn verify_every(&self) -> u64 {
+    pub fn verify_every(&self) -> u64 {
         let known = self.function.state == FunctionState::Kept
             || self.function.state == FunctionState::Unknown && self.on_state_loss.is_some();
         let silent = self.function.kind == Kind::Metrics && !self.function.fallible;
@@ -281,12 +223,12 @@ impl Default for Batching {
 impl Batching {
     /// Batches that all wait for one thing, for each sink and for the stages, have this many bytes together at most; or
     /// one of them is larger and waits alone.
-    pub(crate) fn queue_bytes_max(&self) -> usize {
+    pub fn queue_bytes_max(&self) -> usize {
         self.bytes_max.saturating_mul(4)
     }
 
     /// When a batch of a source is full.
-    pub(crate) fn fill(&self) -> Fill {
+    pub fn fill(&self) -> Fill {
         Fill {
             records_max: self.records_max,
             bytes_max: self.bytes_max,
@@ -296,87 +238,7 @@ impl Batching {
     }
 }
 
-impl SourceKind {
-    /// Whether what was read can be read again: not from a pipe or terminal.
-    pub(crate) fn can_be_read_again(&self) -> bool {
-        match self {
-            SourceKind::File { paths, .. } => paths.iter().all(|path| path.is_file()),
-            _ => true,
-        }
-    }
-
-    /// Whether the positions of its readers are kept by a consumer group, and nowhere else.
-    pub(crate) fn kept_by_group(&self) -> bool {
-        matches!(self, SourceKind::Kafka(config) if config.partitions == KafkaPartitions::Group)
-    }
-}
-
-impl SourcePlan {
-    /// What the manifest calls it.
-    pub(crate) fn name_in_manifest(&self) -> String {
-        match self.kind {
-            SourceKind::Letters(_) => format!("{}{}", LETTERS_OF, self.name),
-            _ => self.name.to_string(),
-        }
-    }
-}
-
 impl Plan {
-    /// What the query's Kafka transactions are opened with, where it has any.
-    pub(crate) fn transactions(&self) -> Option<(KafkaConnection, TransactionSettings)> {
-        if self.delivery.guarantee != Guarantee::ExactlyOnce {
-            return None;
-        }
-        let config = self.sinks.iter().find_map(|sink| match &sink.config {
-            SinkConfig::Kafka(config) => Some(config),
-            _ => None,
-        })?;
-        let mut topics: Vec<String> = self.kafka_configs().map(|config| config.topic.clone()).collect();
-        topics.sort_unstable();
-        topics.dedup();
-        let default = TransactionSettings::default();
-        let settings = TransactionSettings {
-            timeout: transaction_timeout(config).unwrap_or(default.timeout),
-            partitioner: config.partitioner,
-            compression: config.compression,
-            delivery_timeout: config.delivery_timeout,
-            topics,
-            refusals: config.refusals.clone(),
-            ..default
-        };
-        Some((config.connection.clone(), settings))
-    }
-
-    /// The settings of every topic that it writes, dead letters too.
-    fn kafka_configs(&self) -> impl Iterator<Item = &KafkaSinkConfig> {
-        let sinks = self.sinks.iter().filter_map(|sink| match &sink.config {
-            SinkConfig::Kafka(config) => Some(&**config),
-            _ => None,
-        });
-        let letters = self.dead_letters.iter().filter_map(|letters| match letters {
-            DeadLettersPlan::Kafka(config) => Some(&**config),
-            DeadLettersPlan::File(_) => None,
-        });
-        sinks.chain(letters)
-    }
-
-    /// Draws conclusions from what brokers refused, before everything is opened again. Says whether something new is known,
-    /// so that another attempt gets further.
-    pub(crate) fn learn_refusals(&self) -> bool {
-        // Each has a memory of its own, unless they share a transaction.
-        self.kafka_configs().filter(|config| config.refusals.learn()).count() > 0
-    }
-
-    /// What the file calls its transactions by, or all that it calls its own: the beginning of each process's id.
-    pub(crate) fn transactions_name(&self) -> String {
-        self.delivery.transactional_id.clone().unwrap_or_else(|| format!("{}.{}", self.tenant, self.name))
-    }
-
-    /// Whether its transactions are called by the slot that its process has among those of its host.
-    pub(crate) fn has_slot(&self) -> bool {
-        self.delivery.transactional_id.is_none() && self.transactions().is_some()
-    }
-
     /// The name of a point of the chain.
     pub fn node_name(&self, node: Node) -> &str {
         match node {
@@ -385,48 +247,11 @@ impl Plan {
         }
     }
 
-    /// The stages that a record of this source may come to, in order.
-    pub(crate) fn stages_reached(&self, source: usize) -> Vec<usize> {
-        let mut reached = Vec::new();
-        for (index, stage) in self.stages.iter().enumerate() {
-            let reads = |node: &Node| match node {
-                Node::Source(other) => *other == source,
-                Node::Stage(other) => reached.contains(other),
-            };
-            if stage.inputs.iter().any(reads) {
-                reached.push(index);
-            }
-        }
-        reached
-    }
-
-    /// The settings of the source at this index, with those that follow from the rest of the query: how batches are
-    /// filled, and whether a stage may want a record's bytes for a dead letter.
-    pub(crate) fn kafka_source(&self, index: usize, config: &KafkaSourceConfig) -> KafkaSourceConfig {
-        KafkaSourceConfig {
-            fill: match self.sources.get(index) {
-                Some(source) => self.batching.fill().for_schema(&source.schema),
-                None => self.batching.fill(),
-            },
-            keep_raw: self.keeps_originals(index),
-            kept_by_group: self.delivery.guarantee != Guarantee::ExactlyOnce || self.transactions().is_some(),
-            exactly_once: self.delivery.guarantee == Guarantee::ExactlyOnce,
-            prefetch_records_max: config.prefetch_records_max.max(self.batching.records_max),
-            ..config.clone()
-        }
-    }
-
     /// How many instances it holds at once: one for each stage, but those that take a fresh one for each batch take
     /// them one after the other.
     pub fn instances_max(&self) -> usize {
         instances(self.stages.iter().map(|stage| stage.isolation))
     }
-}
-
-/// What the option `transaction.timeout.ms` of a sink says.
-pub(super) fn transaction_timeout(config: &KafkaSinkConfig) -> Option<Duration> {
-    let ms = config.connection.options.get("transaction.timeout.ms")?.parse().ok()?;
-    Some(Duration::from_millis(ms))
 }
 
 /// How many instances stages hold at once.

@@ -16,8 +16,8 @@ use super::context::Context;
 use super::csv;
 use super::kafka_source;
 use super::paths::InputFile;
-use super::plan::SourceKind;
 use super::schema::{self, Declared};
+use super::source_plan::SourceKind;
 use super::words;
 use weir_files::Folders;
 use weir_sources::{OnChange, nexmark_schema, seed_schema};
@@ -37,8 +37,8 @@ pub(super) struct SourcePart {
     pub(super) on_error_place: Place,
 }
 
-/// How many records are looked at to tell a schema.
-pub(crate) const INFER_ROWS_MAX: usize = 1000;
+/// How many records of a file are looked at, at most, to infer its schema.
+pub const INFER_ROWS_MAX: usize = 1000;
 
 /// How many names of a header a suggestion is looked for among.
 const NAMES_SHOWN: usize = 4096;

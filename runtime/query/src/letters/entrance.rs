@@ -9,12 +9,12 @@ use weir_batch::{Batch, Schema};
 use weir_formats::{CsvOptions, Format, FormatError, RecordDecoder, RecordFormat, csv_header};
 
 use super::system::system_columns;
-use crate::file::{SourceKind, SourcePlan};
+use crate::file::{LettersEntrance, SourceKind, SourcePlan};
 use weir_files::Folders;
 use weir_state::{Letter, LetterValue};
 
 /// Letters that are decoded at once, at most, while they are only looked at.
-pub(super) const LOOKED_AT: usize = 1024;
+pub(crate) const LOOKED_AT: usize = 1024;
 
 /// Decodes the letters of one place.
 pub(crate) struct Entrance {
@@ -43,14 +43,14 @@ pub(crate) struct Restored {
 
 /// Which of an entrance's decoders a letter is for. Letters that are decoded together have one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Record,
     Original(Option<String>),
     Omitted,
 }
 
 impl Form {
-    pub(super) fn of(letter: &Letter) -> Form {
+    pub(crate) fn of(letter: &Letter) -> Form {
         match &letter.value {
             LetterValue::Record { .. } => Form::Record,
             LetterValue::Original(_) => Form::Original(letter.source.clone()),
@@ -60,11 +60,20 @@ impl Form {
 }
 
 impl Entrance {
-    /// The entrance of a stage or sink that reads this schema: from these sources directly, if there are any.
-    pub(super) fn of_input<'a>(
-        input: &Arc<Schema>,
-        sources: impl IntoIterator<Item = &'a SourcePlan>,
+    /// The entrance at this place of a plan, by which records of this schema come in.
+    pub(crate) fn of(
+        place: &LettersEntrance,
+        schema: &Arc<Schema>,
+        folders: &Folders,
     ) -> Result<Entrance, FormatError> {
+        match place {
+            LettersEntrance::Source(kind) => Entrance::of_source(kind, schema, folders),
+            LettersEntrance::Input(sources) => Entrance::of_input(schema, sources),
+        }
+    }
+
+    /// The entrance of a stage or sink that reads this schema: from these sources directly, if there are any.
+    pub(crate) fn of_input(input: &Arc<Schema>, sources: &[SourcePlan]) -> Result<Entrance, FormatError> {
         // The letter was written by this program: numbers in it are microseconds, whatever those of the source are.
         let written = Schema::new(input.fields().to_vec())?;
         let record = RecordDecoder::new(RecordFormat::JsonLines, Arc::new(written))?;
@@ -79,33 +88,33 @@ impl Entrance {
     }
 
     /// The entrance of a source.
-    pub(super) fn of_source(source: &SourcePlan, folders: &Folders) -> Result<Entrance, FormatError> {
-        let bytes = |format| RecordDecoder::new(format, Arc::clone(&source.schema)).map(What::Bytes);
-        let what = match &source.kind {
+    fn of_source(kind: &SourceKind, schema: &Arc<Schema>, folders: &Folders) -> Result<Entrance, FormatError> {
+        let bytes = |format| RecordDecoder::new(format, Arc::clone(schema)).map(What::Bytes);
+        let what = match kind {
             SourceKind::File { format: Format::Csv, csv, .. } if csv.header => {
                 What::Csv { folders: folders.clone(), options: csv.clone(), files: HashMap::new() }
             }
             SourceKind::File { format: Format::Csv, csv, .. } => {
-                What::Bytes(RecordDecoder::csv(Arc::clone(&source.schema), csv, None)?)
+                What::Bytes(RecordDecoder::csv(Arc::clone(schema), csv, None)?)
             }
             // Of binary formats a letter holds the record as JSON.
             SourceKind::File { .. } => bytes(RecordFormat::JsonLines)?,
-            SourceKind::Kafka(config) => What::Bytes(config.decoder(&source.schema)?),
+            SourceKind::Kafka(config) => What::Bytes(config.decoder(schema)?),
             SourceKind::Generator { .. }
             | SourceKind::Nexmark { .. }
             | SourceKind::Custom(_)
             | SourceKind::Letters(_) => What::Nothing,
         };
-        Ok(Entrance { schema: Arc::clone(&source.schema), what })
+        Ok(Entrance { schema: Arc::clone(schema), what })
     }
 
     /// The schema of what comes in.
-    pub(super) fn schema(&self) -> &Arc<Schema> {
+    pub(crate) fn schema(&self) -> &Arc<Schema> {
         &self.schema
     }
 
     /// Why a letter cannot come in here at all, whatever its record holds.
-    pub(super) fn refuses(&mut self, letter: &Letter) -> Option<String> {
+    pub(crate) fn refuses(&mut self, letter: &Letter) -> Option<String> {
         if letter.value == LetterValue::Omitted {
             return Some("its record was too large to be kept".to_owned());
         }
@@ -127,12 +136,12 @@ impl Entrance {
     }
 
     /// Whether a record that does not decode is the letter's fault, and nobody would keep it.
-    pub(super) fn must_decode(&self) -> bool {
+    pub(crate) fn must_decode(&self) -> bool {
         matches!(self.what, What::Received { .. })
     }
 
     /// Decodes letters that are not refused, and are of one origin and one [`Form`].
-    pub(super) fn decode(&mut self, letters: &[&Letter]) -> Result<Restored, FormatError> {
+    pub(crate) fn decode(&mut self, letters: &[&Letter]) -> Result<Restored, FormatError> {
         let refused = || FormatError::Header { reason: "the letter cannot come in here".to_owned() };
         let bytes = || BinaryArray::from_iter(letters.iter().map(|letter| letter.original()));
         let decoded = match &mut self.what {

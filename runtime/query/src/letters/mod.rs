@@ -1,28 +1,19 @@
-//! Dead letters read back: to look at, and to run again.
+//! Dead letters as files and as records again: what a run and a replay share.
 //!
-//! [`Letter`] is one, [`LetterLines`] reads a file of them, [`LetterFilter`] says which are meant. [`Replay`] takes
-//! letters out of their file, and makes a query of the one that they are of, in which they come in where they died, with
-//! their system columns: a source's as bytes for its format, a stage's or sink's as what it had received.
+//! [`ReplayPaths`] names the files beside a file of letters, and [`lock`] lets one at a time have it. [`Entrance`] makes records of
+//! letters, with their system columns: a source's as bytes for its format, a stage's or sink's as what it had received.
+//! [`LettersSource`] reads them as a source.
 
-mod divide;
 mod entrance;
-mod error;
-mod filter;
+mod lock;
 mod paths;
-mod replay;
 mod source;
 mod system;
-#[cfg(test)]
-mod tests;
-mod topic;
 
-pub use error::ReplayError;
-pub use filter::LetterFilter;
-pub use replay::{NotReplayed, OtherVersion, Replay, Replayed, Replaying};
-pub use source::LettersPlan;
-pub use topic::{TopicLetters, TopicLettersError};
-
-use entrance::Entrance;
+pub(crate) use entrance::{Entrance, Form, LOOKED_AT};
+pub(crate) use lock::{Locked, lock};
 pub(crate) use paths::{ReplayPaths, folder_of};
 pub(crate) use source::LettersSource;
 pub(crate) use system::headers_column;
+#[cfg(test)]
+pub(crate) use system::system_columns;

@@ -1,60 +1,40 @@
 //! Letters as a source: what died at one place comes in there again.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use weir_batch::Schema;
-use weir_files::Folder;
+use weir_files::Folders;
 use weir_formats::BadRecord;
 
 use super::Entrance;
 use super::entrance::Form;
 use super::system::system_columns;
-use crate::file::Origins;
+use crate::file::LettersPlan;
 use weir_sources::{Origin, Source, SourceBatch, SourceError, SourceEvent};
 use weir_state::LetterLines;
 use weir_state::{Letter, LetterValue};
 use weir_state::{Partition, Positions};
 
-/// The letters of one place that are to be replayed: what a plan names, and each attempt opens.
-pub struct LettersPlan {
-    pub(super) path: PathBuf,
-    // Where it is, under the path's last name.
-    pub(super) folder: Arc<Folder>,
-    pub(super) place: Arc<str>,
-    /// What is known of the sources that the letters' records came from.
-    pub(super) origins: Origins,
-    // Shared by the attempts of a query, one of which runs at a time.
-    pub(super) entrance: Mutex<Entrance>,
-}
-
-impl fmt::Debug for LettersPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LettersPlan").field("path", &self.path).field("place", &self.place).finish_non_exhaustive()
-    }
-}
-
-/// `letters of late, out/dead.jsonl.replaying`.
-impl fmt::Display for LettersPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "letters of {}, {}", self.place, self.path.display())
-    }
-}
-
 /// Reads the letters of one place. A position is the number of the next line.
 pub(crate) struct LettersSource {
-    plan: Arc<LettersPlan>,
+    letters: Arc<Letters>,
     schema: Arc<Schema>,
     records_max: usize,
     from: u64,
     // `None` before the first read, while a blocking thread has it, or after such a thread died.
     open: Option<Open>,
     begun: bool,
+}
+
+/// What its blocking threads need.
+struct Letters {
+    plan: LettersPlan,
+    // One of them works at a time.
+    entrance: Mutex<Entrance>,
 }
 
 struct Open {
@@ -65,34 +45,42 @@ struct Open {
 }
 
 impl LettersSource {
-    pub(crate) fn new(plan: &Arc<LettersPlan>, schema: &Arc<Schema>, records_max: usize) -> LettersSource {
-        let (plan, schema) = (Arc::clone(plan), Arc::clone(schema));
-        LettersSource { plan, schema, records_max, from: 0, open: None, begun: false }
+    /// The source of these letters, whose records have this schema; CSV files whose headers tell columns are read within
+    /// these folders.
+    ///
+    /// # Errors
+    ///
+    /// A schema that the format of the letters cannot hold.
+    pub(crate) fn new(
+        plan: &LettersPlan,
+        schema: &Arc<Schema>,
+        folders: &Folders,
+        records_max: usize,
+    ) -> Result<LettersSource, SourceError> {
+        let entrance = Entrance::of(&plan.entrance, schema, folders);
+        let entrance = entrance.map_err(|source| SourceError::Format { path: plan.path.clone(), source })?;
+        let letters = Arc::new(Letters { plan: plan.clone(), entrance: Mutex::new(entrance) });
+        Ok(LettersSource { letters, schema: Arc::clone(schema), records_max, from: 0, open: None, begun: false })
     }
 }
 
 /// A batch of letters is full with this many bytes of their file, whatever their number.
 const BYTES_MAX: u64 = 16 << 20;
 
-impl LettersPlan {
-    /// What is known of the sources that the letters' records came from.
-    pub(crate) fn origins(&self) -> &Origins {
-        &self.origins
-    }
-
+impl Letters {
     fn io(&self, source: io::Error) -> SourceError {
-        SourceError::Io { path: self.path.clone(), source }
+        SourceError::Io { path: self.plan.path.clone(), source }
     }
 
     /// The file's name alone would not do: the next replay's file has the same, and other letters.
     fn partition(&self, file: &File) -> io::Result<Partition> {
         let there = file.metadata()?;
         let written = format!("{}.{:09}", there.mtime(), there.mtime_nsec());
-        Ok(Partition { origin: format!("{} of {written}", self.path.display()).into(), number: 0 })
+        Ok(Partition { origin: format!("{} of {written}", self.plan.path.display()).into(), number: 0 })
     }
 
     fn open(&self) -> io::Result<Open> {
-        let file = self.folder.read(self.path.file_name().unwrap_or_default())?;
+        let file = self.plan.folder.read(self.plan.path.file_name().unwrap_or_default())?;
         let partition = self.partition(&file)?;
         let lines = LetterLines::new(BufReader::with_capacity(1 << 16, file));
         Ok(Open { lines, partition, next: None })
@@ -111,7 +99,7 @@ impl LettersPlan {
             let entry = entry.map_err(|error| self.io(error))?;
             // What is no letter was left out when the file was made.
             let Ok(letter) = entry.letter else { continue };
-            if entry.number < from || *letter.place != *self.place {
+            if entry.number < from || *letter.place != *self.plan.place {
                 continue;
             }
             let same = |first: &Letter| {
@@ -128,7 +116,7 @@ impl LettersPlan {
         let Some(first) = letters.first() else { return Ok(None) };
         let origin = first.origin.as_ref();
         let origin = origin.map(|path| Origin { path: path.into(), partition: first.partition.unwrap_or(0) });
-        let format = |source| SourceError::Format { path: self.path.clone(), source };
+        let format = |source| SourceError::Format { path: self.plan.path.clone(), source };
         let mut entrance = self.entrance.lock().unwrap_or_else(PoisonError::into_inner);
         let restored = entrance.decode(&letters.iter().collect::<Vec<_>>()).map_err(format)?;
         let guilty: Vec<&Letter> = restored.bad.iter().filter_map(|(row, _)| letters.get(*row)).collect();
@@ -155,7 +143,7 @@ impl Source for LettersSource {
 
     /// Positions of an earlier replay's letters are passed over.
     async fn seek(&mut self, positions: &Positions) -> Result<(), SourceError> {
-        let open = self.plan.open().map_err(|error| self.plan.io(error))?;
+        let open = self.letters.open().map_err(|error| self.letters.io(error))?;
         self.from = positions.get(&open.partition).and_then(|next| u64::try_from(next).ok()).unwrap_or(0);
         Ok(())
     }
@@ -166,13 +154,13 @@ impl Source for LettersSource {
             return Err(SourceError::Thread("an earlier read did not come back".to_owned()));
         }
         self.begun = true;
-        let (plan, from, letters_max) = (Arc::clone(&self.plan), self.from, self.records_max);
+        let (letters, from, letters_max) = (Arc::clone(&self.letters), self.from, self.records_max);
         let read = tokio::task::spawn_blocking(move || {
             let mut open = match open {
                 Some(open) => open,
-                None => plan.open().map_err(|error| plan.io(error))?,
+                None => letters.open().map_err(|error| letters.io(error))?,
             };
-            let batch = plan.read(&mut open, from, letters_max)?;
+            let batch = letters.read(&mut open, from, letters_max)?;
             Ok::<_, SourceError>((open, batch))
         });
         let (open, batch) = read.await.map_err(|error| SourceError::Thread(error.to_string()))??;

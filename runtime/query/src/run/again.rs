@@ -12,6 +12,7 @@ use super::metrics::MetricRegistry;
 use super::open::{Opened, SinkOverrides, move_on};
 use super::shared::Shared;
 use super::state_guard::{Loss, lost_error};
+use super::transactions::{has_slot, learn_refusals};
 use super::waiting::{millis, sleep_or_stop};
 use crate::file::{LossPolicy, Plan, Retry};
 
@@ -90,7 +91,7 @@ impl Failures {
         }
         lose_state(shared, &cause, kept)?;
         if matches!(cause, Cause::Transaction(TransactionError::Fenced { .. })) {
-            move_on(plan);
+            move_on(shared);
         }
         let mut cause = cause;
         loop {
@@ -117,7 +118,7 @@ impl Failures {
             let (mut stop, mut nothing_given) = (stop.subscribe(), SinkOverrides::new());
             let opened = tokio::select! {
                 biased;
-                opened = Opened::open(plan, &mut nothing_given, metrics.as_deref_mut(), &committed) => opened,
+                opened = Opened::open(shared, &mut nothing_given, metrics.as_deref_mut(), &committed) => opened,
                 // The sender is borrowed: the channel cannot close.
                 _ = stop.wait_for(|stop| *stop) => return Ok(stopped_by(shared, &cause)),
             };
@@ -177,7 +178,7 @@ fn retry_of(plan: &Plan, cause: &Cause) -> Option<Retry> {
     let any_sink = |of: fn(&SinkConfig) -> bool| any_sink(plan, of);
     match cause {
         // Of what a broker refuses the next attempt finds out which record it is, or leaves it out.
-        _ if is_broker_refusal(cause) => plan.learn_refusals().then_some(AFTER_REFUSAL),
+        _ if is_broker_refusal(cause) => learn_refusals(plan).then_some(AFTER_REFUSAL),
         Cause::Opening(error) => retry_of_opening(plan, error),
         cause if cause.is_loss() => Some(AFTER_LOSS),
         Cause::Sink { name, .. } if cause.fault() == Fault::External => {
@@ -186,7 +187,7 @@ fn retry_of(plan: &Plan, cause: &Cause) -> Option<Retry> {
         Cause::Transaction(TransactionError::TimedOut { .. }) => Some(AFTER_TIME_OUT),
         // It was another process's doing that this one ended. Under a slot it goes on by another one; else it would go on
         // taking turns.
-        Cause::Transaction(TransactionError::Fenced { .. }) => plan.has_slot().then_some(AFTER_TIME_OUT),
+        Cause::Transaction(TransactionError::Fenced { .. }) => has_slot(plan).then_some(AFTER_TIME_OUT),
         Cause::Transaction(_) if cause.fault() != Fault::Tenant => {
             any_sink(|config| matches!(config, SinkConfig::Kafka(_)))
         }

@@ -20,6 +20,7 @@ use super::running_sink::RunningSink;
 use super::running_source::RunningSource;
 use super::running_stage::RunningStage;
 use super::shared::Shared;
+use super::span_places::places;
 use super::summary::Ending;
 use crate::trace::Spans;
 
@@ -55,7 +56,7 @@ impl Attempt {
         }
         counters.set_state(State::Running);
         let spans = shared.tracing.clone();
-        let spans = spans.map(|tracing| Spans::new(tracing, plan, Arc::clone(&shared.trace_counters)));
+        let spans = spans.map(|tracing| Spans::new(tracing, places(plan), Arc::clone(&shared.trace_counters)));
         let (failed, mut failures) = mpsc::unbounded_channel();
         let sinks = sinks.into_pairs().zip(&plan.sinks).map(|((id, sink), of_sink)| {
             RunningSink::start(id, sink, plan, of_sink, &counters.sinks[id], failed.clone())

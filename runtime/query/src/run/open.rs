@@ -13,15 +13,15 @@ use weir_sinks::{
 use super::commit::{Commit, FlushThenKeep, Kept, ManifestCommit, SinkCommit, TransactionCommit};
 use super::dead_letters::{DeadLetters, LETTER_COLUMN};
 use super::error::BuildError;
-use super::guest_stage::TRAPPED_RECORDS_MIN;
-use super::ids::{Id, Nodes, SinkId, SourceId};
+use super::ids::{Nodes, SinkId, SourceId};
 use super::metrics::MetricRegistry;
+use super::open_source::open_source;
 use super::running_source::OpenSource;
+use super::shared::Shared;
 use super::state::StateFolder;
-use crate::file::{DeadLettersPlan, Guarantee, INFER_ROWS_MAX, Plan, SinkPlan, SourceKind, SourcePlan};
-use crate::letters::LettersSource;
+use super::transactions::{has_slot, transactions};
+use crate::file::{DeadLettersPlan, Guarantee, Plan, SinkPlan};
 use weir_files::{Denied, Folders};
-use weir_sources::{FileSource, GeneratorSource, KafkaSource, NexmarkSource, Source};
 use weir_state::Manifest;
 use weir_state::Positions;
 
@@ -41,11 +41,12 @@ impl Opened {
     /// `committed`, where this run has committed something already. The metrics of earlier runs come in where `metrics`
     /// has none yet.
     pub(super) async fn open(
-        plan: &Plan,
+        shared: &Shared,
         given: &mut SinkOverrides,
         mut metrics: Option<&mut MetricRegistry>,
         committed: &Nodes<SourceId, Positions>,
     ) -> Result<Opened, BuildError> {
+        let plan = &*shared.plan;
         let mut kept = match &plan.delivery.state {
             Some(folder) => Some(open_state(plan, folder).await?),
             None => None,
@@ -54,7 +55,7 @@ impl Opened {
             restore(metrics, &kept.manifest);
         }
         // Before any source looks for its positions: what an older run left open is aborted by this.
-        let transactions = open_transactions(plan).await?;
+        let transactions = open_transactions(shared).await?;
         let dead_letters = open_dead_letters(plan, kept.as_ref(), transactions.as_ref()).await?;
         // From here on the registry has them.
         kept.iter_mut().for_each(|kept| kept.manifest.metrics = Vec::new());
@@ -77,7 +78,7 @@ impl Opened {
         let manifest = kept.as_ref().map(|kept| &kept.manifest).or(by_sink.as_ref().map(|(_, manifest)| manifest));
         let mut sources = Vec::with_capacity(plan.sources.len());
         for ((id, committed), source) in committed.pairs().zip(&plan.sources) {
-            sources.push(open_source(plan, id, source, manifest, committed).await?);
+            sources.push(open_source(plan, &shared.readers, id, source, manifest, committed).await?);
         }
         let commit: Box<dyn Commit> = match (plan.delivery.guarantee, kept, transactions, by_sink) {
             (Guarantee::ExactlyOnce, _, Some(transactions), _) => Box::new(TransactionCommit::new(transactions)),
@@ -103,9 +104,10 @@ fn restore(metrics: &mut MetricRegistry, manifest: &Manifest) {
 
 /// Takes the slot of a query whose transactions are called by it, and has aborted what dead processes left open: readers of
 /// committed records wait for that, and need not wait for modules to be compiled.
-pub(super) async fn take_slot(plan: &Plan) -> Result<(), BuildError> {
-    if let Some((connection, settings)) = plan.transactions().filter(|_| plan.has_slot()) {
-        plan.slot.begin((plan.tenant.as_str(), &plan.name), connection, settings).await?;
+pub(super) async fn take_slot(shared: &Shared) -> Result<(), BuildError> {
+    let Shared { plan, slot, .. } = shared;
+    if let Some((connection, settings)) = transactions(plan).filter(|_| has_slot(plan)) {
+        slot.begin((plan.tenant.as_str(), &plan.name), connection, settings).await?;
     }
     Ok(())
 }
@@ -140,24 +142,25 @@ fn open_state_now(query: &str, tenant: &str, folders: &Folders, folder: &Path) -
 }
 
 /// The transactions of a query that delivers exactly once to Kafka.
-async fn open_transactions(plan: &Plan) -> Result<Option<KafkaTransactions>, BuildError> {
-    let Some((connection, settings)) = plan.transactions() else { return Ok(None) };
+async fn open_transactions(shared: &Shared) -> Result<Option<KafkaTransactions>, BuildError> {
+    let Shared { plan, slot, .. } = shared;
+    let Some((connection, settings)) = transactions(plan) else { return Ok(None) };
     if let Some(id) = &plan.delivery.transactional_id {
         return Ok(Some(KafkaTransactions::open(&connection, id, &settings).await?));
     }
     loop {
-        let id = plan.slot.id(plan.tenant.as_str(), &plan.name).await?;
+        let id = slot.id(plan.tenant.as_str(), &plan.name).await?;
         match KafkaTransactions::open(&connection, &id, &settings).await {
-            Err(TransactionError::Open { source: KafkaProblem::Fenced(_), .. }) => move_on(plan),
+            Err(TransactionError::Open { source: KafkaProblem::Fenced(_), .. }) => move_on(shared),
             opened => return Ok(Some(opened?)),
         }
     }
 }
 
 /// Has the query go on under another slot: somebody who does not see the locks of this one has the same.
-pub(super) fn move_on(plan: &Plan) {
-    if let Some(id) = plan.slot.move_on() {
-        let (query, tenant) = (&plan.name, plan.tenant.as_str());
+pub(super) fn move_on(shared: &Shared) {
+    if let Some(id) = shared.slot.move_on() {
+        let (query, tenant) = (&shared.plan.name, shared.plan.tenant.as_str());
         tracing::warn!(
             query,
             tenant,
@@ -218,67 +221,6 @@ async fn letters_to_kafka(
         None => Box::new(KafkaSink::open(&config, &schema).await.map_err(named)?),
     };
     Ok(DeadLetters::to_sink(sink)?)
-}
-
-/// Opens a source where the last commit left it: that of this run, which is `committed`, or that of an earlier one.
-async fn open_source(
-    plan: &Plan,
-    id: SourceId,
-    source: &SourcePlan,
-    manifest: Option<&Manifest>,
-    committed: &Positions,
-) -> Result<OpenSource, BuildError> {
-    let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
-    // Only a run that has opened its sources before has positions here.
-    let again = !committed.is_empty();
-    let by_group = source.kind.kept_by_group();
-    let mut opened = make_source(plan, id, source, again)?;
-    let positions = match manifest {
-        _ if by_group => Positions::default(),
-        None => committed.clone(),
-        Some(manifest) => manifest.positions(&source.name_in_manifest()),
-    };
-    if !positions.is_empty() {
-        opened.seek(&positions).await.map_err(named)?;
-    }
-    if by_group {
-        opened.recall(committed);
-    }
-    let keeper = opened.keeper();
-    Ok(OpenSource { source: opened, positions, keeper })
-}
-
-fn make_source(plan: &Plan, id: SourceId, source: &SourcePlan, again: bool) -> Result<Box<dyn Source>, BuildError> {
-    let (schema, records_max) = (&source.schema, plan.batching.records_max);
-    let named = |error| BuildError::Source { name: source.name.to_string(), source: error };
-    Ok(match &source.kind {
-        SourceKind::File { paths, format, declared, csv, on_change } => {
-            let fill = plan.batching.fill();
-            let mut source = FileSource::new(paths.clone(), *format, Arc::clone(schema), fill).with_csv(csv.clone());
-            source = source.on_change(*on_change).again(again);
-            if !declared {
-                source = source.inferred_from(INFER_ROWS_MAX as u64);
-            }
-            Box::new(source.within(plan.folders.clone()).sharing(Arc::clone(&plan.readers)))
-        }
-        SourceKind::Letters(letters) => {
-            // Any number of them may end the guest again: that is no reason to take the function for broken.
-            let letters_max = records_max.min(TRAPPED_RECORDS_MIN);
-            Box::new(LettersSource::new(letters, schema, letters_max))
-        }
-        SourceKind::Kafka(config) => {
-            let config = plan.kafka_source(id.place(), config);
-            Box::new(KafkaSource::new(config, Arc::clone(schema)).map_err(named)?)
-        }
-        SourceKind::Custom(source) => source.open().map_err(named)?,
-        SourceKind::Generator { batches } => Box::new(GeneratorSource::new(*batches)?),
-        SourceKind::Nexmark { stream, events } => {
-            // Its records are shorter than this.
-            const RECORD_BYTES: usize = 512;
-            let records_max = records_max.min(plan.batching.bytes_max / RECORD_BYTES).max(1);
-            Box::new(NexmarkSource::new(*stream, *events, records_max)?)
-        }
-    })
 }
 
 /// Opens a sink. A file sink's folder is walked from the tenant's folder on, and kept open.

@@ -103,7 +103,7 @@ impl Query {
                 Err(cause) => break Err(cause),
             }
         };
-        shared.plan.slot.end(clean);
+        shared.slot.end(clean);
         shared.counters.end(if ended.is_ok() { State::Ended } else { State::Failed });
         let summary = |ending| summary(&shared, &metrics, ending, started);
         match ended {

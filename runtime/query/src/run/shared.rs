@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use weir_batch::CopyOnWrite;
 
 use super::counters::Counters;
@@ -10,13 +10,19 @@ use super::guest_log::LogExporter;
 use super::handle::QueryHandle;
 use super::ids::{Nodes, SourceId};
 use super::metrics::CommittedMetrics;
+use super::slot::Slot;
 use crate::file::Plan;
 use crate::trace::{TraceCounters, Tracing};
+use weir_sources::FileSource;
 use weir_state::Positions;
 
 /// Outlives every attempt, and never changes but for its counters.
 pub(super) struct Shared {
     pub(super) plan: Arc<Plan>,
+    /// The threads that its file sources may read with.
+    pub(super) readers: Arc<Semaphore>,
+    /// What its transactions are called by, where the file does not say.
+    pub(super) slot: Arc<Slot>,
     pub(super) counters: Arc<Counters>,
     /// What the metrics' registry has counted, wherever that is.
     pub(super) metrics: Arc<CommittedMetrics>,
@@ -31,6 +37,8 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(plan: Plan, metrics: Arc<CommittedMetrics>) -> Shared {
         Shared {
+            readers: Arc::new(Semaphore::new(FileSource::THREADS_MAX)),
+            slot: Arc::default(),
             counters: Arc::new(Counters::of(&plan)),
             metrics,
             copy_on_write: Arc::new(CopyOnWrite::default()),

@@ -121,12 +121,12 @@ impl Starting {
     async fn open(self, engine: &Engine, mut sinks: SinkOverrides) -> Result<Query, BuildError> {
         let Starting { shared, mut metrics, grace } = self;
         let plan = &*shared.plan;
-        take_slot(plan).await?;
+        take_slot(&shared).await?;
         let modules = admit(plan, engine).await?;
         let given = !sinks.is_empty();
         let mut attempts = 0;
         let opened = loop {
-            match Opened::open(plan, &mut sinks, Some(&mut metrics), &shared.committed()).await {
+            match Opened::open(&shared, &mut sinks, Some(&mut metrics), &shared.committed()).await {
                 // One that wants more than there are gives its own back meanwhile.
                 Err(error) if error.is_out_of_files() && !given && attempts < OUT_OF_FILES_ATTEMPTS => {
                     attempts += 1;

@@ -11,6 +11,7 @@ mod spans;
 
 use std::sync::Arc;
 
+pub(crate) use place::{Attributes, Place, Places};
 pub use sampler::{Sampler, SamplerError};
 pub use span::{Span, SpanExporter, SpanKind, SpanValue};
 pub use spans::TraceCounts;

@@ -12,7 +12,6 @@ use super::arrived::Arrived;
 use super::ids::TraceIds;
 use super::place::{Attributes, Place, Places};
 use super::{LINKS_MAX, Span, SpanKind, Tracing};
-use crate::file::Plan;
 
 /// What became of a query's batches, where it is traced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -98,8 +97,8 @@ struct Shared {
 }
 
 impl Spans {
-    pub(crate) fn new(tracing: Tracing, plan: &Plan, counters: Arc<TraceCounters>) -> Spans {
-        let shared = Shared { tracing, ids: TraceIds::new(), places: Places::of(plan), counters };
+    pub(crate) fn new(tracing: Tracing, places: Places, counters: Arc<TraceCounters>) -> Spans {
+        let shared = Shared { tracing, ids: TraceIds::new(), places, counters };
         Spans { shared: Arc::new(shared), uncommitted: Vec::new(), uncommitted_unlinked: 0 }
     }
 

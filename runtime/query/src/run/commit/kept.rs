@@ -9,6 +9,7 @@ use weir_sinks::Prepared;
 use super::Work;
 use crate::run::error::Cause;
 use crate::run::metric_state::Snapshot;
+use crate::run::open_source::name_in_manifest;
 use crate::run::state::{StateError, StateFolder};
 use weir_state::{Manifest, NextNumber, PreparedFile, SourcePositions, WRITER};
 
@@ -65,7 +66,7 @@ pub(super) fn note(manifest: &mut Manifest, work: &Work<'_, '_>, files: Vec<(Str
     manifest.records = manifest.records.saturating_add(work.records);
     let positions = work.sources.iter();
     manifest.keep_sources(
-        positions.map(|source| SourcePositions::new(&source.plan.name_in_manifest(), &source.positions)).collect(),
+        positions.map(|source| SourcePositions::new(&name_in_manifest(source.plan), &source.positions)).collect(),
     );
     for (sink, prepared) in &files {
         let next = prepared.number.saturating_add(1);

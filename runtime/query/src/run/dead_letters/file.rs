@@ -9,8 +9,7 @@ use std::sync::Arc;
 use weir_files::Folder;
 
 use super::DeadLetterError;
-use super::lock::{Locked, lock};
-use crate::letters::{ReplayPaths, folder_of};
+use crate::letters::{Locked, ReplayPaths, folder_of, lock};
 use weir_files::Folders;
 use weir_state::{LINE_BYTES_MAX, Letter};
 

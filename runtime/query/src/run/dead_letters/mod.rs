@@ -2,7 +2,6 @@
 
 mod file;
 mod letter;
-mod lock;
 mod topic;
 
 use std::io;
@@ -17,7 +16,6 @@ use self::file::LetterFile;
 pub(crate) use self::letter::{Sender, Why, position};
 #[cfg(test)]
 pub(crate) use self::letter::{of_bad, of_row};
-pub(crate) use self::lock::{Locked, lock};
 pub(crate) use self::topic::LETTER_COLUMN;
 use self::topic::TopicLetterSink;
 use super::counters::Counters;

@@ -27,7 +27,7 @@ const ABORT_WITHIN: Duration = Duration::from_secs(5);
 /// died, and opening its transactions aborts what that one left open. What other dead processes left open is aborted in the
 /// background: each file says which ids were opened under it and not ended cleanly.
 #[derive(Debug, Default)]
-pub(crate) struct Slot(Mutex<Held>);
+pub(in crate::run) struct Slot(Mutex<Held>);
 
 #[derive(Debug, Default)]
 struct Held {
@@ -70,7 +70,7 @@ impl Slot {
     /// # Errors
     ///
     /// [`SlotError::AllTaken`].
-    pub(crate) async fn begin(
+    pub(in crate::run) async fn begin(
         self: &Arc<Slot>,
         (tenant, query): (&str, &str),
         connection: KafkaConnection,
@@ -101,7 +101,7 @@ impl Slot {
     /// # Errors
     ///
     /// [`SlotError::AllTaken`].
-    pub(crate) async fn id(self: &Arc<Slot>, tenant: &str, query: &str) -> Result<String, SlotError> {
+    pub(in crate::run) async fn id(self: &Arc<Slot>, tenant: &str, query: &str) -> Result<String, SlotError> {
         let aborting = self.held().aborting.take();
         if let Some(aborting) = aborting {
             // What fails there is met by whoever opens the transactions.
@@ -117,7 +117,7 @@ impl Slot {
 
     /// Goes on to another slot, because somebody who does not see its lock has the same one. Says under which id; `false`
     /// where there is no other.
-    pub(crate) fn move_on(&self) -> Option<String> {
+    pub(in crate::run) fn move_on(&self) -> Option<String> {
         let mut held = self.held();
         let taken = held.taken.take()?;
         held.passed_over.insert(taken.number);
@@ -126,7 +126,7 @@ impl Slot {
     }
 
     /// Lets go of it; `cleanly` says that nothing is open under its id.
-    pub(crate) fn end(&self, cleanly: bool) {
+    pub(in crate::run) fn end(&self, cleanly: bool) {
         let mut held = self.held();
         let taken = held.taken.take();
         held.retired.clear();

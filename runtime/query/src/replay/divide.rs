@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use weir_batch::Schema;
 use weir_formats::FormatError;
 use weir_sandbox::ModuleDigest;
 
-use super::entrance::{Form, LOOKED_AT};
-use super::{Entrance, LetterFilter};
-use crate::file::{Node, Plan};
+use super::filter::LetterFilter;
+use crate::file::{LettersEntrance, Node, Plan, SourcePlan};
+use crate::letters::{Entrance, Form, LOOKED_AT};
 use weir_state::Entry;
 use weir_state::Letter;
 
@@ -27,7 +28,7 @@ pub(super) enum Fate {
 pub(super) struct Desk<'a> {
     plan: &'a Plan,
     filter: &'a LetterFilter,
-    pub(super) entrances: HashMap<Arc<str>, Entrance>,
+    entrances: HashMap<Arc<str>, Entrance>,
     /// The modules of today, by stage.
     modules: HashMap<Arc<str>, String>,
     /// Letters that are replayed, by place.
@@ -40,32 +41,33 @@ impl<'a> Desk<'a> {
     pub(super) fn new(plan: &'a Plan, filter: &'a LetterFilter) -> Result<Desk<'a>, FormatError> {
         let mut entrances = HashMap::new();
         for source in &plan.sources {
-            entrances.insert(Arc::clone(&source.name), Entrance::of_source(source, &plan.folders)?);
+            let entrance = LettersEntrance::Source(source.kind.clone());
+            entrances.insert(Arc::clone(&source.name), Entrance::of(&entrance, &source.schema, &plan.folders)?);
         }
-        let direct = |inputs: &[Node]| {
-            let sources = inputs.iter().filter_map(|node| match *node {
-                Node::Source(index) => plan.sources.get(index),
-                Node::Stage(_) => None,
-            });
-            sources.collect::<Vec<_>>()
-        };
         for stage in &plan.stages {
             let input = stage.inputs.first().and_then(|node| match *node {
                 Node::Source(index) => plan.sources.get(index).map(|source| &source.schema),
                 Node::Stage(index) => plan.stages.get(index).map(|stage| &stage.schema),
             });
             if let Some(input) = input {
-                entrances.insert(Arc::clone(&stage.name), Entrance::of_input(input, direct(&stage.inputs))?);
+                let entrance = Entrance::of_input(input, &direct(plan, &stage.inputs))?;
+                entrances.insert(Arc::clone(&stage.name), entrance);
             }
         }
         for sink in &plan.sinks {
-            entrances.insert(Arc::clone(&sink.name), Entrance::of_input(&sink.schema, direct(&sink.inputs))?);
+            let entrance = Entrance::of_input(&sink.schema, &direct(plan, &sink.inputs))?;
+            entrances.insert(Arc::clone(&sink.name), entrance);
         }
         let stages = plan.stages.iter();
         let modules =
             stages.map(|stage| (Arc::clone(&stage.name), ModuleDigest::of(&stage.module).to_string())).collect();
         let (places, other_versions) = (BTreeSet::new(), BTreeMap::new());
         Ok(Desk { plan, filter, entrances, modules, places, other_versions })
+    }
+
+    /// What is read at each source, stage and sink.
+    pub(super) fn schemas(&self) -> HashMap<Arc<str>, Arc<Schema>> {
+        self.entrances.iter().map(|(place, entrance)| (Arc::clone(place), Arc::clone(entrance.schema()))).collect()
     }
 
     /// How many entries are looked at together.
@@ -129,4 +131,13 @@ impl<'a> Desk<'a> {
             *self.other_versions.entry((letter.place.clone(), then.clone())).or_default() += 1;
         }
     }
+}
+
+/// The sources that are read directly at these points.
+pub(super) fn direct(plan: &Plan, inputs: &[Node]) -> Vec<SourcePlan> {
+    let sources = inputs.iter().filter_map(|node| match *node {
+        Node::Source(index) => plan.sources.get(index).cloned(),
+        Node::Stage(_) => None,
+    });
+    sources.collect()
 }

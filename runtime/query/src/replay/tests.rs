@@ -13,9 +13,8 @@ use weir_batch::arrow::datatypes::Float64Type;
 use weir_batch::{Batch, DataType, Field, Schema, SystemColumns};
 use weir_formats::BadRecord;
 
-use super::Entrance;
-use super::system::system_columns;
 use crate::file::Origins;
+use crate::letters::{Entrance, system_columns};
 use crate::run::{Sender, Why, of_bad, of_row};
 use weir_state::{Letter, LetterMessage, LetterValue};
 
@@ -111,7 +110,7 @@ fn read_back(letter: &Letter) -> Letter {
 }
 
 fn restore(letters: &[Letter], schema: &Arc<Schema>) -> Batch {
-    let restored = Entrance::of_input(schema, []).unwrap().decode(&letters.iter().collect::<Vec<_>>()).unwrap();
+    let restored = Entrance::of_input(schema, &[]).unwrap().decode(&letters.iter().collect::<Vec<_>>()).unwrap();
     assert_eq!(restored.bad, []);
     restored.batch
 }
@@ -182,7 +181,7 @@ fn what_does_not_fit_is_told_by_row() {
         );
         Letter::parse(text.as_bytes()).unwrap()
     });
-    let restored = Entrance::of_input(&schema, []).unwrap().decode(&letters.iter().collect::<Vec<_>>()).unwrap();
+    let restored = Entrance::of_input(&schema, &[]).unwrap().decode(&letters.iter().collect::<Vec<_>>()).unwrap();
     assert_eq!(restored.batch.rows(), 1);
     assert_eq!(restored.bad.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1, 2, 3, 4]);
 }

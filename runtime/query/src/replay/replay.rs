@@ -5,15 +5,20 @@ use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use weir_batch::Schema;
 use weir_sandbox::Engine;
 use weir_sinks::SinkConfig;
 
-use super::divide::{Desk, Fate};
-use super::{Entrance, LetterFilter, LettersPlan, ReplayError, ReplayPaths, folder_of};
-use crate::file::{DeadLettersPlan, ErrorPolicy, Node, Origins, Plan, SourceKind, SourcePlan};
-use crate::run::{BuildError, Ending, Locked, Query, StateFolder, Summary, failpoint, lock};
+use super::divide::{Desk, Fate, direct};
+use super::error::ReplayError;
+use super::filter::LetterFilter;
+use crate::file::{
+    DeadLettersPlan, ErrorPolicy, LettersEntrance, LettersPlan, Node, Origins, Plan, SourceKind, SourcePlan,
+};
+use crate::letters::{Locked, ReplayPaths, folder_of, lock};
+use crate::run::{BuildError, Ending, Query, StateFolder, Summary, failpoint, transactions, transactions_name};
 use weir_files::Denied;
 use weir_state::{Entry, LetterLines};
 
@@ -102,8 +107,8 @@ impl Replay {
     pub fn prepare_from(mut plan: Plan, path: &Path, filter: &LetterFilter) -> Result<Replay, ReplayError> {
         let path = path.to_owned();
         // Under the query's own name it would fence a query that is running.
-        if plan.transactions().is_some() {
-            plan.delivery.transactional_id = Some(format!("{}.replay", plan.transactions_name()));
+        if transactions(&plan).is_some() {
+            plan.delivery.transactional_id = Some(format!("{}.replay", transactions_name(&plan)));
         }
         if plan.folders.output(&path)? != path {
             return Err(Denied::Outside.into());
@@ -131,8 +136,8 @@ impl Replay {
         let versions = std::mem::take(&mut desk.other_versions);
         let version = |((place, module), letters)| OtherVersion { place, module, letters };
         replaying.other_versions = versions.into_iter().map(version).collect();
-        let entrances = std::mem::take(&mut desk.entrances);
-        Ok(Replay { plan: replaying_plan(plan, &paths, &places, entrances), replaying })
+        let schemas = desk.schemas();
+        Ok(Replay { plan: replaying_plan(plan, &paths, &places, &schemas), replaying })
     }
 
     /// The file of a replay of these letters that is going on, or did not finish.
@@ -374,34 +379,30 @@ fn replaying_plan(
     mut plan: Plan,
     paths: &ReplayPaths,
     places: &BTreeSet<Arc<str>>,
-    mut entrances: HashMap<Arc<str>, Entrance>,
+    schemas: &HashMap<Arc<str>, Arc<Schema>>,
 ) -> Plan {
     // Of the query as it is, before letters take the places of its sources.
     let of_sources: Vec<Origins> = (0..plan.sources.len()).map(|index| plan.origins(&[Node::Source(index)])).collect();
     let inputs = plan.stages.iter().map(|stage| &stage.inputs).chain(plan.sinks.iter().map(|sink| &sink.inputs));
-    let of_inputs: Vec<Origins> = inputs.map(|inputs| plan.origins(inputs)).collect();
-    let mut letters_of = |place: &Arc<str>, origins: Origins| {
-        let entrance = entrances.remove(place)?;
-        let schema = Arc::clone(entrance.schema());
+    let of_inputs: Vec<_> =
+        inputs.map(|inputs| (plan.origins(inputs), LettersEntrance::Input(direct(&plan, inputs)))).collect();
+    let letters_of = |place: &Arc<str>, origins, entrance| {
         let (path, folder, place) = (paths.path(&paths.replaying), Arc::clone(paths.folder()), Arc::clone(place));
-        let letters = LettersPlan { path, folder, place, origins, entrance: Mutex::new(entrance) };
-        Some((SourceKind::Letters(Arc::new(letters)), schema))
+        SourceKind::Letters(Box::new(LettersPlan { path, folder, place, entrance, origins }))
     };
-    for (index, source) in plan.sources.iter_mut().enumerate() {
-        let origins = of_sources.get(index).cloned().unwrap_or_default();
-        if let Some((kind, _)) = letters_of(&source.name, origins) {
-            source.kind = kind;
-        }
+    for (source, origins) in plan.sources.iter_mut().zip(of_sources) {
+        let entrance = LettersEntrance::Source(source.kind.clone());
+        source.kind = letters_of(&source.name, origins, entrance);
     }
     let stages = plan.stages.iter_mut().map(|stage| (&stage.name, &mut stage.inputs));
     let sinks = plan.sinks.iter_mut().map(|sink| (&sink.name, &mut sink.inputs));
-    for ((name, inputs), origins) in stages.chain(sinks).zip(of_inputs) {
-        if let Some((kind, schema)) = places.get(name).and_then(|place| letters_of(place, origins)) {
-            inputs.push(Node::Source(plan.sources.len()));
-            // All of them decoded when they were taken out: another end than the query's would lose one.
-            let on_error = ErrorPolicy::Fail;
-            plan.sources.push(SourcePlan { name: Arc::clone(name), kind, schema, on_error });
-        }
+    for ((name, inputs), (origins, entrance)) in stages.chain(sinks).zip(of_inputs) {
+        let Some(schema) = schemas.get(name).filter(|_| places.contains(name)) else { continue };
+        inputs.push(Node::Source(plan.sources.len()));
+        let (kind, schema) = (letters_of(name, origins, entrance), Arc::clone(schema));
+        // All of them decoded when they were taken out: another end than the query's would lose one.
+        let on_error = ErrorPolicy::Fail;
+        plan.sources.push(SourcePlan { name: Arc::clone(name), kind, schema, on_error });
     }
     plan
 }
