@@ -19,17 +19,17 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 17] = [
+const RULES: [Rule; 18] = [
     Rule {
         package: "weir-text",
         has: &["strsim"],
-        lacks: &["tokio", "arrow", "serde", "weir-batch", "weir-sandbox", "weir-sinks", "weir-query"],
+        lacks: &["tokio", "arrow", "serde", "weir-batch", "weir-sandbox", "weir-sinks", "weir-plan", "weir-query"],
         reason: "everybody writes for people by it",
     },
     Rule {
         package: "weir-files",
         has: &["rustix"],
-        lacks: &["tokio", "arrow", "weir-batch", "weir-sandbox", "weir-sinks", "weir-query"],
+        lacks: &["tokio", "arrow", "weir-batch", "weir-sandbox", "weir-sinks", "weir-plan", "weir-query"],
         reason: "everybody opens files by it",
     },
     Rule {
@@ -44,6 +44,7 @@ const RULES: [Rule; 17] = [
             "weir-formats",
             "weir-sandbox",
             "weir-sinks",
+            "weir-plan",
             "weir-query",
         ],
         reason: "a batch is data: no formats, no I/O, no wasm",
@@ -51,31 +52,50 @@ const RULES: [Rule; 17] = [
     Rule {
         package: "weir-formats",
         has: &["weir-batch", "parquet"],
-        lacks: &["wasmtime", "tokio", "rdkafka", "weir-abi", "weir-files", "weir-sandbox", "weir-sinks", "weir-query"],
+        lacks: &[
+            "wasmtime",
+            "tokio",
+            "rdkafka",
+            "weir-abi",
+            "weir-files",
+            "weir-sandbox",
+            "weir-sinks",
+            "weir-plan",
+            "weir-query",
+        ],
         reason: "a decoder takes bytes, wherever they come from: it is fuzzed by itself",
     },
     Rule {
         package: "weir-state",
         has: &["weir-files", "weir-formats", "serde_json"],
-        lacks: &["wasmtime", "tokio", "rdkafka", "weir-sandbox", "weir-sources", "weir-sinks", "weir-query"],
+        lacks: &[
+            "wasmtime",
+            "tokio",
+            "rdkafka",
+            "weir-sandbox",
+            "weir-sources",
+            "weir-sinks",
+            "weir-plan",
+            "weir-query",
+        ],
         reason: "what is kept on disk is read and fuzzed without what wrote it",
     },
     Rule {
         package: "weir-kafka",
         has: &["weir-batch", "rdkafka"],
-        lacks: &["wasmtime", "weir-formats", "weir-sources", "weir-sinks", "weir-query"],
+        lacks: &["wasmtime", "weir-formats", "weir-sources", "weir-sinks", "weir-plan", "weir-query"],
         reason: "what readers and writers of topics share is neither of both",
     },
     Rule {
         package: "weir-sources",
         has: &["weir-batch", "weir-formats", "weir-state", "weir-kafka", "tokio", "rdkafka"],
-        lacks: &["wasmtime", "weir-abi", "weir-sandbox", "weir-sinks", "weir-query"],
+        lacks: &["wasmtime", "weir-abi", "weir-sandbox", "weir-sinks", "weir-plan", "weir-query"],
         reason: "a source can be tested without an engine, and knows no sink",
     },
     Rule {
         package: "weir-sinks",
         has: &["weir-batch", "weir-formats", "weir-kafka", "tokio", "rdkafka"],
-        lacks: &["wasmtime", "weir-abi", "weir-sandbox", "weir-sources", "weir-query"],
+        lacks: &["wasmtime", "weir-abi", "weir-sandbox", "weir-sources", "weir-plan", "weir-query"],
         reason: "a sink can be tested without an engine",
     },
     Rule {
@@ -88,6 +108,7 @@ const RULES: [Rule; 17] = [
             "weir-formats",
             "weir-sandbox",
             "weir-sinks",
+            "weir-plan",
             "weir-query",
             "weir-guest",
             "weir-hostile",
@@ -98,7 +119,17 @@ const RULES: [Rule; 17] = [
     Rule {
         package: "weir-sandbox",
         has: &["wasmtime", "weir-abi", "weir-admission", "weir-batch"],
-        lacks: &["rdkafka", "parquet", "weir-formats", "weir-sinks", "weir-query", "weir-guest", "weir-hostile", "wat"],
+        lacks: &[
+            "rdkafka",
+            "parquet",
+            "weir-formats",
+            "weir-sinks",
+            "weir-plan",
+            "weir-query",
+            "weir-guest",
+            "weir-hostile",
+            "wat",
+        ],
         reason: "what holds hostile code in check has no business with outputs; host and guest share the ABI's constants only",
     },
     Rule {
@@ -115,13 +146,20 @@ const RULES: [Rule; 17] = [
             "weir-admission",
             "weir-sandbox",
             "weir-sinks",
+            "weir-plan",
             "weir-query",
         ],
         reason: "a query file can be read, sent and described by whoever cannot run it: it opens nothing",
     },
     Rule {
+        package: "weir-plan",
+        has: &["weir-config", "weir-files", "weir-formats", "weir-sandbox", "weir-sources", "weir-sinks"],
+        lacks: &["weir-query", "weir-guest", "clap", "opentelemetry_sdk"],
+        reason: "a query file is checked as a whole without a run: a plan is data",
+    },
+    Rule {
         package: "weir-query",
-        has: &["weir-config", "weir-batch", "weir-sandbox", "weir-sources", "weir-sinks"],
+        has: &["weir-plan", "weir-batch", "weir-sandbox", "weir-sources", "weir-sinks"],
         lacks: &["weir-guest", "clap", "indicatif", "opentelemetry_sdk", "opentelemetry-otlp"],
         reason: "a query runs without a terminal, and hands its spans on as plain values; host and guest share the ABI's constants only",
     },
@@ -152,7 +190,7 @@ const RULES: [Rule; 17] = [
     Rule {
         package: "weir-guest",
         has: &["weir-abi", "weir-guest-macros"],
-        lacks: &["wasmtime", "arrow", "tokio", "weir-batch", "weir-sandbox", "weir-sinks", "weir-query"],
+        lacks: &["wasmtime", "arrow", "tokio", "weir-batch", "weir-sandbox", "weir-sinks", "weir-plan", "weir-query"],
         reason: "an author's crate is compiled to wasm and knows nothing of the host",
     },
 ];

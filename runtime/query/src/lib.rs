@@ -1,7 +1,9 @@
-//! Queries: one TOML file says sources, stages and sinks; it is checked as a whole, and then run.
+//! Queries: a plan at work, from its sources to its sinks.
 //!
 //! ```
-//! use weir_query::Plan;
+//! use weir_plan::Plan;
+//! use weir_query::Query;
+//! use weir_sandbox::{Engine, EngineConfig};
 //!
 //! let file = r#"
 //! name = "seed"
@@ -12,24 +14,17 @@
 //!
 //! [sinks.count]
 //! kind = "count"
-//! input = "sed"
 //! "#;
-//! let problems = Plan::parse(file, std::path::Path::new(".")).unwrap_err();
-//! assert_eq!(
-//!     format!("line {}: {}", problems[0].line, problems[0]),
-//!     "line 10: sinks.count.input: there is no source or stage `sed`; did you mean `seed`?"
-//! );
+//! let plan = Plan::parse(file, std::path::Path::new(".")).unwrap();
+//! let runtime = tokio::runtime::Runtime::new().unwrap();
+//! runtime.block_on(async {
+//!     let engine = Engine::new(&EngineConfig::default()).unwrap();
+//!     let summary = Query::build(plan, &engine).await.unwrap().run().await.unwrap();
+//!     assert_eq!(summary.records_read(), 10_000);
+//! });
 //! ```
 //!
 //! # The nouns
-//!
-//! **[`Plan`]**: a query file that was found right: names resolved, modules read, every function bound to the schema
-//! that reaches it. Made once by [`Plan::load`]; nothing runs before it is there. Costs the bytes of its modules.
-//!
-//! **[`QueryFileError`]**: everything that is wrong with a query file, each [`Problem`] with its key, line and mend.
-//!
-//! **[`LimitsFile`]**: what each tenant of a process may use, and the [`Folders`] that its queries keep to. A plan made by
-//! [`Plan::load_with`] lies within it. [`Plan::load_all`] checks several that are to run side by side against each other.
 //!
 //! **[`Query`]**: a plan with its modules compiled and its sinks open. Owned by whoever runs it, used up by
 //! [`Query::run`]. While it runs, each source and each sink has a task of its own behind a bounded queue, and one task
@@ -52,17 +47,11 @@
 //!
 //! A commit makes dead letters durable, then every sink, and only then counts: metrics, and the records committed.
 
-mod file;
 mod letters;
 mod replay;
 mod run;
 mod trace;
 
-pub use file::{
-    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, INFER_ROWS_MAX, LettersEntrance, LettersPlan,
-    LimitsFile, Loader, LossPolicy, Node, Origins, Plan, Problem, QueryFileError, Retry, SinkPlan, SourceKind,
-    SourcePlan, StagePlan, TenantLimits, Topics,
-};
 pub use replay::{
     LetterFilter, NotReplayed, OtherVersion, Replay, ReplayError, Replayed, Replaying, TopicLetters, TopicLettersError,
 };
@@ -75,6 +64,11 @@ pub use run::{
 pub use trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};
 pub use weir_files::{Denied, Folders};
 pub use weir_kafka::{GroupOffsets, hush_illegible_headers};
+pub use weir_plan::{
+    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, INFER_ROWS_MAX, LettersEntrance, LettersPlan,
+    LimitsFile, Loader, LossPolicy, Node, Origins, Plan, Problem, QueryFileError, Retry, SinkPlan, SourceKind,
+    SourcePlan, StagePlan, TenantLimits, Topics,
+};
 pub use weir_sandbox::{LogLevel, MetricKind};
 pub use weir_sources::{
     Begin, Changed, CustomSource, FileChange, FileSource, KafkaIsolation, KafkaOutOfRange, KafkaPartitions,

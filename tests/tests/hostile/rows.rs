@@ -23,7 +23,7 @@ fn what_is_tested_elsewhere_is_there() {
             let folder = match name {
                 "weir-tests" => "tests",
                 "weir-cli" => "runtime/cli",
-                "weir-query" => "runtime/query",
+                "weir-plan" => "runtime/plan",
                 "weir-redteam" => "runtime/redteam",
                 "weir-admission" => "runtime/admission",
                 "weir-sandbox" => "runtime/sandbox",

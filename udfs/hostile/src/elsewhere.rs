@@ -9,11 +9,7 @@ pub const ELSEWHERE: &[(u8, &str, &str)] = &[
         "native crash in the compiler",
         "weir-redteam, src/procedure/compiler_crash.rs; weir-admission, tests/admission/worker.rs",
     ),
-    (
-        60,
-        "output to an unowned topic or path",
-        "weir-query, src/file/tests/outside.rs; weir-query, src/file/tests/topics.rs",
-    ),
+    (60, "output to an unowned topic or path", "weir-plan, src/tests/outside.rs; weir-plan, src/tests/topics.rs"),
     (63, "crash-looping module", "weir-redteam, src/procedure/crash_loop.rs; weir-tests, tests/query/held_back.rs"),
     (
         69,

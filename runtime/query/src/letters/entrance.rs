@@ -9,8 +9,8 @@ use weir_batch::{Batch, Schema};
 use weir_formats::{CsvOptions, Format, FormatError, RecordDecoder, RecordFormat, csv_header};
 
 use super::system::system_columns;
-use crate::file::{LettersEntrance, SourceKind, SourcePlan};
 use weir_files::Folders;
+use weir_plan::{LettersEntrance, SourceKind, SourcePlan};
 use weir_state::{Letter, LetterValue};
 
 /// Letters that are decoded at once, at most, while they are only looked at.

@@ -13,7 +13,7 @@ use weir_formats::BadRecord;
 use super::Entrance;
 use super::entrance::Form;
 use super::system::system_columns;
-use crate::file::LettersPlan;
+use weir_plan::LettersPlan;
 use weir_sources::{Origin, Source, SourceBatch, SourceError, SourceEvent};
 use weir_state::LetterLines;
 use weir_state::{Letter, LetterValue};

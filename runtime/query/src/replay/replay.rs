@@ -14,12 +14,12 @@ use weir_sinks::SinkConfig;
 use super::divide::{Desk, Fate, direct};
 use super::error::ReplayError;
 use super::filter::LetterFilter;
-use crate::file::{
-    DeadLettersPlan, ErrorPolicy, LettersEntrance, LettersPlan, Node, Origins, Plan, SourceKind, SourcePlan,
-};
 use crate::letters::{Locked, ReplayPaths, folder_of, lock};
 use crate::run::{BuildError, Ending, Query, StateFolder, Summary, failpoint, transactions, transactions_name};
 use weir_files::Denied;
+use weir_plan::{
+    DeadLettersPlan, ErrorPolicy, LettersEntrance, LettersPlan, Node, Origins, Plan, SourceKind, SourcePlan,
+};
 use weir_state::{Entry, LetterLines};
 
 /// Letters that were taken out, and the query that runs them.

@@ -7,8 +7,8 @@ use weir_files::Folder;
 use weir_sources::{Backlog, BacklogError, BacklogMessage};
 use weir_state::{LetterMessage, damaged_line};
 
-use crate::file::{DeadLettersPlan, Plan};
 use crate::letters::{Locked, folder_of, lock};
+use weir_plan::{DeadLettersPlan, Plan};
 
 /// A topic's letters that no replay has taken yet: those behind the positions of the group `<tenant>.<name>.letters`.
 /// They are read to the end that the topic has, and go on to a file; the positions are kept when that is durable.

@@ -14,7 +14,7 @@ use super::shared::Shared;
 use super::state_guard::{Loss, lost_error};
 use super::transactions::{has_slot, learn_refusals};
 use super::waiting::{millis, sleep_or_stop};
-use crate::file::{LossPolicy, Plan, Retry};
+use weir_plan::{LossPolicy, Plan, Retry};
 
 /// After this long without a failure, the next one is a new one.
 const RETRIES_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);

@@ -11,7 +11,7 @@ use super::ids::{Nodes, SinkId, SourceId, StageId};
 use super::place::SourcePlace;
 use super::progress::{Progress, SinkProgress, SourceProgress, StageProgress, State};
 use super::timing::Timing;
-use crate::file::Plan;
+use weir_plan::Plan;
 
 /// A number that one task raises and others read.
 #[derive(Debug, Default)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use weir_formats::{Format, parquet_rows};
 
-use crate::file::{SourceKind, SourcePlan};
 use weir_files::Folders;
+use weir_plan::{SourceKind, SourcePlan};
 use weir_sources::SEED_BATCH_ROWS;
 use weir_state::Positions;
 

@@ -20,7 +20,7 @@ use super::stage::{Failing, Made, Stage, Workplace};
 use super::stage_error::StageError;
 use super::state_guard::{Loss, StateGuard};
 use super::waiting::{Waiting, millis, sleep_or_stop};
-use crate::file::{ErrorPolicy, Plan, StagePlan};
+use weir_plan::{ErrorPolicy, Plan, StagePlan};
 
 /// So many records of a batch may end the guest whatever `trapped_percent_max` says: of a small batch a share says nothing.
 pub(super) const TRAPPED_RECORDS_MIN: usize = 64;

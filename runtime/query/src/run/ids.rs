@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 
-use crate::file::Node;
+use weir_plan::Node;
 
 /// A number that belongs to one kind of node. Only [`Nodes`] and [`Point::of`] make one, from a plan whose check has
 /// resolved every input: whoever has an id finds its node.

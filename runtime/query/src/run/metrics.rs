@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use weir_sandbox::{Function, MetricBatch, MetricDelta, MetricKind, Series as GuestSeries};
 
-use crate::file::Plan;
+use weir_plan::Plan;
 
 /// The metrics of one query: staged with each batch, counted at each commit. A stage's series are its own: no other
 /// stage or tenant can name them. Holds an entry a series, as many as the stages' limits allow.

@@ -9,7 +9,7 @@ use weir_sandbox::{Engine, Module, Refusal, TenantId};
 
 use super::error::BuildError;
 use super::ids::{Nodes, StageId};
-use crate::file::{Plan, StagePlan};
+use weir_plan::{Plan, StagePlan};
 
 /// How long a query waits for optimised code before it starts with what there is: a stage keeps its code for as long as it
 /// keeps its instance, and an ordinary module takes a tenth of this.

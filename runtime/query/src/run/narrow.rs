@@ -11,7 +11,7 @@ use super::bytes::record_bytes;
 use super::guest_stage::{Called, GuestStage};
 use super::stage::{Failing, Made, Workplace};
 use super::stage_error::StageError;
-use crate::file::{ErrorPolicy, Retry};
+use weir_plan::{ErrorPolicy, Retry};
 
 /// Records that are given to the guest in one call, or are still to be.
 struct Part {

@@ -20,8 +20,8 @@ use super::running_source::OpenSource;
 use super::shared::Shared;
 use super::state::StateFolder;
 use super::transactions::{has_slot, transactions};
-use crate::file::{DeadLettersPlan, Guarantee, Plan, SinkPlan};
 use weir_files::{Denied, Folders};
+use weir_plan::{DeadLettersPlan, Guarantee, Plan, SinkPlan};
 use weir_state::Manifest;
 use weir_state::Positions;
 

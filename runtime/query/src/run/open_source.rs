@@ -11,8 +11,8 @@ use super::guest_stage::TRAPPED_RECORDS_MIN;
 use super::ids::{Id, SourceId};
 use super::running_source::OpenSource;
 use super::transactions::transactions;
-use crate::file::{Guarantee, INFER_ROWS_MAX, Plan, SourceKind, SourcePlan};
 use crate::letters::LettersSource;
+use weir_plan::{Guarantee, INFER_ROWS_MAX, Plan, SourceKind, SourcePlan};
 
 /// What the manifest calls a source.
 pub(super) fn name_in_manifest(source: &SourcePlan) -> String {

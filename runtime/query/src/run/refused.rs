@@ -7,7 +7,7 @@ use weir_sinks::{RefusedRow, SinkError};
 
 use super::counters::SinkCounters;
 use super::dead_letters::{Sender, position};
-use crate::file::{ErrorPolicy, Plan, SinkPlan};
+use weir_plan::{ErrorPolicy, Plan, SinkPlan};
 
 /// What a sink needs to know to deal with records that it cannot take.
 #[derive(Clone)]

@@ -16,8 +16,8 @@ use super::ids::{Id, Point, SinkId};
 use super::refused::{RefusalPolicy, RefusedRows};
 use super::room::{Place, Room};
 use super::timing::Timing;
-use crate::file::{Plan, SinkPlan};
 use crate::trace::BatchSpan;
+use weir_plan::{Plan, SinkPlan};
 
 enum Message {
     /// A batch, its span where it has one, and its place among the bytes that wait, kept until it is written.

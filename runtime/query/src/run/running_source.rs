@@ -14,7 +14,7 @@ use super::ids::{Id, SourceId, StageId};
 use super::intake::{Cut, Intake, Piece};
 use super::reader::{Reader, read};
 use super::record_place::RecordPlace;
-use crate::file::{ErrorPolicy, Origins, Plan, SourceKind, SourcePlan};
+use weir_plan::{ErrorPolicy, Origins, Plan, SourceKind, SourcePlan};
 use weir_sources::{Begin, Moved, PositionKeeper, Source, SourceError};
 use weir_state::{Partition, Positions};
 

@@ -12,7 +12,7 @@ use super::ids::{Point, StageId};
 use super::record_place::RecordPlace;
 use super::stage::{Failing, Stage};
 use super::stage_error::StageError;
-use crate::file::{ErrorPolicy, Plan, StagePlan};
+use weir_plan::{ErrorPolicy, Plan, StagePlan};
 
 /// A stage of an attempt. It is lent to the chain, apart from it, which commits while a stage works.
 pub(super) struct RunningStage<'p> {

@@ -11,8 +11,8 @@ use super::handle::QueryHandle;
 use super::ids::{Nodes, SourceId};
 use super::metrics::CommittedMetrics;
 use super::slot::Slot;
-use crate::file::Plan;
 use crate::trace::{TraceCounters, Tracing};
+use weir_plan::Plan;
 use weir_sources::FileSource;
 use weir_state::Positions;
 

@@ -2,8 +2,8 @@
 
 use weir_sinks::SinkConfig;
 
-use crate::file::{Guarantee, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
 use crate::trace::{Attributes, Place, Places, SpanKind};
+use weir_plan::{Guarantee, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
 
 /// Every place of a plan.
 pub(super) fn places(plan: &Plan) -> Places {

@@ -9,7 +9,7 @@ use weir_sandbox::{CallError, Fault, Instance, Outcome};
 use super::counters::StageCounters;
 use super::dead_letters::Sender;
 use super::stage_error::StageError;
-use crate::file::{LossPolicy, StagePlan};
+use weir_plan::{LossPolicy, StagePlan};
 
 /// How often a stage says that state was lost: each loss is counted.
 const WARN_EVERY: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 use weir_kafka::KafkaConnection;
 use weir_sinks::{KafkaSinkConfig, SinkConfig, TransactionSettings};
 
-use crate::file::{DeadLettersPlan, Guarantee, Plan};
+use weir_plan::{DeadLettersPlan, Guarantee, Plan};
 
 /// What the query's Kafka transactions are opened with, where it has any.
 pub(crate) fn transactions(plan: &Plan) -> Option<(KafkaConnection, TransactionSettings)> {

@@ -6,11 +6,11 @@ use weir_state::Manifest;
 
 use super::kept::note;
 use super::{Commit, Work, keep_positions, vouch};
-use crate::file::Plan;
 use crate::run::error::{BuildError, Cause};
 use crate::run::failpoint::failpoint;
 use crate::run::ids::{Nodes, SinkId};
 use crate::run::state::StateError;
+use weir_plan::Plan;
 
 /// The sink's own commit is the commit: of its rows and of the query's manifest in one step. Other sinks are flushed before,
 /// so that they have each record at least once; and sources whose own system keeps positions are told afterwards.

@@ -8,7 +8,7 @@ use weir_batch::{Batch, SystemColumns};
 use weir_formats::{BadRecord, Format, FormatError, open_encoder};
 
 use super::DeadLetterError;
-use crate::file::Origins;
+use weir_plan::Origins;
 use weir_state::{Header, Letter, LetterValue};
 
 /// What every letter of a place says alike.

@@ -19,7 +19,7 @@ use super::plan::Plan;
 ///
 /// ```
 /// use std::path::Path;
-/// use weir_query::Loader;
+/// use weir_plan::Loader;
 /// use weir_sinks::MemoryHandle;
 ///
 /// let kept = MemoryHandle::new();

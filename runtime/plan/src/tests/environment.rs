@@ -1,5 +1,5 @@
 //! Strings that the environment gives. What a test's own environment holds is the same everywhere: `CARGO_PKG_NAME` is
-//! `weir-query`. Other values are tried by the tests of the command, which can set some.
+//! `weir-plan`. Other values are tried by the tests of the command, which can set some.
 
 use expect_test::{Expect, expect};
 
@@ -30,7 +30,7 @@ fn names_of_things_and_code_are_written_out() {
         let problems = Plan::parse(&text, folder().path()).unwrap_err();
         let said = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
         assert!(said.contains("a variable of the environment cannot be taken here"), "{key}: {said}");
-        assert!(!said.contains("weir-query"), "{key}: {said}");
+        assert!(!said.contains("weir-plan"), "{key}: {said}");
     }
 }
 
@@ -54,7 +54,7 @@ fn what_is_wrong_with_a_variable_is_said_once_and_at_its_line() {
         late.toml:6: sources.flights.paths[1].env: the environment has no variable `WEIR_NOT_SET`; set it before the query is loaded
         late.toml:14: stages.late.carry.env: `A=B` cannot be a variable's name
         late.toml:15: stages.late.on_error.env: `` cannot be a variable's name
-        late.toml:23: sinks.table.format: `weir-query` is not known here; use one of `table`, `json_lines`, `csv`
+        late.toml:23: sinks.table.format: `weir-plan` is not known here; use one of `table`, `json_lines`, `csv`
         late.toml:27: sinks.archive.path.env: expected the name of a variable; write `{ env = "NAME" }`
         late.toml:28: sinks.archive.format.default: a value of the environment has no such key; write `{ env = "NAME" }` alone
         late.toml:31: delivery.guarantee: expected a string, found a table; did you mean `{ env = "NAME" }`?
@@ -71,7 +71,7 @@ fn tables_whose_keys_are_names_may_have_one_that_is_called_env() {
             query q of tenant default
             source env: kafka t at b:1, json_lines, group default.q, from the earliest record, for ever
               gives env utf8
-            sink out: kafka weir-query at b:1, json_lines, header env of `env`, queue of 4 batches
+            sink out: kafka weir-plan at b:1, json_lines, header env of `env`, queue of 4 batches
               takes env: env utf8
             delivery at least once, committed every 1000 ms
             batches of up to 8192 records or 100 ms
@@ -87,7 +87,7 @@ fn parameters_of_the_environment_are_not_shown() {
     let folder = folder();
     let plan = Plan::parse(&text, folder.path()).unwrap();
     let said = plan.to_string();
-    assert!(said.contains("with unit from the environment") && !said.contains("weir-query"), "{said}");
+    assert!(said.contains("with unit from the environment") && !said.contains("weir-plan"), "{said}");
 }
 
 #[test]

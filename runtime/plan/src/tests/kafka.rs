@@ -352,12 +352,12 @@ fn records_of_csv_have_their_own_rules_on_both_sides() {
     let csv = "format = \"csv\"\ndelimiter = \";\"\nquote = \"none\"\nnulls = [\"NULL\"]";
     let plan = |source: &str, sink: &str| {
         let text = query(&format!("{TOPIC}\n{source}"), &format!("{OUT}\n{sink}"));
-        crate::file::Plan::parse(&text, std::path::Path::new(".")).expect("a plan")
+        crate::Plan::parse(&text, std::path::Path::new(".")).expect("a plan")
     };
     let of = plan(csv, csv);
     let expected =
         weir_formats::CsvOptions { delimiter: b';', quote: None, nulls: vec!["NULL".to_owned()], ..Default::default() };
-    let crate::file::SourceKind::Kafka(source) = &of.sources[0].kind else { panic!("a topic") };
+    let crate::SourceKind::Kafka(source) = &of.sources[0].kind else { panic!("a topic") };
     let weir_sinks::SinkConfig::Kafka(sink) = &of.sinks[0].config else { panic!("a topic") };
     assert_eq!((&source.csv, &sink.csv), (&expected, &expected));
     // What is about whole files, and what is about another format.
@@ -383,7 +383,7 @@ fn records_of_csv_have_their_own_rules_on_both_sides() {
 fn bounds_of_memory_are_kept() {
     for bytes in ["0", "1", "1048575", "-1", "9223372036854775807", "1_000_000_000_000_000", "\"64MB\"", "1.5"] {
         let text = query(&format!("{TOPIC}\nmemory_bytes_max = {bytes}"), OUT);
-        let problems = crate::file::Plan::parse(&text, std::path::Path::new(".")).expect_err("refused");
+        let problems = crate::Plan::parse(&text, std::path::Path::new(".")).expect_err("refused");
         let said = problems.iter().map(|problem| format!("{}: {problem}", problem.line)).collect::<Vec<_>>().join("\n");
         assert!(said.starts_with("8: sources.in.memory_bytes_max: "), "{said}");
         assert!(
@@ -401,8 +401,8 @@ fn bounds_of_memory_are_kept() {
     );
     for bytes in ["1048576", "1099511627776"] {
         let text = query(&format!("{TOPIC}\nmemory_bytes_max = {bytes}"), OUT);
-        let plan = crate::file::Plan::parse(&text, std::path::Path::new(".")).expect("a plan");
-        let crate::file::SourceKind::Kafka(source) = &plan.sources[0].kind else { panic!("a topic") };
+        let plan = crate::Plan::parse(&text, std::path::Path::new(".")).expect("a plan");
+        let crate::SourceKind::Kafka(source) = &plan.sources[0].kind else { panic!("a topic") };
         assert_eq!(source.memory_bytes_max.to_string(), bytes);
     }
 }
