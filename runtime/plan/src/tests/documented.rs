@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-const DOCUMENT: &str = include_str!("../../../QUERY.md");
+const DOCUMENT: &str = include_str!("../../../query/QUERY.md");
 
 /// What stands in backticks.
 fn quoted(text: &str) -> BTreeSet<&str> {
