@@ -6,12 +6,12 @@
 mod divide;
 mod error;
 mod filter;
-mod replay;
+mod replaying;
 #[cfg(test)]
 mod tests;
 mod topic;
 
 pub use error::ReplayError;
 pub use filter::LetterFilter;
-pub use replay::{NotReplayed, OtherVersion, Replay, Replayed, Replaying};
+pub use replaying::{NotReplayed, OtherVersion, Replay, Replayed, Replaying};
 pub use topic::{TopicLetters, TopicLettersError};
