@@ -16,13 +16,13 @@ use arrow::array::cast::AsArray;
 use arrow::array::types::{Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::array::{Array, RecordBatch, RecordBatchOptions};
 
+use super::counting_writer::{ByteCounter, CountingWriter};
 use super::csv_values::ColumnBuilder;
-use super::encoder::{ByteCounter, CountingWriter};
-use super::error::brief;
 use super::narrow::{decoded_columns, null_message};
 use super::projection::{FileField, Projection};
 use super::{Decoded, Decoder, Encoder, Fill, Format, FormatError};
 use weir_batch::{Batch, DataType, Field, Schema};
+use weir_text::brief;
 
 /// The longest frame that is written or read.
 pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -17,7 +17,7 @@ pub(super) const SCHEMA_DEPTH_MAX: usize = 64;
 
 /// A file that contradicts itself, or that states what it cannot hold.
 pub(super) fn corrupt(format: Format, reason: impl ToString) -> FormatError {
-    FormatError::Corrupt { format, reason: super::error::brief(&reason) }
+    FormatError::Corrupt { format, reason: weir_text::brief(&reason) }
 }
 
 /// Refuses what takes more than `bytes_max`; `remedy` says what whoever writes the file can do.

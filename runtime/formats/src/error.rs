@@ -4,6 +4,7 @@ use std::io;
 
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
+use weir_text::brief;
 
 use super::Format;
 use weir_batch::{BatchError, DataType};
@@ -14,12 +15,6 @@ pub enum FormatError {
     /// The file or pipe failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A name that is no format's.
-    #[error("`{name}` is not a format: use one of {}", Format::NAMES)]
-    UnknownFormat {
-        /// The name, escaped.
-        name: String,
-    },
     /// The format carries no schema and none was given.
     #[error("{format} carries no schema: declare the fields, or infer them")]
     SchemaRequired {
@@ -222,16 +217,6 @@ fn io_of(error: ParquetError) -> Result<io::Error, ParquetError> {
         },
         other => Err(other),
     }
-}
-
-/// A reader's message without line breaks and at most 300 characters: it may quote the file.
-pub(super) fn brief(error: &impl ToString) -> String {
-    let text = error.to_string();
-    let mut brief: String = text.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if brief.len() < text.len() {
-        brief.push('…');
-    }
-    brief
 }
 
 /// Names of a file, for a message: a header may hold very many.

@@ -11,10 +11,10 @@ use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, TimeUnit};
 
 use super::budget::corrupt;
-use super::error::brief;
 use super::ipc_reader::schema_of_message;
 use super::projection::FileField;
 use super::{Format, FormatError};
+use weir_text::brief;
 
 /// Under this key, writers of Arrow keep what Parquet's own types cannot say.
 const ARROW_SCHEMA_KEY: &str = "ARROW:schema";

@@ -5,6 +5,7 @@ use std::fmt;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
+use weir_text::brief;
 
 use crate::hidden::HiddenValues;
 use crate::options::{self, KafkaOption, KafkaSide};
@@ -187,9 +188,4 @@ impl fmt::Debug for KafkaConnection {
         let options: BTreeMap<&str, &str> = self.options.keys().map(|name| (name.as_str(), "…")).collect();
         f.debug_struct("KafkaConnection").field("brokers", &self.brokers).field("options", &options).finish()
     }
-}
-
-/// A text of librdkafka's without control characters, and not endless.
-pub fn brief(text: &str) -> String {
-    text.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim_end().to_owned()
 }

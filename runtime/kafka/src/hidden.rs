@@ -4,8 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use rdkafka::error::KafkaError;
-
-use crate::connection::brief;
+use weir_text::brief;
 
 /// Shorter values are not hidden: they are parts of ordinary words.
 const BYTES_MIN: usize = 4;

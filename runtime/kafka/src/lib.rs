@@ -38,7 +38,7 @@ mod problem;
 mod tests;
 
 pub use code::ErrorCode;
-pub use connection::{KafkaConnection, KafkaConnectionError, brief};
+pub use connection::{KafkaConnection, KafkaConnectionError};
 pub use group_offsets::GroupOffsets;
 pub use hidden::HiddenValues;
 pub use illegible::{Header, hush_illegible_headers, legible, text};

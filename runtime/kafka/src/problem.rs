@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use weir_batch::Fault;
+use weir_text::brief;
 
-use crate::connection::brief;
 use crate::{ErrorCode, KafkaConnection};
 
 /// Why a topic cannot be written to.

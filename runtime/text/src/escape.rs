@@ -26,6 +26,18 @@ pub fn elide(text: &str, chars_max: usize) -> String {
     escaped
 }
 
+/// What a library says of an error or of a file, on one line and not endless: at most 300 characters, with a space for each control
+/// character, and an ellipsis for what was left out. It may quote what it read.
+pub fn brief(said: &(impl ToString + ?Sized)) -> String {
+    let text = said.to_string();
+    let (start, is_all) = start(text.trim_end(), 300);
+    let mut brief: String = start.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if !is_all {
+        brief.push('…');
+    }
+    brief
+}
+
 /// The same, cut to a number of bytes: the longest start that ends neither within a character nor within an escape.
 pub fn escape_within(text: &str, bytes_max: usize) -> String {
     let mut escaping = Escaping::new(bytes_max);
@@ -177,6 +189,13 @@ mod tests {
     use super::*;
 
     const HOSTILE: &str = "a\u{1b}[2J\r\n\u{9b}31m\u{202e}b\u{7f}\"\u{0}\t\u{e0001}\u{200b}\u{feff}\u{2066}\u{2028}é";
+
+    #[test]
+    fn what_a_library_says_is_one_line_and_not_endless() {
+        assert_eq!(brief("line 1\nline\t2\n"), "line 1 line 2");
+        assert_eq!(brief(&"ä".repeat(300)), "ä".repeat(300));
+        assert_eq!(brief(&"ä".repeat(301)), format!("{}…", "ä".repeat(300)));
+    }
 
     #[test]
     fn what_could_deceive_is_escaped() {

@@ -14,7 +14,7 @@
 //! **[`escape`]**: text from outside (guests, files, topics, other processes), so that it can neither break a line nor colour a
 //! terminal nor turn the reading direction. [`escape_to`] and [`escape_within`] take a part of it, [`elide`] marks what it left
 //! out, [`escape_display`] ends what has no end, [`escape_lines`] keeps line ends, [`escape_quoted`] is for text in quotes, [`escape_json`]
-//! keeps JSON the same JSON, and [`Escaping`] takes what is being
+//! keeps JSON the same JSON, [`brief`] is for what libraries say in errors, and [`Escaping`] takes what is being
 //! written. All of them have one rule, and what is escaped once stays as it is when it is escaped again. Cost: linear in what
 //! is kept.
 //!
@@ -31,7 +31,7 @@ mod number;
 
 pub use bytes::{hex, percent_decoded};
 pub use escape::{
-    Escaping, elide, escape, escape_display, escape_json, escape_lines, escape_quoted, escape_to, escape_within,
+    Escaping, brief, elide, escape, escape_display, escape_json, escape_lines, escape_quoted, escape_to, escape_within,
 };
 pub use nearest::{nearest, nearest_of_alike};
 pub use number::{ByteCount, Count, Rate};

@@ -11,7 +11,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use super::{BrokerRefusals, HiddenValues, KafkaConnection, KafkaProblem, log_librdkafka};
-use weir_kafka::brief;
+use weir_text::brief;
 
 /// A record that will never arrive.
 #[derive(Clone, Debug)]

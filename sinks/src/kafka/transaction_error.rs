@@ -5,7 +5,8 @@ use std::time::Duration;
 use rdkafka::error::KafkaError;
 
 use weir_batch::Fault;
-use weir_kafka::{KafkaProblem, brief};
+use weir_kafka::KafkaProblem;
+use weir_text::brief;
 
 /// A transaction that did not go through, or about which that is not known. Whatever it is, the
 /// [`crate::KafkaTransactions`] takes nothing more, and is to be opened again.

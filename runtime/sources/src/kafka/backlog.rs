@@ -142,7 +142,7 @@ impl Backlog {
     ///
     /// What the brokers answer. The messages come again then.
     pub fn keep(self) -> Result<(), BacklogError> {
-        let kafka = |error: KafkaError| BacklogError::Kafka(weir_kafka::brief(&error.to_string()));
+        let kafka = |error: KafkaError| BacklogError::Kafka(weir_text::brief(&error.to_string()));
         let mut read = TopicPartitionList::new();
         for partition in self.next.elements() {
             if let Offset::Offset(_) = partition.offset() {
