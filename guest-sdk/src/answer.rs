@@ -3,10 +3,10 @@
 use std::convert::Infallible;
 use std::fmt::Display;
 
-use crate::error::report;
-use crate::manifest::{FieldSpec, Shape};
+use crate::error::{Coded, report};
 use crate::row::Row;
 use crate::sink::{FilterMapSink, FilterSink, FlatMapSink, Sink};
+use crate::spec::{FieldSpec, Shape};
 
 /// What a transform returns for a row, unless it fails. Derived for rows together with [`Row`].
 #[diagnostic::on_unimplemented(
@@ -128,9 +128,6 @@ pub trait Answer {
     /// Adds the answer for the window's row `slot`. `code` tells an error's code.
     fn put(self, sink: &mut Self::Sink, slot: usize, code: impl FnOnce(Coded<'_, Self::Error>) -> i32);
 }
-
-/// An error whose code is wanted.
-pub struct Coded<'e, E>(pub &'e E);
 
 impl<O: Output> Answer for O {
     const SHAPE: Shape = O::SHAPE;

@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 
-use crate::answer::Coded;
 use crate::sys;
 
 /// The code of a row's error that says none.
@@ -40,6 +39,9 @@ pub trait RowError: Display {
     /// The error's code.
     fn code(&self) -> i32;
 }
+
+/// An error whose code is wanted.
+pub struct Coded<'e, E>(pub &'e E);
 
 /// Asks a [`RowError`] for its code. Found by method resolution before [`CodeByDefault`].
 pub trait CodeByTrait {

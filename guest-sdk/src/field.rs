@@ -1,7 +1,7 @@
 //! The types that a row's fields may have.
 
 use crate::builder::{Builder, BytesBuilder, FixedBuilder, NullableBuilder};
-use crate::manifest::FieldType;
+use crate::spec::FieldType;
 use crate::timestamp::Timestamp;
 use crate::window::{BytesColumn, Column, FixedColumn, NullableColumn, TextColumn};
 

@@ -146,6 +146,7 @@ mod recorded;
 mod row;
 mod series;
 mod sink;
+mod spec;
 mod start;
 #[cfg(target_arch = "wasm32")]
 mod sys;
@@ -174,16 +175,17 @@ pub mod prelude {
 /// What the macros' expansions call. No part of the public interface.
 #[doc(hidden)]
 pub mod rt {
-    pub use crate::answer::{Answer, Coded, Flat, Output};
+    pub use crate::answer::{Answer, Flat, Output};
     pub use crate::builder::Builder;
-    pub use crate::error::{CodeByDefault, CodeByTrait};
+    pub use crate::error::{CodeByDefault, CodeByTrait, Coded};
     pub use crate::field::Field;
-    pub use crate::manifest::{FieldSpec, FieldType, Function, Kind, MetricKind, MetricSpec, ParamSpec, Shape, State};
+    pub use crate::manifest::Function;
     pub use crate::metric::Metric;
     pub use crate::metrics::{MetricSet, Metrics};
     pub use crate::params::{Param, Params};
     pub use crate::row::{ReadRow, Row};
     pub use crate::sink::{FilterMapSink, FilterSink, FlatMapSink, MapSink, Sink};
+    pub use crate::spec::{FieldSpec, FieldType, Kind, MetricKind, MetricSpec, ParamSpec, Shape, State};
     pub use crate::start::start;
     pub use crate::transform::{Observer, Runner, Stateful, Transform, metrics, stateful, transform};
     pub use crate::window::Column;

@@ -2,9 +2,9 @@
 
 use crate::bytes_window::array;
 use crate::log::{Level, log};
-use crate::manifest::MetricKind;
 use crate::recorded::Recorded;
 use crate::series::Series;
+use crate::spec::MetricKind;
 use crate::sys;
 
 /// How many observations of a histogram are gathered before they are handed over.

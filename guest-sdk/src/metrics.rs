@@ -1,8 +1,8 @@
 //! Functions that extract metrics.
 
-use crate::manifest::MetricSpec;
 use crate::params::Params;
 use crate::row::ReadRow;
+use crate::spec::MetricSpec;
 
 /// A function that looks at every record and records metrics. Exported by `#[metrics]`.
 ///

@@ -1,6 +1,6 @@
 //! Parameters: what a query file sets, the same for every record.
 
-use crate::manifest::{FieldType, ParamSpec};
+use crate::spec::{FieldType, ParamSpec};
 use crate::sys;
 
 /// A struct of parameters. Derived; `()` for a function without any.

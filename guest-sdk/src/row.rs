@@ -1,6 +1,6 @@
 //! Rows: what a function takes and gives.
 
-use crate::manifest::FieldSpec;
+use crate::spec::FieldSpec;
 
 /// A struct that holds a record's fields. Derived, never written by hand.
 #[diagnostic::on_unimplemented(
