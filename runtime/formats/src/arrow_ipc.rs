@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::ipc::writer::FileWriter;
 
-use super::encoder::{ByteCounter, CountingWriter};
+use super::counting_writer::{ByteCounter, CountingWriter};
 use super::guard::guarded;
 use super::ipc_reader::IpcReader;
 use super::narrow::decoded_piece;

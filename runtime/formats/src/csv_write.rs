@@ -9,8 +9,8 @@ use std::io::Write;
 use arrow::array::Array;
 use memchr::memchr_iter;
 
+use super::counting_writer::{ByteCounter, CountingWriter};
 use super::csv_values::write_value;
-use super::encoder::{ByteCounter, CountingWriter};
 use super::{CsvOptions, Encoder, Format, FormatError};
 use weir_batch::{Batch, Schema};
 

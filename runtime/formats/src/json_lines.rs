@@ -9,15 +9,13 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::json::writer::{LineDelimited, Writer, WriterBuilder};
+use arrow::json::writer::{LineDelimited, Writer};
 
-use super::encoder::{ByteCounter, CountingWriter};
-use super::error::brief;
+use super::counting_writer::{ByteCounter, CountingWriter};
 use super::input::Input;
 use super::json_records::{JsonChunk, JsonRecords};
 use super::json_rows::{JsonColumns, JsonRows};
-use super::json_values::WrittenValues;
+use super::json_values::arrow_writer;
 use super::narrow::with_offsets;
 use super::new_keys::NewKeys;
 use super::place::{Place, PlaceAt};
@@ -139,22 +137,6 @@ impl<W: Write + Send> Encoder for JsonLinesEncoder<W> {
         self.writer.finish().map_err(|error| FormatError::write(Format::JsonLines, error))?;
         self.flush()
     }
-}
-
-fn arrow_writer<W: Write>(writer: W) -> Writer<W, LineDelimited> {
-    WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(WrittenValues)).build(writer)
-}
-
-/// One row as a line of JSON without its line end: how records of binary formats are shown and kept.
-pub(super) fn row_as_json(batch: &RecordBatch, row: usize) -> Vec<u8> {
-    let mut line = Vec::new();
-    let written = arrow_writer(&mut line).write(&batch.slice(row, 1));
-    if let Err(error) = written {
-        // Types that JSON cannot hold do not get here: they are not carried.
-        line = brief(&error).into_bytes();
-    }
-    line.truncate(line.trim_ascii_end().len());
-    line
 }
 
 /// Gives the first records of a file to `look`, until there are enough or they are long enough together.

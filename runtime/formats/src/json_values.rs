@@ -1,16 +1,39 @@
-//! Single values written as JSON, where Arrow's own way would lose some.
+//! Rows written as lines of JSON; single values where Arrow's own way would lose some.
+
+use std::io::Write;
+use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, PrimitiveArray};
+use arrow::array::{Array, PrimitiveArray, RecordBatch};
 use arrow::datatypes::{DataType as ArrowType, FieldRef, Float64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder};
+use arrow::json::writer::{
+    Encoder, EncoderFactory, EncoderOptions, LineDelimited, NullableEncoder, Writer, WriterBuilder,
+};
 
 use super::timestamp;
+use weir_text::brief;
+
+/// Writes batches as lines of JSON.
+pub(super) fn arrow_writer<W: Write>(writer: W) -> Writer<W, LineDelimited> {
+    WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(WrittenValues)).build(writer)
+}
+
+/// One row as a line of JSON without its line end: how records of binary formats are shown and kept.
+pub(super) fn row_as_json(batch: &RecordBatch, row: usize) -> Vec<u8> {
+    let mut line = Vec::new();
+    let written = arrow_writer(&mut line).write(&batch.slice(row, 1));
+    if let Err(error) = written {
+        // Types that JSON cannot hold do not get here: they are not carried.
+        line = brief(&error).into_bytes();
+    }
+    line.truncate(line.trim_ascii_end().len());
+    line
+}
 
 /// Timestamps in RFC 3339 with their `Z`; numbers that JSON has not, as text.
 #[derive(Debug)]
-pub(super) struct WrittenValues;
+struct WrittenValues;
 
 impl EncoderFactory for WrittenValues {
     fn make_default_encoder<'a>(
@@ -48,7 +71,6 @@ impl Encoder for Doubles<'_> {
 
 /// The shortest text that reads back as the same number, with an exponent where that is shorter.
 pub(super) fn write_f64(value: f64, out: &mut Vec<u8>) {
-    use std::io::Write;
     // Writing to a `Vec` cannot fail.
     write!(out, "{value:?}").unwrap_or_default();
 }

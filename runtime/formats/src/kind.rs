@@ -4,8 +4,6 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::FormatError;
-
 /// A file format that records are read from or written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -81,13 +79,21 @@ impl fmt::Display for Format {
     }
 }
 
-impl FromStr for Format {
-    type Err = FormatError;
+/// A name that is no format's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is not a format: use one of {}", Format::NAMES)]
+pub struct UnknownFormat {
+    /// The name, escaped.
+    pub name: String,
+}
 
-    fn from_str(name: &str) -> Result<Format, FormatError> {
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Format, UnknownFormat> {
         Format::ALL
             .into_iter()
             .find(|format| format.name() == name)
-            .ok_or_else(|| FormatError::UnknownFormat { name: name.escape_debug().take(80).collect() })
+            .ok_or_else(|| UnknownFormat { name: name.escape_debug().take(80).collect() })
     }
 }

@@ -8,10 +8,12 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::SchemaRef;
 
-use super::error::brief;
-use super::pieces::{Piece, carried_bytes};
-use super::{BadRecord, Decoded, Fill, FormatError, json_lines};
+use super::json_values::row_as_json;
+use super::pieces::Piece;
+use super::row_bytes::carried_bytes;
+use super::{BadRecord, Decoded, Fill, FormatError};
 use weir_batch::{Batch, Schema, SystemColumns};
+use weir_text::brief;
 
 /// What became of the rows of a chunk.
 pub(super) struct Narrowed {
@@ -79,7 +81,7 @@ pub(super) fn abridged(row: &RecordBatch) -> Vec<u8> {
     let short = (0..row.num_columns()).filter(|&index| {
         carried_bytes(&row.columns()[index..=index], 1).first().is_some_and(|&bytes| bytes <= VALUE_BYTES_MAX)
     });
-    row.project(&short.collect::<Vec<_>>()).map_or_else(|_| Vec::new(), |short| json_lines::row_as_json(&short, 0))
+    row.project(&short.collect::<Vec<_>>()).map_or_else(|_| Vec::new(), |short| row_as_json(&short, 0))
 }
 
 /// Turns columns as a file has them, in the order of `schema`, into a batch: carried types, no nulls where none are
@@ -121,7 +123,7 @@ pub(super) fn decoded_columns(
     let bad = bad.into_iter().map(|(row, message)| BadRecord {
         offset: first.saturating_add(row as i64),
         line: None,
-        bytes: json_lines::row_as_json(found, row),
+        bytes: row_as_json(found, row),
         message,
     });
     Ok(Decoded { bad: bad.collect(), batch: with_offsets(batch, first, &good)?, bytes_read })

@@ -16,14 +16,15 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema};
 
 use super::budget::{EXPANDED_BYTES_MAX, corrupt, within};
-use super::encoder::{ByteCounter, CountingWriter};
+use super::counting_writer::{ByteCounter, CountingWriter};
 use super::guard::guarded;
 use super::narrow::decoded_piece;
 use super::parquet_columns::{Column, Root, only};
 use super::parquet_pages::{self, Chunk, Needs};
-use super::pieces::{Pieces, fixed_bytes};
+use super::pieces::Pieces;
 use super::place::{self, Place, PlaceAt};
 use super::projection::{FileField, Projection};
+use super::row_bytes::fixed_bytes;
 use super::{Decoded, Decoder, Encoder, Fill, Format, FormatError, parquet_footer, utc};
 use weir_batch::{Batch, Schema};
 
