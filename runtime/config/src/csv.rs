@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
+use crate::key::{Key, Keys, Kind};
 use crate::kinds::{Boolean, or_env};
 use crate::problem::{Place, clip};
-use crate::setting::{Key, Keys, Kind};
 use crate::table::{Item, Table};
 
 keys! {
@@ -49,6 +49,45 @@ impl Keys for RecordCsvKeys {
     fn describe() -> Vec<Key> {
         CsvKeys::describe().into_iter().filter(|key| !OF_FILES.contains(&key.name)).collect()
     }
+}
+
+/// Suffixes of files that are CSV, as a regular expression of JSON Schema.
+const CSV_SUFFIXES: &str = r"\.([cC][sS][vV]|[tT][sS][vV])$";
+
+/// What a table of another format than CSV does not have.
+fn no_csv() -> Json {
+    let keys = CsvKeys::describe();
+    Json::Object(keys.into_iter().map(|key| (key.name.to_owned(), Json::Bool(false))).collect())
+}
+
+/// Only CSV has the keys of CSV: `others` are the words for other formats, of which one may be the default.
+pub(crate) fn csv_by_format(others: &[&str], default_is_other: bool) -> Json {
+    let required: &[&str] = if default_is_other { &[] } else { &["format"] };
+    json!({
+        "if": { "properties": { "format": { "enum": others } }, "required": required },
+        "then": { "properties": no_csv() },
+    })
+}
+
+/// Only CSV has the keys of CSV: without a `format` the suffix of the path tells.
+pub(crate) fn csv_by_suffix() -> Json {
+    let other = json!({ "type": "string", "not": { "pattern": CSV_SUFFIXES } });
+    let others = json!({ "type": "array", "contains": other });
+    json!({
+        "if": { "required": ["format"] },
+        "else": {
+            "if": { "anyOf": [
+                { "required": ["path"], "properties": { "path": other } },
+                { "required": ["paths"], "properties": { "paths": { "anyOf": [other, others] } } },
+            ] },
+            "then": { "properties": no_csv() },
+        },
+    })
+}
+
+/// A sink needs a text for nulls.
+pub(crate) fn some_nulls() -> Json {
+    json!({ "properties": { "nulls": { "minItems": 1 } } })
 }
 
 /// One ASCII character; what to write where it is none.

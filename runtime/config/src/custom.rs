@@ -1,7 +1,7 @@
 //! Sources and sinks that the embedding program brings.
 
-use crate::kafka::Options;
 use crate::kinds::Text;
+use crate::options::Options;
 
 keys! {
     /// A source or sink that the program registered.

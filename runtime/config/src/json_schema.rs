@@ -4,11 +4,11 @@ use serde_json::{Value as Json, json};
 
 use crate::custom::CustomKeys;
 use crate::kafka::{KafkaLettersKeys, KafkaSinkKeys, KafkaSourceKeys};
+use crate::key::{Key, Keys, object};
 use crate::kinds::{ENV, TENANT_PATTERN};
 use crate::limits_file::{self, LimitsFileKeys};
 use crate::names::NAME_PATTERN;
 use crate::query::HeadKeys;
-use crate::setting::{Key, Keys, object};
 use crate::settings::{BatchingKeys, DeliveryKeys, FileLettersKeys, LettersKindKeys};
 use crate::sink::{self, FileSinkKeys, StdoutSinkKeys};
 use crate::source::{FileSourceKeys, GeneratorKeys, NexmarkKeys, SourceErrorKeys, SourceKeys};
@@ -18,45 +18,6 @@ use crate::{retry, stage};
 
 /// The version of JSON Schema that editors of TOML know.
 const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
-
-/// Suffixes of files that are CSV, as a regular expression of JSON Schema.
-const CSV_SUFFIXES: &str = r"\.([cC][sS][vV]|[tT][sS][vV])$";
-
-/// What a table of another format than CSV does not have.
-pub(crate) fn no_csv() -> Json {
-    let keys = crate::csv::CsvKeys::describe();
-    Json::Object(keys.into_iter().map(|key| (key.name.to_owned(), Json::Bool(false))).collect())
-}
-
-/// Only CSV has the keys of CSV: `others` are the words for other formats, of which one may be the default.
-pub(crate) fn csv_by_format(others: &[&str], default_is_other: bool) -> Json {
-    let required: &[&str] = if default_is_other { &[] } else { &["format"] };
-    json!({
-        "if": { "properties": { "format": { "enum": others } }, "required": required },
-        "then": { "properties": no_csv() },
-    })
-}
-
-/// Only CSV has the keys of CSV: without a `format` the suffix of the path tells.
-pub(crate) fn csv_by_suffix() -> Json {
-    let other = json!({ "type": "string", "not": { "pattern": CSV_SUFFIXES } });
-    let others = json!({ "type": "array", "contains": other });
-    json!({
-        "if": { "required": ["format"] },
-        "else": {
-            "if": { "anyOf": [
-                { "required": ["path"], "properties": { "path": other } },
-                { "required": ["paths"], "properties": { "paths": { "anyOf": [other, others] } } },
-            ] },
-            "then": { "properties": no_csv() },
-        },
-    })
-}
-
-/// A sink needs a text for nulls.
-pub(crate) fn some_nulls() -> Json {
-    json!({ "properties": { "nulls": { "minItems": 1 } } })
-}
 
 /// A JSON Schema of query files (draft 7), as JSON text that ends with a line end.
 ///

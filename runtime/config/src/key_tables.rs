@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::json_schema::groups;
-use crate::setting::Key;
+use crate::key::Key;
 
 /// Replaces every table between `<!-- keys: NAME -->` and `<!-- end of keys -->` of a Markdown document by what is known of
 /// that group of keys.

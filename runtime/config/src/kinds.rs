@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
+use crate::key::Kind;
 use crate::names::NAME_PATTERN;
 use crate::problem::Place;
-use crate::setting::{Kind, Written};
 use crate::table::{Item, LIST_MAX};
 use crate::words::Words;
+use crate::written::Written;
 
 /// The reference to `{ env = "NAME" }` in a JSON Schema.
 pub(crate) const ENV: &str = "#/$defs/env";

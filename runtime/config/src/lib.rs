@@ -39,7 +39,7 @@
 //! and ranges are compared with these by tests of `weir-plan`.
 
 #[macro_use]
-mod setting;
+mod key;
 
 mod csv;
 mod custom;
@@ -52,9 +52,11 @@ mod kinds;
 mod limits;
 mod limits_file;
 mod names;
+mod options;
 mod problem;
 mod query;
 mod retry;
+mod setting;
 mod settings;
 mod sink;
 mod source;
@@ -65,22 +67,22 @@ mod tests;
 mod text;
 mod topics;
 mod words;
+mod written;
 
 pub use csv::{CsvKeys, QuoteDraft, RecordCsvKeys};
 pub use custom::CustomKeys;
 pub use json_schema::{limits_schema, query_schema};
-pub use kafka::{
-    ConnectionKeys, HeadersDraft, KafkaLettersKeys, KafkaSinkKeys, KafkaSourceKeys, OptionDraft, OptionText,
-    PartitionsDraft,
-};
+pub use kafka::{ConnectionKeys, HeadersDraft, KafkaLettersKeys, KafkaSinkKeys, KafkaSourceKeys, PartitionsDraft};
+pub use key::Key;
 pub use key_tables::fill_key_tables;
 pub use kinds::{FieldDraft, ParamDraft, ParamText};
 pub use limits::{LimitDraft, LimitKey, LimitValue, OF_MODULES, OF_STAGE, OF_TENANT};
 pub use limits_file::{LimitsDraft, LimitsFileKeys, RightKeys, SizeKeys, TenantDraft};
+pub use options::{OptionDraft, OptionText};
 pub use problem::{Place, Problem, Problems, QueryFileError, Spot, clip, nearest, suggest};
 pub use query::{HeadKeys, QueryDraft, Reading};
 pub use retry::{OnErrorDraft, OnErrorKeys, RetryKeys};
-pub use setting::{Key, Setting, Written};
+pub use setting::Setting;
 pub use settings::{BatchingKeys, DeliveryKeys, FileLettersKeys, LettersDraft, LettersKindDraft, LettersKindKeys};
 pub use sink::{FileSinkKeys, SinkDraft, SinkKeys, SinkKindDraft, SinkMoreKeys, StdoutSinkKeys};
 pub use source::{
@@ -93,3 +95,4 @@ pub use words::{
     OnChangeWord, OnErrorWord, OutOfRangeWord, PartitionerWord, ReadFormat, ReadIsolationWord, RecordWord, SinkWord,
     SourceWord, StdoutWord, TombstoneWord, UnknownTenants, UntilWord, WriteFormat,
 };
+pub use written::Written;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
+use crate::key::{Key, Kind};
 use crate::problem::Place;
-use crate::setting::{Key, Kind};
 use crate::table::{Item, Table};
 
 /// One limit, described.
@@ -226,7 +226,7 @@ pub(crate) fn of_tenant(table: &mut Table<'_>) -> Vec<LimitDraft> {
 
 fn read<'k>(table: &mut Table<'_>, keys: impl Iterator<Item = &'k LimitKey>) -> Vec<LimitDraft> {
     keys.filter_map(|key| {
-        let setting = table.setting(key.name, &Limit(*key), None);
+        let setting = crate::key::read(table, key.name, &Limit(*key), None);
         let (place, value) = (setting.place?, setting.value?);
         Some(LimitDraft { place, name: key.name.to_owned(), value: Some(value) })
     })

@@ -3,14 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use crate::key::{Key, Keys, Kind};
 use crate::kinds::{Integer, Texts, Word, texts_schema};
 use crate::limits::{self, LimitDraft};
 use crate::problem::{Place, Problem, Problems};
-use crate::setting::{Key, Keys, Kind, Written};
 use crate::table::{Item, Table};
 use crate::text;
 use crate::topics::Pattern;
 use crate::words::UnknownTenants;
+use crate::written::Written;
 
 /// A limits file as far as it could be read.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -7,10 +7,11 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use crate::environment;
+use crate::key::Keys;
 use crate::kinds::{Name, Tenant};
 use crate::names::{self, Names};
 use crate::problem::{Place, Problem, Problems};
-use crate::setting::{Keys, Setting};
+use crate::setting::Setting;
 use crate::settings::{self, BatchingKeys, DeliveryKeys, LettersDraft};
 use crate::sink::{self, SinkDraft};
 use crate::source::{self, SourceDraft};

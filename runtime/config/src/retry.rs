@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::key::{Key, Keys, object};
 use crate::kinds::{Integer, Word};
 use crate::problem::Place;
-use crate::setting::{Key, Keys, object};
 use crate::table::Table;
 use crate::words::{ErrorPolicy, OnErrorWord};
 

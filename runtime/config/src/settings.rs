@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kafka::KafkaLettersKeys;
+use crate::key::Keys;
 use crate::kinds::{Integer, Text, Word};
 use crate::problem::Place;
-use crate::setting::Keys;
 use crate::table::Table;
 use crate::words::{Guarantee, LettersWord};
 

@@ -6,11 +6,12 @@ use serde_json::json;
 use crate::csv::CsvKeys;
 use crate::custom::CustomKeys;
 use crate::kafka::KafkaSinkKeys;
+use crate::key::{Key, Keys};
 use crate::kinds::{Integer, Text, Texts, Word};
 use crate::names::{self, Names};
 use crate::problem::Place;
 use crate::retry::OnErrorDraft;
-use crate::setting::{Key, Keys, Setting};
+use crate::setting::Setting;
 use crate::stage::Input;
 use crate::table::Table;
 use crate::words::{IfExistsWord, SinkWord, StdoutWord, WriteFormat};
@@ -96,7 +97,7 @@ keys! {
     rules json!({
         "if": { "properties": { "format": { "enum": ["json_lines", "csv"] } }, "required": ["format"] },
         "then": { "properties": { "rows_max": false } },
-        "allOf": [crate::json_schema::csv_by_format(&["table", "json_lines"], true), crate::json_schema::some_nulls()],
+        "allOf": [crate::csv::csv_by_format(&["table", "json_lines"], true), crate::csv::some_nulls()],
     })
 }
 
@@ -117,9 +118,9 @@ keys! {
     }
     rules json!({
         "allOf": [
-            crate::json_schema::csv_by_format(&["json_lines", "parquet", "arrow_ipc", "bincode"], false),
-            crate::json_schema::csv_by_suffix(),
-            crate::json_schema::some_nulls(),
+            crate::csv::csv_by_format(&["json_lines", "parquet", "arrow_ipc", "bincode"], false),
+            crate::csv::csv_by_suffix(),
+            crate::csv::some_nulls(),
         ],
     })
 }

@@ -6,12 +6,14 @@ use serde_json::json;
 use crate::csv::CsvKeys;
 use crate::custom::CustomKeys;
 use crate::kafka::KafkaSourceKeys;
+use crate::key::Keys;
 use crate::kinds::{Boolean, Integer, SchemaText, Text, Texts, Word};
 use crate::names::{self, Names};
 use crate::problem::{Place, Problems};
-use crate::setting::{Keys, Setting, Written};
+use crate::setting::Setting;
 use crate::table::Table;
 use crate::words::{ErrorPolicy, NexmarkWord, OnChangeWord, ReadFormat, SourceWord};
+use crate::written::Written;
 
 /// More batches or events than any run ends with, and few enough that counting their records cannot overflow.
 const COUNT_MAX: u64 = 1_000_000_000_000;
@@ -81,8 +83,8 @@ keys! {
         "oneOf": [{ "required": ["path"] }, { "required": ["paths"] }],
         "not": { "required": ["schema", "infer"], "properties": { "infer": { "const": true } } },
         "allOf": [
-            crate::json_schema::csv_by_format(&["json_lines", "parquet", "arrow_ipc"], false),
-            crate::json_schema::csv_by_suffix(),
+            crate::csv::csv_by_format(&["json_lines", "parquet", "arrow_ipc"], false),
+            crate::csv::csv_by_suffix(),
         ],
     })
 }

@@ -4,14 +4,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
+use crate::key::{Key, Keys, Kind};
 use crate::kinds::{Integer, Name, Params, Plain, Texts, Word, texts_schema};
 use crate::limits::{self, LimitDraft};
 use crate::names::{self, Names};
 use crate::problem::{Place, clip};
 use crate::retry::OnErrorDraft;
-use crate::setting::{Key, Keys, Kind, Setting, Written};
+use crate::setting::Setting;
 use crate::table::{Item, Table};
 use crate::words::{IsolationWord, LossPolicy};
+use crate::written::Written;
 
 /// A stage as far as it could be read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,7 +75,7 @@ pub(crate) fn describe() -> Vec<Key> {
         name: "limits",
         required: false,
         default: Json::Null,
-        schema: crate::setting::object(&limits::describe_stage(), &json!({})),
+        schema: crate::key::object(&limits::describe_stage(), &json!({})),
         values: "table".to_owned(),
         doc: "Limits of the function: see [limits](#limits). With a limits file, they may only lower the tenant's limits."
             .to_owned(),

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::hints;
 use crate::problem::{Place, Problems, clip, nearest, suggest};
-use crate::setting::{Kind, Setting, Written};
+use crate::written::Written;
 
 /// The longest list that is read, be it of stages, paths or names: checks compare elements with each other.
 pub(crate) const LIST_MAX: usize = 1000;
@@ -25,27 +25,6 @@ pub(crate) struct Table<'a> {
 impl<'a> Table<'a> {
     pub(crate) fn new(place: Place, entries: &'a DeTable<'a>, problems: &'a Problems) -> Table<'a> {
         Table { place, entries, known: Vec::new(), misplaced: Vec::new(), problems }
-    }
-
-    /// The value of a described key: what the text says, or the default.
-    pub(crate) fn setting<K: Kind>(
-        &mut self,
-        name: &'static str,
-        kind: &K,
-        default: Option<K::Value>,
-    ) -> Setting<K::Value> {
-        match self.optional(name) {
-            None => Setting { place: None, value: default },
-            Some(item) => Setting { value: kind.read(&item), place: Some(item.place) },
-        }
-    }
-
-    /// The same for a key that may not be left out; `help` says what to write.
-    pub(crate) fn setting_required<K: Kind>(&mut self, name: &'static str, kind: &K, help: &str) -> Setting<K::Value> {
-        match self.required(name, help) {
-            None => Setting { place: None, value: None },
-            Some(item) => Setting { value: kind.read(&item), place: Some(item.place) },
-        }
     }
 
     /// A key that does not belong here, and is refused by whoever asks in better words than those for unknown keys.
