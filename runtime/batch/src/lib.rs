@@ -38,6 +38,7 @@
 
 mod batch;
 mod copy_on_write;
+mod data_type;
 mod error;
 mod fault;
 mod normalise;
@@ -50,10 +51,11 @@ pub use arrow;
 
 pub use batch::Batch;
 pub use copy_on_write::CopyOnWrite;
+pub use data_type::{DataType, TimestampUnit};
 pub use error::BatchError;
 pub use fault::Fault;
 pub use normalise::carried_as;
-pub use schema::{DataType, Field, Schema, TimestampUnit};
+pub use schema::{Field, Schema};
 pub use selection::Selection;
 pub use system::{SystemColumn, SystemColumns};
 pub use trace::{TraceContext, TraceParseError};
