@@ -1,26 +1,25 @@
 //! The process's one engine.
 
+mod admit;
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 use wasmtime::Linker;
-use weir_admission::{Apart, Artefact, Cache, CacheKey, CodeSettings, Trusted, Turnstile, check, compile_here, load};
+use weir_admission::{Cache, CodeSettings, Trusted, Turnstile, load};
 
+use crate::code::Code;
 use crate::gate::Gate;
-use crate::module::{Code, Origin};
-use crate::presence::{Presence, Presences};
+use crate::presence::Presences;
 use crate::pulse::Pulse;
 use crate::slices::GuestThreads;
 use crate::slots::Slots;
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{
-    CacheConfig, CacheError, CacheUse, CompileCost, Compiler, Limits, Module, ModuleDigest, Refusal, TenantId, Tier,
-    host,
-};
+use crate::{CacheConfig, CacheError, CacheUse, Compiler, Limits, Refusal, TenantId, Tier, host};
 
 /// How the engine is set up; each field falls back to its default.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -119,7 +118,7 @@ struct Inner {
     hardened: OnceLock<Result<Variant, String>>,
     presences: Presences,
     pulse: Arc<Pulse>,
-    guest_threads: GuestThreads,
+    guest_threads: Arc<GuestThreads>,
     turnstile: Arc<Turnstile>,
     cache: Option<Cache>,
     // Dropped with the last clone, which ends the ticker's thread.
@@ -157,111 +156,12 @@ impl Engine {
                 hardened: OnceLock::new(),
                 presences: Presences::new(gate),
                 pulse,
-                guest_threads: GuestThreads::new(config.guests_running_max),
+                guest_threads: Arc::new(GuestThreads::new(config.guests_running_max)),
                 turnstile: Turnstile::new(config.compilations_max),
                 cache,
                 ticker,
             }),
         })
-    }
-
-    /// Checks a module, and finds or makes code for it. Nothing of it runs. Takes milliseconds to seconds of the calling
-    /// thread. With a worker, the code is that of [`Tier::Baseline`] at first, and better code takes its place when it
-    /// is there: see [`Module::wait_optimised`]. A tenant of which more than 32 modules in a row were refused waits up to
-    /// 128 ms before the next one is looked at, or up to its `trap_pause_ms_max`.
-    ///
-    /// # Errors
-    ///
-    /// The first thing that keeps the module from being admitted.
-    pub fn admit(&self, tenant: &TenantId, bytes: &[u8], limits: &Limits) -> Result<Arc<Module>, Refusal> {
-        limits.validate()?;
-        let presence = self.inner.presences.of(tenant, limits);
-        let pause = presence.upload_pause(limits);
-        if !pause.is_zero() {
-            tracing::warn!(%tenant, "modules are refused in a row: the next one waits {} ms", pause.as_millis());
-            thread::sleep(pause);
-        }
-        let admitted = self.admit_now(tenant, bytes, limits, Arc::clone(&presence));
-        self.inner.presences.judge_upload(tenant, &presence, admitted.is_ok());
-        admitted
-    }
-
-    fn admit_now(
-        &self,
-        tenant: &TenantId,
-        bytes: &[u8],
-        limits: &Limits,
-        presence: Arc<Presence>,
-    ) -> Result<Arc<Module>, Refusal> {
-        if let Some(reason) = presence.quarantined() {
-            return Err(Refusal::Quarantined { reason });
-        }
-        let admitted = check(bytes, limits)?;
-        let started = Instant::now();
-        let variant = self.variant(limits.hardened)?;
-        let digest = ModuleDigest::of(bytes);
-        let key = CacheKey::new(&variant.engine, variant.settings, tenant, digest);
-        let most = (limits.native_bytes_max as u64).saturating_mul(4).saturating_add(4 << 20);
-        if let Some(found) = self.inner.cache.as_ref().and_then(|cache| cache.find(&key, most)) {
-            let code = variant.code(&found.code, found.tier, limits)?;
-            let cost = CompileCost { time: started.elapsed(), ..CompileCost::default() };
-            return Ok(Module::new(self, tenant, digest, bytes.len(), admitted, presence, code, cost, Origin::Cache));
-        }
-        let pass = self.inner.turnstile.enter(tenant)?;
-        let made = |artefact: &Artefact| variant.code(&artefact.code, artefact.tier, limits);
-        let module = |artefact: &Artefact, code| {
-            let cost = artefact.cost;
-            Module::new(self, tenant, digest, bytes.len(), admitted, presence, code, cost, Origin::Compiler)
-        };
-        match &self.inner.config.compiler {
-            Compiler::InProcess => {
-                let artefact = match self.inner.config.optimise {
-                    true => compile_here(&variant.engine, Tier::Optimised, bytes)?,
-                    false => {
-                        let config = variant.settings.compiler(Tier::Baseline);
-                        let engine = wasmtime::Engine::new(&config);
-                        let engine = engine.map_err(|error| Refusal::Engine(format!("{error:#}")))?;
-                        compile_here(&engine, Tier::Baseline, bytes)?
-                    }
-                };
-                let code = made(&artefact)?;
-                self.keep(&key, &artefact);
-                Ok(module(&artefact, code))
-            }
-            Compiler::Worker { program, arguments } => {
-                let optimise = self.inner.config.optimise;
-                let worker = Apart::start(program, arguments, variant.settings, bytes, limits, optimise)?;
-                let artefact = worker.first()?;
-                let code = made(&artefact)?;
-                let module = module(&artefact, code);
-                if !optimise {
-                    self.keep(&key, &artefact);
-                    return Ok(module);
-                }
-                module.expect_better();
-                let (weak, engine, limits) = (Arc::downgrade(&module), self.clone(), limits.clone());
-                worker.then(move |better| {
-                    // The pass is kept until the worker is done.
-                    let _pass = pass;
-                    let better = better.and_then(|artefact| {
-                        let code = engine.variant(limits.hardened)?.code(&artefact.code, artefact.tier, &limits)?;
-                        Ok((code, artefact))
-                    });
-                    let kept = better.as_ref().map_or(&artefact, |(_, better)| better);
-                    engine.keep(&key, kept);
-                    if let Some(module) = weak.upgrade() {
-                        module.improve(better.map(|(code, artefact)| (code, artefact.cost)));
-                    }
-                });
-                Ok(module)
-            }
-        }
-    }
-
-    fn keep(&self, key: &CacheKey, artefact: &Artefact) {
-        if let Some(cache) = &self.inner.cache {
-            cache.keep(key, artefact.tier, &artefact.code);
-        }
     }
 
     /// Runs the tenant's functions again after a quarantine; whether there was one. A tenant is quarantined when the
@@ -286,7 +186,7 @@ impl Engine {
         self.inner.cache.as_ref().map(Cache::counts).unwrap_or_default()
     }
 
-    pub(crate) fn guest_threads(&self) -> &GuestThreads {
+    pub(crate) fn guest_threads(&self) -> &Arc<GuestThreads> {
         &self.inner.guest_threads
     }
 

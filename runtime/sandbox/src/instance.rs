@@ -137,8 +137,8 @@ impl Instance {
             // A call that was dropped may be on its way to its next tick, and looks at the clock that it had.
             self.clock = Arc::new(Clock::new(self.module.engine().pulse()));
         }
-        let (engine, account) = (self.module.engine(), self.module.presence().account());
-        let mut runner = Runner::new(engine, account, &self.clock, started, self.long);
+        let (threads, account) = (self.module.engine().guest_threads(), self.module.presence().account());
+        let mut runner = Runner::new(threads, account, &self.clock, started, self.long);
         let mut live = match self.live.take() {
             Some(live) => live,
             None => self.instantiate(batch, &mut runner).await?,

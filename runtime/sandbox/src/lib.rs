@@ -73,6 +73,7 @@
 
 mod call_error;
 mod clock;
+mod code;
 mod columns;
 mod engine;
 mod gate;
@@ -86,6 +87,7 @@ mod outcome;
 mod output;
 mod presence;
 mod pulse;
+mod purse;
 mod relation;
 mod series;
 mod slices;

@@ -4,13 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use wasmtime::{InstancePre, Linker};
-use weir_admission::{Admitted, CapExceeded};
-use weir_text::escape_to;
+use weir_admission::Admitted;
 
+use crate::code::Code;
 use crate::presence::Presence;
-use crate::state::State;
-use crate::{CompileCost, Engine, Limits, Manifest, ModuleDigest, Refusal, TenantId, Tier};
+use crate::{CompileCost, Engine, Manifest, ModuleDigest, Refusal, TenantId, Tier};
 
 /// A tenant's admitted, compiled code with its manifest. Shared by `Arc`; instances keep it alive.
 pub struct Module {
@@ -30,16 +28,6 @@ pub struct Module {
     improved: Condvar,
 }
 
-/// Code that is ready to be instantiated.
-#[derive(Clone)]
-pub(crate) struct Code {
-    pub(crate) pre: InstancePre<State>,
-    /// How many instances its engine's pool holds.
-    pub(crate) pool_instances: u32,
-    tier: Tier,
-    native_bytes: usize,
-}
-
 /// Where a module's code came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
@@ -55,31 +43,6 @@ struct Made {
     cost: CompileCost,
     // Whether better code is being made.
     pending: bool,
-}
-
-impl Code {
-    pub(crate) fn new(
-        linker: &Linker<State>,
-        compiled: &wasmtime::Module,
-        tier: Tier,
-        pool_instances: u32,
-        limits: &Limits,
-    ) -> Result<Code, Refusal> {
-        let image = compiled.image_range();
-        let native_bytes = (image.end as usize).saturating_sub(image.start as usize);
-        // What is not optimised takes up to twice as much, and is there for a moment only, as a rule.
-        let most = match tier {
-            Tier::Baseline => limits.native_bytes_max.saturating_mul(2),
-            Tier::Optimised => limits.native_bytes_max,
-        };
-        if native_bytes > most {
-            return Err(Refusal::TooLarge(CapExceeded::of_native_code(most, native_bytes)));
-        }
-        let pre = linker
-            .instantiate_pre(compiled)
-            .map_err(|error| Refusal::Compile(escape_to(&format!("{error:#}"), 400)))?;
-        Ok(Code { pre, pool_instances, tier, native_bytes })
-    }
 }
 
 impl Module {

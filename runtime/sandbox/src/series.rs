@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weir_abi::Status;
 
-use crate::host::{Purse, Stop};
+use crate::purse::{Purse, Stop};
 use crate::{Limits, Metric, MetricBatch, MetricDelta, MetricKind, Series, SeriesDelta};
 
 /// What the series with labels of an instance may hold. They live beside its linear memory, so they are a fraction of

@@ -13,10 +13,10 @@ use tokio::task::JoinHandle;
 use wasmtime::{Store, UpdateDeadline};
 use weir_text::escape_to;
 
+use crate::TrapCause;
 use crate::clock::Clock;
 use crate::gate::Account;
 use crate::state::State;
-use crate::{Engine, TrapCause};
 
 /// A call that ran so long starts apart the next time: what that costs is a hundredth of it.
 const LONG: Duration = Duration::from_millis(1);
@@ -67,7 +67,7 @@ impl Drop for GuestThreads {
 
 /// What a call needs to run guest code, and what it has waited.
 pub(crate) struct Runner {
-    engine: Engine,
+    threads: Arc<GuestThreads>,
     account: Arc<Account>,
     clock: Arc<Clock>,
     started: Instant,
@@ -78,14 +78,14 @@ pub(crate) struct Runner {
 impl Runner {
     /// For one call, made at `started`; `apart` if its guest is known to be long.
     pub(crate) fn new(
-        engine: &Engine,
+        threads: &Arc<GuestThreads>,
         account: &Arc<Account>,
         clock: &Arc<Clock>,
         started: Instant,
         apart: bool,
     ) -> Runner {
-        let (engine, account, clock) = (engine.clone(), Arc::clone(account), Arc::clone(clock));
-        Runner { engine, account, clock, started, waited: Duration::ZERO, apart }
+        let (threads, account, clock) = (Arc::clone(threads), Arc::clone(account), Arc::clone(clock));
+        Runner { threads, account, clock, started, waited: Duration::ZERO, apart }
     }
 
     /// Since the call was made.
@@ -129,7 +129,7 @@ impl Runner {
                 return Ok(self.done(ran));
             }
         }
-        let ran = match self.engine.guest_threads().runtime() {
+        let ran = match self.threads.runtime() {
             None => task.await,
             Some(runtime) => {
                 self.clock.set_apart(true);

@@ -4,8 +4,9 @@ use wasmtime::{Caller, Linker};
 use weir_abi::{IMPORT_MODULE, Status};
 use weir_batch::DataType;
 
-use super::meter::{Answer, Purse, bytes_cost, text, with_batch};
+use super::meter::{Answer, bytes_cost, text, with_batch};
 use crate::guest_memory::{Offsets, all_set, bitmap_bytes, bytes_of, index, range, size, u32s, validity};
+use crate::purse::Purse;
 use crate::state::State;
 
 pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {

@@ -7,52 +7,12 @@ use weir_abi::{MEMORY, Status};
 
 use super::Ended;
 use crate::guest_memory::{range, size};
+use crate::purse::{Purse, Stop};
 use crate::state::State;
 use crate::{Phase, TrapCause};
 
 /// What a host function that answers with a status gives: an answer, a status, or the guest's end for want of fuel.
 pub(super) type Answer<T = i32> = Result<T, Stop>;
-
-/// Why a host function did not do what it was asked.
-pub(crate) enum Stop {
-    /// It refuses.
-    Status(Status),
-    /// The guest cannot pay for it.
-    Fuel,
-}
-
-impl From<Status> for Stop {
-    fn from(status: Status) -> Stop {
-        Stop::Status(status)
-    }
-}
-
-/// What the guest has left while a host function works for it. Whatever a function does in proportion to one of its
-/// arguments (look, copy, allocate) it is paid for here first, so that a guest without fuel gets nothing done.
-pub(crate) struct Purse {
-    left: u64,
-    spent: u64,
-}
-
-impl Purse {
-    #[cfg(test)]
-    pub(crate) fn new(left: u64) -> Purse {
-        Purse { left, spent: 0 }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn spent(&self) -> u64 {
-        self.spent
-    }
-
-    /// Takes a cost off what is left, where there is as much.
-    #[inline(always)]
-    pub(crate) fn pay(&mut self, cost: u64) -> Result<(), Stop> {
-        self.left = self.left.checked_sub(cost).ok_or(Stop::Fuel)?;
-        self.spent = self.spent.saturating_add(cost);
-        Ok(())
-    }
-}
 
 /// Fuel of a host call as such: about what its 3 ns are worth in instructions.
 pub(super) const CALL: u64 = 10;
@@ -131,7 +91,7 @@ fn purse(caller: &mut Caller<'_, State>) -> wasmtime::Result<Purse> {
         (true, debt) => caller.as_context().get_fuel()?.saturating_sub(debt),
         (false, _) => u64::MAX,
     };
-    Ok(Purse { left, spent: 0 })
+    Ok(Purse::new(left))
 }
 
 /// Ends the guest for a call that has no room for a status.
@@ -196,6 +156,6 @@ fn on_memory(
         Err(Stop::Status(status)) => status.code(),
         Err(Stop::Fuel) => return out_of_fuel(caller),
     };
-    charge(caller, purse.spent)?;
+    charge(caller, purse.spent())?;
     Ok(answer)
 }

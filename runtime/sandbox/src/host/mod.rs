@@ -9,7 +9,6 @@ mod speak;
 
 use wasmtime::Linker;
 
-pub(crate) use self::meter::{Purse, Stop};
 use crate::state::State;
 
 /// Ends a guest; why stands in its state.

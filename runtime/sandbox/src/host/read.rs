@@ -6,10 +6,11 @@ use weir_batch::DataType;
 use weir_batch::arrow::buffer::{BooleanBuffer, NullBuffer};
 use weir_batch::arrow::util::bit_chunk_iterator::{BitChunks, UnalignedBitChunk};
 
-use super::meter::{Answer, CALL, Purse, bytes_cost, charge, end, host_call, with_batch};
+use super::meter::{Answer, CALL, bytes_cost, charge, end, host_call, with_batch};
 use crate::Phase;
 use crate::columns::{Column, Values, View};
 use crate::guest_memory::{answer, bitmap_bytes, bytes_of, index, range_mut, size};
+use crate::purse::Purse;
 use crate::state::State;
 
 pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -472,8 +473,8 @@ fn validity_word(view: &View, column: i32, row: i32) -> Option<i64> {
 mod tests {
     use weir_batch::arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 
-    use super::super::meter::Stop;
     use super::*;
+    use crate::purse::Stop;
 
     const ROWS: usize = 1_000;
 

@@ -4,10 +4,11 @@ use wasmtime::{Caller, Linker};
 use weir_abi::{IMPORT_MODULE, Status};
 
 use super::doubles::{doubles, doubles_cost};
-use super::meter::{Answer, CALL, Purse, bytes_cost, charge, host_call, with_batch, with_memory};
+use super::meter::{Answer, CALL, bytes_cost, charge, host_call, with_batch, with_memory};
 use super::read::Rows;
 use crate::Phase;
 use crate::guest_memory::{answer, bytes_of, f64s, index, labels, range, size, u32s};
+use crate::purse::Purse;
 use crate::state::State;
 
 pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
