@@ -69,6 +69,7 @@ mod file;
 mod kafka;
 mod memory;
 mod phase;
+mod row_refusal;
 mod sink;
 mod standard_output;
 mod stdout;
@@ -84,6 +85,7 @@ pub use kafka::{
     KafkaTransactions, KafkaValue, TransactionError, TransactionSettings,
 };
 pub use memory::{MemoryHandle, MemorySink};
-pub use sink::{Prepared, RefusedRow, RowRefusal, Sink, SinkStats, Written};
+pub use row_refusal::RowRefusal;
+pub use sink::{Prepared, RefusedRow, Sink, SinkStats, Written};
 pub use stdout::{StdoutFormat, StdoutSink, StdoutSinkConfig};
 pub use table::Table;

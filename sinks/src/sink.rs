@@ -7,7 +7,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use weir_batch::Batch;
 
-use crate::SinkError;
+use crate::{RowRefusal, SinkError};
 
 /// Takes batches of one schema and makes them durable. Owned by one task of one query.
 ///
@@ -116,57 +116,6 @@ pub struct RefusedRow {
     pub row: usize,
     /// Why.
     pub why: RowRefusal,
-}
-
-/// Why a sink cannot take a row. The text says what would help.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RowRefusal {
-    /// The record is larger than its place admits.
-    #[error("it takes {bytes} bytes, and {limit} allows {bytes_max}: raise {remedy}")]
-    TooLarge {
-        /// What the record takes where it is measured.
-        bytes: u64,
-        /// What is allowed.
-        bytes_max: u64,
-        /// What sets the limit, for example "topic `late`".
-        limit: String,
-        /// The option to raise, with its place.
-        remedy: &'static str,
-    },
-    /// The record goes to a partition that the topic has not.
-    #[error(
-        "topic `{topic}` has no partition {partition}: add partitions, or choose another `partitioner` than `keep`"
-    )]
-    NoPartition {
-        /// The topic.
-        topic: String,
-        /// The partition.
-        partition: i32,
-    },
-    /// The broker refuses the record.
-    #[error("the broker of topic `{topic}` refuses its {bytes} bytes: {problem}: {remedy}")]
-    ByBroker {
-        /// The topic.
-        topic: String,
-        /// Bytes of key, value and headers, before compression.
-        bytes: u64,
-        /// What the broker answered.
-        problem: weir_kafka::KafkaProblem,
-        /// What would help.
-        remedy: &'static str,
-    },
-}
-
-impl RowRefusal {
-    /// For machines: the code of a dead letter.
-    pub fn code(&self) -> &'static str {
-        match self {
-            RowRefusal::TooLarge { .. } => "too_large",
-            RowRefusal::ByBroker { problem: weir_kafka::KafkaProblem::MessageTooLarge(_), .. } => "too_large",
-            RowRefusal::NoPartition { .. } => "no_partition",
-            RowRefusal::ByBroker { .. } => "refused",
-        }
-    }
 }
 
 /// A file that is whole and durable, and not yet where its readers look.

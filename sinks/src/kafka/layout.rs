@@ -11,7 +11,7 @@ use weir_formats::{FormatError, RecordEncoder};
 
 use super::bytes::Bytes;
 use super::headers::PassedHeaders;
-use super::producer::Record;
+use super::record::Record;
 use super::{KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue};
 use crate::{RefusedRow, RowRefusal, SinkError};
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLockReadGuard};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::producer::Producer;
-use super::transaction::{Shared, State, Transaction};
+use super::transactional::{Shared, State, Transaction};
 use super::{KafkaProblem, TransactionError};
 
 /// A sink's part in the transactions.

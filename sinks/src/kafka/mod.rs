@@ -7,6 +7,7 @@ mod headers;
 mod layout;
 mod membership;
 mod producer;
+mod record;
 mod refusals;
 mod sink;
 mod sizes;
@@ -14,6 +15,7 @@ mod transaction;
 mod transaction_age;
 mod transaction_error;
 mod transaction_settings;
+mod transactional;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;

@@ -6,16 +6,14 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
+use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
 
 use super::client_config;
 use super::deliveries::{Deliveries, Failure};
+use super::record::{Record, content_bytes};
 use super::sizes::{self, ProducerSizes};
 use super::{BrokerRefusals, KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem};
 use weir_kafka::KafkaSide;
-
-/// A record on its way out. librdkafka copies it.
-pub(super) type Record<'a> = BaseRecord<'a, [u8], [u8]>;
 
 /// A topic that was made a moment ago may not be known to every broker.
 const UNKNOWN_TOPIC_PATIENCE: Duration = Duration::from_secs(1);
@@ -149,7 +147,7 @@ impl Producer {
             match self.base().send(record) {
                 Ok(()) => return Ok(Sent::Queued),
                 Err((KafkaError::MessageProduction(Code::MessageSizeTooLarge), back)) => {
-                    return Ok(Sent::TooLarge(sizes::content_bytes(&back)));
+                    return Ok(Sent::TooLarge(content_bytes(&back)));
                 }
                 Err((KafkaError::MessageProduction(Code::QueueFull), back)) => {
                     record = back;

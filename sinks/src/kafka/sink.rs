@@ -9,7 +9,8 @@ use weir_batch::{Batch, Schema};
 
 use super::layout::Layout;
 use super::membership::Membership;
-use super::producer::{Producer, ProducerSettings, Record, Sent};
+use super::producer::{Producer, ProducerSettings, Sent};
+use super::record::{Record, content_bytes};
 use super::refusals::Standing;
 use super::sizes::{self, ProducerSizes, SizeLimits};
 use super::{KafkaProblem, KafkaSinkConfig};
@@ -199,7 +200,7 @@ fn hand_over(
     let suspect = match producer.refusals().standing(topic, record.key, record.payload) {
         Standing::Unknown => None,
         Standing::Guilty(problem) => {
-            return Ok(Some(limits.refused_by_broker(sizes::content_bytes(&record), problem)));
+            return Ok(Some(limits.refused_by_broker(content_bytes(&record), problem)));
         }
         Standing::Suspect(content) => Some(content),
     };
