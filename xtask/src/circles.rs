@@ -11,43 +11,7 @@ use crate::rust::{Crate, Found};
 use crate::sources::Package;
 
 /// Circles that are still to be mended: of each its files. This list only shrinks.
-const KNOWN: [&[&str]; 15] = [
-    &["runtime/batch/src/error.rs", "runtime/batch/src/normalise.rs", "runtime/batch/src/schema.rs"],
-    &[
-        "runtime/config/src/custom.rs",
-        "runtime/config/src/json_schema.rs",
-        "runtime/config/src/kafka.rs",
-        "runtime/config/src/query.rs",
-        "runtime/config/src/settings.rs",
-        "runtime/config/src/sink.rs",
-        "runtime/config/src/source.rs",
-    ],
-    &["runtime/config/src/setting.rs", "runtime/config/src/table.rs"],
-    &[
-        "runtime/formats/src/arrow_ipc.rs",
-        "runtime/formats/src/bincode.rs",
-        "runtime/formats/src/csv.rs",
-        "runtime/formats/src/csv_write.rs",
-        "runtime/formats/src/decoder.rs",
-        "runtime/formats/src/encoder.rs",
-        "runtime/formats/src/json_lines.rs",
-        "runtime/formats/src/json_rows.rs",
-        "runtime/formats/src/narrow.rs",
-        "runtime/formats/src/parquet.rs",
-        "runtime/formats/src/pieces.rs",
-    ],
-    &["runtime/formats/src/csv_infer.rs", "runtime/formats/src/infer.rs"],
-    &["runtime/formats/src/error.rs", "runtime/formats/src/kind.rs"],
-    &[
-        "guest-sdk/src/answer.rs",
-        "guest-sdk/src/error.rs",
-        "guest-sdk/src/manifest.rs",
-        "guest-sdk/src/metrics.rs",
-        "guest-sdk/src/params.rs",
-        "guest-sdk/src/row.rs",
-        "guest-sdk/src/sink.rs",
-    ],
-    &["runtime/kafka/src/connection.rs", "runtime/kafka/src/hidden.rs"],
+const KNOWN: [&[&str]; 2] = [
     &[
         "runtime/query/src/file/bind.rs",
         "runtime/query/src/file/chain.rs",
@@ -69,21 +33,6 @@ const KNOWN: [&[&str]; 15] = [
         "runtime/query/src/letters/entrance.rs",
         "runtime/query/src/letters/source.rs",
     ],
-    &["runtime/sandbox/src/engine.rs", "runtime/sandbox/src/module.rs", "runtime/sandbox/src/slices.rs"],
-    &[
-        "runtime/sandbox/src/host/doubles.rs",
-        "runtime/sandbox/src/host/emit.rs",
-        "runtime/sandbox/src/host/meter.rs",
-        "runtime/sandbox/src/host/mod.rs",
-        "runtime/sandbox/src/host/read.rs",
-        "runtime/sandbox/src/host/record.rs",
-        "runtime/sandbox/src/host/speak.rs",
-        "runtime/sandbox/src/series.rs",
-        "runtime/sandbox/src/state.rs",
-    ],
-    &["sinks/src/error.rs", "sinks/src/sink.rs"],
-    &["sinks/src/kafka/membership.rs", "sinks/src/kafka/sink.rs", "sinks/src/kafka/transaction.rs"],
-    &["sinks/src/kafka/producer.rs", "sinks/src/kafka/sizes.rs"],
 ];
 
 /// What is wrong in the packages, a circle each.
