@@ -6,6 +6,15 @@ use super::{Format, FormatError};
 /// every size that a file states is added up and checked against this before memory is allocated for it.
 pub(super) const EXPANDED_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
+/// The most bytes that a byte compressed by LZ4 can become: each byte of a length adds 255.
+pub(super) const LZ4_RATIO_MAX: u64 = 255;
+/// By zstd: a block of four bytes repeats one of them 128 Ki times.
+pub(super) const ZSTD_RATIO_MAX: u64 = 32 * 1024;
+/// By deflate: two bits are a copy of 258 bytes.
+pub(super) const DEFLATE_RATIO_MAX: u64 = 1032;
+/// By snappy: three bytes are a copy of 64.
+pub(super) const SNAPPY_RATIO_MAX: u64 = 22;
+
 /// The largest piece of a file that is held as it is: the body of an Arrow record batch. The file must have the bytes.
 pub(super) const HELD_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 

@@ -5,14 +5,12 @@
 use arrow::datatypes::{DataType, Field, UnionMode};
 use arrow::ipc::{self, CompressionType, MetadataVersion};
 
-use super::budget::{EXPANDED_BYTES_MAX, SCHEMA_DEPTH_MAX, corrupt, within};
+use super::budget::{EXPANDED_BYTES_MAX, LZ4_RATIO_MAX, SCHEMA_DEPTH_MAX, ZSTD_RATIO_MAX, corrupt, within};
 use super::{Format, FormatError};
 
 /// Stated before each compressed buffer: its length when decompressed, or that it is not compressed.
 const PREFIX_BYTES: usize = 8;
 const NOT_COMPRESSED: i64 = -1;
-/// LZ4 makes at most 255 bytes of one.
-const LZ4_RATIO_MAX: u64 = 255;
 /// More rows than an array of 32-bit offsets can have.
 const ROWS_MAX: i64 = i32::MAX as i64;
 
@@ -177,8 +175,14 @@ fn expanded_bytes(bytes: &[u8], codec: CompressionType) -> Result<u64, FormatErr
         return Ok(0);
     }
     let expanded = u64::try_from(stated).map_err(|_| damaged(format!("a compressed buffer of {stated} bytes")))?;
-    if codec == CompressionType::LZ4_FRAME && expanded > (compressed.len() as u64).saturating_mul(LZ4_RATIO_MAX) {
-        return Err(damaged(format!("{} bytes of LZ4 that are said to be {expanded}", compressed.len())));
+    // The library allocates what is stated. A codec that it does not know, it refuses.
+    let (name, ratio_max) = match codec {
+        CompressionType::LZ4_FRAME => ("LZ4", LZ4_RATIO_MAX),
+        CompressionType::ZSTD => ("zstd", ZSTD_RATIO_MAX),
+        _ => ("an unknown codec", 1),
+    };
+    if expanded > (compressed.len() as u64).saturating_mul(ratio_max) {
+        return Err(damaged(format!("{} bytes of {name} that are said to be {expanded}", compressed.len())));
     }
     Ok(expanded)
 }

@@ -20,7 +20,7 @@ use super::counting_writer::{ByteCounter, CountingWriter};
 use super::guard::guarded;
 use super::narrow::decoded_piece;
 use super::parquet_columns::{Column, Root, only};
-use super::parquet_pages::{self, Chunk, Needs};
+use super::parquet_pages::{self, Chunk, Needs, ratio_max};
 use super::pieces::Pieces;
 use super::place::{self, Place, PlaceAt};
 use super::projection::{FileField, Projection};
@@ -154,6 +154,7 @@ impl ParquetDecoder {
             physical: descriptor.physical_type(),
             type_length: u64::try_from(descriptor.type_length()).unwrap_or(0),
             optional: descriptor.max_def_level() > 0,
+            ratio_max: ratio_max(column.compression()),
         })
     }
 

@@ -6,13 +6,13 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use ::parquet::basic::{Encoding, Type};
+use ::parquet::basic::{Compression, Encoding, Type};
 use ::parquet::column::page::{Page, PageReader};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::ColumnChunkMetaData;
 use ::parquet::file::reader::{ChunkReader, SerializedPageReader};
 
-use super::budget::corrupt;
+use super::budget::{DEFLATE_RATIO_MAX, LZ4_RATIO_MAX, SNAPPY_RATIO_MAX, ZSTD_RATIO_MAX, corrupt};
 use super::delta;
 use super::thrift::{Cursor, Fault, Kind};
 use super::{Format, FormatError};
@@ -36,6 +36,21 @@ pub(super) struct Chunk {
     pub(super) type_length: u64,
     /// Whether values may be missing.
     pub(super) optional: bool,
+    /// The most bytes that a stored byte can become.
+    pub(super) ratio_max: u64,
+}
+
+/// The most bytes that a byte compressed by this codec can become.
+pub(super) fn ratio_max(codec: Compression) -> u64 {
+    match codec {
+        Compression::UNCOMPRESSED => 1,
+        Compression::SNAPPY => SNAPPY_RATIO_MAX,
+        Compression::GZIP(_) => DEFLATE_RATIO_MAX,
+        Compression::LZ4 | Compression::LZ4_RAW => LZ4_RATIO_MAX,
+        Compression::ZSTD(_) => ZSTD_RATIO_MAX,
+        // The library is built without these, and refuses them.
+        Compression::LZO | Compression::BROTLI(_) => u64::MAX,
+    }
 }
 
 /// What reading a chunk will take.
@@ -95,6 +110,11 @@ pub(super) fn scan(file: &File, chunk: &Chunk) -> Result<Needs, FormatError> {
         };
         if stored > left {
             return Err(corrupt(Format::Parquet, format!("a page of {stored} bytes where its column has {left} left")));
+        }
+        // The library allocates what is stated.
+        if expanded > stored.saturating_mul(chunk.ratio_max) {
+            let reason = format!("a page of {stored} bytes that is said to be {expanded} when decompressed");
+            return Err(corrupt(Format::Parquet, reason));
         }
         left -= stored;
         position += stored;
