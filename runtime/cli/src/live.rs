@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use weir_admin::{Pace, percent};
-use weir_query::{Progress, QueryHandle, State};
+use weir_query::{Progress, QueryHandle, State, TopColumn};
 use weir_text::{ByteCount, Count, Rate};
 
 use crate::drawing::Drawing;
@@ -137,8 +137,9 @@ fn totals(progress: &Progress) -> Totals {
         read: progress.sources.iter().map(|source| source.records).sum(),
         bytes: progress.sources.iter().map(|source| source.bytes).sum(),
         written: progress.sinks.iter().map(|sink| sink.records).sum(),
-        errors: progress.sources.iter().map(|source| source.failed + source.dead).sum::<u64>()
-            + progress.stages.iter().map(|stage| stage.failed + stage.dead).sum::<u64>(),
+        errors: progress.sources.iter().map(|source| source.total(TopColumn::Errors)).sum::<u64>()
+            + progress.stages.iter().map(|stage| stage.total(TopColumn::Errors)).sum::<u64>()
+            + progress.sinks.iter().map(|sink| sink.total(TopColumn::Errors)).sum::<u64>(),
         held_back_ms: progress.stages.iter().map(|stage| stage.held_back_ms).sum(),
         instance_wait_ms: progress.stages.iter().map(|stage| stage.instance_wait_ms).sum(),
         lag: (progress.sources.iter().flat_map(|source| &source.partitions))
@@ -208,43 +209,21 @@ mod tests {
     #[test]
     fn the_line_says_the_state_and_what_is_left_where_that_is_known() {
         use weir_query::{PartitionProgress, SourceProgress};
-        let partition = |lag| PartitionProgress {
-            origin: "topic".into(),
-            number: 0,
-            read: Some(7),
-            committed: Some(5),
-            end: None,
-            lag,
-            read_to_end: false,
-            done: false,
+        let partition = |lag| {
+            let mut partition = PartitionProgress::default();
+            partition.lag = lag;
+            partition
         };
-        let source = |lags: &[Option<i64>]| SourceProgress {
-            name: "in".into(),
-            records: 7,
-            bytes: 0,
-            batches: 1,
-            failed: 0,
-            dead: 0,
-            errors: Default::default(),
-            unfinished: 0,
-            out_of_range: 0,
-            new_keys: 0,
-            read_anew: 0,
-            extent: None,
-            waits_for: None,
-            partitions: lags.iter().copied().map(partition).collect(),
+        let source = |lags: &[Option<i64>]| {
+            let mut source = SourceProgress::default();
+            source.records = 7;
+            source.partitions = lags.iter().copied().map(partition).collect();
+            source
         };
-        let mut progress = Progress {
-            sources: vec![source(&[None])],
-            stages: Vec::new(),
-            sinks: Vec::new(),
-            commits: 1,
-            committed_records: 5,
-            uncommitted_records: 2,
-            restarts: 0,
-            letters_omitted: 0,
-            state: State::Running,
-        };
+        let mut progress = Progress::default();
+        progress.sources = vec![source(&[None])];
+        progress.committed_records = 5;
+        progress.state = State::Running;
         let plain = "7 in (0 rec/s, 0 B), 0 out, 0 errors, 5 committed";
         assert_eq!(line(&progress, 0.0, None), plain);
         progress.state = State::Paused;

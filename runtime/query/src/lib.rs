@@ -56,12 +56,13 @@ pub use replay::{
     LetterFilter, NotReplayed, OtherVersion, Replay, ReplayError, Replayed, Replaying, TopicLetters, TopicLettersError,
 };
 pub use run::{
-    BuildError, Cause, CommittedMetric, CommittedSeries, DeadLetterError, Details, Durations, Ending, Extent,
-    GuestLine, LogExporter, MetricRegistry, PartitionProgress, Progress, Query, QueryHandle, Reading, RecordPlace,
-    RunError, Series, SinkDetails, SinkOverrides, SinkProgress, SlotError, SourceProgress, Speaker, StageDetails,
-    StageError, StageProgress, Starting, State, StateError, Summary, read_manifest,
+    BuildError, Cause, CommittedMetric, CommittedSeries, CounterKind, CounterSpec, DeadLetterError, Details, Durations,
+    Ending, Extent, GuestLine, LogExporter, MetricRegistry, PartitionProgress, Progress, Query, QueryHandle, Reading,
+    RecordPlace, RunError, Series, SinkDetails, SinkOverrides, SinkProgress, SlotError, SourceProgress, Speaker,
+    StageDetails, StageError, StageProgress, Starting, State, StateError, Summary, TopColumn, read_manifest,
 };
 pub use trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};
+pub use weir_batch::Fault;
 pub use weir_files::{Denied, Folders};
 pub use weir_kafka::{GroupOffsets, hush_illegible_headers};
 pub use weir_plan::{

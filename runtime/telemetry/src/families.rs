@@ -80,7 +80,7 @@ pub(crate) struct About<'a> {
 }
 
 /// Explanations are cut after this many characters.
-const HELP_CHARS_MAX: usize = 300;
+pub(crate) const HELP_CHARS_MAX: usize = 300;
 
 impl<'a> About<'a> {
     pub(crate) fn new(name: &'a str, unit: &'static str, help: &'a str) -> About<'a> {

@@ -18,5 +18,5 @@ mod table;
 
 pub(crate) use client::{Everyone, Found, everyone, steer};
 pub(crate) use doors::{Control, Doors, SocketFile};
-pub(crate) use seen::{Seen, SeenExtent};
+pub(crate) use seen::{Seen, percent_read};
 pub(crate) use table::{Align, clean, table};

@@ -14,14 +14,18 @@ use crate::served::Served;
 use weir_tests::{Exposition, Sample};
 
 /// Families that the dashboard does not show, and why.
-const LEFT_OUT: [(&str, &str); 8] = [
+const LEFT_OUT: [(&str, &str); 12] = [
     ("process_cpu_time_seconds_total", "of the process, not of a tenant: boards of machines show it"),
     ("process_memory_usage_bytes", "of the process, not of a tenant: boards of machines show it"),
     ("weir_build_info", "a version is no curve: it is there to be joined with"),
     ("weir_source_partition_read_offset", "an offset says little; what is left to read is the lag"),
     ("weir_source_partition_committed_offset", "the lag is the end less this"),
     ("weir_source_partition_end_offset", "the lag is this less what is committed"),
+    ("weir_source_out_of_range_total", "rare: an alert, not a curve"),
+    ("weir_source_new_keys_total", "rare: an alert, not a curve"),
+    ("weir_source_files_read_anew_total", "rare: an alert, not a curve"),
     ("weir_stage_traps_total", "shown by code"),
+    ("weir_stage_instance_waits_total", "shown as the time that they took"),
     ("weir_stage_held_back_total", "shown as the time that it took"),
 ];
 

@@ -1,5 +1,6 @@
 //! What is known of a running query beside its progress: for those who measure it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::counters::{Counters, SinkCounters, StageCounters};
@@ -32,8 +33,8 @@ pub struct StageDetails {
     pub calls: Durations,
     /// Time in host functions, one duration a guest call: an estimate.
     pub host: Durations,
-    /// How often the guest ended early, by the code of its end, in the order of the codes.
-    pub traps: Vec<(&'static str, u64)>,
+    /// How often the guest ended early, by the code of its end, at most 64 and `other`.
+    pub traps: BTreeMap<String, u64>,
 }
 
 /// A sink's.
@@ -70,7 +71,7 @@ impl StageCounters {
             name: Arc::clone(&self.name),
             calls: self.call_times.read(),
             host: self.host_times.read(),
-            traps: self.traps_by_code(),
+            traps: self.traps_by_code.read(),
         }
     }
 }

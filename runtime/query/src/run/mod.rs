@@ -7,6 +7,8 @@ mod budget;
 mod bytes;
 mod chain;
 mod commit;
+mod count;
+mod counter_spec;
 mod counters;
 mod dead_letters;
 mod details;
@@ -51,6 +53,7 @@ mod transactions;
 mod turn;
 mod waiting;
 
+pub use counter_spec::{CounterKind, CounterSpec, TopColumn};
 pub use dead_letters::DeadLetterError;
 #[cfg(test)]
 pub(crate) use dead_letters::{Sender, Why, of_bad, of_row};

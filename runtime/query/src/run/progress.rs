@@ -1,14 +1,20 @@
-//! What a query has done so far, as others see it.
+//! What a query has done so far: every counter, once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::count::{Count, OnceCount, SharedCount};
+use super::counter_spec::counters;
 use super::extent::Extent;
+use super::failures::Codes;
+use super::ids::{Nodes, SinkId, SourceId, StageId};
+use super::place::SourcePlace;
+use super::timing::Timing;
 
 /// What a query is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Its modules are compiled, its sources and sinks opened.
@@ -52,29 +58,46 @@ impl State {
     }
 }
 
-/// A query's counters at one moment. Each is true of some moment since the call began; only at the end of the query
-/// do they all belong together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Progress {
-    /// One a source, in the order of the file.
-    pub sources: Vec<SourceProgress>,
-    /// One a stage, in the order of the file.
-    pub stages: Vec<StageProgress>,
-    /// One a sink, in the order of the file.
-    pub sinks: Vec<SinkProgress>,
-    /// How often everything taken in was made durable.
-    pub commits: u64,
-    /// Records read that are accounted for durably: written, filtered, failed or dead.
-    pub committed_records: u64,
-    /// Records read since the last commit: of them nothing is promised yet.
-    pub uncommitted_records: u64,
-    /// How often the query went back to its last commit and tried again. What it read again is counted again by sources,
-    /// stages and sinks; not by `committed_records`, and not by what a sink cannot take.
-    pub restarts: u64,
-    /// Dead letters that were written without their records, because those are too large for the letters' topic or file.
-    pub letters_omitted: u64,
-    /// What the query is about.
-    pub state: State,
+counters! {
+    /// A query's counters at one moment. Each is true of some moment since the call began; only at the end of the query
+    /// do they all belong together.
+    Progress of Counters as query
+    first {
+        /// One a source, in the order of the file.
+        sources: Vec<SourceProgress> = query.sources.iter().map(|source| source.progress()).collect(),
+        /// One a stage, in the order of the file.
+        stages: Vec<StageProgress> = query.stages.iter().map(|stage| stage.progress()).collect(),
+        /// One a sink, in the order of the file.
+        sinks: Vec<SinkProgress> = query.sinks.iter().map(|sink| sink.progress()).collect(),
+    }
+    counters {
+        /// Commits.
+        commits: Count => Counter "weir.query.commits" "{commit}";
+        /// Records read that are accounted for durably: written, filtered, failed or dead-lettered.
+        committed_records: Count => Counter "weir.query.committed_records" "{record}";
+        /// Times that the query went back to its last commit after a failure. What it reads again is counted again by
+        /// sources and stages, and by sinks what they write again.
+        restarts: Count => Counter "weir.query.restarts" "{restart}";
+        /// Dead letters written without their records, which are too large for the letters' topic or file.
+        letters_omitted: Count => Counter "weir.query.letters_omitted" "{letter}";
+    }
+    then {
+        /// Records read since the last commit: of them nothing is promised yet.
+        uncommitted_records: u64 = query.uncommitted_records(),
+        /// What the query is about.
+        state: State = query.state(),
+    }
+    kept {
+        sources: Nodes<SourceId, Arc<SourceCounters>>,
+        stages: Nodes<StageId, Arc<StageCounters>>,
+        sinks: Nodes<SinkId, Arc<SinkCounters>>,
+        commit_times: Timing,
+        // Records that attempts before this one had read and not committed. They are read, and counted, again.
+        read_in_vain: Count,
+        /// Records of a batch that is under way which wait for its next piece.
+        waiting: Count,
+        state: Mutex<State>,
+    }
 }
 
 impl Progress {
@@ -86,54 +109,179 @@ impl Progress {
     }
 }
 
-/// What a source did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SourceProgress {
-    /// The source.
-    pub name: Arc<str>,
-    /// Records read, those that did not decode among them.
-    pub records: u64,
-    /// Bytes read from outside.
-    pub bytes: u64,
-    /// Batches handed on.
-    pub batches: u64,
-    /// Records that did not decode and were skipped.
-    pub failed: u64,
-    /// Records that did not decode and became dead letters.
-    pub dead: u64,
-    /// Those that failed or are dead, by code.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub errors: BTreeMap<String, u64>,
-    /// Records that were begun and not finished: the query failed, or was stopped, in the middle of their batch. Nothing of
-    /// them counts anywhere else, and they are read again. `records` = those that went on + `failed` + `dead` +
-    /// `unfinished` once the query has ended.
-    pub unfinished: u64,
-    /// How often a partition went on elsewhere, because its log did not hold what was to be read.
-    #[serde(skip_serializing_if = "is_none")]
-    pub out_of_range: u64,
-    /// Keys of JSON that are not read, since they first appear behind the records that the schema was inferred from.
-    #[serde(skip_serializing_if = "is_none")]
-    pub new_keys: u64,
-    /// Files that were read from their beginning again, because they had changed.
-    #[serde(skip_serializing_if = "is_none")]
-    pub read_anew: u64,
-    /// How much of it was read, of how much, while it is read and where that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub extent: Option<Extent>,
-    /// What it waits for before it can read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub waits_for: Option<String>,
-    /// How far it was read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub partitions: Vec<PartitionProgress>,
+counters! {
+    /// What a source did.
+    SourceProgress of SourceCounters as source
+    first {
+        /// The source.
+        name: Arc<str> = Arc::clone(&source.name),
+    }
+    counters {
+        /// Records read, those that did not decode among them.
+        records: Count => Counter "weir.source.records" "{record}" in Out;
+        /// Bytes read from outside.
+        bytes: Count => Counter "weir.source.bytes" "By";
+        /// Batches handed on.
+        batches: Count => Counter "weir.source.batches" "{batch}";
+        /// Records that did not decode and were skipped.
+        failed: Count => Counter "weir.source.failed_records" "{record}" in Errors;
+        /// Records that did not decode and became dead letters.
+        dead: Count => Counter "weir.source.dead_records" "{record}" in Errors;
+        /// Records that were begun and not finished when the query failed or was stopped. They count nowhere else, and are
+        /// read again.
+        unfinished: Count => Counter "weir.source.unfinished_records" "{record}";
+        /// Times that a partition went on elsewhere, because its log did not hold what was to be read.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        out_of_range: Count => Counter "weir.source.out_of_range" "{time}";
+        /// Keys of JSON that are not read, since they first appear behind the records that the schema was inferred from.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        new_keys: SharedCount => Counter "weir.source.new_keys" "{key}";
+        /// Files that were read from their beginning again, because they had changed.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        read_anew: SharedCount => Counter "weir.source.files_read_anew" "{file}";
+    }
+    then {
+        /// Those that failed or are dead, by code.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        errors: BTreeMap<String, u64> = source.errors.read(),
+        /// How much of it was read, of how much, while it is read and where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extent: Option<Extent> = source.place.extent(source.bytes.get()),
+        /// What it waits for before it can read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waits_for: Option<String> = source.place.waits_for(),
+        /// How far it was read.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        partitions: Vec<PartitionProgress> = source.place.partitions(),
+    }
+    kept {
+        name: Arc<str>,
+        errors: Codes,
+        place: SourcePlace,
+    }
 }
 
-fn is_none(count: &u64) -> bool {
+counters! {
+    /// What a stage did. `records_in + expanded = records_out + filtered + failed + dead`, however the query ended: a record
+    /// counts when its piece of a batch is through every stage.
+    StageProgress of StageCounters as stage
+    first {
+        /// The stage.
+        name: Arc<str> = Arc::clone(&stage.name),
+    }
+    counters {
+        /// Records that came in.
+        records_in: Count => Counter "weir.stage.records_in" "{record}" in In;
+        /// Records that went on.
+        records_out: Count => Counter "weir.stage.records_out" "{record}" in Out;
+        /// Bytes of the values of records that came in. Text of a batch with records left out is estimated.
+        bytes_in: Count => Counter "weir.stage.input" "By";
+        /// Bytes of the values of records that went on. Text of a batch with records left out is estimated.
+        bytes_out: Count => Counter "weir.stage.output" "By";
+        /// Records that the function left out.
+        filtered: Count => Counter "weir.stage.filtered_records" "{record}";
+        /// Records that a flat-map made beyond one for each that it answered.
+        expanded: Count => Counter "weir.stage.expanded_records" "{record}";
+        /// Records that failed and were skipped.
+        failed: Count => Counter "weir.stage.failed_records" "{record}" in Errors;
+        /// Records that failed and became dead letters.
+        dead: Count => Counter "weir.stage.dead_records" "{record}" in Errors;
+        /// Guest calls, those that ended early among them.
+        calls: Count => Counter "weir.stage.calls" "{call}";
+        /// Guest calls that ended in a trap, an exhausted limit or a refusal.
+        traps: Count => Counter "weir.stage.traps" "{call}" in Traps;
+        /// Guest calls over single records that had failed before.
+        retries: Count => Counter "weir.stage.retries" "{call}";
+        /// Fuel used, in instructions and their host-side equivalent.
+        fuel: Count => Counter "weir.stage.fuel" "{fuel}";
+        /// Calls from the guest to the host.
+        host_calls: Count => Counter "weir.stage.host_calls" "{call}";
+        /// Time in host functions, of that in guest calls. An estimate, since a look at the clock takes as long as a
+        /// getter: one guest call in 8 is timed, and of its host calls the first 64, then one in 61.
+        host_nanos: Count => Counter "weir.stage.host" "s" / 1_000_000_000;
+        /// Time in guest calls, also in those that ended badly, less the waiting for a turn.
+        guest_nanos: Count => Counter "weir.stage.guest" "s" / 1_000_000_000 in Busy;
+        /// Time that guest calls waited for their turn on a core.
+        waited_nanos: Count => Counter "weir.stage.turn_wait" "s" / 1_000_000_000;
+        /// The most linear memory that an instance has had.
+        memory_bytes_peak: Count => Gauge "weir.stage.memory_peak" "By";
+        /// Log lines of the guest beyond the limits of a batch or of a second.
+        logs_dropped: Count => Counter "weir.stage.log_lines_dropped" "{line}";
+        /// Times that a batch waited because the batches before it had kept ending the guest.
+        held_back: Count => Counter "weir.stage.held_back" "{time}";
+        /// Time that batches waited for that reason.
+        held_back_ms: Count => Counter "weir.stage.held_back_seconds" "s" / 1_000;
+        /// Times that the stage waited because no instance was free.
+        instance_waits: Count => Counter "weir.stage.instance_waits" "{time}";
+        /// Time that the stage waited for a free instance.
+        instance_wait_ms: Count => Counter "weir.stage.instance_wait" "s" / 1_000;
+    }
+    then {
+        /// Those that failed or are dead, by code: `null_input`, `guest:7`, or how the guest ended. Of more than 64 codes the
+        /// others count as `other`.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        errors: BTreeMap<String, u64> = stage.errors.read(),
+        /// How often what the function kept in its memory was lost, by cause: the code of what ended its instance, `sink`,
+        /// `rebalance`, `last_commit`, `restart`, `again`. Empty for functions that keep nothing.
+        #[serde(default)]
+        state_losses: BTreeMap<String, u64> = stage.state_losses.read(),
+    }
+    kept {
+        name: Arc<str>,
+        errors: Codes,
+        call_times: Timing,
+        host_times: Timing,
+        traps_by_code: Codes,
+        state_losses: Codes,
+    }
+}
+
+impl StageProgress {
+    /// Whether every record that came in is accounted for.
+    pub fn adds_up(&self) -> bool {
+        self.records_in + self.expanded == self.records_out + self.filtered + self.failed + self.dead
+    }
+}
+
+counters! {
+    /// What a sink did.
+    SinkProgress of SinkCounters as sink
+    first {
+        /// The sink.
+        name: Arc<str> = Arc::clone(&sink.name),
+    }
+    counters {
+        /// Records written.
+        records: Count => Counter "weir.sink.records" "{record}" in In;
+        /// Bytes written.
+        bytes: Count => Counter "weir.sink.bytes" "By";
+        /// Batches written.
+        batches: Count => Counter "weir.sink.batches" "{batch}";
+        /// Files published.
+        files: Count => Counter "weir.sink.files" "{file}";
+        /// Records that the sink could not take and that were skipped. One that came again after a failure counts once.
+        failed: OnceCount => Counter "weir.sink.records_failed" "{record}" in Errors;
+        /// Records that the sink could not take and that became dead letters. One that came again after a failure counts
+        /// once.
+        dead: OnceCount => Counter "weir.sink.records_dead" "{record}" in Errors;
+    }
+    then {}
+    kept {
+        name: Arc<str>,
+        write_times: Timing,
+        flush_times: Timing,
+        queued: Count,
+        queue_max: Count,
+    }
+}
+
+fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
 /// How far a partition of a source was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PartitionProgress {
     /// The topic or file.
     pub origin: Arc<str>,
@@ -151,91 +299,4 @@ pub struct PartitionProgress {
     pub read_to_end: bool,
     /// Whether it was read to its end, and that is committed.
     pub done: bool,
-}
-
-/// What a stage did. `records_in + expanded = records_out + filtered + failed + dead`, however the query ended: a record
-/// counts when its piece of a batch is through every stage.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StageProgress {
-    /// The stage.
-    pub name: Arc<str>,
-    /// Records that came in.
-    pub records_in: u64,
-    /// Records that went on.
-    pub records_out: u64,
-    /// Bytes of the values of the records that came in. Text of a batch that an earlier stage left records out of is
-    /// estimated, as if it were spread evenly over all of them.
-    pub bytes_in: u64,
-    /// Bytes of the values of the records that went on; likewise.
-    pub bytes_out: u64,
-    /// Records that the function left out.
-    pub filtered: u64,
-    /// Records that a flat-map made beyond one for each that it answered.
-    pub expanded: u64,
-    /// Records that failed and were skipped.
-    pub failed: u64,
-    /// Records that failed and became dead letters.
-    pub dead: u64,
-    /// Those that failed or are dead, by code: `null_input`, `guest:7`, or how the guest ended. Of more than 64 codes the
-    /// others count as `other`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub errors: BTreeMap<String, u64>,
-    /// Guest calls.
-    pub calls: u64,
-    /// Guest calls that ended in a trap, an exhausted limit or a refusal.
-    pub traps: u64,
-    /// Guest calls over single records that had failed before.
-    pub retries: u64,
-    /// Fuel, in instructions and their host-side equivalent.
-    pub fuel: u64,
-    /// Calls from the guest to the host.
-    pub host_calls: u64,
-    /// Time in those, of `guest_nanos`, in nanoseconds. An estimate: one guest call in 8 is timed, and of its host
-    /// calls the first 64, then one in 61.
-    pub host_nanos: u64,
-    /// Time in guest calls, in nanoseconds, also in those that ended badly.
-    pub guest_nanos: u64,
-    /// Time in which guest calls waited for their turn on the cores, in nanoseconds.
-    pub waited_nanos: u64,
-    /// The largest linear memory seen, in bytes.
-    pub memory_bytes_peak: u64,
-    /// Log lines beyond the limits of a batch or of a second.
-    pub logs_dropped: u64,
-    /// How often a batch waited because the batches before it had kept ending the guest.
-    pub held_back: u64,
-    /// How long it waited for that reason, in milliseconds.
-    pub held_back_ms: u64,
-    /// How often it waited because no instance was free.
-    pub instance_waits: u64,
-    /// How long it waited for that reason, in milliseconds.
-    pub instance_wait_ms: u64,
-    /// How often what the function kept in its memory was lost, by cause: the code of what ended its instance, `sink`,
-    /// `rebalance`, `last_commit`, `restart`, `again`. Empty for functions that keep nothing.
-    pub state_losses: BTreeMap<&'static str, u64>,
-}
-
-impl StageProgress {
-    /// Whether every record that came in is accounted for.
-    pub fn adds_up(&self) -> bool {
-        self.records_in + self.expanded == self.records_out + self.filtered + self.failed + self.dead
-    }
-}
-
-/// What a sink did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SinkProgress {
-    /// The sink.
-    pub name: Arc<str>,
-    /// Records written.
-    pub records: u64,
-    /// Bytes written.
-    pub bytes: u64,
-    /// Batches written.
-    pub batches: u64,
-    /// Files published.
-    pub files: u64,
-    /// Records that it could not take and that were skipped. One that came again after a failure counts once.
-    pub failed: u64,
-    /// Records that it could not take and that became dead letters; likewise.
-    pub dead: u64,
 }

@@ -58,8 +58,8 @@ impl<'p> RunningSource<'p> {
         reader: Reader,
     ) -> RunningSource<'p> {
         let OpenSource { mut source, positions, keeper } = opened;
-        source.count_new_keys(&counters.new_keys);
-        source.count_read_anew(&counters.read_anew);
+        source.count_new_keys(counters.new_keys.cell());
+        source.count_read_anew(counters.read_anew.cell());
         RunningSource {
             plan,
             counters: Arc::clone(counters),

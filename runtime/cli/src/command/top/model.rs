@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use serde::Serialize;
+use weir_query::TopColumn;
 
-use crate::control::{Seen, SeenExtent};
+use crate::control::{Seen, percent_read};
 
 /// Everything that was to be seen at one moment.
 #[derive(Debug)]
@@ -52,10 +53,19 @@ pub(super) enum PartKind {
 }
 
 impl Part {
-    fn new(kind: PartKind, name: &str) -> Part {
-        let name = name.to_owned();
-        let (records_in, records_out, errors, traps, guest_seconds) = (0, 0, 0, 0, 0.0);
-        Part { kind, name, records_in, records_out, errors, traps, guest_seconds, lag: None, percent: None }
+    /// With what the counters of each column come to.
+    fn new(kind: PartKind, name: &str, total: impl Fn(TopColumn) -> u64) -> Part {
+        Part {
+            kind,
+            name: name.to_owned(),
+            records_in: total(TopColumn::In),
+            records_out: total(TopColumn::Out),
+            errors: total(TopColumn::Errors),
+            traps: total(TopColumn::Traps),
+            guest_seconds: total(TopColumn::Busy) as f64 / 1e9,
+            lag: None,
+            percent: None,
+        }
     }
 }
 
@@ -65,23 +75,15 @@ impl SeenQuery {
         let sources = progress.sources.iter().map(|source| {
             let lags = source.partitions.iter().filter_map(|partition| partition.lag);
             Part {
-                records_out: source.records,
-                errors: source.failed + source.dead,
                 lag: lags.map(|lag| u64::try_from(lag).unwrap_or(0)).reduce(u64::saturating_add),
-                percent: source.extent.map(SeenExtent::percent),
-                ..Part::new(PartKind::Source, &source.name)
+                percent: source.extent.map(percent_read),
+                ..Part::new(PartKind::Source, &source.name, |column| source.total(column))
             }
         });
-        let stages = progress.stages.iter().map(|stage| Part {
-            records_in: stage.records_in,
-            records_out: stage.records_out,
-            errors: stage.failed + stage.dead,
-            traps: stage.traps,
-            guest_seconds: stage.guest_nanos as f64 / 1e9,
-            ..Part::new(PartKind::Stage, &stage.name)
-        });
-        let sinks = (progress.sinks.iter())
-            .map(|sink| Part { records_in: sink.records, ..Part::new(PartKind::Sink, &sink.name) });
+        let stages =
+            progress.stages.iter().map(|stage| Part::new(PartKind::Stage, &stage.name, |column| stage.total(column)));
+        let sinks =
+            progress.sinks.iter().map(|sink| Part::new(PartKind::Sink, &sink.name, |column| sink.total(column)));
         SeenQuery {
             place: place.to_owned(),
             tenant: seen.tenant.clone(),

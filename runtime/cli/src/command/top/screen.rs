@@ -85,6 +85,8 @@ mod tests {
     use ratatui::backend::TestBackend;
     use serde_json::json;
 
+    use weir_query::StageProgress;
+
     use super::*;
     use crate::control::Seen;
 
@@ -102,11 +104,14 @@ mod tests {
                 json!({ "state": state, "sources": sources, "stages": stages, "sinks": sinks, "commits": 1,
                     "committed_records": 0, "uncommitted_records": 0, "restarts": 0 })
             };
-        let source = json!([{ "name": "in", "records": read, "bytes": 0, "failed": 0, "dead": 0,
+        let source = json!([{ "name": "in", "records": read, "bytes": 0, "batches": 0, "failed": 0, "dead": 0, "unfinished": 0,
             "extent": { "read": read, "of": 12_000_000 }, "partitions": [partition(0, 1200), partition(1, 34)] }]);
-        let stage = json!([{ "name": "f", "records_in": read, "records_out": 12, "traps": 0, "guest_nanos": read * 250_000,
-            "filtered": 0, "failed": 0, "dead": 0 }]);
-        let sink = json!([{ "name": "out", "records": 12, "bytes": 0, "files": 0, "failed": 0, "dead": 0 }]);
+        let mut stage = StageProgress::default();
+        (stage.name, stage.records_in, stage.records_out) = ("f".into(), read, 12);
+        stage.guest_nanos = read * 250_000;
+        let stage = json!([stage]);
+        let sink =
+            json!([{ "name": "out", "records": 12, "bytes": 0, "batches": 0, "files": 0, "failed": 0, "dead": 0 }]);
         let late = json!({ "query": "late", "tenant": "acme", "uptime_ms": 1, "commit_ms": 1, "seconds_left": 130,
             "ended": null, "progress": progress("running", source, stage, sink) });
         let odd = json!({ "query": "a\u{1b}[31m", "tenant": "beta", "uptime_ms": 1, "commit_ms": 1,
