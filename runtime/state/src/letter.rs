@@ -1,48 +1,172 @@
 //! One dead letter.
 
-/// A dead letter: why a record is dead, where it came from, and the record itself. Written by a query to a file
-/// ([`Letter::parse`] reads its lines) or to a topic, as a message with the error in its headers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
-    /// The query that it is of.
-    pub query: String,
-    /// Its tenant.
-    pub tenant: String,
-    /// The source, stage or sink at which the record died.
-    pub place: String,
-    /// Digest of the module that was at work, in hexadecimal digits.
-    pub module: Option<String>,
-    /// Its function.
-    pub function: Option<String>,
-    /// Why, for machines.
-    pub code: String,
-    /// Why, for people.
-    pub message: String,
-    /// The query's source that read the record, where that is known.
-    pub source: Option<String>,
-    /// The file or topic that the record came from.
-    pub origin: Option<String>,
-    /// Its partition.
-    pub partition: Option<i32>,
-    /// Its place in there.
-    pub offset: Option<i64>,
-    /// Its event time, in microseconds since the Unix epoch.
-    pub timestamp_us: Option<i64>,
-    /// The line that it began on.
-    pub line: Option<u64>,
-    /// Its key.
-    pub key: Option<Vec<u8>>,
-    /// Its headers: names and values.
-    pub headers: Vec<Header>,
-    /// The record itself.
-    pub value: LetterValue,
+use serde::Deserialize;
+use serde::ser::SerializeMap;
+use serde_json::value::RawValue;
+
+use crate::letter_json::ReadHeaders;
+
+/// Declares [`Letter`], with each of its facts once: its field, which is its key in a line of JSON, `as` its name in the
+/// headers of a message, and `or null` where a line has the key in any case. `line` are the keys of a line that hold the
+/// record, whose encoding depends on the version.
+macro_rules! letter {
+    (
+        $(#[$about:meta])*
+        facts { $( $(#[$doc:meta])+ $field:ident as $name:literal: $type:ty $(, or $null:ident)?; )* }
+        record { $( $(#[$record_doc:meta])+ $record:ident: $record_type:ty; )* }
+        line { $( $(#[$key_meta:meta])* $key:ident: $key_type:ty; )* }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Letter {
+            $( $(#[$doc])+ pub $field: $type, )*
+            $( $(#[$record_doc])+ pub $record: $record_type, )*
+        }
+
+        /// The JSON of a letter of either version. Keys that are not known are passed over.
+        #[derive(Deserialize)]
+        pub(crate) struct Line {
+            $( pub(crate) $field: $type, )*
+            $( $(#[$key_meta])* pub(crate) $key: $key_type, )*
+        }
+
+        impl Line {
+            /// Its letter, with this record.
+            pub(crate) fn into_letter(self, $( $record: $record_type ),*) -> Letter {
+                Letter { $( $field: self.$field, )* $( $record, )* }
+            }
+        }
+
+        impl Letter {
+            /// Writes the facts' keys of a line of JSON.
+            pub(crate) fn write_facts<M: SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
+                $(
+                    if self.$field.is_known() $( || stringify!($null) == "null" )? {
+                        line.serialize_entry(stringify!($field), &self.$field)?;
+                    }
+                )*
+                Ok(())
+            }
+
+            /// The facts that are known as texts, with their names in headers.
+            pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
+                let facts = [$( ($name, self.$field.text()), )*];
+                facts.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
+            }
+
+            /// The letter whose facts have these texts, with this record.
+            pub(crate) fn of_facts<'a>(
+                text_of: impl Fn(&str) -> Result<Option<&'a str>, String>,
+                $( $record: $record_type ),*
+            ) -> Result<Letter, String> {
+                let wrong = |name: &str, what: &str| format!("header `weir.error.{name}` {what}");
+                Ok(Letter {
+                    $( $field: Fact::of_text(text_of($name)?).map_err(|what| wrong($name, what))?, )*
+                    $( $record, )*
+                })
+            }
+        }
+    };
+}
+
+letter! {
+    /// A dead letter: why a record is dead, where it came from, and the record itself. Written by a query to a file
+    /// ([`Letter::parse`] reads its lines) or to a topic, as a message with the error in its headers.
+    facts {
+        /// The query that it is of.
+        query as "query": String;
+        /// Its tenant.
+        tenant as "tenant": String;
+        /// The source, stage or sink at which the record died.
+        place as "place": String;
+        /// Digest of the module that was at work, in hexadecimal digits.
+        module as "module": Option<String>;
+        /// Its function.
+        function as "function": Option<String>;
+        /// Why, for machines.
+        code as "code": String;
+        /// Why, for people.
+        message as "message": String;
+        /// The query's source that read the record, where that is known.
+        source as "source": Option<String>;
+        /// The file or topic that the record came from.
+        origin as "origin": Option<String>;
+        /// Its partition.
+        partition as "partition": Option<i32>, or null;
+        /// Its place in there.
+        offset as "offset": Option<i64>, or null;
+        /// Its event time, in microseconds since the Unix epoch.
+        timestamp_us as "timestamp": Option<i64>;
+        /// The line that it began on.
+        line as "line": Option<u64>;
+    }
+    record {
+        /// Its key.
+        key: Option<Vec<u8>>;
+        /// Its headers: names and values.
+        headers: Vec<Header>;
+        /// The record itself.
+        value: LetterValue;
+    }
+    line {
+        version: Option<u64>;
+        key_hex: Option<String>;
+        #[serde(rename = "key")]
+        key_base64: Option<String>;
+        headers: Option<ReadHeaders>;
+        bytes_hex: Option<String>;
+        value: Option<String>;
+        bytes: Option<String>;
+        // As it was written: reading it into numbers of this program's would change some.
+        record: Option<Box<RawValue>>;
+    }
+}
+
+/// A fact that a letter says in JSON and in a header.
+trait Fact: Sized {
+    /// Its text; `None` where it is not known.
+    fn text(&self) -> Option<String>;
+
+    /// Whether it is known.
+    fn is_known(&self) -> bool;
+
+    /// Read again; says what is wrong with the text.
+    fn of_text(text: Option<&str>) -> Result<Self, &'static str>;
+}
+
+impl Fact for String {
+    fn text(&self) -> Option<String> {
+        Some(self.clone())
+    }
+
+    fn is_known(&self) -> bool {
+        true
+    }
+
+    fn of_text(text: Option<&str>) -> Result<String, &'static str> {
+        text.map(str::to_owned).ok_or("is missing")
+    }
+}
+
+impl<T: std::fmt::Display + std::str::FromStr> Fact for Option<T> {
+    fn text(&self) -> Option<String> {
+        self.as_ref().map(T::to_string)
+    }
+
+    fn is_known(&self) -> bool {
+        self.is_some()
+    }
+
+    fn of_text(text: Option<&str>) -> Result<Option<T>, &'static str> {
+        text.map(str::parse).transpose().map_err(|_| "holds no such number")
+    }
 }
 
 /// A header's name, and its value where it has one.
 pub type Header = (String, Option<Vec<u8>>);
 
 /// What a letter holds of its record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LetterValue {
     /// Its value as the source had it; `None` is a null value (a tombstone of a topic).
     Original(Option<Vec<u8>>),
@@ -54,6 +178,7 @@ pub enum LetterValue {
         bytes: Option<Vec<u8>>,
     },
     /// Nothing: the letter would have been too large for its topic or file.
+    #[default]
     Omitted,
 }
 

@@ -6,10 +6,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::letter::of_later_version;
+use crate::letter::{Line, of_later_version};
 use crate::{Header, Letter, LetterValue};
 
 /// A longer line is no letter, and none is written.
@@ -18,36 +19,10 @@ pub const LINE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// A header with its value encoded.
 type EncodedHeader = (String, Option<String>);
 
-/// The JSON of a letter of either version. Keys that are not known are passed over.
-#[derive(Deserialize)]
-struct Read {
-    version: Option<u64>,
-    query: String,
-    tenant: String,
-    place: String,
-    module: Option<String>,
-    function: Option<String>,
-    code: String,
-    message: String,
-    source: Option<String>,
-    origin: Option<String>,
-    partition: Option<i32>,
-    offset: Option<i64>,
-    timestamp_us: Option<i64>,
-    line: Option<u64>,
-    key_hex: Option<String>,
-    key: Option<String>,
-    headers: Option<ReadHeaders>,
-    bytes_hex: Option<String>,
-    value: Option<String>,
-    bytes: Option<String>,
-    // As it was written: reading it into numbers of this program's would change some.
-    record: Option<Box<RawValue>>,
-}
-
+/// Headers of either version.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum ReadHeaders {
+pub(crate) enum ReadHeaders {
     Hex(Vec<EncodedHeader>),
     Base64 { base64: Vec<EncodedHeader> },
 }
@@ -57,38 +32,6 @@ enum ReadHeaders {
 struct Other {
     version: Option<serde_json::Number>,
     damaged: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Written<'a> {
-    version: u64,
-    query: &'a str,
-    tenant: &'a str,
-    place: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    module: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    function: Option<&'a str>,
-    code: &'a str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<&'a str>,
-    partition: Option<i32>,
-    offset: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp_us: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    headers: WrittenHeaders<'a>,
-    value: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    record: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -140,11 +83,11 @@ impl Letter {
     ///
     /// Why it is none.
     pub fn parse(text: &[u8]) -> Result<Letter, String> {
-        match serde_json::from_slice::<Read>(text) {
-            Ok(Read { version: Some(version), .. }) if version > Letter::VERSION => {
+        match serde_json::from_slice::<Line>(text) {
+            Ok(Line { version: Some(version), .. }) if version > Letter::VERSION => {
                 Err(of_later_version(&version.to_string()))
             }
-            Ok(read) => Letter::of_read(read),
+            Ok(read) => Letter::of_line(read),
             Err(error) => Err(match serde_json::from_slice::<Other>(text) {
                 Ok(Other { version: Some(version), .. }) if version.as_u64().is_none_or(|it| it > Letter::VERSION) => {
                     of_later_version(&version.to_string())
@@ -155,19 +98,19 @@ impl Letter {
         }
     }
 
-    fn of_read(read: Read) -> Result<Letter, String> {
-        let second = read.version == Some(2);
-        let headers: Vec<Header> = match read.headers {
+    fn of_line(mut line: Line) -> Result<Letter, String> {
+        let second = line.version == Some(2);
+        let headers: Vec<Header> = match line.headers.take() {
             None => Vec::new(),
             Some(ReadHeaders::Hex(headers)) if !second => decoded(headers, unhex)?,
             Some(ReadHeaders::Base64 { base64 }) if second => decoded(base64, unbase64)?,
             Some(_) => return Err("`headers` is of another version than the letter".to_owned()),
         };
-        let record = read.record.map(|record| record.get().to_owned());
+        let record = line.record.take().map(|record| record.get().to_owned());
         let (key, value) = if second {
-            let key = read.key.map(|key| unbase64("key", &key)).transpose()?;
-            let bytes = read.bytes.map(|bytes| unbase64("bytes", &bytes)).transpose()?;
-            let value = match (read.value.as_deref(), record) {
+            let key = line.key_base64.take().map(|key| unbase64("key", &key)).transpose()?;
+            let bytes = line.bytes.take().map(|bytes| unbase64("bytes", &bytes)).transpose()?;
+            let value = match (line.value.as_deref(), record) {
                 (Some("original"), None) => LetterValue::Original(bytes),
                 (Some("record"), Some(record)) => LetterValue::Record { record, bytes },
                 (Some("omitted"), None) => LetterValue::Omitted,
@@ -175,8 +118,8 @@ impl Letter {
             };
             (key, value)
         } else {
-            let key = read.key_hex.map(|hex| unhex("key_hex", &hex)).transpose()?;
-            let bytes = read.bytes_hex.map(|hex| unhex("bytes_hex", &hex)).transpose()?;
+            let key = line.key_hex.take().map(|hex| unhex("key_hex", &hex)).transpose()?;
+            let bytes = line.bytes_hex.take().map(|hex| unhex("bytes_hex", &hex)).transpose()?;
             let value = match (record, bytes) {
                 (Some(record), bytes) => LetterValue::Record { record, bytes },
                 (None, Some(bytes)) => LetterValue::Original(Some(bytes)),
@@ -184,24 +127,7 @@ impl Letter {
             };
             (key, value)
         };
-        Ok(Letter {
-            query: read.query,
-            tenant: read.tenant,
-            place: read.place,
-            module: read.module,
-            function: read.function,
-            code: read.code,
-            message: read.message,
-            source: read.source,
-            origin: read.origin,
-            partition: read.partition,
-            offset: read.offset,
-            timestamp_us: read.timestamp_us,
-            line: read.line,
-            key,
-            headers,
-            value,
-        })
+        Ok(line.into_letter(key, headers, value))
     }
 
     /// Appends the letter as a line of version 2, with its line end. [`Letter::parse`] reads the same letter from it.
@@ -211,29 +137,23 @@ impl Letter {
     /// A record that is no JSON.
     pub fn write_line(&self, into: &mut Vec<u8>) -> Result<(), serde_json::Error> {
         let record = self.record().map(serde_json::from_str::<&RawValue>).transpose()?;
-        let written = Written {
-            version: Letter::VERSION,
-            query: &self.query,
-            tenant: &self.tenant,
-            place: &self.place,
-            module: self.module.as_deref(),
-            function: self.function.as_deref(),
-            code: &self.code,
-            message: &self.message,
-            source: self.source.as_deref(),
-            origin: self.origin.as_deref(),
-            partition: self.partition,
-            offset: self.offset,
-            timestamp_us: self.timestamp_us,
-            line: self.line,
-            key: self.key.as_deref().map(base64),
-            headers: WrittenHeaders::of(&self.headers),
-            value: self.value.name(),
-            bytes: self.bytes().map(base64),
-            record,
-        };
         let begin = into.len();
-        serde_json::to_writer(&mut *into, &written)?;
+        let mut serializer = serde_json::Serializer::new(&mut *into);
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("version", &Letter::VERSION)?;
+        self.write_facts(&mut line)?;
+        if let Some(key) = &self.key {
+            line.serialize_entry("key", &base64(key))?;
+        }
+        line.serialize_entry("headers", &WrittenHeaders::of(&self.headers))?;
+        line.serialize_entry("value", self.value.name())?;
+        if let Some(bytes) = self.bytes() {
+            line.serialize_entry("bytes", &base64(bytes))?;
+        }
+        if let Some(record) = record {
+            line.serialize_entry("record", record)?;
+        }
+        line.end()?;
         // Between the tokens of a record's JSON a line end means nothing, and in a string there is none.
         into.iter_mut().skip(begin).filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
         into.push(b'\n');

@@ -27,7 +27,8 @@ pub struct LetterMessage {
 impl LetterMessage {
     /// The letter as a message.
     pub fn of(letter: Letter) -> LetterMessage {
-        let mut headers = Vec::with_capacity(letter.headers.len() + 16);
+        let facts = letter.facts();
+        let mut headers = Vec::with_capacity(letter.headers.len() + facts.len() + 2);
         for (name, value) in letter.headers {
             let renamed = name.strip_prefix(OURS).map(|rest| format!("{THEIRS}{rest}"));
             headers.push((renamed.unwrap_or(name), value));
@@ -35,24 +36,7 @@ impl LetterMessage {
         let mut say = |name: String, text: String| headers.push((name, Some(text.into_bytes())));
         say(VERSION.to_owned(), Letter::VERSION.to_string());
         say(VALUE.to_owned(), letter.value.name().to_owned());
-        let texts = [
-            ("query", Some(letter.query)),
-            ("tenant", Some(letter.tenant)),
-            ("place", Some(letter.place)),
-            ("module", letter.module),
-            ("function", letter.function),
-            ("code", Some(letter.code)),
-            ("message", Some(letter.message)),
-            ("source", letter.source),
-            ("origin", letter.origin),
-            ("partition", letter.partition.map(|it| it.to_string())),
-            ("offset", letter.offset.map(|it| it.to_string())),
-            ("timestamp", letter.timestamp_us.map(|it| it.to_string())),
-            ("line", letter.line.map(|it| it.to_string())),
-        ];
-        for (name, text) in texts {
-            text.into_iter().for_each(|text| say(format!("{ERROR}{name}"), text));
-        }
+        facts.into_iter().for_each(|(name, text)| say(format!("{ERROR}{name}"), text));
         let value = match letter.value {
             LetterValue::Original(bytes) => bytes,
             LetterValue::Record { record, .. } => Some(record.into_bytes()),
@@ -78,9 +62,6 @@ impl LetterMessage {
             Ok(later) if later > Letter::VERSION => return Err(of_later_version(&later.to_string())),
             _ => return Err(format!("header `{VERSION}` holds no version of letters")),
         }
-        let said = |name: &str| self.own(&format!("{ERROR}{name}"));
-        let needed = |name: &str| said(name)?.ok_or_else(|| format!("header `{ERROR}{name}` is missing"));
-        let owned = |name: &str| Ok::<_, String>(said(name)?.map(str::to_owned));
         let value = match self.own(VALUE)? {
             Some("original") => LetterValue::Original(self.value.clone()),
             Some("omitted") => LetterValue::Omitted,
@@ -98,24 +79,8 @@ impl LetterMessage {
             let renamed = name.strip_prefix(THEIRS).map(|rest| format!("{OURS}{rest}"));
             (renamed.unwrap_or_else(|| name.clone()), value.clone())
         });
-        Ok(Letter {
-            query: needed("query")?.to_owned(),
-            tenant: needed("tenant")?.to_owned(),
-            place: needed("place")?.to_owned(),
-            module: owned("module")?,
-            function: owned("function")?,
-            code: needed("code")?.to_owned(),
-            message: needed("message")?.to_owned(),
-            source: owned("source")?,
-            origin: owned("origin")?,
-            partition: number("partition", said("partition")?)?,
-            offset: number("offset", said("offset")?)?,
-            timestamp_us: number("timestamp", said("timestamp")?)?,
-            line: number("line", said("line")?)?,
-            key: self.key.clone(),
-            headers: headers.collect(),
-            value,
-        })
+        let fact = |name: &str| self.own(&format!("{ERROR}{name}"));
+        Letter::of_facts(fact, self.key.clone(), headers.collect(), value)
     }
 
     /// The text of one of the letter's own headers.
@@ -128,9 +93,4 @@ impl LetterMessage {
         let value = value.as_deref().ok_or_else(|| format!("header `{name}` has no value"))?;
         std::str::from_utf8(value).map(Some).map_err(|_| format!("header `{name}` is no UTF-8"))
     }
-}
-
-fn number<T: std::str::FromStr>(name: &str, text: Option<&str>) -> Result<Option<T>, String> {
-    let parsed = text.map(str::parse).transpose();
-    parsed.map_err(|_| format!("header `{ERROR}{name}` holds no such number"))
 }

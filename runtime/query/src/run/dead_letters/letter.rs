@@ -93,15 +93,8 @@ impl Sender {
             function: self.guest.as_ref().map(|(_, function)| function.to_string()),
             code: why.code.to_owned(),
             message: why.message.to_owned(),
-            source: None,
-            origin: None,
-            partition: None,
-            offset: None,
-            timestamp_us: None,
-            line: None,
-            key: None,
-            headers: Vec::new(),
             value,
+            ..Letter::default()
         }
     }
 }
