@@ -6,6 +6,7 @@ mod batches;
 
 use std::fmt;
 use std::sync::Arc;
+use weir_batch::Fault;
 
 use async_trait::async_trait;
 use weir_batch::{Batch, Schema};
@@ -73,6 +74,18 @@ pub struct Violation {
     pub rule: &'static str,
     /// What happened instead.
     pub detail: String,
+}
+
+impl Violation {
+    /// Whose fault it is: the sink's author's.
+    pub fn fault(&self) -> Fault {
+        Fault::Internal
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 impl fmt::Display for Violation {

@@ -71,7 +71,7 @@ impl SinkConnector for MemoryHandle {
     fn validate(&self, options: &BTreeMap<String, String>) -> Result<(), String> {
         match options.keys().next() {
             None => Ok(()),
-            Some(name) => Err(format!("there is no option `{}`: memory takes none", name.escape_debug())),
+            Some(name) => Err(format!("there is no option `{}`: memory takes none", weir_text::escape(name))),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::RowRefusal;
 
 /// A sink that could not be opened, or that takes nothing more.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SinkError {
     /// Settings that no sink can be made of.
     #[error("{key}: {reason}")]

@@ -65,6 +65,8 @@ pub mod conformance;
 mod connector;
 mod counting;
 mod error;
+#[cfg(test)]
+mod fault_tables;
 mod file;
 mod kafka;
 mod memory;

@@ -1,7 +1,10 @@
 //! Why a row is not taken.
 
+use weir_batch::Fault;
+
 /// Why a sink cannot take a row. The text says what would help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RowRefusal {
     /// The record is larger than its place admits.
     #[error("it takes {bytes} bytes, and {limit} allows {bytes_max}: raise {remedy}")]
@@ -37,6 +40,21 @@ pub enum RowRefusal {
         /// What would help.
         remedy: &'static str,
     },
+}
+
+impl RowRefusal {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            RowRefusal::TooLarge { .. } | RowRefusal::NoPartition { .. } => Fault::Tenant,
+            RowRefusal::ByBroker { problem, .. } => problem.fault(),
+        }
+    }
+
+    /// Whether the same may succeed later: the record stays what it is.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 impl RowRefusal {

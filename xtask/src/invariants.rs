@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::shell::Workspace;
 use crate::sources::Package;
 use crate::tree::Tree;
-use crate::{circles, sizes};
+use crate::{circles, public, sizes};
 
 /// What one crate must and must not reach through its normal dependencies, direct or not.
 struct Rule {
@@ -240,6 +240,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         println!("no files of a crate need each other in a circle");
     }
     broken.extend(circles);
+    let public = public::broken(&packages);
+    if public.is_empty() {
+        println!("errors of libraries say whose fault they are, and names of public types mean one thing");
+    }
+    broken.extend(public);
     if !broken.is_empty() {
         bail!("{} invariants are broken\n  {}", broken.len(), broken.join("\n  "));
     }

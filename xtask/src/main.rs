@@ -16,6 +16,7 @@ mod invariants;
 mod java;
 mod machine_paths;
 mod provision;
+mod public;
 mod quiet;
 mod rust;
 mod shell;

@@ -51,6 +51,8 @@
 
 mod answer;
 mod board;
+#[cfg(test)]
+mod fault_tables;
 mod guard;
 mod older;
 mod pace;

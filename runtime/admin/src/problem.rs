@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
+use weir_query::Fault;
 
 /// What is wrong with a request, and what to do. The body of every refusal is `{"error": …}` around it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -14,6 +15,31 @@ pub struct Problem {
     /// What to do about it; empty where there is nothing to do.
     #[serde(default)]
     pub remedy: String,
+}
+
+impl Problem {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self.code {
+            Code::AnswerTooLong | Code::Internal => Fault::Internal,
+            Code::Busy | Code::RequestTooSlow => Fault::External,
+            Code::Malformed
+            | Code::ReadOnly
+            | Code::ForeignRequest
+            | Code::UnknownPath
+            | Code::UnknownQuery
+            | Code::MethodNotAllowed
+            | Code::Ending
+            | Code::RequestTooLong
+            | Code::Version
+            | Code::Other => Fault::Tenant,
+        }
+    }
+
+    /// Whether the same may succeed later: where the process was busy, or the client slow.
+    pub fn retryable(&self) -> bool {
+        matches!(self.code, Code::Busy | Code::RequestTooSlow)
+    }
 }
 
 /// The kind of a problem.

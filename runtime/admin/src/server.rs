@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use weir_query::Fault;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -66,11 +67,24 @@ pub enum Door {
 /// An address that cannot be bound. The fault lies outside: it is in use, or not this machine's.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot serve metrics at {address}: {source}")]
+#[non_exhaustive]
 pub struct BindError {
     /// The address.
     pub address: SocketAddr,
     /// What went wrong.
     pub source: io::Error,
+}
+
+impl BindError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        Fault::External
+    }
+
+    /// Whether the same may succeed later: an address in use may be free then.
+    pub fn retryable(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrInUse
+    }
 }
 
 /// Binds an address, and says which one it is: it has the port that it got, where 0 was asked for.

@@ -1,5 +1,6 @@
 //! A function's types set against a stream's, before anything runs.
 
+use crate::Fault;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -152,6 +153,18 @@ pub enum BindError {
         /// Why not.
         reason: String,
     },
+}
+
+impl BindError {
+    /// Whose fault it is: the query and the function do not fit.
+    pub fn fault(&self) -> Fault {
+        Fault::Tenant
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 /// Names that could have been meant, for a message; shows the first twenty.

@@ -40,6 +40,8 @@ mod cap_exceeded;
 mod check;
 mod compile;
 mod digest;
+#[cfg(test)]
+mod fault_tables;
 mod function;
 mod header;
 mod import;

@@ -1,5 +1,6 @@
 //! What a tenant's functions may use.
 
+use crate::Fault;
 use std::fmt;
 
 use serde::Deserialize;
@@ -124,6 +125,7 @@ impl Default for Limits {
 /// A limit that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {value} is out of range: use {least} to {most}")]
+#[non_exhaustive]
 pub struct LimitsError {
     /// The field.
     pub name: &'static str,
@@ -133,6 +135,18 @@ pub struct LimitsError {
     pub least: u64,
     /// The greatest.
     pub most: u64,
+}
+
+impl LimitsError {
+    /// Whose fault it is: limits files are checked when they are read, so that a program made these.
+    pub fn fault(&self) -> Fault {
+        Fault::Internal
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 impl Limits {
@@ -221,6 +235,18 @@ pub struct LimitExceeded {
     pub current: u64,
     /// What was asked for on top of it.
     pub requested: u64,
+}
+
+impl LimitExceeded {
+    /// Whose fault it is: the module's, which wants more than it may have.
+    pub fn fault(&self) -> Fault {
+        Fault::Tenant
+    }
+
+    /// Whether the same may succeed later: guests are deterministic.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 /// What the numbers of a [`LimitExceeded`] count.

@@ -1,5 +1,6 @@
 //! Who a module belongs to.
 
+use crate::Fault;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,6 +18,18 @@ pub struct TenantId(
 pub struct TenantIdError {
     // Escaped and cut: it came from outside.
     text: String,
+}
+
+impl TenantIdError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        Fault::Tenant
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 impl TenantId {

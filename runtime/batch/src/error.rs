@@ -1,9 +1,11 @@
 //! What can be wrong with a batch.
 
 use crate::DataType;
+use weir_fault::Fault;
 
 /// A batch, schema or selection that does not hold together.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BatchError {
     /// Two fields of one schema have the same name.
     #[error("field `{name}` is declared twice")]
@@ -90,4 +92,29 @@ pub enum BatchError {
     /// Arrow refused an operation on well-formed columns.
     #[error(transparent)]
     Arrow(#[from] arrow::error::ArrowError),
+}
+
+impl BatchError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            // What somebody declared.
+            BatchError::DuplicateField { .. } | BatchError::FieldName { .. } | BatchError::UnsupportedType { .. } => {
+                Fault::Tenant
+            }
+            BatchError::ColumnCount { .. }
+            | BatchError::ColumnLength { .. }
+            | BatchError::ColumnType { .. }
+            | BatchError::UnexpectedNulls { .. }
+            | BatchError::RowRange { .. }
+            | BatchError::RowCount { .. }
+            | BatchError::Convert { .. }
+            | BatchError::Arrow(_) => Fault::Internal,
+        }
+    }
+
+    /// Whether the same may succeed later: never, since nothing outside takes part.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }

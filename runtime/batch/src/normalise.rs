@@ -35,10 +35,7 @@ pub fn carried_as(name: &str, arrow_type: &ArrowType) -> Result<DataType, BatchE
         ArrowType::Timestamp(_, _) | ArrowType::Date32 | ArrowType::Date64 => DataType::Timestamp,
         ArrowType::Dictionary(_, values) => return carried_as(name, values),
         other => {
-            return Err(BatchError::UnsupportedType {
-                name: name.escape_debug().to_string(),
-                found: other.to_string(),
-            });
+            return Err(BatchError::UnsupportedType { name: weir_text::escape(name), found: other.to_string() });
         }
     })
 }

@@ -34,7 +34,7 @@ impl Field {
 /// `delay i64` or `delay i64?`, the question mark where nulls are admitted.
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}{}", self.name.escape_debug(), self.data_type, if self.nullable { "?" } else { "" })
+        write!(f, "{} {}{}", weir_text::escape(&self.name), self.data_type, if self.nullable { "?" } else { "" })
     }
 }
 
@@ -78,7 +78,7 @@ impl Schema {
                 _ => None,
             };
             if let Some(reason) = reason {
-                let name = field.name.escape_debug().take(80).collect();
+                let name = weir_text::escape_to(&field.name, 80);
                 return Err(BatchError::FieldName { name, reason });
             }
             if !names.insert(&field.name) {

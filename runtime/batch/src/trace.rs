@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use weir_fault::Fault;
 
 /// Trace id, span id and flags: 25 bytes by value. Neither id is all zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +51,18 @@ impl fmt::Display for TraceContext {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a W3C traceparent: it must read 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, ids not zero")]
 pub struct TraceParseError;
+
+impl TraceParseError {
+    /// Whose fault it is: it came with a record.
+    pub fn fault(&self) -> Fault {
+        Fault::External
+    }
+
+    /// Whether the same may succeed later: the bytes stay what they are.
+    pub fn retryable(&self) -> bool {
+        false
+    }
+}
 
 impl FromStr for TraceContext {
     type Err = TraceParseError;

@@ -38,6 +38,8 @@
 //! Nothing here opens a file or looks a variable up: that is injected. Arrow, wasmtime and librdkafka are unknown, and their words
 //! and ranges are compared with these by tests of `weir-plan`.
 
+#[cfg(test)]
+mod fault_tables;
 #[macro_use]
 mod key;
 

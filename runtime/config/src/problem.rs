@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
+use weir_fault::Fault;
 
 use serde::{Deserialize, Serialize};
 use weir_text::escape_to;
@@ -45,6 +46,18 @@ pub struct QueryFileError {
     pub path: PathBuf,
     /// At least one problem, sorted by line and column.
     pub problems: Vec<Problem>,
+}
+
+impl QueryFileError {
+    /// Whose fault it is: whoever wrote the file mends it.
+    pub fn fault(&self) -> Fault {
+        Fault::Tenant
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 /// A line a problem: `late.toml:12: stages.late.function: missing; name a function of the module`.

@@ -1,11 +1,13 @@
 //! Why a file was not read.
 
 use std::io;
+use weir_fault::Fault;
 
 use crate::FileKind;
 
 /// A file that is not read. The message says what it is; who asked adds the path.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FileError {
     /// The system refused.
     #[error(transparent)]
@@ -22,6 +24,21 @@ pub enum FileError {
         /// The most.
         bytes_max: u64,
     },
+}
+
+impl FileError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            FileError::Io(_) => Fault::External,
+            FileError::NotRegular { .. } | FileError::TooLarge { .. } => Fault::Tenant,
+        }
+    }
+
+    /// Whether the same may succeed later: where the system was interrupted.
+    pub fn retryable(&self) -> bool {
+        matches!(self, FileError::Io(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::TimedOut))
+    }
 }
 
 impl FileError {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use weir_fault::Fault;
 
 use crate::{FileError, FileKind, Folder};
 
@@ -30,6 +31,7 @@ pub struct Folders {
 
 /// A path that a tenant's query may not use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Denied {
     /// It leads out of the folders.
     #[error("lies outside of the tenant's folders")]
@@ -40,6 +42,18 @@ pub enum Denied {
     /// A file that is to be written is a link.
     #[error("is a link, and links are not written to")]
     Link,
+}
+
+impl Denied {
+    /// Whose fault it is: the query names the path.
+    pub fn fault(&self) -> Fault {
+        Fault::Tenant
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 impl Folders {

@@ -40,6 +40,8 @@
 //! works on every kernel and under every filter of system calls.
 
 mod error;
+#[cfg(test)]
+mod fault_tables;
 mod folder;
 mod folders;
 mod kind;

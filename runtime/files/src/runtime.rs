@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use weir_fault::Fault;
 
 use rustix::process::geteuid;
 
@@ -14,6 +15,7 @@ pub struct RuntimeFolder(PathBuf);
 
 /// A runtime folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RuntimeFolderError {
     /// The file system refused.
     #[error("cannot {action} {}: {source}", path.display())]
@@ -50,6 +52,18 @@ pub enum RuntimeFolderError {
         /// Its mode.
         mode: u32,
     },
+}
+
+impl RuntimeFolderError {
+    /// Whose fault it is: the machine's set-up.
+    pub fn fault(&self) -> Fault {
+        Fault::External
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 impl RuntimeFolder {

@@ -1,6 +1,7 @@
 //! How a CSV file is written.
 
 use std::path::Path;
+use weir_batch::Fault;
 
 /// What differs between CSV files. The default is RFC 4180 with a header row: commas, double quotes, an empty field for
 /// a null.
@@ -21,11 +22,24 @@ pub struct CsvOptions {
 /// An option that cannot be, alone or beside the others.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {reason}")]
+#[non_exhaustive]
 pub struct CsvOptionError {
     /// The field of [`CsvOptions`].
     pub key: &'static str,
     /// What is wrong with it.
     pub reason: String,
+}
+
+impl CsvOptionError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        Fault::Tenant
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 /// Each field is compared with all of them.
@@ -58,14 +72,17 @@ impl CsvOptions {
                 return wrong(key, "it must be one ASCII character that ends no line".to_owned());
             }
             if let Some((other, _)) = roles.iter().take(index).find(|(_, other)| *other == Some(byte)) {
-                return wrong(key, format!("`{}` is the {other} as well", char::from(byte).escape_debug()));
+                return wrong(
+                    key,
+                    format!("`{}` is the {other} as well", weir_text::escape(&char::from(byte).to_string())),
+                );
             }
         }
         if self.nulls.len() > NULLS_MAX {
             return wrong("nulls", format!("{} are named, and {NULLS_MAX} can be", self.nulls.len()));
         }
         for null in &self.nulls {
-            let shown = null.escape_debug();
+            let shown = weir_text::escape(null);
             if null
                 .bytes()
                 .any(|byte| byte == self.delimiter || Some(byte) == self.quote || matches!(byte, b'\r' | b'\n'))
@@ -119,8 +136,8 @@ mod tests {
         check(|options| options.delimiter = b'\n', "delimiter: it must be one ASCII character that ends no line");
         check(|options| options.quote = Some(b'\r'), "quote: it must be one ASCII character that ends no line");
         check(|options| options.comment = Some(0xe9), "comment: it must be one ASCII character that ends no line");
-        check(|options| options.delimiter = b'"', "quote: `\\\"` is the delimiter as well");
-        check(|options| options.comment = Some(b'"'), "comment: `\\\"` is the quote as well");
+        check(|options| options.delimiter = b'"', "quote: `\"` is the delimiter as well");
+        check(|options| options.comment = Some(b'"'), "comment: `\"` is the quote as well");
         check(|options| options.comment = Some(b','), "comment: `,` is the delimiter as well");
         check(|options| options.nulls = vec![], "");
         check(|options| options.nulls = vec!["NULL".to_owned(), "\\N".to_owned()], "");

@@ -61,7 +61,9 @@ impl CsvLayout {
         }
         let position = |name: &str| match places.get(name) {
             Some(Some(place)) => Ok(*place),
-            Some(None) => Err(FormatError::Header { reason: format!("`{}` stands in it twice", name.escape_debug()) }),
+            Some(None) => {
+                Err(FormatError::Header { reason: format!("`{}` stands in it twice", weir_text::escape(name)) })
+            }
             None => {
                 let available = listed(header.iter().map(String::as_str));
                 Err(FormatError::MissingField { name: name.to_owned(), available })

@@ -166,7 +166,7 @@ fn boolean(text: &str) -> Option<bool> {
 }
 
 fn not(text: &str, expected: &str) -> String {
-    let found: String = text.escape_debug().take(60).collect();
+    let found = weir_text::escape_to(text, 60);
     format!("`{found}` is not {expected}")
 }
 

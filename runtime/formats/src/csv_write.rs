@@ -133,6 +133,6 @@ impl Row<'_> {
 }
 
 fn refused(field: &str, what: &str) -> FormatError {
-    let reason = format!("the value of field `{}` {what}", field.escape_debug());
+    let reason = format!("the value of field `{}` {what}", weir_text::escape(field));
     FormatError::Encode { format: Format::Csv, reason }
 }

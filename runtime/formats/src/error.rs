@@ -7,10 +7,11 @@ use parquet::errors::ParquetError;
 use weir_text::brief;
 
 use super::Format;
-use weir_batch::{BatchError, DataType};
+use weir_batch::{BatchError, DataType, Fault};
 
 /// A file that cannot be read or written as a whole. (One record that cannot be read is a [`super::BadRecord`].)
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FormatError {
     /// The file or pipe failed.
     #[error(transparent)]
@@ -147,6 +148,35 @@ pub enum FormatError {
 }
 
 impl FormatError {
+    /// Whose fault it is: what was declared is the tenant's, and what the file holds is of whoever wrote it.
+    pub fn fault(&self) -> Fault {
+        match self {
+            FormatError::SchemaRequired { .. }
+            | FormatError::Foreign { .. }
+            | FormatError::NotInferable { .. }
+            | FormatError::MissingField { .. }
+            | FormatError::DoubledField { .. }
+            | FormatError::FieldType { .. }
+            | FormatError::RecordTooLarge { .. } => Fault::Tenant,
+            FormatError::CsvOption(error) => error.fault(),
+            FormatError::Io(_)
+            | FormatError::Header { .. }
+            | FormatError::Corrupt { .. }
+            | FormatError::TooLarge { .. }
+            | FormatError::Place { .. }
+            | FormatError::Continued { .. } => Fault::External,
+            FormatError::Batch(error) => error.fault(),
+            FormatError::SchemaMismatch { .. } | FormatError::Failed | FormatError::Encode { .. } => Fault::Internal,
+        }
+    }
+
+    /// Whether the same may succeed later: only what the system refused for the moment.
+    pub fn retryable(&self) -> bool {
+        self.io().is_some_and(|error| {
+            matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
+        })
+    }
+
     /// The failure of the file or pipe beneath, where that is the cause.
     pub fn io(&self) -> Option<&io::Error> {
         match self {
@@ -223,7 +253,7 @@ fn io_of(error: ParquetError) -> Result<io::Error, ParquetError> {
 pub(super) fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 30;
     let more = names.len().saturating_sub(SHOWN);
-    let shown = names.take(SHOWN).map(|name| name.escape_debug().take(80).collect::<String>());
+    let shown = names.take(SHOWN).map(|name| weir_text::escape_to(name, 80));
     let mut list = shown.collect::<Vec<_>>().join(", ");
     if more > 0 {
         list.push_str(&format!(" and {more} more"));

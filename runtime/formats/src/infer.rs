@@ -83,7 +83,7 @@ fn infer_json(file: File, rows_max: usize) -> Result<Inferred, FormatError> {
     }
     if fields.is_empty() {
         let reasons = left_out.iter().take(3).map(|LeftOut { name, reason }| {
-            let name: String = name.escape_debug().take(60).collect();
+            let name = weir_text::escape_to(name, 60);
             format!("`{name}`: {reason}")
         });
         let reasons = reasons.collect::<Vec<_>>().join("; ");

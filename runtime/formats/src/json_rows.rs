@@ -179,7 +179,7 @@ fn push(column: &mut ColumnBuilder, field: &Field, value: Value<'_>, scratch: &m
         }
     };
     pushed.ok_or_else(|| {
-        let found: String = text.escape_debug().take(60).collect();
+        let found = weir_text::escape_to(text, 60);
         not(field, &format!("`{found}`"), column)
     })
 }
@@ -236,7 +236,7 @@ impl Keys {
             self.valid = place;
         }
         if self.twice(key) {
-            let key: String = key.escape_debug().take(60).collect();
+            let key = weir_text::escape_to(key, 60);
             return Err(format!("key `{key}` stands twice in the record"));
         }
         let field = field_of(key);

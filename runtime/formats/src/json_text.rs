@@ -294,7 +294,9 @@ impl<'a> Json<'a> {
     fn expected(&self, what: &str) -> String {
         let place = self.at + 1;
         match self.text[self.at..].chars().next() {
-            Some(found) => format!("not JSON: expected {what} at byte {place}, found `{}`", found.escape_debug()),
+            Some(found) => {
+                format!("not JSON: expected {what} at byte {place}, found `{}`", weir_text::escape(&found.to_string()))
+            }
             None => format!("not JSON: it ends at byte {}, where {what} was expected", self.at),
         }
     }
@@ -453,7 +455,7 @@ mod tests {
                 not JSON: a number begins with `0` at byte 6
                 not JSON: expected a digit at byte 8, found `}`
                 not JSON: expected a value at byte 6, found `+`
-                not JSON: expected `,` or `}` at byte 8, found `\"`
+                not JSON: expected `,` or `}` at byte 8, found `"`
                 not JSON: expected `:` at byte 6, found `1`
                 not JSON: expected a key in double quotes at byte 2, found `a`
                 not JSON: expected a value at byte 9, found `]`

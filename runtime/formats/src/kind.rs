@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use weir_batch::Fault;
+
 /// A file format that records are read from or written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -87,6 +89,18 @@ pub struct UnknownFormat {
     pub name: String,
 }
 
+impl UnknownFormat {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        Fault::Tenant
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
+}
+
 impl FromStr for Format {
     type Err = UnknownFormat;
 
@@ -94,6 +108,6 @@ impl FromStr for Format {
         Format::ALL
             .into_iter()
             .find(|format| format.name() == name)
-            .ok_or_else(|| UnknownFormat { name: name.escape_debug().take(80).collect() })
+            .ok_or_else(|| UnknownFormat { name: weir_text::escape_to(name, 80) })
     }
 }

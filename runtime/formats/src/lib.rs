@@ -55,6 +55,8 @@ mod decoder;
 mod delta;
 mod encoder;
 mod error;
+#[cfg(test)]
+mod fault_tables;
 mod feed;
 mod fill;
 mod foreign;

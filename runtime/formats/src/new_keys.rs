@@ -48,7 +48,7 @@ impl NewKeys {
     pub(super) fn end(&mut self, offset: i64) {
         for key in self.pending.drain(..) {
             if offset >= self.sample {
-                self.found.push(NewKey { name: key.escape_debug().take(60).collect(), offset });
+                self.found.push(NewKey { name: weir_text::escape_to(&key, 60), offset });
             }
             self.known_bytes += key.len();
             self.known.insert(key);

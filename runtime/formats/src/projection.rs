@@ -33,7 +33,7 @@ impl FileField {
         let data_type = match &self.data_type {
             Ok(found) => carried_as(&self.name, found)?,
             Err(found) => {
-                let name = self.name.escape_debug().to_string();
+                let name = weir_text::escape(&self.name);
                 return Err(BatchError::UnsupportedType { name, found: found.clone() });
             }
         };

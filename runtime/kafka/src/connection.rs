@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use weir_batch::Fault;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -25,6 +26,7 @@ pub struct KafkaConnection {
 /// A connection that no client can be made of.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {reason}")]
+#[non_exhaustive]
 pub struct KafkaConnectionError {
     /// The setting: `brokers` or `options`.
     pub key: &'static str,
@@ -32,6 +34,18 @@ pub struct KafkaConnectionError {
     pub option: Option<String>,
     /// What is wrong, and what would be right. It names the option and never quotes a value.
     pub reason: String,
+}
+
+impl KafkaConnectionError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        Fault::Tenant
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 /// How the names of options end that are numbers.
@@ -73,7 +87,7 @@ impl KafkaConnection {
             // No scheme: librdkafka would take it for another security protocol.
             let of_address = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]%".contains(&byte);
             if broker.is_empty() || !broker.bytes().all(of_address) {
-                let broker: String = broker.escape_debug().take(80).collect();
+                let broker = weir_text::escape_to(broker, 80);
                 return brokers(format!("`{broker}` is not host:port"));
             }
         }
@@ -117,7 +131,7 @@ impl KafkaConnection {
     }
 
     fn check_option(name: &str, value: &str) -> Result<(), KafkaConnectionError> {
-        let shown: String = name.escape_debug().take(80).collect();
+        let shown = weir_text::escape_to(name, 80);
         let refuse = |reason: String| Err(KafkaConnectionError { key: "options", option: Some(shown.clone()), reason });
         let Some(option) = options::find(name) else {
             let instead = options::nearest(name).map(|nearest| format!(": did you mean `{nearest}`?"));

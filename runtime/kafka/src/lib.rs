@@ -27,6 +27,8 @@
 
 mod code;
 mod connection;
+#[cfg(test)]
+mod fault_tables;
 mod group_offsets;
 mod hidden;
 mod illegible;

@@ -11,6 +11,7 @@ use crate::{ErrorCode, KafkaConnection};
 
 /// Why a topic cannot be written to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KafkaProblem {
     /// No broker answered in time.
     #[error("no broker answered within {} ms: {reason}", after.as_millis())]

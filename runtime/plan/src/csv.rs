@@ -42,7 +42,7 @@ pub(super) fn options(
             return None;
         }
     }
-    if let Err(CsvOptionError { key, reason }) = options.validate() {
+    if let Err(CsvOptionError { key, reason, .. }) = options.validate() {
         let place = given().find(|(name, _)| *name == key).map(|(_, place)| place);
         problems.error(place.unwrap_or(here), reason, "");
         return None;

@@ -163,6 +163,7 @@ impl<'a> Paths<'a> {
             }
             Denied::BrokenLink => (denied.to_string(), "name the file that is meant".to_owned()),
             Denied::Link => (denied.to_string(), "name the file that it leads to, or another one".to_owned()),
+            denied => (denied.to_string(), String::new()),
         };
         self.problems.error(place, format!("`{}` {message}", clip(written)), help);
         None

@@ -21,6 +21,7 @@ fn read_text(path: &Path, what: &str) -> Result<String, String> {
             format!("is too large for a {what} file: it can have {FILE_BYTES_MAX} bytes")
         }
         FileError::NotRegular { .. } => format!("{error}, which a {what} file has to be"),
+        error => error.to_string(),
     })?;
     String::from_utf8(bytes).map_err(|error| {
         format!("is not UTF-8 text, from byte {} on: save it as UTF-8", error.utf8_error().valid_up_to())

@@ -47,6 +47,8 @@
 //!
 //! A commit makes dead letters durable, then every sink, and only then counts: metrics, and the records committed.
 
+#[cfg(test)]
+mod fault_tables;
 mod letters;
 mod replay;
 mod run;

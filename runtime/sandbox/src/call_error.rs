@@ -201,6 +201,18 @@ pub enum Malformed {
     },
 }
 
+impl Malformed {
+    /// Whose fault it is: the function emitted it.
+    pub fn fault(&self) -> Fault {
+        Fault::Tenant
+    }
+
+    /// Whether the same may succeed later: guests are deterministic.
+    pub fn retryable(&self) -> bool {
+        false
+    }
+}
+
 impl TrapCause {
     /// A stable name for programs.
     pub fn code(&self) -> &'static str {
@@ -231,6 +243,41 @@ impl TrapCause {
             TrapCause::Engine(_) => "engine",
         }
     }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            TrapCause::PoolExhausted { .. } | TrapCause::Starved { .. } => Fault::External,
+            TrapCause::Quarantined { .. }
+            | TrapCause::Schema { .. }
+            | TrapCause::WrongModule
+            | TrapCause::HostPanic { .. }
+            | TrapCause::Batch(_)
+            | TrapCause::Engine(_) => Fault::Internal,
+            TrapCause::OutOfFuel { .. }
+            | TrapCause::Deadline { .. }
+            | TrapCause::Limit(_)
+            | TrapCause::StackOverflow
+            | TrapCause::Unreachable
+            | TrapCause::OutOfBounds
+            | TrapCause::Trap(_)
+            | TrapCause::BadHostCall { .. }
+            | TrapCause::Failed { .. }
+            | TrapCause::MalformedOutput(_)
+            | TrapCause::InstanceQuota(_) => Fault::Tenant,
+        }
+    }
+
+    /// Whether the same call may end otherwise at another time: where time, or other calls, took part.
+    pub fn retryable(&self) -> bool {
+        matches!(
+            self,
+            TrapCause::Deadline { .. }
+                | TrapCause::Starved { .. }
+                | TrapCause::PoolExhausted { .. }
+                | TrapCause::InstanceQuota(_)
+        )
+    }
 }
 
 impl CallError {
@@ -241,22 +288,12 @@ impl CallError {
 
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
-        match self.cause {
-            TrapCause::PoolExhausted { .. } | TrapCause::Starved { .. } => Fault::External,
-            TrapCause::Quarantined { .. }
-            | TrapCause::Schema { .. }
-            | TrapCause::WrongModule
-            | TrapCause::HostPanic { .. }
-            | TrapCause::Batch(_)
-            | TrapCause::Engine(_) => Fault::Internal,
-            _ => Fault::Tenant,
-        }
+        self.cause.fault()
     }
 
     /// Whether the same call may end otherwise at another time: guests are deterministic, but time is not.
     pub fn retryable(&self) -> bool {
-        let deadline = matches!(self.cause, TrapCause::Deadline { .. } | TrapCause::Starved { .. });
-        deadline || self.no_instance()
+        self.cause.retryable()
     }
 
     /// Whether the call was ended because the machine gave it no core, and is to be made again as it was.

@@ -19,7 +19,7 @@ use crate::slices::GuestThreads;
 use crate::slots::Slots;
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{CacheConfig, CacheError, CacheUse, Compiler, Limits, Refusal, TenantId, Tier, host};
+use crate::{CacheConfig, CacheError, CacheUse, Compiler, Fault, Limits, Refusal, TenantId, Tier, host};
 
 /// How the engine is set up; each field falls back to its default.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -103,6 +103,21 @@ pub enum EngineError {
     /// The code cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+}
+
+impl EngineError {
+    /// Whose fault it is: the machine's, or of whoever set the engine up.
+    pub fn fault(&self) -> Fault {
+        match self {
+            EngineError::Config { .. } | EngineError::Wasmtime(_) | EngineError::Ticker(_) => Fault::External,
+            EngineError::Cache(error) => error.fault(),
+        }
+    }
+
+    /// Whether the same may succeed later: a thread may be free then.
+    pub fn retryable(&self) -> bool {
+        matches!(self, EngineError::Ticker(_))
+    }
 }
 
 /// The compiler, the pool of instances and the ticker. One a process; a clone is a reference count.

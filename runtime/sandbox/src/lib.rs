@@ -76,6 +76,8 @@ mod clock;
 mod code;
 mod columns;
 mod engine;
+#[cfg(test)]
+mod fault_tables;
 mod gate;
 mod guest_memory;
 mod host;

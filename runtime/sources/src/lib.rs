@@ -36,6 +36,8 @@
 //! **[`SourceError`]**: says whose fault it is and whether opening the source again may help.
 
 mod connector;
+#[cfg(test)]
+mod fault_tables;
 mod file;
 mod generator;
 mod kafka;
@@ -213,6 +215,7 @@ pub struct Origin {
 
 /// A source that cannot go on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SourceError {
     /// A file could not be opened or read.
     #[error("{}: {source}", path.display())]

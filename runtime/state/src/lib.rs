@@ -22,6 +22,8 @@
 //!
 //! **[`Letter`]**: a dead letter: a record, and why it is dead. A line of JSON in a file, or a [`LetterMessage`] in a topic.
 
+#[cfg(test)]
+mod fault_tables;
 mod letter;
 mod letter_json;
 mod letter_lines;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use weir_fault::Fault;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -130,6 +131,7 @@ pub enum StoredValue {
 
 /// Bytes that are no whole manifest.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ManifestError {
     /// The first line is missing or is not a manifest's.
     #[error("it does not begin as a manifest does: it is torn, or something else")]
@@ -152,6 +154,22 @@ pub enum ManifestError {
     /// The contents were written by something else.
     #[error("its contents cannot be read: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+impl ManifestError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            // An older program was put in place of the one that wrote it.
+            ManifestError::Version { .. } => Fault::Tenant,
+            ManifestError::NoManifest | ManifestError::Checksum | ManifestError::Json(_) => Fault::External,
+        }
+    }
+
+    /// Whether the same may succeed later: the bytes stay what they are.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 const MAGIC: &str = "weir-manifest";

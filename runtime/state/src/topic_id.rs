@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use weir_fault::Fault;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,18 @@ pub struct TopicId(Arc<str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a topic's id is {} letters of base64", TopicId::LETTERS)]
 pub struct NoTopicId;
+
+impl NoTopicId {
+    /// Whose fault it is: a broker, or a damaged manifest, has such an id.
+    pub fn fault(&self) -> Fault {
+        Fault::External
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
+}
 
 impl TopicId {
     const LETTERS: usize = 22;

@@ -284,7 +284,7 @@ pub(super) fn check_timeout(key: &'static str, timeout: Option<Duration>) -> Res
 fn check_column(key: &'static str, schema: &Schema, name: &str, types: &[DataType]) -> Result<(), SinkError> {
     let names = || types.iter().map(|data_type| data_type.name()).collect::<Vec<_>>().join(", ");
     match schema.field(name) {
-        None => refuse(key, format!("there is no column `{}`", name.escape_debug())),
+        None => refuse(key, format!("there is no column `{}`", weir_text::escape(name))),
         Some(field) if !types.contains(&field.data_type) => {
             refuse(key, format!("column `{name}` is {}: it must be one of {}", field.data_type, names()))
         }

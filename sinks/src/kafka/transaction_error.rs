@@ -11,6 +11,7 @@ use weir_text::brief;
 /// A transaction that did not go through, or about which that is not known. Whatever it is, the
 /// [`crate::KafkaTransactions`] takes nothing more, and is to be opened again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TransactionError {
     /// Settings that no transactional producer can be made of.
     #[error("{key}: {reason}")]

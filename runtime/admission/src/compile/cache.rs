@@ -1,5 +1,6 @@
 //! Compiled code on disk.
 
+use crate::Fault;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
@@ -66,6 +67,18 @@ pub enum CacheError {
         /// The folder or the key's file.
         path: PathBuf,
     },
+}
+
+impl CacheError {
+    /// Whose fault it is: the machine's set-up.
+    pub fn fault(&self) -> Fault {
+        Fault::External
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 /// A folder of compiled code, each file authenticated with a key that lies beside them: who can read the key can put

@@ -368,7 +368,7 @@ fn records_of_csv_have_their_own_rules_on_both_sides() {
             late.toml:9: sources.in.header: of a topic each record's value is one record of CSV: there is no header among them; leave out `header`: fields are in the order of `schema`
             late.toml:10: sources.in.comment: of a topic each record's value is one record of CSV: there are no comment lines among them; leave out `comment`: skip such records by `on_error`
             late.toml:11: sources.in.delimiter: `;;` is not one ASCII character; write one character, for example `";"` or `"\t"`
-            late.toml:12: sinks.out: `\"` is the delimiter as well
+            late.toml:12: sinks.out: `"` is the delimiter as well
             late.toml:18: sinks.out.header: of a topic each record's value is one record of CSV: there is no header among them; leave out `header`: fields are in the order of `schema`"#]],
     );
     check(

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use weir_batch::Fault;
 
 use weir_formats::FormatError;
 
@@ -10,6 +11,7 @@ use weir_files::Denied;
 
 /// Letters could not be taken out to be replayed, or not be put away. None is lost by it.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReplayError {
     /// The query keeps no letters in a file.
     #[error("the query has no `[dead_letters]` with a `path`, so that there are none to replay")]
@@ -68,4 +70,30 @@ pub enum ReplayError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+impl ReplayError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            ReplayError::NoFile | ReplayError::SinkFile { .. } | ReplayError::Stuck { .. } => Fault::Tenant,
+            ReplayError::Denied(error) => error.fault(),
+            ReplayError::InUse { .. } | ReplayError::Io { .. } => Fault::External,
+            ReplayError::State(error) => error.fault(),
+            ReplayError::Format(error) => error.fault(),
+        }
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            ReplayError::InUse { .. } => true,
+            ReplayError::Denied(error) => error.retryable(),
+            ReplayError::State(error) => error.retryable(),
+            ReplayError::Format(error) => error.retryable(),
+            ReplayError::NoFile | ReplayError::SinkFile { .. } | ReplayError::Stuck { .. } | ReplayError::Io { .. } => {
+                false
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use weir_batch::Fault;
 
 use weir_files::Folder;
 use weir_sources::{Backlog, BacklogError, BacklogMessage};
@@ -20,6 +21,7 @@ pub struct TopicLetters {
 
 /// Letters that could not be brought.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TopicLettersError {
     /// The brokers did not answer, or refused, or the topic's end did not come.
     #[error("dead letters in topic {topic}: {source}")]
@@ -43,6 +45,25 @@ pub enum TopicLettersError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+impl TopicLettersError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            TopicLettersError::Kafka { source, .. } => source.fault(),
+            TopicLettersError::InUse { .. } | TopicLettersError::Io { .. } => Fault::External,
+        }
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            TopicLettersError::Kafka { source, .. } => source.retryable(),
+            TopicLettersError::InUse { .. } => true,
+            TopicLettersError::Io { .. } => false,
+        }
+    }
 }
 
 impl TopicLetters {

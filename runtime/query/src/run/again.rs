@@ -191,7 +191,8 @@ fn retry_of(plan: &Plan, cause: &Cause) -> Option<Retry> {
         Cause::Transaction(_) if cause.fault() != Fault::Tenant => {
             any_sink(|config| matches!(config, SinkConfig::Kafka(_)))
         }
-        Cause::State(_) | Cause::DeadLetters(_) if cause.fault() == Fault::External => any_sink(|_| true),
+        Cause::State(_) if cause.fault() == Fault::External => any_sink(|_| true),
+        Cause::DeadLetters(_) => any_sink(|_| true),
         Cause::Source { source, .. } if source.retryable() => any_sink(|_| true),
         _ => None,
     }

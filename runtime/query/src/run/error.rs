@@ -22,6 +22,7 @@ const OUT_OF_FILES: [i32; 2] = [23, 24];
 
 /// A query that could not be made ready.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// A module was refused.
     #[error("stages.{stage}: module {} was refused ({}): {source}", path.display(), source.code())]
@@ -91,6 +92,7 @@ pub enum BuildError {
 /// A query that failed on its way, with what it had done.
 #[derive(Debug, thiserror::Error)]
 #[error("{cause}")]
+#[non_exhaustive]
 pub struct RunError {
     /// What had been done. Records after the last commit are not published and will be read again.
     pub summary: Box<Summary>,
@@ -101,6 +103,7 @@ pub struct RunError {
 
 /// What failed first.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Cause {
     /// A source could not go on.
     #[error("sources.{name}: {source}")]
@@ -196,6 +199,18 @@ pub enum Cause {
     Again(#[source] Box<BuildError>),
 }
 
+impl RunError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        self.cause.fault()
+    }
+
+    /// Whether another run of the query may get beyond it.
+    pub fn retryable(&self) -> bool {
+        self.cause.retryable()
+    }
+}
+
 impl From<weir_batch::BatchError> for Cause {
     fn from(error: weir_batch::BatchError) -> Cause {
         Cause::Stage { name: String::new(), source: StageError::Batch(error) }
@@ -216,14 +231,34 @@ impl BuildError {
         false
     }
 
-    /// Whether a later attempt may succeed.
-    pub(super) fn retryable(&self) -> bool {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
         match self {
-            BuildError::Sink { source, .. } => source.retryable() || source.fault() == weir_batch::Fault::External,
+            BuildError::Refused { source, .. } => source.fault(),
+            BuildError::Sink { source, .. } => source.fault(),
+            BuildError::Denied { source, .. } => source.fault(),
+            BuildError::State(error) => error.fault(),
+            BuildError::Source { source, .. } => source.fault(),
+            BuildError::Transaction(error) => error.fault(),
+            BuildError::Slot(error) => error.fault(),
+            BuildError::Batch(error) => error.fault(),
+            BuildError::DeadLetters(error) => error.fault(),
+            BuildError::StateLost { source, .. } => source.fault(),
+            BuildError::Stopped => Fault::External,
+            BuildError::Thread(_) => Fault::Internal,
+        }
+    }
+
+    /// Whether a later attempt may succeed. A sink's place may be put in order, and a source's come back, while it is waited
+    /// for.
+    pub fn retryable(&self) -> bool {
+        match self {
+            BuildError::Sink { source, .. } => source.retryable() || source.fault() == Fault::External,
             BuildError::State(error) => error.retryable(),
             BuildError::DeadLetters(error) => error.retryable(),
             BuildError::Source { source, .. } => source.fault() == Fault::External,
             BuildError::Transaction(error) => error.retryable(),
+            BuildError::Slot(error) => error.retryable(),
             _ => false,
         }
     }
@@ -256,13 +291,27 @@ impl Cause {
         match self {
             Cause::Source { source, .. } => source.fault(),
             Cause::Sink { source, .. } => source.fault(),
-            Cause::Undecodable { .. } | Cause::DeadLetters(_) | Cause::Lost { .. } => Fault::External,
-            Cause::State(StateError::Io { .. }) => Fault::External,
-            Cause::State(StateError::Thread(_)) => Fault::Internal,
-            Cause::State(_) => Fault::Tenant,
+            Cause::Undecodable { .. } | Cause::Lost { .. } | Cause::Unfinished { .. } => Fault::External,
+            Cause::DeadLetters(error) => error.fault(),
+            Cause::State(error) => error.fault(),
             Cause::Transaction(error) => error.fault(),
-            Cause::Opening(_) | Cause::Again(_) | Cause::Unfinished { .. } => Fault::External,
+            Cause::Opening(error) | Cause::Again(error) => error.fault(),
             Cause::Stage { source, .. } => source.fault(),
+        }
+    }
+
+    /// Whether another run of the query may get beyond it. A run goes on from the last commit in any case.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Cause::Source { source, .. } => source.retryable(),
+            Cause::Stage { source, .. } => source.retryable(),
+            Cause::Sink { source, .. } => source.retryable(),
+            Cause::DeadLetters(error) => error.retryable(),
+            Cause::State(error) => error.retryable(),
+            Cause::Transaction(error) => error.retryable(),
+            Cause::Opening(error) | Cause::Again(error) => error.retryable(),
+            Cause::Lost { .. } | Cause::Unfinished { .. } => true,
+            Cause::Undecodable { .. } => false,
         }
     }
 }

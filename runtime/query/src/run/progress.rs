@@ -209,7 +209,7 @@ counters! {
         logs_dropped: Count => Counter "weir.stage.log_lines_dropped" "{line}";
         /// Times that a batch waited because the batches before it had kept ending the guest.
         held_back: Count => Counter "weir.stage.held_back" "{time}";
-        /// Time that batches waited for that reason.
+        /// Time that batches waited because the batches before them had kept ending the guest.
         held_back_ms: Count => Counter "weir.stage.held_back_seconds" "s" / 1_000;
         /// Times that the stage waited because no instance was free.
         instance_waits: Count => Counter "weir.stage.instance_waits" "{time}";

@@ -7,6 +7,7 @@ use super::record_place::RecordPlace;
 
 /// A stage that cannot go on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StageError {
     /// The guest ended, or was ended, and no record is to blame.
     #[error(transparent)]
@@ -90,8 +91,21 @@ pub enum StageError {
 }
 
 impl StageError {
+    /// Whether the same batch may go through at another time.
+    pub fn retryable(&self) -> bool {
+        match self {
+            StageError::Call(error) | StageError::Record { source: error, .. } => error.retryable(),
+            StageError::DeadLetters(error) => error.retryable(),
+            StageError::Row { .. }
+            | StageError::TooManyTraps { .. }
+            | StageError::StateLost { .. }
+            | StageError::HiddenState { .. }
+            | StageError::Batch(_) => false,
+        }
+    }
+
     /// Whose fault it is.
-    pub(super) fn fault(&self) -> Fault {
+    pub fn fault(&self) -> Fault {
         match self {
             StageError::Call(error) => error.fault(),
             StageError::Record { .. }
@@ -99,7 +113,7 @@ impl StageError {
             | StageError::TooManyTraps { .. }
             | StageError::StateLost { .. }
             | StageError::HiddenState { .. } => Fault::Tenant,
-            StageError::DeadLetters(_) => Fault::External,
+            StageError::DeadLetters(error) => error.fault(),
             StageError::Batch(_) => Fault::Internal,
         }
     }

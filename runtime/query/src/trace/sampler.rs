@@ -1,5 +1,7 @@
 //! Which batches are traced.
 
+use weir_batch::Fault;
+
 /// Decides by a batch's own trace id, and by the contexts that arrived in its records: the samplers that OpenTelemetry
 /// names in `OTEL_TRACES_SAMPLER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +16,7 @@ const ALL: u64 = 1 << 63;
 
 /// Settings that name no sampler.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SamplerError {
     /// There is no such sampler.
     #[error(
@@ -24,6 +27,18 @@ pub enum SamplerError {
     /// The argument is no ratio.
     #[error("`{0}` is no ratio from 0 to 1")]
     Ratio(String),
+}
+
+impl SamplerError {
+    /// Whose fault it is: the environment of the process says it.
+    pub fn fault(&self) -> Fault {
+        Fault::External
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        false
+    }
 }
 
 impl Default for Sampler {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::time::{Duration, Instant};
+use weir_batch::Fault;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
@@ -36,6 +37,7 @@ pub struct BacklogMessage<'a> {
 
 /// A backlog that could not be read, or whose positions could not be kept.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BacklogError {
     /// The brokers did not answer, or refused.
     #[error("{0}")]
@@ -46,6 +48,18 @@ pub enum BacklogError {
     /// Whoever takes the messages could not.
     #[error(transparent)]
     Taker(#[from] io::Error),
+}
+
+impl BacklogError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        Fault::External
+    }
+
+    /// Whether the same may succeed later: brokers may answer then.
+    pub fn retryable(&self) -> bool {
+        !matches!(self, BacklogError::Taker(_))
+    }
 }
 
 /// What the client holds of each partition, which are few.

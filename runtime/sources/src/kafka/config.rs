@@ -175,7 +175,7 @@ impl KafkaSourceConfig {
         }
         for (index, topic) in self.topics.iter().enumerate() {
             if let Some(reason) = refuse_topic(topic) {
-                return Err(format!("topic `{}`: {reason}", topic.escape_debug()));
+                return Err(format!("topic `{}`: {reason}", weir_text::escape(topic)));
             }
             if self.topics.iter().take(index).any(|other| other == topic) {
                 return Err(format!("topic `{topic}` is named twice"));

@@ -10,6 +10,7 @@ use weir_state::Partition;
 
 /// Why a topic cannot be read on, or positions in it not be kept. Brokers that do not answer are none: they are waited for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KafkaSourceError {
     /// There is no such topic, or none that this user may see.
     #[error("there is no topic `{topic}`")]

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use weir_batch::{Batch, BatchError, Schema, SystemColumns};
+use weir_batch::{Batch, BatchError, Fault, Schema, SystemColumns};
 use weir_formats::{BadRecord, FormatError};
 use weir_sinks::{RowRefusal, Sink, SinkError};
 
@@ -42,6 +42,7 @@ enum Destination {
 
 /// Dead letters could not be kept, so the query cannot go on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DeadLetterError {
     /// The file could not be opened, written or made durable.
     #[error("dead letters {}: {source}", path.display())]
@@ -94,8 +95,18 @@ pub enum DeadLetterError {
 }
 
 impl DeadLetterError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            DeadLetterError::Io { .. } | DeadLetterError::Cut { .. } | DeadLetterError::InUse { .. } => Fault::External,
+            DeadLetterError::Sink(error) => error.fault(),
+            DeadLetterError::NoRoom { why } => why.fault(),
+            DeadLetterError::Batch(_) | DeadLetterError::Encode(_) | DeadLetterError::Json(_) => Fault::Internal,
+        }
+    }
+
     /// Whether the next attempt may succeed.
-    pub(crate) fn retryable(&self) -> bool {
+    pub fn retryable(&self) -> bool {
         match self {
             DeadLetterError::Io { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use weir_batch::Fault;
 
 use tokio::task::JoinHandle;
 use weir_files::{Folder, RuntimeFolder, RuntimeFolderError};
@@ -50,6 +51,7 @@ struct Taken {
 
 /// No slot can be had.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SlotError {
     /// Every slot is another process's.
     #[error(
@@ -61,6 +63,18 @@ pub enum SlotError {
         /// The folder of the locks.
         path: PathBuf,
     },
+}
+
+impl SlotError {
+    /// Whose fault it is: of the other processes of the query.
+    pub fn fault(&self) -> Fault {
+        Fault::External
+    }
+
+    /// Whether the same may succeed later: when one of them has ended.
+    pub fn retryable(&self) -> bool {
+        true
+    }
 }
 
 impl Slot {

@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use weir_batch::Fault;
 
 use weir_files::Folder;
 
@@ -22,6 +23,7 @@ pub(crate) struct StateFolder {
 
 /// The state of a query cannot be read, or not be kept.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StateError {
     /// The file system refused.
     #[error("state: cannot {action} {}: {source}", path.display())]
@@ -89,8 +91,21 @@ pub enum StateError {
 }
 
 impl StateError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            StateError::Io { .. } => Fault::External,
+            StateError::Thread(_) => Fault::Internal,
+            StateError::InUse { .. }
+            | StateError::Manifest { .. }
+            | StateError::TooLarge { .. }
+            | StateError::OtherTenant { .. }
+            | StateError::OtherQuery { .. } => Fault::Tenant,
+        }
+    }
+
     /// Whether the next attempt may succeed: space may be made on a full disk.
-    pub(crate) fn retryable(&self) -> bool {
+    pub fn retryable(&self) -> bool {
         matches!(self, StateError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull
             || source.kind() == io::ErrorKind::QuotaExceeded)
     }

@@ -1,0 +1,189 @@
+//! What holds for the public types of the libraries: every error says whose fault it is and whether to retry, error enums can
+//! grow, and a name means one thing.
+
+use std::collections::BTreeMap;
+
+use crate::sources::Package;
+
+/// Packages whose types are nobody's words but their own: programs, what attacks and measures, and the other side of the
+/// border, whose words are those of a function's author.
+const OTHERS: [&str; 10] = [
+    "weir-cli",
+    "weir-redteam",
+    "weir-hostile",
+    "weir-guest",
+    "weir-guest-macros",
+    "weir-abi",
+    "weir-tests",
+    "weir-corpora",
+    "weir-benches",
+    "xtask",
+];
+
+/// Types of one name in several libraries, and why. This list only shrinks.
+const SHARED: [(&str, &str); 15] = [
+    ("BindError", "still to be renamed"),
+    ("Carry", "still to be renamed"),
+    ("Header", "still to be renamed"),
+    ("Kind", "still to be renamed"),
+    ("Manifest", "still to be renamed"),
+    ("Name", "still to be renamed"),
+    ("Origin", "still to be renamed"),
+    ("Outcome", "still to be renamed"),
+    ("Place", "still to be renamed"),
+    ("Problem", "still to be renamed"),
+    ("Reading", "still to be renamed"),
+    ("Refusal", "still to be renamed"),
+    ("Series", "still to be renamed"),
+    ("Source", "still to be renamed"),
+    ("Written", "still to be renamed"),
+];
+
+/// A public struct, enum or trait.
+#[derive(Debug, PartialEq, Eq)]
+struct Public {
+    library: String,
+    name: String,
+    is_enum: bool,
+    is_error: bool,
+    is_open: bool,
+}
+
+/// What is wrong, a line each.
+pub(crate) fn broken(packages: &[Package]) -> Vec<String> {
+    let libraries = packages.iter().filter(|package| !OTHERS.contains(&package.name.as_str()));
+    let files: Vec<(String, String)> =
+        libraries.flat_map(|package| package.texts.values().map(|text| (package.name.clone(), text.clone()))).collect();
+    check(&files, &SHARED)
+}
+
+/// Checks files, each with its library.
+fn check(files: &[(String, String)], shared: &[(&str, &str)]) -> Vec<String> {
+    let mut all: Vec<Public> = files.iter().flat_map(|(library, text)| types_of(library, text)).collect();
+    all.sort_by(|one, other| (&one.name, &one.library).cmp(&(&other.name, &other.library)));
+    let mut broken = Vec::new();
+    for Public { library, name, is_enum, is_open, .. } in all.iter().filter(|public| public.is_error) {
+        for method in ["fault", "retryable"] {
+            if !has_method(files, library, name, method) {
+                broken.push(format!("the error `{name}` of {library} has no `pub fn {method}(&self)`"));
+            }
+        }
+        if *is_enum && !is_open {
+            broken.push(format!("the error `{name}` of {library} is not `#[non_exhaustive]`"));
+        }
+    }
+    let mut by_name: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for public in &all {
+        let libraries = by_name.entry(&public.name).or_default();
+        if !libraries.contains(&&*public.library) {
+            libraries.push(&public.library);
+        }
+    }
+    for (name, libraries) in &by_name {
+        let allowed = shared.iter().any(|(other, _)| other == name);
+        if libraries.len() > 1 && !allowed {
+            broken.push(format!("`{name}` means something else in each of {}: rename", libraries.join(", ")));
+        }
+    }
+    for (name, _) in shared {
+        if by_name.get(name).is_none_or(|libraries| libraries.len() < 2) {
+            broken.push(format!("`{name}` is said to be in several libraries, and is not: is the name right?"));
+        }
+    }
+    broken
+}
+
+/// The public types that a file declares at its top level.
+fn types_of(library: &str, text: &str) -> Vec<Public> {
+    // Tests declare what they like.
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    let mut types = Vec::new();
+    let mut attributes = String::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        if let ["pub", kind @ ("struct" | "enum" | "trait" | "type"), name, ..] = *words {
+            let by_hand = [format!("impl Error for {name} "), format!("impl std::error::Error for {name} ")];
+            types.push(Public {
+                library: library.to_owned(),
+                name: name.to_owned(),
+                is_enum: kind == "enum",
+                is_error: attributes.contains("Error)]") || by_hand.iter().any(|by_hand| text.contains(by_hand)),
+                is_open: attributes.contains("#[non_exhaustive]"),
+            });
+        }
+        // Attributes stand together, with comments and texts of several lines between them.
+        match line {
+            "" | "}" => attributes.clear(),
+            line => attributes.push_str(line),
+        }
+    }
+    types
+}
+
+/// Whether a type has a public method without arguments.
+fn has_method(files: &[(String, String)], library: &str, name: &str, method: &str) -> bool {
+    let (begin, signature) = (format!("\nimpl {name} {{\n"), format!("\n    pub fn {method}(&self)"));
+    files.iter().filter(|(other, _)| other == library).any(|(_, text)| {
+        text.split(&begin).skip(1).any(|block| block.split("\n}\n").next().is_some_and(|it| it.contains(&signature)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "
+/// An error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Bad {
+    One,
+}
+
+impl Bad {
+    /// Who.
+    pub fn fault(&self) -> Fault {
+        Fault::Tenant
+    }
+
+    /// Whether.
+    pub fn retryable(&self) -> bool {
+        false
+    }
+}
+
+#[derive(Debug)]
+pub struct Thing;
+";
+
+    fn broken(files: &[(&str, &str)], shared: &[(&str, &str)]) -> String {
+        let files: Vec<_> = files.iter().map(|(library, text)| ((*library).to_owned(), (*text).to_owned())).collect();
+        check(&files, shared).join("\n")
+    }
+
+    #[test]
+    fn an_error_says_whose_fault_it_is_and_can_grow() {
+        assert_eq!(broken(&[("a", GOOD)], &[]), "");
+        let closed = GOOD.replace("#[non_exhaustive]\n", "");
+        assert_eq!(broken(&[("a", &closed)], &[]), "the error `Bad` of a is not `#[non_exhaustive]`");
+        let silent = GOOD.replace("fn retryable", "fn again").replace("pub fn fault", "fn fault");
+        assert_eq!(
+            broken(&[("a", &silent)], &[]),
+            "the error `Bad` of a has no `pub fn fault(&self)`\nthe error `Bad` of a has no `pub fn retryable(&self)`"
+        );
+        let by_hand = "pub struct Lost;\n\nimpl std::error::Error for Lost {}\n";
+        assert_eq!(broken(&[("a", by_hand)], &[]).lines().count(), 2);
+    }
+
+    #[test]
+    fn a_name_means_one_thing() {
+        let thing = "pub struct Thing {\n";
+        let said = "`Thing` means something else in each of a, b: rename";
+        assert_eq!(broken(&[("a", GOOD), ("b", thing)], &[]), said);
+        assert_eq!(broken(&[("a", GOOD), ("b", thing)], &[("Thing", "a view of it")]), "");
+        assert_eq!(
+            broken(&[("a", GOOD)], &[("Thing", "a view of it")]),
+            "`Thing` is said to be in several libraries, and is not: is the name right?"
+        );
+    }
+}
