@@ -239,17 +239,28 @@ impl Producer {
         }
     }
 
-    /// Throws away what is not delivered, and waits for it to be gone.
-    pub(super) fn purge(&self, patience: Duration) {
-        let begin = Instant::now();
+    /// Runs what throws records away on purpose, while a thread beside it takes in what librdkafka reports of them. Where
+    /// no thread can be had, nobody does until it has ended.
+    pub(super) fn while_purging<T>(&self, run: impl FnOnce() -> T) -> T {
         self.deliveries().purging.store(true, Ordering::Release);
-        self.base().purge(PurgeConfig::default().queue().inflight());
-        while !self.is_idle() && begin.elapsed() < patience {
-            if !self.serve() {
-                thread::sleep(PAUSE);
+        let ended = AtomicBool::new(false);
+        let serve = || {
+            while !ended.load(Ordering::Acquire) {
+                if !self.serve() {
+                    thread::sleep(PAUSE);
+                }
             }
-        }
+        };
+        let result = thread::scope(|scope| {
+            // Joined at the end of the scope.
+            drop(thread::Builder::new().name("weir-kafka-serve".to_owned()).spawn_scoped(scope, serve));
+            let result = run();
+            ended.store(true, Ordering::Release);
+            result
+        });
+        self.serve();
         self.deliveries().purging.store(false, Ordering::Release);
+        result
     }
 
     /// Ends the producer here and now.

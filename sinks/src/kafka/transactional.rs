@@ -225,10 +225,13 @@ impl Shared {
         lost.map_or(Ok(()), |failure| Err(TransactionError::lost(&self.id, KafkaProblem::of(failure.code))))
     }
 
+    /// Throws away what is not on the wire yet, waits for what is, and aborts.
+    ///
+    /// librdkafka does all of that by itself, as long as somebody takes in its reports. Records on the wire must not be
+    /// purged by hand before: librdkafka takes that for an error of the transaction, and answers it by a purge of its own,
+    /// which on a busy machine comes when the next transaction has begun and throws away records of that.
     fn try_abort(&self, patience: Duration) -> KafkaResult<()> {
-        // librdkafka purges too, but then waits for reports that only `poll` hands out.
-        self.producer.purge(patience);
-        retried(patience, |left| self.producer.base().abort_transaction(left))
+        self.producer.while_purging(|| retried(patience, |left| self.producer.base().abort_transaction(left)))
     }
 
     /// Aborts what will not be committed, so that readers need not wait for it to time out. If that fails, they do, or

@@ -114,7 +114,7 @@ fn read(brokers: &str, topic: &str) -> Vec<Read> {
         .set("isolation.level", "read_uncommitted")
         .create()
         .unwrap();
-    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).unwrap();
+    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(60)).unwrap();
     let mut open: HashSet<i32> = metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect();
     let mut from = TopicPartitionList::new();
     for &partition in &open {
@@ -123,7 +123,7 @@ fn read(brokers: &str, topic: &str) -> Vec<Read> {
     consumer.assign(&from).unwrap();
     let (begin, mut messages) = (Instant::now(), Vec::new());
     while !open.is_empty() {
-        assert!(begin.elapsed() < Duration::from_secs(30), "no end of {open:?}");
+        assert!(begin.elapsed() < Duration::from_secs(60), "no end of {open:?}");
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),

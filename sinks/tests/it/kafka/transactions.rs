@@ -1,7 +1,9 @@
 //! Calls of transactions, and how they fail. What they make visible the mock does not know.
 
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
@@ -18,8 +20,11 @@ use super::cluster::Cluster;
 use super::faults::{batch, numbers};
 
 async fn open(cluster: &Cluster) -> KafkaTransactions {
-    let settings = TransactionSettings { commit_timeout: Duration::from_secs(2), ..TransactionSettings::default() };
-    KafkaTransactions::open(&cluster.connection(), "id", &settings).await.unwrap()
+    open_with(cluster, "id", &TransactionSettings::default()).await
+}
+
+async fn open_with(cluster: &Cluster, id: &str, settings: &TransactionSettings) -> KafkaTransactions {
+    KafkaTransactions::open(&cluster.connection(), id, settings).await.unwrap()
 }
 
 async fn sink(cluster: &Cluster, transactions: &KafkaTransactions, topic: &str) -> KafkaSink {
@@ -204,16 +209,19 @@ async fn a_fenced_producer_must_not_come_back() {
 #[tokio::test]
 async fn a_producer_whose_transaction_outlived_its_time_out_was_fenced_by_nobody() {
     let cluster = Cluster::new();
-    let settings = TransactionSettings { timeout: Duration::from_secs(1), ..TransactionSettings::default() };
-    let transactions = KafkaTransactions::open(&cluster.connection(), "id", &settings).await.unwrap();
+    // Longer than a busy machine takes from the begin to the question.
+    let settings = TransactionSettings { timeout: Duration::from_secs(3), ..TransactionSettings::default() };
+    let transactions = open_with(&cluster, "id", &settings).await;
     transactions.begin_if_needed().await.unwrap();
     let why = || transactions.why_fenced("fenced".to_owned());
     assert!(matches!(why(), TransactionError::Fenced { id, .. } if id == "id"));
     tokio::time::sleep(settings.timeout).await;
     let error = why();
     assert!(error.retryable());
-    expect!["the broker has aborted a transaction of `id` that was open for 1 s, longer than its `transaction.timeout.ms` allows"]
-        .assert_eq(&error.to_string());
+    let TransactionError::TimedOut { id, open_for, timeout } = error else { panic!("{error}") };
+    assert!(open_for >= timeout && timeout == settings.timeout, "{open_for:?}");
+    expect!["the broker has aborted a transaction of `id` that was open for 3 s, longer than its `transaction.timeout.ms` allows"]
+        .assert_eq(&TransactionError::TimedOut { id, open_for: timeout, timeout }.to_string());
 }
 
 #[tokio::test]
@@ -249,7 +257,9 @@ async fn a_coordinator_that_is_not_ready_is_asked_again() {
 #[tokio::test]
 async fn a_broker_that_is_away_at_the_commit_is_indeterminate() {
     let cluster = Cluster::new();
-    let transactions = open(&cluster).await;
+    // After which the commit is given up.
+    let settings = TransactionSettings { commit_timeout: Duration::from_secs(2), ..TransactionSettings::default() };
+    let transactions = open_with(&cluster, "id", &settings).await;
     let mut sink = sink(&cluster, &transactions, "out").await;
     sink.write(batch([1])).await.unwrap();
     sink.flush().await.unwrap();
@@ -376,6 +386,11 @@ async fn clones_are_the_same_transactions() {
     assert!(transactions.is_empty());
 }
 
+/// The ids of this process's threads.
+fn threads() -> HashSet<OsString> {
+    std::fs::read_dir("/proc/self/task").unwrap().flatten().map(|task| task.file_name()).collect()
+}
+
 /// That the broker was asked to abort shows by the error that it had for the next who asks it to end a transaction.
 #[tokio::test]
 async fn transactions_that_are_dropped_abort() {
@@ -385,11 +400,17 @@ async fn transactions_that_are_dropped_abort() {
     dropped.write(batch([1])).await.unwrap();
     dropped.flush().await.unwrap();
     cluster.fail(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
+    let before = threads();
     drop(dropped);
     drop(transactions);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let settings = TransactionSettings::default();
-    let transactions = KafkaTransactions::open(&cluster.connection(), "other", &settings).await.unwrap();
+    // The producer ends on a thread of its own.
+    let begun: HashSet<_> = threads().difference(&before).cloned().collect();
+    let began = Instant::now();
+    while !threads().is_disjoint(&begun) {
+        assert!(began.elapsed() < Duration::from_secs(60), "the producer does not end");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let transactions = open_with(&cluster, "other", &TransactionSettings::default()).await;
     let mut next = sink(&cluster, &transactions, "next").await;
     next.write(batch([2])).await.unwrap();
     transactions.commit(vec![]).await.unwrap();
