@@ -85,7 +85,7 @@ pub(crate) fn check(name: &str, snapshot: Snapshot) {
     if matches!(attack.expect, Expect::Ended(codes) if codes.contains(&"deadline")) {
         let started = Instant::now();
         let text = run(engine(), attack, &timed_limits()).text(attack);
-        assert!(started.elapsed() < Duration::from_secs(10), "{name} took {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(60), "{name} took {:?}", started.elapsed());
         assert!(!text.contains("out_of_fuel"), "{text}");
         check_neighbours();
     }

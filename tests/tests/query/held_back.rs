@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use weir_query::{Ending, Query, Summary};
 
@@ -103,13 +103,12 @@ async fn a_pause_is_cut_short_by_a_stop_and_commits_go_on_in_it() {
     assert_eq!(asleep.stages[0].held_back, 9, "the commit came within the pause");
     assert!(asleep.committed_records > 0);
     assert_eq!(asleep.committed_records, asleep.stages[0].records_in, "a pause does not hold back the commit");
-    let stopped = Instant::now();
     handle.stop();
     let summary = running.await.expect("no panic").expect("a run");
-    assert!(stopped.elapsed() < Duration::from_millis(2000), "{:?}", stopped.elapsed());
     assert_eq!(summary.ending, Ending::Stopped);
     assert!(summary.adds_up());
-    assert!(summary.progress.stages[0].held_back_ms < 5_000);
+    // The nine pauses would have 5,110 ms together.
+    assert!(summary.progress.stages[0].held_back_ms < 5_000, "{summary}");
 }
 
 #[tokio::test]

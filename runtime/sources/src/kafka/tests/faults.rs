@@ -13,9 +13,13 @@ async fn a_slow_reader_loses_nothing_and_little_waits_for_it() {
     writer.ids("in", 1, 10_000..20_000);
     let mut source = open(&KafkaSourceConfig { prefetch_records_max: 300, ..config(&cluster) });
     let mut batches = vec![batch(&mut source).await.unwrap()];
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let waiting = source.hand_over.waiting_records();
-    assert!((1..=500).contains(&waiting), "{waiting} records wait");
+    // For a while no more than may wait.
+    soon("records wait", || source.hand_over.waiting_records() >= 100).await;
+    for _ in 0..30 {
+        let waiting = source.hand_over.waiting_records();
+        assert!((1..=500).contains(&waiting), "{waiting} records wait");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     batches.extend(all(&mut source).await);
     assert_eq!(sorted_ids(&batches), (0..20_000).collect::<Vec<_>>());
     assert!(batches.iter().all(|batch| batch.batch.rows() <= 100));
@@ -90,11 +94,11 @@ async fn dropping_does_not_hang() {
     batch(&mut source).await.unwrap();
     let began = Instant::now();
     drop(source);
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
     let mut source = open(&group);
     batch(&mut source).await.unwrap();
     cluster.broker_down(1).unwrap();
     let began = Instant::now();
     drop(source);
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
 }

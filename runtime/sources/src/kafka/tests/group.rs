@@ -1,7 +1,6 @@
 //! Members of a group.
 
 use std::future::Future;
-use std::time::Instant;
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
@@ -115,14 +114,6 @@ async fn read(source: &mut KafkaSource, records: usize) -> Positions {
         positions.advance(&batch.positions);
     }
     positions
-}
-
-async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(30), "in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// As when a process was stopped for longer than its session lasts: the coordinator knows the member no more.

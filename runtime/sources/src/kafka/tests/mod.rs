@@ -6,7 +6,7 @@ mod group;
 mod positions;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -17,7 +17,10 @@ use weir_formats::Fill;
 use weir_kafka::KafkaConnection;
 
 use super::{KafkaPartitions, KafkaSource, KafkaSourceConfig};
-use crate::{Source, SourceBatch, SourceError, SourceEvent};
+use crate::{Begin, Source, SourceBatch, SourceError, SourceEvent};
+
+/// Longer than anything takes on a machine that does other things too: what takes as long hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) type Cluster = MockCluster<'static, DefaultProducerContext>;
 
@@ -80,13 +83,21 @@ impl Writer {
     }
 
     fn flush(&self) {
-        self.0.flush(Duration::from_secs(10)).unwrap();
+        self.0.flush(PATIENCE).unwrap();
     }
 }
 
-/// The next event, within a time that is none of a hang.
+/// The next event.
 async fn next(source: &mut KafkaSource) -> Result<Option<SourceEvent>, SourceError> {
-    tokio::time::timeout(Duration::from_secs(30), source.next()).await.expect("something within half a minute")
+    tokio::time::timeout(PATIENCE, source.next()).await.expect("something within a minute")
+}
+
+/// Waits until the source has asked where its partitions begin, and says where those do that had no position.
+async fn begin(source: &mut KafkaSource) -> Begin {
+    match next(source).await.unwrap().unwrap() {
+        SourceEvent::Begin(begin) => begin,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The next event that does not only say where partitions begin.
@@ -102,6 +113,15 @@ async fn event(source: &mut KafkaSource) -> Result<Option<SourceEvent>, SourceEr
 /// Whether nothing more than beginnings comes within this time.
 async fn is_silent(source: &mut KafkaSource, at_least: Duration) -> bool {
     tokio::time::timeout(at_least, event(source)).await.is_err()
+}
+
+/// Waits until it is so.
+async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// The next batch of a source that has nothing else to say.

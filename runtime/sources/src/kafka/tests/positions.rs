@@ -10,6 +10,11 @@ fn position(number: i32, next: i64) -> Positions {
     Positions::from_iter([(Partition { origin: "in".into(), number }, next)])
 }
 
+fn both(one: (i32, i64), other: (i32, i64)) -> Positions {
+    let origin = || "in".into();
+    [one, other].into_iter().map(|(number, next)| (Partition { origin: origin(), number }, next)).collect()
+}
+
 #[tokio::test]
 async fn what_was_committed_is_not_read_again() {
     let cluster = cluster(2);
@@ -69,7 +74,8 @@ async fn the_latest_start_passes_over_what_is_there() {
     let writer = Writer::new(&cluster);
     writer.ids("in", 0, 0..5);
     let mut source = open(&KafkaSourceConfig { start: KafkaStart::Latest, until_end: false, ..config(&cluster) });
-    assert!(is_silent(&mut source, Duration::from_secs(3)).await);
+    assert_eq!(begin(&mut source).await.kept, position(0, 5));
+    assert!(is_silent(&mut source, Duration::from_millis(300)).await);
     writer.ids("in", 0, 5..7);
     assert_eq!(ids(&batch(&mut source).await.unwrap()), [5, 6]);
 }
@@ -84,11 +90,7 @@ async fn where_partitions_begin_is_kept_before_any_record_is_read() {
         kept_by_group,
         ..config(&cluster)
     };
-    let begin = async |source: &mut KafkaSource| match next(source).await.unwrap().unwrap() {
-        SourceEvent::Begin(begin) => begin,
-        other => panic!("{other:?}"),
-    };
-    let both: Positions = position(0, 5).iter().chain(position(1, 0).iter()).map(|(it, at)| (it.clone(), at)).collect();
+    let both = both((0, 5), (1, 0));
     // A query that keeps positions by itself keeps these.
     let begins = begin(&mut open(&latest(false))).await;
     assert_eq!((begins.kept, begins.new), (Positions::default(), both.clone()));
@@ -129,7 +131,7 @@ async fn a_position_out_of_range_is_an_error_or_a_move_as_the_settings_say() {
     let writer = Writer::new(&cluster);
     writer.ids("in", 0, 0..5);
     writer.ids("in", 1, 10..15);
-    let out: Positions = position(0, 9).iter().chain(position(1, 3).iter()).map(|(it, at)| (it.clone(), at)).collect();
+    let out = both((0, 9), (1, 3));
     for (policy, moved_to, expected) in [
         (KafkaOutOfRange::Fail, None, vec![]),
         (KafkaOutOfRange::Earliest, Some(0), vec![0, 1, 2, 3, 4, 13, 14]),
@@ -205,7 +207,8 @@ async fn a_broker_that_does_not_answer_for_a_time_is_asked_again() {
     let config = KafkaSourceConfig { start: KafkaStart::Timestamp(1), until_end: false, ..config(&cluster) };
     let mut source = open(&config);
     let keeper = source.keeper().unwrap();
-    assert!(is_silent(&mut source, Duration::from_secs(3)).await);
+    assert_eq!(begin(&mut source).await.kept, both((0, 5), (1, 0)));
+    assert!(is_silent(&mut source, Duration::from_millis(300)).await);
     writer.ids("in", 0, 5..7);
     assert_eq!(ids(&batch(&mut source).await.unwrap()), [5, 6]);
     // What was committed is not asked for a time.
