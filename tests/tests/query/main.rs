@@ -3,6 +3,7 @@
 mod accounts;
 mod codes;
 mod failures;
+mod guests;
 mod held_back;
 mod limits;
 mod narrowing;

@@ -96,7 +96,7 @@ const QUERY_PIECES: &[&str] = &[
     "schema = []\n",
 ];
 
-const LETTERS: &str = include_str!("../../../fuzz/decoders/seeds/letters/letters.jsonl");
+const LETTERS: &str = include_str!("../../../../fuzz/decoders/seeds/letters/letters.jsonl");
 
 const LETTER_PIECES: &[&str] = &[
     "\n",
@@ -118,7 +118,7 @@ const LETTER_PIECES: &[&str] = &[
     "\"key_hex\":\"0\",",
 ];
 
-const STATE: &str = include_str!("../../../fuzz/decoders/seeds/kept_state/manifest.json");
+const STATE: &str = include_str!("../../../../fuzz/decoders/seeds/kept_state/manifest.json");
 
 const STATE_PIECES: &[&str] = &[
     "null",
