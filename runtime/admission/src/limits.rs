@@ -68,7 +68,8 @@ pub struct Limits {
     /// Log lines of a batch together, escaped; further ones are dropped and counted. Default 64 KiB.
     pub log_bytes_batch_max: usize,
     /// CPU time that compiling a module may take, optimising it included. Default 10 s: a hundred times what the largest
-    /// ordinary module takes.
+    /// ordinary module takes. Once it runs as compiled first, optimising is given up after half of this, or after three
+    /// times what the first code took where that is longer.
     pub compile_cpu_s_max: u64,
     /// Address space that the process which compiles a module may take. Default 1 GiB.
     pub compile_memory_bytes_max: usize,

@@ -43,7 +43,8 @@ macro_rules! module_limits {
         /// The dearest small modules within the defaults that were found, in CPU time of a release build on a busy machine and
         /// memory: 4.4 s and 74 MiB for 100,000 joins in five functions, 0.9 s and 51 MiB for 10,000 `memory.grow`, 0.5 s and
         /// 73 MiB for 3,100 calls of 32 parameters and results. Go's module took 8.6 to 10.5 s there. One that is filled up to
-        /// 4 MiB with data, for the caps in proportion, used up the 10 s by 520,000 joins, and runs as it was compiled first.
+        /// 4 MiB with data, for the caps in proportion, has 520,000 joins, is not optimised within half of the worker's time,
+        /// and runs as it was compiled first.
         ///
         /// Behind all of them, [`Limits::compile_cpu_s_max`](crate::Limits::compile_cpu_s_max) and
         /// [`Limits::compile_memory_bytes_max`](crate::Limits::compile_memory_bytes_max) end the process that compiles: caps can
@@ -145,8 +146,8 @@ module_limits! {
     /// The same for each KiB of the module, where that is more: Go has one for 46 bytes.
     br_table_targets_per_kib_max = 32, 0..=1_024, "`br_table` targets per KiB", FEWER;
     /// Targets of `br_table` of a function. The time grows with the square of the branches to one block: 40,000 targets
-    /// took 25 s.
-    function_br_table_targets_max = 4_096, 0..=100_000_000, "`br_table` targets of a function", TABLE;
+    /// took 25 s. The largest real one has 1,145.
+    function_br_table_targets_max = 2_048, 0..=100_000_000, "`br_table` targets of a function", TABLE;
     /// Operations on whole memories and tables, `memory.grow` and `table.get` among them. Each is compiled to a call of the
     /// runtime with a way around it: 100 µs and 20 KiB.
     bulk_operations_max = 10_000, 0..=100_000_000, "bulk operations", FEWER;

@@ -141,7 +141,7 @@ pub const OF_MODULES: &[LimitKey] = &[
     number("function_blocks_max", 0, 1_000_000, 4_096, "Blocks of a function."),
     number("br_table_targets_max", 0, 100_000_000, 65_536, "`br_table` targets."),
     number("br_table_targets_per_kib_max", 0, 1_024, 32, "`br_table` targets per KiB."),
-    number("function_br_table_targets_max", 0, 100_000_000, 4_096, "`br_table` targets of a function."),
+    number("function_br_table_targets_max", 0, 100_000_000, 2_048, "`br_table` targets of a function."),
     number("bulk_operations_max", 0, 100_000_000, 10_000, "Bulk operations."),
     number("indirect_calls_max", 0, 100_000_000, 20_000, "Indirect calls."),
     number("branch_values_max", 0, 100_000_000_000, 500_000, "Values at branches."),

@@ -199,7 +199,7 @@ fn br_table_targets() {
     check(
         "br_table_targets",
         expect![[r#"
-            shape_limit: `br_table` targets limit reached: limit 65536, found 68000, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `br_table_targets_max` raised in the limits file
+            shape_limit: `br_table` targets limit reached: limit 65536, found 66000, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `br_table_targets_max` raised in the limits file
         "#]],
     );
 }
@@ -209,7 +209,7 @@ fn br_table_of_a_function() {
     check(
         "br_table_of_a_function",
         expect![[r#"
-            shape_limit: function 25: `br_table` targets of a function limit reached: limit 4096, found 4097; split the function's largest `match` or `switch`, or build with `opt-level = "s"`, or have `function_br_table_targets_max` raised in the limits file
+            shape_limit: function 25: `br_table` targets of a function limit reached: limit 2048, found 2049; split the function's largest `match` or `switch`, or build with `opt-level = "s"`, or have `function_br_table_targets_max` raised in the limits file
         "#]],
     );
 }

@@ -14,7 +14,7 @@ const BESIDE_BYTES: usize = 6 << 10;
 
 /// More than the largest module of the default limits is handed in to nobody: what a host allows beyond that, its
 /// operator wants to pay for.
-const BYTES_MAX: usize = 1 << 20;
+const BYTES_MAX: usize = 4 << 20;
 
 /// Keeps all, and holds this too.
 pub(crate) fn beside(fields: &str) -> Vec<u8> {

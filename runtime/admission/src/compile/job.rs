@@ -157,6 +157,10 @@ impl Job {
         if !self.key.verifies(&[tier_name(tier), &code], &mac) {
             return Err(Refusal::Worker("what the worker answered is not authentic".to_owned()));
         }
+        if tier == Tier::Baseline {
+            self.limits.cpu_s_max = optimising_cpu_s_max(self.limits.cpu_s_max, spent.cpu_nanos);
+            limit_cpu(&self.child, self.limits.cpu_s_max);
+        }
         Ok(Artefact { tier, code: Trusted::vouch(code), cost: spent.cost(self.started.elapsed()) })
     }
 
@@ -207,6 +211,28 @@ impl Job {
         weir_text::escape_to(line, 200)
     }
 }
+
+/// CPU seconds after which a worker is ended that optimises: half of its limit, or three times what the baseline took.
+///
+/// The baseline takes time in proportion to the module. Optimising takes longer for shapes that were made for it, by ten
+/// times and more: what runs already is not worth the whole limit.
+fn optimising_cpu_s_max(cpu_s_max: u64, baseline_cpu_nanos: u64) -> u64 {
+    let thrice = baseline_cpu_nanos.saturating_mul(3).div_ceil(1_000_000_000);
+    cpu_s_max.div_ceil(2).max(thrice).min(cpu_s_max)
+}
+
+/// Lowers the limit at which a worker gets the signal that ends it. Where that cannot be done, its first limit holds.
+#[cfg(target_os = "linux")]
+fn limit_cpu(worker: &Child, cpu_s_max: u64) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let limit = Rlimit { current: Some(cpu_s_max), maximum: Some(cpu_s_max.saturating_add(1)) };
+    if let Err(error) = prlimit(Some(Pid::from_child(worker)), Resource::Cpu, limit) {
+        tracing::debug!("the CPU time of a worker that optimises is not limited further: {error}");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_cpu(_worker: &Child, _cpu_s_max: u64) {}
 
 impl Drop for Job {
     fn drop(&mut self) {
@@ -269,5 +295,20 @@ fn report(confinement: super::Confinement) {
                  of signals (Landlock): {signals}; of system calls (seccomp): {system_calls}"
             );
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::optimising_cpu_s_max;
+
+    #[test]
+    fn optimising_has_half_of_the_limit_and_more_where_the_baseline_took_long() {
+        let of = |limit, baseline_ms: u64| optimising_cpu_s_max(limit, baseline_ms * 1_000_000);
+        assert_eq!(
+            [of(10, 0), of(10, 1_600), of(10, 1_700), of(10, 9_000), of(10, u64::MAX / 1_000_000)],
+            [5, 5, 6, 10, 10]
+        );
+        assert_eq!([of(1, 0), of(3, 0), of(0, 5)], [1, 2, 0]);
     }
 }

@@ -144,19 +144,39 @@ fn a_worker_that_hangs_is_ended() {
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
+/// How long the first of a worker's two answers is: its head says so in its last eight bytes.
+fn first_answer_bytes(folder: &Path) -> u64 {
+    let answers = std::fs::read(recorded(folder)).unwrap();
+    let head = 4 + u32::from_le_bytes(answers[..4].try_into().unwrap()) as usize;
+    let first = head as u64 + u64::from_le_bytes(answers[head - 8..head].try_into().unwrap());
+    assert!(first < answers.len() as u64);
+    first
+}
+
 #[test]
 fn a_module_that_takes_too_long_to_optimise_runs_as_it_is() {
-    // The first answer comes, of which the head says how long it is in its last eight bytes, and the second does not.
+    // The first answer comes, and the second does not.
     let folder = tempfile::tempdir().unwrap();
-    let answers = std::fs::read(recorded(folder.path())).unwrap();
-    let head = 4 + u32::from_le_bytes(answers[..4].try_into().unwrap()) as usize;
-    let code = u64::from_le_bytes(answers[head - 8..head].try_into().unwrap());
-    let first = head as u64 + code;
-    assert!(first < answers.len() as u64);
+    let first = first_answer_bytes(folder.path());
     let engine = engine("/bin/sh", &["-c", &format!("{WORKER} | head -c {first}; kill -XCPU $$")]);
     let module = engine.admit(&tenant(), &module(), &Limits::default()).unwrap();
     assert_eq!(module.wait_optimised(Duration::from_secs(60)), Tier::Baseline);
     assert_eq!(call(&module, &Limits::default()), 1);
+}
+
+#[test]
+fn a_worker_that_optimises_has_half_of_the_time() {
+    // The first answer comes, and then a worker that computes for ever, which no limit of its own ends.
+    let folder = tempfile::tempdir().unwrap();
+    let (first, ended) = (first_answer_bytes(folder.path()), folder.path().join("ended"));
+    let spins =
+        format!("trap 'echo > {}; exit' XCPU; {WORKER} | head -c {first}; while :; do :; done", ended.display());
+    let engine = engine("/bin/sh", &["-c", &spins]);
+    let limits = Limits { compile_cpu_s_max: 2, ..Limits::default() };
+    let module = engine.admit(&tenant(), &module(), &limits).unwrap();
+    assert_eq!(module.wait_optimised(Duration::from_secs(60)), Tier::Baseline);
+    assert!(ended.exists(), "it was not ended by the signal for too much CPU time");
+    assert_eq!(call(&module, &limits), 1);
 }
 
 /// Tries something as a worker: the signal that ended it, what it said, and what it said of errors.

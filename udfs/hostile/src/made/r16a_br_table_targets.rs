@@ -8,5 +8,5 @@ pub(crate) const MADE: Made = Made {
     title: "70,000 branch targets in all",
     class: Class::Compile,
     expect: Expect::Refused(&["shape_limit", "module_too_large"]),
-    bytes: |_| beside(&times(18, &format!("(func (param i32) local.get 0 br_table {} 0)", times(4_000, "0 ")))),
+    bytes: |_| beside(&times(35, &format!("(func (param i32) local.get 0 br_table {} 0)", times(2_000, "0 ")))),
 };

@@ -5,8 +5,8 @@ use crate::bombs::{beside, table_joins};
 use crate::{Class, Expect};
 
 pub(crate) const MADE: Made = Made {
-    title: "4,097 branch targets in a function",
+    title: "2,049 branch targets in a function",
     class: Class::Compile,
     expect: Expect::Refused(&["shape_limit", "module_too_large"]),
-    bytes: |_| beside(&table_joins(10, 4_098)),
+    bytes: |_| beside(&table_joins(10, 2_050)),
 };

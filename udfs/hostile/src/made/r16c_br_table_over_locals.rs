@@ -6,8 +6,8 @@ use crate::bombs::{beside, table_joins};
 use crate::{Class, Expect};
 
 pub(crate) const MADE: Made = Made {
-    title: "4,000 branch targets over 900 locals",
+    title: "2,000 branch targets over 900 locals",
     class: Class::Compile,
     expect: Expect::Refused(&["shape_limit", "module_too_large"]),
-    bytes: |_| beside(&table_joins(900, 4_000)),
+    bytes: |_| beside(&table_joins(900, 2_000)),
 };
