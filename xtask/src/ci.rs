@@ -1,6 +1,5 @@
 //! `cargo xtask ci`: every check that is not a test. `.ci/run` calls this, then `cargo xtask test`.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -57,7 +56,7 @@ fn udfs(workspace: &Workspace) -> Command {
 
 /// Licences, bans and sources.
 fn deny(workspace: &Workspace) -> Result<Outcome> {
-    let deny = match cargo_deny(workspace) {
+    let deny = match CARGO_DENY.find(workspace) {
         Ok(deny) => deny,
         Err(missing) => return Ok(Outcome::Skipped(format!("{missing:#}"))),
     };
@@ -67,7 +66,7 @@ fn deny(workspace: &Workspace) -> Result<Outcome> {
 
 /// Advisories where their database can be fetched: it comes from elsewhere than the crates, and a machine may reach one and not the other.
 fn advisories(workspace: &Workspace) -> Result<Outcome> {
-    let deny = match cargo_deny(workspace) {
+    let deny = match CARGO_DENY.find(workspace) {
         Ok(deny) => deny,
         Err(missing) => return Ok(Outcome::Skipped(format!("{missing:#}"))),
     };
@@ -76,12 +75,4 @@ fn advisories(workspace: &Workspace) -> Result<Outcome> {
     }
     shell::run(workspace.command(deny).args(["--locked", "--offline", "check", "advisories"]))?;
     Ok(Outcome::Done)
-}
-
-/// The one on the path, or the one that is kept in the cache.
-fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
-    if shell::exists(CARGO_DENY.name) {
-        return Ok(CARGO_DENY.name.into());
-    }
-    CARGO_DENY.program(workspace)
 }

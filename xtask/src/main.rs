@@ -15,9 +15,11 @@ mod guests;
 mod invariants;
 mod java;
 mod machine_paths;
+mod nextest;
 mod provision;
 mod public;
 mod quiet;
+mod release_checks;
 mod rust;
 mod shell;
 mod sizes;
@@ -51,7 +53,7 @@ enum Run {
 }
 use Run::{Alone, With};
 
-const COMMANDS: [Command; 12] = [
+const COMMANDS: [Command; 14] = [
     Command { name: "demo", help: "set up, then run the flights query on real data", run: Alone(demo::run) },
     Command {
         name: "test",
@@ -86,6 +88,16 @@ const COMMANDS: [Command; 12] = [
         run: Alone(dist::run),
     },
     Command { name: "ci", help: "every check that is not a test: format, lints, docs, …", run: Alone(ci::run) },
+    Command {
+        name: "minimum-rust",
+        help: "check by the oldest compiler that Cargo.toml names, fetched by rustup",
+        run: Alone(release_checks::minimum_rust),
+    },
+    Command {
+        name: "public-api",
+        help: "compare public items with the release before, by cargo-semver-checks",
+        run: Alone(release_checks::public_api),
+    },
     Command {
         name: "invariants",
         help: "which crate may depend on which; no circles of files, no large crates",

@@ -1,11 +1,13 @@
 //! `cargo xtask test`: every test there is.
 
 use std::ffi::OsString;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::broker;
 use crate::guests;
+use crate::nextest::{self, Profile};
 use crate::shell::{self, Workspace};
 use crate::steps::Steps;
 use crate::test_run::{self, TestRun};
@@ -66,14 +68,25 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
                 .args(&arguments.name),
         )
     });
-    steps.step("tests of the workspace", || {
-        // One test builds a guest that it has just made.
-        let mut tests = workspace.cargo();
+    // Tests build guests that they have just made, and share one broker.
+    let prepare = |mut tests: Command| {
         tests.env("WEIR_GUEST_RUSTC", &rustc).env(test_run::VARIABLE, &run.folder);
-        tests.args(["test", "--locked", "--workspace", "--no-fail-fast"]).args(&arguments.name);
         tests.envs(arguments.variables(|variable| std::env::var_os(variable)));
+        tests
+    };
+    let cargo = |targets: &[&str]| {
+        let mut tests = prepare(workspace.cargo());
+        tests.args(["test", "--locked", "--workspace", "--no-fail-fast"]).args(targets).args(&arguments.name);
         shell::run(&mut tests)
+    };
+    let profile = if arguments.long { Profile::Long } else { Profile::Default };
+    let nextest = nextest::or_cargo(workspace, profile);
+    steps.step("tests of the workspace", || match &nextest {
+        Some(nextest) => nextest.run(prepare(nextest.command(workspace)), arguments.name.as_deref()),
+        None => cargo(&["--lib", "--bins", "--tests"]),
     });
+    // Which nextest does not run.
+    steps.step("tests in the documentation", || cargo(&["--doc"]));
     steps.finish()
 }
 

