@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: runs every fuzz target for some minutes; `fuzz-short` those of `fuzz/decoders` for seconds, as `ci` does.
 //!
-//! They need AddressSanitizer, whose runtime comes with the stable compiler. `RUSTC_BOOTSTRAP=1` lets it take the flag.
+//! The long run has AddressSanitizer, whose runtime comes with the stable compiler. `RUSTC_BOOTSTRAP=1` lets it take the flag.
 
 use std::ffi::OsString;
 use std::fs;
@@ -21,25 +21,27 @@ const ALL: [&str; 2] = [DECODERS, "fuzz"];
 
 /// What is compiled for the fuzzer, beside what is compiled for the tests.
 const TARGET_FOLDER: &str = "target/fuzz";
+/// The same for the short run, whose code is another.
+const TARGET_FOLDER_SHORT: &str = "target/fuzz-short";
 
 const LONG: Duration = Duration::from_secs(180);
 const SHORT: Duration = Duration::from_secs(20);
 
 /// Each target for three minutes.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let program = CARGO_FUZZ.program(workspace)?;
+    let program = CARGO_FUZZ.find(workspace)?;
     ALL.into_iter().try_for_each(|folder| Fuzzers { workspace, program: &program, folder }.run_each(LONG))
 }
 
 /// Each target of the file formats for 20 seconds.
 pub(crate) fn run_short(workspace: &Workspace) -> Result<()> {
-    let program = CARGO_FUZZ.program(workspace)?;
+    let program = CARGO_FUZZ.find(workspace)?;
     Fuzzers { workspace, program: &program, folder: DECODERS }.run_each(SHORT)
 }
 
 /// The same as a step of `ci`: skipped where `cargo-fuzz` cannot be had.
 pub(crate) fn step(workspace: &Workspace) -> Result<Outcome> {
-    let program = match CARGO_FUZZ.program(workspace) {
+    let program = match CARGO_FUZZ.find(workspace) {
         Ok(program) => program,
         Err(missing) => return Ok(Outcome::Skipped(format!("{missing:#}"))),
     };
@@ -58,11 +60,11 @@ struct Fuzzers<'a> {
 
 impl Fuzzers<'_> {
     fn run_each(&self, time: Duration) -> Result<()> {
-        shell::run(&mut self.cargo_fuzz("build"))?;
+        shell::run(&mut self.cargo_fuzz("build", time))?;
         let mut failed = Vec::new();
         for target in targets(self.workspace, self.folder)? {
             println!("\n==== fuzz {target} for {} s", time.as_secs());
-            let mut command = self.cargo_fuzz("run");
+            let mut command = self.cargo_fuzz("run", time);
             command.args(self.arguments(&target, time)?);
             if let Err(error) = shell::run(&mut command) {
                 eprintln!("{error:#}");
@@ -75,10 +77,18 @@ impl Fuzzers<'_> {
         Ok(())
     }
 
-    fn cargo_fuzz(&self, command: &str) -> Command {
+    fn cargo_fuzz(&self, command: &str, time: Duration) -> Command {
         let mut cargo_fuzz = self.workspace.command(self.program);
-        cargo_fuzz.env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", self.workspace.path(TARGET_FOLDER));
-        cargo_fuzz.args([command, "--fuzz-dir", self.folder]);
+        cargo_fuzz.env("RUSTC_BOOTSTRAP", "1").args([command, "--fuzz-dir", self.folder]);
+        match time == SHORT {
+            // Twenty seconds look for panics, and for what takes time and memory. With the sanitizer, and optimised, Arrow and
+            // Parquet took four times as long to compile as all targets run.
+            true => cargo_fuzz
+                .args(["--sanitizer", "none"])
+                .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
+                .env("CARGO_TARGET_DIR", self.workspace.path(TARGET_FOLDER_SHORT)),
+            false => cargo_fuzz.env("CARGO_TARGET_DIR", self.workspace.path(TARGET_FOLDER)),
+        };
         cargo_fuzz
     }
 
