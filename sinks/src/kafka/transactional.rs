@@ -20,6 +20,8 @@ use crate::SinkError;
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 /// How long a failed transaction is tried to be aborted, so that readers need not wait for it to time out.
 const COURTESY: Duration = Duration::from_secs(5);
+/// After which librdkafka is asked once more to abort; it goes on where it was.
+const ABORT_CALL_MAX: Duration = Duration::from_millis(500);
 
 /// What the clones and sinks of one query's transactions share.
 pub(super) struct Shared {
@@ -229,9 +231,11 @@ impl Shared {
     ///
     /// librdkafka does all of that by itself, as long as somebody takes in its reports. Records on the wire must not be
     /// purged by hand before: librdkafka takes that for an error of the transaction, and answers it by a purge of its own,
-    /// which on a busy machine comes when the next transaction has begun and throws away records of that.
+    /// which on a busy machine comes when the next transaction has begun and throws away records of that. A record that is
+    /// put back to be sent again after librdkafka's own purge waits for ever, and goes with the purge of the next call.
     fn try_abort(&self, patience: Duration) -> KafkaResult<()> {
-        self.producer.while_purging(|| retried(patience, |left| self.producer.base().abort_transaction(left)))
+        let abort = |left: Duration| self.producer.base().abort_transaction(left.min(ABORT_CALL_MAX));
+        self.producer.while_purging(|| retried(patience, abort))
     }
 
     /// Aborts what will not be committed, so that readers need not wait for it to time out. If that fails, they do, or
