@@ -84,7 +84,7 @@ pub use error::SinkError;
 pub use file::{FileSink, FileSinkConfig, IfExists, publish_prepared};
 pub use kafka::{
     BrokerRefusals, KafkaCompression, KafkaKey, KafkaPartitioner, KafkaSink, KafkaSinkConfig, KafkaTimestamp,
-    KafkaTransactions, KafkaValue, TransactionError, TransactionSettings,
+    KafkaTransactions, KafkaValue, SlotError, TransactionError, TransactionSettings, TransactionSlot,
 };
 pub use memory::{MemoryHandle, MemorySink};
 pub use row_refusal::RowRefusal;

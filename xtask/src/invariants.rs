@@ -19,7 +19,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 18] = [
+const RULES: [Rule; 20] = [
     Rule {
         package: "weir-text",
         has: &["strsim"],
@@ -158,8 +158,28 @@ const RULES: [Rule; 18] = [
         reason: "a query file is checked as a whole without a run: a plan is data",
     },
     Rule {
+        package: "weir-trace",
+        has: &["weir-batch"],
+        lacks: &[
+            "tokio",
+            "weir-plan",
+            "weir-sandbox",
+            "weir-sinks",
+            "weir-query",
+            "opentelemetry",
+            "opentelemetry_sdk",
+        ],
+        reason: "a span is plain values: neither the plan nor an exporter is known",
+    },
+    Rule {
+        package: "weir-letters",
+        has: &["weir-plan", "weir-state", "weir-sources", "weir-sinks"],
+        lacks: &["weir-query", "weir-guest", "clap"],
+        reason: "letters are written and made records again without a run",
+    },
+    Rule {
         package: "weir-query",
-        has: &["weir-plan", "weir-batch", "weir-sandbox", "weir-sources", "weir-sinks"],
+        has: &["weir-plan", "weir-letters", "weir-trace", "weir-batch", "weir-sandbox", "weir-sources", "weir-sinks"],
         lacks: &["weir-guest", "clap", "indicatif", "opentelemetry_sdk", "opentelemetry-otlp"],
         reason: "a query runs without a terminal, and hands its spans on as plain values; host and guest share the ABI's constants only",
     },

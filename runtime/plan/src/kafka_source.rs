@@ -11,21 +11,24 @@ use super::context::Context;
 use super::csv;
 use super::kafka;
 use super::schema;
-use super::source::SourcePart;
 use super::source_plan::SourceKind;
 use super::words;
 use weir_kafka::refuse_group;
 use weir_sources::{KafkaPartitions, KafkaSourceConfig, KafkaStart};
 
-/// Resolves the keys of a Kafka source.
-pub(super) fn resolve(part: &mut SourcePart, keys: &KafkaSourceKeys, cx: &mut Context<'_>) {
-    let (problems, here) = (cx.problems, part.place.clone());
+/// Resolves the keys of a Kafka source at `here`: what it reads, and what its records hold.
+pub(super) fn resolve(
+    keys: &KafkaSourceKeys,
+    here: &Place,
+    cx: &mut Context<'_>,
+) -> (Option<SourceKind>, Option<Arc<Schema>>) {
+    let problems = cx.problems;
     let connection = kafka::connection(&keys.connection, KafkaSide::Consumer, cx);
-    let topics = topics(keys, &here, problems);
-    let start = start(&keys.start, &here, problems);
+    let topics = topics(keys, here, problems);
+    let start = start(&keys.start, here, problems);
     let format = keys.format.value.map(words::record_format);
-    let csv = csv::record_options(&keys.csv, &here, format.map(RecordFormat::name), problems);
-    part.schema = schema_of(keys, &here, format, problems);
+    let csv = csv::record_options(&keys.csv, here, format.map(RecordFormat::name), problems);
+    let schema = schema_of(keys, here, format, problems);
 
     let group = match keys.group.given() {
         None if keys.group.is_wrong() => None,
@@ -43,7 +46,7 @@ pub(super) fn resolve(part: &mut SourcePart, keys: &KafkaSourceKeys, cx: &mut Co
         allowed &= cx.topics.reads(place, connection.as_ref(), text);
     }
     if let Some(group) = &group {
-        allowed &= cx.topics.joins(keys.group.place_or(&here), connection.as_ref(), group);
+        allowed &= cx.topics.joins(keys.group.place_or(here), connection.as_ref(), group);
     }
     let partitions = keys.partitions.value.as_ref().map(|partitions| match partitions {
         PartitionsDraft::Group => KafkaPartitions::Group,
@@ -61,7 +64,7 @@ pub(super) fn resolve(part: &mut SourcePart, keys: &KafkaSourceKeys, cx: &mut Co
         (config.partitions, config.start, config.format, config.csv) = (partitions?, start?, format?, csv?);
         Some(SourceKind::Kafka(Box::new(config)))
     };
-    part.kind = make().filter(|_| allowed);
+    (make().filter(|_| allowed), schema)
 }
 
 /// `topic` or `topics`, whichever is given.

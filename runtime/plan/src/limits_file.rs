@@ -17,7 +17,7 @@ use weir_files::{Folders, real_path};
 /// What tenants may use: limits, folders and topics of each, read from a TOML file.
 ///
 /// ```
-/// use weir_query::LimitsFile;
+/// use weir_plan::LimitsFile;
 ///
 /// let file = LimitsFile::parse(
 ///     r#"

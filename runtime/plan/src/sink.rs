@@ -11,9 +11,9 @@ use weir_config::{
 use weir_formats::{CsvOptions, Format};
 use weir_sinks::{FileSinkConfig, IfExists, SinkConfig, SinkError, StdoutFormat, StdoutSinkConfig};
 
-use super::connectors;
 use super::context::Context;
 use super::csv;
+use super::custom;
 use super::kafka_sink::{self, ColumnUse};
 use super::plan::{Delivery, Retry};
 use super::retry;
@@ -74,7 +74,7 @@ fn resolve(draft: SinkDraft, delivery: &Delivery, cx: &mut Context<'_>) -> SinkP
             config.map(|config| SinkConfig::Kafka(Box::new(config)))
         }
         Some(SinkKindDraft::Count) => Some(SinkConfig::Count),
-        Some(SinkKindDraft::Custom(keys)) => connectors::sink(keys, cx).map(SinkConfig::Custom),
+        Some(SinkKindDraft::Custom(keys)) => custom::sink(keys, cx).map(SinkConfig::Custom),
     };
     SinkPart {
         name: name.into(),

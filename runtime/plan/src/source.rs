@@ -11,9 +11,9 @@ use weir_config::{
 };
 use weir_formats::{CsvOptions, Format, Inferred, csv_header, infer, infer_csv};
 
-use super::connectors;
 use super::context::Context;
 use super::csv;
+use super::custom;
 use super::kafka_source;
 use super::paths::InputFile;
 use super::schema::{self, Declared};
@@ -61,7 +61,7 @@ pub(super) fn resolve(draft: &SourceDraft, cx: &mut Context<'_>) -> SourcePart {
     match &draft.kind {
         None => {}
         Some(SourceKindDraft::File(keys)) => file(&mut part, keys, cx),
-        Some(SourceKindDraft::Kafka(keys)) => kafka_source::resolve(&mut part, keys, cx),
+        Some(SourceKindDraft::Kafka(keys)) => (part.kind, part.schema) = kafka_source::resolve(keys, &part.place, cx),
         Some(SourceKindDraft::Generator(GeneratorKeys { batches })) => {
             part.kind = batches.value.map(|batches| SourceKind::Generator { batches });
             part.schema = seed_schema().ok().map(Arc::new);
@@ -72,7 +72,7 @@ pub(super) fn resolve(draft: &SourceDraft, cx: &mut Context<'_>) -> SourcePart {
             part.schema = stream.and_then(|stream| nexmark_schema(stream).ok()).map(Arc::new);
         }
         Some(SourceKindDraft::Custom(keys)) => {
-            let source = connectors::source(keys, cx);
+            let source = custom::source(keys, cx);
             part.schema = source.as_ref().and_then(|source| source.schema().ok()).map(Arc::new);
             part.kind = source.map(SourceKind::Custom);
         }

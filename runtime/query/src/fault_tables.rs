@@ -9,13 +9,14 @@ use weir_batch::BatchError;
 use weir_fault::table;
 use weir_files::Denied;
 use weir_formats::FormatError;
+use weir_letters::DeadLetterError;
 use weir_sandbox::Refusal;
-use weir_sinks::{RowRefusal, SinkError, TransactionError};
+use weir_sinks::{RowRefusal, SinkError, SlotError, TransactionError};
 use weir_sources::{BacklogError, SourceError};
 use weir_state::ManifestError;
+use weir_trace::SamplerError;
 
-use crate::run::{BuildError, Cause, DeadLetterError, SlotError, StageError, StateError};
-use crate::trace::SamplerError;
+use crate::run::{BuildError, Cause, StageError, StateError};
 use crate::{ReplayError, TopicLettersError};
 
 fn text() -> String {

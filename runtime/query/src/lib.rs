@@ -49,30 +49,29 @@
 
 #[cfg(test)]
 mod fault_tables;
-mod letters;
 mod replay;
 mod run;
-mod trace;
 
 pub use replay::{
     LetterFilter, NotReplayed, OtherVersion, Replay, ReplayError, Replayed, Replaying, TopicLetters, TopicLettersError,
 };
 pub use run::{
-    BuildError, Cause, CommittedMetric, CommittedSeries, CounterKind, CounterSpec, DeadLetterError, Details, Durations,
-    Ending, Extent, GuestLine, LogExporter, MetricRegistry, PartitionProgress, Progress, Query, QueryHandle, Reading,
-    RecordPlace, RunError, Series, SinkDetails, SinkOverrides, SinkProgress, SlotError, SourceProgress, Speaker,
-    StageDetails, StageError, StageProgress, Starting, State, StateError, Summary, TopColumn, read_manifest,
+    BuildError, Cause, CommittedMetric, CommittedSeries, CounterKind, CounterSpec, Details, Durations, Ending, Extent,
+    GuestLine, LogExporter, MetricRegistry, PartitionProgress, Progress, Query, QueryHandle, Reading, RecordPlace,
+    RunError, Series, SinkDetails, SinkOverrides, SinkProgress, SourceProgress, Speaker, StageDetails, StageError,
+    StageProgress, Starting, State, StateError, Summary, TopColumn, read_manifest,
 };
-pub use trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};
 pub use weir_batch::Fault;
 pub use weir_files::{Denied, Folders};
 pub use weir_kafka::{GroupOffsets, hush_illegible_headers};
+pub use weir_letters::DeadLetterError;
 pub use weir_plan::{
     Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, INFER_ROWS_MAX, LettersEntrance, LettersPlan,
     LimitsFile, Loader, LossPolicy, Node, Origins, Plan, Problem, QueryFileError, Retry, SinkPlan, SourceKind,
     SourcePlan, StagePlan, TenantLimits, Topics,
 };
 pub use weir_sandbox::{LogLevel, MetricKind};
+pub use weir_sinks::SlotError;
 pub use weir_sources::{
     Begin, Changed, CustomSource, FileChange, FileSource, KafkaIsolation, KafkaOutOfRange, KafkaPartitions,
     KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart, MemoryBatches, Moved, NexmarkStream, OnChange,
@@ -83,3 +82,4 @@ pub use weir_state::{
     Entry, FileMark, Header, Letter, LetterLines, LetterValue, Manifest, ManifestError, NextNumber, NoTopicId,
     Partition, PartitionPosition, Positions, PreparedFile, Seen, SourcePositions, StoredSeries, StoredValue, TopicId,
 };
+pub use weir_trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};

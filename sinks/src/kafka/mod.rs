@@ -11,6 +11,7 @@ mod record;
 mod refusals;
 mod sink;
 mod sizes;
+mod slot;
 mod transaction;
 mod transaction_age;
 mod transaction_error;
@@ -24,6 +25,7 @@ use weir_kafka::{HiddenValues, KafkaConnection, KafkaProblem, KafkaSide, log_lib
 pub use config::{KafkaCompression, KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, KafkaValue};
 pub use refusals::BrokerRefusals;
 pub use sink::KafkaSink;
+pub use slot::{SlotError, TransactionSlot};
 pub use transaction::KafkaTransactions;
 pub use transaction_error::TransactionError;
 pub use transaction_settings::TransactionSettings;

@@ -8,7 +8,7 @@ use weir_formats::FormatError;
 use weir_sandbox::ModuleDigest;
 
 use super::filter::LetterFilter;
-use crate::letters::{Entrance, Form, LOOKED_AT};
+use weir_letters::{Entrance, Form, LOOKED_AT};
 use weir_plan::{LettersEntrance, Node, Plan, SourcePlan};
 use weir_state::Entry;
 use weir_state::Letter;

@@ -7,8 +7,6 @@ mod divide;
 mod error;
 mod filter;
 mod replaying;
-#[cfg(test)]
-mod tests;
 mod topic;
 
 pub use error::ReplayError;

@@ -14,9 +14,9 @@ use weir_sinks::SinkConfig;
 use super::divide::{Desk, Fate, direct};
 use super::error::ReplayError;
 use super::filter::LetterFilter;
-use crate::letters::{Locked, ReplayPaths, folder_of, lock};
 use crate::run::{BuildError, Ending, Query, StateFolder, Summary, failpoint, transactions, transactions_name};
 use weir_files::Denied;
+use weir_letters::{Locked, ReplayPaths, folder_of, lock};
 use weir_plan::{
     DeadLettersPlan, ErrorPolicy, LettersEntrance, LettersPlan, Node, Origins, Plan, SourceKind, SourcePlan,
 };

@@ -8,7 +8,7 @@ use weir_files::Folder;
 use weir_sources::{Backlog, BacklogError, BacklogMessage};
 use weir_state::{LetterMessage, damaged_line};
 
-use crate::letters::{Locked, folder_of, lock};
+use weir_letters::{Locked, folder_of, lock};
 use weir_plan::{DeadLettersPlan, Plan};
 
 /// A topic's letters that no replay has taken yet: those behind the positions of the group `<tenant>.<name>.letters`.

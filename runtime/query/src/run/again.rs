@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use weir_sandbox::Fault;
 use weir_sinks::{SinkConfig, TransactionError};
 
-use super::dead_letters::DeadLetterError;
 use super::error::{BuildError, Cause};
 use super::ids::{Nodes, StageId};
 use super::metrics::MetricRegistry;
@@ -14,6 +13,7 @@ use super::shared::Shared;
 use super::state_guard::{Loss, lost_error};
 use super::transactions::{has_slot, learn_refusals};
 use super::waiting::{millis, sleep_or_stop};
+use weir_letters::DeadLetterError;
 use weir_plan::{LossPolicy, Plan, Retry};
 
 /// After this long without a failure, the next one is a new one.

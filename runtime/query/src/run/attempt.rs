@@ -22,7 +22,7 @@ use super::running_stage::RunningStage;
 use super::shared::Shared;
 use super::span_places::places;
 use super::summary::Ending;
-use crate::trace::Spans;
+use weir_trace::Spans;
 
 /// Batches that may wait between the sources and the stages, for each source.
 const SOURCE_QUEUE_BATCHES: usize = 2;
@@ -82,7 +82,10 @@ impl Attempt {
             RunningStage::guest(id, plan, stage, module, &counters.stages[id], shared.logs.as_ref())
         });
         let mut stages = stages.collect();
-        let dead_letters = dead_letters.map(|letters| letters.counted(&shared.counters));
+        let dead_letters = dead_letters.map(|letters| {
+            let counters = Arc::clone(&shared.counters);
+            letters.counted(move |omitted| counters.letters_omitted.add(omitted))
+        });
         let mut chain = Chain::new(shared, sources, sinks, dead_letters, commit, metrics, spans);
         // A sink that fails ends the query wherever it waits just then: for a record, a guest, or another sink.
         let ended = tokio::select! {

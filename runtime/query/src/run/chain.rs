@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use super::budget::AFTER_STOP_MAX;
 use super::commit::{Commit, Work, close_all, settle_all};
-use super::dead_letters::{DeadLetterError, DeadLetters};
 use super::error::Cause;
 use super::failpoint::failpoint;
 use super::ids::{Nodes, SinkId, SourceId};
@@ -14,7 +13,8 @@ use super::metrics::MetricRegistry;
 use super::running_sink::RunningSink;
 use super::running_source::RunningSource;
 use super::shared::Shared;
-use crate::trace::Spans;
+use weir_letters::{DeadLetterError, DeadLetters};
+use weir_trace::Spans;
 
 /// A query while it runs: the one task that drives stages, commits and dead letters. One attempt: after a failure the
 /// next one goes on from the last commit. Its stages are lent to it, apart from it: it commits while one of them works.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::counters::{Counters, SinkCounters, StageCounters};
 use super::timing::Durations;
-use crate::trace::TraceCounts;
+use weir_trace::TraceCounts;
 
 /// How a query spends its time, and what waits in it.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,12 +8,12 @@ use weir_kafka::KafkaProblem;
 use weir_sandbox::{Fault, Refusal};
 use weir_sinks::{SinkError, TransactionError};
 
-use super::dead_letters::DeadLetterError;
-use super::slot::SlotError;
 use super::stage_error::StageError;
 use super::state::StateError;
 use super::summary::Summary;
 use weir_files::Denied;
+use weir_letters::DeadLetterError;
+use weir_sinks::SlotError;
 use weir_sources::SourceError;
 use weir_state::Partition;
 

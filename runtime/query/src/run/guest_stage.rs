@@ -12,7 +12,6 @@ use super::breaker::Breaker;
 use super::budget::Budget;
 use super::bytes::record_bytes;
 use super::counters::StageCounters;
-use super::dead_letters::Sender;
 use super::fit::Fit;
 use super::guest_log::{GuestLog, LogExporter, Speaker};
 use super::record_place::RecordPlace;
@@ -20,6 +19,7 @@ use super::stage::{Failing, Made, Stage, Workplace};
 use super::stage_error::StageError;
 use super::state_guard::{Loss, StateGuard};
 use super::waiting::{Waiting, millis, sleep_or_stop};
+use weir_letters::Sender;
 use weir_plan::{ErrorPolicy, Plan, StagePlan};
 
 /// So many records of a batch may end the guest whatever `trapped_percent_max` says: of a small batch a share says nothing.

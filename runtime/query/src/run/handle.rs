@@ -9,7 +9,7 @@ use super::counters::Counters;
 use super::details::Details;
 use super::metrics::{CommittedMetric, CommittedMetrics};
 use super::progress::{Progress, State};
-use crate::trace::TraceCounters;
+use weir_trace::TraceCounters;
 
 /// Watches a query, pauses and stops it, from any thread; outlives it.
 #[derive(Clone)]

@@ -11,7 +11,6 @@ use weir_sinks::{
 };
 
 use super::commit::{Commit, FlushThenKeep, Kept, ManifestCommit, SinkCommit, TransactionCommit};
-use super::dead_letters::{DeadLetters, LETTER_COLUMN};
 use super::error::BuildError;
 use super::ids::{Nodes, SinkId, SourceId};
 use super::metrics::MetricRegistry;
@@ -21,6 +20,7 @@ use super::shared::Shared;
 use super::state::StateFolder;
 use super::transactions::{has_slot, transactions};
 use weir_files::{Denied, Folders};
+use weir_letters::{DeadLetters, LETTER_COLUMN};
 use weir_plan::{DeadLettersPlan, Guarantee, Plan, SinkPlan};
 use weir_state::Manifest;
 use weir_state::Positions;

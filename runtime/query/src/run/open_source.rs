@@ -11,7 +11,7 @@ use super::guest_stage::TRAPPED_RECORDS_MIN;
 use super::ids::{Id, SourceId};
 use super::running_source::OpenSource;
 use super::transactions::transactions;
-use crate::letters::LettersSource;
+use weir_letters::LettersSource;
 use weir_plan::{Guarantee, INFER_ROWS_MAX, Plan, SourceKind, SourcePlan};
 
 /// What the manifest calls a source.

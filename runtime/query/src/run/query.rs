@@ -16,8 +16,8 @@ use super::open::Opened;
 use super::progress::State;
 use super::shared::Shared;
 use super::summary::{Ending, Summary};
-use crate::trace::Tracing;
 use weir_plan::Plan;
+use weir_trace::Tracing;
 
 /// Sources, stages and sinks, ready to run.
 pub struct Query {

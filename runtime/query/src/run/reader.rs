@@ -5,8 +5,8 @@ use tokio::sync::{mpsc, watch};
 use super::bytes::record_bytes;
 use super::ids::SourceId;
 use super::room::{Place, Room};
-use crate::trace::{Draw, Drawn};
 use weir_sources::{Source, SourceBatch, SourceError, SourceEvent};
+use weir_trace::{Draw, Drawn};
 
 /// What a source's task hands on.
 pub(super) struct FromSource {

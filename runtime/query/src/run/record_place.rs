@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weir_batch::Batch;
 
-use super::dead_letters::position;
+use weir_letters::position;
 
 /// Where a record came from, as far as it is known: what every warning and failure over a record says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use weir_batch::Batch;
 use weir_sinks::{RefusedRow, SinkError};
 
 use super::counters::SinkCounters;
-use super::dead_letters::{Sender, position};
+use weir_letters::{Sender, position};
 use weir_plan::{ErrorPolicy, Plan, SinkPlan};
 
 /// What a sink needs to know to deal with records that it cannot take.

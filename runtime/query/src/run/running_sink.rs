@@ -10,14 +10,14 @@ use weir_sinks::{Prepared, RefusedRow, Sink, SinkError, SinkStats, Written};
 
 use super::bytes::record_bytes;
 use super::counters::SinkCounters;
-use super::dead_letters::{DeadLetterError, DeadLetters, Sender, Why};
 use super::error::Cause;
 use super::ids::{Id, Point, SinkId};
 use super::refused::{RefusalPolicy, RefusedRows};
 use super::room::{Place, Room};
 use super::timing::Timing;
-use crate::trace::BatchSpan;
+use weir_letters::{DeadLetterError, DeadLetters, Sender, Why};
 use weir_plan::{Plan, SinkPlan};
+use weir_trace::BatchSpan;
 
 enum Message {
     /// A batch, its span where it has one, and its place among the bytes that wait, kept until it is written.

@@ -6,7 +6,6 @@ use tokio::task::JoinHandle;
 use weir_batch::SystemColumns;
 
 use super::counters::SourceCounters;
-use super::dead_letters::{DeadLetterError, DeadLetters, Sender};
 use super::error::Cause;
 use super::failures::Voice;
 use super::fit::Fit;
@@ -14,6 +13,7 @@ use super::ids::{Id, SourceId, StageId};
 use super::intake::{Cut, Intake, Piece};
 use super::reader::{Reader, read};
 use super::record_place::RecordPlace;
+use weir_letters::{DeadLetterError, DeadLetters, Sender};
 use weir_plan::{ErrorPolicy, Origins, Plan, SourceKind, SourcePlan};
 use weir_sources::{Begin, Moved, PositionKeeper, Source, SourceError};
 use weir_state::{Partition, Positions};

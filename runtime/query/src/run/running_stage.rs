@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::counters::StageCounters;
-use super::dead_letters::{DeadLetters, Sender, Why};
 use super::error::Cause;
 use super::failures::Voice;
 use super::guest_log::LogExporter;
@@ -12,6 +11,7 @@ use super::ids::{Point, StageId};
 use super::record_place::RecordPlace;
 use super::stage::{Failing, Stage};
 use super::stage_error::StageError;
+use weir_letters::{DeadLetters, Sender, Why};
 use weir_plan::{ErrorPolicy, Plan, StagePlan};
 
 /// A stage of an attempt. It is lent to the chain, apart from it, which commits while a stage works.

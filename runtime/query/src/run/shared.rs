@@ -10,11 +10,11 @@ use super::guest_log::LogExporter;
 use super::handle::QueryHandle;
 use super::ids::{Nodes, SourceId};
 use super::metrics::CommittedMetrics;
-use super::slot::Slot;
-use crate::trace::{TraceCounters, Tracing};
 use weir_plan::Plan;
+use weir_sinks::TransactionSlot;
 use weir_sources::FileSource;
 use weir_state::Positions;
+use weir_trace::{TraceCounters, Tracing};
 
 /// Outlives every attempt, and never changes but for its counters.
 pub(super) struct Shared {
@@ -22,7 +22,7 @@ pub(super) struct Shared {
     /// The threads that its file sources may read with.
     pub(super) readers: Arc<Semaphore>,
     /// What its transactions are called by, where the file does not say.
-    pub(super) slot: Arc<Slot>,
+    pub(super) slot: Arc<TransactionSlot>,
     pub(super) counters: Arc<Counters>,
     /// What the metrics' registry has counted, wherever that is.
     pub(super) metrics: Arc<CommittedMetrics>,

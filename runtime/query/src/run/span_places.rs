@@ -2,8 +2,8 @@
 
 use weir_sinks::SinkConfig;
 
-use crate::trace::{Attributes, Place, Places, SpanKind};
 use weir_plan::{Guarantee, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
+use weir_trace::{Attributes, Place, Places, SpanKind};
 
 /// Every place of a plan.
 pub(super) fn places(plan: &Plan) -> Places {

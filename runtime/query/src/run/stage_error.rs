@@ -2,8 +2,8 @@
 
 use weir_sandbox::{CallError, Fault};
 
-use super::dead_letters::DeadLetterError;
 use super::record_place::RecordPlace;
+use weir_letters::DeadLetterError;
 
 /// A stage that cannot go on.
 #[derive(Debug, thiserror::Error)]

@@ -19,8 +19,8 @@ use super::query::Query;
 use super::running_source::OpenSource;
 use super::shared::Shared;
 use super::state_guard::{Loss, lost_error};
-use crate::trace::Tracing;
 use weir_plan::{LossPolicy, Plan};
+use weir_trace::Tracing;
 
 /// How often a query tries again to open its files where the process had no descriptor left, and after which pause; each
 /// further one is longer by as much.

@@ -7,8 +7,8 @@ use weir_batch::Batch;
 use weir_sandbox::{CallError, Fault, Instance, Outcome};
 
 use super::counters::StageCounters;
-use super::dead_letters::Sender;
 use super::stage_error::StageError;
+use weir_letters::Sender;
 use weir_plan::{LossPolicy, StagePlan};
 
 /// How often a stage says that state was lost: each loss is counted.

@@ -9,7 +9,7 @@ use weir_text::{ByteCount, Count, Rate, escape_quoted};
 
 use super::metrics::{Reading, Series};
 use super::progress::{Progress, StageProgress};
-use crate::trace::TraceCounts;
+use weir_trace::TraceCounts;
 
 /// Why a query ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

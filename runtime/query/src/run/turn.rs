@@ -12,8 +12,8 @@ use super::ids::{Id, Nodes, Point, SourceId, StageId};
 use super::intake::{Cut, Intake, Piece};
 use super::running_stage::RunningStage;
 use super::stage::{Made, Workplace};
-use crate::trace::{BatchSpan, Drawn, OpenSpan};
 use weir_sources::SourceBatch;
+use weir_trace::{BatchSpan, Drawn, OpenSpan};
 
 type Stages<'p> = Nodes<StageId, RunningStage<'p>>;
 

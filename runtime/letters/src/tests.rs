@@ -13,8 +13,9 @@ use weir_batch::arrow::datatypes::Float64Type;
 use weir_batch::{Batch, DataType, Field, Schema, SystemColumns};
 use weir_formats::BadRecord;
 
-use crate::letters::{Entrance, system_columns};
-use crate::run::{Sender, Why, of_bad, of_row};
+use super::entrance::Entrance;
+use super::letter::{Sender, Why, of_bad, of_row};
+use super::system::system_columns;
 use weir_plan::Origins;
 use weir_state::{Letter, LetterMessage, LetterValue};
 

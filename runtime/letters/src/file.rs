@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use weir_files::Folder;
 
-use super::DeadLetterError;
-use crate::letters::{Locked, ReplayPaths, folder_of, lock};
+use super::error::DeadLetterError;
+use super::lock::{Locked, lock};
+use super::paths::{ReplayPaths, folder_of};
 use weir_files::Folders;
 use weir_state::{LINE_BYTES_MAX, Letter};
 

@@ -11,11 +11,11 @@ mod spans;
 
 use std::sync::Arc;
 
-pub(crate) use place::{Attributes, Place, Places};
+pub use place::{Attributes, Place, Places};
 pub use sampler::{Sampler, SamplerError};
 pub use span::{Span, SpanExporter, SpanKind, SpanValue};
 pub use spans::TraceCounts;
-pub(crate) use spans::{BatchSpan, Draw, Drawn, OpenSpan, Spans, TraceCounters};
+pub use spans::{BatchSpan, Draw, Drawn, OpenSpan, Spans, TraceCounters};
 
 /// Links of a span at most: distinct contexts that arrived in a batch's records, or batches of a commit.
 pub const LINKS_MAX: usize = 32;

@@ -6,12 +6,12 @@ use weir_batch::arrow::array::{ArrayRef, BinaryArray};
 use weir_batch::{Batch, BatchError, DataType, Field, Schema, SystemColumns};
 use weir_sinks::{Sink, SinkError};
 
-use super::DeadLetterError;
-use crate::letters::headers_column;
+use super::error::DeadLetterError;
+use super::system::headers_column;
 use weir_state::{Letter, LetterMessage};
 
 /// The one column of a sink of letters; keys and headers are system columns.
-pub(crate) const LETTER_COLUMN: &str = "value";
+pub const LETTER_COLUMN: &str = "value";
 
 /// As much as goes into one batch, so that Arrow's offsets and memory have bounds.
 const BATCH_BYTES_MAX: usize = 16 << 20;

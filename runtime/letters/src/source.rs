@@ -10,8 +10,7 @@ use weir_batch::Schema;
 use weir_files::Folders;
 use weir_formats::BadRecord;
 
-use super::Entrance;
-use super::entrance::Form;
+use super::entrance::{Entrance, Form};
 use super::system::system_columns;
 use weir_plan::LettersPlan;
 use weir_sources::{Origin, Source, SourceBatch, SourceError, SourceEvent};
@@ -20,7 +19,7 @@ use weir_state::{Letter, LetterValue};
 use weir_state::{Partition, Positions};
 
 /// Reads the letters of one place. A position is the number of the next line.
-pub(crate) struct LettersSource {
+pub struct LettersSource {
     letters: Arc<Letters>,
     schema: Arc<Schema>,
     records_max: usize,
@@ -51,7 +50,7 @@ impl LettersSource {
     /// # Errors
     ///
     /// A schema that the format of the letters cannot hold.
-    pub(crate) fn new(
+    pub fn new(
         plan: &LettersPlan,
         schema: &Arc<Schema>,
         folders: &Folders,

@@ -26,14 +26,15 @@ pub struct TraceCounts {
 
 /// As they are counted, through every attempt.
 #[derive(Default)]
-pub(crate) struct TraceCounters {
+pub struct TraceCounters {
     sampled: AtomicU64,
     unsampled: AtomicU64,
     malformed: AtomicU64,
 }
 
 impl TraceCounters {
-    pub(crate) fn read(&self) -> TraceCounts {
+    /// What was counted up to now.
+    pub fn read(&self) -> TraceCounts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (sampled, unsampled) = (read(&self.sampled), read(&self.unsampled));
         TraceCounts { sampled, unsampled, malformed: read(&self.malformed) }
@@ -48,14 +49,14 @@ struct Waited {
 }
 
 /// Draws the traces of a source's batches before these are read: only a batch that may have a span is timed.
-pub(crate) struct Draw {
+pub struct Draw {
     shared: Arc<Shared>,
     // Whether its records may bring contexts that decide.
     parents: bool,
 }
 
 /// The trace of a batch to come.
-pub(crate) struct Drawn {
+pub struct Drawn {
     trace_id: [u8; 16],
     // Whether it is sampled whatever its records bring.
     taken: bool,
@@ -65,7 +66,7 @@ pub(crate) struct Drawn {
 
 impl Draw {
     /// To be called when the waiting for a batch begins.
-    pub(crate) fn next(&self) -> Drawn {
+    pub fn next(&self) -> Drawn {
         let trace_id = self.shared.ids.trace_id();
         let taken = self.shared.tracing.sampler.takes(trace_id);
         let from = (taken || self.parents).then(SystemTime::now);
@@ -75,14 +76,14 @@ impl Draw {
 
 impl Drawn {
     /// Once the batch has come.
-    pub(crate) fn came(self) -> Drawn {
+    pub fn came(self) -> Drawn {
         let waited = self.from.map(|from| Waited { from, until: SystemTime::now() });
         Drawn { waited, ..self }
     }
 }
 
 /// Begins the spans of one query.
-pub(crate) struct Spans {
+pub struct Spans {
     shared: Arc<Shared>,
     // Batches since the last commit, as its links.
     uncommitted: Vec<TraceContext>,
@@ -97,19 +98,20 @@ struct Shared {
 }
 
 impl Spans {
-    pub(crate) fn new(tracing: Tracing, places: Places, counters: Arc<TraceCounters>) -> Spans {
+    /// The spans of a query with these parts, counted there.
+    pub fn new(tracing: Tracing, places: Places, counters: Arc<TraceCounters>) -> Spans {
         let shared = Shared { tracing, ids: TraceIds::new(), places, counters };
         Spans { shared: Arc::new(shared), uncommitted: Vec::new(), uncommitted_unlinked: 0 }
     }
 
     /// For the reader of this source. Of all sources only those of messages have headers.
-    pub(crate) fn draw(&self, source: usize) -> Draw {
+    pub fn draw(&self, source: usize) -> Draw {
         let messages = self.shared.places.sources.get(source).is_some_and(|place| place.kind == SpanKind::Client);
         Draw { shared: Arc::clone(&self.shared), parents: messages && self.shared.tracing.sampler.by_parents() }
     }
 
     /// The span of a batch that a source has read, if the batch is sampled.
-    pub(crate) fn begin(&mut self, source: usize, batch: &Batch, drawn: Drawn) -> Option<Arc<BatchSpan>> {
+    pub fn begin(&mut self, source: usize, batch: &Batch, drawn: Drawn) -> Option<Arc<BatchSpan>> {
         let Shared { tracing, ids, counters, places } = &*self.shared;
         let Drawn { trace_id, taken, waited, .. } = drawn;
         // Contexts are looked for where they may decide, or become links.
@@ -177,7 +179,7 @@ impl Spans {
 
     /// The span of a commit that begins now, if a batch that it commits has one. A trace of its own: it is of many
     /// batches.
-    pub(crate) fn commit(&mut self, records: u64) -> Option<OpenSpan> {
+    pub fn commit(&mut self, records: u64) -> Option<OpenSpan> {
         if self.uncommitted.is_empty() {
             return None;
         }
@@ -205,23 +207,23 @@ fn open(
 }
 
 /// The span of one batch. Held by all that work on the batch; it ends when the last of them lets go.
-pub(crate) struct BatchSpan(OpenSpan);
+pub struct BatchSpan(OpenSpan);
 
 impl BatchSpan {
     /// What is written to the headers of the batch's records.
-    pub(crate) fn context(&self) -> TraceContext {
+    pub fn context(&self) -> TraceContext {
         self.0.span.context
     }
 
     /// A stage at work on so many of the batch's records.
-    pub(crate) fn stage(self: &Arc<BatchSpan>, stage: usize, records_in: usize) -> Option<OpenSpan> {
+    pub fn stage(self: &Arc<BatchSpan>, stage: usize, records_in: usize) -> Option<OpenSpan> {
         let mut span = self.child("weir.stage", self.0.shared.places.stages.get(stage))?;
         span.set("weir.records.in", records_in);
         Some(span)
     }
 
     /// A sink at its write of so many records.
-    pub(crate) fn sink(self: &Arc<BatchSpan>, sink: usize, records: usize) -> Option<OpenSpan> {
+    pub fn sink(self: &Arc<BatchSpan>, sink: usize, records: usize) -> Option<OpenSpan> {
         let place = self.0.shared.places.sinks.get(sink);
         let mut span = self.child("weir.sink", place)?;
         span.set("weir.records.in", records);
@@ -242,7 +244,7 @@ impl BatchSpan {
 }
 
 /// A span that ends, and is exported, when it is dropped.
-pub(crate) struct OpenSpan {
+pub struct OpenSpan {
     span: Span,
     shared: Arc<Shared>,
     // A child keeps its batch's span open: dropped after this one was exported.
@@ -252,16 +254,17 @@ pub(crate) struct OpenSpan {
 
 impl OpenSpan {
     /// Its ids.
-    pub(crate) fn context(&self) -> TraceContext {
+    pub fn context(&self) -> TraceContext {
         self.span.context
     }
 
-    pub(crate) fn set(&mut self, name: &'static str, value: usize) {
+    /// Adds an attribute.
+    pub fn set(&mut self, name: &'static str, value: usize) {
         self.span.attributes.push((name, value.into()));
     }
 
     /// Says how the span's work failed.
-    pub(crate) fn fail(&mut self, error: &impl fmt::Display) {
+    pub fn fail(&mut self, error: &impl fmt::Display) {
         self.span.error = Some(error.to_string());
     }
 }

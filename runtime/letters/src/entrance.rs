@@ -14,10 +14,10 @@ use weir_plan::{LettersEntrance, SourceKind, SourcePlan};
 use weir_state::{Letter, LetterValue};
 
 /// Letters that are decoded at once, at most, while they are only looked at.
-pub(crate) const LOOKED_AT: usize = 1024;
+pub const LOOKED_AT: usize = 1024;
 
 /// Decodes the letters of one place.
-pub(crate) struct Entrance {
+pub struct Entrance {
     schema: Arc<Schema>,
     what: What,
 }
@@ -34,23 +34,23 @@ enum What {
 }
 
 /// Some letters, decoded.
-pub(crate) struct Restored {
+pub struct Restored {
     /// The records, with their system columns.
-    pub(crate) batch: Batch,
+    pub batch: Batch,
     /// Those that are none, ascending, each with what is wrong with it.
-    pub(crate) bad: Vec<(usize, String)>,
+    pub bad: Vec<(usize, String)>,
 }
 
 /// Which of an entrance's decoders a letter is for. Letters that are decoded together have one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Form {
+pub enum Form {
     Record,
     Original(Option<String>),
     Omitted,
 }
 
 impl Form {
-    pub(crate) fn of(letter: &Letter) -> Form {
+    pub fn of(letter: &Letter) -> Form {
         match &letter.value {
             LetterValue::Record { .. } => Form::Record,
             LetterValue::Original(_) => Form::Original(letter.source.clone()),
@@ -61,11 +61,7 @@ impl Form {
 
 impl Entrance {
     /// The entrance at this place of a plan, by which records of this schema come in.
-    pub(crate) fn of(
-        place: &LettersEntrance,
-        schema: &Arc<Schema>,
-        folders: &Folders,
-    ) -> Result<Entrance, FormatError> {
+    pub fn of(place: &LettersEntrance, schema: &Arc<Schema>, folders: &Folders) -> Result<Entrance, FormatError> {
         match place {
             LettersEntrance::Source(kind) => Entrance::of_source(kind, schema, folders),
             LettersEntrance::Input(sources) => Entrance::of_input(schema, sources),
@@ -73,7 +69,7 @@ impl Entrance {
     }
 
     /// The entrance of a stage or sink that reads this schema: from these sources directly, if there are any.
-    pub(crate) fn of_input(input: &Arc<Schema>, sources: &[SourcePlan]) -> Result<Entrance, FormatError> {
+    pub fn of_input(input: &Arc<Schema>, sources: &[SourcePlan]) -> Result<Entrance, FormatError> {
         // The letter was written by this program: numbers in it are microseconds, whatever those of the source are.
         let written = Schema::new(input.fields().to_vec())?;
         let record = RecordDecoder::new(RecordFormat::JsonLines, Arc::new(written))?;
@@ -109,12 +105,12 @@ impl Entrance {
     }
 
     /// The schema of what comes in.
-    pub(crate) fn schema(&self) -> &Arc<Schema> {
+    pub fn schema(&self) -> &Arc<Schema> {
         &self.schema
     }
 
     /// Why a letter cannot come in here at all, whatever its record holds.
-    pub(crate) fn refuses(&mut self, letter: &Letter) -> Option<String> {
+    pub fn refuses(&mut self, letter: &Letter) -> Option<String> {
         if letter.value == LetterValue::Omitted {
             return Some("its record was too large to be kept".to_owned());
         }
@@ -136,12 +132,12 @@ impl Entrance {
     }
 
     /// Whether a record that does not decode is the letter's fault, and nobody would keep it.
-    pub(crate) fn must_decode(&self) -> bool {
+    pub fn must_decode(&self) -> bool {
         matches!(self.what, What::Received { .. })
     }
 
     /// Decodes letters that are not refused, and are of one origin and one [`Form`].
-    pub(crate) fn decode(&mut self, letters: &[&Letter]) -> Result<Restored, FormatError> {
+    pub fn decode(&mut self, letters: &[&Letter]) -> Result<Restored, FormatError> {
         let refused = || FormatError::Header { reason: "the letter cannot come in here".to_owned() };
         let bytes = || BinaryArray::from_iter(letters.iter().map(|letter| letter.original()));
         let decoded = match &mut self.what {

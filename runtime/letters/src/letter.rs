@@ -7,32 +7,36 @@ use weir_batch::arrow::array::{Array, AsArray};
 use weir_batch::{Batch, SystemColumns};
 use weir_formats::{BadRecord, Format, FormatError, open_encoder};
 
-use super::DeadLetterError;
+use super::error::DeadLetterError;
 use weir_plan::Origins;
 use weir_state::{Header, Letter, LetterValue};
 
 /// What every letter of a place says alike.
 #[derive(Clone, Debug)]
-pub(crate) struct Sender {
-    pub(crate) query: Arc<str>,
-    pub(crate) tenant: Arc<str>,
+pub struct Sender {
+    /// The query.
+    pub query: Arc<str>,
+    /// Its tenant.
+    pub tenant: Arc<str>,
     /// The source, stage or sink.
-    pub(crate) place: Arc<str>,
+    pub place: Arc<str>,
     /// Digest of the module and name of the function, where a guest was at work.
-    pub(crate) guest: Option<(Arc<str>, Arc<str>)>,
+    pub guest: Option<(Arc<str>, Arc<str>)>,
     /// What is known of the sources of its records; of a source nothing need be.
-    pub(crate) origins: Origins,
+    pub origins: Origins,
 }
 
 /// Why a record is dead.
 #[derive(Clone, Copy)]
-pub(crate) struct Why<'a> {
-    pub(crate) code: &'a str,
-    pub(crate) message: &'a str,
+pub struct Why<'a> {
+    /// The error's code.
+    pub code: &'a str,
+    /// What happened.
+    pub message: &'a str,
 }
 
 /// The letter of a record that a stage or sink received.
-pub(crate) fn of_row(sender: &Sender, batch: &Arc<Batch>, row: usize, why: Why<'_>) -> Result<Letter, DeadLetterError> {
+pub fn of_row(sender: &Sender, batch: &Arc<Batch>, row: usize, why: Why<'_>) -> Result<Letter, DeadLetterError> {
     let (partition, offset) = position(batch, row);
     let system = batch.system();
     let origin = system.origin.as_deref();
@@ -61,7 +65,7 @@ pub(crate) fn of_row(sender: &Sender, batch: &Arc<Batch>, row: usize, why: Why<'
 }
 
 /// The letter of what a source could not decode, of which it knows beside the bytes what a row of `system` holds.
-pub(crate) fn of_bad(
+pub fn of_bad(
     sender: &Sender,
     origin: Option<&str>,
     partition: Option<i32>,
@@ -100,7 +104,7 @@ impl Sender {
 }
 
 /// Where a row came from, where its source said so.
-pub(crate) fn position(batch: &Batch, row: usize) -> (Option<i32>, Option<i64>) {
+pub fn position(batch: &Batch, row: usize) -> (Option<i32>, Option<i64>) {
     let Some(row) = batch.physical_row(row) else { return (None, None) };
     let system = batch.system();
     let partition = system.partition.as_ref().filter(|column| column.is_valid(row)).map(|column| column.value(row));

@@ -16,16 +16,16 @@ use weir_files::Folder;
 ///
 /// All of them are reached through the folder's handle: a link under one of the names leads nowhere.
 #[derive(Clone, Debug)]
-pub(crate) struct ReplayPaths {
+pub struct ReplayPaths {
     folder: Arc<Folder>,
     /// The file of letters.
-    pub(crate) letters: OsString,
+    pub letters: OsString,
     /// What is being replayed.
-    pub(crate) replaying: OsString,
+    pub replaying: OsString,
     /// The same before it is whole.
-    pub(crate) new: OsString,
+    pub new: OsString,
     /// What is not.
-    pub(crate) rest: OsString,
+    pub rest: OsString,
 }
 
 /// The name of what is being replayed.
@@ -36,13 +36,13 @@ fn with(letters: &OsStr, suffix: &str) -> OsString {
 }
 
 /// The folder of a path; that of a bare name is the current one.
-pub(crate) fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl ReplayPaths {
     /// Of the letters of this path, in its folder.
-    pub(crate) fn of(letters: &Path, folder: Arc<Folder>) -> ReplayPaths {
+    pub fn of(letters: &Path, folder: Arc<Folder>) -> ReplayPaths {
         let letters = letters.file_name().unwrap_or_default().to_owned();
         let with = |suffix| with(&letters, suffix);
         let (replaying, new, rest) = (with(".replaying"), with(".replaying.new"), with(".rest"));
@@ -50,23 +50,23 @@ impl ReplayPaths {
     }
 
     /// Where what is being replayed of these letters is, if anything is.
-    pub(crate) fn unfinished(letters: &Path) -> Option<PathBuf> {
+    pub fn unfinished(letters: &Path) -> Option<PathBuf> {
         let replaying = folder_of(letters).join(with(letters.file_name()?, ".replaying"));
         replaying.symlink_metadata().is_ok().then_some(replaying)
     }
 
     /// The folder that they are in.
-    pub(crate) fn folder(&self) -> &Arc<Folder> {
+    pub fn folder(&self) -> &Arc<Folder> {
         &self.folder
     }
 
     /// The path of one of the names, for messages.
-    pub(crate) fn path(&self, name: &OsStr) -> PathBuf {
+    pub fn path(&self, name: &OsStr) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Whether letters were taken out to be replayed, and have not come to their end.
-    pub(crate) fn is_going_on(&self) -> bool {
+    pub fn is_going_on(&self) -> bool {
         self.is_there(&self.replaying)
     }
 
@@ -75,7 +75,7 @@ impl ReplayPaths {
     }
 
     /// Puts what a replay left in the place of the letters, if that is still to be done. Asked by who has the lock.
-    pub(crate) fn put_back(&self) -> io::Result<bool> {
+    pub fn put_back(&self) -> io::Result<bool> {
         if !(self.is_there(&self.replaying) && self.is_there(&self.rest)) {
             return Ok(false);
         }
@@ -87,7 +87,7 @@ impl ReplayPaths {
     }
 
     /// Gives what was replayed its last name, and says it.
-    pub(crate) fn put_away(&self) -> io::Result<PathBuf> {
+    pub fn put_away(&self) -> io::Result<PathBuf> {
         let prefix = format!("{}.replayed-", self.letters.to_string_lossy());
         let mut last = 0_u64;
         for (other, _) in self.folder.entries()? {

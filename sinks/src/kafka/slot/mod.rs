@@ -8,13 +8,14 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use weir_batch::Fault;
 
 use tokio::task::JoinHandle;
+use weir_batch::Fault;
 use weir_files::{Folder, RuntimeFolder, RuntimeFolderError};
 use weir_kafka::KafkaConnection;
-use weir_sinks::{KafkaTransactions, TransactionSettings};
 
+use super::transaction::KafkaTransactions;
+use super::transaction_settings::TransactionSettings;
 use locks::{DeadSlot, Lock, Locks, SLOTS_MAX};
 
 /// How many transactions of dead processes are aborted at once, each by a producer, and how long one may take: whoever reads
@@ -28,7 +29,7 @@ const ABORT_WITHIN: Duration = Duration::from_secs(5);
 /// died, and opening its transactions aborts what that one left open. What other dead processes left open is aborted in the
 /// background: each file says which ids were opened under it and not ended cleanly.
 #[derive(Debug, Default)]
-pub(in crate::run) struct Slot(Mutex<Held>);
+pub struct TransactionSlot(Mutex<Held>);
 
 #[derive(Debug, Default)]
 struct Held {
@@ -77,15 +78,15 @@ impl SlotError {
     }
 }
 
-impl Slot {
+impl TransactionSlot {
     /// Takes a slot, and has everything aborted that dead processes of the query left open on this host. Needs a tokio
     /// runtime.
     ///
     /// # Errors
     ///
     /// [`SlotError::AllTaken`].
-    pub(in crate::run) async fn begin(
-        self: &Arc<Slot>,
+    pub async fn begin(
+        self: &Arc<TransactionSlot>,
         (tenant, query): (&str, &str),
         connection: KafkaConnection,
         settings: TransactionSettings,
@@ -115,7 +116,7 @@ impl Slot {
     /// # Errors
     ///
     /// [`SlotError::AllTaken`].
-    pub(in crate::run) async fn id(self: &Arc<Slot>, tenant: &str, query: &str) -> Result<String, SlotError> {
+    pub async fn id(self: &Arc<TransactionSlot>, tenant: &str, query: &str) -> Result<String, SlotError> {
         let aborting = self.held().aborting.take();
         if let Some(aborting) = aborting {
             // What fails there is met by whoever opens the transactions.
@@ -131,7 +132,7 @@ impl Slot {
 
     /// Goes on to another slot, because somebody who does not see its lock has the same one. Says under which id; `false`
     /// where there is no other.
-    pub(in crate::run) fn move_on(&self) -> Option<String> {
+    pub fn move_on(&self) -> Option<String> {
         let mut held = self.held();
         let taken = held.taken.take()?;
         held.passed_over.insert(taken.number);
@@ -140,7 +141,7 @@ impl Slot {
     }
 
     /// Lets go of it; `cleanly` says that nothing is open under its id.
-    pub(in crate::run) fn end(&self, cleanly: bool) {
+    pub fn end(&self, cleanly: bool) {
         let mut held = self.held();
         let taken = held.taken.take();
         held.retired.clear();

@@ -9,7 +9,7 @@ use weir_files::Folder;
 
 /// What came of taking the lock.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Locked {
+pub enum Locked {
     /// Held until the file is closed, by whoever has a handle of it.
     Held,
     /// Somebody else has it.
@@ -23,7 +23,7 @@ const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// Takes the lock of a file that was opened by this name. What is no regular file is not locked.
-pub(crate) fn lock(file: &File, folder: &Folder, name: &OsStr) -> io::Result<Locked> {
+pub fn lock(file: &File, folder: &Folder, name: &OsStr) -> io::Result<Locked> {
     if !file.metadata()?.is_file() {
         return Ok(Locked::Held);
     }

@@ -1,0 +1,129 @@
+//! Where dead letters go.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use weir_batch::{Batch, BatchError, Schema, SystemColumns};
+use weir_files::Folders;
+use weir_formats::BadRecord;
+use weir_sinks::Sink;
+use weir_state::Letter;
+
+use super::error::DeadLetterError;
+use super::file::LetterFile;
+use super::letter::{self, Sender, Why};
+use super::topic::{self, TopicLetterSink};
+
+/// Where dead letters go: to a file as lines of JSON, or to a topic as messages with the error in their headers. Both forms
+/// are described at [`Letter`].
+///
+/// Letters are gathered, handed on by [`DeadLetters::write_out`] after each turn, and durable after
+/// [`DeadLetters::flush`]. A letter that is too large for its place is written without the record's value, and counted.
+pub struct DeadLetters {
+    to: Destination,
+    pending: Vec<Letter>,
+    /// Told how many letters are written without their records.
+    omitted: Option<Box<dyn Fn(u64) + Send + Sync>>,
+}
+
+enum Destination {
+    /// A file that they are appended to.
+    File(LetterFile),
+    /// A topic.
+    Topic(TopicLetterSink),
+}
+
+impl DeadLetters {
+    /// Opens the file to append to it, making its folder where that is missing. It has to lie within these folders.
+    /// With `committed` bytes, what stands behind them is of no commit, and is cut off.
+    pub fn to_file(path: &Path, folders: &Folders, committed: Option<u64>) -> Result<DeadLetters, DeadLetterError> {
+        let file = LetterFile::open(path, folders, committed)?;
+        Ok(DeadLetters { to: Destination::File(file), pending: Vec::new(), omitted: None })
+    }
+
+    /// The schema of a sink of letters: the value of each.
+    pub fn schema() -> Result<Schema, BatchError> {
+        topic::schema()
+    }
+
+    /// Letters that go to a sink of [`DeadLetters::schema`], which writes keys and headers too.
+    pub fn to_sink(sink: Box<dyn Sink>) -> Result<DeadLetters, DeadLetterError> {
+        let sink = TopicLetterSink::new(sink)?;
+        Ok(DeadLetters { to: Destination::Topic(sink), pending: Vec::new(), omitted: None })
+    }
+
+    /// The same. `count` is called with the number of letters that were too large, and were written without their records.
+    #[must_use]
+    pub fn counted(mut self, count: impl Fn(u64) + Send + Sync + 'static) -> DeadLetters {
+        self.omitted = Some(Box::new(count));
+        self
+    }
+
+    /// Adds the record at `row` of a batch that a stage or sink received.
+    pub fn add_row(
+        &mut self,
+        sender: &Sender,
+        batch: &Arc<Batch>,
+        row: usize,
+        why: Why<'_>,
+    ) -> Result<(), DeadLetterError> {
+        self.pending.push(letter::of_row(sender, batch, row, why)?);
+        Ok(())
+    }
+
+    /// Adds what a source could not decode, with the row of what else it knows of it.
+    pub fn add_bad(
+        &mut self,
+        sender: &Sender,
+        origin: Option<&str>,
+        partition: Option<i32>,
+        bad: &BadRecord,
+        known: (&SystemColumns, usize),
+    ) -> Result<(), DeadLetterError> {
+        self.pending.push(letter::of_bad(sender, origin, partition, bad, known));
+        Ok(())
+    }
+
+    /// Hands on what was added.
+    pub async fn write_out(&mut self) -> Result<(), DeadLetterError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let omitted = match &mut self.to {
+            Destination::File(file) => file.append_letters(pending).await?,
+            Destination::Topic(sink) => sink.write(pending).await?,
+        };
+        if omitted > 0 {
+            tracing::warn!(letters = omitted, "dead letters are written without their records, which are too large");
+            self.omitted.iter().for_each(|count| count(omitted));
+        }
+        Ok(())
+    }
+
+    /// Makes every letter durable. A failure is final: after a failed fsync the system may have dropped the pages.
+    pub async fn flush(&mut self) -> Result<(), DeadLetterError> {
+        self.write_out().await?;
+        match &mut self.to {
+            Destination::File(file) => file.sync().await,
+            Destination::Topic(sink) => Ok(sink.flush().await?),
+        }
+    }
+
+    /// Flushes, and lets go of the place.
+    pub async fn close(&mut self) -> Result<(), DeadLetterError> {
+        self.flush().await?;
+        match &mut self.to {
+            Destination::File(_) => Ok(()),
+            Destination::Topic(sink) => Ok(sink.close().await?),
+        }
+    }
+
+    /// How many bytes of letters the file holds; `None` where they go elsewhere.
+    pub fn file_bytes(&self) -> Option<u64> {
+        match &self.to {
+            Destination::File(file) => Some(file.bytes()),
+            Destination::Topic(_) => None,
+        }
+    }
+}
