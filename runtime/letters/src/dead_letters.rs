@@ -35,18 +35,30 @@ enum Destination {
 
 impl DeadLetters {
     /// Opens the file to append to it, making its folder where that is missing. It has to lie within these folders.
-    /// With `committed` bytes, what stands behind them is of no commit, and is cut off.
+    /// With `committed` bytes, what follows them belongs to no commit, and is cut off.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be opened, is in use, or is shorter than `committed`.
     pub fn to_file(path: &Path, folders: &Folders, committed: Option<u64>) -> Result<DeadLetters, DeadLetterError> {
         let file = LetterFile::open(path, folders, committed)?;
         Ok(DeadLetters { to: Destination::File(file), pending: Vec::new(), omitted: None })
     }
 
     /// The schema of a sink of letters: the value of each.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: the schema is fixed.
     pub fn schema() -> Result<Schema, BatchError> {
         topic::schema()
     }
 
     /// Letters that go to a sink of [`DeadLetters::schema`], which writes keys and headers too.
+    ///
+    /// # Errors
+    ///
+    /// As [`DeadLetters::schema`].
     pub fn to_sink(sink: Box<dyn Sink>) -> Result<DeadLetters, DeadLetterError> {
         let sink = TopicLetterSink::new(sink)?;
         Ok(DeadLetters { to: Destination::Topic(sink), pending: Vec::new(), omitted: None })
@@ -60,6 +72,10 @@ impl DeadLetters {
     }
 
     /// Adds the record at `row` of a batch that a stage or sink received.
+    ///
+    /// # Errors
+    ///
+    /// A record that cannot be written as JSON.
     pub fn add_row(
         &mut self,
         sender: &Sender,
@@ -72,6 +88,10 @@ impl DeadLetters {
     }
 
     /// Adds what a source could not decode, with the row of what else it knows of it.
+    ///
+    /// # Errors
+    ///
+    /// None at present.
     pub fn add_bad(
         &mut self,
         sender: &Sender,
@@ -85,6 +105,10 @@ impl DeadLetters {
     }
 
     /// Hands on what was added.
+    ///
+    /// # Errors
+    ///
+    /// A file or sink that cannot be written.
     pub async fn write_out(&mut self) -> Result<(), DeadLetterError> {
         if self.pending.is_empty() {
             return Ok(());
@@ -102,6 +126,10 @@ impl DeadLetters {
     }
 
     /// Makes every letter durable. A failure is final: after a failed fsync the system may have dropped the pages.
+    ///
+    /// # Errors
+    ///
+    /// As [`DeadLetters::write_out`].
     pub async fn flush(&mut self) -> Result<(), DeadLetterError> {
         self.write_out().await?;
         match &mut self.to {
@@ -111,6 +139,10 @@ impl DeadLetters {
     }
 
     /// Flushes, and lets go of the place.
+    ///
+    /// # Errors
+    ///
+    /// As [`DeadLetters::write_out`].
     pub async fn close(&mut self) -> Result<(), DeadLetterError> {
         self.flush().await?;
         match &mut self.to {

@@ -44,12 +44,16 @@ pub struct Restored {
 /// Which of an entrance's decoders a letter is for. Letters that are decoded together have one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
+    /// A record as JSON.
     Record,
+    /// Bytes as this source read them; `None` where the letter does not name it.
     Original(Option<String>),
+    /// Nothing: the record was too large.
     Omitted,
 }
 
 impl Form {
+    /// What this letter holds.
     pub fn of(letter: &Letter) -> Form {
         match &letter.value {
             LetterValue::Record { .. } => Form::Record,
@@ -61,6 +65,10 @@ impl Form {
 
 impl Entrance {
     /// The entrance at this place of a plan, by which records of this schema come in.
+    ///
+    /// # Errors
+    ///
+    /// A schema that the format of the letters cannot hold.
     pub fn of(place: &LettersEntrance, schema: &Arc<Schema>, folders: &Folders) -> Result<Entrance, FormatError> {
         match place {
             LettersEntrance::Source(kind) => Entrance::of_source(kind, schema, folders),
@@ -69,6 +77,10 @@ impl Entrance {
     }
 
     /// The entrance of a stage or sink that reads this schema: from these sources directly, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// As [`Entrance::of`].
     pub fn of_input(input: &Arc<Schema>, sources: &[SourcePlan]) -> Result<Entrance, FormatError> {
         // The letter was written by this program: numbers in it are microseconds, whatever those of the source are.
         let written = Schema::new(input.fields().to_vec())?;
@@ -137,6 +149,10 @@ impl Entrance {
     }
 
     /// Decodes letters that are not refused, and are of one origin and one [`Form`].
+    ///
+    /// # Errors
+    ///
+    /// Letters that are refused, or system columns that do not fit. A record that does not decode is in [`Restored::bad`].
     pub fn decode(&mut self, letters: &[&Letter]) -> Result<Restored, FormatError> {
         let refused = || FormatError::Header { reason: "the letter cannot come in here".to_owned() };
         let bytes = || BinaryArray::from_iter(letters.iter().map(|letter| letter.original()));

@@ -36,7 +36,7 @@ pub struct Why<'a> {
 }
 
 /// The letter of a record that a stage or sink received.
-pub fn of_row(sender: &Sender, batch: &Arc<Batch>, row: usize, why: Why<'_>) -> Result<Letter, DeadLetterError> {
+pub(super) fn of_row(sender: &Sender, batch: &Arc<Batch>, row: usize, why: Why<'_>) -> Result<Letter, DeadLetterError> {
     let (partition, offset) = position(batch, row);
     let system = batch.system();
     let origin = system.origin.as_deref();
@@ -65,7 +65,7 @@ pub fn of_row(sender: &Sender, batch: &Arc<Batch>, row: usize, why: Why<'_>) -> 
 }
 
 /// The letter of what a source could not decode, of which it knows beside the bytes what a row of `system` holds.
-pub fn of_bad(
+pub(super) fn of_bad(
     sender: &Sender,
     origin: Option<&str>,
     partition: Option<i32>,

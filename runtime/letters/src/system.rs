@@ -11,7 +11,7 @@ use weir_state::{Header, Letter, LetterValue};
 
 /// What letters know of their records beside the fields. All of them have the first one's origin. A column of which no
 /// letter knows anything is left out.
-pub fn system_columns(letters: &[&Letter]) -> Result<SystemColumns, BatchError> {
+pub(super) fn system_columns(letters: &[&Letter]) -> Result<SystemColumns, BatchError> {
     let any = |known: fn(&Letter) -> bool| letters.iter().any(|letter| known(letter));
     let binary =
         |value: fn(&Letter) -> Option<&[u8]>| BinaryArray::from_iter(letters.iter().map(|letter| value(letter)));
@@ -33,7 +33,7 @@ pub fn system_columns(letters: &[&Letter]) -> Result<SystemColumns, BatchError> 
 }
 
 /// Headers of each row as a column.
-pub fn headers_column<'a>(rows: impl Iterator<Item = &'a [Header]> + Clone) -> Result<ListArray, BatchError> {
+pub(super) fn headers_column<'a>(rows: impl Iterator<Item = &'a [Header]> + Clone) -> Result<ListArray, BatchError> {
     let (mut names, mut values) = (StringBuilder::new(), BinaryBuilder::new());
     for (name, value) in rows.clone().flatten() {
         names.append_value(name);
