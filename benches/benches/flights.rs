@@ -13,7 +13,8 @@ use criterion::{BatchSize, Criterion, Throughput};
 use weir_batch::arrow::array::{Array, Int64Array, StringArray, StringBuilder};
 use weir_benches::{by_both_clocks, one_thread};
 use weir_formats::{Format, open_decoder};
-use weir_query::{Plan, Query};
+use weir_plan::Plan;
+use weir_query::Query;
 use weir_sandbox::{Engine, EngineConfig};
 use weir_tests::guest_path;
 

@@ -17,7 +17,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::runtime::{Builder, Runtime};
 use weir_benches::by_both_clocks;
-use weir_query::{Plan, Query};
+use weir_plan::Plan;
+use weir_query::Query;
 use weir_sandbox::{Engine, EngineConfig};
 use weir_tests::{Broker, Record};
 

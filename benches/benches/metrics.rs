@@ -12,8 +12,10 @@ use std::path::Path;
 use criterion::measurement::Measurement;
 use criterion::{BatchSize, Criterion, Throughput};
 use weir_benches::{by_both_clocks, one_thread};
-use weir_query::{Plan, Query, Reading, SEED_BATCH_ROWS};
+use weir_plan::Plan;
+use weir_query::{Query, Reading};
 use weir_sandbox::{Engine, EngineConfig};
+use weir_sources::SEED_BATCH_ROWS;
 use weir_tests::guest_path;
 
 const BATCHES: usize = 1000;

@@ -16,8 +16,10 @@ use weir_batch::Batch;
 use weir_batch::arrow::array::{Array, Float64Array};
 use weir_batch::arrow::buffer::BooleanBuffer;
 use weir_benches::{by_both_clocks, one_thread};
-use weir_query::{Plan, Query, SEED_BATCH_ROWS, seed_batch};
+use weir_plan::Plan;
+use weir_query::Query;
 use weir_sandbox::{Engine, EngineConfig};
+use weir_sources::{SEED_BATCH_ROWS, seed_batch};
 use weir_tests::guest_path;
 
 const BATCHES: usize = 1000;

@@ -13,8 +13,10 @@ use weir_batch::arrow::array::{ArrayRef, UInt32Array};
 use weir_batch::arrow::compute::take;
 use weir_batch::{Batch, CopyOnWrite, TraceContext};
 use weir_benches::one_thread;
-use weir_query::{Plan, Query, SEED_BATCH_ROWS, seed_batch};
+use weir_plan::Plan;
+use weir_query::Query;
 use weir_sandbox::{Engine, EngineConfig};
+use weir_sources::{SEED_BATCH_ROWS, seed_batch};
 
 const BATCHES: usize = 1000;
 

@@ -13,9 +13,12 @@ use std::sync::Arc;
 use criterion::measurement::Measurement;
 use criterion::{BatchSize, Criterion, Throughput};
 use weir_benches::{by_both_clocks, one_thread};
-use weir_query::{Plan, Query, SEED_BATCH_ROWS, Sampler, Span, SpanExporter, Tracing};
+use weir_plan::Plan;
+use weir_query::Query;
 use weir_sandbox::{Engine, EngineConfig};
+use weir_sources::SEED_BATCH_ROWS;
 use weir_tests::guest_path;
+use weir_trace::{Sampler, Span, SpanExporter, Tracing};
 
 const BATCHES: usize = 1000;
 

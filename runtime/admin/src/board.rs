@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use weir_query::{Plan, Progress, QueryHandle, State};
+use weir_plan::Plan;
+use weir_query::{Progress, QueryHandle, State};
 
 use crate::pace::{Pace, percent};
 use crate::problem::{Code, Problem};

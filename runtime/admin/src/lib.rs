@@ -4,7 +4,8 @@
 //! use std::sync::Arc;
 //!
 //! use weir_admin::{Admin, Board, Door, bind};
-//! use weir_query::{Plan, QueryHandle};
+//! use weir_plan::Plan;
+//! use weir_query::QueryHandle;
 //!
 //! # fn serve(queries: Vec<(QueryHandle, &Plan)>) -> Result<(), Box<dyn std::error::Error>> {
 //! let board = Arc::new(Board::new(queries.into_iter()));

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         return weir_sandbox::compile_worker();
     }
     heap::give_back_large_blocks();
-    weir_query::hush_illegible_headers();
+    weir_kafka::hush_illegible_headers();
     let args = Args::parse();
     StandardError::speaks_json(args.json);
     StandardError::take_panics();

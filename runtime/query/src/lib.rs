@@ -32,14 +32,12 @@
 //!
 //! **[`QueryHandle`]**: watches a query ([`Progress`], [`Details`], [`CommittedMetric`]) and asks it to stop; any number, from any thread.
 //!
-//! **[`Source`]**: a stream of batches. Read by one task until it ends, or the query does.
-//!
 //! **[`Summary`]**: the closing account. For every stage, in + expanded = out + filtered + failed + dead.
 //!
 //! **[`MetricRegistry`]**: what guests recorded, staged with each batch and counted when it commits. An entry a series.
 //!
-//! **[`Tracing`]**: which batches of a query have spans, and the [`SpanExporter`] that takes each [`Span`] as it ends. Given to
-//! a query by [`Query::traced`]; without it no span, id or clock is made, and records keep the `traceparent` that they came
+//! **[`weir_trace::Tracing`]**: which batches of a query have spans, and the exporter that takes each span as it ends. Given to a
+//! query by [`Query::traced`]; without it no span, id or clock is made, and records keep the `traceparent` that they came
 //! with. How spans leave the process is the exporter's business: this crate has none.
 //!
 //! **[`GuestLine`]**: what a guest has said, escaped and within its tenant's limits, and at most a thousand a second of each
@@ -62,24 +60,3 @@ pub use run::{
     StageProgress, Starting, State, StateError, Summary, TopColumn, read_manifest,
 };
 pub use weir_batch::Fault;
-pub use weir_files::{Denied, Folders};
-pub use weir_kafka::{GroupOffsets, hush_illegible_headers};
-pub use weir_letters::DeadLetterError;
-pub use weir_plan::{
-    Batching, DeadLettersPlan, Delivery, ErrorPolicy, Guarantee, INFER_ROWS_MAX, LettersEntrance, LettersPlan,
-    LimitsFile, Loader, LossPolicy, Node, Origins, Plan, Problem, QueryFileError, Retry, SinkPlan, SourceKind,
-    SourcePlan, StagePlan, TenantLimits, Topics,
-};
-pub use weir_sandbox::{LogLevel, MetricKind};
-pub use weir_sinks::SlotError;
-pub use weir_sources::{
-    Begin, Changed, CustomSource, FileChange, FileSource, KafkaIsolation, KafkaOutOfRange, KafkaPartitions,
-    KafkaSource, KafkaSourceConfig, KafkaSourceError, KafkaStart, MemoryBatches, Moved, NexmarkStream, OnChange,
-    Origin, PositionKeeper, Revoking, SEED_BATCH_ROWS, Since, Source, SourceBatch, SourceConnector, SourceError,
-    SourceEvent, nexmark_schema, seed_batch, seed_schema,
-};
-pub use weir_state::{
-    Entry, FileMark, Header, Letter, LetterLines, LetterValue, Manifest, ManifestError, NextNumber, NoTopicId,
-    Partition, PartitionPosition, Positions, PreparedFile, Seen, SourcePositions, StoredSeries, StoredValue, TopicId,
-};
-pub use weir_trace::{LINKS_MAX, Sampler, SamplerError, Span, SpanExporter, SpanKind, SpanValue, TraceCounts, Tracing};

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use weir_query::{CommittedMetric, CommittedSeries, MetricKind, QueryHandle, Reading};
+use weir_query::{CommittedMetric, CommittedSeries, QueryHandle, Reading};
+use weir_sandbox::MetricKind;
 
 use crate::families::{About, Families, Kind, Value};
 

@@ -73,9 +73,9 @@ impl Arrived {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, BinaryArray, ListArray, StringArray, StructArray};
-    use arrow::buffer::{BooleanBuffer, OffsetBuffer};
-    use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields};
+    use weir_batch::arrow::array::{ArrayRef, BinaryArray, ListArray, StringArray, StructArray};
+    use weir_batch::arrow::buffer::{BooleanBuffer, OffsetBuffer};
+    use weir_batch::arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields};
     use weir_batch::{Schema, SystemColumns};
 
     use super::*;

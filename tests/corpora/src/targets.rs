@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use weir_abi::MANIFEST_SECTION;
 use weir_batch::Batch;
-use weir_query::Plan;
+use weir_plan::Plan;
 use weir_sandbox::{Limits, Manifest};
 
 use crate::host_calls::HostProgram;

@@ -9,7 +9,7 @@ use expect_test::{Expect, expect};
 use serde_json::Value;
 use tempfile::TempDir;
 use weir_formats::{PlaceAt, TextLayout};
-use weir_query::{FileMark, Manifest};
+use weir_state::{FileMark, Manifest};
 use weir_tests::{Weir, WeirProcess};
 
 use crate::support::{PATIENCE, run_to, start, summary, written};

@@ -2,8 +2,10 @@
 
 use std::fs;
 
-use weir_query::{BuildError, Manifest, Plan, Query};
+use weir_plan::Plan;
+use weir_query::{BuildError, Query};
 use weir_sandbox::{Engine, EngineConfig};
+use weir_state::Manifest;
 
 use crate::support::{EXACTLY_ONCE, assert_once, input, query, run_to, run_to_end, start, written};
 
@@ -138,7 +140,7 @@ fn a_forged_manifest_hurts_its_own_query_at_most() {
         for label in 0..5_000 {
             manifest
                 .metrics
-                .push(weir_query::StoredSeries { labels: vec![format!("forged-{label}")], ..series.clone() });
+                .push(weir_state::StoredSeries { labels: vec![format!("forged-{label}")], ..series.clone() });
         }
     });
     let mut weir = start(folder.path());
@@ -179,7 +181,7 @@ fn a_forged_manifest_publishes_nothing_outside_of_the_tenants_folders() {
     for (hidden, path) in [("secret", "out/taken.csv"), ("out/in.csv", "planted.csv")] {
         let mut manifest = weir_query::read_manifest(&state).expect("a state").expect("a manifest");
         let (hidden, path) = (folder.path().join(hidden), folder.path().join(path));
-        manifest.files = vec![weir_query::PreparedFile { hidden: hidden.clone(), path: path.clone(), number: 0 }];
+        manifest.files = vec![weir_state::PreparedFile { hidden: hidden.clone(), path: path.clone(), number: 0 }];
         fs::write(state.join("manifest"), manifest.to_bytes().expect("bytes")).expect("the manifest");
         let (code, said) = run();
         assert_eq!(code, Some(2), "{said}");

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use expect_test::expect;
-use weir_query::{Plan, Query, Summary};
+use weir_plan::Plan;
+use weir_query::{Query, Summary};
 use weir_sandbox::{Engine, EngineConfig};
 use weir_tests::{Broker, Isolation, Record};
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use expect_test::{Expect, expect};
-use weir_query::{Plan, Query};
+use weir_plan::Plan;
+use weir_query::Query;
 
 use crate::support::{Text, engine, ids, memory, run};
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use weir_batch::Batch;
 use weir_batch::arrow::array::{Array, Int64Array};
-use weir_query::{LimitsFile, Plan, Query, QueryHandle, RunError, SinkOverrides, Summary};
+use weir_plan::{LimitsFile, Plan};
+use weir_query::{Query, QueryHandle, RunError, SinkOverrides, Summary};
 use weir_sandbox::{Engine, EngineConfig};
 use weir_sinks::{MemoryHandle, MemorySink, Sink};
 use weir_tests::guest_path;

@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use weir_query::{Ending, LimitsFile, Query, QueryHandle};
+use weir_plan::LimitsFile;
+use weir_query::{Ending, Query, QueryHandle};
 use weir_sandbox::{Engine, EngineConfig};
 
 use crate::support::Text;

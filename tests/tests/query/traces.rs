@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use weir_query::{Query, Sampler, Span, SpanExporter, SpanValue, Summary, Tracing};
+use weir_query::{Query, Summary};
 use weir_sinks::MemoryHandle;
+use weir_trace::{Sampler, Span, SpanExporter, SpanValue, Tracing};
 
 use crate::support::{Text, engine, memory};
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use serde_json::{Value, json};
-use weir_query::{LimitsFile, Plan, Problem, QueryFileError};
+use weir_plan::{LimitsFile, Plan, Problem, QueryFileError};
 
 use super::files::{WrongFiles, load_both};
 use crate::args;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use weir_query::{LimitsFile, Plan, QueryFileError};
+use weir_plan::{LimitsFile, Plan, QueryFileError};
 
 /// Every mistake in every file, a line each.
 #[derive(Debug)]

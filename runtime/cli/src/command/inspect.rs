@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use serde_json::{Value, json};
 use weir_batch::Field;
 use weir_files::{FileError, open_regular, read_bounded};
-use weir_query::LimitsFile;
+use weir_plan::LimitsFile;
 use weir_sandbox::{Engine, Function, FunctionState, Limits, Manifest, Module, Origin, Refusal, TenantId, Tier};
 use weir_text::escape;
 

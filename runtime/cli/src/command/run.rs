@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use weir_admin::Board;
-use weir_query::{FileSource, Plan, Query, Starting};
+use weir_plan::Plan;
+use weir_query::{Query, Starting};
 use weir_sinks::SinkConfig;
+use weir_sources::FileSource;
 
 use super::files::{Loaded, WrongFiles, load_each};
 use super::running::{Run, within_instances};

@@ -6,7 +6,8 @@ use std::fmt;
 use tokio::task::{Id, JoinSet};
 use tracing::Instrument;
 use weir_admin::{Board, Outcome};
-use weir_query::{BuildError, Ending, Plan, Query, RunError, Starting, Summary};
+use weir_plan::Plan;
+use weir_query::{BuildError, Ending, Query, RunError, Starting, Summary};
 use weir_sandbox::Engine;
 
 use super::summary::tell;

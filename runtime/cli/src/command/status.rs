@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use weir_query::{Manifest, Positions};
+use weir_state::{Manifest, Positions};
 use weir_text::{ByteCount, Rate};
 
 use super::named::{Named, State};

@@ -11,7 +11,8 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{
     BatchConfigBuilder, BatchLogProcessor, LogBatch, LogExporter as SdkExporter, SdkLogger, SdkLoggerProvider,
 };
-use weir_query::{GuestLine, LogExporter, LogLevel};
+use weir_query::{GuestLine, LogExporter};
+use weir_sandbox::LogLevel;
 
 use super::client::Client;
 use super::environment::Signal;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_query::Sampler;
+use weir_trace::Sampler;
 
 use super::environment::{Environment, Signal};
 use super::outlet::Outlet;

@@ -11,7 +11,7 @@ use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanEvents, SpanExporter as SdkExporter, SpanLinks, SpanProcessor,
 };
 use weir_batch::TraceContext;
-use weir_query::{Span, SpanExporter, SpanValue, Tracing};
+use weir_trace::{Span, SpanExporter, SpanValue, Tracing};
 
 use super::client::Client;
 use super::environment::Signal;
@@ -106,9 +106,9 @@ fn of_sdk(span: Span, scope: &InstrumentationScope) -> SpanData {
         parent_span_id: span.parent.map_or(SpanId::INVALID, SpanId::from_bytes),
         parent_span_is_remote: false,
         span_kind: match span.kind {
-            weir_query::SpanKind::Internal => SpanKind::Internal,
-            weir_query::SpanKind::Client => SpanKind::Client,
-            weir_query::SpanKind::Consumer => SpanKind::Consumer,
+            weir_trace::SpanKind::Internal => SpanKind::Internal,
+            weir_trace::SpanKind::Client => SpanKind::Client,
+            weir_trace::SpanKind::Consumer => SpanKind::Consumer,
         },
         name: span.name.into(),
         start_time: span.start,

@@ -36,11 +36,11 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A source's place in [`crate::Plan::sources`].
+    /// A source's place in [`weir_plan::Plan::sources`].
     SourceId,
-    /// A stage's place in [`crate::Plan::stages`].
+    /// A stage's place in [`weir_plan::Plan::stages`].
     StageId,
-    /// A sink's place in [`crate::Plan::sinks`].
+    /// A sink's place in [`weir_plan::Plan::sinks`].
     SinkId
 }
 

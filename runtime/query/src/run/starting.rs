@@ -38,7 +38,7 @@ impl Query {
         Query::build_with(plan, engine, SinkOverrides::new()).await
     }
 
-    /// As [`Query::build`], with some sinks given. Such a query tries nothing again: see [`crate::SinkPlan::retry`].
+    /// As [`Query::build`], with some sinks given. Such a query tries nothing again: see [`weir_plan::SinkPlan::retry`].
     ///
     /// # Errors
     ///

@@ -196,7 +196,7 @@ proptest! {
 #[test]
 fn the_query_is_wrong_in_one_place_only() {
     // Or the twin would hardly get beyond the first mistake.
-    let problems = weir_query::Plan::parse(QUERY, std::path::Path::new("no-such-folder")).unwrap_err();
+    let problems = weir_plan::Plan::parse(QUERY, std::path::Path::new("no-such-folder")).unwrap_err();
     let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(keys, ["stages.late.module"], "{problems:?}");
 }
@@ -204,9 +204,9 @@ fn the_query_is_wrong_in_one_place_only() {
 #[test]
 fn the_letters_and_the_state_are_read() {
     // Or their twins would hardly get beyond the first mistake.
-    for entry in weir_query::LetterLines::new(LETTERS.as_bytes()) {
+    for entry in weir_state::LetterLines::new(LETTERS.as_bytes()) {
         entry.unwrap().letter.unwrap();
     }
-    let state: weir_query::Manifest = serde_json::from_str(STATE).unwrap();
+    let state: weir_state::Manifest = serde_json::from_str(STATE).unwrap();
     assert_eq!(state.positions("s").len(), 1);
 }

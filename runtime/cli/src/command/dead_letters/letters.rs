@@ -5,7 +5,10 @@ use std::io::{self, BufReader};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use weir_query::{DeadLettersPlan, Folders, Letter, LetterFilter, LetterLines, Plan, Replay, TopicLetters};
+use weir_files::Folders;
+use weir_plan::{DeadLettersPlan, Plan};
+use weir_query::{LetterFilter, Replay, TopicLetters};
+use weir_state::{Letter, LetterLines};
 use weir_text::elide;
 
 use crate::args::dead_letters as args;

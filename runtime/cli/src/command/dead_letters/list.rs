@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde_json::json;
-use weir_query::{Entry, Letter, LetterFilter};
+use weir_query::LetterFilter;
+use weir_state::{Entry, Letter};
 use weir_text::{elide, escape_json};
 
 use super::letters::{Letters, filter, from};

@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use weir_query::{Letter, LetterValue};
+use weir_state::{Letter, LetterValue};
 use weir_text::{elide, escape_json, hex};
 
 use super::letters::{Letters, from};
