@@ -6,7 +6,6 @@ use weir_query::{
     CounterKind, CounterSpec, Details, Durations, PartitionProgress, Progress, QueryHandle, SinkProgress,
     SourceProgress, StageDetails, StageProgress, State,
 };
-use weir_trace::TraceCounts;
 
 use crate::families::{About, Families, Kind, Value};
 use crate::guests::add_guests;
