@@ -4,7 +4,7 @@ use std::fs;
 
 use weir_plan::Plan;
 use weir_query::{BuildError, Query};
-use weir_sandbox::{Engine, EngineConfig};
+use weir_sandbox::{CacheConfig, Engine, EngineConfig};
 use weir_state::Manifest;
 
 use crate::support::{EXACTLY_ONCE, assert_once, input, query, run_to, run_to_end, start, written};
@@ -52,7 +52,9 @@ fn a_manifest_that_was_being_written_is_of_no_account_however_much_of_it_is_ther
     let (path, beside) = (folder.path().join("state/manifest"), folder.path().join("state/manifest.new"));
     let (last, next) = (fs::read(&path).expect("the manifest"), fs::read(&beside).expect("the next one"));
     assert_ne!(last, next);
-    let engine = Engine::new(&EngineConfig::default()).expect("an engine");
+    // The stage is compiled once: it would take most of the time.
+    let cache = CacheConfig { folder: folder.path().join("code"), bytes_max: 64 << 20 };
+    let engine = Engine::new(&EngineConfig { cache: Some(cache), ..EngineConfig::default() }).expect("an engine");
     for length in (0..next.len()).step_by(7) {
         fs::write(&beside, &next[..length]).expect("a torn manifest");
         build(&engine, folder.path()).map(drop).unwrap_or_else(|error| panic!("{length} bytes: {error}"));

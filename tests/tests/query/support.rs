@@ -7,14 +7,20 @@ use weir_batch::Batch;
 use weir_batch::arrow::array::{Array, Int64Array};
 use weir_plan::{LimitsFile, Plan};
 use weir_query::{Query, QueryHandle, RunError, SinkOverrides, Summary};
-use weir_sandbox::{Engine, EngineConfig};
+use weir_sandbox::{CacheConfig, Engine, EngineConfig};
 use weir_sinks::{MemoryHandle, MemorySink, Sink};
 use weir_tests::guest_path;
 
-/// One engine for all tests of the process, as a runtime has one.
+/// One engine for all tests of the process, as a runtime has one. Where each test is a process, one compiles a guest and
+/// the others find it.
 pub(crate) fn engine() -> Engine {
     static ENGINE: std::sync::OnceLock<Engine> = std::sync::OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new(&EngineConfig::default()).expect("an engine")).clone()
+    let make = || {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("code");
+        let cache = Some(CacheConfig { folder, bytes_max: 256 << 20 });
+        Engine::new(&EngineConfig { cache, ..EngineConfig::default() }).expect("an engine")
+    };
+    ENGINE.get_or_init(make).clone()
 }
 
 /// A query text, put together line by line.
