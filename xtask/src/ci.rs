@@ -29,6 +29,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.step("clippy of the guests", || {
         shell::run(udfs(workspace).args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-Dwarnings"]))
     });
+    // For embedding programs without a C++ compiler. Its dependencies are mostly those of clippy.
+    steps.step("weir without default features", || {
+        shell::run(workspace.cargo().args(["check", "--locked", "--package", "weir", "--no-default-features"]))
+    });
     steps.step("docs", || {
         shell::run(workspace.cargo().env("RUSTDOCFLAGS", "-Dwarnings").args([
             "doc",

@@ -7,7 +7,7 @@ use crate::shell::{self, Workspace};
 
 const QUERY: &str = "examples/late-flights.toml";
 
-/// The program as the demo builds it: quick to compile, and without what no query needs.
+/// The program as the demo builds it: quick to compile, without Kafka's client, benchmarks and attacks.
 const BUILD: [&str; 8] =
     ["--locked", "--profile", "demo", "--package", "weir-cli", "--no-default-features", "--bin", "weir"];
 

@@ -215,8 +215,40 @@ const RULES: [Rule; 20] = [
     },
 ];
 
-/// What `weir redteam` needs: the hostile modules, their assembler, and what measures their effect.
-const ATTACKS: [&str; 3] = ["weir-redteam", "weir-hostile", "wat"];
+/// What a package has by one of its default features alone.
+struct Feature {
+    package: &'static str,
+    feature: &'static str,
+    names: &'static [&'static str],
+    reason: &'static str,
+}
+
+const FEATURES: [Feature; 4] = [
+    Feature {
+        package: "weir-cli",
+        feature: "redteam",
+        names: &["weir-redteam", "weir-hostile", "wat"],
+        reason: "the first build of a newcomer does without attacks",
+    },
+    Feature {
+        package: "weir-cli",
+        feature: "kafka",
+        names: &["rdkafka", "rdkafka-sys"],
+        reason: "the first build of a newcomer does without a C++ compiler",
+    },
+    Feature {
+        package: "weir-cli",
+        feature: "nexmark",
+        names: &["nexmark"],
+        reason: "the first build of a newcomer does without benchmarks",
+    },
+    Feature {
+        package: "weir",
+        feature: "kafka",
+        names: &["rdkafka", "rdkafka-sys"],
+        reason: "an embedding program can be built without a C++ compiler",
+    },
+];
 
 /// The programs. Libraries have typed errors.
 const ANYHOW_USERS: [&str; 2] = ["weir-cli", "xtask"];
@@ -232,13 +264,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         }
         broken.extend(found);
     }
-    let demo = Tree::of(workspace, &["--package", "weir-cli", "--no-default-features"])?;
-    let program = Tree::of(workspace, &["--package", "weir-cli"])?;
-    let found = check_attacks(&demo, &program);
-    if found.is_empty() {
-        println!("weir-cli has {} by its feature `redteam` alone", ATTACKS.join(", "));
+    for feature in &FEATURES {
+        let without = Tree::of(workspace, &["--package", feature.package, "--no-default-features"])?;
+        let with = Tree::of(workspace, &["--package", feature.package])?;
+        let found = feature.check(&without, &with);
+        if found.is_empty() {
+            println!("{} has {} by its feature `{}` alone", feature.package, feature.names.join(", "), feature.feature);
+        }
+        broken.extend(found);
     }
-    broken.extend(found);
     let dependents = Tree::of(workspace, &["--workspace", "--invert", "anyhow", "--depth", "1"])?;
     match check_anyhow(&dependents) {
         None => println!("of this repository only {} use anyhow", ANYHOW_USERS.join(" and ")),
@@ -294,18 +328,21 @@ impl Rule {
     }
 }
 
-/// What attacks a host is in releases, and not in the first build of a newcomer.
-fn check_attacks(demo: &Tree, program: &Tree) -> Vec<String> {
-    let mut broken = Vec::new();
-    for name in ATTACKS {
-        if demo.contains(name) {
-            broken.push(format!("weir-cli must not depend on {name} without its feature `redteam`"));
+impl Feature {
+    /// What is wrong with a package's trees, without its default features and with them.
+    fn check(&self, without: &Tree, with: &Tree) -> Vec<String> {
+        let Self { package, feature, reason, .. } = self;
+        let mut broken = Vec::new();
+        for name in self.names {
+            if without.contains(name) {
+                broken.push(format!("{package} must not depend on {name} without its feature `{feature}` ({reason})"));
+            }
+            if !with.contains(name) {
+                broken.push(format!("{package} should depend on {name} and does not: is the name right?"));
+            }
         }
-        if !program.contains(name) {
-            broken.push(format!("weir-cli should depend on {name} and does not: is the name right?"));
-        }
+        broken
     }
-    broken
 }
 
 fn check_anyhow(dependents: &Tree) -> Option<String> {
@@ -361,12 +398,12 @@ mod tests {
     }
 
     #[test]
-    fn attacks_are_a_feature_of_the_program() {
+    fn a_feature_adds_what_it_names_and_nothing_else_does() {
         let [with, without] = ["cli v1.0.0\nweir-redteam v1.0.0\nweir-hostile v1.0.0\nwat v1.0.0\n", "cli v1.0.0\n"]
             .map(|tree| Tree::parse(tree).unwrap());
-        assert_eq!(check_attacks(&without, &with), [""; 0]);
-        assert_eq!(check_attacks(&with, &with).len(), 3);
-        assert_eq!(check_attacks(&without, &without).len(), 3);
+        assert_eq!(FEATURES[0].check(&without, &with), [""; 0]);
+        assert_eq!(FEATURES[0].check(&with, &with).len(), 3);
+        assert_eq!(FEATURES[0].check(&without, &without).len(), 3);
     }
 
     #[test]

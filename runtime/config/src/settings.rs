@@ -73,6 +73,8 @@ keys! {
 pub struct LettersDraft {
     /// Where the file says so.
     pub place: Place,
+    /// Where their kind is named.
+    pub kind_place: Place,
     /// The keys of their kind; `None` where that is wrong, which has been reported.
     pub kind: Option<LettersKindDraft>,
 }
@@ -103,8 +105,11 @@ pub(crate) fn batching(mut table: Table<'_>) -> BatchingKeys {
 /// Reads `[dead_letters]`.
 pub(crate) fn dead_letters(root: &mut Table<'_>) -> Option<LettersDraft> {
     let item = root.optional("dead_letters")?;
+    let mut kind_place = item.place.clone();
     let kind = item.table().and_then(|mut table| {
-        Some(match LettersKindKeys::read(&mut table).kind.value? {
+        let kind = LettersKindKeys::read(&mut table).kind;
+        kind_place = kind.place_or(&item.place).clone();
+        Some(match kind.value? {
             LettersWord::File => {
                 let keys = FileLettersKeys::read(&mut table);
                 table.finish("`dead_letters`");
@@ -117,5 +122,5 @@ pub(crate) fn dead_letters(root: &mut Table<'_>) -> Option<LettersDraft> {
             }
         })
     });
-    Some(LettersDraft { place: item.place, kind })
+    Some(LettersDraft { place: item.place, kind_place, kind })
 }

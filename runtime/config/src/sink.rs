@@ -24,6 +24,8 @@ const ROTATE_MS_MAX: u64 = 86_400_000;
 pub struct SinkDraft {
     /// Where it is.
     pub place: Place,
+    /// Where its kind is named.
+    pub kind_place: Place,
     /// Its name.
     pub name: String,
     /// What it reads.
@@ -160,9 +162,10 @@ fn sink(name: &str, mut table: Table<'_>) -> SinkDraft {
         let help = "leave out `rows_max`, or use `format = \"table\"`";
         problems.error(place, "only a table leaves rows out", help);
     }
+    let kind_place = kind.place_or(&place).clone();
     // Without its kind nothing is known of the other keys.
     if let Some(kind) = kind.value {
         table.finish(&format!("a {} sink", kind.name()));
     }
-    SinkDraft { place, name: name.to_owned(), input, on_error, queue_batches_max, kind: draft }
+    SinkDraft { place, kind_place, name: name.to_owned(), input, on_error, queue_batches_max, kind: draft }
 }

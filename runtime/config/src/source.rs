@@ -23,6 +23,8 @@ const COUNT_MAX: u64 = 1_000_000_000_000;
 pub struct SourceDraft {
     /// Where it is.
     pub place: Place,
+    /// Where its kind is named.
+    pub kind_place: Place,
     /// Its name.
     pub name: String,
     /// What becomes of records that do not decode.
@@ -171,10 +173,12 @@ pub(crate) fn read(root: &mut Table<'_>, names: &mut Names) -> Vec<SourceDraft> 
 
 fn source(name: &str, mut table: Table<'_>) -> SourceDraft {
     let (place, name) = (table.place.clone(), name.to_owned());
-    let Some(kind) = SourceKeys::read(&mut table).kind.value else {
+    let kind = SourceKeys::read(&mut table).kind;
+    let kind_place = kind.place_or(&place).clone();
+    let Some(kind) = kind.value else {
         // Without its kind nothing is known of the other keys.
         let on_error = Setting { place: None, value: Some(ErrorPolicy::default()) };
-        return SourceDraft { place, name, on_error, kind: None };
+        return SourceDraft { place, kind_place, name, on_error, kind: None };
     };
     let on_error = SourceErrorKeys::read(&mut table).on_error;
     let draft = match kind {
@@ -185,5 +189,5 @@ fn source(name: &str, mut table: Table<'_>) -> SourceDraft {
         SourceWord::Custom => SourceKindDraft::Custom(CustomKeys::read(&mut table)),
     };
     table.finish(&format!("a {} source", kind.name()));
-    SourceDraft { place, name, on_error, kind: Some(draft) }
+    SourceDraft { place, kind_place, name, on_error, kind: Some(draft) }
 }

@@ -30,6 +30,29 @@ impl ErrorCode {
     }
 }
 
+impl ErrorCode {
+    /// Whether a new producer may succeed with the same records.
+    pub(crate) fn passes_for_producers(self) -> bool {
+        matches!(
+            self.0,
+            Code::NotEnoughReplicas
+                | Code::NotEnoughReplicasAfterAppend
+                | Code::LeaderNotAvailable
+                | Code::NotLeaderForPartition
+                | Code::BrokerNotAvailable
+                | Code::ReplicaNotAvailable
+                | Code::CoordinatorNotAvailable
+                | Code::CoordinatorLoadInProgress
+                | Code::NotCoordinator
+                | Code::ConcurrentTransactions
+                | Code::NetworkException
+                | Code::KafkaStorageError
+                | Code::ThrottlingQuotaExceeded
+                | Code::Resolve
+        )
+    }
+}
+
 impl From<Code> for ErrorCode {
     fn from(code: Code) -> ErrorCode {
         ErrorCode(code)

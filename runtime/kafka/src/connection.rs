@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use weir_batch::Fault;
 
-use rdkafka::ClientConfig;
-use rdkafka::error::KafkaError;
 use weir_text::brief;
 
+use crate::client;
 use crate::hidden::HiddenValues;
 use crate::options::{self, KafkaOption, KafkaSide};
 
@@ -143,12 +142,12 @@ impl KafkaConnection {
             return refuse(format!("`{shown}` holds a control character"));
         }
         // Tells a name from its value only now: setting some of the others would load code at once.
-        match ClientConfig::new().set(name, value).create_native_config() {
-            Ok(_) if OF_NUMBERS.iter().any(|end| name.ends_with(end)) && !is_number(name, value) => {
+        match client::try_option(name, value) {
+            Ok(()) if OF_NUMBERS.iter().any(|end| name.ends_with(end)) && !is_number(name, value) => {
                 refuse(format!("`{shown}` takes a number in decimal digits, without a unit"))
             }
-            Ok(_) => Ok(()),
-            Err(KafkaError::ClientConfig(_, description, ..)) if !option.secret => {
+            Ok(()) => Ok(()),
+            Err(Some(description)) if !option.secret => {
                 // The rest would quote the value.
                 let range = description.split_once("is outside allowed range ").map(|(_, range)| brief(range));
                 let range = range.map(|range| format!(": it takes {range}")).unwrap_or_default();

@@ -1,10 +1,6 @@
 //! What texts of librdkafka must not show.
 
-use std::error::Error;
 use std::sync::Arc;
-
-use rdkafka::error::KafkaError;
-use weir_text::brief;
 
 /// Shorter values are not hidden: they are parts of ordinary words.
 const BYTES_MIN: usize = 4;
@@ -47,17 +43,6 @@ impl HiddenValues {
             }
         }
         text
-    }
-
-    /// What an error of the client's says, without values and control characters.
-    pub fn explain(&self, error: &(dyn Error + 'static)) -> String {
-        match error.downcast_ref() {
-            // It would quote the value, whatever option that is of.
-            Some(KafkaError::ClientConfig(_, _, name, _)) => {
-                format!("librdkafka does not take the value of `{}`", brief(name))
-            }
-            _ => brief(&self.hide(&error.to_string())),
-        }
     }
 }
 

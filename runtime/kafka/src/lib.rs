@@ -25,6 +25,17 @@
 //!
 //! **[`HiddenValues`]**: values of options, which texts of the client must not show.
 
+#[cfg(feature = "client")]
+mod answer;
+#[cfg(feature = "client")]
+mod client;
+#[cfg(not(feature = "client"))]
+#[path = "client_absent.rs"]
+mod client;
+#[cfg(feature = "client")]
+mod code;
+#[cfg(not(feature = "client"))]
+#[path = "code_absent.rs"]
 mod code;
 mod connection;
 #[cfg(test)]
@@ -36,7 +47,7 @@ mod log;
 mod names;
 mod options;
 mod problem;
-#[cfg(test)]
+#[cfg(all(test, feature = "client"))]
 mod tests;
 
 pub use code::ErrorCode;
@@ -48,3 +59,7 @@ pub use log::log_librdkafka;
 pub use names::{refuse_group, refuse_topic};
 pub use options::{KafkaOption, KafkaSide};
 pub use problem::KafkaProblem;
+
+/// Whether this program has a client, and so can open topics: the feature `client`. Without it settings can be read and checked, but
+/// for the values that only the client knows.
+pub const HAS_CLIENT: bool = cfg!(feature = "client");

@@ -1,13 +1,10 @@
 //! What Kafka answers.
 
-use std::error::Error;
 use std::time::Duration;
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use weir_batch::Fault;
-use weir_text::brief;
 
-use crate::{ErrorCode, KafkaConnection};
+use crate::ErrorCode;
 
 /// Why a topic cannot be written to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,69 +57,6 @@ pub enum KafkaProblem {
 }
 
 impl KafkaProblem {
-    /// What a code of librdkafka's means for a producer.
-    pub fn of(code: impl Into<ErrorCode>) -> KafkaProblem {
-        let code = code.into();
-        match code.0 {
-            Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownTopicId | Code::InvalidTopic => {
-                KafkaProblem::UnknownTopic
-            }
-            Code::TopicAuthorizationFailed
-            | Code::GroupAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::TransactionalIdAuthorizationFailed
-            | Code::SaslAuthenticationFailed
-            | Code::UnsupportedSASLMechanism
-            | Code::Authentication => KafkaProblem::NotAuthorised(code),
-            // `InvalidMessageSize` is what a broker without a limit of its own for the topic says.
-            Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize => {
-                KafkaProblem::MessageTooLarge(code)
-            }
-            Code::InvalidRecord
-            | Code::InvalidTimestamp
-            | Code::PolicyViolation
-            | Code::InvalidMessage
-            | Code::UnknownPartition => KafkaProblem::Refused(code),
-            Code::MessageTimedOut
-            | Code::OperationTimedOut
-            | Code::TimedOutQueue
-            | Code::RequestTimedOut
-            | Code::BrokerTransportFailure
-            | Code::AllBrokersDown => KafkaProblem::TimedOut(code),
-            Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::TransactionCoordinatorFenced => {
-                KafkaProblem::Fenced(code)
-            }
-            Code::IllegalGeneration | Code::UnknownMemberId | Code::RebalanceInProgress | Code::FencedInstanceId => {
-                KafkaProblem::OtherMember(code)
-            }
-            Code::Fatal | Code::OutOfOrderSequenceNumber | Code::UnknownProducerId | Code::DuplicateSequenceNumber => {
-                KafkaProblem::Fatal(code)
-            }
-            _ => KafkaProblem::Other(code),
-        }
-    }
-
-    /// What an error of the client's means.
-    pub fn of_error(error: &(dyn Error + 'static)) -> KafkaProblem {
-        let known: Option<&KafkaError> = error.downcast_ref();
-        match (known, known.and_then(KafkaError::rdkafka_error_code)) {
-            (_, Some(code)) => KafkaProblem::of(code),
-            // It would quote the value, which may be a secret.
-            (Some(KafkaError::ClientConfig(_, _, name, _)), None) => {
-                KafkaProblem::Settings(format!("`{}`", brief(name)))
-            }
-            (_, None) => KafkaProblem::Settings(brief(&error.to_string())),
-        }
-    }
-
-    /// What it means that no client can be made of a connection.
-    pub fn of_settings(connection: &KafkaConnection, error: &(dyn Error + 'static)) -> KafkaProblem {
-        match KafkaProblem::of_error(error) {
-            KafkaProblem::Settings(_) => KafkaProblem::Settings(connection.hidden().explain(error)),
-            problem => problem,
-        }
-    }
-
     /// Whether a broker refused a record for what it is, and would take others.
     pub fn is_refusal(&self) -> bool {
         matches!(self, KafkaProblem::MessageTooLarge(_) | KafkaProblem::Refused(_))
@@ -152,23 +86,7 @@ impl KafkaProblem {
             KafkaProblem::Unreachable { .. } | KafkaProblem::TimedOut(_) => true,
             // A new producer has a new identity, and begins a new sequence.
             KafkaProblem::Fatal(_) => true,
-            KafkaProblem::Other(code) => matches!(
-                code.0,
-                Code::NotEnoughReplicas
-                    | Code::NotEnoughReplicasAfterAppend
-                    | Code::LeaderNotAvailable
-                    | Code::NotLeaderForPartition
-                    | Code::BrokerNotAvailable
-                    | Code::ReplicaNotAvailable
-                    | Code::CoordinatorNotAvailable
-                    | Code::CoordinatorLoadInProgress
-                    | Code::NotCoordinator
-                    | Code::ConcurrentTransactions
-                    | Code::NetworkException
-                    | Code::KafkaStorageError
-                    | Code::ThrottlingQuotaExceeded
-                    | Code::Resolve
-            ),
+            KafkaProblem::Other(code) => code.passes_for_producers(),
             _ => false,
         }
     }

@@ -47,6 +47,7 @@
 //!
 //! Modules are read and their manifests parsed. None of their code runs, and nothing is compiled.
 
+mod absent;
 mod bind;
 mod chain;
 mod connectors;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use weir_config::{BatchingKeys, DeliveryKeys, FileLettersKeys, LettersDraft, LettersKindDraft, Place};
 
+use super::absent::Part;
 use super::context::Context;
 use super::delivery::DeliveryPlaces;
 use super::kafka_sink;
@@ -49,6 +50,7 @@ pub(super) fn batching(keys: &BatchingKeys) -> Batching {
 pub(super) fn dead_letters(draft: &LettersDraft, cx: &mut Context<'_>) -> Option<DeadLettersPlan> {
     match draft.kind.as_ref()? {
         LettersKindDraft::Kafka(keys) => {
+            Part::Kafka.require(&draft.kind_place, cx.problems);
             kafka_sink::dead_letters(keys, cx).map(|config| DeadLettersPlan::Kafka(Box::new(config)))
         }
         LettersKindDraft::File(FileLettersKeys { path }) => {

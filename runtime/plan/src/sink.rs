@@ -11,6 +11,7 @@ use weir_config::{
 use weir_formats::{CsvOptions, Format};
 use weir_sinks::{FileSinkConfig, IfExists, SinkConfig, SinkError, StdoutFormat, StdoutSinkConfig};
 
+use super::absent::Part;
 use super::context::Context;
 use super::csv;
 use super::custom;
@@ -53,7 +54,7 @@ fn warn_of_tables(sinks: &[SinkPart], problems: &weir_config::Problems) {
 }
 
 fn resolve(draft: SinkDraft, delivery: &Delivery, cx: &mut Context<'_>) -> SinkPart {
-    let SinkDraft { place, name, input, on_error, queue_batches_max, kind } = draft;
+    let SinkDraft { place, kind_place, name, input, on_error, queue_batches_max, kind } = draft;
     let on_error_place = on_error.place.clone().unwrap_or_else(|| place.clone());
     if on_error.policy != ErrorPolicy::Fail && !matches!(kind, None | Some(SinkKindDraft::Kafka(_))) {
         let message = "only a topic refuses single records: this sink takes every record";
@@ -69,6 +70,7 @@ fn resolve(draft: SinkDraft, delivery: &Delivery, cx: &mut Context<'_>) -> SinkP
         }
         Some(SinkKindDraft::File(keys)) => file(keys, &place, delivery, cx),
         Some(SinkKindDraft::Kafka(keys)) => {
+            Part::Kafka.require(&kind_place, cx.problems);
             let (config, needed) = kafka_sink::resolve(keys, &place, cx);
             columns = needed;
             config.map(|config| SinkConfig::Kafka(Box::new(config)))

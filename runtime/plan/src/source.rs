@@ -11,6 +11,7 @@ use weir_config::{
 };
 use weir_formats::{CsvOptions, Format, Inferred, csv_header, infer, infer_csv};
 
+use super::absent::Part;
 use super::context::Context;
 use super::csv;
 use super::custom;
@@ -61,12 +62,16 @@ pub(super) fn resolve(draft: &SourceDraft, cx: &mut Context<'_>) -> SourcePart {
     match &draft.kind {
         None => {}
         Some(SourceKindDraft::File(keys)) => file(&mut part, keys, cx),
-        Some(SourceKindDraft::Kafka(keys)) => (part.kind, part.schema) = kafka_source::resolve(keys, &part.place, cx),
+        Some(SourceKindDraft::Kafka(keys)) => {
+            Part::Kafka.require(&draft.kind_place, cx.problems);
+            (part.kind, part.schema) = kafka_source::resolve(keys, &part.place, cx);
+        }
         Some(SourceKindDraft::Generator(GeneratorKeys { batches })) => {
             part.kind = batches.value.map(|batches| SourceKind::Generator { batches });
             part.schema = seed_schema().ok().map(Arc::new);
         }
         Some(SourceKindDraft::Nexmark(NexmarkKeys { stream, events })) => {
+            Part::Nexmark.require(&draft.kind_place, cx.problems);
             let stream = stream.value.map(words::nexmark);
             part.kind = stream.zip(events.value).map(|(stream, events)| SourceKind::Nexmark { stream, events });
             part.schema = stream.and_then(|stream| nexmark_schema(stream).ok()).map(Arc::new);

@@ -64,7 +64,7 @@ pub use kafka::{
     KafkaSourceConfig, KafkaSourceError, KafkaStart,
 };
 pub use memory::MemoryBatches;
-pub use nexmark::{NexmarkSource, NexmarkStream, nexmark_schema};
+pub use nexmark::{HAS_NEXMARK, NexmarkSource, NexmarkStream, nexmark_schema};
 
 /// A stream of batches with positions. Owned by its query, read by one task.
 #[async_trait]

@@ -52,6 +52,8 @@
 //!
 //! Errors say whose fault they are (`fault()`) and whether trying again may help (`retryable()`).
 //!
+//! Without default features the crate has no Kafka, and is built without a C++ compiler; `nexmark` adds that benchmark's streams.
+//!
 //! The programs in `examples/` embed a query, feed batches from memory, bring a source and a sink of their own, and run two tenants
 //! with different limits. The crates behind this one have more; what is not named here may change with any version.
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use weir_batch::{DataType, Schema};
-use weir_formats::{CsvOptions, Format};
+use weir_formats::CsvOptions;
 
 use weir_kafka::{KafkaConnection, refuse_topic};
 
@@ -251,18 +251,6 @@ impl KafkaSinkConfig {
             check_column("timestamp", schema, column, &[Timestamp])?;
         }
         Ok(())
-    }
-}
-
-impl KafkaValue {
-    /// The format of the fields; none where a column's bytes are the value.
-    pub(super) fn format(&self) -> Option<Format> {
-        match self {
-            KafkaValue::JsonLines => Some(Format::JsonLines),
-            KafkaValue::Csv => Some(Format::Csv),
-            KafkaValue::Bincode => Some(Format::Bincode),
-            KafkaValue::Raw { .. } => None,
-        }
     }
 }
 

@@ -10,7 +10,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
-use super::{BrokerRefusals, HiddenValues, KafkaConnection, KafkaProblem, log_librdkafka};
+use super::BrokerRefusals;
+use weir_kafka::{HiddenValues, KafkaConnection, KafkaProblem, log_librdkafka};
 use weir_text::brief;
 
 /// A record that will never arrive.

@@ -7,7 +7,7 @@ use weir_batch::arrow::array::cast::AsArray;
 use weir_batch::arrow::array::types::TimestampMicrosecondType;
 use weir_batch::arrow::array::{Array, BinaryArray, PrimitiveArray};
 use weir_batch::{Batch, Schema};
-use weir_formats::{FormatError, RecordEncoder};
+use weir_formats::{Format, FormatError, RecordEncoder};
 
 use super::bytes::Bytes;
 use super::headers::PassedHeaders;
@@ -52,6 +52,18 @@ enum TimestampSource {
     Now,
 }
 
+impl KafkaValue {
+    /// The format of the fields; none where a column's bytes are the value.
+    fn format(&self) -> Option<Format> {
+        match self {
+            KafkaValue::JsonLines => Some(Format::JsonLines),
+            KafkaValue::Csv => Some(Format::Csv),
+            KafkaValue::Bincode => Some(Format::Bincode),
+            KafkaValue::Raw { .. } => None,
+        }
+    }
+}
+
 impl Layout {
     /// The settings were validated against the schema.
     pub(super) fn new(config: &KafkaSinkConfig, schema: &Arc<Schema>) -> Result<Layout, SinkError> {
@@ -65,7 +77,7 @@ impl Layout {
                 ValueSource::Encoded(RecordEncoder::csv(schema, &config.csv).map_err(SinkError::Encode)?)
             }
             encoded => {
-                let format = encoded.format().unwrap_or(weir_formats::Format::JsonLines);
+                let format = encoded.format().unwrap_or(Format::JsonLines);
                 ValueSource::Encoded(RecordEncoder::new(format, schema).map_err(SinkError::Encode)?)
             }
         };
@@ -209,5 +221,5 @@ fn headers(
 /// A row without its value cannot be: the encoder counts.
 fn miscounted(row: usize) -> SinkError {
     let reason = format!("row {row} has no value");
-    SinkError::Encode(FormatError::Encode { format: weir_formats::Format::JsonLines, reason })
+    SinkError::Encode(FormatError::Encode { format: Format::JsonLines, reason })
 }

@@ -5,9 +5,10 @@ use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::TransactionError;
 use super::producer::Producer;
 use super::transactional::{Shared, State, Transaction};
-use super::{KafkaProblem, TransactionError};
+use weir_kafka::KafkaProblem;
 
 /// A sink's part in the transactions.
 pub(super) struct Membership {

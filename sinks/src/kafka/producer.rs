@@ -8,12 +8,13 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
 
-use super::client_config;
+use super::client::client_config;
 use super::deliveries::{Deliveries, Failure};
 use super::record::{Record, content_bytes};
 use super::sizes::{self, ProducerSizes};
-use super::{BrokerRefusals, KafkaCompression, KafkaConnection, KafkaPartitioner, KafkaProblem};
+use super::{BrokerRefusals, KafkaCompression, KafkaPartitioner};
 use weir_kafka::KafkaSide;
+use weir_kafka::{KafkaConnection, KafkaProblem};
 
 /// A topic that was made a moment ago may not be known to every broker.
 const UNKNOWN_TOPIC_PATIENCE: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::KafkaProblem;
+use weir_kafka::KafkaProblem;
 
 /// More suspects than a batch of a producer holds (`batch.num.messages` is 10,000): several batches may be on their way.
 const SUSPECTS_MAX: usize = 100_000;

@@ -7,17 +7,18 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use weir_batch::{Batch, Schema};
 
+use super::KafkaSinkConfig;
 use super::layout::Layout;
 use super::membership::Membership;
 use super::producer::{Producer, ProducerSettings, Sent};
 use super::record::{Record, content_bytes};
 use super::refusals::Standing;
 use super::sizes::{self, ProducerSizes, SizeLimits};
-use super::{KafkaProblem, KafkaSinkConfig};
 use crate::blocking::off_thread;
 use crate::memory::check_schema;
 use crate::phase::Phase;
 use crate::{RowRefusal, Sink, SinkError, SinkStats, Written};
+use weir_kafka::KafkaProblem;
 
 /// How long deliveries may go unheard while nothing is written.
 const TICK: Duration = Duration::from_millis(100);

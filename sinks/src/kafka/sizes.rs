@@ -8,12 +8,13 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, Producer as _};
 
-use super::client_config;
+use super::KafkaCompression;
+use super::client::client_config;
 use super::deliveries::Deliveries;
 use super::record::{Record, batch_bytes};
-use super::{KafkaCompression, KafkaConnection, KafkaProblem};
 use crate::RowRefusal;
 use weir_kafka::KafkaSide;
+use weir_kafka::{KafkaConnection, KafkaProblem};
 
 /// The topic's own limit, of a batch of records after compression.
 const MAX_MESSAGE_BYTES: &str = "max.message.bytes";

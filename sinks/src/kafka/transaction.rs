@@ -14,9 +14,10 @@ use super::membership::Membership;
 use super::producer::{Producer, ProducerSettings};
 use super::sizes::{self, ProducerSizes, SizeLimits};
 use super::transactional::{Shared, retried};
-use super::{BrokerRefusals, KafkaConnection, KafkaSink, KafkaSinkConfig, TransactionError, TransactionSettings};
+use super::{BrokerRefusals, KafkaSink, KafkaSinkConfig, TransactionError, TransactionSettings};
 use crate::SinkError;
 use crate::blocking::off_thread;
+use weir_kafka::KafkaConnection;
 
 /// The transactions of one query: one producer, shared by its sinks and its dead letters. A clone is the same
 /// transactions.

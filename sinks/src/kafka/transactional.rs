@@ -5,6 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 use weir_kafka::GroupOffsets;
@@ -12,9 +14,10 @@ use weir_kafka::GroupOffsets;
 use super::producer::{Producer, ProducerSettings};
 use super::sizes::{self, ProducerSizes, TopicLimits};
 use super::transaction_age::Age;
-use super::transaction_error::Moment;
-use super::{KafkaConnection, KafkaProblem, KafkaSinkConfig, TransactionError, TransactionSettings};
+use super::transaction_failure::Moment;
+use super::{KafkaSinkConfig, TransactionError, TransactionSettings};
 use crate::SinkError;
+use weir_kafka::{KafkaConnection, KafkaProblem};
 
 /// Between two tries of what the broker was not ready for.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
@@ -204,7 +207,11 @@ impl Shared {
         if matches!(state, State::Open(transaction) if transaction.torn.load(Ordering::Acquire)) {
             return Err(TransactionError::Aborted { source: KafkaProblem::Abandoned });
         }
-        for (positions, group) in offsets.iter().map(GroupOffsets::client_parts) {
+        for offsets in offsets {
+            let Some((positions, group)) = offsets.member::<(TopicPartitionList, ConsumerGroupMetadata)>() else {
+                let problem = KafkaProblem::Settings("the positions are another client's".to_owned());
+                return Err(TransactionError::Aborted { source: problem });
+            };
             retried(self.settings.commit_timeout, |left| {
                 self.producer.base().send_offsets_to_transaction(positions, group, left)
             })

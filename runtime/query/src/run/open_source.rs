@@ -85,7 +85,7 @@ fn make_source(
             // Its records are shorter than this.
             const RECORD_BYTES: usize = 512;
             let records_max = records_max.min(plan.batching.bytes_max / RECORD_BYTES).max(1);
-            Box::new(NexmarkSource::new(*stream, *events, records_max)?)
+            Box::new(NexmarkSource::new(*stream, *events, records_max).map_err(named)?)
         }
     })
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::time::{Duration, Instant};
-use weir_batch::Fault;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
@@ -11,55 +10,14 @@ use rdkafka::message::Headers;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use weir_kafka::{ErrorCode, KafkaConnection, KafkaSide, legible};
 
-use super::config::client_config;
+use super::client::client_config;
+use super::{BacklogError, BacklogMessage};
 
 /// Messages of a topic behind the positions of a group, read to the end that the topic has. The positions are kept only when asked for.
 pub struct Backlog {
     consumer: BaseConsumer,
     topic: String,
     next: TopicPartitionList,
-}
-
-/// One of them. Messages of one partition come in their order.
-#[derive(Debug)]
-pub struct BacklogMessage<'a> {
-    /// Its partition.
-    pub partition: i32,
-    /// Its offset.
-    pub offset: i64,
-    /// Its key.
-    pub key: Option<&'a [u8]>,
-    /// Its value.
-    pub value: Option<&'a [u8]>,
-    /// Its headers.
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
-}
-
-/// A backlog that could not be read, or whose positions could not be kept.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BacklogError {
-    /// The brokers did not answer, or refused.
-    #[error("{0}")]
-    Kafka(String),
-    /// The topic's end did not come.
-    #[error("its end did not come within {} s: are all brokers up?", .0.as_secs())]
-    NoEnd(Duration),
-    /// Whoever takes the messages could not.
-    #[error(transparent)]
-    Taker(#[from] io::Error),
-}
-
-impl BacklogError {
-    /// Whose fault it is.
-    pub fn fault(&self) -> Fault {
-        Fault::External
-    }
-
-    /// Whether the same may succeed later: brokers may answer then.
-    pub fn retryable(&self) -> bool {
-        !matches!(self, BacklogError::Taker(_))
-    }
 }
 
 /// What the client holds of each partition, which are few.

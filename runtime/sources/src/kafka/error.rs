@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use weir_batch::Fault;
 use weir_kafka::ErrorCode;
 
@@ -133,25 +132,5 @@ impl KafkaSourceError {
                 | KafkaSourceError::StartedOver { .. }
                 | KafkaSourceError::NoPositions { .. }
         )
-    }
-
-    /// What ends the reading; `None` for what passes, or is another's to report.
-    pub(super) fn of(error: &KafkaError) -> Option<KafkaSourceError> {
-        if let KafkaError::MessageConsumptionFatal(code) = error {
-            return Some(KafkaSourceError::Fatal((*code).into()));
-        }
-        let code = error.rdkafka_error_code()?;
-        match code {
-            Code::TopicAuthorizationFailed
-            | Code::GroupAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::SaslAuthenticationFailed
-            | Code::UnsupportedSASLMechanism
-            | Code::Authentication => Some(KafkaSourceError::NotAuthorised(code.into())),
-            Code::InconsistentGroupProtocol | Code::Fatal | Code::FencedInstanceId => {
-                Some(KafkaSourceError::Fatal(code.into()))
-            }
-            _ => None,
-        }
     }
 }

@@ -9,10 +9,10 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
-use rdkafka::{ClientContext, TopicPartitionList};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use weir_kafka::{ErrorCode, GroupOffsets, HiddenValues, KafkaSide, log_librdkafka};
 
-use super::config::client_config;
+use super::client::client_config;
 use super::context::{Consumer, Context};
 use super::hand_over::HandOver;
 use super::topic_id::topic_ids;
@@ -220,7 +220,18 @@ impl PositionKeeper for Keeper {
         let group = consumer.group_metadata();
         self.check_kept(&consumer, positions)?;
         let group = group.ok_or_else(|| self.config.error(KafkaSourceError::Commit("there is no group".to_owned())))?;
-        Ok(GroupOffsets::of_client(self.offsets(positions)?, group))
+        let offsets = self.offsets(positions)?;
+        let of_offset = |(topic, partition, offset): (&str, i32, Offset)| match offset {
+            Offset::Offset(next) => Some((topic.to_owned(), partition, next)),
+            _ => None,
+        };
+        let elements = offsets.elements();
+        let next: Vec<_> = elements
+            .iter()
+            .filter_map(|element| of_offset((element.topic(), element.partition(), element.offset())))
+            .collect();
+        drop(elements);
+        Ok(GroupOffsets::new(next, (offsets, group)))
     }
 
     async fn vouch(&self, positions: &Positions) -> Result<(), SourceError> {
