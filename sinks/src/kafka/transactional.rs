@@ -209,8 +209,8 @@ impl Shared {
         }
         for offsets in offsets {
             let Some((positions, group)) = offsets.member::<(TopicPartitionList, ConsumerGroupMetadata)>() else {
-                let problem = KafkaProblem::Settings("the positions are another client's".to_owned());
-                return Err(TransactionError::Aborted { source: problem });
+                let reason = "they were read by another client library than the one that commits them".to_owned();
+                return Err(TransactionError::Config { key: "offsets", reason });
             };
             retried(self.settings.commit_timeout, |left| {
                 self.producer.base().send_offsets_to_transaction(positions, group, left)

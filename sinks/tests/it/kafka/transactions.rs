@@ -104,17 +104,17 @@ async fn positions_are_committed_with_records_or_alone() {
     cluster.topic("in", 1);
     let transactions = open(&cluster).await;
     let (positions, group, _consumer) = position(&cluster);
-    transactions.commit(vec![GroupOffsets::of_client(positions, group)]).await.unwrap();
+    transactions.commit(vec![GroupOffsets::new([], (positions, group))]).await.unwrap();
     let mut sink = sink(&cluster, &transactions, "out").await;
     sink.write(batch([1])).await.unwrap();
     let (positions, group, _consumer) = position(&cluster);
-    transactions.commit(vec![GroupOffsets::of_client(positions, group)]).await.unwrap();
+    transactions.commit(vec![GroupOffsets::new([], (positions, group))]).await.unwrap();
 
     // That the broker is asked shows when it refuses.
     sink.write(batch([2])).await.unwrap();
     cluster.fail(RDKafkaApiKey::TxnOffsetCommit, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED]);
     let (positions, group, _consumer) = position(&cluster);
-    let error = transactions.commit(vec![GroupOffsets::of_client(positions, group)]).await.unwrap_err();
+    let error = transactions.commit(vec![GroupOffsets::new([], (positions, group))]).await.unwrap_err();
     check_failed(
         &transactions,
         &mut sink,
@@ -125,6 +125,17 @@ async fn positions_are_committed_with_records_or_alone() {
         ],
     )
     .await;
+}
+
+#[tokio::test]
+async fn positions_of_another_client_library_are_refused() {
+    let cluster = Cluster::new();
+    let transactions = open(&cluster).await;
+    let offsets = GroupOffsets::new([("in".to_owned(), 0, 7)], "a member of something else");
+    assert_eq!((offsets.next("in", 0), offsets.next("in", 1), offsets.next("out", 0)), (Some(7), None, None));
+    let error = transactions.commit(vec![offsets]).await.unwrap_err();
+    assert_eq!(error.to_string(), "offsets: they were read by another client library than the one that commits them");
+    assert!(error.certainly_not_committed());
 }
 
 #[tokio::test]
@@ -141,7 +152,7 @@ async fn positions_of_an_older_generation_abort() {
         let transactions = open(&cluster).await;
         let (positions, group, _consumer) = position(&cluster);
         cluster.fail(RDKafkaApiKey::TxnOffsetCommit, &[code]);
-        let error = transactions.commit(vec![GroupOffsets::of_client(positions, group)]).await.unwrap_err();
+        let error = transactions.commit(vec![GroupOffsets::new([], (positions, group))]).await.unwrap_err();
         let TransactionError::Aborted { source: KafkaProblem::OtherMember(_) } = &error else { panic!("{error}") };
         let expected = format!("the transaction is aborted: another member of the group has taken over: {said}");
         assert_eq!((error.to_string(), error.fault()), (expected, Fault::External));
