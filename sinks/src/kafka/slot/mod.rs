@@ -14,7 +14,7 @@ use weir_batch::Fault;
 use weir_files::{Folder, RuntimeFolder, RuntimeFolderError};
 use weir_kafka::KafkaConnection;
 
-use super::transaction::KafkaTransactions;
+use super::KafkaTransactions;
 use super::transaction_settings::TransactionSettings;
 use locks::{DeadSlot, Lock, Locks, SLOTS_MAX};
 
