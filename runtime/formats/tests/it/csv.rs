@@ -278,7 +278,7 @@ fn options_of_files() {
         &CsvOptions { delimiter: b'"', ..default() },
         "n\n",
         "n i64",
-        expect![[r#"error: quote: `\"` is the delimiter as well"#]],
+        expect![[r#"error: quote: `"` is the delimiter as well"#]],
     );
 }
 
