@@ -1,7 +1,7 @@
-//! Write functions over streams of records, to be run by Weir.
+//! SDK for guest functions: functions over streams of records that Weir runs.
 //!
-//! A function takes a record's fields and returns what becomes of the record. It stays an ordinary function, to be called and
-//! tested natively; compiled to WebAssembly, it is called by Weir for every record of a stream.
+//! A function takes the fields of a record and returns the result for it. It is an ordinary Rust function that you can call and
+//! test natively. Compiled to WebAssembly, Weir calls it for every record of a stream.
 //!
 //! ```
 //! #![forbid(unsafe_code)]
@@ -15,7 +15,7 @@
 //!
 //! #[derive(Params)]
 //! struct Lateness {
-//!     /// Minutes from which on a flight is late.
+//!     /// A flight is late if its delay exceeds this many minutes.
 //!     #[param(default = 60)]
 //!     min_delay: i64,
 //! }
@@ -61,25 +61,25 @@
 //! # }
 //! ```
 //!
-//! A guest is a crate with `crate-type = ["cdylib", "rlib"]`, built for `wasm32-unknown-unknown`. It may hold several functions.
-//! What it imports and exports is fixed in `ABI.md`, beside this crate; nothing of it shows in an author's code.
+//! A guest is a crate with `crate-type = ["cdylib", "rlib"]`, built for `wasm32-unknown-unknown`. It may contain several functions.
+//! `ABI.md` in the folder of this crate defines its imports and exports. Authors of functions do not need to know them.
 //!
-//! **Row**: a struct whose fields are a record's columns, by name; `#[row(name = "type")]` for a name that is no Rust name, or for
-//! a system column such as `_timestamp`. A field is `bool`, `i8` to `i64`, `f64`, [`Timestamp`], text (`&str`, `String`) or
-//! binary (`&[u8]`, `Vec<u8>`); `Option` of these where nulls may be. Only the fields declared are fetched, 1,024 values at
-//! a time: a fixed-width field costs about a nanosecond a record, a text its bytes. A row lives as long as the call.
+//! **Row**: a struct whose fields are the columns of a record, by name. Use `#[row(name = "type")]` for a name that is not a valid Rust
+//! name, or for a system column such as `_timestamp`. A field is `bool`, `i8` to `i64`, `f64`, [`Timestamp`], text (`&str`, `String`)
+//! or binary (`&[u8]`, `Vec<u8>`), or an `Option` of one of these if the column may contain nulls. Only declared fields are fetched,
+//! 1,024 values at a time. A fixed-width field costs about a nanosecond per record; a text costs its bytes. A row lives as long as the
+//! call.
 //!
-//! **`#[transform]`** exports a function from a row to an answer, and the return type says the kind: `bool` filters, a row maps,
-//! `Option<row>` does both, `Vec<row>`, `[row; N]` and `impl Iterator<Item = row>` give any number of rows, and a `Result` of one of these may fail a
-//! record: it takes the way that the query's policy for errors says. The error is anything that is `Display`; see [`RowError`].
-//! A transform that is a function keeps nothing from record to record but caches: what its answers depend on is its row and
-//! its parameters. It may be called again with a batch that it has seen, on another instance, and Weir does so now and then and
-//! compares.
+//! **`#[transform]`** exports a function from a row to a result. The return type determines the kind: `bool` filters, a row maps,
+//! `Option<row>` does both, and `Vec<row>`, `[row; N]` and `impl Iterator<Item = row>` return any number of rows. With a `Result` of one
+//! of these, the function may fail a record; the error policy of the query then applies to it. The error can be any type that implements
+//! `Display`; see [`RowError`]. A transform that is a function may keep only caches from record to record: its result must depend only on
+//! its row and its parameters. From time to time, Weir repeats a batch on another instance and compares the results.
 //!
-//! **`#[transform]` on an `impl`** exports a transform that keeps state: `start` makes a value from the parameters, once an
-//! instance (without it, `Default` does), and `apply` answers row after row with it. State lives in the instance's memory, and is
-//! lost with it: after a trap, an exhausted limit, a return to the last commit and a restart. A query fails rather than lose
-//! it, unless its stage says `on_state_loss = "warn"`.
+//! **`#[transform]` on an `impl`** exports a transform that keeps state. `start` creates a value from the parameters, once per instance
+//! (without `start`, `Default` is used), and `apply` processes row after row with it. The state is in the instance's memory and is lost
+//! with it: after a trap, an exhausted limit, a return to the last commit, and a restart. The query then fails, unless its stage sets
+//! `on_state_loss = "warn"`.
 //!
 //! ```
 //! # use weir_guest::prelude::*;
@@ -112,18 +112,19 @@
 //! # }
 //! ```
 //!
-//! **`#[derive(Params)]`**: what the query file sets (`bool`, `i64`, `f64`, `String`), read once an instance. A transform takes them as
-//! a second argument, by reference; metrics take them in [`Metrics::start`].
+//! **`#[derive(Params)]`**: parameters that the query file sets (`bool`, `i64`, `f64`, `String`), read once per instance. A transform takes
+//! them as a second argument, by reference; metrics take them in [`Metrics::start`].
 //!
-//! **`#[metrics]`** exports an `impl` [`Metrics`], called for every record. Its struct holds a [`Counter`], [`Gauge`] or [`Histogram`] for each metric, and
-//! whatever state it needs under `#[metric(skip)]` (then it keeps state, as above) or parameters under `#[metric(param)]`; it lives as long as the instance. A labelled metric costs a hash of the label values a
-//! record; the host hears of each series once, and of values in chunks. What is recorded counts when the batch is committed.
-//! A metric that is fed with a column as it is needs no record at all: see [`Metrics::observe_batch`].
+//! **`#[metrics]`** exports an `impl` [`Metrics`], which is called for every record. Its struct has a [`Counter`], [`Gauge`] or [`Histogram`]
+//! for each metric. It may also have parameters under `#[metric(param)]`, and state under `#[metric(skip)]` (the function then keeps state, as
+//! above). It lives as long as the instance. A labelled metric costs a hash of the label values per record. The host registers each series
+//! once, and receives values in chunks. Recorded values count when the batch is committed. A metric over a whole column needs no records at
+//! all: see [`Metrics::observe_batch`].
 //!
-//! **The log**: [`error!`], [`warn!`], [`info!`], [`debug!`]; the tenant's limits cut it. A panic ends the instance, and its message is found in
-//! the record's error.
+//! **The log**: [`error!`], [`warn!`], [`info!`], [`debug!`]. The tenant's limits bound it. A panic ends the instance, and its message is part
+//! of the record's error.
 //!
-//! **[`raw`]**: the getters underneath, for measurements.
+//! **[`raw`]**: the underlying getters, for measurements.
 
 // The macros' expansions name the crate so, in its own tests too.
 #[cfg(test)]
@@ -166,13 +167,13 @@ pub use metric::{Counter, CounterSeries, Gauge, GaugeSeries, Histogram, Histogra
 pub use metrics::Metrics;
 pub use timestamp::Timestamp;
 
-/// All that a function's author needs.
+/// Everything that the author of a function needs.
 pub mod prelude {
     pub use crate::{Counter, Gauge, Histogram, Metrics, RowError, Timestamp};
     pub use weir_guest_macros::{MetricSet, Params, Row, metrics, transform};
 }
 
-/// What the macros' expansions call. No part of the public interface.
+/// Used by the expansions of the macros. Not part of the public interface.
 #[doc(hidden)]
 pub mod rt {
     pub use crate::answer::{Answer, Flat, Output};
@@ -191,7 +192,7 @@ pub mod rt {
     pub use crate::window::Column;
 }
 
-/// Compiles what the README shows.
+/// Compiles the code blocks of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

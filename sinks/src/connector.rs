@@ -71,7 +71,9 @@ impl SinkConnector for MemoryHandle {
     fn validate(&self, options: &BTreeMap<String, String>) -> Result<(), String> {
         match options.keys().next() {
             None => Ok(()),
-            Some(name) => Err(format!("there is no option `{}`: memory takes none", weir_text::escape(name))),
+            Some(name) => {
+                Err(format!("unknown option `{}`: a memory connector takes no options", weir_text::escape(name)))
+            }
         }
     }
 

@@ -22,7 +22,7 @@ pub enum SinkError {
         reason: String,
     },
     /// The file exists and is not to be replaced.
-    #[error("{} exists: remove it, choose another path, or allow to replace it", path.display())]
+    #[error("{} already exists: remove it, choose another path, or allow replacing it", path.display())]
     FileExists {
         /// The file.
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum SinkError {
         source: io::Error,
     },
     /// The disk, the quota or the largest file size is used up.
-    #[error("no room for {}: {source}", path.display())]
+    #[error("no space left for {}: {source}", path.display())]
     Full {
         /// The file that did not fit.
         path: PathBuf,
@@ -55,7 +55,7 @@ pub enum SinkError {
     },
     /// An unfinished file is not what was written: something else deletes, replaces or cuts files of the folder. Nothing of it
     /// is committed.
-    #[error("{} {found} before it was published, so that what was written is lost: keep other programs out of this folder", path.display())]
+    #[error("{} {found} before it was published, and its contents are lost: keep other programs out of this folder", path.display())]
     PartChanged {
         /// The file's hidden name.
         path: PathBuf,
@@ -63,10 +63,10 @@ pub enum SinkError {
         found: &'static str,
     },
     /// The standard output refused.
-    #[error("cannot write to the standard output: {0}")]
+    #[error("cannot write to standard output: {0}")]
     Stdout(#[source] io::Error),
     /// Whoever read the standard output has closed it: the end of the work, not a failure of it.
-    #[error("the reader of the standard output is gone")]
+    #[error("the reader of standard output has closed it")]
     ReaderGone,
     /// Kafka refused, or did not answer.
     #[error("cannot write to topic `{topic}`{}: {source}", of_partition(*partition))]
@@ -91,7 +91,7 @@ pub enum SinkError {
     Encode(FormatError),
     /// A file without numbers was flushed, which published it, and was then written to.
     #[error(
-        "{} was published by a flush and takes no more records: number the files to publish them one by one",
+        "{} was already published and takes no more records: number the files to publish them one by one",
         path.display()
     )]
     Published {
@@ -99,16 +99,16 @@ pub enum SinkError {
         path: PathBuf,
     },
     /// A sink that publishes in one step was asked to do it in two.
-    #[error("the sink cannot make its output durable first and visible later")]
+    #[error("the sink does not support two-phase commits (durable first, visible later)")]
     OneStep,
     /// A sink that keeps nothing beside its output was asked to.
-    #[error("the sink cannot keep positions together with its output")]
+    #[error("the sink cannot store positions together with its output")]
     NothingKept,
     /// The sink failed before.
-    #[error("the sink failed before and takes nothing more")]
+    #[error("the sink has failed before and accepts nothing more")]
     AfterError,
     /// The sink was closed.
-    #[error("the sink is closed and takes nothing more")]
+    #[error("the sink is closed and accepts nothing more")]
     AfterClose,
     /// A sink of a [`crate::SinkConnector`] failed.
     #[error("{reason}")]

@@ -7,7 +7,7 @@ use weir_batch::Fault;
 #[non_exhaustive]
 pub enum RowRefusal {
     /// The record is larger than its place admits.
-    #[error("it takes {bytes} bytes, and {limit} allows {bytes_max}: raise {remedy}")]
+    #[error("it has {bytes} bytes, but {limit} allows only {bytes_max}: raise {remedy}")]
     TooLarge {
         /// What the record takes where it is measured.
         bytes: u64,
@@ -29,7 +29,7 @@ pub enum RowRefusal {
         partition: i32,
     },
     /// The broker refuses the record.
-    #[error("the broker of topic `{topic}` refuses its {bytes} bytes: {problem}: {remedy}")]
+    #[error("the broker of topic `{topic}` refused the record of {bytes} bytes: {problem}: {remedy}")]
     ByBroker {
         /// The topic.
         topic: String,

@@ -70,7 +70,7 @@ impl StandardOutput {
     fn wait(&self) -> io::Result<()> {
         loop {
             if self.cancelled.load(Ordering::Relaxed) {
-                return Err(io::Error::other("the writing was called off: nobody reads the standard output"));
+                return Err(io::Error::other("writing was cancelled because nobody reads standard output"));
             }
             match poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], Some(&LOOK_EVERY)) {
                 Ok(0) | Err(rustix::io::Errno::INTR) => {}
@@ -127,7 +127,7 @@ mod tests {
         let started = Instant::now();
         drop(cancel);
         let error = writes.join().unwrap().unwrap_err();
-        assert!(error.to_string().contains("called off"), "{error}");
+        assert!(error.to_string().contains("cancelled"), "{error}");
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     }
 

@@ -138,7 +138,7 @@ fn dispatch() -> Result<()> {
         return Ok(());
     }
     let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
-        bail!("there is no command `{name}`: `cargo xtask help` lists them");
+        bail!("unknown command `{name}`: see `cargo xtask help`");
     };
     let arguments: Vec<String> = arguments.collect();
     match (&command.run, arguments.first()) {

@@ -58,8 +58,8 @@ where
 
 fn admitted<B>(via: Via, request: &Request<B>) -> Result<Route, Problem> {
     if via == Via::UnixBusy {
-        let message = format!("{CLIENTS_MAX} clients talk to this process already");
-        return Err(Problem::new(Code::Busy, message, "ask again when one of them has gone"));
+        let message = format!("this process already serves {CLIENTS_MAX} clients");
+        return Err(Problem::new(Code::Busy, message, "try again later"));
     }
     let route = Route::of(request.method(), request.uri())?;
     via.admits(&route, request)?;
@@ -86,7 +86,7 @@ async fn read(board: &Arc<Board>, route: Route) -> Result<Answer, Problem> {
         };
         Ok(page(status, TEXT, text))
     });
-    let broken = |error| Problem::new(Code::Internal, format!("the answer could not be made: {error}"), "");
+    let broken = |error| Problem::new(Code::Internal, format!("could not create the response: {error}"), "");
     read.await.map_err(broken)?
 }
 
@@ -113,7 +113,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let too_long = || {
-        let message = format!("the body of a request has at most {REQUEST_BYTES_MAX} bytes");
+        let message = format!("the body is too large: the maximum is {REQUEST_BYTES_MAX} bytes");
         Problem::new(Code::RequestTooLong, message, "")
     };
     if body.size_hint().lower() > REQUEST_BYTES_MAX as u64 {
@@ -124,29 +124,28 @@ where
     let bytes = match read {
         Ok(Ok(read)) => read.to_bytes(),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => return Err(too_long()),
-        Ok(Err(error)) => return Err(malformed(format!("the body cannot be read: {error}"))),
+        Ok(Err(error)) => return Err(malformed(format!("cannot read the body: {error}"))),
         Err(_elapsed) => {
-            let message = format!("the body did not come within {} s", BODY_MAX.as_secs());
+            let message = format!("the body did not arrive within {} s", BODY_MAX.as_secs());
             return Err(Problem::new(Code::RequestTooSlow, message, ""));
         }
     };
     let order: Order = match bytes.is_empty() {
         true => Order::default(),
-        false => serde_json::from_slice(&bytes)
-            .map_err(|error| malformed(format!("the body is not what was expected: {error}")))?,
+        false => serde_json::from_slice(&bytes).map_err(|error| malformed(format!("invalid body: {error}")))?,
     };
     if order.wait_ms > WAIT_MS_MAX {
-        return Err(malformed(format!("wait_ms is {}, and at most {WAIT_MS_MAX}", order.wait_ms)));
+        return Err(malformed(format!("wait_ms is {}: the maximum is {WAIT_MS_MAX}", order.wait_ms)));
     }
     Ok(Duration::from_millis(order.wait_ms))
 }
 
 fn json(body: &impl Serialize) -> Result<Answer, Problem> {
-    let internal = |error| Problem::new(Code::Internal, format!("the answer could not be written: {error}"), "");
+    let internal = |error| Problem::new(Code::Internal, format!("could not write the response: {error}"), "");
     let mut text = serde_json::to_vec(body).map_err(internal)?;
     if text.len() > ANSWER_BYTES_MAX {
-        let message = format!("the answer has {} bytes, and at most {ANSWER_BYTES_MAX}", text.len());
-        return Err(Problem::new(Code::AnswerTooLong, message, "ask for one query, by its tenant and name"));
+        let message = format!("the response has {} bytes: the maximum is {ANSWER_BYTES_MAX}", text.len());
+        return Err(Problem::new(Code::AnswerTooLong, message, "request a single query by its tenant and name"));
     }
     text.push(b'\n');
     Ok(page(StatusCode::OK, JSON, text))

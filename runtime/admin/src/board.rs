@@ -136,7 +136,7 @@ impl Board {
             let how = match state {
                 State::Failed => "has failed",
                 State::Ended => "has ended",
-                _ => "is to stop, and finishes what it has",
+                _ => "is stopping and finishes the records that it has read",
             };
             let Name { tenant, query } = name;
             return Err(Problem::new(Code::Ending, format!("query {query} of tenant {tenant} {how}"), ""));
@@ -156,8 +156,8 @@ impl Board {
     fn find(&self, query: &str, tenant: &str) -> Result<&Entry, Problem> {
         let is_it = |entry: &&Entry| entry.handle.query() == query && entry.handle.tenant() == tenant;
         self.0.iter().find(is_it).ok_or_else(|| {
-            let message = format!("process {} runs no such query", std::process::id());
-            Problem::new(Code::UnknownQuery, message, "see /v1/queries for those that it runs")
+            let message = format!("process {} does not run this query", std::process::id());
+            Problem::new(Code::UnknownQuery, message, "see /v1/queries for the queries that it runs")
         })
     }
 }

@@ -32,11 +32,11 @@ impl Via {
         if steers && !steering {
             let remedy = "use `weir pause`, `resume` or `stop` as the same user on the same machine, \
                           or start the process with --allow-steering";
-            return Err(Problem::new(Code::ReadOnly, "this address answers reads only", remedy));
+            return Err(Problem::new(Code::ReadOnly, "this address is read-only", remedy));
         }
         if steers && request.headers().contains_key(ORIGIN) {
             let remedy = "send the request without the header `Origin`";
-            return Err(Problem::new(Code::ForeignRequest, "queries are not steered from web pages", remedy));
+            return Err(Problem::new(Code::ForeignRequest, "web pages may not control queries", remedy));
         }
         // Addresses that other machines can reach have names of their own, which only their owners know.
         let held = steers || (loopback && route.is_v1());

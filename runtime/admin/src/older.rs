@@ -12,7 +12,7 @@ use crate::problem::{Code, Problem};
 /// The answer to an older client, in the form that it can read: it prints the message.
 fn line() -> String {
     let message =
-        "this process is of a newer version of weir, whose socket speaks HTTP: use the `weir` of that version";
+        "this process runs a newer version of weir, whose socket uses HTTP: use the `weir` command of that version";
     let problem = Problem::new(Code::Version, message, "");
     format!("{}\n", serde_json::json!({ "weir": 1, "error": { "code": problem.code, "message": problem.message } }))
 }

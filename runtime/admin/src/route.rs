@@ -65,12 +65,12 @@ impl Route {
             _ => matches!(*method, Method::GET | Method::HEAD),
         };
         if !fits {
-            let message = format!("{} is not answered at this path", said(method.as_str()));
+            let message = format!("{} is not supported at this path", said(method.as_str()));
             return Err(Problem::new(Code::MethodNotAllowed, message, format!("use {}", route.methods())));
         }
         // Scrapers may be told to send parameters along; where something could depend on them they are refused.
         if uri.query().is_some() && uri.path().starts_with("/v1/") {
-            let remedy = "leave out what follows the `?`; settings of a POST belong into its body";
+            let remedy = "remove everything after the `?`; pass settings of a POST in its body";
             return Err(Problem::new(Code::Malformed, "this path takes no parameters", remedy));
         }
         Ok(route)
@@ -153,7 +153,7 @@ impl Wish {
 /// A name of a path.
 fn decoded(name: &str) -> Result<String, Problem> {
     let decoded = percent_decoded(name).and_then(|bytes| String::from_utf8(bytes.into_owned()).ok());
-    let remedy = "write each byte that is no letter, digit, `-`, `_` or `.` as `%` and two hexadecimal digits";
+    let remedy = "write each byte other than letters, digits, `-`, `_` and `.` as `%` and two hexadecimal digits";
     decoded.ok_or_else(|| Problem::new(Code::Malformed, "a name in the path is not percent-encoded UTF-8", remedy))
 }
 

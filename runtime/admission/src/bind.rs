@@ -52,7 +52,7 @@ pub enum Source {
 #[non_exhaustive]
 pub enum BindError {
     /// The stream has no field that the function reads.
-    #[error("`{function}` reads the field `{field}`, and there is none{}: the stream has {has}", Nearest(.nearest))]
+    #[error("`{function}` reads the field `{field}`, which does not exist{}: the stream has {has}", Nearest(.nearest))]
     MissingField {
         /// The function.
         function: String,
@@ -64,7 +64,7 @@ pub enum BindError {
         has: Names,
     },
     /// The field is there, with another type.
-    #[error("`{function}` reads `{field}` as {expected}, and the stream's is {found}{}", Widening(*.expected))]
+    #[error("`{function}` reads `{field}` as {expected}, but in the stream it is {found}{}", Widening(*.expected))]
     FieldType {
         /// The function.
         function: String,
@@ -76,7 +76,7 @@ pub enum BindError {
         found: DataType,
     },
     /// The query gives a parameter that the function does not have.
-    #[error("`{function}` has no param `{param}`{}: it has {has}", Nearest(.nearest))]
+    #[error("`{function}` has no parameter `{param}`{}: it has {has}", Nearest(.nearest))]
     UnknownParam {
         /// The function.
         function: String,
@@ -88,7 +88,7 @@ pub enum BindError {
         has: Names,
     },
     /// The query gives a parameter of another type.
-    #[error("param `{param}` of `{function}` is {expected}, and {value} is {found}")]
+    #[error("parameter `{param}` of `{function}` is {expected}, but {value} is {found}")]
     ParamType {
         /// The function.
         function: String,
@@ -102,7 +102,7 @@ pub enum BindError {
         value: String,
     },
     /// The query leaves out a parameter that has no default.
-    #[error("`{function}` needs the param `{param}` ({expected}), which has no default")]
+    #[error("`{function}` requires the parameter `{param}` ({expected}), which has no default")]
     MissingParam {
         /// The function.
         function: String,
@@ -112,7 +112,7 @@ pub enum BindError {
         expected: ParamType,
     },
     /// A field is to be carried that the stream does not have.
-    #[error("carry names the field `{field}`, and there is none{}: the stream has {has}", Nearest(.nearest))]
+    #[error("carry names the field `{field}`, which does not exist{}: the stream has {has}", Nearest(.nearest))]
     UnknownCarry {
         /// The field named.
         field: String,
@@ -128,9 +128,7 @@ pub enum BindError {
         field: String,
     },
     /// A carried field has the name of one that the function writes.
-    #[error(
-        "carry names the field `{field}`, and `{function}` writes one of this name: leave it out to take the new one"
-    )]
+    #[error("carry names the field `{field}`, but `{function}` also writes a field of this name: remove it from carry")]
     CarryClash {
         /// The function.
         function: String,
@@ -138,7 +136,7 @@ pub enum BindError {
         field: String,
     },
     /// Fields are listed for a function that lets every column through anyway.
-    #[error("`{function}` is a {kind}: every column goes on as it is; leave carry out")]
+    #[error("`{function}` is a {kind}, which passes on all columns: remove carry")]
     CarryWithoutOutput {
         /// The function.
         function: String,

@@ -103,7 +103,7 @@ impl fmt::Display for CapExceeded {
         if let Some(CapPlace::Mostly { index, name }) = place {
             write!(f, ", most of them in {}", function(index, name))?;
         }
-        write!(f, "; {mend}, or have `{key}` raised in the limits file")
+        write!(f, "; {mend}, or raise `{key}` in the limits file")
     }
 }
 

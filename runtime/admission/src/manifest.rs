@@ -85,12 +85,12 @@ impl Manifest {
                 return Err(at_line(format!("function `{}` is declared twice", function.name)));
             }
             if functions.len() == FUNCTIONS_MAX {
-                return Err(at_line(format!("more than {FUNCTIONS_MAX} functions")));
+                return Err(at_line(format!("too many functions: the maximum is {FUNCTIONS_MAX}")));
             }
             functions.push(Arc::new(function));
         }
         if functions.is_empty() {
-            return Err(Refusal::Manifest { line: 1, reason: "no function is declared".to_owned() });
+            return Err(Refusal::Manifest { line: 1, reason: "the manifest declares no function".to_owned() });
         }
         Ok(Manifest { functions })
     }
@@ -156,25 +156,25 @@ struct RawMetric {
 impl RawFunction {
     fn validate(self) -> Result<Function, String> {
         if self.abi != u64::from(ABI_VERSION) {
-            return Err(format!("abi {} is not known here: this host speaks version {ABI_VERSION}", self.abi));
+            return Err(format!("unsupported abi {}: this host supports version {ABI_VERSION}", self.abi));
         }
         check_word("function", &self.name)?;
         let kind = match (self.kind.as_str(), self.output_shape.as_deref()) {
             ("metrics", None) => Kind::Metrics,
-            ("metrics", Some(_)) => return Err("a metrics function has no `output_shape`: leave it out".to_owned()),
+            ("metrics", Some(_)) => return Err("a metrics function has no `output_shape`: remove it".to_owned()),
             ("transform", None) => return Err(format!("a transform needs an `output_shape`: {SHAPES}")),
             ("transform", Some(name)) => {
                 let shape = OutputShape::ALL.into_iter().find(|shape| shape.name() == name);
-                let unknown = || format!("output_shape `{}` is not known: use {SHAPES}", clean(name));
+                let unknown = || format!("unknown output_shape `{}`: use {SHAPES}", clean(name));
                 Kind::Transform(shape.ok_or_else(unknown)?)
             }
-            (other, _) => return Err(format!("kind `{}` is not known: use transform or metrics", clean(other))),
+            (other, _) => return Err(format!("unknown kind `{}`: use transform or metrics", clean(other))),
         };
         let state = match self.state.as_deref() {
             None => FunctionState::Unknown,
             Some("kept") => FunctionState::Kept,
             Some("none") => FunctionState::None,
-            Some(other) => return Err(format!("state `{}` is not known: use kept or none", clean(other))),
+            Some(other) => return Err(format!("unknown state `{}`: use kept or none", clean(other))),
         };
         for (what, len, most) in [
             ("input fields", self.input.len(), ITEMS_MAX),
@@ -183,7 +183,7 @@ impl RawFunction {
             ("metrics", self.metrics.len(), METRICS_MAX),
         ] {
             if len > most {
-                return Err(format!("{len} {what}: a function declares at most {most}"));
+                return Err(format!("{len} {what}: a function may declare at most {most}"));
             }
         }
         let input = self.input.into_iter().map(input_field).collect::<Result<Vec<_>, _>>()?;
@@ -236,7 +236,7 @@ fn input_field(raw: RawField) -> Result<Field, String> {
 fn output_field(raw: RawField) -> Result<Field, String> {
     let data_type = data_type(&raw)?;
     if raw.name.starts_with('_') {
-        return Err(format!("output field `{}`: names that begin with `_` are the system's", clean(&raw.name)));
+        return Err(format!("output field `{}`: names that begin with `_` are reserved", clean(&raw.name)));
     }
     check_field("output field", &raw.name)?;
     Ok(Field { name: raw.name.into(), data_type, nullable: raw.nullable })
@@ -250,7 +250,7 @@ fn param(raw: RawParam) -> Result<Param, String> {
     let RawParam { name, r#type, default, help } = raw;
     check_field("param", &name)?;
     let kind = ParamType::ALL.into_iter().find(|kind| kind.name() == r#type);
-    let unknown = || format!("param `{name}`: type `{}` is not known: use bool, i64, f64 or utf8", clean(&r#type));
+    let unknown = || format!("parameter `{name}`: unknown type `{}`: use bool, i64, f64 or utf8", clean(&r#type));
     let kind = kind.ok_or_else(unknown)?;
     let default = match default {
         None => None,
@@ -264,7 +264,7 @@ fn param(raw: RawParam) -> Result<Param, String> {
                 _ => None,
             };
             let value = value.and_then(|value| kind.accept(&value));
-            Some(value.ok_or_else(|| format!("param `{name}`: its default is not {kind}"))?)
+            Some(value.ok_or_else(|| format!("parameter `{name}`: its default is not {kind}"))?)
         }
     };
     Ok(Param { name, kind, default, help })
@@ -274,10 +274,10 @@ fn metric(raw: RawMetric) -> Result<Metric, String> {
     let RawMetric { name, kind, unit, help, labels, buckets } = raw;
     check_word("metric", &name)?;
     let found = MetricKind::ALL.into_iter().find(|candidate| candidate.name() == kind);
-    let unknown = || format!("metric `{name}`: kind `{}` is not known: use counter, gauge or histogram", clean(&kind));
+    let unknown = || format!("metric `{name}`: unknown kind `{}`: use counter, gauge or histogram", clean(&kind));
     let kind = found.ok_or_else(unknown)?;
     if labels.len() > LABELS_MAX {
-        return Err(format!("metric `{name}`: {} labels, of at most {LABELS_MAX}", labels.len()));
+        return Err(format!("metric `{name}`: {} labels: the maximum is {LABELS_MAX}", labels.len()));
     }
     for label in &labels {
         check_word("label", label)?;
@@ -292,7 +292,7 @@ fn metric(raw: RawMetric) -> Result<Metric, String> {
             Err(format!("metric `{name}`: a histogram has 1 to {BUCKETS_MAX} buckets"))
         }
         MetricKind::Counter | MetricKind::Gauge if !buckets.is_empty() => {
-            Err(format!("metric `{name}`: a {kind} has no buckets: leave them out"))
+            Err(format!("metric `{name}`: a {kind} has no buckets: remove them"))
         }
         _ => Ok(Metric { name, kind, unit, help, labels, buckets }),
     }

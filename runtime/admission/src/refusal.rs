@@ -15,14 +15,12 @@ pub enum Refusal {
     TooLarge(CapExceeded),
     /// More memory at the start than the tenant may have.
     #[error(
-        "the module's initial memory: {0}; link with a smaller stack and less static data, or have `memory_bytes_max` raised \
-         in the limits file"
+        "the module's initial memory: {0}; link with a smaller stack and less static data, or raise `memory_bytes_max` in the limits file"
     )]
     InitialMemory(LimitExceeded),
     /// More table elements at the start than the tenant may have.
     #[error(
-        "the module's tables: {0}; keep to fewer functions that are called indirectly, or have `table_elements_max` raised in \
-         the limits file"
+        "the module's tables: {0}; reduce the number of functions that are called indirectly, or raise `table_elements_max` in the limits file"
     )]
     InitialTable(LimitExceeded),
     /// The bytes do not begin as a module does.
@@ -35,7 +33,7 @@ pub enum Refusal {
     #[error("a WebAssembly component: upload a core module, built for the target wasm32-unknown-unknown")]
     Component,
     /// Native code.
-    #[error("native or precompiled code: upload the WebAssembly module it was made from")]
+    #[error("native or precompiled code: upload the WebAssembly module from which it was made")]
     Precompiled,
     /// Not valid WebAssembly under the allowed proposals.
     #[error("not valid WebAssembly: {message} (at byte {offset})")]
@@ -67,12 +65,12 @@ pub enum Refusal {
     },
     /// A command: a module that runs once.
     #[error(
-        "exports `_start`: a command runs once and ends, and functions are called batch after batch; build a reactor (Rust: \
+        "exports `_start`: a command runs only once, but Weir calls functions for every batch; build a reactor (Rust: \
          crate-type `cdylib`; C and C++: `-mexec-model=reactor` or `-Wl,--no-entry`; Go: `-buildmode=c-shared`)"
     )]
     Command,
     /// A function of WASI is imported.
-    #[error("imports `{module}.{name}`: there is no WASI here; build for wasm32-unknown-unknown, without I/O")]
+    #[error("imports `{module}.{name}`: WASI is not supported; build for wasm32-unknown-unknown without I/O")]
     WasiImport {
         /// The module imported from.
         module: String,
@@ -80,7 +78,7 @@ pub enum Refusal {
         name: String,
     },
     /// An import with another type than the contract gives it.
-    #[error("imports `weir_v1.{name}` as {found}: its type is {expected}")]
+    #[error("imports `weir_v1.{name}` with the type {found}, expected {expected}")]
     ImportType {
         /// The function.
         name: String,
@@ -103,7 +101,7 @@ pub enum Refusal {
     #[error("no export `memory`: define one memory and export it under this name")]
     NoMemory,
     /// An export of the contract is absent.
-    #[error("function `{function}` is declared, and `{export}` is not exported")]
+    #[error("the manifest declares function `{function}`, but `{export}` is not exported")]
     MissingExport {
         /// The manifest's function.
         function: String,
@@ -111,7 +109,7 @@ pub enum Refusal {
         export: String,
     },
     /// An export of the contract is of another kind or type.
-    #[error("exports `{export}` as {found}: its type is {expected}")]
+    #[error("exports `{export}` with the type {found}, expected {expected}")]
     ExportType {
         /// The export.
         export: String,
@@ -121,7 +119,9 @@ pub enum Refusal {
         found: String,
     },
     /// No manifest.
-    #[error("no custom section `weir.manifest`: build the module with the SDK, or see the contract for the section")]
+    #[error(
+        "no custom section `weir.manifest`: build the module with the SDK, or add the section as described in ABI.md"
+    )]
     NoManifest,
     /// A manifest that does not hold together.
     #[error("manifest, line {line}: {reason}")]
@@ -136,8 +136,7 @@ pub enum Refusal {
     Compile(String),
     /// The compiler used up what the tenant's modules may take.
     #[error(
-        "the module takes too much to compile: {0}; build with `opt-level = \"s\"`, make its largest functions smaller, or have \
-         `compile_cpu_s_max` raised in the limits file"
+        "the module is too expensive to compile: {0}; build with `opt-level = \"s\"`, make its largest functions smaller, or raise `compile_cpu_s_max` in the limits file"
     )]
     CompileLimit(LimitExceeded),
     /// The process that compiled the module ended, by its own fault or for want of memory.
@@ -149,25 +148,25 @@ pub enum Refusal {
         said: String,
     },
     /// The process that compiled the module did not answer.
-    #[error("the compiler gave no answer within {waited_s} s, and was ended")]
+    #[error("the compiler did not respond within {waited_s} s and was ended")]
     CompilerSilent {
         /// How long it was waited for.
         waited_s: u64,
     },
     /// So many of the tenant's modules wait to be compiled that this one is not taken.
-    #[error("{waiting} modules of this tenant wait to be compiled already: hand it in again later")]
+    #[error("{waiting} modules of this tenant are already waiting to be compiled: try again later")]
     CompilerBusy {
         /// How many.
         waiting: usize,
     },
     /// The process that compiles modules could not be started, or is not what it should be.
-    #[error("no worker to compile the module: {0}")]
+    #[error("could not start a worker to compile the module: {0}")]
     Worker(String),
     /// An engine for the tenant's kind of code could not be set up.
     #[error("{0}")]
     Engine(String),
     /// The tenant is quarantined.
-    #[error("the tenant is quarantined since the host panicked in one of its calls: {reason}")]
+    #[error("the tenant is quarantined because the host panicked in one of its calls: {reason}")]
     Quarantined {
         /// What the panic said.
         reason: String,
@@ -250,8 +249,7 @@ impl fmt::Display for Memory<'_> {
             return Ok(());
         }
         f.write_str(
-            "; build with `opt-level = \"s\"`, make the module's largest functions smaller, or have \
-             `compile_memory_bytes_max` raised in the limits file",
+            "; build with `opt-level = \"s\"`, make the module's largest functions smaller, or raise `compile_memory_bytes_max` in the limits file",
         )
     }
 }

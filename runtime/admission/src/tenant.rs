@@ -14,7 +14,7 @@ pub struct TenantId(
 
 /// Text that is no tenant's identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` cannot be a tenant: use 1 to 63 of a-z, 0-9, `_` and `-`, a letter or digit first")]
+#[error("invalid tenant `{text}`: use 1 to 63 of a-z, 0-9, `_` and `-`, a letter or digit first")]
 pub struct TenantIdError {
     // Escaped and cut: it came from outside.
     text: String,

@@ -14,8 +14,7 @@ const ASSEMBLY_SCRIPT: Toolchain = Toolchain {
 };
 const WASM_BINDGEN: Toolchain = Toolchain {
     asks: "wasm-bindgen, which is for JavaScript hosts",
-    mend: "find the dependency by `cargo tree -i wasm-bindgen` and switch its feature off (`js`, `wasm_js`, `wasmbind`, \
-           `wasm-bindgen`), and leave `wasm-pack` out: build by `cargo build --target wasm32-unknown-unknown`",
+    mend: "find the dependency with `cargo tree -i wasm-bindgen`, turn off its feature (`js`, `wasm_js`, `wasmbind`, `wasm-bindgen`), and build without `wasm-pack`: `cargo build --target wasm32-unknown-unknown`",
 };
 const EMSCRIPTEN: Toolchain = Toolchain {
     asks: "Emscripten's JavaScript",
@@ -26,7 +25,7 @@ const GO_JS: Toolchain = Toolchain {
     mend: "build with GOOS=wasip1 and `-buildmode=c-shared` instead of GOOS=js",
 };
 const DYNAMIC: Toolchain = Toolchain {
-    asks: "a dynamic linker, which is not here",
+    asks: "a dynamic linker, which is not supported",
     mend: "link statically: without `-shared`, `-fPIC` and `-sSIDE_MODULE`",
 };
 /// The toolchain behind an import of another module than the contract's, where it is known by it.

@@ -124,9 +124,10 @@ impl FromStr for DataType {
     type Err = String;
 
     fn from_str(name: &str) -> Result<DataType, String> {
-        DataType::ALL.into_iter().find(|data_type| data_type.name() == name).ok_or_else(|| {
-            format!("`{}` is not a type: use one of {}", weir_text::escape_to(name, 80), DataType::NAMES)
-        })
+        DataType::ALL
+            .into_iter()
+            .find(|data_type| data_type.name() == name)
+            .ok_or_else(|| format!("unknown type `{}`: use one of {}", weir_text::escape_to(name, 80), DataType::NAMES))
     }
 }
 

@@ -14,7 +14,7 @@ pub enum BatchError {
         name: String,
     },
     /// A field's name is empty, too long, or begins with the underscore that marks system columns.
-    #[error("`{name}` cannot be a field's name: {reason}")]
+    #[error("invalid field name `{name}`: {reason}")]
     FieldName {
         /// The name, escaped.
         name: String,
@@ -22,7 +22,7 @@ pub enum BatchError {
         reason: &'static str,
     },
     /// The number of columns is not the number of fields.
-    #[error("the schema has {fields} fields, the batch {columns} columns")]
+    #[error("the schema has {fields} fields, but the batch has {columns} columns")]
     ColumnCount {
         /// Fields in the schema.
         fields: usize,
@@ -30,7 +30,7 @@ pub enum BatchError {
         columns: usize,
     },
     /// A column is longer or shorter than the others.
-    #[error("column `{name}` has {rows} rows where {expected} were expected")]
+    #[error("column `{name}` has {rows} rows, expected {expected}")]
     ColumnLength {
         /// The column.
         name: String,
@@ -40,7 +40,7 @@ pub enum BatchError {
         expected: usize,
     },
     /// A column holds another type than its field says.
-    #[error("column `{name}` is {found} where its field says {expected}")]
+    #[error("column `{name}` is {found}, expected {expected}")]
     ColumnType {
         /// The column.
         name: String,
@@ -50,7 +50,7 @@ pub enum BatchError {
         found: String,
     },
     /// A column whose field admits no null holds some.
-    #[error("column `{name}` holds {nulls} nulls, and its field admits none")]
+    #[error("column `{name}` has {nulls} nulls, but its field is not nullable")]
     UnexpectedNulls {
         /// The column.
         name: String,
@@ -66,7 +66,7 @@ pub enum BatchError {
         found: String,
     },
     /// A row number beyond the batch.
-    #[error("row {row} of a batch of {rows} rows")]
+    #[error("row {row} is out of range: the batch has {rows} rows")]
     RowRange {
         /// The row asked for.
         row: usize,
@@ -74,7 +74,7 @@ pub enum BatchError {
         rows: usize,
     },
     /// The number of answers is not the number of rows.
-    #[error("{found} rows were answered for a batch of {rows}")]
+    #[error("the answer covers {found} rows, but the batch has {rows}")]
     RowCount {
         /// The answers.
         found: usize,

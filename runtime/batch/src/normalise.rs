@@ -80,7 +80,7 @@ fn convert(column: &ArrayRef, to: DataType) -> Result<ArrayRef, ArrowError> {
         (ArrowType::Int64, DataType::F64) => {
             let exact = |value: i64| {
                 let double = value as f64;
-                let text = || ArrowError::CastError(format!("{value} is not exactly an f64"));
+                let text = || ArrowError::CastError(format!("{value} cannot be represented exactly as an f64"));
                 (double as i128 == i128::from(value)).then_some(double).ok_or_else(text)
             };
             Ok(Arc::new(column.as_primitive::<Int64Type>().try_unary::<_, Float64Type, _>(exact)?))
@@ -137,6 +137,6 @@ fn written<T: ByteViewType>(column: &GenericByteViewArray<T>) -> Result<(OffsetB
 fn fits(bytes: usize) -> Result<(), ArrowError> {
     match i32::try_from(bytes) {
         Ok(_) => Ok(()),
-        Err(_) => Err(ArrowError::CastError(format!("{bytes} bytes in one column of one batch: at most 2 GiB"))),
+        Err(_) => Err(ArrowError::CastError(format!("{bytes} bytes in one column of one batch: the maximum is 2 GiB"))),
     }
 }

@@ -73,8 +73,8 @@ impl Schema {
             let reason = match &*field.name {
                 "" => Some("it is empty"),
                 name if name.len() > 64 => Some("it is longer than 64 bytes"),
-                name if name.starts_with('_') => Some("names that begin with `_` are the system's"),
-                name if name.chars().any(char::is_control) => Some("it holds a control character"),
+                name if name.starts_with('_') => Some("names that begin with `_` are reserved"),
+                name if name.chars().any(char::is_control) => Some("it contains a control character"),
                 _ => None,
             };
             if let Some(reason) = reason {

@@ -49,7 +49,7 @@ impl fmt::Display for TraceContext {
 
 /// Bytes that are no `traceparent`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a W3C traceparent: it must read 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, ids not zero")]
+#[error("not a W3C traceparent: expected 00-<32 hex digits>-<16 hex digits>-<2 hex digits> with nonzero ids")]
 pub struct TraceParseError;
 
 impl TraceParseError {

@@ -25,7 +25,7 @@ pub(crate) fn engine(config: EngineConfig) -> Result<Engine, EngineError> {
     match Engine::new(&config) {
         Err(EngineError::Cache(error)) => {
             let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-            tracing::warn!("modules are compiled each time: {error}{source}");
+            tracing::warn!("modules are compiled on each run because the code cache is not available: {error}{source}");
             Engine::new(&EngineConfig { cache: None, ..config })
         }
         done => done,

@@ -68,7 +68,7 @@ pub(crate) fn wrong(error: impl Into<anyhow::Error>) -> anyhow::Error {
     error.into().context(GivenWrong)
 }
 
-/// Whether the reader of standard output went away, which is no failure.
+/// Whether the reader of standard output went away, which is not a failure.
 pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()

@@ -91,7 +91,7 @@ fn serve(grace: Duration, running: oneshot::Receiver<Running>, caught: &SyncSend
             }
             asked = Some(Instant::now());
             stop(running.as_ref());
-            tracing::warn!("stopping: finishing what was read; once more ends at once");
+            tracing::warn!("stopping: finishing the records that were read; press ctrl-C again to end at once");
         }
     });
 }
@@ -124,12 +124,12 @@ fn end(running: Option<&Running>, grace: Duration) -> ! {
         let progress = query.progress();
         if !matches!(progress.state, State::Ended | State::Failed) {
             let (name, tenant, open) = (query.query(), query.tenant(), progress.uncommitted_records);
-            left.push(format!("query {name} of tenant {tenant} ({open} records read and not committed)"));
+            left.push(format!("query {name} of tenant {tenant} ({open} records read but not committed)"));
         }
     }
     let what = match (running.is_some(), left.is_empty()) {
-        (false, _) => "the queries were not ready yet".to_owned(),
-        (true, true) => "what the queries held was not given back".to_owned(),
+        (false, _) => "the queries had not started yet".to_owned(),
+        (true, true) => "the queries did not release their resources".to_owned(),
         (true, false) => format!("not finished: {}", left.join(", ")),
     };
     say(format_args!("error: ended by force {} ms after the stop: {what}", grace.as_millis()));

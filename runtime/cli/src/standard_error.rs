@@ -133,7 +133,7 @@ impl MakeWriter<'_> for StandardError {
     }
 }
 
-/// Writes what is queued, for ever. Waits for the reader, and for nobody else.
+/// Writes what is queued, without end. Waits for the reader, and for nobody else.
 fn serve() {
     loop {
         let line = {
@@ -160,7 +160,7 @@ fn serve() {
 }
 
 fn of_loss(dropped: u64) -> Vec<u8> {
-    let message = format!("{dropped} lines were dropped here: nobody read the standard error");
+    let message = format!("{dropped} lines were dropped because nobody read standard error");
     let line = match SHARED.json.load(Ordering::Relaxed) {
         true => serde_json::json!({ "warning": message, "dropped_lines": dropped }).to_string(),
         false => format!("warning: {message}"),

@@ -25,7 +25,7 @@ keys! {
     }
 }
 
-/// How single records of CSV are written, each the value of a message: there is no header among them, and no comment.
+/// How single records of CSV are written, each the value of a message, without a header, and no comment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordCsvKeys {
     /// How they are written. `header` and `comment` are as the defaults.
@@ -156,9 +156,8 @@ impl Kind for Quote {
     fn read(&self, item: &Item<'_>) -> Option<QuoteDraft> {
         match item.value().as_str() {
             Some("none") => Some(QuoteDraft::None),
-            _ => {
-                character(item, "write one character, or `\"none\"` where nothing is quoted").map(QuoteDraft::Character)
-            }
+            _ => character(item, "write one character, or `\"none\"` if fields are never quoted")
+                .map(QuoteDraft::Character),
         }
     }
 

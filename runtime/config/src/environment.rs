@@ -116,8 +116,8 @@ impl Environment<'_> {
     fn read(&mut self, table: &DeTable<'_>, place: &Place, of: Use) -> Option<String> {
         for (key, _) in table.iter().filter(|(key, _)| &**key.get_ref() != "env") {
             let key_place = place.child(key.get_ref(), key.span().start);
-            let message = "a value of the environment has no such key";
-            self.problems.error(&key_place, message, "write `{ env = \"NAME\" }` alone");
+            let message = "unknown key in an environment value";
+            self.problems.error(&key_place, message, "write only `{ env = \"NAME\" }`");
         }
         if table.len() > 1 {
             return None;
@@ -130,27 +130,31 @@ impl Environment<'_> {
         };
         let name = match value.get_ref().as_str() {
             Some(name) if !name.is_empty() && !name.contains(['=', '\0']) => name,
-            Some(name) => return refuse(format!("`{}` cannot be a variable's name", clip(name)), ""),
-            None => return refuse("expected the name of a variable".to_owned(), "write `{ env = \"NAME\" }`"),
+            Some(name) => return refuse(format!("`{}` is not a valid variable name", clip(name)), ""),
+            None => {
+                return refuse("expected the name of an environment variable".to_owned(), "write `{ env = \"NAME\" }`");
+            }
         };
         let shown = clip(name);
         // Before the lookup, so that the message does not reveal whether other tenants' variables exist.
         if !self.rights.allows_env(name) {
             let help = match self.rights.env_listed().as_str() {
-                "" => "name it under `env` of the tenant in the limits file".to_owned(),
+                "" => "add it to the tenant's `env` in the limits file".to_owned(),
                 listed => format!("use {listed}"),
             };
-            return refuse(format!("`{shown}` is not one of tenant `{}`'s variables", self.tenant), &help);
+            return refuse(format!("`{shown}` is not an allowed variable of tenant `{}`", self.tenant), &help);
         }
         let Some(value) = (self.lookup)(name) else {
-            let help = "set it before the query is loaded";
-            return refuse(format!("the environment has no variable `{shown}`"), help);
+            let help = "set it before you start weir";
+            return refuse(format!("the environment variable `{shown}` is not set"), help);
         };
         let bytes = value.len();
         if bytes > VALUE_BYTES_MAX || self.bytes + bytes > ALL_BYTES_MAX {
             let message = match bytes > VALUE_BYTES_MAX {
-                true => format!("the variable `{shown}` has {bytes} bytes, and a value may have {VALUE_BYTES_MAX}"),
-                false => format!("with `{shown}` the file takes more than {ALL_BYTES_MAX} bytes from the environment"),
+                true => format!("the variable `{shown}` has {bytes} bytes: the maximum is {VALUE_BYTES_MAX}"),
+                false => {
+                    format!("the file reads more than {ALL_BYTES_MAX} bytes from the environment, including `{shown}`")
+                }
             };
             return refuse(message, "keep long texts in files");
         }
@@ -158,8 +162,8 @@ impl Environment<'_> {
             return refuse(format!("the variable `{shown}` is not UTF-8"), "");
         };
         if of == Use::Plain && value.contains(char::is_control) {
-            let help = "remove it: often it is a line end at the end";
-            return refuse(format!("the variable `{shown}` holds a control character"), help);
+            let help = "remove it (often a line end at the end)";
+            return refuse(format!("the variable `{shown}` contains a control character"), help);
         }
         self.bytes += bytes;
         Some(value)

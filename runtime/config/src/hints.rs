@@ -56,11 +56,11 @@ pub(crate) fn plain_number(text: &str, key: &str) -> Option<u64> {
 /// What to write instead of a path that is none: an address, a pattern, a dash. `reading` is false for an output.
 pub fn path(written: &str, reading: bool) -> Option<(String, String)> {
     if let Some((scheme, _)) = written.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
-        let message = format!("`{scheme}://` is an address, and this key takes the path of a file");
+        let message = format!("`{scheme}://` is a URL: this key needs the path of a local file");
         let help = match (scheme, reading) {
-            ("file", _) => "write the path alone, without `file://`",
-            (_, true) => "fetch the object to a file of this machine, and name that",
-            (_, false) => "write to a file of this machine, and send it from there",
+            ("file", _) => "write only the path, without `file://`",
+            (_, true) => "download the object to a local file, and use its path",
+            (_, false) => "write to a local file, and upload it from there",
         };
         return Some((message, help.to_owned()));
     }
@@ -70,10 +70,10 @@ pub fn path(written: &str, reading: bool) -> Option<(String, String)> {
             true => "write `path = \"/dev/stdin\"`, with `format` and `schema`",
             false => "use a sink of `kind = \"stdout\"`",
         };
-        return Some((format!("`-` does not mean the standard {device} in a {kind}"), help.to_owned()));
+        return Some((format!("`-` does not mean standard {device} in a {kind}"), help.to_owned()));
     }
     if written.starts_with("~/") || written == "~" {
-        return Some(("`~` is not expanded in a query file".to_owned(), "write the folder out".to_owned()));
+        return Some(("`~` is not expanded in a query file".to_owned(), "write the full path".to_owned()));
     }
     None
 }

@@ -71,7 +71,7 @@ keys! {
     pub struct KafkaSinkKeys {
         ..connection: ConnectionKeys;
         /// The topic. It must exist, and the query may not read it.
-        topic: Text, required "name the topic, which has to exist";
+        topic: Text, required "name an existing topic";
         /// The format of a message's value: `json_lines`, `csv` and `bincode` write one record; `raw` writes the column that `value` names.
         format: Word<RecordWord> = RecordWord::JsonLines;
         /// For `format = "raw"`: the column (`binary` or `utf8`) with the value. A null writes a tombstone.
@@ -106,7 +106,7 @@ keys! {
     pub struct KafkaLettersKeys {
         ..connection: ConnectionKeys;
         /// The topic. It must exist, and the query may not read it.
-        topic: Text, required "name the topic, which has to exist";
+        topic: Text, required "name an existing topic";
         /// Compression of messages.
         compression: Word<CompressionWord> = CompressionWord::None;
     }
@@ -154,7 +154,7 @@ impl Kind for Partitions {
                 numbers.sort_unstable();
                 numbers.dedup();
                 if numbers.is_empty() || numbers.len() < written || written < array.len() {
-                    item.error("is no list of different partitions", format!("use {expected}"));
+                    item.error("is not a list of distinct partitions", format!("use {expected}"));
                     return None;
                 }
                 Some(PartitionsDraft::List(numbers))
@@ -259,8 +259,8 @@ impl Kind for Headers {
         for (name, item) in item.table()?.items() {
             if matches!(item.value(), DeValue::Table(_)) {
                 item.error(
-                    "expected the name of a column, found a table",
-                    "write a header's whole name in quotes, for example `\"trace.id\" = \"column\"`",
+                    "expected a column name, found a table",
+                    "write the whole header name in quotes, for example `\"trace.id\" = \"column\"`",
                 );
                 continue;
             }

@@ -239,7 +239,7 @@ impl Kind for SchemaText {
     fn read(&self, item: &Item<'_>) -> Option<Vec<FieldDraft>> {
         let items = item.table()?.items();
         if items.is_empty() {
-            item.error("no field is declared", "write for example `schema = { delay = \"i64\", origin = \"utf8?\" }`");
+            item.error("the schema is empty", "write for example `schema = { delay = \"i64\", origin = \"utf8?\" }`");
             return None;
         }
         if items.len() > FIELDS_MAX {

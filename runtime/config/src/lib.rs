@@ -1,4 +1,4 @@
-//! Query files and limits files: from text to a draft. Every setting is described once.
+//! Reads query files and limits files from text into a draft. Every setting is described once.
 //!
 //! ```
 //! use weir_config::Reading;
@@ -20,23 +20,23 @@
 //!
 //! # The nouns
 //!
-//! **[`Key`]**: the description of one key: name, type, range or words, default and doc. The macro `keys!` makes it, together with
-//! the field that holds what a file says and the code that reads it, from one line of text. From the same descriptions come
+//! **[`Key`]**: the description of one key: name, type, range or words, default and doc. From one line of text, the macro `keys!`
+//! generates the description, the field for the value in a file, and the code that reads it. The same descriptions generate
 //! [`query_schema`] and [`limits_schema`], for editors, and the tables of QUERY.md ([`fill_key_tables`]).
 //!
-//! **[`Setting`]**: what a file says of a key, with its [`Place`]; or the default.
+//! **[`Setting`]**: the value of a key in a file, with its [`Place`], or the default.
 //!
-//! **[`QueryDraft`], [`LimitsDraft`]**: a file as far as it could be read. Plain values, which can be serialised and sent to
-//! another process. Costs a few times the text, which is at most 1 MiB. Whether the files, functions, topics and fields that
-//! it names are there is for `weir-plan` to find out.
+//! **[`QueryDraft`], [`LimitsDraft`]**: the content of a file, as far as it could be read. Plain values that can be serialised and sent to
+//! another process. A draft takes a few times the size of the text, which has at most 1 MiB. `weir-plan` checks whether the files,
+//! functions, topics and fields that it names exist.
 //!
-//! **[`Problems`]**: every mistake and warning so far, each with key, line and mend ([`Problem`]). Reading goes on after a mistake, so
-//! that a file's mistakes are reported together.
+//! **[`Problems`]**: all mistakes and warnings so far, each with key, line and remedy ([`Problem`]). Reading continues after a mistake, so
+//! all mistakes of a file are reported together.
 //!
-//! **[`Reading`]**: a query file being read: its tenant first, then what that tenant may take from the environment, then the rest.
+//! **[`Reading`]**: a query file that is being read: first its tenant, then the environment variables that this tenant may read, then the rest.
 //!
-//! Nothing here opens a file or looks a variable up: that is injected. Arrow, wasmtime and librdkafka are unknown, and their words
-//! and ranges are compared with these by tests of `weir-plan`.
+//! This crate does not open files or read variables; the caller supplies them. It does not know Arrow, wasmtime or librdkafka. Tests of
+//! `weir-plan` compare their words and ranges with the ones here.
 
 #[cfg(test)]
 mod fault_tables;

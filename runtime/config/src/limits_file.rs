@@ -161,8 +161,8 @@ fn patterns(item: &Item<'_>, what: &str, legal: impl Fn(&str) -> bool) -> Option
         match Pattern::parse(text, &legal) {
             Some(pattern) => patterns.push(pattern),
             None => {
-                let help = "write a name, or its beginning and one `*` at the end";
-                item.error_at(place, format!("cannot be the name of {what}, nor the beginning of one"), help);
+                let help = "write a name, or a prefix that ends with `*`";
+                item.error_at(place, format!("is not the name of {what}, or a prefix of one"), help);
             }
         }
     }

@@ -17,7 +17,7 @@ pub(crate) fn check(name: &str, place: &Place, problems: &Problems) -> bool {
     if begins_well && name.bytes().all(allowed) && name.len() <= NAME_LEN_MAX {
         return true;
     }
-    let message = format!("`{}` cannot be a name", clip(name));
+    let message = format!("invalid name `{}`", clip(name));
     let help = format!("use at most {NAME_LEN_MAX} of a-z, 0-9, `_` and `-`, a letter or digit first");
     problems.error(place, message, help);
     false
@@ -33,7 +33,11 @@ impl Names {
     /// Gives the name to a `what`, or reports that it is taken.
     pub(crate) fn claim(&mut self, name: &str, what: &'static str, place: &Place, problems: &Problems) {
         if let Some(owner) = self.owners.get(name) {
-            problems.error(place, format!("the name `{}` is taken by a {owner}", clip(name)), "choose another name");
+            problems.error(
+                place,
+                format!("the name `{}` is already used by a {owner}", clip(name)),
+                "choose another name",
+            );
         } else {
             self.owners.insert(name.to_owned(), what);
         }

@@ -64,7 +64,7 @@ impl OnErrorDraft {
             Some(OnErrorWord::Fail) | None => ErrorPolicy::Fail,
         };
         if let Some(item) = table.optional("retry") {
-            item.error("nothing is tried again here", "set `on_error = \"retry\"`, or leave out `retry`");
+            item.error("`retry` has no effect here", "set `on_error = \"retry\"`, or remove `retry`");
         }
         OnErrorDraft { place: on_error.place, policy, retry: None }
     }

@@ -159,8 +159,8 @@ fn sink(name: &str, mut table: Table<'_>) -> SinkDraft {
     if let Some(SinkKindDraft::Stdout(keys)) = &draft
         && let (Some(place), true) = (&keys.rows_max.place, keys.format.value.is_some_and(|it| it != StdoutWord::Table))
     {
-        let help = "leave out `rows_max`, or use `format = \"table\"`";
-        problems.error(place, "only a table leaves rows out", help);
+        let help = "remove `rows_max`, or use `format = \"table\"`";
+        problems.error(place, "`rows_max` applies only to tables", help);
     }
     let kind_place = kind.place_or(&place).clone();
     // Without its kind nothing is known of the other keys.

@@ -95,7 +95,7 @@ keys! {
     /// The seed workload: the same 1,000 records `id i64, name utf8, value f64`, again and again.
     pub struct GeneratorKeys {
         /// How many times to produce the 1,000 records.
-        batches: Integer(1, COUNT_MAX), required "say how many batches of 1000 records to make";
+        batches: Integer(1, COUNT_MAX), required "set the number of batches of 1000 records";
     }
 }
 
@@ -105,7 +105,7 @@ keys! {
         /// The stream to produce.
         stream: Word<NexmarkWord>, required "use one of `bid`, `auction`, `person`";
         /// The number of records to produce.
-        events: Integer(1, COUNT_MAX), required "say how many records of the stream to make";
+        events: Integer(1, COUNT_MAX), required "set the number of records";
     }
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn one_or_several(
         (Some(place), None) => Some(vec![Written { place: place.clone(), text: one.value.clone()? }]),
         (None, Some(_)) => several.value.clone(),
         (Some(_), Some(place)) => {
-            problems.error(place, format!("`{name}` is given as well"), "leave out one of them");
+            problems.error(place, format!("`{name}` is also set"), "remove one of them");
             None
         }
         (None, None) => {

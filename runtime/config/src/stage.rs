@@ -34,7 +34,7 @@ keys! {
     /// The keys of a stage before `on_error`.
     pub struct StageKeys {
         /// The name by which sinks and later stages refer to this stage.
-        name: Name, required "give the stage a name, which sinks and later stages call it by";
+        name: Name, required "give the stage a name; sinks and later stages refer to it";
         /// The file of the WebAssembly module.
         module: Plain, required "name the module's file, for example `module = \"late.wasm\"`";
         /// A function of the module. `weir inspect FILE` lists them.
@@ -106,7 +106,7 @@ impl Kind for Carry {
             DeValue::Array(_) => item.texts().map(CarryDraft::Fields),
             DeValue::String(word) => {
                 let help = format!("use \"all\", or a list of fields: [\"{}\"]", clip(word));
-                item.error(format!("`{}` is not known here", clip(word)), help);
+                item.error(format!("unknown value `{}`", clip(word)), help);
                 None
             }
             _ => item.wrong_type("\"all\" or a list of fields"),

@@ -137,7 +137,7 @@ impl<'a> Item<'a> {
         let found = choices.iter().find(|(word, _)| *word == text);
         if found.is_none() {
             let help = suggest(text, choices.iter().map(|(word, _)| *word), "use one of");
-            self.error(format!("`{}` is not known here", clip(text)), help);
+            self.error(format!("unknown value `{}`", clip(text)), help);
         }
         found.map(|(_, choice)| *choice)
     }
@@ -148,8 +148,8 @@ impl<'a> Item<'a> {
             let key = self.place.key.rsplit('.').next().unwrap_or_default();
             let meant = self.value.as_str().and_then(|text| hints::plain_number(text, key));
             let help = match self.is_of_environment() {
-                true => Some("a variable of the environment is text: write the number out".to_owned()),
-                false => meant.map(|number| format!("write the number alone: {number}")),
+                true => Some("an environment variable is text: write the number in the file".to_owned()),
+                false => meant.map(|number| format!("write the number without quotes: {number}")),
             };
             return self.wrong_type_but("an integer", help.unwrap_or_default());
         };
@@ -185,7 +185,7 @@ impl<'a> Item<'a> {
     pub(crate) fn tables(&self) -> Vec<Table<'a>> {
         let DeValue::Array(array) = self.value else {
             let help = match self.value {
-                DeValue::Table(_) => format!("begin each with `[[{}]]`, two brackets", self.place.key),
+                DeValue::Table(_) => format!("begin each with `[[{}]]` (two brackets)", self.place.key),
                 _ => String::new(),
             };
             return self.wrong_type_but("a list of tables", help).unwrap_or_default();
@@ -253,7 +253,7 @@ impl<'a> Item<'a> {
     fn type_mistake_but(&self, expected: &str, help: String) -> Option<(String, String)> {
         let mut help = help;
         if self.is_of_environment() && help.is_empty() {
-            "a variable of the environment is text: write the value out".clone_into(&mut help);
+            "an environment variable is text: write the value in the file".clone_into(&mut help);
         }
         if let DeValue::Table(table) = self.value
             && table.contains_key("env")
@@ -263,7 +263,7 @@ impl<'a> Item<'a> {
                 return None;
             }
             if help.is_empty() && table.len() == 1 {
-                "a variable of the environment cannot be taken here: write the value out".clone_into(&mut help);
+                "an environment variable cannot be used here: write the value in the file".clone_into(&mut help);
             }
         } else if let DeValue::Table(table) = self.value
             && let (1, Some((key, _))) = (table.len(), table.iter().next())

@@ -15,7 +15,7 @@ pub(crate) fn parse(text: &str) -> Result<(Spanned<DeTable<'_>>, Problems), Vec<
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         if let Some(language) = hints::other_language(text) {
-            let message = format!("this is {language}, and the file must be TOML");
+            let message = format!("this is {language}, but the file must be TOML");
             problems.error(
                 &Place::default(),
                 message,
@@ -31,7 +31,7 @@ pub(crate) fn parse(text: &str) -> Result<(Spanned<DeTable<'_>>, Problems), Vec<
         }
         if more > 0 {
             let last = Place { key: String::new(), offset: text.len() };
-            problems.error(&last, format!("{more} more mistakes of TOML are not listed"), "mend the first ones");
+            problems.error(&last, format!("{more} more TOML mistakes are not listed"), "fix the first ones");
         }
         // What the parser made of the rest would be complained about for the wrong reasons.
         return Err(problems.finish().err().unwrap_or_default());

@@ -19,7 +19,7 @@ pub enum FileError {
         kind: FileKind,
     },
     /// It has more bytes than a file of its purpose may have, or never ends.
-    #[error("is too large: at most {bytes_max} bytes are read")]
+    #[error("is too large: the maximum is {bytes_max} bytes")]
     TooLarge {
         /// The most.
         bytes_max: u64,

@@ -26,7 +26,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// As for opening; what is no folder.
+    /// As for opening; what is not a folder.
     pub fn open(path: &Path) -> io::Result<Folder> {
         let handle = rustix::fs::open(path, OPEN_FOLDER, Mode::empty())?;
         Ok(Folder { handle, path: path.to_owned() })
@@ -48,13 +48,13 @@ impl Folder {
     ///
     /// As for making and opening; a path that is not below `root`, that holds `..`, or that leads through a link.
     pub fn make_beneath(root: &Path, path: &Path) -> io::Result<Folder> {
-        let below = path.strip_prefix(root).map_err(|_| invalid(path, "does not lie below its root"))?;
+        let below = path.strip_prefix(root).map_err(|_| invalid(path, "is not inside its root folder"))?;
         let mut folder = Folder::open(root)?;
         for component in below.components() {
             let name = match component {
                 Component::CurDir => continue,
                 Component::Normal(name) => name,
-                _ => return Err(invalid(path, "leads out of its root")),
+                _ => return Err(invalid(path, "leads outside of its root folder")),
             };
             folder = folder.make_sub(name, 0o777)?;
         }
@@ -167,7 +167,7 @@ impl Folder {
     fn open_own(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
         let file = self.open_file(name, flags, 0o666)?;
         if rustix::fs::fstat(&file)?.st_nlink > 1 {
-            return Err(invalid(&self.path.join(name), "has a second name (a hard link): remove one of them"));
+            return Err(invalid(&self.path.join(name), "has a second name (a hard link): remove one of the names"));
         }
         Ok(file)
     }
@@ -289,7 +289,7 @@ fn explained(error: rustix::io::Errno, folder: &Folder, name: &OsStr) -> io::Err
     };
     match error {
         rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR | rustix::io::Errno::MLINK if is_link() => {
-            let message = "is a link, and links are not followed here: put the file or folder itself in its place";
+            let message = "is a link, which is not followed here: replace it with the file or folder itself";
             io::Error::new(io::ErrorKind::PermissionDenied, format!("{} {message}", folder.path.join(name).display()))
         }
         error => error.into(),
@@ -321,7 +321,7 @@ mod tests {
         for done in [folder.read("link"), folder.open_or_create("link"), folder.append("nowhere"), folder.write("link")]
         {
             let said = said(done);
-            assert!(said.contains("is a link, and links are not followed here"), "{said}");
+            assert!(said.contains("is a link, which is not followed here"), "{said}");
         }
         assert_eq!(folder.create_new("nowhere", 0o600).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         let middle = Folder::make_beneath(&root.join("tenant"), &root.join("tenant/middle/deep"));
@@ -355,7 +355,7 @@ mod tests {
             assert!(folder.rename(name, "b").is_err(), "{name:?}");
         }
         let out = Folder::make_beneath(place.path(), &place.path().join("a/../../b"));
-        assert!(out.unwrap_err().to_string().contains("leads out of its root"));
+        assert!(out.unwrap_err().to_string().contains("leads outside of its root folder"));
         assert!(Folder::make_beneath(&place.path().join("a"), place.path()).is_err());
     }
 

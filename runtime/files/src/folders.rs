@@ -34,13 +34,13 @@ pub struct Folders {
 #[non_exhaustive]
 pub enum Denied {
     /// It leads out of the folders.
-    #[error("lies outside of the tenant's folders")]
+    #[error("is outside of the tenant's folders")]
     Outside,
     /// A part of it is a link that leads nowhere, or in a circle: where it would lead later cannot be told.
-    #[error("leads through a link that leads nowhere")]
+    #[error("contains a broken link")]
     BrokenLink,
     /// A file that is to be written is a link.
-    #[error("is a link, and links are not written to")]
+    #[error("is a link, and output is not written through links")]
     Link,
 }
 

@@ -36,7 +36,7 @@ impl fmt::Display for FileKind {
             FileKind::Null => "the null device",
             FileKind::Device => "a device",
             FileKind::Socket => "a socket",
-            FileKind::Kernel => "a file of the kernel's own",
+            FileKind::Kernel => "a kernel file",
         })
     }
 }

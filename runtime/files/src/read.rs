@@ -122,9 +122,9 @@ mod tests {
             (at("."), "a folder"),
             ("/dev/zero".into(), "a device"),
             ("/dev/null".into(), "the null device"),
-            ("/proc/self/environ".into(), "a file of the kernel's own"),
-            ("/proc/self/mem".into(), "a file of the kernel's own"),
-            ("/proc/self/pagemap".into(), "a file of the kernel's own"),
+            ("/proc/self/environ".into(), "a kernel file"),
+            ("/proc/self/mem".into(), "a kernel file"),
+            ("/proc/self/pagemap".into(), "a kernel file"),
         ] {
             assert_eq!(said(&path), expected(what), "{}", path.display());
         }
@@ -140,9 +140,9 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, [0; 10]).unwrap();
         assert_eq!(read_whole(&path, 10).unwrap().len(), 10);
-        assert_eq!(read_whole(&path, 9).unwrap_err().to_string(), "is too large: at most 9 bytes are read");
+        assert_eq!(read_whole(&path, 9).unwrap_err().to_string(), "is too large: the maximum is 9 bytes");
         // A terabyte that takes no place on the disk.
         File::create(&path).unwrap().set_len(1 << 40).unwrap();
-        assert_eq!(said(&path), "is too large: at most 1048576 bytes are read");
+        assert_eq!(said(&path), "is too large: the maximum is 1048576 bytes");
     }
 }

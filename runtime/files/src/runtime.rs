@@ -28,13 +28,13 @@ pub enum RuntimeFolderError {
         source: io::Error,
     },
     /// It is something else.
-    #[error("{} is no folder", path.display())]
+    #[error("{} is not a folder", path.display())]
     NoFolder {
         /// What it is.
         path: PathBuf,
     },
     /// It is another user's.
-    #[error("{} belongs to user {uid}: whoever it is could steer these queries, or invent some", path.display())]
+    #[error("{} belongs to user {uid}, who could control these queries or fake others: set WEIR_RUNTIME_DIR to a folder of your own", path.display())]
     Foreign {
         /// The folder.
         path: PathBuf,
@@ -43,7 +43,7 @@ pub enum RuntimeFolderError {
     },
     /// Others can write to it, or put another one in its place.
     #[error(
-        "{} can be written to by others (mode {mode:04o}): chmod go-w, or name another by WEIR_RUNTIME_DIR",
+        "{} is writable by others (mode {mode:04o}): run `chmod go-w` on it, or set WEIR_RUNTIME_DIR to another folder",
         path.display()
     )]
     Writable {

@@ -61,7 +61,7 @@ impl Decoder for IpcDecoder {
 
     fn resume(&mut self, place: &Place, _next: i64) -> Result<(), FormatError> {
         let PlaceAt::Block(block) = place.at else {
-            return Err(place::refused(Format::ArrowIpc, "it is one of another format"));
+            return Err(place::refused(Format::ArrowIpc, "it belongs to another format"));
         };
         let records = guarded(Format::ArrowIpc, || self.reader.pass_blocks(block))?;
         if u64::try_from(place.record) != Ok(records) {

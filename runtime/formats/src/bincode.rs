@@ -195,9 +195,9 @@ fn corrupt(reason: impl ToString) -> FormatError {
 }
 
 fn header(frame: Frame<'_>) -> Result<Schema, FormatError> {
-    let Frame::Header { version, fields } = frame else { return Err(corrupt("the first frame is no header")) };
+    let Frame::Header { version, fields } = frame else { return Err(corrupt("the first frame is not a header")) };
     if version != VERSION {
-        return Err(corrupt(format!("version {version}: only version {VERSION} is known")));
+        return Err(corrupt(format!("unsupported version {version}: expected version {VERSION}")));
     }
     let fields = fields.into_iter().map(|field| {
         let data_type = field.data_type.parse().map_err(corrupt)?;
@@ -227,7 +227,7 @@ impl Frames {
         let length = u32::from_le_bytes(length);
         let size = usize::try_from(length).unwrap_or(usize::MAX);
         if size > FRAME_BYTES_MAX {
-            return Err(corrupt(format!("a frame of {size} bytes: at most {FRAME_BYTES_MAX} are read")));
+            return Err(corrupt(format!("a frame has {size} bytes: the maximum is {FRAME_BYTES_MAX}")));
         }
         self.buffer.clear();
         // `take` makes the buffer grow with what there is, not with what the length claims.
@@ -248,7 +248,7 @@ impl Frames {
     fn frame(&self) -> Result<Frame<'_>, FormatError> {
         let (frame, used) = ::bincode::borrow_decode_from_slice(&self.buffer, limited()).map_err(corrupt)?;
         if used != self.buffer.len() {
-            return Err(corrupt("a frame holds more than its value"));
+            return Err(corrupt("a frame has bytes after its value"));
         }
         Ok(frame)
     }
@@ -275,10 +275,10 @@ impl Decoder for BincodeDecoder {
                 Frame::End { records } => {
                     let found = self.next_offset;
                     if i64::try_from(records) != Ok(found) {
-                        return Err(corrupt(format!("{found} records where its last frame says {records}")));
+                        return Err(corrupt(format!("found {found} records, but its last frame states {records}")));
                     }
                     if self.frames.reader.read(&mut [0])? > 0 {
-                        return Err(corrupt("there is more after its last frame"));
+                        return Err(corrupt("there are bytes after its last frame"));
                     }
                     self.ended = true;
                     break;
@@ -316,7 +316,7 @@ fn push(column: &mut ColumnBuilder, value: Value<'_>) -> Result<(), FormatError>
         (ColumnBuilder::Utf8(builder), Value::Utf8(value)) => builder.append_value(value),
         (ColumnBuilder::Binary(builder), Value::Binary(value)) => builder.append_value(value),
         (ColumnBuilder::Timestamp(builder, _), Value::Timestamp(value)) => builder.append_value(value),
-        (_, value) => return Err(corrupt(format!("a value of another type than its field: {value:?}"))),
+        (_, value) => return Err(corrupt(format!("a value does not have the type of its field: {value:?}"))),
     }
     Ok(())
 }
@@ -324,12 +324,12 @@ fn push(column: &mut ColumnBuilder, value: Value<'_>) -> Result<(), FormatError>
 /// Appends the values of one record that stands alone; where that fails, those of some of its first fields.
 pub(super) fn push_record(bytes: &[u8], schema: &Schema, columns: &mut [ColumnBuilder]) -> Result<(), String> {
     let (frame, used) = ::bincode::borrow_decode_from_slice(bytes, limited()).map_err(|error| brief(&error))?;
-    let Frame::Record(values) = frame else { return Err("the value is a frame of a file, and no record".to_owned()) };
+    let Frame::Record(values) = frame else { return Err("the value is a frame of a file, not a record".to_owned()) };
     if used != bytes.len() {
-        return Err("the value holds more than one record".to_owned());
+        return Err("the value contains more than one record".to_owned());
     }
     if values.len() != columns.len() {
-        return Err(format!("{} values where {} fields are declared", values.len(), columns.len()));
+        return Err(format!("found {} values, but {} fields are declared", values.len(), columns.len()));
     }
     for ((field, column), value) in schema.fields().iter().zip(columns).zip(values) {
         if value == Value::Null && !field.nullable {

@@ -100,7 +100,7 @@ impl Decoder for CsvDecoder {
     fn resume(&mut self, place: &Place, _next: i64) -> Result<(), FormatError> {
         let at = place.in_text(Format::Csv)?;
         if at.layout != TextLayout::Lines {
-            return Err(place::refused(Format::Csv, "it is one of another format"));
+            return Err(place::refused(Format::Csv, "it belongs to another format"));
         }
         let header_end = self.records.place().byte;
         if at.byte < header_end || place.record == 0 {

@@ -33,21 +33,19 @@ pub(super) enum Fault {
 impl Fault {
     /// What is said of it. `lines` is how far from the record's first line it was found.
     pub(super) fn message(self, lines: u64) -> String {
-        let further = if lines == 1 { "1 line further on".to_owned() } else { format!("{lines} lines further on") };
+        let further = if lines == 1 { "1 line later".to_owned() } else { format!("{lines} lines later") };
         match (self, lines) {
-            (Fault::OpenQuote, _) => "a quote is opened on this line and never closed".to_owned(),
-            (Fault::BareReturn, _) => "a carriage return stands alone outside quotes".to_owned(),
-            (Fault::TextAfterQuote, 0) => {
-                "text follows a closing quote: a quote within quotes is written twice".to_owned()
-            }
+            (Fault::OpenQuote, _) => "a quote opens on this line and is never closed".to_owned(),
+            (Fault::BareReturn, _) => "a carriage return without a newline outside quotes".to_owned(),
+            (Fault::TextAfterQuote, 0) => "text follows a closing quote: write a quote inside quotes twice".to_owned(),
             (Fault::TextAfterQuote, _) => {
-                format!("a quote is opened on this line, and closed {further}, where text follows it")
+                format!("a quote opens on this line and closes {further}, where text follows it")
             }
-            (Fault::BareQuote, 0) => "a quote in a field that does not begin with one: put the field in quotes, and \
-                                      write the quote twice"
-                .to_owned(),
+            (Fault::BareQuote, 0) => {
+                "a quote inside an unquoted field: put the field in quotes, and write the quote twice".to_owned()
+            }
             (Fault::BareQuote, _) => {
-                format!("a quote is opened on this line, and {further} one stands in an unquoted field")
+                format!("a quote opens on this line, and {further} there is a quote inside an unquoted field")
             }
         }
     }

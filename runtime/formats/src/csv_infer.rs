@@ -33,7 +33,7 @@ pub fn infer_csv(file: File, rows_max: usize, options: &CsvOptions) -> Result<In
     options.validate()?;
     let not_inferable = |reason: &str| FormatError::NotInferable { format: Format::Csv, reason: reason.to_owned() };
     if !options.header {
-        return Err(not_inferable("it has no header: declare the fields"));
+        return Err(not_inferable("it has no header: declare the fields in `schema`"));
     }
     let dialect = options.dialect();
     let mut records = Records::new(Input::new(file, None), dialect, Fill::RECORD_BYTES_MAX);
@@ -70,7 +70,7 @@ pub fn infer_csv(file: File, rows_max: usize, options: &CsvOptions) -> Result<In
         let field = Field::nullable(name.as_str(), widening.data_type().unwrap_or(DataType::Utf8));
         let reason = match times.get(name.as_str()) {
             Some(1) => Schema::new(vec![field.clone()]).err().map(|error| error.to_string()),
-            _ => Some("it stands in the header more than once".to_owned()),
+            _ => Some("it occurs in the header more than once".to_owned()),
         };
         match reason {
             None => {
@@ -81,7 +81,7 @@ pub fn infer_csv(file: File, rows_max: usize, options: &CsvOptions) -> Result<In
         }
     }
     if fields.is_empty() {
-        return Err(not_inferable("none of its columns has a name that a field may have"));
+        return Err(not_inferable("none of its columns has a valid field name"));
     }
     Ok(Inferred { schema: Schema::new(fields)?, left_out, seen })
 }

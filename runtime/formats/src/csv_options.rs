@@ -69,17 +69,17 @@ impl CsvOptions {
         for (index, (key, byte)) in roles.iter().enumerate() {
             let Some(byte) = *byte else { continue };
             if !byte.is_ascii() || matches!(byte, b'\r' | b'\n') {
-                return wrong(key, "it must be one ASCII character that ends no line".to_owned());
+                return wrong(key, "it must be one ASCII character other than a line end".to_owned());
             }
             if let Some((other, _)) = roles.iter().take(index).find(|(_, other)| *other == Some(byte)) {
                 return wrong(
                     key,
-                    format!("`{}` is the {other} as well", weir_text::escape(&char::from(byte).to_string())),
+                    format!("`{}` is also the {other}", weir_text::escape(&char::from(byte).to_string())),
                 );
             }
         }
         if self.nulls.len() > NULLS_MAX {
-            return wrong("nulls", format!("{} are named, and {NULLS_MAX} can be", self.nulls.len()));
+            return wrong("nulls", format!("{} texts are listed: the maximum is {NULLS_MAX}", self.nulls.len()));
         }
         for null in &self.nulls {
             let shown = weir_text::escape(null);
@@ -89,11 +89,11 @@ impl CsvOptions {
             {
                 return wrong(
                     "nulls",
-                    format!("`{shown}` holds a delimiter, quote or line end: no unquoted field can"),
+                    format!("`{shown}` contains a delimiter, quote or line end, which an unquoted field cannot"),
                 );
             }
             if self.comment.is_some() && null.bytes().next() == self.comment {
-                return wrong("nulls", format!("`{shown}` begins as a comment does"));
+                return wrong("nulls", format!("`{shown}` begins with the comment character"));
             }
         }
         Ok(())
@@ -133,25 +133,25 @@ mod tests {
         check(|options| options.quote = None, "");
         check(|options| options.delimiter = b'\t', "");
         check(|options| options.delimiter = b'\x01', "");
-        check(|options| options.delimiter = b'\n', "delimiter: it must be one ASCII character that ends no line");
-        check(|options| options.quote = Some(b'\r'), "quote: it must be one ASCII character that ends no line");
-        check(|options| options.comment = Some(0xe9), "comment: it must be one ASCII character that ends no line");
-        check(|options| options.delimiter = b'"', "quote: `\"` is the delimiter as well");
-        check(|options| options.comment = Some(b'"'), "comment: `\"` is the quote as well");
-        check(|options| options.comment = Some(b','), "comment: `,` is the delimiter as well");
+        check(|options| options.delimiter = b'\n', "delimiter: it must be one ASCII character other than a line end");
+        check(|options| options.quote = Some(b'\r'), "quote: it must be one ASCII character other than a line end");
+        check(|options| options.comment = Some(0xe9), "comment: it must be one ASCII character other than a line end");
+        check(|options| options.delimiter = b'"', "quote: `\"` is also the delimiter");
+        check(|options| options.comment = Some(b'"'), "comment: `\"` is also the quote");
+        check(|options| options.comment = Some(b','), "comment: `,` is also the delimiter");
         check(|options| options.nulls = vec![], "");
         check(|options| options.nulls = vec!["NULL".to_owned(), "\\N".to_owned()], "");
         check(
             |options| options.nulls = vec!["a,b".to_owned()],
-            "nulls: `a,b` holds a delimiter, quote or line end: no unquoted field can",
+            "nulls: `a,b` contains a delimiter, quote or line end, which an unquoted field cannot",
         );
         check(
             |options| {
                 options.nulls = vec!["#N/A".to_owned()];
                 options.comment = Some(b'#');
             },
-            "nulls: `#N/A` begins as a comment does",
+            "nulls: `#N/A` begins with the comment character",
         );
-        check(|options| options.nulls = vec![String::new(); 17], "nulls: 17 are named, and 16 can be");
+        check(|options| options.nulls = vec![String::new(); 17], "nulls: 17 texts are listed: the maximum is 16");
     }
 }

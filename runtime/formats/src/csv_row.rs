@@ -62,7 +62,7 @@ impl CsvLayout {
         let position = |name: &str| match places.get(name) {
             Some(Some(place)) => Ok(*place),
             Some(None) => {
-                Err(FormatError::Header { reason: format!("`{}` stands in it twice", weir_text::escape(name)) })
+                Err(FormatError::Header { reason: format!("it contains `{}` twice", weir_text::escape(name)) })
             }
             None => {
                 let available = listed(header.iter().map(String::as_str));
@@ -98,7 +98,7 @@ impl CsvLayout {
         let Reused { fields, scratch } = reused;
         let found = split(record, dialect, self.needed, fields).map_err(|fault| fault.message(0))?;
         if found != self.width {
-            return Err(format!("{found} fields where {} {}", self.width_of, self.width));
+            return Err(format!("found {found} fields, but {} {}", self.width_of, self.width));
         }
         for ((field, column), &position) in schema.fields().iter().zip(columns).zip(&self.positions) {
             let Some(span) = fields.get(position) else { continue };

@@ -67,14 +67,17 @@ impl ColumnBuilder {
                 return Ok(());
             }
             if !empty {
-                return Err(format!("it is null (`{}`), and declared without nulls", String::from_utf8_lossy(value)));
+                return Err(format!(
+                    "it is null (`{}`), but the field is not nullable",
+                    String::from_utf8_lossy(value)
+                ));
             }
             if !has_empty {
-                return Err("it is empty, and declared without nulls".to_owned());
+                return Err("it is empty, but the field is not nullable".to_owned());
             }
         }
         if empty && !has_empty {
-            return Err("it is empty, and `nulls` has no empty text".to_owned());
+            return Err("it is empty, but `nulls` does not contain the empty text".to_owned());
         }
         let text = std::str::from_utf8(value).map_err(|_| "it is not UTF-8".to_owned())?;
         self.push_text(text)

@@ -81,7 +81,7 @@ struct Row<'a> {
 impl Row<'_> {
     fn null(&mut self, index: usize, field: &str) -> Result<(), FormatError> {
         let Some(null) = self.options.nulls.first() else {
-            return Err(refused(field, "is null, and `nulls` has no text for it: name one"));
+            return Err(refused(field, "is null, but `nulls` is empty: add a text for nulls"));
         };
         self.delimit(index);
         self.text.extend_from_slice(null.as_bytes());
@@ -101,8 +101,7 @@ impl Row<'_> {
             return Ok(());
         }
         let Some(quote) = quote else {
-            let what =
-                "is empty or holds a delimiter, a line end, a null or a comment: it cannot be written without quotes";
+            let what = "is empty, or contains a delimiter or line end, or reads as a null or comment: it cannot be written without quotes";
             return Err(refused(field, what));
         };
         self.text.push(quote);

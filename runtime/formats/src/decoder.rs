@@ -34,7 +34,7 @@ pub trait Decoder: Send {
     /// A place that this file does not have, and [`FormatError::Continued`].
     fn resume(&mut self, place: &Place, next: i64) -> Result<(), FormatError> {
         let _ = (place, next);
-        Err(FormatError::Place { format: Format::Bincode, reason: "the format has no places".to_owned() })
+        Err(FormatError::Place { format: Format::Bincode, reason: "the format does not support positions".to_owned() })
     }
 
     /// Says that the file may grow: where it ends within a record, that record is neither given nor passed, and

@@ -6,7 +6,7 @@
 use ::parquet::errors::ParquetError;
 
 fn invalid(reason: &str) -> ParquetError {
-    ParquetError::General(format!("a page in a delta encoding: {reason}"))
+    ParquetError::General(format!("a page with delta encoding: {reason}"))
 }
 
 /// Whether the lengths of a DELTA_LENGTH_BYTE_ARRAY page can be read: there are at most `values_max` of them.
@@ -28,7 +28,7 @@ pub(super) fn shared_prefixes(data: &[u8], values_max: u64) -> Result<u64, Parqu
             bytes = bytes.saturating_add(length);
             Ok(())
         }
-        Err(_) => Err(invalid("a length below 0")),
+        Err(_) => Err(invalid("a negative length")),
     };
     let prefixes = walk(data, values_max, &mut add)?;
     let rest = data.get(prefixes..).ok_or_else(|| invalid("it ends early"))?;
@@ -48,7 +48,7 @@ fn walk(
     let values = varint(data, &mut position)?;
     let first = zigzag(varint(data, &mut position)?);
     if values > values_max {
-        return Err(invalid(&format!("{values} lengths where the page has {values_max} values")));
+        return Err(invalid(&format!("{values} lengths, but the page has {values_max} values")));
     }
     if blocks_mini == 0
         || block == 0
@@ -56,7 +56,7 @@ fn walk(
         || !block.is_multiple_of(128)
         || !block.is_multiple_of(blocks_mini)
     {
-        return Err(invalid(&format!("blocks of {block} values in {blocks_mini} parts")));
+        return Err(invalid(&format!("invalid block size: {block} values in {blocks_mini} parts")));
     }
     let per_mini = (block / blocks_mini) as usize; // at most 2^20
     if !per_mini.is_multiple_of(32) {
@@ -81,7 +81,7 @@ fn walk(
             }
             let width = data.get(widths + mini).copied().map_or(0, usize::from);
             if width > 64 {
-                return Err(invalid("numbers of more than 64 bits"));
+                return Err(invalid("numbers with more than 64 bits"));
             }
             let end = position.saturating_add(width * per_mini / 8);
             // The last part may be cut off behind its last value.
@@ -112,7 +112,7 @@ fn varint(data: &[u8], position: &mut usize) -> Result<u64, ParquetError> {
             return Ok(value);
         }
     }
-    Err(invalid("a number of more than 64 bits"))
+    Err(invalid("a number with more than 64 bits"))
 }
 
 fn zigzag(value: u64) -> i64 {
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn counts_are_not_trusted() {
         let error = numbers(&[0x80, 0x01, 0x04, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x02]).unwrap_err();
-        assert!(error.contains("4294967295 lengths where the page has 1000 values"), "{error}");
+        assert!(error.contains("4294967295 lengths, but the page has 1000 values"), "{error}");
         assert!(numbers(&[0x80, 0x01, 0x00, 0x05, 0x02]).is_err());
         assert!(numbers(&[0x80, 0x01, 0x04, 0x05, 0x02, 0x02, 70, 0, 0, 0]).is_err());
         assert!(numbers(&[]).is_err());

@@ -17,13 +17,13 @@ pub enum FormatError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The format carries no schema and none was given.
-    #[error("{format} carries no schema: declare the fields, or infer them")]
+    #[error("{format} has no schema: declare the fields in `schema`, or set `infer = true`")]
     SchemaRequired {
         /// The format.
         format: Format,
     },
     /// A file that its first bytes show to be of another kind.
-    #[error("the file is {found}, and cannot be read as {format}: {help}")]
+    #[error("the file is {found} and cannot be read as {format}: {help}")]
     Foreign {
         /// The format that it was to be read as.
         format: Format,
@@ -33,7 +33,7 @@ pub enum FormatError {
         help: &'static str,
     },
     /// Too little to infer a schema from.
-    #[error("no schema can be inferred from this {format} file: {reason}")]
+    #[error("cannot infer a schema from this {format} file: {reason}")]
     NotInferable {
         /// The format.
         format: Format,
@@ -41,7 +41,7 @@ pub enum FormatError {
         reason: String,
     },
     /// A declared field is not in the file.
-    #[error("the file has no field `{name}`: it has {available}")]
+    #[error("the file has no field `{name}`; its fields are {available}")]
     MissingField {
         /// The declared field.
         name: String,
@@ -49,13 +49,13 @@ pub enum FormatError {
         available: String,
     },
     /// A declared field is in the file more than once.
-    #[error("the file has more than one field `{name}`, so that none of them can be read: leave it out of `schema`")]
+    #[error("the file has more than one field `{name}`, so it cannot be read: remove it from `schema`")]
     DoubledField {
         /// The declared field.
         name: String,
     },
     /// A declared field has another type in the file.
-    #[error("field `{name}` is declared {declared}, and {found} in the file")]
+    #[error("field `{name}` is declared as {declared}, but is {found} in the file")]
     FieldType {
         /// The field.
         name: String,
@@ -65,7 +65,7 @@ pub enum FormatError {
         found: String,
     },
     /// The first line of a CSV file is no usable header.
-    #[error("the header row is not usable: {reason}")]
+    #[error("invalid header row: {reason}")]
     Header {
         /// What is wrong with it.
         reason: String,
@@ -74,7 +74,7 @@ pub enum FormatError {
     #[error(transparent)]
     CsvOption(#[from] super::CsvOptionError),
     /// The file is torn, damaged, or of another format.
-    #[error("not a whole {format} file: {reason}")]
+    #[error("invalid {format} file: {reason}")]
     Corrupt {
         /// The format it was read as.
         format: Format,
@@ -82,7 +82,7 @@ pub enum FormatError {
         reason: String,
     },
     /// What the file states would take more memory than a file may take.
-    #[error("{what} takes {bytes} bytes: at most {bytes_max} are read from {format}; {remedy}")]
+    #[error("{what} takes {bytes} bytes: the maximum for {format} is {bytes_max}; {remedy}")]
     TooLarge {
         /// The format.
         format: Format,
@@ -96,7 +96,7 @@ pub enum FormatError {
         remedy: &'static str,
     },
     /// A place to resume from that this file does not have.
-    #[error("the place that was kept cannot be used: {reason}")]
+    #[error("the stored position cannot be used: {reason}")]
     Place {
         /// The format.
         format: Format,
@@ -105,7 +105,7 @@ pub enum FormatError {
     },
     /// A record that was taken for whole because the file ended there, and that goes on now.
     #[error(
-        "the last record was taken up to byte {byte}, where the file ended without a line end, and goes on there now"
+        "the last record was taken up to byte {byte}, where the file ended without a line end, but the record now continues there"
     )]
     Continued {
         /// The format.
@@ -114,7 +114,7 @@ pub enum FormatError {
         byte: u64,
     },
     /// A batch of another schema was given to an encoder.
-    #[error("a batch of ({found}) was given to an encoder of ({expected})")]
+    #[error("a batch with the schema ({found}) was passed to an encoder for ({expected})")]
     SchemaMismatch {
         /// The encoder's schema.
         expected: String,
@@ -122,7 +122,7 @@ pub enum FormatError {
         found: String,
     },
     /// A record that is larger than its format admits.
-    #[error("a record of {bytes} bytes: {format} admits {bytes_max}")]
+    #[error("the record has {bytes} bytes: the maximum for {format} is {bytes_max}")]
     RecordTooLarge {
         /// The format.
         format: Format,
@@ -132,7 +132,7 @@ pub enum FormatError {
         bytes_max: u64,
     },
     /// An encoder that failed before was written to again.
-    #[error("the encoder failed before and takes no more batches")]
+    #[error("the encoder has failed before and accepts no more batches")]
     Failed,
     /// The columns do not hold together.
     #[error(transparent)]

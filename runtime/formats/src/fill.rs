@@ -36,7 +36,7 @@ impl Fill {
     /// What is wrong with a record of so many bytes.
     pub fn too_large(&self, bytes: u64) -> String {
         let bytes_max = self.record_bytes_max;
-        format!("the record has {bytes} bytes: at most {bytes_max} are read; raise `batching.record_bytes_max`")
+        format!("the record has {bytes} bytes: the maximum is {bytes_max}; raise `batching.record_bytes_max`")
     }
 
     /// The same, with no more records than fit into a batch of this schema if every text is empty.

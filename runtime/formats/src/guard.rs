@@ -11,7 +11,7 @@ pub(super) fn guarded<T>(format: Format, read: impl FnOnce() -> Result<T, Format
     let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<String>().cloned();
         let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
-        let reason = format!("its reader gave up: {}", weir_text::brief(&text.unwrap_or_default()));
+        let reason = format!("the reader panicked: {}", weir_text::brief(&text.unwrap_or_default()));
         Err(FormatError::Corrupt { format, reason })
     });
     read.map_err(|error| error.of_file(format))

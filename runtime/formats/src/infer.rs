@@ -63,13 +63,13 @@ fn infer_json(file: File, rows_max: usize) -> Result<Inferred, FormatError> {
     json_lines::sample(file, rows_max, |record| keys.see(record))?;
     let not_inferable = |reason: String| FormatError::NotInferable { format: Format::JsonLines, reason };
     if keys.records == 0 {
-        return Err(not_inferable("it holds no JSON object".to_owned()));
+        return Err(not_inferable("it contains no JSON object".to_owned()));
     }
     let mut fields = Vec::with_capacity(keys.fields.len());
     let (mut seen, mut left_out) = (Vec::with_capacity(keys.fields.len()), Vec::new());
     for (name, widening, _) in keys.fields {
         let reason = match widening.data_type() {
-            None => "it holds lists or objects".to_owned(),
+            None => "it contains lists or objects".to_owned(),
             Some(data_type) => match Schema::new(vec![Field::nullable(name.as_str(), data_type)]) {
                 Ok(_) => {
                     fields.push(Field::nullable(name, data_type));

@@ -34,7 +34,7 @@ pub(super) fn check_depth(field: &Field) -> Result<(), FormatError> {
     let mut open = vec![(field.data_type(), 0)];
     while let Some((data_type, depth)) = open.pop() {
         if depth > SCHEMA_DEPTH_MAX {
-            return Err(damaged(format!("a column nests deeper than {SCHEMA_DEPTH_MAX}")));
+            return Err(damaged(format!("a column is nested deeper than {SCHEMA_DEPTH_MAX}")));
         }
         open.extend(children(data_type).into_iter().map(|child| (child.data_type(), depth + 1)));
     }
@@ -80,7 +80,7 @@ impl Parts<'_> {
             DataType::Utf8View | DataType::BinaryView => {
                 let count = self.counts.next().and_then(|count| usize::try_from(count).ok());
                 let count = count.filter(|&count| count <= u16::MAX.into());
-                2 + count.ok_or_else(|| damaged("a column of views without its number of buffers"))?
+                2 + count.ok_or_else(|| damaged("a column of views without a number of buffers"))?
             }
             DataType::Union(_, mode) => {
                 let validity = usize::from(self.version < MetadataVersion::V5);
@@ -103,7 +103,7 @@ pub(super) fn check_batch(
 ) -> Result<u64, FormatError> {
     let rows = batch.length();
     if !(0..=ROWS_MAX).contains(&rows) {
-        return Err(damaged(format!("a record batch of {rows} rows: at most {ROWS_MAX} are read")));
+        return Err(damaged(format!("a record batch has {rows} rows: the maximum is {ROWS_MAX}")));
     }
     let (Some(nodes), Some(buffers)) = (batch.nodes(), batch.buffers()) else {
         return Err(damaged("a record batch without its lengths"));
@@ -111,7 +111,7 @@ pub(super) fn check_batch(
     for node in nodes {
         let (length, nulls) = (node.length(), node.null_count());
         if !(0..=ROWS_MAX).contains(&length) || !(0..=length).contains(&nulls) {
-            return Err(damaged(format!("a column of {length} values, {nulls} of them null")));
+            return Err(damaged(format!("invalid lengths: a column of {length} values with {nulls} nulls")));
         }
     }
     for buffer in buffers {
@@ -126,13 +126,13 @@ pub(super) fn check_batch(
         let (first_node, first_buffer) = (parts.nodes, parts.buffers);
         parts.pass(field)?;
         if parts.nodes > nodes.len() || parts.buffers > buffers.len() {
-            return Err(damaged("a record batch of fewer columns than its schema has"));
+            return Err(damaged("a record batch has fewer columns than its schema"));
         }
         if !used(index) {
             continue;
         }
         if nodes.get(first_node).length() != rows {
-            let reason = format!("a column of {} values in a batch of {rows} rows", nodes.get(first_node).length());
+            let reason = format!("a column has {} values in a batch of {rows} rows", nodes.get(first_node).length());
             return Err(damaged(reason));
         }
         for buffer in first_buffer..parts.buffers {

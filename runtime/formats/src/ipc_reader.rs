@@ -170,7 +170,7 @@ impl IpcReader {
                     false => self.input.skip(body_bytes),
                 }
             }
-            other => Err(damaged(format!("a message of {other:?} where records were expected"))),
+            other => Err(damaged(format!("found a message of type {other:?}, expected records"))),
         }
     }
 
@@ -213,7 +213,7 @@ impl IpcReader {
         #[expect(deprecated, reason = "the library finds the type of a dictionary's values in this way, and no other")]
         let fields = self.schema.fields_with_dict_id(id);
         let Some(DataType::Dictionary(_, values)) = fields.first().map(|field| field.data_type()) else {
-            return Err(damaged(format!("a dictionary {id} that no column has")));
+            return Err(damaged(format!("dictionary {id} is not used by any column")));
         };
         let batch = header.data().ok_or_else(|| damaged("a dictionary without values"))?;
         let values = Field::new("", DataType::clone(values), true);
@@ -227,7 +227,7 @@ impl IpcReader {
         }
         let remedy = "write it with smaller dictionaries";
         within(Format::ArrowIpc, "its dictionaries", held.saturating_add(bytes), EXPANDED_BYTES_MAX, remedy)?;
-        within(Format::ArrowIpc, "what deltas of its dictionaries copy", self.delta_bytes, DELTA_BYTES_MAX, remedy)?;
+        within(Format::ArrowIpc, "the data of its dictionary deltas", self.delta_bytes, DELTA_BYTES_MAX, remedy)?;
         let version = message.version();
         read_dictionary(body, header, &self.schema, &mut self.dictionaries, &version).map_err(arrow)
     }
@@ -237,7 +237,7 @@ impl IpcReader {
 fn records_of(message: &ipc::Message<'_>) -> Result<u64, FormatError> {
     let length = message.header_as_record_batch().map(|batch| batch.length());
     let records = length.and_then(|length| u64::try_from(length).ok());
-    records.ok_or_else(|| damaged("a record batch without its header, or of fewer than no records"))
+    records.ok_or_else(|| damaged("a record batch without a header or with a negative number of records"))
 }
 
 fn beyond(block: u64, blocks: u64) -> FormatError {
@@ -264,7 +264,7 @@ pub(super) fn schema_of_message(metadata: &[u8]) -> Result<ArrowSchema, FormatEr
 
 fn schema_of(schema: ipc::Schema<'_>) -> Result<ArrowSchema, FormatError> {
     if !schema.endianness().equals_to_target_endianness() {
-        return Err(damaged("its numbers have another byte order than this machine's, which is not supported"));
+        return Err(damaged("its byte order differs from that of this machine, which is not supported"));
     }
     let schema = ipc::convert::try_fb_to_schema(schema).map_err(arrow)?;
     schema.fields().iter().try_for_each(|field| check_depth(field))?;
@@ -335,7 +335,7 @@ impl Input {
         if u64::try_from(metadata) != Ok(found) || u64::try_from(block.bodyLength()) != Ok(message.body_bytes) {
             let (found_body, body) = (message.body_bytes, block.bodyLength());
             let reason =
-                format!("a message of {found} and {found_body} bytes where its footer says {metadata} and {body}");
+                format!("a message has {found} and {found_body} bytes, but its footer states {metadata} and {body}");
             return Err(damaged(reason));
         }
         Ok(message)
@@ -389,7 +389,7 @@ impl Input {
         match self.length {
             Some(length) if length.saturating_sub(self.position) < bytes => {
                 let left = length.saturating_sub(self.position);
-                Err(damaged(format!("it ends early: {bytes} bytes are expected where {left} are left")))
+                Err(damaged(format!("it ends early: expected {bytes} bytes, but only {left} are left")))
             }
             _ => Ok(()),
         }
@@ -406,7 +406,7 @@ impl Input {
         self.position += found as u64;
         match found as u64 == bytes {
             true => Ok(read),
-            false => Err(damaged(format!("it ends early: {bytes} bytes are expected where {found} are left"))),
+            false => Err(damaged(format!("it ends early: expected {bytes} bytes, but only {found} are left"))),
         }
     }
 

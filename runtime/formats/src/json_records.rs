@@ -114,10 +114,10 @@ impl JsonFault {
     pub(super) fn message(self, record_bytes_max: usize) -> String {
         match self {
             JsonFault::Overlong(bytes) => return overlong(bytes, record_bytes_max),
-            JsonFault::NoElement => "not JSON: an element of the file's array is missing here",
-            JsonFault::NoComma => "not JSON: expected `,` or `]` behind the element before",
-            JsonFault::BehindArray => "not JSON: the file's array has ended before",
-            JsonFault::OpenArray => "not JSON: the file ends before its array does: it may be cut off",
+            JsonFault::NoElement => "not JSON: an element of the array is missing here",
+            JsonFault::NoComma => "not JSON: expected `,` or `]` after the previous element",
+            JsonFault::BehindArray => "not JSON: data after the end of the array",
+            JsonFault::OpenArray => "not JSON: the file ends before its array is closed; it may be truncated",
         }
         .to_owned()
     }
@@ -187,7 +187,7 @@ impl<R: Patient> JsonRecords<R> {
     /// Goes to a place, before anything was read.
     pub(super) fn resume(&mut self, place: TextPlace) -> Result<(), FormatError> {
         let Some(file) = self.reader.as_file() else {
-            return Err(place::refused(Format::JsonLines, "only a file has places"));
+            return Err(place::refused(Format::JsonLines, "only files have positions"));
         };
         let place = place.within(Format::JsonLines, file)?;
         self.reader.seek_to(place.byte)?;

@@ -120,7 +120,7 @@ impl<'a> JsonRows<'a> {
         for ((field, column), &seen) in self.schema.fields().iter().zip(&mut self.columns).zip(&self.seen) {
             if seen != row {
                 if !field.nullable {
-                    return Err(format!("field `{}` is missing, and declared without nulls", field.name));
+                    return Err(format!("field `{}` is missing, but is not nullable", field.name));
                 }
                 column.push_null();
             }
@@ -237,7 +237,7 @@ impl Keys {
         }
         if self.twice(key) {
             let key = weir_text::escape_to(key, 60);
-            return Err(format!("key `{key}` stands twice in the record"));
+            return Err(format!("key `{key}` occurs twice in the record"));
         }
         let field = field_of(key);
         match self.list.get_mut(place) {

@@ -198,7 +198,7 @@ impl<'a> Json<'a> {
             Some(b'0') => {
                 self.at += 1;
                 if let Some(b'0'..=b'9') = self.peek() {
-                    return Err(format!("not JSON: a number begins with `0` at byte {}", self.at));
+                    return Err(format!("not JSON: the number at byte {} has a leading zero", self.at));
                 }
             }
             _ => self.digits()?,
@@ -245,7 +245,7 @@ impl<'a> Json<'a> {
                         "not JSON: the control character {control:#04x} at byte {place} is not escaped"
                     ));
                 }
-                None => return Err(format!("not JSON: the text that begins at byte {begin} has no end")),
+                None => return Err(format!("not JSON: the text that begins at byte {begin} is not closed")),
             }
         }
         let raw = &self.text[begin..self.at];
@@ -257,13 +257,13 @@ impl<'a> Json<'a> {
         let place = self.at + 1;
         let escape = self.text.as_bytes().get(self.at + 1);
         if !matches!(escape, Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u')) {
-            return Err(format!("not JSON: no escape of JSON's at byte {place}"));
+            return Err(format!("not JSON: invalid escape at byte {place}"));
         }
         self.at += 2;
         if escape != Some(&b'u') {
             return Ok(());
         }
-        let lone = || format!("a lone surrogate is escaped at byte {place}: it is no character");
+        let lone = || format!("the escape at byte {place} is a lone surrogate, which is not a character");
         match self.four_digits()? {
             0xD800..=0xDBFF => {
                 if !self.text.as_bytes()[self.at..].starts_with(b"\\u") {
@@ -297,7 +297,7 @@ impl<'a> Json<'a> {
             Some(found) => {
                 format!("not JSON: expected {what} at byte {place}, found `{}`", weir_text::escape(&found.to_string()))
             }
-            None => format!("not JSON: it ends at byte {}, where {what} was expected", self.at),
+            None => format!("not JSON: it ends at byte {}, expected {what}", self.at),
         }
     }
 }
@@ -447,12 +447,12 @@ mod tests {
                 "\u{feff}{}",
             ],
             expect![[r#"
-                not JSON: it ends at byte 0, where a value was expected
+                not JSON: it ends at byte 0, expected a value
                 not an object: a record must be a JSON object
                 not an object: a record must be a JSON object
                 not JSON: expected a value at byte 1, found `n`
                 not JSON: expected a key in double quotes at byte 8, found `}`
-                not JSON: a number begins with `0` at byte 6
+                not JSON: the number at byte 6 has a leading zero
                 not JSON: expected a digit at byte 8, found `}`
                 not JSON: expected a value at byte 6, found `+`
                 not JSON: expected `,` or `}` at byte 8, found `"`
@@ -462,12 +462,12 @@ mod tests {
                 not JSON: expected `,` or `]` at byte 8, found `}`
                 not JSON: expected a key in double quotes at byte 13, found `}`
                 not JSON: the control character 0x09 at byte 7 is not escaped
-                not JSON: the text that begins at byte 6 has no end
-                not JSON: no escape of JSON's at byte 7
+                not JSON: the text that begins at byte 6 is not closed
+                not JSON: invalid escape at byte 7
                 not JSON: expected four hexadecimal digits at byte 11, found `G`
-                a lone surrogate is escaped at byte 7: it is no character
-                a lone surrogate is escaped at byte 8: it is no character
-                a lone surrogate is escaped at byte 8: it is no character
+                the escape at byte 7 is a lone surrogate, which is not a character
+                the escape at byte 8 is a lone surrogate, which is not a character
+                the escape at byte 8 is a lone surrogate, which is not a character
                 not JSON: expected the end of the record at byte 8, found `{`
                 not JSON: expected the end of the record at byte 9, found `/`
                 not JSON: expected a value at byte 6, found `N`

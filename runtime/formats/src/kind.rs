@@ -83,7 +83,7 @@ impl fmt::Display for Format {
 
 /// A name that is no format's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is not a format: use one of {}", Format::NAMES)]
+#[error("unknown format `{name}`: use one of {}", Format::NAMES)]
 pub struct UnknownFormat {
     /// The name, escaped.
     pub name: String,

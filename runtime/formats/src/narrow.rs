@@ -151,5 +151,5 @@ fn null_faults(schema: &Schema, found: &RecordBatch) -> Vec<(usize, String)> {
 
 /// What is said of a value that is missing and may not be.
 pub(super) fn null_message(field: &str) -> String {
-    format!("field `{field}` is null, and declared without nulls")
+    format!("field `{field}` is null, but is not nullable")
 }

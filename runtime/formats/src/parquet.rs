@@ -42,7 +42,7 @@ pub fn parquet_rows(file: File) -> Result<u64, FormatError> {
     guarded(Format::Parquet, || {
         let metadata = parquet_footer::read(&file, length)?;
         let rows = metadata.file_metadata().num_rows();
-        u64::try_from(rows).map_err(|_| corrupt(Format::Parquet, "a file of fewer than no rows"))
+        u64::try_from(rows).map_err(|_| corrupt(Format::Parquet, "a negative number of rows"))
     })
 }
 
@@ -173,7 +173,7 @@ impl ParquetDecoder {
             };
             let Some(batch) = batch else {
                 if *left > 0 {
-                    return Err(corrupt(Format::Parquet, format!("a row group that ends {left} rows early")));
+                    return Err(corrupt(Format::Parquet, format!("a row group that ends {left} rows too early")));
                 }
                 self.group = None;
                 self.group_record = self.next_offset;
@@ -181,7 +181,7 @@ impl ParquetDecoder {
             };
             let rows = batch.num_rows() as u64;
             *left = left.checked_sub(rows).ok_or_else(|| {
-                corrupt(Format::Parquet, format!("a row group of {rows} rows where {left} were left"))
+                corrupt(Format::Parquet, format!("a row group has {rows} rows, but only {left} are left"))
             })?;
             return self.columns_of(&batch).map(Some);
         }
@@ -201,7 +201,7 @@ impl ParquetDecoder {
 }
 
 fn group_rows(group: &RowGroupMetaData) -> Result<u64, FormatError> {
-    u64::try_from(group.num_rows()).map_err(|_| corrupt(Format::Parquet, "a row group of fewer than no rows"))
+    u64::try_from(group.num_rows()).map_err(|_| corrupt(Format::Parquet, "a row group with a negative number of rows"))
 }
 
 /// Whether a page of each column and the dictionaries can be held at once.
@@ -242,7 +242,7 @@ impl Decoder for ParquetDecoder {
 
     fn resume(&mut self, place: &Place, next: i64) -> Result<(), FormatError> {
         let PlaceAt::RowGroup(group) = place.at else {
-            return Err(place::refused(Format::Parquet, "it is one of another format"));
+            return Err(place::refused(Format::Parquet, "it belongs to another format"));
         };
         let groups = self.metadata.metadata().row_groups();
         let before = usize::try_from(group).ok().and_then(|group| groups.get(..group));
@@ -344,7 +344,7 @@ impl<W: Write + Send> ParquetEncoder<W> {
 impl<W: Write + Send> Encoder for ParquetEncoder<W> {
     fn write(&mut self, batch: &Batch) -> Result<(), FormatError> {
         if batch.columns().is_empty() {
-            let reason = "records without fields cannot be counted in it".to_owned();
+            let reason = "records without fields cannot be stored in this format".to_owned();
             return Err(FormatError::Encode { format: Format::Parquet, reason });
         }
         self.writer.write(&utc::batch(batch)?).map_err(FormatError::write_parquet)?;

@@ -123,7 +123,7 @@ pub(super) fn only(metadata: &ParquetMetaData, columns: &[Column]) -> Result<Arr
     for group in metadata.row_groups() {
         let chunks = columns.iter().map(|column| {
             let chunk = group.columns().get(column.leaf).cloned();
-            chunk.ok_or_else(|| corrupt(Format::Parquet, format!("a row group without its column `{}`", column.name)))
+            chunk.ok_or_else(|| corrupt(Format::Parquet, format!("a row group without the column `{}`", column.name)))
         });
         let group = RowGroupMetaData::builder(Arc::clone(&schema))
             .set_num_rows(group.num_rows())

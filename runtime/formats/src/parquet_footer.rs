@@ -67,7 +67,7 @@ fn walk(cursor: &mut Cursor<'_>, schema: &mut SchemaTree) -> Result<(), Fault> {
                 let list = cursor.list()?;
                 for _ in 0..list.length {
                     if list.kind != Kind::Struct {
-                        return Err(Fault::Invalid("its schema is no list of structures"));
+                        return Err(Fault::Invalid("its schema is not a list of structures"));
                     }
                     let (name_bytes, children) = element(cursor)?;
                     schema.add(name_bytes, children)?;
@@ -111,11 +111,11 @@ impl SchemaTree {
             *left -= 1;
         }
         if children < 0 {
-            return Err(Fault::Invalid("a group of fewer than no columns"));
+            return Err(Fault::Invalid("a group with a negative number of columns"));
         }
         if children > 0 {
             if self.open.len() >= SCHEMA_DEPTH_MAX {
-                return Err(Fault::Invalid("its schema nests deeper than 64"));
+                return Err(Fault::Invalid("its schema is nested deeper than 64"));
             }
             self.open.push((children, path));
         }
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn depth_and_paths_are_limited() {
         assert!(of_elements(&[(6, 2), (1, 0), (1, 0)]).unwrap() < 10_000);
-        assert_eq!(of_elements(&[(1, 1); 100]), Err(Fault::Invalid("its schema nests deeper than 64")));
+        assert_eq!(of_elements(&[(1, 1); 100]), Err(Fault::Invalid("its schema is nested deeper than 64")));
         // Siblings are not deep.
         assert!(of_elements(&[&[(1, 1_000)][..], &[(1, 1), (1, 0)].repeat(1_000)].concat()).is_ok());
         // A group with a name of a megabyte, whose thousand columns each keep it.

@@ -109,7 +109,10 @@ pub(super) fn scan(file: &File, chunk: &Chunk) -> Result<Needs, FormatError> {
             return Err(corrupt(Format::Parquet, format!("a page without a size at {position}")));
         };
         if stored > left {
-            return Err(corrupt(Format::Parquet, format!("a page of {stored} bytes where its column has {left} left")));
+            return Err(corrupt(
+                Format::Parquet,
+                format!("a page has {stored} bytes, but only {left} are left in its column"),
+            ));
         }
         // The library allocates what is stated.
         if expanded > stored.saturating_mul(chunk.ratio_max) {
@@ -124,7 +127,7 @@ pub(super) fn scan(file: &File, chunk: &Chunk) -> Result<Needs, FormatError> {
             _ => continue,
         };
         let Some(values) = values else {
-            return Err(corrupt(Format::Parquet, format!("a page without its number of values before {position}")));
+            return Err(corrupt(Format::Parquet, format!("a page without a number of values before {position}")));
         };
         if header.kind == Some(DICTIONARY) {
             if values > expanded / least_bytes(chunk) {
@@ -137,7 +140,7 @@ pub(super) fn scan(file: &File, chunk: &Chunk) -> Result<Needs, FormatError> {
         }
         rows = rows.saturating_add(values);
         if rows > chunk.rows {
-            let reason = format!("a column of more values than its row group has rows, which is {}", chunk.rows);
+            let reason = format!("a column has more values than its row group has rows ({})", chunk.rows);
             return Err(corrupt(Format::Parquet, reason));
         }
         needs.page_bytes = needs.page_bytes.max(expanded);
@@ -147,7 +150,7 @@ pub(super) fn scan(file: &File, chunk: &Chunk) -> Result<Needs, FormatError> {
         }
     }
     if rows < chunk.rows {
-        let reason = format!("a column of {rows} values in a row group of {} rows", chunk.rows);
+        let reason = format!("a column has {rows} values in a row group of {} rows", chunk.rows);
         return Err(corrupt(Format::Parquet, reason));
     }
     Ok(needs)
@@ -269,7 +272,7 @@ fn check_days(values: &[u8], chunk: &Chunk) -> Result<(), ParquetError> {
     for value in values.chunks_exact(12) {
         let day = value.last_chunk().map_or(0, |bytes| i32::from_le_bytes(*bytes));
         if !DAYS.contains(&day) {
-            let text = format!("an INT96 timestamp on the Julian day {day}, which microseconds cannot hold");
+            let text = format!("an INT96 timestamp on Julian day {day} does not fit into microseconds");
             return Err(ParquetError::General(text));
         }
     }

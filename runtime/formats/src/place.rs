@@ -93,9 +93,9 @@ impl Place {
         match self.at {
             PlaceAt::Text(place) if self.record >= 0 && place.line > 0 => Ok(place),
             PlaceAt::Text(place) => {
-                Err(refused(format, format!("record {} on line {} cannot be", self.record, place.line)))
+                Err(refused(format, format!("record {} cannot be on line {}", self.record, place.line)))
             }
-            PlaceAt::RowGroup(_) | PlaceAt::Block(_) => Err(refused(format, "it is one of another format")),
+            PlaceAt::RowGroup(_) | PlaceAt::Block(_) => Err(refused(format, "it belongs to another format")),
         }
     }
 }

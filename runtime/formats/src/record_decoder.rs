@@ -48,8 +48,12 @@ impl RecordFormat {
         let fits = |data_type| matches!(data_type, DataType::Binary | DataType::Utf8);
         match (self, schema.fields()) {
             (RecordFormat::Raw, [field]) if fits(field.data_type) => None,
-            (RecordFormat::Raw, [field]) => Some(format!("a raw value is binary or utf8, not {}", field.data_type)),
-            (RecordFormat::Raw, fields) => Some(format!("a raw value is one field, and {} are declared", fields.len())),
+            (RecordFormat::Raw, [field]) => {
+                Some(format!("a raw value must be binary or utf8, not {}", field.data_type))
+            }
+            (RecordFormat::Raw, fields) => {
+                Some(format!("a raw value has one field, but {} are declared", fields.len()))
+            }
             _ => None,
         }
     }
@@ -153,7 +157,7 @@ impl RecordDecoder {
     fn raw(&self, values: &BinaryArray) -> Result<DecodedRecords, FormatError> {
         let mut bad = Vec::new();
         let Some(field) = self.schema.fields().first() else {
-            return Err(FormatError::Header { reason: "a raw value is one field".to_owned() });
+            return Err(FormatError::Header { reason: "a raw value has one field".to_owned() });
         };
         let utf8 = field.data_type == DataType::Utf8;
         for row in 0..values.len() {
@@ -224,7 +228,7 @@ impl RecordDecoder {
         let mut scan = Scan::default();
         let record = match scan.advance(self.csv.options().dialect(), bytes, true) {
             Cut::End { end, next } if next == bytes.len() => bytes.get(..end).unwrap_or_default(),
-            Cut::End { .. } | Cut::More => return Err("the value must be one record of CSV, and is more".to_owned()),
+            Cut::End { .. } | Cut::More => return Err("the value must be one CSV record, but contains more".to_owned()),
             Cut::Fault(fault) => return Err(fault.message(scan.lines)),
         };
         self.csv.push(record, &self.schema, columns, reused)
@@ -281,7 +285,7 @@ mod tests {
                 1: the value is null (a tombstone)
                 3: field `delay`: `soon` is not an i64
                 4: not JSON: expected the end of the record at byte 12, found `{`
-                5: not JSON: it ends at byte 0, where a value was expected
+                5: not JSON: it ends at byte 0, expected a value
                 6: not an object: a record must be a JSON object
                 7: not UTF-8 from byte 1 on"#]],
         );
@@ -313,11 +317,11 @@ mod tests {
                 |        | 7     |
                 +--------+-------+
                 2: the value is null (a tombstone)
-                4: field `delay`: it is empty, and declared without nulls
-                5: 1 fields where the schema has 2
-                6: the value must be one record of CSV, and is more
-                7: a quote is opened on this line and never closed
-                8: 1 fields where the schema has 2"#]],
+                4: field `delay`: it is empty, but the field is not nullable
+                5: found 1 fields, but the schema has 2
+                6: the value must be one CSV record, but contains more
+                7: a quote opens on this line and is never closed
+                8: found 1 fields, but the schema has 2"#]],
         );
     }
 
@@ -422,10 +426,10 @@ mod tests {
                 +------+-------+
                 |      | 5     |
                 +------+-------+
-                1: the value holds more than one record
-                2: field `delay` is null, and declared without nulls
-                3: field `delay`: a value of another type than its field: Utf8("5")
-                4: 1 values where 2 fields are declared
+                1: the value contains more than one record
+                2: field `delay` is null, but is not nullable
+                3: field `delay`: a value does not have the type of its field: Utf8("5")
+                4: found 1 values, but 2 fields are declared
                 5: LimitExceeded
                 6: UnexpectedVariant { type_name: "Frame", allowed: Range { min: 0, max: 2 }, found: 123 }
                 7: the value is null (a tombstone)"#]],
@@ -436,8 +440,11 @@ mod tests {
     fn schemas_of_raw_values() {
         let refused = |fields| RecordFormat::Raw.refuses(&Schema::new(fields).unwrap());
         assert_eq!(refused(vec![Field::new("a", DataType::Utf8)]), None);
-        assert_eq!(refused(vec![Field::new("a", DataType::I64)]).unwrap(), "a raw value is binary or utf8, not i64");
+        assert_eq!(
+            refused(vec![Field::new("a", DataType::I64)]).unwrap(),
+            "a raw value must be binary or utf8, not i64"
+        );
         let two = vec![Field::new("a", DataType::Utf8), Field::new("b", DataType::Utf8)];
-        assert_eq!(refused(two).unwrap(), "a raw value is one field, and 2 are declared");
+        assert_eq!(refused(two).unwrap(), "a raw value has one field, but 2 are declared");
     }
 }

@@ -46,7 +46,7 @@ impl RecordEncoder {
     /// A format whose records do not stand alone: Parquet and Arrow IPC.
     pub fn new(format: Format, schema: &Arc<Schema>) -> Result<RecordEncoder, FormatError> {
         if matches!(format, Format::Parquet | Format::ArrowIpc) {
-            let reason = "its records stand in files only, not one by one".to_owned();
+            let reason = "it cannot encode single records, only files".to_owned();
             return Err(FormatError::Encode { format, reason });
         }
         if format == Format::Csv {
@@ -95,7 +95,7 @@ impl RecordEncoder {
             let found = ends.len() - ends_before;
             bytes.truncate(bytes_before);
             ends.truncate(ends_before);
-            let reason = format!("{found} records were found where {} were written", batch.rows());
+            let reason = format!("found {found} records, but {} were written", batch.rows());
             return Err(FormatError::Encode { format: self.format, reason });
         }
         Ok(())
@@ -197,7 +197,7 @@ mod tests {
     fn formats_of_files_are_refused() {
         for format in [Format::Parquet, Format::ArrowIpc] {
             let error = RecordEncoder::new(format, batch().schema()).err().unwrap();
-            let text = format!("cannot write {format}: its records stand in files only, not one by one");
+            let text = format!("cannot write {format}: it cannot encode single records, only files");
             assert_eq!(error.to_string(), text);
         }
     }

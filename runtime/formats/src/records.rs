@@ -83,7 +83,7 @@ pub(super) enum Fault {
     /// A quote opens on this line and does not close within the length of a record. The record is this line alone, and
     /// the next one is tried as a record again.
     OpenTooLong,
-    /// It breaks the grammar of CSV, so many lines further on. The record is its first line alone, and the next one is
+    /// It breaks the grammar of CSV, so many lines later. The record is its first line alone, and the next one is
     /// tried as a record again.
     Grammar(csv_grammar::Fault, u64),
 }
@@ -94,8 +94,7 @@ impl Fault {
         match self {
             Fault::Overlong(bytes) => overlong(bytes, record_bytes_max),
             Fault::OpenTooLong => format!(
-                "a quote is opened on this line and not closed within the {record_bytes_max} bytes that are read: close it, or \
-                 raise `batching.record_bytes_max`"
+                "a quote opens on this line and is not closed within {record_bytes_max} bytes: close it, or raise `batching.record_bytes_max`"
             ),
             Fault::Grammar(fault, lines) => fault.message(lines),
         }
@@ -104,7 +103,7 @@ impl Fault {
 
 /// What is said of a record of this length.
 pub(super) fn overlong(bytes: u64, record_bytes_max: usize) -> String {
-    format!("the record is {bytes} bytes long: at most {record_bytes_max} are read; raise `batching.record_bytes_max`")
+    format!("the record has {bytes} bytes: the maximum is {record_bytes_max}; raise `batching.record_bytes_max`")
 }
 
 /// The length that a record of text may have.
@@ -163,7 +162,7 @@ impl<R: Patient> Records<R> {
     /// Goes to a place. Only what comes before the first record was read.
     pub(super) fn resume(&mut self, place: TextPlace) -> Result<(), FormatError> {
         let Some(file) = self.reader.as_file() else {
-            return Err(place::refused(Format::Csv, "only a file has places"));
+            return Err(place::refused(Format::Csv, "only files have positions"));
         };
         let place = place.within(Format::Csv, file)?;
         self.reader.seek_to(place.byte)?;

@@ -93,7 +93,7 @@ impl<'a> Cursor<'a> {
                 return Ok(value);
             }
         }
-        Err(Fault::Invalid("a number of more than 64 bits"))
+        Err(Fault::Invalid("a number with more than 64 bits"))
     }
 
     /// A signed number.
@@ -104,7 +104,7 @@ impl<'a> Cursor<'a> {
 
     /// A signed number of 32 bits.
     pub(super) fn integer32(&mut self) -> Result<i32, Fault> {
-        i32::try_from(self.integer()?).map_err(|_| Fault::Invalid("a number of more than 32 bits"))
+        i32::try_from(self.integer()?).map_err(|_| Fault::Invalid("a number with more than 32 bits"))
     }
 
     /// Text or bytes.
@@ -121,8 +121,8 @@ impl<'a> Cursor<'a> {
         }
         let kind = kind(header & 0x0f)?;
         let id = match header >> 4 {
-            0 => i16::try_from(self.integer()?).map_err(|_| Fault::Invalid("a field id of more than 16 bits"))?,
-            delta => last.checked_add(i16::from(delta)).ok_or(Fault::Invalid("a field id of more than 16 bits"))?,
+            0 => i16::try_from(self.integer()?).map_err(|_| Fault::Invalid("a field id with more than 16 bits"))?,
+            delta => last.checked_add(i16::from(delta)).ok_or(Fault::Invalid("a field id with more than 16 bits"))?,
         };
         Ok(Some(FieldHeader { id, kind }))
     }
@@ -150,7 +150,7 @@ impl<'a> Cursor<'a> {
 
     fn skip_at(&mut self, kind: Kind, depth: usize) -> Result<(), Fault> {
         if depth > DEPTH_MAX {
-            return Err(Fault::Invalid("its description nests too deep"));
+            return Err(Fault::Invalid("its metadata is nested too deeply"));
         }
         self.memory = self.memory.saturating_add(VALUE_BYTES);
         match kind {
@@ -247,8 +247,8 @@ mod tests {
         assert_eq!(skipped(&[0x15]), Err(Fault::Short));
         assert_eq!(
             skipped(&[0x15, 0x80].iter().copied().chain([0x80; 12]).collect::<Vec<_>>()),
-            Err(Fault::Invalid("a number of more than 64 bits"))
+            Err(Fault::Invalid("a number with more than 64 bits"))
         );
-        assert_eq!(skipped(&[0x1c; 100]), Err(Fault::Invalid("its description nests too deep")));
+        assert_eq!(skipped(&[0x1c; 100]), Err(Fault::Invalid("its metadata is nested too deeply")));
     }
 }

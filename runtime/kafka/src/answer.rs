@@ -78,7 +78,7 @@ impl HiddenValues {
         match error.downcast_ref() {
             // It would quote the value, whatever option that is of.
             Some(KafkaError::ClientConfig(_, _, name, _)) => {
-                format!("librdkafka does not take the value of `{}`", brief(name))
+                format!("librdkafka does not accept the value of `{}`", brief(name))
             }
             _ => brief(&self.hide(&error.to_string())),
         }

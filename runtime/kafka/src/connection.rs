@@ -139,21 +139,21 @@ impl KafkaConnection {
         // PEM has lines. Elsewhere a line end would only forge lines in logs.
         let control = |c: char| c == '\0' || (c.is_control() && !(name.ends_with(".pem") && matches!(c, '\n' | '\r')));
         if value.contains(control) {
-            return refuse(format!("`{shown}` holds a control character"));
+            return refuse(format!("`{shown}` contains a control character"));
         }
         // Tells a name from its value only now: setting some of the others would load code at once.
         match client::try_option(name, value) {
             Ok(()) if OF_NUMBERS.iter().any(|end| name.ends_with(end)) && !is_number(name, value) => {
-                refuse(format!("`{shown}` takes a number in decimal digits, without a unit"))
+                refuse(format!("`{shown}` must be a decimal number without a unit"))
             }
             Ok(()) => Ok(()),
             Err(Some(description)) if !option.secret => {
                 // The rest would quote the value.
                 let range = description.split_once("is outside allowed range ").map(|(_, range)| brief(range));
-                let range = range.map(|range| format!(": it takes {range}")).unwrap_or_default();
-                refuse(format!("librdkafka does not take this value of `{shown}`{range}"))
+                let range = range.map(|range| format!(": the allowed range is {range}")).unwrap_or_default();
+                refuse(format!("librdkafka does not accept this value of `{shown}`{range}"))
             }
-            Err(_) => refuse(format!("librdkafka does not take this value of `{shown}`")),
+            Err(_) => refuse(format!("librdkafka does not accept this value of `{shown}`")),
         }
     }
 

@@ -21,7 +21,9 @@ pub fn legible<'a>(get: impl FnOnce() -> Option<Header<'a>>) -> Header<'a> {
     if got.is_err() {
         static TOLD: Once = Once::new();
         TOLD.call_once(|| {
-            tracing::warn!("a header whose name is no UTF-8 is passed on as `\u{fffd}`, without its value")
+            tracing::warn!(
+                "the name of a header is not UTF-8: the header is passed on as `\u{fffd}`, without its value"
+            )
         });
     }
     got.ok().flatten().unwrap_or(("\u{fffd}", None))

@@ -10,7 +10,7 @@ pub fn refuse_topic(topic: &str) -> Option<&'static str> {
         "" => Some("must not be empty"),
         "." | ".." => Some("must not be `.` or `..`"),
         _ if topic.len() > 249 => Some("must not be longer than 249 bytes"),
-        _ if !topic.bytes().all(legal) => Some("may hold letters, digits, `.`, `_` and `-` only"),
+        _ if !topic.bytes().all(legal) => Some("may contain only letters, digits, `.`, `_` and `-`"),
         _ => None,
     }
 }
@@ -20,7 +20,7 @@ pub fn refuse_group(group: &str) -> Option<&'static str> {
     match group {
         "" => Some("must not be empty"),
         _ if group.len() > GROUP_BYTES_MAX => Some("must not be longer than 255 bytes"),
-        _ if group.chars().any(char::is_control) => Some("must not hold control characters"),
+        _ if group.chars().any(char::is_control) => Some("must not contain control characters"),
         _ => None,
     }
 }

@@ -19,7 +19,7 @@ pub enum KafkaProblem {
         reason: String,
     },
     /// There is no such topic, or none that this user may see.
-    #[error("there is no such topic")]
+    #[error("the topic does not exist")]
     UnknownTopic,
     /// The user may not do this, or is not who it claims to be.
     #[error("not authorised: {0}")]
@@ -28,7 +28,7 @@ pub enum KafkaProblem {
     #[error("a record is too large: {0}")]
     MessageTooLarge(ErrorCode),
     /// The broker's rules for the topic refuse the record.
-    #[error("the record is refused: {0}")]
+    #[error("the broker refused the record: {0}")]
     Refused(ErrorCode),
     /// Records were not delivered in time.
     #[error("a record was not delivered in time: {0}")]
@@ -40,16 +40,16 @@ pub enum KafkaProblem {
     #[error("another member of the group has taken over: {0}")]
     OtherMember(ErrorCode),
     /// The producer met an error after which it is of no use.
-    #[error("the producer failed for good: {0}")]
+    #[error("the producer failed permanently: {0}")]
     Fatal(ErrorCode),
     /// The transaction that the sink writes in failed before.
-    #[error("its transaction failed before")]
+    #[error("its transaction has failed before")]
     AfterError,
     /// A sink failed or was dropped before all of its records were written.
     #[error("a sink failed or was dropped before all of its records were written")]
     Abandoned,
     /// No client can be made of these settings.
-    #[error("librdkafka does not take the settings: {0}")]
+    #[error("librdkafka does not accept the settings: {0}")]
     Settings(String),
     /// Any other answer.
     #[error("{0}")]

@@ -103,7 +103,7 @@ fn errors_name_the_option_and_a_better_one() {
     check("ssl.ca.location", "/etc/passwd", expect!["options: `ssl.ca.location` cannot be set"]);
     check("linger.sm", "5", expect!["options: `linger.sm` cannot be set: did you mean `linger.ms`?"]);
     check("plugin.library.paths", "/tmp/evil.so", expect!["options: `plugin.library.paths` cannot be set"]);
-    check("linger.ms", "soon", expect!["options: librdkafka does not take this value of `linger.ms`"]);
+    check("linger.ms", "soon", expect!["options: librdkafka does not accept this value of `linger.ms`"]);
     for value in ["0x7530", "60s", "60 000", " 7", "7 MARKER", "", "1e3"] {
         let said = refused("metadata.max.age.ms", value);
         assert!(value.is_empty() || !said.contains(value), "{said}");
@@ -111,23 +111,25 @@ fn errors_name_the_option_and_a_better_one() {
     check(
         "message.max.bytes",
         "1_000_000",
-        expect!["options: librdkafka does not take this value of `message.max.bytes`: it takes 1000..1000000000"],
+        expect![
+            "options: librdkafka does not accept this value of `message.max.bytes`: the allowed range is 1000..1000000000"
+        ],
     );
-    check("linger.ms", "0.5s", expect!["options: `linger.ms` takes a number in decimal digits, without a unit"]);
+    check("linger.ms", "0.5s", expect!["options: `linger.ms` must be a decimal number without a unit"]);
     KafkaConnection::new("b:1").with("linger.ms", "0.5").with("compression.level", "-1").validate().unwrap();
     check(
         "broker.address.family",
         "v5",
-        expect!["options: librdkafka does not take this value of `broker.address.family`"],
+        expect!["options: librdkafka does not accept this value of `broker.address.family`"],
     );
     check(
         "security.protocol",
         "SASL_PLAINTEXT",
         expect!["options: `sasl.mechanism` is missing: set one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"],
     );
-    check("client.id", "a\nb", expect!["options: `client.id` holds a control character"]);
-    check("client.id", "a\0b", expect!["options: `client.id` holds a control character"]);
-    check("sasl.password", "a\0b", expect!["options: `sasl.password` holds a control character"]);
+    check("client.id", "a\nb", expect!["options: `client.id` contains a control character"]);
+    check("client.id", "a\0b", expect!["options: `client.id` contains a control character"]);
+    check("sasl.password", "a\0b", expect!["options: `sasl.password` contains a control character"]);
     check(
         "sasl.mechanism",
         "GSSAPI",

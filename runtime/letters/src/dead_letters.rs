@@ -119,7 +119,10 @@ impl DeadLetters {
             Destination::Topic(sink) => sink.write(pending).await?,
         };
         if omitted > 0 {
-            tracing::warn!(letters = omitted, "dead letters are written without their records, which are too large");
+            tracing::warn!(
+                letters = omitted,
+                "dead letters are written without their records because these are too large"
+            );
             self.omitted.iter().for_each(|count| count(omitted));
         }
         Ok(())

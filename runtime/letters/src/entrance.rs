@@ -124,22 +124,22 @@ impl Entrance {
     /// Why a letter cannot come in here at all, whatever its record holds.
     pub fn refuses(&mut self, letter: &Letter) -> Option<String> {
         if letter.value == LetterValue::Omitted {
-            return Some("its record was too large to be kept".to_owned());
+            return Some("its record was too large to store".to_owned());
         }
         match &mut self.what {
             What::Received { originals, .. } => match &letter.value {
                 LetterValue::Original(_) if original(originals, letter).is_none() => {
                     let source = letter.source.as_deref().unwrap_or("(unknown)");
-                    Some(format!("it holds what source `{source}` read, which does not go in here directly"))
+                    Some(format!("it holds a value of source `{source}`, which is not a direct input here"))
                 }
                 _ => None,
             },
-            _ if !matches!(letter.value, LetterValue::Original(_)) => Some("it holds no bytes".to_owned()),
+            _ if !matches!(letter.value, LetterValue::Original(_)) => Some("it contains no bytes".to_owned()),
             What::Bytes(_) => None,
             What::Csv { folders, options, files } => {
                 csv_file(folders, options, files, letter, &self.schema).as_ref().err().cloned()
             }
-            What::Nothing => Some("the source decodes nothing".to_owned()),
+            What::Nothing => Some("the source does not decode records".to_owned()),
         }
     }
 
@@ -154,7 +154,7 @@ impl Entrance {
     ///
     /// Letters that are refused, or system columns that do not fit. A record that does not decode is in [`Restored::bad`].
     pub fn decode(&mut self, letters: &[&Letter]) -> Result<Restored, FormatError> {
-        let refused = || FormatError::Header { reason: "the letter cannot come in here".to_owned() };
+        let refused = || FormatError::Header { reason: "the dead letter cannot be replayed here".to_owned() };
         let bytes = || BinaryArray::from_iter(letters.iter().map(|letter| letter.original()));
         let decoded = match &mut self.what {
             What::Received { record, originals } => match letters.first().map(|first| Form::of(first)) {
@@ -197,13 +197,13 @@ fn csv_file<'a>(
     schema: &Arc<Schema>,
 ) -> &'a Result<RecordDecoder, String> {
     files.entry(letter.origin.clone()).or_insert_with(|| {
-        let path = letter.origin.as_deref().ok_or("it does not say which file it came from")?;
+        let path = letter.origin.as_deref().ok_or("it does not name its file of origin")?;
         // A letter's word is not the query file's: it is read like any other file of the tenant's, within its folders.
-        let path = folders.input(Path::new(path)).map_err(|error| format!("the file that it came from {error}"))?;
+        let path = folders.input(Path::new(path)).map_err(|error| format!("its file of origin {error}"))?;
         let file = folders.open(&path).map_err(|error| format!("the header of {}: {error}", path.display()))?;
         // A pipe would be waited for, and would be read empty.
         if !file.metadata().is_ok_and(|there| there.is_file()) {
-            return Err(format!("the header of {}: it is no regular file", path.display()));
+            return Err(format!("the header of {}: it is not a regular file", path.display()));
         }
         let wrong = |error: FormatError| format!("the header of {}: {error}", path.display());
         let header = csv_header(file, options).map_err(wrong)?.unwrap_or_default();

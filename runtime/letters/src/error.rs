@@ -21,7 +21,7 @@ pub enum DeadLetterError {
     },
     /// The file is shorter than it was at the last commit.
     #[error(
-        "dead letters {}: {found} bytes of the {committed} that were committed are there: somebody has cut it",
+        "dead letters {}: the file has only {found} of the {committed} committed bytes: it was truncated",
         path.display()
     )]
     Cut {
@@ -34,7 +34,7 @@ pub enum DeadLetterError {
     },
     /// Somebody else writes the file.
     #[error(
-        "dead letters {}: the file is in use: a query that writes it is running, or its letters are being replayed",
+        "dead letters {}: the file is in use: a query that writes it is running, or its dead letters are being replayed",
         path.display()
     )]
     InUse {
@@ -45,7 +45,7 @@ pub enum DeadLetterError {
     #[error("dead letters: {0}")]
     Sink(#[from] SinkError),
     /// The topic takes no letter, however short.
-    #[error("dead letters: even a letter without its record is refused: {why}")]
+    #[error("dead letters: even a dead letter without its record is refused: {why}")]
     NoRoom {
         /// Why.
         why: Box<RowRefusal>,
@@ -54,10 +54,10 @@ pub enum DeadLetterError {
     #[error("dead letters: {0}")]
     Batch(#[from] BatchError),
     /// A record could not be written as JSON.
-    #[error("a dead letter could not be written as JSON: {0}")]
+    #[error("could not write a dead letter as JSON: {0}")]
     Encode(#[from] FormatError),
     /// A record's JSON is no JSON.
-    #[error("a dead letter could not be written as JSON: {0}")]
+    #[error("could not write a dead letter as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 

@@ -38,7 +38,7 @@ pub fn lock(file: &File, folder: &Folder, name: &OsStr) -> io::Result<Locked> {
             Err(TryLockError::WouldBlock) => return Ok(Locked::InUse),
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
                 tracing::warn!(
-                    "{}: the file system knows no locks: let nobody else write it",
+                    "{}: the file system does not support locks: make sure that no other process writes the file",
                     folder.path().join(name).display()
                 );
                 break;

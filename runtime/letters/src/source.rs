@@ -150,7 +150,7 @@ impl Source for LettersSource {
     async fn next(&mut self) -> Result<Option<SourceEvent>, SourceError> {
         let open = self.open.take();
         if open.is_none() && self.begun {
-            return Err(SourceError::Thread("an earlier read did not come back".to_owned()));
+            return Err(SourceError::Thread("an earlier read has not finished".to_owned()));
         }
         self.begun = true;
         let (letters, from, letters_max) = (Arc::clone(&self.letters), self.from, self.records_max);

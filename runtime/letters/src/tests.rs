@@ -294,28 +294,28 @@ fn forged_and_damaged_messages_are_refused_with_the_header() {
         message.headers.push((name.to_owned(), value.map(<[u8]>::to_vec)));
     };
     assert!(good_message().read().unwrap().is_ok());
-    check(&|it| it.headers.push(("weir.error.code".to_owned(), None)), "header `weir.error.code` is there twice");
-    check(
-        &|it| it.headers.push(("weir.letter.version".to_owned(), None)),
-        "header `weir.letter.version` is there twice",
-    );
+    check(&|it| it.headers.push(("weir.error.code".to_owned(), None)), "header `weir.error.code` occurs twice");
+    check(&|it| it.headers.push(("weir.letter.version".to_owned(), None)), "header `weir.letter.version` occurs twice");
     check(&|it| set(it, "weir.error.query", None), "header `weir.error.query` has no value");
-    check(&|it| set(it, "weir.error.query", Some(b"\xff")), "header `weir.error.query` is no UTF-8");
+    check(&|it| set(it, "weir.error.query", Some(b"\xff")), "header `weir.error.query` is not UTF-8");
     check(&|it| it.headers.retain(|(name, _)| name != "weir.error.tenant"), "header `weir.error.tenant` is missing");
-    check(&|it| set(it, "weir.error.offset", Some(b"1e3")), "header `weir.error.offset` holds no such number");
-    let beyond = "header `weir.error.partition` holds no such number";
+    check(&|it| set(it, "weir.error.offset", Some(b"1e3")), "header `weir.error.offset` is not a valid number");
+    let beyond = "header `weir.error.partition` is not a valid number";
     check(&|it| set(it, "weir.error.partition", Some(b"2147483648")), beyond);
     let values = "header `weir.letter.value` must be `original`, `record` or `omitted`";
     check(&|it| set(it, "weir.letter.value", Some(b"other")), values);
     check(&|it| it.headers.retain(|(name, _)| name != "weir.letter.value"), values);
-    check(&|it| set(it, "weir.letter.version", Some(b"1")), "header `weir.letter.version` holds no version of letters");
+    check(
+        &|it| set(it, "weir.letter.version", Some(b"1")),
+        "header `weir.letter.version` is not a version of dead letters",
+    );
     check(
         &|it| set(it, "weir.letter.version", Some(b"3")),
-        "it is a letter of version 3, and this program reads versions up to 2: use a newer `weir`",
+        "the dead letter has version 3, but this program reads versions up to 2: use a newer `weir`",
     );
     check(
         &|it| set(it, "weir.letter.value", Some(b"record")),
-        "the record is no JSON: expected value at line 1 column 1",
+        "the record is not JSON: expected value at line 1 column 1",
     );
     // A message of somebody else is none, whatever it is called.
     let foreign = LetterMessage { headers: vec![("weir.error.code".to_owned(), None)], ..LetterMessage::default() };

@@ -88,7 +88,7 @@ impl<'d> Chain<'d> {
         for (index, source) in sources.iter().enumerate() {
             if !read.contains(&Node::Source(index)) {
                 let help = format!("add `{}` to the `input` of a stage or sink, or remove the source", source.name);
-                problems.error(&source.place, "feeds no stage and no sink", help);
+                problems.error(&source.place, "is not read by any stage or sink", help);
             }
         }
         // Stages only read from earlier ones, so that one pass from the last to the first knows all.
@@ -110,7 +110,7 @@ impl<'d> Chain<'d> {
         }
         for (stage, _) in stages.iter().zip(&useful).filter(|(_, useful)| !**useful) {
             let help = format!("add `{}` to the `input` of a sink, or remove the stage", stage.name);
-            problems.warning(&stage.place, "its output reaches no sink", help);
+            problems.warning(&stage.place, "its output does not reach a sink", help);
         }
     }
 
@@ -131,7 +131,7 @@ impl<'d> Chain<'d> {
         for Written { place, text: name } in names {
             match self.node(name, stage) {
                 Ok(node) if inputs.contains(&node) => {
-                    problems.error(place, format!("`{}` is named twice", clip(name)), "name each input once");
+                    problems.error(place, format!("`{}` is listed twice", clip(name)), "list each input once");
                 }
                 Ok(node) => inputs.push(node),
                 Err((message, help)) => {
@@ -154,19 +154,19 @@ impl<'d> Chain<'d> {
         }
         Err(match node {
             Some(Node::Stage(index)) if Some(index) == stage => {
-                ("a stage cannot read its own output".to_owned(), "name a source or an earlier stage".to_owned())
+                ("a stage cannot read its own output".to_owned(), "use a source or an earlier stage".to_owned())
             }
             Some(_) => {
                 let message = format!("the stage `{}` comes later", clip(name));
-                (message, "a stage reads sources and earlier stages: move it below that one".to_owned())
+                (message, "a stage can read only sources and earlier stages: move it below that stage".to_owned())
             }
             None if self.sinks.contains(&name) => {
-                let message = format!("`{}` is a sink, from which nothing can be read", clip(name));
-                (message, "name what that sink reads".to_owned())
+                let message = format!("`{}` is a sink and cannot be read from", clip(name));
+                (message, "use the input of that sink instead".to_owned())
             }
             None => {
                 let candidates = self.nodes.iter().filter(|(_, node)| readable(**node)).map(|(name, _)| *name);
-                let message = format!("there is no source or stage `{}`", clip(name));
+                let message = format!("source or stage `{}` does not exist", clip(name));
                 (message, suggest(name, candidates, "there are"))
             }
         })
@@ -204,11 +204,14 @@ impl<'d> Chain<'d> {
                 let mut names = input.value.iter().flatten();
                 let named = names.find(|name| self.nodes.get(name.text.as_str()) == Some(&other));
                 let place = named.map_or_else(|| reader.child("input", reader.offset), |named| named.place.clone());
-                let message =
-                    format!("`{}` gives ({schema}), and `{}` gives ({found})", self.name(first), self.name(other));
+                let message = format!(
+                    "`{}` has the schema ({schema}), but `{}` has ({found})",
+                    self.name(first),
+                    self.name(other)
+                );
                 let help = match named {
-                    Some(_) => "what is read together needs the same fields in the same order",
-                    None => "both are read where no `input` says which: name one",
+                    Some(_) => "inputs that are read together must have the same fields in the same order",
+                    None => "without `input`, all sources are read: set `input` to one of them",
                 };
                 problems.error(&place, message, help);
             }

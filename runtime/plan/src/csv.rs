@@ -27,8 +27,8 @@ pub(super) fn options(
     let format = format?;
     if format != Format::Csv.name() {
         for (key, place) in given() {
-            let message = format!("only csv has a `{key}`, and this is {format}");
-            problems.error(place, message, format!("leave out `{key}`"));
+            let message = format!("`{key}` applies only to csv, but the format is {format}");
+            problems.error(place, message, format!("remove `{key}`"));
         }
         return given().next().is_none().then_some(options);
     }
@@ -37,8 +37,8 @@ pub(super) fn options(
         let delimiter = |path: &Written| CsvOptions::of_path(Path::new(&path.text)).delimiter;
         if let Some(other) = paths.iter().find(|path| delimiter(path) != options.delimiter) {
             let path = clip(&other.text);
-            let message = format!("`{path}` and the first file are separated differently, as their suffixes say");
-            problems.error(&other.place, message, "make a source of its own of it, or set `delimiter` for all");
+            let message = format!("`{path}` and the first file use different delimiters, according to their suffixes");
+            problems.error(&other.place, message, "use a separate source for it, or set `delimiter` for all files");
             return None;
         }
     }
@@ -64,7 +64,7 @@ fn set(keys: &CsvKeys, options: &mut CsvOptions) -> Option<()> {
     (!wrong).then_some(())
 }
 
-/// The options of single records, each the value of a message: there is no header among them, and no comment. `None` where
+/// The options of single records, each the value of a message, without a header, and no comment. `None` where
 /// something is wrong, which has been reported.
 pub(super) fn record_options(
     keys: &RecordCsvKeys,
@@ -73,19 +73,18 @@ pub(super) fn record_options(
     problems: &Problems,
 ) -> Option<CsvOptions> {
     for (key, place) in &keys.misplaced {
-        let why = "of a topic each record's value is one record of CSV";
+        let why = "each message of a topic is one CSV record";
         let (message, help) = match (format, key.as_str()) {
             (None, _) => continue,
-            (Some("csv"), "header") => (
-                format!("{why}: there is no header among them"),
-                "leave out `header`: fields are in the order of `schema`".to_owned(),
-            ),
+            (Some("csv"), "header") => {
+                (format!("{why}, without a header"), "remove `header`: fields are in the order of `schema`".to_owned())
+            }
             (Some("csv"), _) => (
-                format!("{why}: there are no comment lines among them"),
-                "leave out `comment`: skip such records by `on_error`".to_owned(),
+                format!("{why}, without comment lines"),
+                "remove `comment`: skip such records by `on_error`".to_owned(),
             ),
             (Some(format), key) => {
-                (format!("only csv has a `{key}`, and this is {format}"), format!("leave out `{key}`"))
+                (format!("`{key}` applies only to csv, but the format is {format}"), format!("remove `{key}`"))
             }
         };
         problems.error(place, message, help);

@@ -52,10 +52,10 @@ fn find<T: ?Sized>(
         return Some((place.clone(), Arc::clone(connector)));
     }
     let help = match registered.is_empty() {
-        true => format!("this program registers no {what}s: run the query in one that does"),
+        true => format!("this program registers no {what}s: run the query in a program that does"),
         false => suggest(name, registered.keys().map(String::as_str), "registered are"),
     };
-    problems.error(place, format!("no {what} is registered as `{}`", clip(name)), help);
+    problems.error(place, format!("no {what} is registered under the name `{}`", clip(name)), help);
     None
 }
 

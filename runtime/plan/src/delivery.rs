@@ -46,21 +46,21 @@ pub(super) fn check(
     problems: &Problems,
 ) {
     for place in sources.iter().filter(|_| delivery.state.is_none()).filter_map(|source| source.follows.as_ref()) {
-        let message = "without a `state` no position in a file is kept, so that there is nothing to follow from";
-        let help = "add for example `state = \"state/late\"` to `[delivery]`, or leave out `on_change`";
+        let message = "without a `state`, no position in the file is stored, so a change cannot be followed";
+        let help = "add, for example, `state = \"state/late\"` to `[delivery]`, or remove `on_change`";
         problems.error(place, message, help);
     }
     if delivery.guarantee != Guarantee::ExactlyOnce {
         if delivery.transactional_id.is_some() {
-            let help = "leave it out, or set `guarantee = \"exactly_once\"`";
-            problems.error(&places.transactional_id, "there are no transactions under `at_least_once`", help);
+            let help = "remove it, or set `guarantee = \"exactly_once\"`";
+            problems.error(&places.transactional_id, "`at_least_once` uses no transactions", help);
         }
         return;
     }
     for sink in sinks {
         if let Some(SinkConfig::Stdout(_)) = sink.config {
-            let message = "`exactly_once` is impossible here: the standard output cannot take back what it has shown";
-            problems.error(&sink.place, message, "write to a file or a topic, or promise `at_least_once`");
+            let message = "`exactly_once` is impossible here: standard output cannot take back records";
+            problems.error(&sink.place, message, "write to a file or a topic, or use `at_least_once`");
         }
     }
     let first_topic = sinks.iter().find_map(|sink| match &sink.config {
@@ -79,16 +79,15 @@ pub(super) fn check(
                     letters_of_the_producer(place, letters, (&first.name, config), problems);
                 }
                 Letters::Kafka(place, _) | Letters::File(place) => {
-                    let message = "`exactly_once` is impossible: these letters are in no transaction with the topics \
-                                   that the query writes";
-                    problems.error(place, message, format!("send them to a topic on `{brokers}`"));
+                    let message = "`exactly_once` is impossible: these dead letters are not part of the transaction of the topics that the query writes";
+                    problems.error(place, message, format!("write them to a topic on `{brokers}`"));
                 }
             }
         }
         None => {
             to_files(delivery, places, sources, problems);
             if let Letters::Kafka(place, _) = letters {
-                let message = "`exactly_once` is impossible: a topic and the manifest of files are two steps, and a crash may come between";
+                let message = "`exactly_once` is impossible: a topic and the manifest of files are committed in two steps, and a crash may come between them";
                 problems.error(place, message, "keep dead letters in a file: `path = \"dead/letters.jsonl\"`");
             }
         }
@@ -107,16 +106,17 @@ fn to_kafka(
         match &sink.config {
             Some(SinkConfig::File(_)) => {
                 let message = format!(
-                    "`exactly_once` is impossible: this file and the topic of `{first}` are committed in two steps, and a crash may come between"
+                    "`exactly_once` is impossible: this file and the topic of `{first}` are committed in two steps, and a crash may come between them"
                 );
-                let help = "make two queries of it: one to the topic, and one from the topic to the file";
+                let help =
+                    "use two queries: one that writes the topic, and one that reads the topic and writes the file";
                 problems.error(&sink.place, message, help);
             }
             Some(SinkConfig::Kafka(config)) if !same_brokers(&config.connection.brokers, brokers) => {
                 let message = format!(
-                    "`exactly_once` is impossible: a transaction lives on one cluster, and `{first}` is on `{brokers}`"
+                    "`exactly_once` is impossible: a transaction is limited to one cluster, but `{first}` is on `{brokers}`"
                 );
-                problems.error(&sink.place, message, "make a query of its own for each cluster");
+                problems.error(&sink.place, message, "use a separate query for each cluster");
             }
             _ => {}
         }
@@ -126,24 +126,24 @@ fn to_kafka(
             Some(SourceKind::Kafka(config)) if same_brokers(&config.connection.brokers, brokers) => {}
             Some(SourceKind::Kafka(config)) => {
                 let message = format!(
-                    "`exactly_once` is impossible: a transaction lives on one cluster, and `{first}` is on `{brokers}`, this on `{}`",
+                    "`exactly_once` is impossible: a transaction is limited to one cluster, but `{first}` is on `{brokers}`, this on `{}`",
                     config.connection.brokers
                 );
-                problems.error(&source.place, message, "name the same brokers, or promise `at_least_once`");
+                problems.error(&source.place, message, "use the same brokers, or use `at_least_once`");
             }
             Some(_) => {
                 let message = format!(
-                    "`exactly_once` is impossible: how far it was read cannot be part of the Kafka transaction that `{first}` writes in"
+                    "`exactly_once` is impossible: its positions cannot be part of the Kafka transaction of `{first}`"
                 );
-                let help = "promise `at_least_once`, or write to files, whose manifest holds any source's positions";
+                let help = "use `at_least_once`, or write to files, whose manifest holds any source's positions";
                 problems.error(&source.place, message, help);
             }
             None => {}
         }
     }
     if delivery.state.is_some() {
-        let message = "positions are kept by the consumer group, in the transaction";
-        problems.error(&places.state, message, "leave out `state`");
+        let message = "the consumer group stores the positions, in the transaction";
+        problems.error(&places.state, message, "remove `state`");
     }
 }
 
@@ -158,8 +158,12 @@ fn one_producer(sinks: &[SinkPart], (first, theirs): (&str, &KafkaSinkConfig), p
             ("options", ours.connection.options != theirs.connection.options),
         ];
         for (key, _) in differ.into_iter().filter(|(_, differ)| *differ) {
-            let message = format!("the topics of one transaction have one producer, and `{first}` has another `{key}`");
-            problems.error(&sink.place.child(key, sink.place.offset), message, "say the same in both, or in neither");
+            let message = format!("all topics of a transaction share one producer, but `{first}` has another `{key}`");
+            problems.error(
+                &sink.place.child(key, sink.place.offset),
+                message,
+                "set the same value in both, or in neither",
+            );
         }
     }
 }
@@ -175,8 +179,12 @@ fn letters_of_the_producer(
     let compression = letters.compression != KafkaCompression::default() && letters.compression != theirs.compression;
     for (key, _) in [("options", options), ("compression", compression)].into_iter().filter(|(_, differ)| *differ) {
         let message =
-            format!("these letters are written by the producer of the transaction, and `{first}` has another `{key}`");
-        problems.error(&place.child(key, place.offset), message, format!("leave it out, or say the same as `{first}`"));
+            format!("the producer of the transaction writes these dead letters, but `{first}` has another `{key}`");
+        problems.error(
+            &place.child(key, place.offset),
+            message,
+            format!("remove it, or set the same value as in `{first}`"),
+        );
     }
 }
 
@@ -193,7 +201,7 @@ fn in_time(delivery: &Delivery, places: &DeliveryPlaces, sink: &Place, config: &
     ] {
         if value.is_some_and(|value| value > timeout + Duration::from_millis(more)) {
             let message = format!(
-                "{name} is longer than the transaction's, `\"transaction.timeout.ms\"` (60000 unless it is set)"
+                "{name} is longer than the transaction's time-out, `\"transaction.timeout.ms\"` (60000 unless it is set)"
             );
             let help = "lower it, or raise `\"transaction.timeout.ms\"` in the sink's `options`";
             problems.error(&sink.child(key, sink.offset), message, help);
@@ -208,10 +216,10 @@ fn in_time(delivery: &Delivery, places: &DeliveryPlaces, sink: &Place, config: &
             format!("{} ms", timeout.as_millis())
         };
         let message = format!(
-            "the broker aborts a transaction after {after}, and this commits it after {} ms",
+            "the broker aborts a transaction after {after}, but this query commits after {} ms",
             every.as_millis()
         );
-        let help = "commit more often, or raise the sink's option `\"transaction.timeout.ms\"` above it";
+        let help = "commit more often, or set the sink's option `\"transaction.timeout.ms\"` to a larger value";
         problems.error(&places.commit_ms, message, help);
     }
 }
@@ -219,22 +227,21 @@ fn in_time(delivery: &Delivery, places: &DeliveryPlaces, sink: &Place, config: &
 /// Files and positions are in one manifest.
 fn to_files(delivery: &Delivery, places: &DeliveryPlaces, sources: &[SourcePart], problems: &Problems) {
     if delivery.state.is_none() {
-        let help = "add for example `state = \"state/late\"`, a folder of the query's own";
-        problems.error(&places.guarantee, "`exactly_once` needs a place for the manifest of its files", help);
+        let help = "add, for example, `state = \"state/late\"`, a folder for this query only";
+        problems.error(&places.guarantee, "`exactly_once` needs a `state` folder for the manifest of its files", help);
     }
     if delivery.transactional_id.is_some() {
-        let message = "the query writes files, which are in no Kafka transaction";
-        problems.error(&places.transactional_id, message, "leave it out");
+        let message = "the query writes files, which are not part of a Kafka transaction";
+        problems.error(&places.transactional_id, message, "remove it");
     }
     for source in sources {
         if !source.readable_again {
             let message =
-                "`exactly_once` is impossible: what was read from it, and not committed, cannot be read again";
-            problems.error(&source.place, message, "read a regular file, or promise `at_least_once`");
+                "`exactly_once` is impossible: records that were read from it but not committed cannot be read again";
+            problems.error(&source.place, message, "read a regular file, or use `at_least_once`");
         }
         if source.kind.as_ref().is_some_and(SourceKind::kept_by_group) {
-            let message = "`exactly_once` to files needs every partition in this process: the manifest keeps their \
-                           positions, which the consumer group would hand to others";
+            let message = "`exactly_once` to files requires all partitions in this process: the manifest stores their positions, but the consumer group may assign partitions to others";
             problems.error(&source.place, message, "set `partitions = \"all\"`, or a list of them");
         }
     }

@@ -30,7 +30,7 @@ impl fmt::Display for Plan {
             Guarantee::ExactlyOnce => f.write_str("delivery exactly once, ")?,
         }
         match self.delivery.commit_every {
-            None => f.write_str("committed at the end of the stream\n")?,
+            None => f.write_str("one commit at the end of the stream\n")?,
             Some(every) => writeln!(f, "committed every {} ms", every.as_millis())?,
         }
         if let Some(state) = &self.delivery.state {
@@ -96,14 +96,14 @@ impl Plan {
             f.write_str(", a fresh instance each batch")?;
         }
         match stage.loss_policy() {
-            Some(LossPolicy::Fail) => f.write_str(", whose state must not be lost")?,
+            Some(LossPolicy::Fail) => f.write_str(", fails if its state is lost")?,
             Some(LossPolicy::Warn) if stage.function.state == FunctionState::Kept => {
-                f.write_str(", whose state may be lost")?;
+                f.write_str(", warns if its state is lost")?;
             }
             _ => {}
         }
         if let Some(retry) = &stage.retry {
-            write!(f, ", tried again {retry}, and then")?;
+            write!(f, ", retried {retry}, then")?;
         }
         writeln!(f, "{}", OnError(stage.on_error))?;
         for (param, value) in stage.function.params.iter().zip(stage.bound.params()) {
@@ -151,7 +151,7 @@ impl Plan {
             write!(f, ", on_error {}", sink.on_error.name())?;
         }
         if let Some(retry) = &sink.retry {
-            write!(f, ", tried again {retry}")?;
+            write!(f, ", retried {retry}")?;
         }
         writeln!(f)?;
         writeln!(f, "  takes {}: {}", self.nodes(&sink.inputs), sink.schema)

@@ -50,7 +50,7 @@ fn option(OptionDraft { place, name, value }: &OptionDraft, side: KafkaSide, pro
         let known = KafkaConnection::allowed_options().iter().any(|it| it.name == name);
         let message = match known {
             true => format!(
-                "option `{}` is of {}",
+                "option `{}` is for {}",
                 clip(name),
                 if side == KafkaSide::Consumer { "sinks" } else { "sources" }
             ),
@@ -59,12 +59,12 @@ fn option(OptionDraft { place, name, value }: &OptionDraft, side: KafkaSide, pro
         let dotted = matches!(value, OptionText::Wrong { table: true, .. }) && !name.contains('.');
         let help = match (dotted, known) {
             (true, _) => {
-                "write an option's whole name in quotes, for example `\"security.protocol\" = \"SSL\"`".to_owned()
+                "write the whole option name in quotes, for example `\"security.protocol\" = \"SSL\"`".to_owned()
             }
-            (false, true) => "leave it out".to_owned(),
+            (false, true) => "remove it".to_owned(),
             (false, false) => match nearest(name, allowed().map(|it| it.name)) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "the options that can be set stand in QUERY.md".to_owned(),
+                None => "see QUERY.md for the allowed options".to_owned(),
             },
         };
         problems.error(place, message, help);
@@ -97,7 +97,7 @@ fn concerns(option: KafkaSide, side: KafkaSide) -> bool {
 pub(super) fn topic_name(place: &Place, topic: &str, problems: &Problems) -> bool {
     let refused = refuse_topic(topic);
     if let Some(reason) = refused {
-        problems.error(place, format!("`{}` cannot be a topic: it {reason}", clip(topic)), "");
+        problems.error(place, format!("invalid topic `{}`: it {reason}", clip(topic)), "");
     }
     refused.is_none()
 }

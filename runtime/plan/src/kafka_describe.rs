@@ -34,7 +34,7 @@ pub(super) fn describe_source(config: &KafkaSourceConfig, f: &mut fmt::Formatter
     if config.skip_tombstones {
         f.write_str(", tombstones are skipped")?;
     }
-    f.write_str(if config.until_end { ", to the end" } else { ", for ever" })
+    f.write_str(if config.until_end { ", to the end" } else { ", without end" })
 }
 
 /// `kafka late at b:9092, json_lines`, and what differs from the defaults.
@@ -58,12 +58,12 @@ pub(super) fn describe_sink(config: &KafkaSinkConfig, f: &mut fmt::Formatter<'_>
         write!(f, ", header {name} of `{column}`")?;
     }
     if !config.pass_headers {
-        f.write_str(", headers that came are left out")?;
+        f.write_str(", without input headers")?;
     }
     match &config.timestamp {
         KafkaTimestamp::System => {}
         KafkaTimestamp::Column(column) => write!(f, ", timestamp of `{column}`")?,
-        KafkaTimestamp::Now => f.write_str(", timestamp of the writing")?,
+        KafkaTimestamp::Now => f.write_str(", time of writing as timestamp")?,
     }
     match config.compression.name() {
         "none" => Ok(()),

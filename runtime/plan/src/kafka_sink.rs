@@ -53,14 +53,18 @@ impl Resolver<'_> {
     /// A record as a whole: there is no column that is its value.
     fn whole(&self, keys: &KafkaSinkKeys, value: KafkaValue) -> Option<KafkaValue> {
         let Some(place) = &keys.value.place else { return Some(value) };
-        self.problems.error(place, "only a raw value is a column", "leave out `value`, or use `format = \"raw\"`");
+        self.problems.error(
+            place,
+            "`value` applies only to `format = \"raw\"`",
+            "remove `value`, or use `format = \"raw\"`",
+        );
         None
     }
 
     fn raw(&mut self, column: &Setting<String>) -> Option<KafkaValue> {
         if !column.is_given() {
             let place = self.here.child("value", self.here.offset);
-            let help = "name the column of bytes or text that a record's value is, as `value = \"payload\"`";
+            let help = "name the column (binary or utf8) to write, for example `value = \"payload\"`";
             self.problems.error(&place, "missing", help);
             return None;
         }
@@ -175,7 +179,7 @@ pub(super) fn check_columns(columns: &[ColumnUse], schema: &Schema, problems: &P
         let Err(error) = it.alone.validate(schema) else { continue };
         if schema.field(&it.column).is_none() {
             let names = schema.fields().iter().map(|field| &*field.name);
-            let message = format!("the sink is given no column `{}`", clip(&it.column));
+            let message = format!("the input of the sink has no column `{}`", clip(&it.column));
             problems.error(&it.place, message, suggest(&it.column, names, "it is given"));
         } else if let SinkError::Config { reason, .. } = error {
             problems.error(&it.place, reason, "");

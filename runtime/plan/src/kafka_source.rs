@@ -74,7 +74,7 @@ fn topics(keys: &KafkaSourceKeys, here: &Place, problems: &Problems) -> Option<V
     for (index, Written { place, text: topic }) in written.iter().enumerate() {
         complete &= kafka::topic_name(place, topic, problems);
         if written.iter().take(index).any(|other| other.text == *topic) {
-            problems.error(place, format!("`{}` is named twice", clip(topic)), "leave out one of them");
+            problems.error(place, format!("`{}` is listed twice", clip(topic)), "remove one of them");
             complete = false;
         }
     }
@@ -90,7 +90,7 @@ fn start(start: &Setting<String>, here: &Place, problems: &Problems) -> Option<K
             let micros = parse_timestamp(text).ok().filter(|&micros| text.contains('-') && micros >= 0);
             if micros.is_none() {
                 let help = "use `earliest`, `latest`, or a time such as `2024-01-31T00:00:00Z`";
-                problems.error(start.place_or(here), format!("`{}` is no place to start at", clip(text)), help);
+                problems.error(start.place_or(here), format!("invalid start `{}`", clip(text)), help);
             }
             micros.map(|micros| KafkaStart::Timestamp(micros / 1000))
         }
@@ -107,9 +107,9 @@ fn schema_of(
         if format == Some(RecordFormat::Raw) {
             return Schema::new(vec![Field::nullable("value", DataType::Binary)]).ok().map(Arc::new);
         }
-        let help = "declare it, for example `schema = { delay = \"i64\", origin = \"utf8?\" }`";
+        let help = "declare the fields, for example `schema = { delay = \"i64\", origin = \"utf8?\" }`";
         let place = here.child("schema", here.offset);
-        problems.error(&place, "missing: records of a topic carry no schema", help);
+        problems.error(&place, "missing: records of a topic have no schema", help);
         return None;
     };
     let declared = schema::declared(&keys.schema, problems)?;
@@ -120,7 +120,7 @@ fn schema_of(
         return None;
     }
     if let Some(reason) = format.and_then(|format| format.refuses(&declared.schema)) {
-        problems.error(place, reason, "write for example `schema = { value = \"binary?\" }`, or leave it out");
+        problems.error(place, reason, "write, for example, `schema = { value = \"binary?\" }`, or remove it");
         return None;
     }
     Some(declared.schema)

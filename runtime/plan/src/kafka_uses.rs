@@ -93,7 +93,7 @@ impl<'a> TopicUses<'a> {
         if self.rights.allows_broker(broker) {
             return true;
         }
-        let message = format!("`{}` is not one of tenant `{}`'s brokers", clip(broker), self.tenant());
+        let message = format!("`{}` is not an allowed broker of tenant `{}`", clip(broker), self.tenant());
         self.problems.error(place, message, format!("use {}", self.rights.brokers_listed()));
         false
     }
@@ -102,8 +102,8 @@ impl<'a> TopicUses<'a> {
         let allowed = self.rights.allows(topic);
         if !allowed {
             let listed = self.rights.topics_listed();
-            let message = format!("topic `{}` is not one of tenant `{}`'s: {listed}", clip(topic), self.tenant());
-            self.problems.error(place, message, "use one of those, or have it added in the limits file");
+            let message = format!("topic `{}` is not allowed for tenant `{}`: {listed}", clip(topic), self.tenant());
+            self.problems.error(place, message, "use one of these, or add it in the limits file");
         }
         allowed
     }
@@ -125,17 +125,21 @@ impl<'a> TopicUses<'a> {
         let begins = format!("{}.", self.tenant());
         let owned = !self.rights.is_bounded() || group.starts_with(&begins);
         if !owned {
-            let message = format!("group `{}` is not one of tenant `{}`'s", clip(group), self.tenant());
+            let message = format!("group `{}` is not allowed for tenant `{}`", clip(group), self.tenant());
             self.problems.error(
                 place,
                 message,
-                format!("let it begin with `{begins}`, or leave it out: `{}`", self.group()),
+                format!("begin it with `{begins}`, or remove it; the default is `{}`", self.group()),
             );
         }
         let it = GroupUse { spot: self.problems.spot(place), brokers: brokers_of(connection), group: group.to_owned() };
         if let Some(other) = self.groups.iter().find(|other| other.meets(&it)) {
-            let message = format!("`{}` reads as group `{}` too, and each would get half", other.spot.key, clip(group));
-            let help = format!("name a group of its own, such as `group = \"{}.2\"`", self.group());
+            let message = format!(
+                "`{}` also uses group `{}`, so each source would get only half of the records",
+                other.spot.key,
+                clip(group)
+            );
+            let help = format!("use another group, for example `group = \"{}.2\"`", self.group());
             self.problems.error(place, message, help);
         }
         self.groups.push(it);
@@ -146,11 +150,11 @@ impl<'a> TopicUses<'a> {
     pub(super) fn transacts(&self, place: &Place, id: &str) {
         let begins = format!("{}.", self.tenant());
         if self.rights.is_bounded() && !id.starts_with(&begins) {
-            let message = format!("transactional id `{}` is not one of tenant `{}`'s", clip(id), self.tenant());
+            let message = format!("transactional id `{}` is not allowed for tenant `{}`", clip(id), self.tenant());
             self.problems.error(
                 place,
                 message,
-                format!("let it begin with `{begins}`, or leave it out: `{}`", self.group()),
+                format!("begin it with `{begins}`, or remove it; the default is `{}`", self.group()),
             );
         }
     }
@@ -160,7 +164,7 @@ impl<'a> TopicUses<'a> {
         for written in &self.written {
             let same = |read: &&TopicUse| read.topic == written.topic && same_cluster(&read.brokers, &written.brokers);
             if let Some(read) = self.read.iter().find(same) {
-                let message = format!("`{}` reads this topic: what is written would be read again", read.place.key);
+                let message = format!("`{}` reads this topic, so it would read the output again", read.place.key);
                 self.problems.error(&written.place, message, "write to another topic");
             }
         }

@@ -17,7 +17,7 @@
 //! let problems = Plan::parse(file, std::path::Path::new(".")).unwrap_err();
 //! assert_eq!(
 //!     format!("line {}: {}", problems[0].line, problems[0]),
-//!     "line 10: sinks.count.input: there is no source or stage `sed`; did you mean `seed`?"
+//!     "line 10: sinks.count.input: source or stage `sed` does not exist; did you mean `seed`?"
 //! );
 //! ```
 //!

@@ -144,7 +144,7 @@ fn is_raised(draft: &LimitDraft, value: LimitValue, ceiling: &Ceiling<'_>, probl
         return false;
     }
     let asked = value.map_or_else(|| "no limit".to_owned(), |value| amount(&draft.name, value));
-    let message = format!("{asked} is more than tenant `{tenant}` may have: {}", amount(&draft.name, most));
+    let message = format!("{asked} exceeds the limit of tenant `{tenant}`: {}", amount(&draft.name, most));
     problems.error(&draft.place, message, format!("use at most {most}"));
     true
 }
@@ -163,7 +163,7 @@ fn of_all_queries(place: &Place, tenant: Option<&TenantId>, problems: &Problems)
     let table = tenant.map_or("`[defaults]`".to_owned(), |tenant| format!("`[tenants.{tenant}]`"));
     problems.error(
         place,
-        "this limit is one value for all queries of a tenant, and no stage has its own",
+        "this limit applies to all queries of a tenant and cannot be set for a stage",
         format!("set it under {table} in the limits file (`--limits`)"),
     );
 }

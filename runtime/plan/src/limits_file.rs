@@ -169,8 +169,8 @@ fn within(list: &Place, written: &[Written], folder: &Path, problems: &Problems)
         match Folders::within([&path]) {
             Ok(_) => paths.push(path),
             Err(error) => {
-                let help = "make the folder first: one that is made later could be a link to anywhere";
-                problems.error(place, format!("`{}` is no folder that can be used: {error}", clip(text)), help);
+                let help = "create the folder first; a folder that is created later could be a link to anywhere";
+                problems.error(place, format!("`{}` is not a usable folder: {error}", clip(text)), help);
             }
         }
     }

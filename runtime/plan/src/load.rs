@@ -198,9 +198,8 @@ fn tenant(
     // Names of other tenants are not for whoever writes a query file: neither those that are like this one, nor whether
     // this one is there while the file may not speak for it.
     if given.is_none() || !limits.may_speak(path, &tenant) {
-        let message = format!("this file may not speak for the tenant `{tenant}`");
-        let help = "name the query's own tenant, and keep the file in that tenant's folder of query files: the \
-                    operator's limits file says which (`[tenants.NAME]`, `queries`; `unknown_tenants`)";
+        let message = format!("this file may not use the tenant `{tenant}`");
+        let help = "set the tenant of the query, and keep the file in a folder of that tenant; the operator lists these folders in the limits file (`[tenants.NAME]`, `queries`; `unknown_tenants`)";
         problems.error(&reading.tenant_place(), message, help);
         return Some((tenant, None));
     }
@@ -211,8 +210,8 @@ fn tenant(
 fn check_instances(stages: &[StagePart], tenant: Option<&TenantId>, limits: &Limits, problems: &Problems) {
     let (needed, most) = (instances(stages.iter().map(|stage| stage.isolation)), limits.instances_max);
     if let (Some(tenant), Some(last), true) = (tenant, stages.last(), needed > most) {
-        let message = format!("the query needs {needed} instances at once, and tenant `{tenant}` may have {most}");
-        let help = "make several queries of it, or raise `instances_max` in the limits file";
+        let message = format!("the query needs {needed} instances at once, but tenant `{tenant}` may have only {most}");
+        let help = "split it into several queries, or raise `instances_max` in the limits file";
         problems.error(&last.place, message, help);
     }
 }
@@ -232,12 +231,12 @@ fn check_state(
         let policy = loss_policy(function.state, draft.isolation, draft.on_state_loss);
         if function.state == FunctionState::None && draft.on_state_loss.is_some() {
             let message =
-                format!("function `{}` declares that it keeps no state: there is none to lose", function.name);
-            problems.warning(&draft.on_state_loss_place, message, "leave `on_state_loss` out");
+                format!("function `{}` declares that it keeps no state, so it cannot lose any", function.name);
+            problems.warning(&draft.on_state_loss_place, message, "remove `on_state_loss`");
         }
         if policy == Some(LossPolicy::Fail) && (keeps_positions || by_group) {
             let message = format!(
-                "function `{}` keeps state, which is not kept with the positions: the query cannot continue after a restart",
+                "function `{}` keeps state in memory, which is not stored with the positions: the query cannot continue after a restart",
                 function.name
             );
             let help = "`on_state_loss = \"warn\"` continues with empty state";
@@ -288,7 +287,7 @@ fn check_dead_letters(
     for (policy, place) in of_sources.chain(of_stages).chain(of_sinks) {
         if policy == ErrorPolicy::DeadLetter {
             let help = "add `[dead_letters]` with `path = \"dead/letters.jsonl\"`";
-            problems.error(place, "there is nowhere for dead letters to go", help);
+            problems.error(place, "the query has no destination for dead letters", help);
         }
     }
 }

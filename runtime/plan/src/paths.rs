@@ -111,10 +111,10 @@ impl<'a> Paths<'a> {
         if let Some(other) = self.uses.iter().find(|other| other.kind.meets(&kind)) {
             let message = match &other.kind {
                 UseKind::This { is, .. } => format!("this is the {is} itself"),
-                UseKind::Write { .. } => format!("`{}` writes this file too", other.spot.key),
+                UseKind::Write { .. } => format!("`{}` also writes this file", other.spot.key),
                 UseKind::Read { .. } | UseKind::Stdout => format!("`{}` reads this file", other.spot.key),
             };
-            self.problems.error(place, message, "write to another file");
+            self.problems.error(place, message, "use another file");
         }
         self.uses.push(FileUse { spot: self.problems.spot(place), kind });
         Some(path)
@@ -143,7 +143,7 @@ impl<'a> Paths<'a> {
         allowed: impl FnOnce(&Folders, &Path) -> Result<PathBuf, Denied>,
     ) -> Option<PathBuf> {
         if written.contains('\0') {
-            self.problems.error(place, format!("`{}` is no path: it holds a NUL", clip(written)), "");
+            self.problems.error(place, format!("invalid path `{}`: it contains a NUL", clip(written)), "");
             return None;
         }
         let denied = match allowed(&self.folders, &self.resolve(written)) {
@@ -159,10 +159,10 @@ impl<'a> Paths<'a> {
                 if folders.len() > FOLDERS_SHOWN {
                     shown.push_str(&format!(" and {} more", folders.len() - FOLDERS_SHOWN));
                 }
-                (format!("lies outside of the folders of tenant `{tenant}`"), format!("use a path below {shown}"))
+                (format!("is outside of the folders of tenant `{tenant}`"), format!("use a path below {shown}"))
             }
-            Denied::BrokenLink => (denied.to_string(), "name the file that is meant".to_owned()),
-            Denied::Link => (denied.to_string(), "name the file that it leads to, or another one".to_owned()),
+            Denied::BrokenLink => (denied.to_string(), "use the path of the file itself".to_owned()),
+            Denied::Link => (denied.to_string(), "use the path of its target, or of another file".to_owned()),
             denied => (denied.to_string(), String::new()),
         };
         self.problems.error(place, format!("`{}` {message}", clip(written)), help);
@@ -177,8 +177,8 @@ impl<'a> Paths<'a> {
             Ok((_, FileKind::Regular)) => Ok(true),
             Ok((_, kind)) if kind.arrives() || kind == FileKind::Null => Ok(false),
             Ok((_, kind)) | Err(FileError::NotRegular { kind }) => Err((
-                format!("`{}` is {kind}, and is not read", clip(written)),
-                "name a regular file, a pipe or a terminal".to_owned(),
+                format!("`{}` is {kind} and cannot be read", clip(written)),
+                "use a regular file, a pipe or a terminal".to_owned(),
             )),
             Err(error) if error.is_not_found() => Err(self.missing(written, path)),
             Err(error) => Err((format!("`{}` cannot be read: {error}", clip(written)), String::new())),
@@ -193,14 +193,14 @@ impl<'a> Paths<'a> {
             names
         };
         if let Some(help) = hints::pattern(written) {
-            return (format!("there is no file `{}`", clip(written)), help.to_owned());
+            return (format!("file `{}` does not exist", clip(written)), help.to_owned());
         }
         let near = path.parent().zip(path.file_name().and_then(|name| name.to_str())).and_then(|(folder, name)| {
             let names = neighbours(folder);
             nearest(name, names.iter().map(String::as_str)).map(|near| format!("did you mean `{}`?", clip(near)))
         });
-        let help = near.unwrap_or_else(|| "paths are taken from the query file's folder".to_owned());
-        (format!("there is no file `{}`", clip(written)), help)
+        let help = near.unwrap_or_else(|| "paths are relative to the folder of the query file".to_owned());
+        (format!("file `{}` does not exist", clip(written)), help)
     }
 }
 

@@ -21,8 +21,7 @@ impl Declared<'_> {
     /// Reports a field whose numbers have a unit, for a format that does not read any. False if there is one.
     pub(super) fn check_units(&self, format: impl std::fmt::Display, problems: &Problems) -> bool {
         let Some((field, unit)) = self.schema.first_number_unit() else { return true };
-        let message =
-            format!("timestamps from numbers with a unit, `timestamp({})`, are not read from {format}", unit.name());
+        let message = format!("`timestamp({})` (numbers with a unit) is not supported for {format}", unit.name());
         problems.error(self.place_of(&field.name), message, "write `timestamp`");
         false
     }
@@ -56,7 +55,7 @@ fn unit(name: &str, place: &Place, problems: &Problems) -> Option<TimestampUnit>
     let found = TimestampUnit::ALL.into_iter().find(|unit| unit.name() == name);
     if found.is_none() {
         let help = "use one of `timestamp(s)`, `timestamp(ms)`, `timestamp(us)`, `timestamp(ns)`";
-        problems.error(place, format!("`{}` is not a unit of time", clip(name)), help);
+        problems.error(place, format!("unknown unit of time `{}`", clip(name)), help);
     }
     found
 }
@@ -81,7 +80,7 @@ fn field(draft: &FieldDraft, problems: &Problems) -> Option<(Field, Option<Times
             || suggest(type_name, DataType::ALL.iter().map(|data_type| data_type.name()), "use one of"),
             |data_type| format!("use `{data_type}`"),
         );
-        problems.error(&draft.place, format!("`{}` is not a type", clip(type_name)), help);
+        problems.error(&draft.place, format!("unknown type `{}`", clip(type_name)), help);
         return None;
     };
     Some((Field { name: name.into(), data_type, nullable }, None))

@@ -48,8 +48,8 @@ fn warn_of_tables(sinks: &[SinkPart], problems: &weir_config::Problems) {
     let mut stdout = sinks.iter().filter(is_stdout);
     let Some(first) = stdout.next() else { return };
     for sink in stdout {
-        let message = format!("`{}` writes to the standard output as well: their lines will mix", first.name);
-        problems.warning(&sink.place, message, "send one of them to a file");
+        let message = format!("`{}` also writes to standard output: their lines will be mixed", first.name);
+        problems.warning(&sink.place, message, "write one of them to a file");
     }
 }
 
@@ -57,8 +57,8 @@ fn resolve(draft: SinkDraft, delivery: &Delivery, cx: &mut Context<'_>) -> SinkP
     let SinkDraft { place, kind_place, name, input, on_error, queue_batches_max, kind } = draft;
     let on_error_place = on_error.place.clone().unwrap_or_else(|| place.clone());
     if on_error.policy != ErrorPolicy::Fail && !matches!(kind, None | Some(SinkKindDraft::Kafka(_))) {
-        let message = "only a topic refuses single records: this sink takes every record";
-        let help = "leave it out, or set `on_error = \"retry\"` for a sink that fails";
+        let message = "this sink never refuses single records; only topics do";
+        let help = "remove it, or set `on_error = \"retry\"` to retry a sink that fails";
         cx.problems.warning(&on_error_place, message, help);
     }
     let mut columns = Vec::new();
@@ -108,7 +108,11 @@ fn file(keys: &FileSinkKeys, here: &Place, delivery: &Delivery, cx: &mut Context
             if format.is_none() {
                 let names = WriteFormat::ALL.iter().map(|format| format!("`{}`", format.name()));
                 let help = format!("add `format`, one of {}", names.collect::<Vec<_>>().join(", "));
-                problems.error(place, format!("the suffix of `{}` does not tell the format", clip(text)), help);
+                problems.error(
+                    place,
+                    format!("the format cannot be determined from the suffix of `{}`", clip(text)),
+                    help,
+                );
             }
             format
         }
@@ -141,11 +145,11 @@ fn file(keys: &FileSinkKeys, here: &Place, delivery: &Delivery, cx: &mut Context
     if config.is_numbered() {
         if let Some((place, IfExistsWord::Replace)) = keys.if_exists.given() {
             let message =
-                "files are numbered, because they rotate or the query commits before its end: none is replaced";
-            problems.warning(place, message, "new ones go on after the highest number");
+                "files are numbered because they rotate or the query commits before its end, so none is replaced";
+            problems.warning(place, message, "new files continue after the highest number");
         }
     } else if if_exists == Some(IfExists::Fail) && config.path.exists() {
-        let message = format!("`{}` exists, so that a run will fail", clip(&text));
+        let message = format!("`{}` already exists, so a run will fail", clip(&text));
         problems.warning(&place, message, "remove it, or set `if_exists = \"replace\"`");
     }
     (format.is_some() && if_exists.is_some() && csv.is_some()).then_some(SinkConfig::File(config))
@@ -161,8 +165,8 @@ fn csv_options(
 ) -> Option<CsvOptions> {
     let options = csv::options(keys, here, format, path, cx.problems)?;
     if let (Some(place), true) = (&keys.nulls.place, options.nulls.is_empty()) {
-        let help = "name what a null is written as, for example `nulls = [\"\"]`";
-        cx.problems.error(place, "no text is named", help);
+        let help = "set the text for nulls, for example `nulls = [\"\"]`";
+        cx.problems.error(place, "the list is empty", help);
         return None;
     }
     Some(options)

@@ -47,8 +47,8 @@ impl Sizes {
                 continue;
             }
             let of = tenant.map(|tenant| format!(" of tenant `{tenant}`")).unwrap_or_default();
-            let message = format!("the query has {has} {what}, and a query{of} may have {most}");
-            let help = format!("make several queries of it, or raise `{what}_max` in the limits file");
+            let message = format!("the query has {has} {what}, but a query{of} may have only {most}");
+            let help = format!("split it into several queries, or raise `{what}_max` in the limits file");
             problems.error(&Place::default().child(what, 0), message, help);
         }
     }

@@ -100,7 +100,7 @@ fn file(part: &mut SourcePart, keys: &FileSourceKeys, cx: &mut Context<'_>) {
     let is_declared = keys.schema.is_given();
     let infer = keys.infer.value.unwrap_or(false);
     if let (true, Some(place), true) = (is_declared, &keys.infer.place, infer) {
-        problems.error(place, "the schema is declared as well", "leave out `infer` or `schema`");
+        problems.error(place, "`schema` is also set", "remove `infer` or `schema`");
     }
     let on_change = keys.on_change.value.map(words::on_change);
     part.follows = keys.on_change.place.clone().filter(|_| on_change == Some(OnChange::Follow));
@@ -121,15 +121,15 @@ fn file(part: &mut SourcePart, keys: &FileSourceKeys, cx: &mut Context<'_>) {
     }
     let Some((format, csv)) = format.zip(csv) else { return };
     for file in files.iter().filter(|file| !file.regular && format.carries_schema()) {
-        let message = format!("`{}` is no regular file, and {format} is read from those only", clip(&file.written));
+        let message = format!("`{}` is not a regular file, which {format} requires", clip(&file.written));
         problems.error(&file.place, message, "save it to a file first");
         complete = false;
     }
 
     for file in files.iter().filter(|file| !file.regular) {
         if let Some(place) = &part.follows {
-            let message = format!("`{}` is no regular file, and has nothing to go back to", clip(&file.written));
-            problems.error(place, message, "leave out `on_change`");
+            let message = format!("`{}` is not a regular file, so a change cannot be followed", clip(&file.written));
+            problems.error(place, message, "remove `on_change`");
             complete = false;
         }
     }
@@ -139,14 +139,13 @@ fn file(part: &mut SourcePart, keys: &FileSourceKeys, cx: &mut Context<'_>) {
     if !is_declared {
         let missing = part.place.child("schema", part.place.offset);
         if format == Format::Csv && !csv.header {
-            let message = "missing: the file has no header, so that the names come from `schema`";
+            let message = "missing: the file has no header, so `schema` must name the fields";
             problems.error(&missing, message, "declare every field, in the order of the file");
         } else if infer || format.carries_schema() {
             part.schema = common_schema(&files, format, &csv, folders, problems).filter(|_| complete);
         } else {
-            let help =
-                "declare it, for example `schema = { delay = \"i64\", origin = \"utf8?\" }`, or set `infer = true`";
-            problems.error(&missing, format!("missing: {format} files carry no schema"), help);
+            let help = "declare the fields, for example `schema = { delay = \"i64\", origin = \"utf8?\" }`, or set `infer = true`";
+            problems.error(&missing, format!("missing: {format} files have no schema"), help);
         }
     } else if let Some(declared) = &declared {
         if format == Format::Csv {
@@ -168,17 +167,17 @@ fn format_of_suffixes(written: &[Written], problems: &Problems) -> Option<Format
     for Written { place, text: path } in written {
         let Some(format) = Format::from_suffix(Path::new(path)) else {
             let help = format!("add `format`, one of {}", readable_names());
-            problems.error(place, format!("the suffix of `{}` does not tell the format", clip(path)), help);
+            problems.error(place, format!("the format cannot be determined from the suffix of `{}`", clip(path)), help);
             return None;
         };
         if !format.can_decode() {
             let help = format!("use one of {}", readable_names());
-            problems.error(place, format!("{format} files can be written but not read"), help);
+            problems.error(place, format!("{format} files can only be written, not read"), help);
             return None;
         }
         if let Some(common) = common.filter(|common| *common != format) {
             let message = format!("a {format} file among {common} files");
-            problems.error(place, message, "make a source of its own for each format");
+            problems.error(place, message, "use a separate source for each format");
             return None;
         }
         common = Some(format);
@@ -197,8 +196,7 @@ fn common_schema(
     let mut common: Option<(Inferred, &str)> = None;
     for file in files {
         if !file.regular {
-            let message =
-                format!("`{}` is no regular file, and cannot be looked at before it is read", clip(&file.written));
+            let message = format!("`{}` is not a regular file, so its schema cannot be inferred", clip(&file.written));
             problems.error(&file.place, message, "declare `schema`");
             return None;
         }
@@ -230,7 +228,7 @@ fn common_schema(
     {
         problems.error(
             &file.place,
-            format!("`{}` is empty: nothing tells its fields", clip(&file.written)),
+            format!("`{}` is empty, so its fields are unknown", clip(&file.written)),
             "declare `schema`",
         );
     }
@@ -311,7 +309,7 @@ fn check_header(
                 }
                 Some(_) => {
                     let message = format!("`{}` has more than one column of this name", clip(&file.written));
-                    problems.error(place, message, "leave it out, or rename one of them in the file");
+                    problems.error(place, message, "remove it, or rename one of them in the file");
                 }
             }
         }
@@ -351,7 +349,7 @@ fn check_declared(
                     let column = left_out.iter().find(|column| column.name == *field.name);
                     let reason = column.map(|column| column.reason.as_str()).unwrap_or_default();
                     let message = format!("`{}` has a column that cannot be read: {reason}", clip(&file.written));
-                    problems.error(place, message, "leave it out");
+                    problems.error(place, message, "remove it");
                 }
                 None => {
                     let message = format!("`{}` has no such field", clip(&file.written));
@@ -364,7 +362,7 @@ fn check_declared(
                     let common = all.iter().map(|found| found.schema.field(&field.name).map(|field| field.data_type));
                     let common = common.flatten().map(Some).reduce(|one, two| one?.widened(two?)).flatten();
                     let help = common.map_or_else(
-                        || "no type holds the values of all files: make a source of its own of this one".to_owned(),
+                        || "no type holds the values of all files: use a separate source for this file".to_owned(),
                         |common| format!("declare it as {common}"),
                     );
                     problems.error(place, message, help);

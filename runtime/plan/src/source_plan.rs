@@ -103,6 +103,6 @@ pub enum LettersEntrance {
 /// `letters of late, out/dead.jsonl.replaying`.
 impl fmt::Display for LettersPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "letters of {}, {}", self.place, self.path.display())
+        write!(f, "dead letters of {}, {}", self.place, self.path.display())
     }
 }

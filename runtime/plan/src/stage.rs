@@ -43,8 +43,8 @@ pub(super) fn resolve(draft: StageDraft, cx: &mut Context<'_>) -> StagePart {
     let module = keys.module.given().and_then(|(place, text)| {
         let file = cx.paths.input(place, text)?;
         if !file.regular {
-            let message = format!("`{}` is no regular file", clip(text));
-            cx.problems.error(place, message, "name a module's file");
+            let message = format!("`{}` is not a regular file", clip(text));
+            cx.problems.error(place, message, "use the path of a module file");
             return None;
         }
         Some((Written { place: place.clone(), text: text.clone() }, file.path))

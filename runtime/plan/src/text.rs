@@ -18,21 +18,20 @@ fn read_text(path: &Path, what: &str) -> Result<String, String> {
     let bytes = read_whole(path, FILE_BYTES_MAX).map_err(|error| match error {
         FileError::Io(error) => format!("cannot be opened: {error}"),
         FileError::TooLarge { .. } => {
-            format!("is too large for a {what} file: it can have {FILE_BYTES_MAX} bytes")
+            format!("is too large for a {what} file: the maximum is {FILE_BYTES_MAX} bytes")
         }
         FileError::NotRegular { .. } => format!("{error}, which a {what} file has to be"),
         error => error.to_string(),
     })?;
-    String::from_utf8(bytes).map_err(|error| {
-        format!("is not UTF-8 text, from byte {} on: save it as UTF-8", error.utf8_error().valid_up_to())
-    })
+    String::from_utf8(bytes)
+        .map_err(|error| format!("is not valid UTF-8 at byte {}: save it as UTF-8", error.utf8_error().valid_up_to()))
 }
 
 /// What was made of a file, with the warnings; or every mistake, sorted by line.
 pub(super) fn finish<T>(made: Option<T>, problems: Problems) -> Result<(T, Vec<Problem>), Vec<Problem>> {
     let warnings = problems.finish()?;
     // Whatever leaves it incomplete has been reported: this is for a report that was forgotten.
-    let forgotten = || vec![of_all("cannot be used, for a reason that was not recorded".to_owned())];
+    let forgotten = || vec![of_all("cannot be used (unknown reason)".to_owned())];
     Ok((made.ok_or_else(forgotten)?, warnings))
 }
 

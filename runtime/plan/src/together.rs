@@ -79,7 +79,7 @@ fn names(plans: &[&Plan], found: &mut [Vec<Problem>]) {
     for (plan, found) in plans.iter().zip(found) {
         let times = seen.entry((&plan.name, &plan.tenant)).or_default();
         if *times > 0 {
-            let message = format!("there is a {} in this run already", plan.called_to(plan));
+            let message = format!("this run already has a {}", plan.called_to(plan));
             found.push(plan.name_spot.problem(message, "give one of them another name"));
         }
         *times += 1;
@@ -96,7 +96,7 @@ fn instances(plans: &[&Plan], found: &mut [Vec<Problem>]) {
         // One that needs too many by itself has been told.
         if *all > most && before > 0 {
             let message = format!(
-                "with this query the queries of tenant `{}` in this run need {all} instances at once, and it may have {most}",
+                "together with this query, the queries of tenant `{}` in this run need {all} instances at once, but it may have only {most}",
                 plan.tenant
             );
             let help = "run fewer of them together, or raise `instances_max` in the limits file";
@@ -113,11 +113,11 @@ fn groups(plans: &[&Plan], found: &mut [Vec<Problem>]) {
             if let Some((other, first)) = others().find(|(_, first)| first.meets(group)) {
                 let key = if other.tenant == plan.tenant { format!(" (`{}`)", first.spot.key) } else { String::new() };
                 let message = format!(
-                    "{} reads as group `{}` too{key}, and each would get a part of the records",
+                    "{} also uses group `{}`{key}, so each would get only part of the records",
                     other.called_to(plan),
                     clip(&group.group),
                 );
-                found.push(group.spot.problem(message, "let each query read as a group of its own"));
+                found.push(group.spot.problem(message, "use a separate group for each query"));
             }
         }
     }
@@ -146,7 +146,7 @@ fn files(plans: &[&Plan], found: &mut [Vec<Problem>]) {
         match &file.kind {
             UseKind::Stdout => match stdout {
                 Some(first) if first.0 != index => {
-                    clash(first, "writes to the standard output as well", "send one of them to a file");
+                    clash(first, "also writes to standard output", "write one of them to a file");
                 }
                 Some(_) => {}
                 None => stdout = Some((index, file)),
@@ -154,7 +154,7 @@ fn files(plans: &[&Plan], found: &mut [Vec<Problem>]) {
             UseKind::Read { path, regular: false } => {
                 let first = *once.entry(path).or_insert((index, file));
                 if first.0 != index {
-                    clash(first, "reads this as well, and it can be read only once", "read it in one query");
+                    clash(first, "also reads this, but it can be read only once", "read it in one query");
                 }
             }
             UseKind::This { .. } | UseKind::Read { .. } | UseKind::Write { .. } => {}
@@ -169,7 +169,7 @@ fn files(plans: &[&Plan], found: &mut [Vec<Problem>]) {
             told && file.kind.meets(&write.kind)
         });
         if let Some(&writer) = writer {
-            clash(writer, "writes this file", "let each query write to files of its own");
+            clash(writer, "writes this file", "use separate files for each query");
         }
     }
 }

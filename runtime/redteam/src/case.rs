@@ -183,7 +183,7 @@ impl fmt::Display for Expected {
 /// An expectation that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no expectation: write refused, ended, answered or contained, and codes after a colon: ended:deadline"
+    "invalid expectation `{0}`: use refused, ended, answered or contained, optionally with codes after a colon, such as ended:deadline"
 )]
 pub struct ExpectedError(String);
 

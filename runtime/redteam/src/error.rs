@@ -15,18 +15,18 @@ pub enum RedteamError {
     #[error("limits: {0}")]
     Limits(#[from] LimitsError),
     /// No threads.
-    #[error("the threads of the tenants could not be started: {0}")]
+    #[error("could not start the tenants' threads: {0}")]
     Threads(#[source] io::Error),
     /// The neighbour whose work is measured could not be set up.
-    #[error("the well-behaved tenant could not be set up: {0}")]
+    #[error("could not set up the well-behaved tenant: {0}")]
     Victim(String),
     /// A name or row that is asked for and does not exist.
-    #[error("no attack, procedure or measure is `{0}`: use a row of the catalogue, or a name of the report")]
+    #[error("unknown attack, procedure or measurement `{0}`: use a row of the catalogue, or a name in the report")]
     Unknown(String),
     /// Nothing is left to run.
-    #[error("nothing is chosen: no row is of both the class and the name that were asked for")]
+    #[error("nothing to run: no row matches both the class and the name")]
     NothingChosen,
     /// The system does not tell what this process takes.
-    #[error("what this process takes cannot be read: {0}")]
+    #[error("cannot read the resource usage of this process: {0}")]
     Process(#[source] io::Error),
 }

@@ -129,15 +129,11 @@ mod tests {
         check(&["runaway"], &[], "runaway");
         check(&[], &[Class::Memory], "memory_grow_bomb");
         check(&["1", "6"], &[Class::Memory], "memory_grow_bomb");
-        check(
-            &["1"],
-            &[Class::Memory],
-            "nothing is chosen: no row is of both the class and the name that were asked for",
-        );
+        check(&["1"], &[Class::Memory], "nothing to run: no row matches both the class and the name");
         check(
             &["no_such"],
             &[],
-            "no attack, procedure or measure is `no_such`: use a row of the catalogue, or a name of the report",
+            "unknown attack, procedure or measurement `no_such`: use a row of the catalogue, or a name in the report",
         );
     }
 }

@@ -83,7 +83,7 @@ pub enum TrapCause {
     },
     /// The call got so little of a core that it was ended before its deadline. Not its fault: it can be made again.
     #[error(
-        "the machine is too busy: the call had {cpu_ms} ms of CPU time in {passed_ms} ms, of the {limit_ms} ms it may take"
+        "the machine is too busy: the call got {cpu_ms} ms of CPU time within {passed_ms} ms; its limit is {limit_ms} ms"
     )]
     Starved {
         /// The CPU time that it had.
@@ -103,13 +103,13 @@ pub enum TrapCause {
     #[error("unreachable code was reached")]
     Unreachable,
     /// A load or store outside of the guest's memory.
-    #[error("memory was accessed out of bounds")]
+    #[error("memory access out of bounds")]
     OutOfBounds,
     /// Arithmetic that has no result, an indirect call of the wrong type, …
     #[error("trap: {0}")]
     Trap(String),
     /// A host function that has no room for a status was called with what it refuses.
-    #[error("{import} was called wrongly: {detail}")]
+    #[error("invalid call of {import}: {detail}")]
     BadHostCall {
         /// The host function.
         import: &'static str,
@@ -135,13 +135,13 @@ pub enum TrapCause {
     #[error(transparent)]
     InstanceQuota(LimitExceeded),
     /// The tenant is quarantined.
-    #[error("the tenant is quarantined since the host panicked in one of its calls: {reason}")]
+    #[error("the tenant is quarantined because the host panicked in one of its calls: {reason}")]
     Quarantined {
         /// What the panic said.
         reason: String,
     },
     /// The batch is not of the schema that the function was bound to.
-    #[error("the batch has the schema ({found}), and the function was bound to ({expected})")]
+    #[error("the batch has the schema ({found}), but the function was bound to ({expected})")]
     Schema {
         /// What the function was bound to.
         expected: String,
@@ -170,7 +170,7 @@ pub enum TrapCause {
 #[non_exhaustive]
 pub enum Malformed {
     /// Not every row was answered for.
-    #[error("emit_filter covered {found} rows of {rows}")]
+    #[error("emit_filter covered {found} of {rows} rows")]
     Relation {
         /// The rows covered.
         found: usize,
@@ -188,13 +188,13 @@ pub enum Malformed {
         expected: usize,
     },
     /// A row has output although it failed.
-    #[error("row {row} failed by row_error, and has output too")]
+    #[error("row {row} failed by row_error but also has output")]
     FailedRow {
         /// The row.
         row: usize,
     },
     /// A map's row has no output although it did not fail.
-    #[error("row {row} of a map has no output, and did not fail by row_error")]
+    #[error("row {row} of a map has no output but did not fail by row_error")]
     MissingRow {
         /// The row.
         row: usize,

@@ -274,7 +274,7 @@ impl EngineConfig {
                 Err(error) if instances == 1 => return Err(EngineError::Wasmtime(format!("{error:#}"))),
                 Err(error) => {
                     let fewer = (instances / 4).max(1);
-                    tracing::warn!("no room for {instances} instances, trying {fewer}: {error:#}");
+                    tracing::warn!("no space left for {instances} instances, trying {fewer}: {error:#}");
                     instances = fewer;
                 }
             }

@@ -355,7 +355,7 @@ impl Instance {
         let state = store.data_mut();
         if let TrapCause::HostPanic { message } = &cause {
             let (presence, tenant) = (self.module.presence(), self.module.tenant());
-            tracing::error!(%tenant, "the host panicked in a call, and its tenant is quarantined: {message}");
+            tracing::error!(%tenant, "the host panicked in a call; its tenant is quarantined: {message}");
             self.module.engine().presences().quarantine(tenant, presence, message);
         }
         let mut row = match &mut cause {
@@ -453,8 +453,8 @@ impl Shown {
         let fields: Vec<&str> =
             bound.function().input.iter().filter(|field| !field.nullable).map(|field| &*field.name).collect();
         let message = match fields.as_slice() {
-            [field] => format!("field `{field}` is null, and the function takes no null in it"),
-            _ => "a field is null, and the function takes no null in it".to_owned(),
+            [field] => format!("field `{field}` is null, but the function does not accept nulls in it"),
+            _ => "a field is null, but the function does not accept nulls in it".to_owned(),
         };
         (0..rows).filter(move |&row| shown.next_if(|&next| next as usize == row).is_none()).map(move |row| RowFailure {
             row,
@@ -511,7 +511,7 @@ fn refuel(store: &mut Store<State>, limit: Option<u64>) {
     if store.data().meter.on
         && let Err(error) = store.set_fuel(limit.unwrap_or(UNMETERED))
     {
-        tracing::error!("fuel could not be set: {error:#}");
+        tracing::error!("could not set fuel: {error:#}");
     }
 }
 

@@ -1,9 +1,8 @@
-//! Runs tenants' WebAssembly functions over record batches, within limits. Knows no sinks and no query files.
+//! Runs tenants' WebAssembly functions over record batches, within limits. This crate does not know sinks or query files.
 //!
-//! Everything that a tenant hands in is taken for hostile: the module's bytes, what it exports, every number it passes
-//! to a host function and every byte it answers with. What it is refused comes back as a typed error with a code and
-//! its numbers; nothing that it does ends the process. The contract that guests are written against is
-//! `guest-sdk/ABI.md`.
+//! All input from a tenant is considered hostile: the bytes of the module, its exports, the arguments of host calls, and all
+//! output. A refusal is a typed error with a code and numbers. Nothing that a guest does can end the process. The contract for
+//! guests is `guest-sdk/ABI.md`.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -40,36 +39,35 @@
 //!
 //! # The nouns
 //!
-//! **[`Engine`]**: compiler, pool of instances, and the ticker that keeps guests from holding a thread. One a process;
-//! a clone is a reference count. Reserves address space for every instance that may live, and memory for none. Shares
-//! the cores between tenants: a guest runs in slices of a tick, and who has had least is next.
+//! **[`Engine`]**: the compiler, the pool of instances, and the ticker that interrupts guests. Create one per process; a clone
+//! costs a reference count. The engine reserves address space for all instances, but no memory. It divides the cores between
+//! tenants: guests run in slices of a tick, and the tenant that has used the least CPU time runs next.
 //!
-//! **[`Module`]**: a tenant's admitted, compiled code with its [`Manifest`]. Made by [`Engine::admit`], which checks
-//! everything that can be checked before it compiles (tens of milliseconds), and shared by `Arc`. The checks, the compiler
-//! and the code cache are `weir-admission`, whose public names are offered here as well.
+//! **[`Module`]**: a tenant's admitted and compiled code with its [`Manifest`], shared by `Arc`. [`Engine::admit`] creates it. It
+//! performs all checks before it compiles (tens of milliseconds). The checks, the compiler and the code cache are in
+//! `weir-admission`; this crate re-exports their public names.
 //!
-//! **[`Compiler`]**: where that happens. [`Compiler::Worker`] is a process for each module, which has limits of CPU time
-//! and memory and neither files nor sockets; its answer is authenticated before it is loaded. It answers twice: first with
-//! code of [`Tier::Baseline`], whose cost follows the module's size whatever its shape, then with optimised code, which
-//! takes its place for instances to come. A worker that crashes, hangs or runs out is a refused module, or one that
-//! stays as it is.
+//! **[`Compiler`]**: where modules are compiled. [`Compiler::Worker`] starts a process for each module, with limits of CPU time and
+//! memory and without access to files and sockets. Its result is authenticated before it is loaded. The worker returns two results:
+//! first code of [`Tier::Baseline`], whose cost depends only on the size of the module, then optimised code, which new instances use.
+//! If the worker crashes, hangs or exceeds a limit, the module is refused, or keeps its baseline code.
 //!
-//! **[`CacheConfig`]**: where compiled code is kept, by module, tenant, processor and settings, each file authenticated.
+//! **[`CacheConfig`]**: where compiled code is stored, by module, tenant, processor and settings. Each file is authenticated.
 //!
 //! **[`Manifest`]**: the functions of a module with their types, read from its bytes without compiling or running them.
 //!
-//! **[`Bound`]**: a [`Function`] set against a stream's schema: columns resolved, parameters settled, output schema
-//! known, or a list of [`BindError`]s. Pure data; nothing runs.
+//! **[`Bound`]**: a [`Function`] bound to the schema of a stream: resolved columns, parameters and the output schema. Binding returns
+//! a list of [`BindError`]s if it fails. Pure data; nothing runs.
 //!
-//! **[`Instance`]**: a bound function with a memory of its own, under one tenant's [`Limits`]. Owned by one stage and
-//! used by one call at a time. Takes a slot of the pool with its first batch, keeps it from batch to batch, and gets
-//! another after a call that ended badly. A call costs under a microsecond beside what the function does.
+//! **[`Instance`]**: a bound function with its own memory, within one tenant's [`Limits`]. Owned by one stage and used by one call at a
+//! time. It takes a slot of the pool with its first batch, keeps the slot from batch to batch, and gets another after a failed call. A
+//! call costs less than a microsecond in addition to the function's own work.
 //!
-//! **[`Outcome`]**: what a function made of one batch: the rows that go on, those that failed, what was recorded, what
-//! was logged, what it cost. Rows that go on are shared with the input wherever they are the same.
+//! **[`Outcome`]**: the result of a function for one batch: output rows, failed rows, recorded metrics, log lines, and cost. Output
+//! rows share their data with the input if they are unchanged.
 //!
-//! **[`Limits`]**: all that a tenant may use, in one value. Some hold for a call, some for all that the tenant has in the
-//! process ([`Limits::OF_TENANT`]).
+//! **[`Limits`]**: everything that a tenant may use, in one value. Some limits apply to a call, others to everything that the tenant has
+//! in the process ([`Limits::OF_TENANT`]).
 
 mod call_error;
 mod clock;

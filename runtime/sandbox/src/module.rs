@@ -91,7 +91,7 @@ impl Module {
             }
             Err(refusal) => {
                 let (tenant, module) = (&self.tenant, self.digest);
-                tracing::warn!(%tenant, "module {module:.12} runs as it was compiled first, at about half speed: {refusal}");
+                tracing::warn!(%tenant, "module {module:.12} runs unoptimised, at about half speed: {refusal}");
             }
         }
         drop(made);

@@ -50,7 +50,13 @@ impl GuestThreads {
     fn runtime(&self) -> Option<&Runtime> {
         let start = || {
             let built = Builder::new_multi_thread().worker_threads(self.threads).thread_name("weir-guest").build();
-            built.inspect_err(|error| tracing::warn!("long guests run on their callers' threads: {error}")).ok()
+            built
+                .inspect_err(|error| {
+                    tracing::warn!(
+                        "could not start threads for long-running guests; they run on their callers' threads: {error}"
+                    )
+                })
+                .ok()
         };
         self.runtime.get_or_init(start).as_ref()
     }

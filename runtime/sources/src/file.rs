@@ -97,7 +97,7 @@ impl FileSource {
     /// Begins a read, once there is something to be read and a thread to read with. Nothing is lost where the caller
     /// stops waiting.
     async fn begin(&mut self) -> Result<(), SourceError> {
-        let lost = || SourceError::Thread("an earlier read did not come back".to_owned());
+        let lost = || SourceError::Thread("an earlier read has not finished".to_owned());
         let files = self.files.as_mut().ok_or_else(lost)?;
         files.ready().await?;
         let permit = Arc::clone(&self.share).acquire_owned().await;

@@ -69,7 +69,7 @@ pub(crate) fn generated_position(positions: &Positions) -> Result<u64, SourceErr
     let mut next = 0;
     for (partition, position) in positions.iter() {
         if *partition != generated() {
-            return Err(SourceError::Moved { kept: partition.clone(), found: "a generated stream now".to_owned() });
+            return Err(SourceError::Moved { kept: partition.clone(), found: "a generated stream".to_owned() });
         }
         next = u64::try_from(position).unwrap_or(0);
     }

@@ -237,7 +237,9 @@ pub enum SourceError {
     #[error(transparent)]
     Batch(#[from] BatchError),
     /// The positions to begin at are not this source's.
-    #[error("positions were kept for {kept}, which is {found}: begin anew without them, or put it back")]
+    #[error(
+        "stored positions refer to {kept}, which is now {found}: restore it, or start without the stored positions"
+    )]
     Moved {
         /// The partition that they were kept for.
         kept: Partition,
@@ -253,7 +255,7 @@ pub enum SourceError {
         changed: Changed,
     },
     /// A file does not have the place at which its position was kept.
-    #[error("{}: {source}: put the file back, or remove the folder of the query's `state` to read everything again", path.display())]
+    #[error("{}: {source}: restore the file, or remove the folder of the query's `state` to read everything again", path.display())]
     Place {
         /// The file.
         path: PathBuf,
@@ -262,7 +264,7 @@ pub enum SourceError {
     },
     /// What was kept with a position in a file cannot be.
     #[error(
-        "{}: what was kept with its position cannot be: {reason}: remove the folder of the query's `state` to read everything again",
+        "{}: the data stored with its position is invalid: {reason}: remove the folder of the query's `state` to read everything again",
         path.display()
     )]
     Mark {

@@ -36,7 +36,7 @@ impl SourceConnector for MemoryBatches {
     fn schema(&self, _options: &BTreeMap<String, String>) -> Result<Schema, String> {
         match self.batches.iter().find(|batch| batch.schema() != &self.schema) {
             None => Ok((*self.schema).clone()),
-            Some(other) => Err(format!("a batch has the schema ({}), and not ({})", other.schema(), self.schema)),
+            Some(other) => Err(format!("a batch has the schema ({}), expected ({})", other.schema(), self.schema)),
         }
     }
 
@@ -58,10 +58,7 @@ impl Source for MemorySource {
     async fn seek(&mut self, positions: &Positions) -> Result<(), SourceError> {
         for (partition, next) in positions.iter() {
             if *partition != memory() {
-                return Err(SourceError::Moved {
-                    kept: partition.clone(),
-                    found: "batches from memory now".to_owned(),
-                });
+                return Err(SourceError::Moved { kept: partition.clone(), found: "batches from memory".to_owned() });
             }
             self.position = usize::try_from(next).unwrap_or(usize::MAX);
         }

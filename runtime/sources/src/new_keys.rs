@@ -60,7 +60,7 @@ impl Decoder for Watched {
             }
             tracing::warn!(
                 offset = key.offset,
-                "{}: key `{}` is not read: it first appears behind the {} records that `infer` looked at; declare `schema` to read it{}",
+                "{}: key `{}` is not read: it first appears after the {} records from which `infer` took the schema; declare `schema` to read it{}",
                 self.path.display(),
                 key.name,
                 self.keys.sample,

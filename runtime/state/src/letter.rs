@@ -251,7 +251,7 @@ impl Letter {
 /// What is said of a letter that a later program wrote.
 pub(super) fn of_later_version(version: &str) -> String {
     format!(
-        "it is a letter of version {version}, and this program reads versions up to {}: use a newer `weir`",
+        "the dead letter has version {version}, but this program reads versions up to {}: use a newer `weir`",
         Letter::VERSION
     )
 }

@@ -104,7 +104,7 @@ impl Letter {
             None => Vec::new(),
             Some(ReadHeaders::Hex(headers)) if !second => decoded(headers, unhex)?,
             Some(ReadHeaders::Base64 { base64 }) if second => decoded(base64, unbase64)?,
-            Some(_) => return Err("`headers` is of another version than the letter".to_owned()),
+            Some(_) => return Err("`headers` has another version than the dead letter".to_owned()),
         };
         let record = line.record.take().map(|record| record.get().to_owned());
         let (key, value) = if second {
@@ -114,7 +114,11 @@ impl Letter {
                 (Some("original"), None) => LetterValue::Original(bytes),
                 (Some("record"), Some(record)) => LetterValue::Record { record, bytes },
                 (Some("omitted"), None) => LetterValue::Omitted,
-                _ => return Err("`value` must be `original`, `record` or `omitted`, and fit what is there".to_owned()),
+                _ => {
+                    return Err(
+                        "`value` must be `original`, `record` or `omitted`, and match the other fields".to_owned()
+                    );
+                }
             };
             (key, value)
         } else {
@@ -249,7 +253,7 @@ mod tests {
 
     #[test]
     fn letters_of_a_later_version_are_refused_by_it() {
-        let expected = "it is a letter of version 3, and this program reads versions up to 2: use a newer `weir`";
+        let expected = "the dead letter has version 3, but this program reads versions up to 2: use a newer `weir`";
         for later in [format!("{{\"version\":3,{LEAST}}}"), "{\"version\":3,\"query\":{}}".to_owned()] {
             assert_eq!(Letter::parse(later.as_bytes()).unwrap_err(), expected);
         }

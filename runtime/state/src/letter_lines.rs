@@ -85,7 +85,7 @@ impl<R: BufRead> Iterator for LetterLines<R> {
         } else {
             Letter::parse(&self.line).map_err(|error| match ended {
                 true => error,
-                false => format!("the line has no end, and is torn: {error}"),
+                false => format!("the line has no line end and is incomplete: {error}"),
             })
         };
         let number = self.next;
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(good, [true, false, false, true, false]);
         assert_eq!(entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
         assert_eq!(entries.iter().map(|entry| entry.bytes).sum::<u64>(), text.len() as u64);
-        assert!(entries[4].letter.as_ref().unwrap_err().contains("torn"));
+        assert!(entries[4].letter.as_ref().unwrap_err().contains("incomplete"));
     }
 
     #[test]

@@ -60,16 +60,16 @@ impl LetterMessage {
         match version.parse::<u64>() {
             Ok(Letter::VERSION) => {}
             Ok(later) if later > Letter::VERSION => return Err(of_later_version(&later.to_string())),
-            _ => return Err(format!("header `{VERSION}` holds no version of letters")),
+            _ => return Err(format!("header `{VERSION}` is not a version of dead letters")),
         }
         let value = match self.own(VALUE)? {
             Some("original") => LetterValue::Original(self.value.clone()),
             Some("omitted") => LetterValue::Omitted,
             Some("record") => {
                 let record = self.value.clone().ok_or("the record is missing")?;
-                let record = String::from_utf8(record).map_err(|_| "the record is no UTF-8")?;
+                let record = String::from_utf8(record).map_err(|_| "the record is not UTF-8")?;
                 let parsed: Result<&serde_json::value::RawValue, _> = serde_json::from_str(&record);
-                parsed.map_err(|error| format!("the record is no JSON: {error}"))?;
+                parsed.map_err(|error| format!("the record is not JSON: {error}"))?;
                 LetterValue::Record { record, bytes: None }
             }
             _ => return Err(format!("header `{VALUE}` must be `original`, `record` or `omitted`")),
@@ -88,9 +88,9 @@ impl LetterMessage {
         let mut found = self.headers.iter().filter(|(other, _)| other == name);
         let Some((_, value)) = found.next() else { return Ok(None) };
         if found.next().is_some() {
-            return Err(format!("header `{name}` is there twice"));
+            return Err(format!("header `{name}` occurs twice"));
         }
         let value = value.as_deref().ok_or_else(|| format!("header `{name}` has no value"))?;
-        std::str::from_utf8(value).map(Some).map_err(|_| format!("header `{name}` is no UTF-8"))
+        std::str::from_utf8(value).map(Some).map_err(|_| format!("header `{name}` is not UTF-8"))
     }
 }

@@ -134,11 +134,11 @@ pub enum StoredValue {
 #[non_exhaustive]
 pub enum ManifestError {
     /// The first line is missing or is not a manifest's.
-    #[error("it does not begin as a manifest does: it is torn, or something else")]
+    #[error("it is not a state manifest, or it is damaged")]
     NoManifest,
     /// It was written by a later version of this program.
     #[error(
-        "it is of version {found}, written by {}, and this program ({WRITER}) reads versions {VERSION_MIN} to {VERSION}: run \
+        "it has version {found}, written by {}, but this program ({WRITER}) reads versions {VERSION_MIN} to {VERSION}: run \
          the version that wrote it, or a later one",
         if written_by.is_empty() { "another program" } else { written_by }
     )]
@@ -149,7 +149,7 @@ pub enum ManifestError {
         written_by: String,
     },
     /// The contents are not those that were written.
-    #[error("its checksum does not fit its contents: it is torn, or was altered")]
+    #[error("its checksum does not match its contents: it is damaged or was modified")]
     Checksum,
     /// The contents were written by something else.
     #[error("its contents cannot be read: {0}")]
@@ -388,10 +388,10 @@ mod tests {
         let good = body_of_3.replace("\"ID\"", "\"TH_hal5BTCuhPtKYkolFvw\"");
         let partition = Partition { origin: "in".into(), number: 0 };
         assert!(Manifest::from_bytes(&of("3", &good)).unwrap().positions("in").topic(&partition).is_some());
-        assert!(said("3", &body_of_3).contains("a topic's id is 22 letters of base64"));
+        assert!(said("3", &body_of_3).contains("a topic id must have 22 base64 characters"));
         let later = said("4", r#"{"written_by":"weir 9.9.9","query":{"anything":[1]}}"#);
-        assert!(later.starts_with("it is of version 4, written by weir 9.9.9, and this program (weir "), "{later}");
-        assert!(said("5", "no JSON").starts_with("it is of version 5, written by another program"));
-        assert!(said("\u{1b}[31m", "{}").starts_with("it is of version \\u{1b}[31m, "));
+        assert!(later.starts_with("it has version 4, written by weir 9.9.9, but this program (weir "), "{later}");
+        assert!(said("5", "no JSON").starts_with("it has version 5, written by another program"));
+        assert!(said("\u{1b}[31m", "{}").starts_with("it has version \\u{1b}[31m, "));
     }
 }

@@ -52,7 +52,7 @@ impl Seen {
             return Err(format!("its hashes are not {} hex digits", Seen::HASH_CHARS));
         }
         if bytes > size || tail_bytes > bytes || tail_bytes > Seen::TAIL_BYTES_MAX {
-            return Err(format!("{tail_bytes} of {bytes} of {size} bytes cannot be"));
+            return Err(format!("impossible sizes: {tail_bytes} of {bytes} of {size} bytes"));
         }
         Ok(())
     }
@@ -72,7 +72,7 @@ impl FileMark {
         }
         match self.place.at.text() {
             Some(text) if text.byte > self.seen.bytes => {
-                Err(format!("byte {} is behind the {} that were read", text.byte, self.seen.bytes))
+                Err(format!("byte {} is beyond the {} bytes that were read", text.byte, self.seen.bytes))
             }
             _ => Ok(()),
         }

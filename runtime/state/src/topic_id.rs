@@ -13,7 +13,7 @@ pub struct TopicId(Arc<str>);
 
 /// A text that is no topic's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a topic's id is {} letters of base64", TopicId::LETTERS)]
+#[error("a topic id must have {} base64 characters", TopicId::LETTERS)]
 pub struct NoTopicId;
 
 impl NoTopicId {

@@ -24,7 +24,7 @@ pub(crate) fn add_guests(families: &mut Families, query: &QueryHandle) {
         let left_out = add_stage(families, (query.tenant(), query.query()), of_stage, GUEST_BYTES_MAX);
         let Some(first) = of_stage.first() else { continue };
         let labels = [("tenant", query.tenant()), ("query", query.query()), ("stage", &*first.stage)];
-        let help = "Series of guests' metrics that are left out here, for their size.";
+        let help = "Series of guest metrics that are left out because they are too large.";
         let about = About::new("weir.stage.metric.series_left_out", "{series}", help);
         families.add(Kind::Gauge, about, &labels, Value::Whole(left_out));
     }
@@ -36,7 +36,7 @@ fn add_stage(families: &mut Families, of: (&str, &str), metrics: &[CommittedMetr
     for metric in metrics {
         // With its kind in the name also where Prometheus would add it: a counter and a histogram stay two.
         let name = format!("weir.guest.{}", exported(metric, metrics));
-        let help = if metric.help.is_empty() { "Of a guest, which does not say what it is." } else { &metric.help };
+        let help = if metric.help.is_empty() { "A metric of a guest, without a description." } else { &metric.help };
         let about = About::told(&name, &metric.unit, help);
         let names: Vec<Cow<'_, str>> = metric.labels.iter().map(|label| exported_label(label)).collect();
         for series in &metric.series {
@@ -63,8 +63,7 @@ fn add_stage(families: &mut Families, of: (&str, &str), metrics: &[CommittedMetr
             }
         }
         let labels = [("tenant", of.0), ("query", of.1), ("stage", &*metric.stage), ("metric", &metric.name)];
-        let help =
-            "Recordings beyond a guest's limit of series, in that with overflow=\"true\". One may be a sum of values.";
+        let help = "Recordings beyond a guest's limit of series, counted in the series with overflow=\"true\". One may be a sum of values.";
         let about = About::new("weir.stage.metric.overflow_values", "{value}", help);
         families.add(Kind::Counter, about, &labels, Value::Whole(metric.overflow_values));
     }

@@ -83,7 +83,7 @@ fn request(metrics: Vec<Metric>, origin: &Origin) -> ExportMetricsServiceRequest
 fn metric(family: &Family, points: Points) -> Metric {
     let description = match &family.help {
         Agreed::Said(help) => help.clone(),
-        Agreed::Disputed => "Described differently by its functions.".to_owned(),
+        Agreed::Disputed => "Functions describe this metric differently.".to_owned(),
     };
     let unit = match &family.unit {
         Agreed::Said(unit) => unit.code(),

@@ -7,11 +7,11 @@ use crate::families::{About, Families, Kind, Value};
 /// Adds memory and processor time.
 pub(crate) fn add_process(families: &mut Families) {
     if let Some(bytes) = resident_bytes() {
-        let about = About::new("process.memory.usage", "By", "Memory of the process that is in use.");
+        let about = About::new("process.memory.usage", "By", "Memory used by the process.");
         families.add(Kind::UpDownCounter, about, &[], Value::Whole(bytes));
     }
     let time = clock_gettime(ClockId::ProcessCPUTime);
-    let about = About::new("process.cpu.time", "s", "Time on the cores, of all threads.");
+    let about = About::new("process.cpu.time", "s", "CPU time of all threads.");
     families.add(Kind::Counter, about, &[], Value::Real(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9));
 }
 

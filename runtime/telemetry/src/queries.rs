@@ -39,13 +39,13 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
     families.add(Kind::Gauge, uncommitted, &of, Whole(progress.uncommitted_records));
     let [tenant, query] = of;
     for state in State::ALL {
-        let about = About::new("weir.query.state", "", "1 for the state that the query is in.");
+        let about = About::new("weir.query.state", "", "1 for the current state of the query.");
         let value = Whole(u64::from(progress.state == state));
         families.add(Kind::Gauge, about, &[tenant, query, ("state", state.name())], value);
     }
-    timed(families, "weir.query.commit.duration", "Commits that came to their end.", &details.commits, &of);
+    timed(families, "weir.query.commit.duration", "Completed commits.", &details.commits, &of);
     for (cost, count) in [("free", details.copy_on_write_free), ("copied", details.copy_on_write_copied)] {
-        let help = "Batches written to, in place or after their frame was copied.";
+        let help = "Batches that were modified, in place or after their frame was copied.";
         let about = About::new("weir.query.copy_on_write", "{batch}", help);
         let labels = [tenant, query, ("cost", cost)];
         families.add(Kind::Counter, about, &labels, Whole(count));
@@ -57,7 +57,7 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
             let labels = [tenant, query, ("sampled", sampled)];
             families.add(Kind::Counter, about, &labels, Whole(count));
         }
-        let help = "Headers called traceparent that are no trace context, in the batches that were looked at.";
+        let help = "Invalid traceparent headers in the batches that were examined.";
         let about = About::new("weir.query.malformed_traceparents", "{header}", help);
         families.add(Kind::Counter, about, &of, Whole(traces.malformed));
     }
@@ -71,19 +71,20 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
     for stage in &progress.stages {
         let labels = [tenant, query, ("stage", &*stage.name)];
         add(families, StageProgress::COUNTERS, stage, &labels);
-        let help = "Times that what the function kept in its memory was lost.";
+        let help = "Losses of the state that the function kept in memory.";
         let about = About::new("weir.stage.state_losses", "{time}", help);
         families.add(Kind::Counter, about, &labels, Whole(stage.state_losses.values().sum()));
         by_code(families, "weir.stage.errors", [tenant, query, ("stage", &stage.name)], &stage.errors);
     }
     for StageDetails { name, calls, host, traps } in &details.stages {
         let stage = ("stage", &**name);
-        let help = "Guest calls, less the waiting for a turn.";
+        let help = "Duration of guest calls, without waiting for a turn.";
         timed(families, "weir.stage.call.duration", help, calls, &[tenant, query, stage]);
-        let help = "Time in host functions, one duration a guest call. An estimate.";
+        let help = "Time in host functions, one duration per guest call. An estimate.";
         timed(families, "weir.stage.host.duration", help, host, &[tenant, query, stage]);
         for (code, count) in traps {
-            let about = About::new("weir.stage.traps_by_code", "{call}", "Guest calls that ended early, by why.");
+            let about =
+                About::new("weir.stage.traps_by_code", "{call}", "Guest calls that ended with an error, by cause.");
             let labels = [tenant, query, stage, ("code", code.as_str())];
             families.add(Kind::Counter, about, &labels, Whole(*count));
         }
@@ -94,13 +95,13 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
     for sink in &details.sinks {
         let labels = [tenant, query, ("sink", &*sink.name)];
         for (name, help, value) in [
-            ("weir.sink.queue.messages", "Batches, and requests of commits, that wait for the sink.", sink.queued),
-            ("weir.sink.queue.messages_max", "The most that may wait for the sink.", sink.queue_max),
+            ("weir.sink.queue.messages", "Batches and commit requests that wait for the sink.", sink.queued),
+            ("weir.sink.queue.messages_max", "The largest number that may wait for the sink.", sink.queue_max),
         ] {
             families.add(Kind::Gauge, About::new(name, "{message}", help), &labels, Whole(value));
         }
         timed(families, "weir.sink.write.duration", "Batches written.", &sink.writes, &labels);
-        let help = "What made output durable or visible: flushes, preparations, publications, the closing.";
+        let help = "Duration of steps that make output durable or visible: flush, prepare, publish, close.";
         timed(families, "weir.sink.flush.duration", help, &sink.flushes, &labels);
     }
 }
@@ -125,7 +126,7 @@ fn by_code(families: &mut Families, name: &str, of: [(&str, &str); 3], errors: &
     let [tenant, query, place] = of;
     for (code, count) in errors {
         let about =
-            About::new(name, "{record}", "Records that failed and were skipped or became dead letters, by why.");
+            About::new(name, "{record}", "Records that failed and were skipped or became dead letters, by cause.");
         families.add(Kind::Counter, about, &[tenant, query, place, ("code", code)], Whole(*count));
     }
 }
@@ -140,15 +141,15 @@ fn add_partition(families: &mut Families, of: [(&str, &str); 3], partition: &Par
     let [tenant, query, source] = of;
     let labels = [tenant, query, source, ("origin", &*partition.origin), ("partition", number.as_str())];
     for (name, unit, help, value) in [
-        ("weir.source.partition.lag_records", "{record}", "Records that are there and not committed.", partition.lag),
-        ("weir.source.partition.read_offset", "", "The offset of the next record to be taken in.", partition.read),
+        ("weir.source.partition.lag_records", "{record}", "Available records that are not committed.", partition.lag),
+        ("weir.source.partition.read_offset", "", "The offset of the next record to process.", partition.read),
         (
             "weir.source.partition.committed_offset",
             "",
             "The offset at which a new run would begin.",
             partition.committed,
         ),
-        ("weir.source.partition.end_offset", "", "The offset that the next record will get.", partition.end),
+        ("weir.source.partition.end_offset", "", "The offset of the next record to be written.", partition.end),
     ] {
         if let Some(value) = value {
             families.add(Kind::Gauge, About::new(name, unit, help), &labels, Value::Signed(value));

@@ -26,7 +26,7 @@ impl Family {
         match &self.help {
             Agreed::Said(help) if help.is_empty() => {}
             Agreed::Said(help) => line(text, format_args!("# HELP {name} {}", Escaped(help, false))),
-            Agreed::Disputed => line(text, format_args!("# HELP {name} Described differently by its functions.")),
+            Agreed::Disputed => line(text, format_args!("# HELP {name} Functions describe this metric differently.")),
         }
         line(text, format_args!("# TYPE {name} {kind}"));
         // A comment to parsers of this version; people, and those of OpenMetrics, read it.
@@ -138,7 +138,7 @@ mod tests {
                 # TYPE a_total counter
                 # UNIT a_total rows
                 a_total 7
-                # HELP b Described differently by its functions.
+                # HELP b Functions describe this metric differently.
                 # TYPE b gauge
                 b{x="1"} -1
                 b{x="2"} 0.5

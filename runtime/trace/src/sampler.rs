@@ -20,12 +20,12 @@ const ALL: u64 = 1 << 63;
 pub enum SamplerError {
     /// There is no such sampler.
     #[error(
-        "there is no sampler `{0}`: it is always_on, always_off, traceidratio, parentbased_always_on, \
+        "unknown sampler `{0}`: use always_on, always_off, traceidratio, parentbased_always_on, \
          parentbased_always_off or parentbased_traceidratio"
     )]
     Name(String),
     /// The argument is no ratio.
-    #[error("`{0}` is no ratio from 0 to 1")]
+    #[error("`{0}` is not a ratio between 0 and 1")]
     Ratio(String),
 }
 

@@ -1,7 +1,7 @@
 //! Runs other people's WebAssembly functions over streams of records, inside your program.
 //!
-//! A query file names sources, functions and sinks. This one keeps flights that arrived over an hour late, and the program reads
-//! them from memory:
+//! A query file names sources, functions and sinks. This query keeps flights that arrived over an hour late, and the program reads the
+//! result from memory:
 //!
 //! ```
 //! use std::path::Path;

@@ -41,11 +41,11 @@ async fn wrong_options_and_unknown_names_are_mistakes_with_a_line() {
     assert_eq!(said("last = 7", "last = \"x\"").await, "sources.numbers.options: option `last` is no integer");
     assert_eq!(
         said("\"squares\"\noptions", "\"square\"\noptions").await,
-        "sources.numbers.connector: no source is registered as `square`; did you mean `squares`?"
+        "sources.numbers.connector: no source is registered under the name `square`; did you mean `squares`?"
     );
     assert_eq!(
         said("\"memory\"", "\"nowhere\"").await,
-        "sinks.out.connector: no sink is registered as `nowhere`; registered are `memory`"
+        "sinks.out.connector: no sink is registered under the name `nowhere`; registered are `memory`"
     );
 }
 
@@ -59,5 +59,5 @@ async fn each_tenant_has_its_own_limits() {
     let said = tenants::run().await.expect("runs");
     assert_eq!(said[0], ("acme", "985 records out".to_owned()));
     assert!(said[1].1.starts_with("failed: stages.late: "), "{said:?}");
-    assert!(said[2].1.contains("may not speak for the tenant `nobody`"), "{said:?}");
+    assert!(said[2].1.contains("may not use the tenant `nobody`"), "{said:?}");
 }

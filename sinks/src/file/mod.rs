@@ -126,7 +126,7 @@ fn check_path(config: &FileSinkConfig, folder: &Folder) -> Result<(), SinkError>
         }
         Some(FileType::RegularFile) => Ok(()),
         // A rename would replace a device by a file.
-        Some(_) => Err(SinkError::NotAFile { path: path.clone(), found: "no regular file" }),
+        Some(_) => Err(SinkError::NotAFile { path: path.clone(), found: "not a regular file" }),
     }
 }
 

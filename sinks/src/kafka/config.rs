@@ -220,11 +220,14 @@ impl KafkaSinkConfig {
         check_timeout("delivery_timeout_ms", self.delivery_timeout)?;
         check_timeout("open_timeout_ms", Some(self.open_timeout))?;
         if self.delivery_timeout.is_some() && self.connection.options.contains_key("message.timeout.ms") {
-            return refuse("delivery_timeout_ms", "the option `message.timeout.ms` says the same: set one of them");
+            return refuse(
+                "delivery_timeout_ms",
+                "the option `message.timeout.ms` has the same meaning: set one of them",
+            );
         }
         for (name, _) in &self.headers {
             if name.is_empty() || name.len() > HEADER_BYTES_MAX || name.chars().any(char::is_control) {
-                return refuse("headers", "a header's name must have 1 to 255 bytes and no control characters");
+                return refuse("headers", "a header name must have 1 to 255 bytes and no control characters");
             }
         }
         Ok(())
@@ -272,7 +275,7 @@ pub(super) fn check_timeout(key: &'static str, timeout: Option<Duration>) -> Res
 fn check_column(key: &'static str, schema: &Schema, name: &str, types: &[DataType]) -> Result<(), SinkError> {
     let names = || types.iter().map(|data_type| data_type.name()).collect::<Vec<_>>().join(", ");
     match schema.field(name) {
-        None => refuse(key, format!("there is no column `{}`", weir_text::escape(name))),
+        None => refuse(key, format!("column `{}` does not exist", weir_text::escape(name))),
         Some(field) if !types.contains(&field.data_type) => {
             refuse(key, format!("column `{name}` is {}: it must be one of {}", field.data_type, names()))
         }

@@ -68,7 +68,7 @@ impl Layout {
     /// The settings were validated against the schema.
     pub(super) fn new(config: &KafkaSinkConfig, schema: &Arc<Schema>) -> Result<Layout, SinkError> {
         let index = |key: &'static str, column: &str| {
-            let reason = || format!("there is no column `{column}`");
+            let reason = || format!("column `{column}` does not exist");
             schema.index_of(column).ok_or_else(|| SinkError::Config { key, reason: reason() })
         };
         let value = match &config.value {

@@ -107,7 +107,7 @@ fn reach(connection: &KafkaConnection, timeout: Duration) -> Result<Answers, Kaf
 }
 
 fn unknown(topics: &[&str], error: &KafkaError) {
-    tracing::debug!("{MAX_MESSAGE_BYTES} of {} is not known: {error}", topics.join(", "));
+    tracing::debug!("{MAX_MESSAGE_BYTES} of {} is unknown: {error}", topics.join(", "));
 }
 
 /// What a producer is told, so that it neither refuses what a topic takes nor makes batches that a topic refuses.
@@ -219,7 +219,7 @@ mod tests {
         // 61 + 2 of the record's length + 3 + 1 + 2 of the value's + 930 + 1.
         assert_eq!(refused(929), None);
         assert_eq!(refused(930), None);
-        let text = "it takes 1001 bytes, and topic `t` allows 1000: raise `max.message.bytes` of the topic";
+        let text = "it has 1001 bytes, but topic `t` allows only 1000: raise `max.message.bytes` of the topic";
         assert_eq!(refused(931).as_deref(), Some(text));
         // Of what is compressed only the broker knows.
         let compressed = SizeLimits::new("t", &connection, KafkaCompression::Zstd, (&limits, sizes));

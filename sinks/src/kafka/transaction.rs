@@ -68,7 +68,7 @@ impl KafkaTransactions {
             check_timeout(key, timeout).map_err(config)?;
         }
         if id.is_empty() || id.chars().any(char::is_control) {
-            let reason = "must not be empty, and hold no control characters".to_owned();
+            let reason = "must not be empty or contain control characters".to_owned();
             return Err(TransactionError::Config { key: "transactional_id", reason });
         }
         if settings.delivery_timeout.is_some_and(|delivery| delivery > settings.timeout) {

@@ -28,7 +28,7 @@ pub enum TransactionError {
     },
     /// The broker allows only shorter transactions.
     #[error(
-        "the broker allows no transaction of {} ms, the `transaction.timeout.ms` of `{id}`: lower that option of the sink to the broker's `transaction.max.timeout.ms` or below (and keep it above the query's `commit_ms`), or raise the broker's setting",
+        "the broker does not allow the `transaction.timeout.ms` of {} ms of `{id}`: lower this option of the sink to at most the broker's `transaction.max.timeout.ms` (and keep it above the query's `commit_ms`), or raise the broker's setting",
         timeout.as_millis()
     )]
     TimeoutTooLong {
@@ -46,7 +46,7 @@ pub enum TransactionError {
     /// Another producer with the same transactional id has taken over. If this happens at the commit, the commit may
     /// have been done: the new producer's group positions tell.
     #[error(
-        "another producer has taken over the transactions of `{id}`: {reason}; leave `transactional_id` out, or give each process one of its own"
+        "another producer has taken over the transactions of `{id}`: {reason}; remove `transactional_id`, or give each process its own id"
     )]
     Fenced {
         /// The transactional id.
@@ -77,7 +77,7 @@ pub enum TransactionError {
     },
     /// The producer met an error after which it is of no use. If this happens at the commit, the commit may have been
     /// done.
-    #[error("the transactional producer failed for good: {reason}")]
+    #[error("the transactional producer failed permanently: {reason}")]
     Fatal {
         /// What librdkafka says.
         reason: String,
@@ -85,7 +85,7 @@ pub enum TransactionError {
         source: KafkaProblem,
     },
     /// The transactions failed before.
-    #[error("the transactions failed before and take nothing more")]
+    #[error("the transactions have failed before and accept nothing more")]
     AfterError,
     /// The task that ran a step ended without an answer.
     #[error("the transactions' task ended without an answer")]

@@ -117,18 +117,18 @@ impl Shared {
         let refuse = |key, reason: String| Err(SinkError::Config { key, reason });
         let ours = &self.settings;
         if config.connection != self.connection {
-            return refuse("connection", "must be that of the query's transactions".to_owned());
+            return refuse("connection", "must be the same as for the query's transactions".to_owned());
         }
         if config.partitioner.librdkafka_name() != ours.partitioner.librdkafka_name() {
             let (found, ours) = (config.partitioner.name(), ours.partitioner.name());
-            return refuse("partitioner", format!("is {found}: sinks of one transaction share one, here {ours}"));
+            return refuse("partitioner", format!("is {found}, but other sinks of the same transaction use {ours}"));
         }
         if config.compression != ours.compression {
             let (found, ours) = (config.compression.name(), ours.compression.name());
-            return refuse("compression", format!("is {found}: sinks of one transaction share one, here {ours}"));
+            return refuse("compression", format!("is {found}, but other sinks of the same transaction use {ours}"));
         }
         if config.delivery_timeout.is_some() && config.delivery_timeout != ours.delivery_timeout {
-            return refuse("delivery_timeout_ms", "must be that of the query's transactions".to_owned());
+            return refuse("delivery_timeout_ms", "must be the same as for the query's transactions".to_owned());
         }
         Ok(())
     }

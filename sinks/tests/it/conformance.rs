@@ -409,7 +409,7 @@ async fn broken_sinks_are_found() {
         .await;
     broken(
         Fault::FailsOverRefusedRows,
-        expect!["refused rows are named: write failed: the sink failed before and takes nothing more"],
+        expect!["refused rows are named: write failed: the sink has failed before and accepts nothing more"],
     )
     .await;
     broken(

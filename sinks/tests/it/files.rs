@@ -210,7 +210,7 @@ async fn an_existing_file_is_kept_or_replaced_whole() {
     fs::write(&config.path, "old").unwrap();
     let error = check_open(
         &config,
-        expect!["Tenant: FOLDER/late.csv exists: remove it, choose another path, or allow to replace it"],
+        expect!["Tenant: FOLDER/late.csv already exists: remove it, choose another path, or allow replacing it"],
     )
     .await;
     assert!(matches!(error, SinkError::FileExists { .. }));

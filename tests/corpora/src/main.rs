@@ -37,7 +37,7 @@ struct Arguments {
 
 fn corpus(name: &str) -> Result<Corpus, String> {
     let names = Corpus::ALL.map(Corpus::name).join(", ");
-    Corpus::from_name(name).ok_or_else(|| format!("there is no such corpus: use one of {names}"))
+    Corpus::from_name(name).ok_or_else(|| format!("unknown corpus: use one of {names}"))
 }
 
 fn main() -> ExitCode {

@@ -84,7 +84,7 @@ pub(super) fn read_all(address: &str, topic: &str, isolation: Isolation) -> Resu
         .map_err(said)?;
     let partitions = client::partitions(address, topic);
     if partitions.is_empty() {
-        return Err("there is no such topic".to_owned());
+        return Err("the topic does not exist".to_owned());
     }
     let mut list = TopicPartitionList::new();
     for partition in &partitions {

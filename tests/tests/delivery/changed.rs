@@ -130,10 +130,10 @@ fn a_file_that_was_written_on_is_refused_or_read_on() {
     case.check(&expect!["[1, 2]"]);
     case.append("in.csv", "3\n4\n");
     case.check(&expect![[r#"
-        error: sources.ids: ./in.csv: the file has grown since its position was kept (from 7 to 11 bytes): set `on_change = "follow"` to read on behind that position, or remove the folder of the query's `state` to read everything again
+        error: sources.ids: ./in.csv: the file has grown since its position was stored (from 7 to 11 bytes): set `on_change = "follow"` to continue at that position, or remove the folder of the query's `state` to read everything again
         code Some(2)"#]]);
     case.check(&expect![[r#"
-        error: sources.ids: ./in.csv: the file has grown since its position was kept (from 7 to 11 bytes): set `on_change = "follow"` to read on behind that position, or remove the folder of the query's `state` to read everything again
+        error: sources.ids: ./in.csv: the file has grown since its position was stored (from 7 to 11 bytes): set `on_change = "follow"` to continue at that position, or remove the folder of the query's `state` to read everything again
         code Some(2)"#]]);
     case.follow();
     case.check(&expect!["[1, 2, 3, 4]"]);
@@ -171,51 +171,51 @@ fn a_file_of_other_contents_is_refused_or_read_from_its_beginning() {
             "" => expect![[r#"
 
                 "id\n7\n8\n9\n"
-                error: sources.ids: ./in.csv: the file was rewritten since its position was kept (from 7 to 9 bytes): put it back, or set `on_change = "follow"` to read it from its beginning, or remove the folder of the query's `state` to read everything again
+                error: sources.ids: ./in.csv: the file was rewritten since its position was stored (from 7 to 9 bytes): restore the old file, or set `on_change = "follow"` to read the new one from the beginning, or remove the folder of the query's `state` to read everything again
                 code Some(2)
                 "id\n7\n8\n"
-                error: sources.ids: ./in.csv: the file was rewritten since its position was kept (from 7 to 7 bytes): put it back, or set `on_change = "follow"` to read it from its beginning, or remove the folder of the query's `state` to read everything again
+                error: sources.ids: ./in.csv: the file was rewritten since its position was stored (from 7 to 7 bytes): restore the old file, or set `on_change = "follow"` to read the new one from the beginning, or remove the folder of the query's `state` to read everything again
                 code Some(2)
                 "id\n7\n"
-                error: sources.ids: ./in.csv: the file has shrunk since its position was kept (from 7 to 5 bytes): put it back, or set `on_change = "follow"` to read it from its beginning, or remove the folder of the query's `state` to read everything again
+                error: sources.ids: ./in.csv: the file has shrunk since its position was stored (from 7 to 5 bytes): restore the old file, or set `on_change = "follow"` to read the new one from the beginning, or remove the folder of the query's `state` to read everything again
                 code Some(2)
                 "id\n1\n"
-                error: sources.ids: ./in.csv: the file has shrunk since its position was kept (from 7 to 5 bytes): put it back, or set `on_change = "follow"` to read it from its beginning, or remove the folder of the query's `state` to read everything again
+                error: sources.ids: ./in.csv: the file has shrunk since its position was stored (from 7 to 5 bytes): restore the old file, or set `on_change = "follow"` to read the new one from the beginning, or remove the folder of the query's `state` to read everything again
                 code Some(2)
                 ""
-                error: sources.ids: ./in.csv: the file has shrunk since its position was kept (from 7 to 0 bytes): put it back, or set `on_change = "follow"` to read it from its beginning, or remove the folder of the query's `state` to read everything again
+                error: sources.ids: ./in.csv: the file has shrunk since its position was stored (from 7 to 0 bytes): restore the old file, or set `on_change = "follow"` to read the new one from the beginning, or remove the folder of the query's `state` to read everything again
                 code Some(2)
                 replaced
-                error: sources.ids: ./in.csv: the file was replaced by another one since its position was kept (from 7 to 9 bytes): put it back, or set `on_change = "follow"` to read it from its beginning, or remove the folder of the query's `state` to read everything again
+                error: sources.ids: ./in.csv: the file was replaced by another file since its position was stored (from 7 to 9 bytes): restore the old file, or set `on_change = "follow"` to read the new one from the beginning, or remove the folder of the query's `state` to read everything again
                 code Some(2)
                 put back
                 [1, 2]
                 removed
-                error: numbers.toml:4: sources.ids.paths[0]: there is no file `in.csv`; paths are taken from the query file's folder
+                error: numbers.toml:4: sources.ids.paths[0]: file `in.csv` does not exist; paths are relative to the folder of the query file
                 code Some(2)
             "#]].assert_eq(&shown),
             _ => expect![[r#"
                 on_change = "follow"
                 "id\n7\n8\n9\n"
-                WARN weir_sources::file::files: ./in.csv: the file was rewritten since its position was kept (from 7 to 9 bytes): it is read from its beginning
+                WARN weir_sources::file::files: ./in.csv: the file was rewritten since its position was stored (from 7 to 9 bytes): reading it from the beginning
                 [1, 2, 7, 8, 9]
                 "id\n7\n8\n"
-                WARN weir_sources::file::files: ./in.csv: the file was rewritten since its position was kept (from 7 to 7 bytes): it is read from its beginning
+                WARN weir_sources::file::files: ./in.csv: the file was rewritten since its position was stored (from 7 to 7 bytes): reading it from the beginning
                 [1, 2, 7, 8]
                 "id\n7\n"
-                WARN weir_sources::file::files: ./in.csv: the file has shrunk since its position was kept (from 7 to 5 bytes): it is read from its beginning
+                WARN weir_sources::file::files: ./in.csv: the file has shrunk since its position was stored (from 7 to 5 bytes): reading it from the beginning
                 [1, 2, 7]
                 "id\n1\n"
-                WARN weir_sources::file::files: ./in.csv: the file has shrunk since its position was kept (from 7 to 5 bytes): it is read from its beginning
+                WARN weir_sources::file::files: ./in.csv: the file has shrunk since its position was stored (from 7 to 5 bytes): reading it from the beginning
                 [1, 2, 1]
                 ""
-                WARN weir_sources::file::files: ./in.csv: the file has shrunk since its position was kept (from 7 to 0 bytes): it is read from its beginning
+                WARN weir_sources::file::files: ./in.csv: the file has shrunk since its position was stored (from 7 to 0 bytes): reading it from the beginning
                 [1, 2]
                 replaced
-                WARN weir_sources::file::files: ./in.csv: the file was replaced by another one since its position was kept (from 7 to 9 bytes): it is read from its beginning
+                WARN weir_sources::file::files: ./in.csv: the file was replaced by another file since its position was stored (from 7 to 9 bytes): reading it from the beginning
                 [1, 2, 3, 4, 5]
                 removed
-                error: numbers.toml:4: sources.ids.paths[0]: there is no file `in.csv`; paths are taken from the query file's folder
+                error: numbers.toml:4: sources.ids.paths[0]: file `in.csv` does not exist; paths are relative to the folder of the query file
                 code Some(2)
             "#]].assert_eq(&shown),
         }
@@ -232,7 +232,7 @@ fn every_file_of_a_list_is_looked_at() {
     case.append("a.csv", "4\n");
     case.append("b.csv", "5\n");
     case.check(&expect![[r#"
-        error: sources.ids: ./a.csv: the file has grown since its position was kept (from 5 to 7 bytes): set `on_change = "follow"` to read on behind that position, or remove the folder of the query's `state` to read everything again
+        error: sources.ids: ./a.csv: the file has grown since its position was stored (from 5 to 7 bytes): set `on_change = "follow"` to continue at that position, or remove the folder of the query's `state` to read everything again
         code Some(2)"#]]);
     case.follow();
     case.check(&expect!["[1, 2, 3, 4, 5]"]);
@@ -240,7 +240,7 @@ fn every_file_of_a_list_is_looked_at() {
     case.append("b.csv", "6\n");
     case.write("c.csv", "id\n33\n");
     case.check(&expect![[r#"
-        WARN weir_sources::file::files: ./c.csv: the file was rewritten since its position was kept (from 5 to 6 bytes): it is read from its beginning
+        WARN weir_sources::file::files: ./c.csv: the file was rewritten since its position was stored (from 5 to 6 bytes): reading it from the beginning
         [1, 2, 3, 4, 5, 6, 33]"#]]);
 }
 
@@ -272,30 +272,30 @@ fn last_line(name: &str, begin: &str, last: &str, more: [&str; 2]) -> String {
 fn a_last_line_without_its_end_is_never_taken_twice_or_in_part() {
     expect![[r#"
         [1, 2]
-        error: sources.ids: ./in.csv: the file has grown since its position was kept (from 6 to 9 bytes): set `on_change = "follow"` to read on behind that position, or remove the folder of the query's `state` to read everything again
+        error: sources.ids: ./in.csv: the file has grown since its position was stored (from 6 to 9 bytes): set `on_change = "follow"` to continue at that position, or remove the folder of the query's `state` to read everything again
         code Some(2)
-        error: sources.ids: ./in.csv: the last record was taken up to byte 6, where the file ended without a line end, and goes on there now: put the file back, or remove the folder of the query's `state` to read everything again
+        error: sources.ids: ./in.csv: the last record was taken up to byte 6, where the file ended without a line end, but the record now continues there: restore the file, or remove the folder of the query's `state` to read everything again
         code Some(1)
-        WARN weir_sources::file::files: ./in.csv: the file ends within a record, which has no line end yet: it is left for a later run bytes=1
+        WARN weir_sources::file::files: ./in.csv: the last record has no line end yet: a later run will read it bytes=1
         [1]
-        WARN weir_sources::file::files: ./in.csv: the file ends within a record, which has no line end yet: it is left for a later run bytes=1
+        WARN weir_sources::file::files: ./in.csv: the last record has no line end yet: a later run will read it bytes=1
         [1]
-        WARN weir_sources::file::files: ./in.csv: the file ends within a record, which has no line end yet: it is left for a later run bytes=1
+        WARN weir_sources::file::files: ./in.csv: the last record has no line end yet: a later run will read it bytes=1
         [1, 22]
         [1, 22, 3]
     "#]].assert_eq(&last_line("in.csv", "id\n1\n", "2", ["2\n3", "\n"]));
     let json = last_line("in.jsonl", "{\"id\":1}\n", "{\"id\":2}", [" \n{\"id\":3", "}\n"]);
     expect![[r#"
         [1, 2]
-        error: sources.ids: ./in.jsonl: the file has grown since its position was kept (from 17 to 26 bytes): set `on_change = "follow"` to read on behind that position, or remove the folder of the query's `state` to read everything again
+        error: sources.ids: ./in.jsonl: the file has grown since its position was stored (from 17 to 26 bytes): set `on_change = "follow"` to continue at that position, or remove the folder of the query's `state` to read everything again
         code Some(2)
-        error: sources.ids: ./in.jsonl: the last record was taken up to byte 17, where the file ended without a line end, and goes on there now: put the file back, or remove the folder of the query's `state` to read everything again
+        error: sources.ids: ./in.jsonl: the last record was taken up to byte 17, where the file ended without a line end, but the record now continues there: restore the file, or remove the folder of the query's `state` to read everything again
         code Some(1)
-        WARN weir_sources::file::files: ./in.jsonl: the file ends within a record, which has no line end yet: it is left for a later run bytes=8
+        WARN weir_sources::file::files: ./in.jsonl: the last record has no line end yet: a later run will read it bytes=8
         [1]
-        WARN weir_sources::file::files: ./in.jsonl: the file ends within a record, which has no line end yet: it is left for a later run bytes=8
+        WARN weir_sources::file::files: ./in.jsonl: the last record has no line end yet: a later run will read it bytes=8
         [1]
-        WARN weir_sources::file::files: ./in.jsonl: the file ends within a record, which has no line end yet: it is left for a later run bytes=7
+        WARN weir_sources::file::files: ./in.jsonl: the last record has no line end yet: a later run will read it bytes=7
         [1, 2]
         [1, 2, 3]
     "#]].assert_eq(&json);
@@ -337,7 +337,7 @@ fn an_array_grows_before_its_end() {
     case.check(&expect!["[1, 2, 3, 4, 5]"]);
     case.write("in.json", &array(&[1, 7], "\n]\n"));
     case.check(&expect![[r#"
-        WARN weir_sources::file::files: ./in.json: the file has shrunk since its position was kept (from 68 to 29 bytes): it is read from its beginning
+        WARN weir_sources::file::files: ./in.json: the file has shrunk since its position was stored (from 68 to 29 bytes): reading it from the beginning
         [1, 2, 3, 4, 5, 1, 7]"#]]);
     let refused = Case::new(&["in.json"], "");
     refused.write("in.json", &array(&[1, 2], "\n]\n"));
@@ -345,7 +345,7 @@ fn an_array_grows_before_its_end() {
     refused.check(&expect!["[1, 2]"]);
     refused.write("in.json", &array(&[1, 2, 3], "\n]\n"));
     refused.check(&expect![[r#"
-        error: sources.ids: ./in.json: the file has grown since its position was kept (from 29 to 42 bytes): set `on_change = "follow"` to read on behind that position, or remove the folder of the query's `state` to read everything again
+        error: sources.ids: ./in.json: the file has grown since its position was stored (from 29 to 42 bytes): set `on_change = "follow"` to continue at that position, or remove the folder of the query's `state` to read everything again
         code Some(2)"#]]);
 }
 
@@ -430,40 +430,40 @@ fn what_was_kept_of_a_file_is_believed_in_nothing() {
         (mark.seen.size, mark.seen.bytes, mark.seen.tail_bytes) = (u64::MAX, u64::MAX, 65_536)
     });
     expect![[r#"
-        beyond the file: error: sources.ids: ./in.csv: what was kept with its position cannot be: byte 1099511627776 is behind the 403 that were read: remove the folder of the query's `state` to read everything again
+        beyond the file: error: sources.ids: ./in.csv: the data stored with its position is invalid: byte 1099511627776 is beyond the 403 bytes that were read: remove the folder of the query's `state` to read everything again
         code Some(2)
         100 ids
-        within a line: error: sources.ids: ./in.csv: the place that was kept cannot be used: byte 100 is within a line: put the file back, or remove the folder of the query's `state` to read everything again
+        within a line: error: sources.ids: ./in.csv: the stored position cannot be used: byte 100 is within a line: restore the file, or remove the folder of the query's `state` to read everything again
         code Some(1)
         100 ids
-        line 0: error: sources.ids: ./in.csv: the place that was kept cannot be used: record 100 on line 0 cannot be: put the file back, or remove the folder of the query's `state` to read everything again
+        line 0: error: sources.ids: ./in.csv: the stored position cannot be used: record 100 cannot be on line 0: restore the file, or remove the folder of the query's `state` to read everything again
         code Some(1)
         100 ids
-        no record: error: sources.ids: ./in.csv: what was kept with its position cannot be: record -1 is not between 0 and the next one, 9223372036854775807: remove the folder of the query's `state` to read everything again
+        no record: error: sources.ids: ./in.csv: the data stored with its position is invalid: record -1 is not between 0 and the next one, 9223372036854775807: remove the folder of the query's `state` to read everything again
         code Some(2)
         100 ids
-        many records: error: sources.ids: ./in.csv: what was kept with its position cannot be: record 9223372036854775807 is not between 0 and the next one, 9223372036854775807: remove the folder of the query's `state` to read everything again
+        many records: error: sources.ids: ./in.csv: the data stored with its position is invalid: record 9223372036854775807 is not between 0 and the next one, 9223372036854775807: remove the folder of the query's `state` to read everything again
         code Some(2)
         100 ids
-        a row group: error: sources.ids: ./in.csv: the place that was kept cannot be used: it is one of another format: put the file back, or remove the folder of the query's `state` to read everything again
+        a row group: error: sources.ids: ./in.csv: the stored position cannot be used: it belongs to another format: restore the file, or remove the folder of the query's `state` to read everything again
         code Some(1)
         100 ids
-        a block: error: sources.ids: ./in.csv: the place that was kept cannot be used: it is one of another format: put the file back, or remove the folder of the query's `state` to read everything again
+        a block: error: sources.ids: ./in.csv: the stored position cannot be used: it belongs to another format: restore the file, or remove the folder of the query's `state` to read everything again
         code Some(1)
         100 ids
-        a short hash: error: sources.ids: ./in.csv: what was kept with its position cannot be: its hashes are not 64 hex digits: remove the folder of the query's `state` to read everything again
+        a short hash: error: sources.ids: ./in.csv: the data stored with its position is invalid: its hashes are not 64 hex digits: remove the folder of the query's `state` to read everything again
         code Some(2)
         100 ids
-        no hash: error: sources.ids: ./in.csv: what was kept with its position cannot be: its hashes are not 64 hex digits: remove the folder of the query's `state` to read everything again
+        no hash: error: sources.ids: ./in.csv: the data stored with its position is invalid: its hashes are not 64 hex digits: remove the folder of the query's `state` to read everything again
         code Some(2)
         100 ids
-        a long tail: error: sources.ids: ./in.csv: what was kept with its position cannot be: 18446744073709551615 of 403 of 403 bytes cannot be: remove the folder of the query's `state` to read everything again
+        a long tail: error: sources.ids: ./in.csv: the data stored with its position is invalid: impossible sizes: 18446744073709551615 of 403 of 403 bytes: remove the folder of the query's `state` to read everything again
         code Some(2)
         100 ids
-        more read than there is: error: sources.ids: ./in.csv: what was kept with its position cannot be: 403 of 18446744073709551615 of 403 bytes cannot be: remove the folder of the query's `state` to read everything again
+        more read than there is: error: sources.ids: ./in.csv: the data stored with its position is invalid: impossible sizes: 403 of 18446744073709551615 of 403 bytes: remove the folder of the query's `state` to read everything again
         code Some(2)
         100 ids
-        a huge file: WARN weir_sources::file::files: ./in.csv: the file has shrunk since its position was kept (from 18446744073709551615 to 407 bytes): it is read from its beginning
+        a huge file: WARN weir_sources::file::files: ./in.csv: the file has shrunk since its position was stored (from 18446744073709551615 to 407 bytes): reading it from the beginning
         201 ids
     "#]].assert_eq(&shown);
 }

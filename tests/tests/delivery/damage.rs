@@ -75,14 +75,14 @@ fn a_state_folder_is_of_one_run_and_of_one_query() {
     });
     let mut second = start(folder.path());
     assert_eq!(second.wait(crate::support::PATIENCE).code(), Some(2), "{}", second.stderr());
-    assert!(second.stderr().contains("is in use: this query is running already"), "{}", second.stderr());
+    assert!(second.stderr().contains("is in use: this query is already running"), "{}", second.stderr());
     first.kill_9();
 
     let text = fs::read_to_string(folder.path().join("numbers.toml")).expect("the query");
     fs::write(folder.path().join("numbers.toml"), text.replace("\"numbers\"", "\"other\"")).expect("the query");
     let mut other = start(folder.path());
     assert_eq!(other.wait(crate::support::PATIENCE).code(), Some(2), "{}", other.stderr());
-    assert!(other.stderr().contains("is of query `numbers` of tenant `default`"), "{}", other.stderr());
+    assert!(other.stderr().contains("belongs to query `numbers` of tenant `default`"), "{}", other.stderr());
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_finished_query_that_is_run_again_does_nothing_and_one_with_more_input_goes_
     fs::write(folder.path().join("numbers.toml"), &moved).expect("the query");
     let mut refused = start(folder.path());
     assert_eq!(refused.wait(crate::support::PATIENCE).code(), Some(2), "{}", refused.stderr());
-    assert!(refused.stderr().contains("positions were kept for"), "{}", refused.stderr());
+    assert!(refused.stderr().contains("stored positions refer to"), "{}", refused.stderr());
 
     fs::rename(folder.path().join("in.csv"), folder.path().join("second.csv")).expect("the second file");
     fs::rename(folder.path().join("first.csv"), folder.path().join("in.csv")).expect("the first file");
@@ -149,7 +149,7 @@ fn a_forged_manifest_hurts_its_own_query_at_most() {
     let status = weir.wait(crate::support::PATIENCE);
     assert!(status.code().is_some_and(|code| code < 3), "{status}\n{}", weir.stderr());
     assert!(!weir.stderr().contains("panicked"), "{}", weir.stderr());
-    assert!(weir.stderr().contains("series of metrics are dropped"), "{}", weir.stderr());
+    assert!(weir.stderr().contains("metric series are dropped"), "{}", weir.stderr());
 
     // A position beyond the end: nothing is read, and nothing is made up.
     forge(folder.path(), |manifest| manifest.sources[0].partitions[0].next = i64::MAX - 1);
@@ -187,7 +187,7 @@ fn a_forged_manifest_publishes_nothing_outside_of_the_tenants_folders() {
         fs::write(state.join("manifest"), manifest.to_bytes().expect("bytes")).expect("the manifest");
         let (code, said) = run();
         assert_eq!(code, Some(2), "{said}");
-        assert!(said.contains("lies outside of the tenant's folders"), "{said}");
+        assert!(said.contains("is outside of the tenant's folders"), "{said}");
         assert!(hidden.exists() && !path.exists(), "{said}");
     }
 }

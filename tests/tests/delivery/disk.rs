@@ -30,12 +30,12 @@ fn a_full_disk_ends_the_query_with_its_name_and_no_torn_file() {
     );
     fs::write(folder.path().join("numbers.toml"), retried).expect("the query");
     let mut weir = start(folder.path(), 600);
-    wait_until("the disk is full", PATIENCE, || weir.stderr().contains("trying again from the last commit"));
+    wait_until("the disk is full", PATIENCE, || weir.stderr().contains("retrying from the last commit"));
     let found = written(&weir.path(&folder.path().join("disk")));
     assert!(!found.is_empty() && found.len() < 300_000, "{} records", found.len());
     assert_once(&found, found.len() as u64);
     assert_eq!(weir.wait(PATIENCE).code(), Some(1), "{}", weir.stderr());
-    assert!(weir.stderr().contains("no room for"), "{}", weir.stderr());
+    assert!(weir.stderr().contains("no space left for"), "{}", weir.stderr());
 }
 
 #[test]
@@ -50,11 +50,11 @@ fn a_stop_while_a_sink_waits_to_be_tried_again_is_a_stop() {
     );
     fs::write(folder.path().join("numbers.toml"), retried).expect("the query");
     let mut weir = start(folder.path(), 600);
-    wait_until("the disk is full", PATIENCE, || weir.stderr().contains("trying again from the last commit"));
+    wait_until("the disk is full", PATIENCE, || weir.stderr().contains("retrying from the last commit"));
     let found = written(&weir.path(&folder.path().join("disk")));
     weir.term();
     assert_eq!(weir.wait(PATIENCE).code(), Some(0), "{}", weir.stderr());
-    assert!(weir.stderr().contains("stopped before it was tried again"), "{}", weir.stderr());
+    assert!(weir.stderr().contains("stopped before the retry"), "{}", weir.stderr());
     // What was committed is committed, and the rest is not.
     let summary = summary(&weir);
     assert_eq!(summary["ending"], "stopped", "{summary}");

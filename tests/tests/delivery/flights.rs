@@ -211,7 +211,7 @@ fn figures_of_flights_are_exact_though_a_sink_fails_and_all_goes_back_to_the_las
             let before = published_rows(folder);
             wait_until("a commit", PATIENCE, || published_rows(folder) > before || !weir.is_running());
             // No file can be opened: the sinks fail at their next one.
-            let again = |weir: &WeirProcess| weir.stderr().matches("trying again from the last commit").count();
+            let again = |weir: &WeirProcess| weir.stderr().matches("retrying from the last commit").count();
             let tried = again(&weir);
             let usual = weir.limit_files(3);
             wait_until("the sink to fail", PATIENCE, || again(&weir) > tried || !weir.is_running());
@@ -253,7 +253,7 @@ fn what_a_function_keeps_is_lost_with_a_sink_s_retry_and_that_is_counted_or_ends
         let files = || fs::read_dir(folder.join("out")).map_or(0, Iterator::count);
         wait_until("a file", PATIENCE, || files() > 1 || !weir.is_running());
         let usual = weir.limit_files(3);
-        let lost = |weir: &WeirProcess| weir.stderr().contains("what the function kept in its memory is lost");
+        let lost = |weir: &WeirProcess| weir.stderr().contains("the state of the function is lost");
         wait_until("the loss", PATIENCE, || lost(&weir) || !weir.is_running());
         match policy {
             "warn" => {

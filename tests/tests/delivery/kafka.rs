@@ -360,5 +360,5 @@ fn letters_in_a_topic_are_listed_shown_and_replayed() {
     topics.assert_exact(0..100);
     let listed = said(&["dead-letters", "list", "numbers.toml"]);
     assert_eq!(listed, "", "what was replayed is not listed again");
-    assert!(said(&["dead-letters", "replay", "numbers.toml"]).contains("no letters to replay"));
+    assert!(said(&["dead-letters", "replay", "numbers.toml"]).contains("no dead letters to replay"));
 }

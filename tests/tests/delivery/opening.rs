@@ -20,7 +20,7 @@ fn a_folder_that_cannot_be_opened_at_first_is_waited_for() {
         // A file where the folder is to be.
         fs::write(folder.path().join("out"), "in the way").expect("a file");
         let mut weir = start(folder.path());
-        wait_until("it has tried again", PATIENCE, || weir.stderr().contains("trying again from the last commit"));
+        wait_until("it has tried again", PATIENCE, || weir.stderr().contains("retrying from the last commit"));
         assert!(weir.is_running(), "{}", weir.stderr());
         assert!(weir.stderr().contains("sinks.out: cannot create the folder"), "{}", weir.stderr());
         fs::remove_file(folder.path().join("out")).expect("the file to go");
@@ -42,7 +42,7 @@ fn a_stop_between_two_openings_is_a_stop_and_the_next_run_reads_everything() {
         fs::write(&path, text.replace("[batching]", retry)).expect("the query");
         fs::write(folder.path().join("out"), "in the way").expect("a file");
         let mut weir = start(folder.path());
-        wait_until("it has tried again", PATIENCE, || weir.stderr().contains("trying again from the last commit"));
+        wait_until("it has tried again", PATIENCE, || weir.stderr().contains("retrying from the last commit"));
         weir.term();
         assert_eq!(weir.wait(PATIENCE).code(), Some(0), "{}", weir.stderr());
         assert_eq!(summary(&weir)["ending"], "stopped", "{}", weir.stderr());
@@ -81,7 +81,7 @@ fn a_broker_that_comes_after_the_query_is_waited_for() {
         let mut weir = start(folder.path());
         wait_until("it has met nobody", PATIENCE, || {
             let said = weir.stderr();
-            said.contains("Connection refused") || said.contains("trying again")
+            said.contains("Connection refused") || said.contains("retrying")
         });
         assert!(weir.is_running(), "{}", weir.stderr());
         broker.start();

@@ -130,10 +130,7 @@ fn links_beside_the_letters_lead_nowhere() {
         }
         link(name);
         let (code, said) = replay();
-        assert!(
-            code != Some(0) && said.contains("is a link, and links are not followed here"),
-            "{name}: {code:?} {said}"
-        );
+        assert!(code != Some(0) && said.contains("is a link, which is not followed here"), "{name}: {code:?} {said}");
         fs::remove_file(folder.join(name)).expect("the link to go");
         fs::write(folder.join("dead.jsonl"), &letters).expect("the letters");
     }

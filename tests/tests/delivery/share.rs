@@ -144,7 +144,7 @@ fn a_process_that_was_suspended_beyond_its_transaction_goes_on_with_a_new_produc
     assert!(summary(&weir)["restarts"].as_u64() >= Some(1), "{}", weir.stderr());
     let id = broker.name("process-0");
     let said = format!(
-        "trying again from the last commit: delivery: the broker has aborted a transaction of `{id}` that was open for "
+        "retrying from the last commit: delivery: the broker has aborted a transaction of `{id}` that was open for "
     );
     assert!(weir.stderr().contains(&said), "{}", weir.stderr());
     topics.assert_exact(0..end + 10);

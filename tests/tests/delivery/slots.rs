@@ -68,7 +68,7 @@ fn two_processes_of_one_file_share_its_partitions_exactly_once() {
     for process in &mut both {
         process.term();
         assert!(process.wait(PATIENCE).success(), "{}", process.stderr());
-        assert!(!process.stderr().contains("taken over these transactions"), "{}", process.stderr());
+        assert!(!process.stderr().contains("uses the same transactional id"), "{}", process.stderr());
     }
     topics.assert_exact(0..1_000);
     // Nothing is left open, and both say so.
@@ -144,7 +144,7 @@ fn a_process_that_was_stopped_while_its_partitions_moved_writes_nothing_twice() 
     for process in [&mut one, &mut other] {
         process.term();
         assert!(process.wait(PATIENCE).success(), "{}", process.stderr());
-        assert!(!process.stderr().contains("taken over these transactions"), "{}", process.stderr());
+        assert!(!process.stderr().contains("uses the same transactional id"), "{}", process.stderr());
     }
     topics.assert_exact(0..end);
 }
@@ -170,9 +170,9 @@ fn processes_that_do_not_see_each_others_locks_part_ways() {
     topics.produce(400..1_000);
     let said = wait_for("the first has met the second", PATIENCE, || {
         let said = one.stderr();
-        said.contains("this one goes on under another slot").then_some(said)
+        said.contains("this process continues with another slot").then_some(said)
     });
-    assert!(other.stderr().contains("no slot can be locked"), "{}", other.stderr());
+    assert!(other.stderr().contains("cannot lock a slot"), "{}", other.stderr());
     wait_until(&format!("all is written\n{said}"), PATIENCE, || committed(&topics) >= 1_000);
     for process in [&mut one, &mut other] {
         process.term();

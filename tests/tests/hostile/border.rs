@@ -45,7 +45,7 @@ fn load_beyond_memory() {
     check(
         "load_beyond_memory",
         expect![[r#"
-        out_of_bounds, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory was accessed out of bounds
+        out_of_bounds, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory access out of bounds
           at function 24
     "#]],
     );
@@ -56,7 +56,7 @@ fn load_with_a_huge_offset() {
     check(
         "load_with_a_huge_offset",
         expect![[r#"
-        out_of_bounds, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory was accessed out of bounds
+        out_of_bounds, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory access out of bounds
           at function 24
     "#]],
     );
@@ -67,7 +67,7 @@ fn store_before_memory() {
     check(
         "store_before_memory",
         expect![[r#"
-        out_of_bounds, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory was accessed out of bounds
+        out_of_bounds, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory access out of bounds
           at function 24
     "#]],
     );
@@ -156,7 +156,7 @@ fn getter_negative_column() {
     check(
         "getter_negative_column",
         expect![[r#"
-        bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: get_i64 was called wrongly: column 4294967295 of 3
+        bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: invalid call of get_i64: column 4294967295 of 3
           at function 24
     "#]],
     );
@@ -167,7 +167,7 @@ fn getter_huge_row() {
     check(
         "getter_huge_row",
         expect![[r#"
-        bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: get_f64 was called wrongly: row 1000 of 1000
+        bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: invalid call of get_f64: row 1000 of 1000
           at function 24
     "#]],
     );
@@ -178,7 +178,7 @@ fn getter_of_another_type() {
     check(
         "getter_of_another_type",
         expect![[r#"
-        bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: get_i64 was called wrongly: column 1 is utf8
+        bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: invalid call of get_i64: column 1 is utf8
           at function 24
     "#]],
     );
@@ -189,7 +189,7 @@ fn getter_in_init() {
     check(
         "getter_in_init",
         expect![[r#"
-        bad_host_call, batch 1: mallory, module <digest>, function f, in init: get_i64 was called wrongly: it may be called within a batch only
+        bad_host_call, batch 1: mallory, module <digest>, function f, in init: invalid call of get_i64: it may only be called within a batch
           at function 24
     "#]],
     );
@@ -200,7 +200,7 @@ fn validity_past_the_last_row() {
     check(
         "validity_past_the_last_row",
         expect![[r#"
-        bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: validity_word was called wrongly: row 1000 of 1000
+        bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: invalid call of validity_word: row 1000 of 1000
           at function 24
     "#]],
     );
@@ -211,7 +211,7 @@ fn parameter_out_of_range() {
     check(
         "parameter_out_of_range",
         expect![[r#"
-        bad_host_call, batch 1: mallory, module <digest>, function f, in init: param_i64 was called wrongly: param 3 of 3
+        bad_host_call, batch 1: mallory, module <digest>, function f, in init: invalid call of param_i64: param 3 of 3
           at function 24
     "#]],
     );
@@ -300,7 +300,7 @@ fn row_failed_and_kept() {
     check(
         "row_failed_and_kept",
         expect![[r#"
-        malformed_output, batch 1: mallory, module <digest>, function f, row 3 of a batch of 1000: malformed output: row 3 failed by row_error, and has output too
+        malformed_output, batch 1: mallory, module <digest>, function f, row 3 of a batch of 1000: malformed output: row 3 failed by row_error but also has output
     "#]],
     );
 }
@@ -334,7 +334,7 @@ fn too_little_output() {
     check(
         "too_little_output",
         expect![[r#"
-        malformed_output, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: malformed output: emit_filter covered 500 rows of 1000
+        malformed_output, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: malformed output: emit_filter covered 500 of 1000 rows
     "#]],
     );
 }

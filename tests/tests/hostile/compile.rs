@@ -9,7 +9,7 @@ fn loop_nest() {
     check(
         "loop_nest",
         expect![[r#"
-            shape_limit: function 25: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file
+            shape_limit: function 25: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or raise `loop_depth_max` in the limits file
         "#]],
     );
 }
@@ -19,7 +19,7 @@ fn block_nest() {
     check(
         "block_nest",
         expect![[r#"
-            shape_limit: function 25: block nesting depth limit reached: limit 1024, found 1025; build with `opt-level = "s"`, which inlines less, or split the function, or have `block_depth_max` raised in the limits file
+            shape_limit: function 25: block nesting depth limit reached: limit 1024, found 1025; build with `opt-level = "s"`, which inlines less, or split the function, or raise `block_depth_max` in the limits file
         "#]],
     );
 }
@@ -29,7 +29,7 @@ fn many_loops() {
     check(
         "many_loops",
         expect![[r#"
-            shape_limit: loops limit reached: limit 10000, found 10001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `loops_max` raised in the limits file
+            shape_limit: loops limit reached: limit 10000, found 10001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `loops_max` in the limits file
         "#]],
     );
 }
@@ -63,7 +63,7 @@ fn data_segments() {
     check(
         "data_segments",
         expect![[r#"
-            shape_limit: data segments limit reached: limit 1000, found 1001; let the linker merge segments (`wasm-opt --memory-packing`), or embed less data, or have `data_segments_max` raised in the limits file
+            shape_limit: data segments limit reached: limit 1000, found 1001; let the linker merge segments (`wasm-opt --memory-packing`), or embed less data, or raise `data_segments_max` in the limits file
         "#]],
     );
 }
@@ -73,7 +73,7 @@ fn element_segments() {
     check(
         "element_segments",
         expect![[r#"
-            shape_limit: element segments limit reached: limit 1000, found 1001; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `element_segments_max` raised in the limits file
+            shape_limit: element segments limit reached: limit 1000, found 1001; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `element_segments_max` in the limits file
         "#]],
     );
 }
@@ -95,7 +95,7 @@ fn locals_of_a_function() {
     check(
         "locals_of_a_function",
         expect![[r#"
-            shape_limit: function 25: locals of a function limit reached: limit 1000, found 1001; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_locals_max` raised in the limits file
+            shape_limit: function 25: locals of a function limit reached: limit 1000, found 1001; build with `opt-level = "s"`, which inlines less, or split the function, or raise `function_locals_max` in the limits file
         "#]],
     );
 }
@@ -105,7 +105,7 @@ fn locals_in_all() {
     check(
         "locals_in_all",
         expect![[r#"
-            shape_limit: locals limit reached: limit 50000, found 51000, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `locals_max` raised in the limits file
+            shape_limit: locals limit reached: limit 50000, found 51000, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `locals_max` in the limits file
         "#]],
     );
 }
@@ -115,7 +115,7 @@ fn locals_beyond_count() {
     check(
         "locals_beyond_count",
         expect![[r#"
-            shape_limit: function 25: locals of a function limit reached: limit 1000, found 4294967295; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_locals_max` raised in the limits file
+            shape_limit: function 25: locals of a function limit reached: limit 1000, found 4294967295; build with `opt-level = "s"`, which inlines less, or split the function, or raise `function_locals_max` in the limits file
         "#]],
     );
 }
@@ -125,7 +125,7 @@ fn types() {
     check(
         "types",
         expect![[r#"
-            shape_limit: types limit reached: limit 1000, found 1011; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `types_max` raised in the limits file
+            shape_limit: types limit reached: limit 1000, found 1011; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `types_max` in the limits file
         "#]],
     );
 }
@@ -135,7 +135,7 @@ fn parameters() {
     check(
         "parameters",
         expect![[r#"
-            shape_limit: type 10: parameters of a function limit reached: limit 100, found 101; pass a pointer to a struct instead, or have `function_params_max` raised in the limits file
+            shape_limit: type 10: parameters of a function limit reached: limit 100, found 101; pass a pointer to a struct instead, or raise `function_params_max` in the limits file
         "#]],
     );
 }
@@ -145,7 +145,7 @@ fn results() {
     check(
         "results",
         expect![[r#"
-            shape_limit: type 10: results of a function limit reached: limit 16, found 17; pass a pointer to a struct instead, or have `function_results_max` raised in the limits file
+            shape_limit: type 10: results of a function limit reached: limit 16, found 17; pass a pointer to a struct instead, or raise `function_results_max` in the limits file
         "#]],
     );
 }
@@ -155,7 +155,7 @@ fn bridges() {
     check(
         "bridges",
         expect![[r#"
-            shape_limit: parameters and results of all functions limit reached: limit 100000, found 116005; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `signature_values_max` raised in the limits file
+            shape_limit: parameters and results of all functions limit reached: limit 100000, found 116005; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `signature_values_max` in the limits file
         "#]],
     );
 }
@@ -177,7 +177,7 @@ fn huge_function() {
     check(
         "huge_function",
         expect![[r#"
-            shape_limit: function 25: size of a function limit reached: limit 128 KiB, found 131075 B; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_bytes_max` raised in the limits file
+            shape_limit: function 25: size of a function limit reached: limit 128 KiB, found 131075 B; build with `opt-level = "s"`, which inlines less, or split the function, or raise `function_bytes_max` in the limits file
         "#]],
     );
 }
@@ -199,7 +199,7 @@ fn br_table_targets() {
     check(
         "br_table_targets",
         expect![[r#"
-            shape_limit: `br_table` targets limit reached: limit 65536, found 66000, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `br_table_targets_max` raised in the limits file
+            shape_limit: `br_table` targets limit reached: limit 65536, found 66000, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `br_table_targets_max` in the limits file
         "#]],
     );
 }
@@ -209,7 +209,7 @@ fn br_table_of_a_function() {
     check(
         "br_table_of_a_function",
         expect![[r#"
-            shape_limit: function 25: `br_table` targets of a function limit reached: limit 2048, found 2049; split the function's largest `match` or `switch`, or build with `opt-level = "s"`, or have `function_br_table_targets_max` raised in the limits file
+            shape_limit: function 25: `br_table` targets of a function limit reached: limit 2048, found 2049; split the function's largest `match` or `switch`, or build with `opt-level = "s"`, or raise `function_br_table_targets_max` in the limits file
         "#]],
     );
 }
@@ -219,7 +219,7 @@ fn br_table_over_locals() {
     check(
         "br_table_over_locals",
         expect![[r#"
-            shape_limit: function 25: values at branches of a function limit reached: limit 500000, found 1806706; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_branch_values_max` raised in the limits file
+            shape_limit: function 25: values at branches of a function limit reached: limit 500000, found 1806706; build with `opt-level = "s"`, which inlines less, or split the function, or raise `function_branch_values_max` in the limits file
         "#]],
     );
 }
@@ -241,7 +241,7 @@ fn joins_in_a_nest() {
     check(
         "joins_in_a_nest",
         expect![[r#"
-            shape_limit: function 25: locals in nested blocks limit reached: limit 40000, found 40040; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_nest_values_max` raised in the limits file
+            shape_limit: function 25: locals in nested blocks limit reached: limit 40000, found 40040; build with `opt-level = "s"`, which inlines less, or split the function, or raise `function_nest_values_max` in the limits file
         "#]],
     );
 }
@@ -251,7 +251,7 @@ fn joins_in_all() {
     check(
         "joins_in_all",
         expect![[r#"
-            shape_limit: function 25: joins of a function limit reached: limit 20000, found 20016; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_joins_max` raised in the limits file
+            shape_limit: function 25: joins of a function limit reached: limit 20000, found 20016; build with `opt-level = "s"`, which inlines less, or split the function, or raise `function_joins_max` in the limits file
         "#]],
     );
 }
@@ -261,7 +261,7 @@ fn branches_that_carry() {
     check(
         "branches_that_carry",
         expect![[r#"
-            shape_limit: values carried by branches limit reached: limit 100000, found 100016, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `carried_values_max` raised in the limits file
+            shape_limit: values carried by branches limit reached: limit 100000, found 100016, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `carried_values_max` in the limits file
         "#]],
     );
 }
@@ -307,7 +307,7 @@ fn bulk_operations() {
     check(
         "bulk_operations",
         expect![[r#"
-            shape_limit: bulk operations limit reached: limit 10000, found 10001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `bulk_operations_max` raised in the limits file
+            shape_limit: bulk operations limit reached: limit 10000, found 10001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `bulk_operations_max` in the limits file
         "#]],
     );
 }
@@ -317,7 +317,7 @@ fn memory_grows() {
     check(
         "memory_grows",
         expect![[r#"
-            shape_limit: bulk operations limit reached: limit 10000, found 10001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `bulk_operations_max` raised in the limits file
+            shape_limit: bulk operations limit reached: limit 10000, found 10001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `bulk_operations_max` in the limits file
         "#]],
     );
 }
@@ -327,7 +327,7 @@ fn table_gets() {
     check(
         "table_gets",
         expect![[r#"
-            shape_limit: bulk operations limit reached: limit 10000, found 10001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `bulk_operations_max` raised in the limits file
+            shape_limit: bulk operations limit reached: limit 10000, found 10001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `bulk_operations_max` in the limits file
         "#]],
     );
 }
@@ -337,7 +337,7 @@ fn indirect_calls() {
     check(
         "indirect_calls",
         expect![[r#"
-            shape_limit: indirect calls limit reached: limit 20000, found 20001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `indirect_calls_max` raised in the limits file
+            shape_limit: indirect calls limit reached: limit 20000, found 20001, most of them in function 25; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `indirect_calls_max` in the limits file
         "#]],
     );
 }
@@ -347,7 +347,7 @@ fn call_values() {
     check(
         "call_values",
         expect![[r#"
-        shape_limit: parameters and results at calls limit reached: limit 100000, found 100003, most of them in function 25 `c`; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `call_values_max` raised in the limits file
+        shape_limit: parameters and results at calls limit reached: limit 100000, found 100003, most of them in function 25 `c`; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `call_values_max` in the limits file
     "#]],
     );
 }
@@ -417,7 +417,7 @@ fn tiny_functions() {
     check(
         "tiny_functions",
         expect![[r#"
-            shape_limit: functions limit reached: limit 10000, found 10003; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `functions_max` raised in the limits file
+            shape_limit: functions limit reached: limit 10000, found 10003; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `functions_max` in the limits file
         "#]],
     );
 }
@@ -427,7 +427,7 @@ fn exports() {
     check(
         "exports",
         expect![[r#"
-            shape_limit: exports limit reached: limit 256, found 259; export only `memory` and what the manifest declares, or have `exports_max` raised in the limits file
+            shape_limit: exports limit reached: limit 256, found 259; export only `memory` and what the manifest declares, or raise `exports_max` in the limits file
         "#]],
     );
 }
@@ -437,7 +437,7 @@ fn globals() {
     check(
         "globals",
         expect![[r#"
-            shape_limit: globals limit reached: limit 1000, found 1001; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `globals_max` raised in the limits file
+            shape_limit: globals limit reached: limit 1000, found 1001; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `globals_max` in the limits file
         "#]],
     );
 }
@@ -447,7 +447,7 @@ fn imports() {
     check(
         "imports",
         expect![[r#"
-            shape_limit: imports limit reached: limit 64, found 89; import each host function once, or have `imports_max` raised in the limits file
+            shape_limit: imports limit reached: limit 64, found 89; import each host function once, or raise `imports_max` in the limits file
         "#]],
     );
 }
@@ -469,7 +469,7 @@ fn ifs_in_a_function() {
     check(
         "ifs_in_a_function",
         expect![[r#"
-            shape_limit: function 25: blocks of a function limit reached: limit 4096, found 4097; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_blocks_max` raised in the limits file
+            shape_limit: function 25: blocks of a function limit reached: limit 4096, found 4097; build with `opt-level = "s"`, which inlines less, or split the function, or raise `function_blocks_max` in the limits file
         "#]],
     );
 }

@@ -123,7 +123,7 @@ fn fill_beyond() {
     check(
         "fill_beyond",
         expect![[r#"
-        out_of_bounds, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory was accessed out of bounds
+        out_of_bounds, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: memory access out of bounds
           at function 24
     "#]],
     );

@@ -29,7 +29,7 @@ fn precompiled() {
     check(
         "precompiled",
         expect![[r#"
-        precompiled: native or precompiled code: upload the WebAssembly module it was made from
+        precompiled: native or precompiled code: upload the WebAssembly module from which it was made
     "#]],
     );
 }
@@ -39,7 +39,7 @@ fn precompiled_with_a_module() {
     check(
         "precompiled_with_a_module",
         expect![[r#"
-        precompiled: native or precompiled code: upload the WebAssembly module it was made from
+        precompiled: native or precompiled code: upload the WebAssembly module from which it was made
     "#]],
     );
 }
@@ -129,7 +129,7 @@ fn huge_count() {
     check(
         "huge_count",
         expect![[r#"
-            shape_limit: types limit reached: limit 1000, found 4294967295; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `types_max` raised in the limits file
+            shape_limit: types limit reached: limit 1000, found 4294967295; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `types_max` in the limits file
         "#]],
     );
 }
@@ -339,7 +339,7 @@ fn huge_name_section() {
     check(
         "huge_name_section",
         expect![[r#"
-            module_too_large: file size limit reached: limit 32 MiB, found 52430316 B; strip debug information (Rust: `strip = true` in the profile; others: `wasm-strip`), or have `module_file_bytes_max` raised in the limits file
+            module_too_large: file size limit reached: limit 32 MiB, found 52430316 B; strip debug information (Rust: `strip = true` in the profile; others: `wasm-strip`), or raise `module_file_bytes_max` in the limits file
         "#]],
     );
 }

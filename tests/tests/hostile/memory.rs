@@ -99,7 +99,7 @@ fn deep_stack_bad_call() {
     check(
         "deep_stack_bad_call",
         expect![[r#"
-        bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: get_i64 was called wrongly: column 99 of 3
+        bad_host_call, batch 1: mallory, module <digest>, function f, in a batch of 1000 rows: invalid call of get_i64: column 99 of 3
           at deep (20 times)
     "#]],
     );
@@ -168,7 +168,7 @@ fn initial_memory() {
     check(
         "initial_memory",
         expect![[r#"
-            initial_memory: the module's initial memory: memory limit reached: limit 4 MiB, current 0 B, requested 4160 KiB; link with a smaller stack and less static data, or have `memory_bytes_max` raised in the limits file
+            initial_memory: the module's initial memory: memory limit reached: limit 4 MiB, current 0 B, requested 4160 KiB; link with a smaller stack and less static data, or raise `memory_bytes_max` in the limits file
         "#]],
     );
 }
@@ -190,7 +190,7 @@ fn data_beyond_memory() {
     check(
         "data_beyond_memory",
         expect![[r#"
-        out_of_bounds, batch 1: mallory, module <digest>, function f, at instantiation: memory was accessed out of bounds
+        out_of_bounds, batch 1: mallory, module <digest>, function f, at instantiation: memory access out of bounds
     "#]],
     );
 }
@@ -200,7 +200,7 @@ fn data_across_the_end() {
     check(
         "data_across_the_end",
         expect![[r#"
-        out_of_bounds, batch 1: mallory, module <digest>, function f, at instantiation: memory was accessed out of bounds
+        out_of_bounds, batch 1: mallory, module <digest>, function f, at instantiation: memory access out of bounds
     "#]],
     );
 }
@@ -222,7 +222,7 @@ fn initial_table() {
     check(
         "initial_table",
         expect![[r#"
-            initial_table: the module's tables: table limit reached: limit 1000, current 0, requested 1001; keep to fewer functions that are called indirectly, or have `table_elements_max` raised in the limits file
+            initial_table: the module's tables: table limit reached: limit 1000, current 0, requested 1001; reduce the number of functions that are called indirectly, or raise `table_elements_max` in the limits file
         "#]],
     );
 }
@@ -232,7 +232,7 @@ fn ten_million_elements() {
     check(
         "ten_million_elements",
         expect![[r#"
-            initial_table: the module's tables: table limit reached: limit 1000, current 0, requested 10000000; keep to fewer functions that are called indirectly, or have `table_elements_max` raised in the limits file
+            initial_table: the module's tables: table limit reached: limit 1000, current 0, requested 10000000; reduce the number of functions that are called indirectly, or raise `table_elements_max` in the limits file
         "#]],
     );
 }
@@ -242,7 +242,7 @@ fn two_tables() {
     check(
         "two_tables",
         expect![[r#"
-            initial_table: the module's tables: table limit reached: limit 1000, current 501, requested 501; keep to fewer functions that are called indirectly, or have `table_elements_max` raised in the limits file
+            initial_table: the module's tables: table limit reached: limit 1000, current 501, requested 501; reduce the number of functions that are called indirectly, or raise `table_elements_max` in the limits file
         "#]],
     );
 }
@@ -252,7 +252,7 @@ fn many_tables() {
     check(
         "many_tables",
         expect![[r#"
-            shape_limit: tables limit reached: limit 4, found 5; keep to one table, or have `tables_max` raised in the limits file
+            shape_limit: tables limit reached: limit 4, found 5; keep to one table, or raise `tables_max` in the limits file
         "#]],
     );
 }

@@ -39,8 +39,8 @@ fn import_of_another_type() {
     check(
         "import_of_another_type",
         expect![[r#"
-        import_type: imports `weir_v1.get_i64` as (i64, i64) -> i64: its type is (i32, i32) -> i64
-    "#]],
+            import_type: imports `weir_v1.get_i64` with the type (i64, i64) -> i64, expected (i32, i32) -> i64
+        "#]],
     );
 }
 
@@ -49,8 +49,8 @@ fn import_without_result() {
     check(
         "import_without_result",
         expect![[r#"
-        import_type: imports `weir_v1.log` as (i32, i32, i32): its type is (i32, i32, i32) -> i32
-    "#]],
+            import_type: imports `weir_v1.log` with the type (i32, i32, i32), expected (i32, i32, i32) -> i32
+        "#]],
     );
 }
 
@@ -89,7 +89,7 @@ fn wasi_write() {
     check(
         "wasi_write",
         expect![[r#"
-        wasi_import: imports `wasi_snapshot_preview1.fd_write`: there is no WASI here; build for wasm32-unknown-unknown, without I/O
+        wasi_import: imports `wasi_snapshot_preview1.fd_write`: WASI is not supported; build for wasm32-unknown-unknown without I/O
     "#]],
     );
 }
@@ -99,7 +99,7 @@ fn wasi_open() {
     check(
         "wasi_open",
         expect![[r#"
-        wasi_import: imports `wasi_unstable.path_open`: there is no WASI here; build for wasm32-unknown-unknown, without I/O
+        wasi_import: imports `wasi_unstable.path_open`: WASI is not supported; build for wasm32-unknown-unknown without I/O
     "#]],
     );
 }
@@ -119,7 +119,7 @@ fn missing_call() {
     check(
         "missing_call",
         expect![[r#"
-        missing_export: function `f` is declared, and `weir_call_f` is not exported
+        missing_export: the manifest declares function `f`, but `weir_call_f` is not exported
     "#]],
     );
 }
@@ -129,8 +129,8 @@ fn mistyped_call() {
     check(
         "mistyped_call",
         expect![[r#"
-        export_type: exports `weir_call_f` as (i64, i64) -> i64: its type is (i32) -> i32
-    "#]],
+            export_type: exports `weir_call_f` with the type (i64, i64) -> i64, expected (i32) -> i32
+        "#]],
     );
 }
 
@@ -139,8 +139,8 @@ fn call_that_is_a_global() {
     check(
         "call_that_is_a_global",
         expect![[r#"
-        export_type: exports `weir_call_f` as a global: its type is (i32) -> i32
-    "#]],
+            export_type: exports `weir_call_f` with the type a global, expected (i32) -> i32
+        "#]],
     );
 }
 
@@ -149,8 +149,8 @@ fn mistyped_init() {
     check(
         "mistyped_init",
         expect![[r#"
-        export_type: exports `weir_init_f` as (i32) -> i32: its type is () -> i32
-    "#]],
+            export_type: exports `weir_init_f` with the type (i32) -> i32, expected () -> i32
+        "#]],
     );
 }
 
@@ -169,7 +169,7 @@ fn memory_that_is_a_function() {
     check(
         "memory_that_is_a_function",
         expect![[r#"
-        export_type: exports `memory` as a function: its type is a memory
+        export_type: exports `memory` with the type a function, expected a memory
     "#]],
     );
 }
@@ -189,8 +189,8 @@ fn call_that_is_an_import() {
     check(
         "call_that_is_an_import",
         expect![[r#"
-        export_type: exports `weir_call_f` as (i32, i32) -> i32: its type is (i32) -> i32
-    "#]],
+            export_type: exports `weir_call_f` with the type (i32, i32) -> i32, expected (i32) -> i32
+        "#]],
     );
 }
 
@@ -199,7 +199,7 @@ fn no_manifest() {
     check(
         "no_manifest",
         expect![[r#"
-        no_manifest: no custom section `weir.manifest`: build the module with the SDK, or see the contract for the section
+        no_manifest: no custom section `weir.manifest`: build the module with the SDK, or add the section as described in ABI.md
     "#]],
     );
 }
@@ -219,7 +219,7 @@ fn manifest_of_another_abi() {
     check(
         "manifest_of_another_abi",
         expect![[r#"
-        manifest: manifest, line 1: abi 2 is not known here: this host speaks version 1
+        manifest: manifest, line 1: unsupported abi 2: this host supports version 1
     "#]],
     );
 }
@@ -259,7 +259,7 @@ fn manifest_too_large() {
     check(
         "manifest_too_large",
         expect![[r#"
-            shape_limit: manifest size limit reached: limit 64 KiB, found 65608 B; declare fewer functions in one module, or shorten their texts, or have `manifest_bytes_max` raised in the limits file
+            shape_limit: manifest size limit reached: limit 64 KiB, found 65608 B; declare fewer functions in one module, or shorten their texts, or raise `manifest_bytes_max` in the limits file
         "#]],
     );
 }
@@ -289,8 +289,8 @@ fn many_functions() {
     check(
         "many_functions",
         expect![[r#"
-        manifest: manifest, line 257: more than 256 functions
-    "#]],
+            manifest: manifest, line 257: too many functions: the maximum is 256
+        "#]],
     );
 }
 
@@ -299,7 +299,7 @@ fn many_fields() {
     check(
         "many_fields",
         expect![[r#"
-        manifest: manifest, line 1: 300 input fields: a function declares at most 256
+        manifest: manifest, line 1: 300 input fields: a function may declare at most 256
     "#]],
     );
 }
@@ -387,7 +387,7 @@ fn system_clock_import() {
     check(
         "system_clock_import",
         expect![[r#"
-        wasi_import: imports `wasi_snapshot_preview1.clock_time_get`: there is no WASI here; build for wasm32-unknown-unknown, without I/O
+        wasi_import: imports `wasi_snapshot_preview1.clock_time_get`: WASI is not supported; build for wasm32-unknown-unknown without I/O
     "#]],
     );
 }

@@ -91,6 +91,6 @@ async fn a_record_that_does_not_decode_is_named_by_its_place() {
         broker.name("group")
     );
     let error = run(plan(&text, &broker)).await.expect_err("a record that does not decode");
-    expect![[r#"sources.ids: in [1]: the record at offset 3 does not decode: field `id`: `x` is not an i64; `on_error = "skip"` or "dead_letter" would go on"#]]
+    expect![[r#"sources.ids: in [1]: the record at offset 3 cannot be decoded: field `id`: `x` is not an i64; to continue, set `on_error = "skip"` or `"dead_letter"`"#]]
         .assert_eq(&error.cause.to_string().replace(&input, "in"));
 }

@@ -53,7 +53,7 @@ fn many_records_are_all_read_to_the_end() {
 }
 
 #[test]
-#[should_panic(expected = "there is no such topic")]
+#[should_panic(expected = "the topic does not exist")]
 fn a_topic_that_is_not_there_is_no_empty_topic() {
     Broker::shared().read_all("weir-no-such-topic", Isolation::Committed);
 }

@@ -72,7 +72,7 @@ fn a_restart_with_positions_of_a_group_loses_what_a_function_kept() {
         let mut refused = fresh.start(&source, "");
         assert_eq!(refused.wait(SOON).code(), Some(1), "{}", refused.stderr());
         assert!(
-            refused.stderr().contains("of an earlier run (restart: an earlier run had it)"),
+            refused.stderr().contains("from an earlier run (restart: the state belonged to an earlier run)"),
             "{}",
             refused.stderr()
         );

@@ -59,11 +59,13 @@ fn a_member_without_partitions_waits_and_says_so_and_takes_over_when_the_other_l
     let waits = wait_for("what the second member waits for", SOON, || {
         source(folders[1].path())?["waits_for"]
             .as_str()
-            .filter(|text| text.contains("have them all"))
+            .filter(|text| text.contains("have all of them"))
             .map(str::to_owned)
     });
     assert!(waits.contains(&topic), "{waits}");
-    wait_until("a warning after ten seconds", SOON, || second.stderr().contains("kafka source: waits for a partition"));
+    wait_until("a warning after ten seconds", SOON, || {
+        second.stderr().contains("kafka source: waiting for a partition")
+    });
     assert!(second.is_running(), "a member without partitions is at no end: {}", second.stderr());
     broker.produce(&topic, [Record::of("{\"id\":1}")]);
     first.term();
@@ -101,7 +103,7 @@ fn a_broker_that_goes_silent_is_waited_for_aloud() {
     broker.pause();
     let mut weir = start(&broker, folder.path(), &topic, "partitions = \"all\"\nuntil = \"end\"");
     wait_until("a warning after ten seconds", Duration::from_secs(40), || {
-        weir.stderr().contains("kafka source: waits for a broker")
+        weir.stderr().contains("kafka source: waiting for a broker")
     });
     broker.resume();
     assert!(weir.wait(2 * SOON).success(), "{}", weir.stderr());

@@ -103,7 +103,7 @@ async fn a_function_that_fails_on_everything_fails_the_query_and_not_record_by_r
     let text = Text::new().seed("seed", 1).stage("starved", "faulty", "panics", rest).sink("out", "");
     let error = run(&text, folder.path(), Default::default()).await.expect_err("a failure");
     let message = error.to_string();
-    assert!(message.contains("more than the 500") && message.contains("out of fuel"), "{message}");
+    assert!(message.contains("allows only 500") && message.contains("out of fuel"), "{message}");
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn a_function_that_most_records_end_is_broken_unless_the_stage_says_otherw
     let error = run(&text(""), folder.path(), Default::default()).await.expect_err("a failure");
     let message = error.to_string();
     for part in [
-        "4097 of the 8192 records of one batch ended the function, more than the 4096",
+        "4097 of 8192 records in one batch ended the function",
         "`trapped_percent_max = 50`",
         "raise `trapped_percent_max` of the stage",
         "the record at offset 4096 of partition 0 of ",

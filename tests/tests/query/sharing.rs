@@ -140,7 +140,7 @@ fn two_sinks() -> Text {
 async fn a_sink_that_fails_fails_the_query_by_name() {
     let (_, sinks) = misbehaving(How::Fail, 3);
     let error = run(&two_sinks(), std::path::Path::new("."), sinks).await.expect_err("a failure");
-    assert_eq!(error.to_string(), "sinks.bad: cannot write to the standard output: the disk is on fire");
+    assert_eq!(error.to_string(), "sinks.bad: cannot write to standard output: the disk is on fire");
     assert_eq!(error.summary.ending, Ending::Failed);
     assert_eq!(error.summary.progress.committed_records, 0);
 }

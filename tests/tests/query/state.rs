@@ -60,7 +60,7 @@ async fn state_that_is_kept_goes_on_from_batch_to_batch() {
 #[tokio::test]
 async fn state_that_is_lost_ends_the_query_or_is_counted() {
     let poison = |rest: &str| format!("params = {{ at = 500 }}\non_error = \"skip\"\n{rest}");
-    check("fresh", &poison(""), expect![[r#"stages.state: state_lost: function `fresh` keeps state, and lost what it had of 1 batch (unreachable: default, function fresh, in a batch of 500 rows: unreachable code was reached: record 500 is the one); `on_state_loss = "warn"` goes on without it"#]]).await;
+    check("fresh", &poison(""), expect![[r#"stages.state: state_lost: function `fresh` has lost its state from 1 batch (unreachable: default, function fresh, in a batch of 500 rows: unreachable code was reached: record 500 is the one); to continue without it, set `on_state_loss = "warn"`"#]]).await;
     check("fresh", &poison("on_state_loss = \"warn\""), expect![[r#"2997 records, losses {"unreachable": 5}"#]]).await;
     // What declares that it keeps nothing loses nothing.
     check("panics", &poison(""), expect!["2997 records, losses {}"]).await;
@@ -68,8 +68,8 @@ async fn state_that_is_lost_ends_the_query_or_is_counted() {
 
 #[tokio::test]
 async fn state_that_is_kept_in_secret_is_found_out() {
-    check("secretly_fresh", "verify_every_batches = 1", expect![[r#"stages.state: hidden_state: function `secretly_fresh` answered batch 2 otherwise on a new instance: 0 rows came out, and 1000 did; it keeps state that its module does not declare. Declare it (`#[transform]` on an `impl`, or `"state":"kept"` in the manifest), or set `on_state_loss` for a module that declares nothing, or `verify_every_batches = 0`"#]]).await;
-    check("secretly_fresh", "verify_every_batches = 2", expect![[r#"stages.state: hidden_state: function `secretly_fresh` answered batch 2 otherwise on a new instance: 0 rows came out, and 1000 did; it keeps state that its module does not declare. Declare it (`#[transform]` on an `impl`, or `"state":"kept"` in the manifest), or set `on_state_loss` for a module that declares nothing, or `verify_every_batches = 0`"#]]).await;
+    check("secretly_fresh", "verify_every_batches = 1", expect![[r#"stages.state: hidden_state: function `secretly_fresh` gave another result for batch 2 on a new instance: one instance returned 0 rows, the other 1000; it keeps state that its module does not declare. Declare the state (`#[transform]` on an `impl`, or `"state":"kept"` in the manifest), or set `on_state_loss` for a module that declares nothing, or `verify_every_batches = 0`"#]]).await;
+    check("secretly_fresh", "verify_every_batches = 2", expect![[r#"stages.state: hidden_state: function `secretly_fresh` gave another result for batch 2 on a new instance: one instance returned 0 rows, the other 1000; it keeps state that its module does not declare. Declare the state (`#[transform]` on an `impl`, or `"state":"kept"` in the manifest), or set `on_state_loss` for a module that declares nothing, or `verify_every_batches = 0`"#]]).await;
     check("secretly_fresh", "", expect!["1000 records, losses {}"]).await;
     check("secretly_fresh", "verify_every_batches = 0", expect!["1000 records, losses {}"]).await;
     for function in ["panics", "refuses"] {
@@ -101,7 +101,7 @@ async fn of_a_module_that_declares_nothing_state_is_looked_for_unless_it_is_know
         let text = Text::new().seed("seed", 3).add(&format!("{}{rest}", made_by_hand(folder.path()))).sink("out", "");
         expect.assert_eq(&outcome(&text).await);
     };
-    check("verify_every_batches = 2", expect![[r#"stages.once: hidden_state: function `once` answered batch 2 otherwise on a new instance: 0 rows came out, and 1000 did; it keeps state that its module does not declare. Declare it (`#[transform]` on an `impl`, or `"state":"kept"` in the manifest), or set `on_state_loss` for a module that declares nothing, or `verify_every_batches = 0`"#]]).await;
+    check("verify_every_batches = 2", expect![[r#"stages.once: hidden_state: function `once` gave another result for batch 2 on a new instance: one instance returned 0 rows, the other 1000; it keeps state that its module does not declare. Declare the state (`#[transform]` on an `impl`, or `"state":"kept"` in the manifest), or set `on_state_loss` for a module that declares nothing, or `verify_every_batches = 0`"#]]).await;
     check("", expect!["1000 records, losses {}"]).await;
     check("verify_every_batches = 2\non_state_loss = \"warn\"", expect!["1000 records, losses {}"]).await;
     check("verify_every_batches = 2\non_state_loss = \"fail\"", expect!["1000 records, losses {}"]).await;
@@ -122,10 +122,10 @@ async fn a_query_that_would_go_on_without_its_state_says_so_before_and_refuses()
     let folder = tempfile::tempdir().expect("a folder");
     let text = restartable(folder.path(), "");
     let warnings = |plan: &Plan| plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-    expect![[r#"stages.state: function `fresh` keeps state, which is not kept with the positions: the query cannot continue after a restart; `on_state_loss = "warn"` continues with empty state"#]].assert_eq(&warnings(&text.plan(folder.path())));
+    expect![[r#"stages.state: function `fresh` keeps state in memory, which is not stored with the positions: the query cannot continue after a restart; `on_state_loss = "warn"` continues with empty state"#]].assert_eq(&warnings(&text.plan(folder.path())));
     run(&text, folder.path(), Default::default()).await.expect("a first run");
     let refused = Query::build(text.plan(folder.path()), &engine()).await.err().expect("no second run");
-    expect![[r#"stages.state: state_lost: function `fresh` keeps state, and lost what it had of an earlier run (restart: an earlier run had it); `on_state_loss = "warn"` goes on without it"#]].assert_eq(&refused.to_string());
+    expect![[r#"stages.state: state_lost: function `fresh` has lost its state from an earlier run (restart: the state belonged to an earlier run); to continue without it, set `on_state_loss = "warn"`"#]].assert_eq(&refused.to_string());
     // With its policy it goes on, and counts.
     let text = restartable(folder.path(), "on_state_loss = \"warn\"");
     assert_eq!(warnings(&text.plan(folder.path())), "");

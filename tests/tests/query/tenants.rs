@@ -120,14 +120,14 @@ async fn a_folder_that_is_swapped_for_a_link_after_the_check_is_not_written_to()
     fs::remove_dir(folder.path().join("acme/out")).expect("the folder");
     symlink("../beta", folder.path().join("acme/out")).expect("a link");
     let error = Query::build(plan, &crate::support::engine()).await.err().expect("a refusal").to_string();
-    assert!(error.contains("dead_letters: its file lies outside of the tenant's folders"), "{error}");
+    assert!(error.contains("dead_letters: its file is outside of the tenant's folders"), "{error}");
     // Without dead letters it is the sink that notices.
     let text = Text::new().seed("seed", 1).add("[sinks.out]\nkind = \"file\"\npath = \"acme/out/out.jsonl\"");
     fs::remove_file(folder.path().join("acme/out")).expect("the link");
     let plan = text.plan_within(folder.path(), ACME);
     symlink("../beta", folder.path().join("acme/out")).expect("a link");
     let error = Query::build(plan, &crate::support::engine()).await.err().expect("a refusal").to_string();
-    assert!(error.contains("sinks.out: its file lies outside of the tenant's folders"), "{error}");
+    assert!(error.contains("sinks.out: its file is outside of the tenant's folders"), "{error}");
     for entry in fs::read_dir(folder.path().join("beta")).expect("the folder") {
         assert_eq!(entry.expect("an entry").file_name(), "in.jsonl");
     }

@@ -31,9 +31,9 @@ fn is_said_once_and_counted(told: &str) {
     for (things, signal, lost) in
         [("spans", "traces", "801"), ("log records", "logs", "200"), ("exports of metrics", "metrics", "1")]
     {
-        let first = format!("{things} are lost, and queries go on");
+        let first = format!("{things} are lost (queries are not affected)");
         assert_eq!(told.matches(&first).count(), 1, "{first}: {told}");
-        let last = format!("{things} that were lost on their way to the receiver of {signal} lost={lost}\n");
+        let last = format!("{things} lost on the way to the receiver of {signal} lost={lost}\n");
         assert_eq!(told.matches(&last).count(), 1, "{last}: {told}");
     }
 }
@@ -74,13 +74,16 @@ fn a_receiver_that_never_answers_holds_the_end_up_for_a_moment_once() {
 #[test]
 fn refusals_and_garbage_are_losses() {
     for (answer, why) in [
-        ("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "the receiver answers 400"),
-        ("HTTP/1.1 500 No\r\ncontent-length: 2\r\nconnection: close\r\n\r\n\u{1b}[", "the receiver answers 500"),
+        (
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            "the receiver responded with 400",
+        ),
+        ("HTTP/1.1 500 No\r\ncontent-length: 2\r\nconnection: close\r\n\r\n\u{1b}[", "the receiver responded with 500"),
         (
             "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
             "302",
         ),
-        ("\u{1b}[31m garbage\r\n\r\n", "are lost, and queries go on: "),
+        ("\u{1b}[31m garbage\r\n\r\n", "are lost (queries are not affected): "),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         query(folder.path());
@@ -102,7 +105,7 @@ fn what_a_receiver_leaves_out_of_what_it_takes_is_lost_and_said_without_its_cont
         format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{refused}")
     });
     let told = run(weir(folder.path(), &receiver), &["run", "q.toml"]).stderr();
-    let first = "log records are lost, and queries go on: the receiver takes a part alone: no\\u{1b}[m\n";
+    let first = "log records are lost (queries are not affected): the receiver accepted only a part: no\\u{1b}[m\n";
     assert!(told.contains(first) && !told.contains("spans are lost") && !told.contains('\u{1b}'), "{told}");
     let lost = 7 * receiver.requests().iter().filter(|request| request.head.contains("/v1/logs")).count();
     assert!(told.contains(&format!("the receiver of logs lost={lost}\n")), "{told}");
@@ -180,7 +183,7 @@ fn https_is_checked_by_the_certificates_that_are_named_and_by_no_other() {
     // Without it nobody vouches for this receiver.
     let unknown = receiver();
     is_said_once_and_counted(&run(weir(folder.path(), &unknown), &["run", "q.toml"]).stderr());
-    for (file, why) in [("nothing.pem", "there is no certificate in it"), ("gone.pem", "No such file")] {
+    for (file, why) in [("nothing.pem", "it contains no certificate"), ("gone.pem", "No such file")] {
         let told = with(&unknown, file);
         for signal in ["traces", "metrics", "logs"] {
             let start = format!("{signal} are not exported: OTEL_EXPORTER_OTLP_CERTIFICATE is `{file}`: ");
@@ -201,9 +204,9 @@ fn what_is_not_spoken_is_said_with_its_variable_and_the_query_runs() {
         .env("OTEL_EXPORTER_OTLP_CLIENT_KEY", "key.pem");
     let told = run(weir, &["run", "q.toml"]).stderr();
     for problem in [
-        "OTEL_EXPORTER_OTLP_PROTOCOL is `grpc`: http/protobuf is what is spoken",
-        "OTEL_EXPORTER_OTLP_COMPRESSION is `zstd`: there are gzip and none, which it is",
-        "OTEL_METRICS_EXPORTER is `prometheus`: metrics are exported by `otlp` or by `none`, which it is",
+        "unsupported value `grpc` for OTEL_EXPORTER_OTLP_PROTOCOL (expected `http/protobuf`); using `http/protobuf`",
+        "unsupported value `zstd` for OTEL_EXPORTER_OTLP_COMPRESSION (expected `gzip` or `none`); using `none`",
+        "unsupported value `prometheus` for OTEL_METRICS_EXPORTER (expected `otlp` or `none`); metrics are not exported",
         "OTEL_EXPORTER_OTLP_CLIENT_KEY is not supported",
     ] {
         assert_eq!(told.matches(problem).count(), 1, "{problem}: {told}");

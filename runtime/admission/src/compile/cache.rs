@@ -62,7 +62,7 @@ pub enum CacheError {
         source: io::Error,
     },
     /// Somebody else could put code there.
-    #[error("the code cache in {path} cannot be used: others may write to it; make it yours alone: chmod 700")]
+    #[error("the code cache in {path} cannot be used because others can write to it: run `chmod 700` on it")]
     Open {
         /// The folder or the key's file.
         path: PathBuf,
@@ -182,7 +182,7 @@ impl Cache {
                 self.rejected.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(
                     tenant = %key.tenant,
-                    "compiled code in {} is not used, and compiled again: {error}",
+                    "cached code in {} cannot be used; compiling it again: {error}",
                     self.tenants.path().join(key.tenant.as_str()).join(key.name()).display()
                 );
                 drop(self.tenants.sub(key.tenant.as_str()).and_then(|folder| folder.remove(key.name())));
@@ -199,21 +199,21 @@ impl Cache {
         // A link, or a pipe that never ends, is nothing that this cache made.
         let mut file = self.tenants.sub(key.tenant.as_str())?.read(key.name())?;
         let mut head = [0; MAGIC.len() + 1 + MAC_BYTES];
-        file.read_exact(&mut head).map_err(|_| invalid("it is cut short"))?;
+        file.read_exact(&mut head).map_err(|_| invalid("it is truncated"))?;
         let (magic, rest) = head.split_at(MAGIC.len());
         let (tier, mac) = rest.split_at(1);
         let tier = match (magic == MAGIC, tier) {
             (true, [0]) => Tier::Baseline,
             (true, [1]) => Tier::Optimised,
-            _ => return Err(invalid("it does not begin as it should")),
+            _ => return Err(invalid("it has no valid header")),
         };
         let mut code = Vec::new();
         (&mut file).take(code_bytes_max.saturating_add(1)).read_to_end(&mut code)?;
         if code.len() as u64 > code_bytes_max {
-            return Err(invalid("it is larger than its tenant's code may be"));
+            return Err(invalid("it exceeds the tenant's limit"));
         }
         if !self.key.verifies(&key.mac_parts(tier, &code), mac) {
-            return Err(invalid("it is not authentic: it was changed, or made under another key"));
+            return Err(invalid("it is not authentic: it was modified, or signed with another key"));
         }
         // For the choice of what goes when there is too much; a file system that does not keep it loses nothing else.
         drop(file.set_modified(SystemTime::now()));
@@ -224,7 +224,7 @@ impl Cache {
     pub fn keep(&self, key: &CacheKey, tier: Tier, code: &Trusted) {
         if let Err(error) = self.write(key, tier, code.bytes()).and_then(|()| self.make_room(key)) {
             let folder = self.tenants.path().display();
-            tracing::warn!(tenant = %key.tenant, "compiled code is not kept in {folder}: {error}");
+            tracing::warn!(tenant = %key.tenant, "cannot store compiled code in {folder}: {error}");
         }
     }
 
@@ -255,7 +255,7 @@ impl Cache {
         let keep = self.tenants.path().join(keep.tenant.as_str()).join(keep.name());
         for folder in [&self.folder, &self.tenants] {
             for (name, _) in folder.entries()? {
-                // The key's file is no folder. Each is opened one at a time: they may be thousands.
+                // The key's file is not a folder. Each is opened one at a time: they may be thousands.
                 let Ok(tenant) = folder.sub(&name) else { continue };
                 for (file, kind) in tenant.entries()? {
                     if let Some(found) = tenant.stat(&file)?.filter(|_| kind == FileType::RegularFile) {

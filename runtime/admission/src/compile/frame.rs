@@ -71,14 +71,14 @@ pub(super) fn read_head<T: Decode<()>>(mut from: impl Read) -> io::Result<T> {
     from.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length) as usize;
     if length > HEAD_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message begins with a length out of range"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the length of a message is out of range"));
     }
     let mut head = vec![0; length];
     from.read_exact(&mut head)?;
     let (value, read) = bincode::decode_from_slice(&head, config())
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
     if read != length {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message is longer than what it says"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message has extra bytes"));
     }
     Ok(value)
 }
@@ -86,7 +86,7 @@ pub(super) fn read_head<T: Decode<()>>(mut from: impl Read) -> io::Result<T> {
 /// Reads what follows a head; its length was said by the other side, and is allocated as it comes.
 pub(super) fn read_body(from: impl Read, length: u64, length_max: u64) -> io::Result<Vec<u8>> {
     if length > length_max {
-        let message = format!("{length} bytes follow, and {length_max} are taken");
+        let message = format!("a message has {length} bytes: the maximum is {length_max}");
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     let mut body = Vec::new();

@@ -155,7 +155,7 @@ impl Job {
             Err(error) => return Err(self.explain(&error)),
         };
         if !self.key.verifies(&[tier_name(tier), &code], &mac) {
-            return Err(Refusal::Worker("what the worker answered is not authentic".to_owned()));
+            return Err(Refusal::Worker("the response of the worker is not authentic".to_owned()));
         }
         if tier == Tier::Baseline {
             self.limits.cpu_s_max = optimising_cpu_s_max(self.limits.cpu_s_max, spent.cpu_nanos);
@@ -185,7 +185,7 @@ impl Job {
             Some((None, Some(code))) if code != 0 => {
                 Refusal::Worker(format!("the worker ended with code {code}: {said}"))
             }
-            Some(_) | None => Refusal::Worker(format!("the worker's answer makes no sense: {error}")),
+            Some(_) | None => Refusal::Worker(format!("the response of the worker is invalid: {error}")),
         }
     }
 

@@ -56,7 +56,9 @@ fn what_is_no_module() {
     );
     check_bytes(
         b"\x7fELF\x02\x01\x01\0",
-        expect!["precompiled (tenant): native or precompiled code: upload the WebAssembly module it was made from"],
+        expect![
+            "precompiled (tenant): native or precompiled code: upload the WebAssembly module from which it was made"
+        ],
     );
     check_bytes(
         b"\0asm\x01\0\0\0\x01\xff",
@@ -71,7 +73,7 @@ fn what_is_no_module() {
     expect!["admitted: 2 exports, 65536 bytes of memory"].assert_eq(&refusal(&right, &small));
     let mut small = Limits::default();
     small.module.module_file_bytes_max = 64;
-    expect!["module_too_large (tenant): file size limit reached: limit 64 B, found 65 B; strip debug information (Rust: `strip = true` in the profile; others: `wasm-strip`), or have `module_file_bytes_max` raised in the limits file"].assert_eq(&refusal(&[0; 65], &small));
+    expect!["module_too_large (tenant): file size limit reached: limit 64 B, found 65 B; strip debug information (Rust: `strip = true` in the profile; others: `wasm-strip`), or raise `module_file_bytes_max` in the limits file"].assert_eq(&refusal(&[0; 65], &small));
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn what_may_be_imported() {
     check(
         &with(r#"(import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))"#),
         expect![
-            "wasi_import (tenant): imports `wasi_snapshot_preview1.fd_write`: there is no WASI here; build for wasm32-unknown-unknown, without I/O"
+            "wasi_import (tenant): imports `wasi_snapshot_preview1.fd_write`: WASI is not supported; build for wasm32-unknown-unknown without I/O"
         ],
     );
     for (module, name) in [
@@ -119,12 +121,14 @@ fn what_may_be_imported() {
     check(
         &with(r#"(import "__wbindgen_placeholder__" "__wbindgen_throw" (func (param i32 i32)))"#),
         expect![
-            "toolchain_import (tenant): imports `__wbindgen_placeholder__.__wbindgen_throw`, for wasm-bindgen, which is for JavaScript hosts: find the dependency by `cargo tree -i wasm-bindgen` and switch its feature off (`js`, `wasm_js`, `wasmbind`, `wasm-bindgen`), and leave `wasm-pack` out: build by `cargo build --target wasm32-unknown-unknown`"
+            "toolchain_import (tenant): imports `__wbindgen_placeholder__.__wbindgen_throw`, for wasm-bindgen, which is for JavaScript hosts: find the dependency with `cargo tree -i wasm-bindgen`, turn off its feature (`js`, `wasm_js`, `wasmbind`, `wasm-bindgen`), and build without `wasm-pack`: `cargo build --target wasm32-unknown-unknown`"
         ],
     );
     check(
         &with(r#"(import "weir_v1" "get_i64" (func (param i32 i32) (result i32)))"#),
-        expect!["import_type (tenant): imports `weir_v1.get_i64` as (i32, i32) -> i32: its type is (i32, i32) -> i64"],
+        expect![
+            "import_type (tenant): imports `weir_v1.get_i64` with the type (i32, i32) -> i32, expected (i32, i32) -> i64"
+        ],
     );
     check(
         &with(r#"(import "weir_v1" "x\1b[31m\n" (func))"#),
@@ -155,25 +159,28 @@ fn what_must_be_exported() {
     );
     check(
         &format!(r#"(memory 1) (global (export "memory") i32 (i32.const 0)) {CALL}"#),
-        expect!["export_type (tenant): exports `memory` as a global: its type is a memory"],
+        expect!["export_type (tenant): exports `memory` with the type a global, expected a memory"],
     );
-    check(MEMORY, expect!["missing_export (tenant): function `f` is declared, and `weir_call_f` is not exported"]);
+    check(
+        MEMORY,
+        expect!["missing_export (tenant): the manifest declares function `f`, but `weir_call_f` is not exported"],
+    );
     check(
         &format!(r#"{MEMORY} (func (export "weir_call_f") (param i64) (result i32) i32.const 0)"#),
-        expect!["export_type (tenant): exports `weir_call_f` as (i64) -> i32: its type is (i32) -> i32"],
+        expect!["export_type (tenant): exports `weir_call_f` with the type (i64) -> i32, expected (i32) -> i32"],
     );
     check(
         &format!(r#"{MEMORY} (global (export "weir_call_f") i32 (i32.const 0))"#),
-        expect!["export_type (tenant): exports `weir_call_f` as a global: its type is (i32) -> i32"],
+        expect!["export_type (tenant): exports `weir_call_f` with the type a global, expected (i32) -> i32"],
     );
     check(
         &format!(r#"{MEMORY} {CALL} (func (export "weir_init_f") (param i32) (result i32) i32.const 0)"#),
-        expect!["export_type (tenant): exports `weir_init_f` as (i32) -> i32: its type is () -> i32"],
+        expect!["export_type (tenant): exports `weir_init_f` with the type (i32) -> i32, expected () -> i32"],
     );
     check(
         &format!(r#"{MEMORY} {CALL} (func (export "_start"))"#),
         expect![
-            "command (tenant): exports `_start`: a command runs once and ends, and functions are called batch after batch; build a reactor (Rust: crate-type `cdylib`; C and C++: `-mexec-model=reactor` or `-Wl,--no-entry`; Go: `-buildmode=c-shared`)"
+            "command (tenant): exports `_start`: a command runs only once, but Weir calls functions for every batch; build a reactor (Rust: crate-type `cdylib`; C and C++: `-mexec-model=reactor` or `-Wl,--no-entry`; Go: `-buildmode=c-shared`)"
         ],
     );
     // Most commands import WASI as well.
@@ -181,16 +188,16 @@ fn what_must_be_exported() {
     check(
         &format!(r#"{wasi} {MEMORY} {CALL} (func (export "_start"))"#),
         expect![
-            "command (tenant): exports `_start`: a command runs once and ends, and functions are called batch after batch; build a reactor (Rust: crate-type `cdylib`; C and C++: `-mexec-model=reactor` or `-Wl,--no-entry`; Go: `-buildmode=c-shared`)"
+            "command (tenant): exports `_start`: a command runs only once, but Weir calls functions for every batch; build a reactor (Rust: crate-type `cdylib`; C and C++: `-mexec-model=reactor` or `-Wl,--no-entry`; Go: `-buildmode=c-shared`)"
         ],
     );
     check(
         &format!(r#"{MEMORY} {CALL} (func (export "_initialize") (param i32))"#),
-        expect!["export_type (tenant): exports `_initialize` as (i32): its type is ()"],
+        expect!["export_type (tenant): exports `_initialize` with the type (i32), expected ()"],
     );
     check(
         &format!(r#"{MEMORY} {CALL} (func (export "__wasm_call_ctors") (result i32) i32.const 0)"#),
-        expect!["export_type (tenant): exports `__wasm_call_ctors` as () -> i32: its type is ()"],
+        expect!["export_type (tenant): exports `__wasm_call_ctors` with the type () -> i32, expected ()"],
     );
     check(
         &format!(r#"{MEMORY} {CALL} (func (export "_initialize"))"#),
@@ -199,13 +206,13 @@ fn what_must_be_exported() {
     check(
         &format!(r#"(memory (export "memory") 1025) {CALL}"#),
         expect![
-            "initial_memory (tenant): the module's initial memory: memory limit reached: limit 64 MiB, current 0 B, requested 65600 KiB; link with a smaller stack and less static data, or have `memory_bytes_max` raised in the limits file"
+            "initial_memory (tenant): the module's initial memory: memory limit reached: limit 64 MiB, current 0 B, requested 65600 KiB; link with a smaller stack and less static data, or raise `memory_bytes_max` in the limits file"
         ],
     );
     check(
         &format!("{MEMORY} {CALL} (table 10001 funcref)"),
         expect![
-            "initial_table (tenant): the module's tables: table limit reached: limit 10000, current 0, requested 10001; keep to fewer functions that are called indirectly, or have `table_elements_max` raised in the limits file"
+            "initial_table (tenant): the module's tables: table limit reached: limit 10000, current 0, requested 10001; reduce the number of functions that are called indirectly, or raise `table_elements_max` in the limits file"
         ],
     );
 }
@@ -270,12 +277,12 @@ fn manifests_that_do_not_hold_together() {
     };
     let function = |rest: &str| format!(r#"{{"abi":1,"name":"f",{rest}}}"#);
     check(&format!("{MANIFEST}\n\n  \n{}\n", MANIFEST.replace("\"f\"", "\"g\"")), expect!["2 functions"]);
-    check("", expect!["manifest: manifest, line 1: no function is declared"]);
+    check("", expect!["manifest: manifest, line 1: the manifest declares no function"]);
     check(&format!("\n{MANIFEST}\n{MANIFEST}"), expect!["manifest: manifest, line 3: function `f` is declared twice"]);
     check("nonsense", expect!["manifest: manifest, line 1: expected ident at line 1 column 2"]);
     check(
         r#"{"abi":2,"name":"f","kind":"metrics"}"#,
-        expect!["manifest: manifest, line 1: abi 2 is not known here: this host speaks version 1"],
+        expect!["manifest: manifest, line 1: unsupported abi 2: this host supports version 1"],
     );
     check(
         r#"{"abi":1,"name":"F","kind":"metrics"}"#,
@@ -283,7 +290,7 @@ fn manifests_that_do_not_hold_together() {
     );
     check(
         &function(r#""kind":"sink""#),
-        expect!["manifest: manifest, line 1: kind `sink` is not known: use transform or metrics"],
+        expect!["manifest: manifest, line 1: unknown kind `sink`: use transform or metrics"],
     );
     check(
         &function(r#""kind":"transform""#),
@@ -291,18 +298,16 @@ fn manifests_that_do_not_hold_together() {
     );
     check(
         &function(r#""kind":"transform","output_shape":"fold""#),
-        expect![
-            "manifest: manifest, line 1: output_shape `fold` is not known: use filter, map, filter_map or flat_map"
-        ],
+        expect!["manifest: manifest, line 1: unknown output_shape `fold`: use filter, map, filter_map or flat_map"],
     );
     check(
         &function(r#""kind":"transform","output_shape":"filter","state":"some""#),
-        expect!["manifest: manifest, line 1: state `some` is not known: use kept or none"],
+        expect!["manifest: manifest, line 1: unknown state `some`: use kept or none"],
     );
     check(&function(r#""kind":"transform","output_shape":"filter","state":"kept""#), expect!["1 functions"]);
     check(
         &function(r#""kind":"metrics","output_shape":"map""#),
-        expect!["manifest: manifest, line 1: a metrics function has no `output_shape`: leave it out"],
+        expect!["manifest: manifest, line 1: a metrics function has no `output_shape`: remove it"],
     );
     check(
         &function(r#""kind":"metrics""#),
@@ -325,7 +330,7 @@ fn manifests_that_do_not_hold_together() {
     check(
         &function(r#""kind":"transform","output_shape":"filter","input":[{"name":"x","type":"u64"}]"#),
         expect![
-            "manifest: manifest, line 1: field `x`: `u64` is not a type: use one of bool, i8, i16, i32, i64, f64, utf8, binary, timestamp"
+            "manifest: manifest, line 1: field unknown type `x`: `u64`: use one of bool, i8, i16, i32, i64, f64, utf8, binary, timestamp"
         ],
     );
     check(
@@ -340,7 +345,7 @@ fn manifests_that_do_not_hold_together() {
     );
     check(
         &function(r#""kind":"transform","output_shape":"map","output":[{"name":"_key","type":"binary"}]"#),
-        expect!["manifest: manifest, line 1: output field `_key`: names that begin with `_` are the system's"],
+        expect!["manifest: manifest, line 1: output field `_key`: names that begin with `_` are reserved"],
     );
     check(
         &function(
@@ -350,11 +355,11 @@ fn manifests_that_do_not_hold_together() {
     );
     check(
         &function(r#""kind":"transform","output_shape":"filter","params":[{"name":"p","type":"i64","default":1.5}]"#),
-        expect!["manifest: manifest, line 1: param `p`: its default is not i64"],
+        expect!["manifest: manifest, line 1: parameter `p`: its default is not i64"],
     );
     check(
         &function(r#""kind":"metrics","metrics":[{"name":"m","kind":"timer"}]"#),
-        expect!["manifest: manifest, line 1: metric `m`: kind `timer` is not known: use counter, gauge or histogram"],
+        expect!["manifest: manifest, line 1: metric `m`: unknown kind `timer`: use counter, gauge or histogram"],
     );
     check(
         &function(r#""kind":"metrics","metrics":[{"name":"m","kind":"histogram","buckets":[2,1]}]"#),
@@ -367,16 +372,18 @@ fn manifests_that_do_not_hold_together() {
     let metrics: Vec<String> = (0..33).map(|index| format!(r#"{{"name":"m{index}","kind":"gauge"}}"#)).collect();
     check(
         &function(&format!(r#""kind":"metrics","metrics":[{}]"#, metrics.join(","))),
-        expect!["manifest: manifest, line 1: 33 metrics: a function declares at most 32"],
+        expect!["manifest: manifest, line 1: 33 metrics: a function may declare at most 32"],
     );
     check(
         &" ".repeat(70_000),
         expect![
-            "shape_limit: manifest size limit reached: limit 64 KiB, found 70000 B; declare fewer functions in one module, or shorten their texts, or have `manifest_bytes_max` raised in the limits file"
+            "shape_limit: manifest size limit reached: limit 64 KiB, found 70000 B; declare fewer functions in one module, or shorten their texts, or raise `manifest_bytes_max` in the limits file"
         ],
     );
-    expect!["no custom section `weir.manifest`: build the module with the SDK, or see the contract for the section"]
-        .assert_eq(&Manifest::read(&wat::parse_str("(module)").unwrap()).unwrap_err().to_string());
+    expect![
+        "no custom section `weir.manifest`: build the module with the SDK, or add the section as described in ABI.md"
+    ]
+    .assert_eq(&Manifest::read(&wat::parse_str("(module)").unwrap()).unwrap_err().to_string());
 }
 
 #[test]

@@ -65,8 +65,8 @@ fn carried_fields_come_first() {
         &carry(&["delay", "orign", "origin", "origin"]),
         &[],
         expect![[r#"
-        carry names the field `delay`, and `f` writes one of this name: leave it out to take the new one
-        carry names the field `orign`, and there is none (did you mean `origin`?): the stream has `origin`, `delay`, `distance`
+        carry names the field `delay`, but `f` also writes a field of this name: remove it from carry
+        carry names the field `orign`, which does not exist (did you mean `origin`?): the stream has `origin`, `delay`, `distance`
         carry names the field `origin` twice
     "#]],
     );
@@ -83,7 +83,7 @@ fn carried_fields_come_first() {
         &carry(&["origin"]),
         &[],
         expect![[r#"
-        `f` is a filter: every column goes on as it is; leave carry out
+        `f` is a filter, which passes on all columns: remove carry
     "#]],
     );
 }
@@ -96,11 +96,11 @@ fn fields_must_be_there_with_their_types() {
         &Carry::None,
         &[],
         expect![[r#"
-        `f` reads the field `dely`, and there is none (did you mean `delay`?): the stream has `origin`, `delay`, `distance`
-        `f` reads the field `airline`, and there is none: the stream has `origin`, `delay`, `distance`
-        `f` reads `origin` as i64, and the stream's is utf8 (i8, i16 and i32 would be widened)
-        `f` reads `delay` as i16, and the stream's is i32 (i8 would be widened)
-        `f` reads the field `delay2`, and there is none (did you mean `delay`?): the stream has `origin`, `delay`, `distance`
+        `f` reads the field `dely`, which does not exist (did you mean `delay`?): the stream has `origin`, `delay`, `distance`
+        `f` reads the field `airline`, which does not exist: the stream has `origin`, `delay`, `distance`
+        `f` reads `origin` as i64, but in the stream it is utf8 (i8, i16 and i32 would be widened)
+        `f` reads `delay` as i16, but in the stream it is i32 (i8 would be widened)
+        `f` reads the field `delay2`, which does not exist (did you mean `delay`?): the stream has `origin`, `delay`, `distance`
     "#]],
     );
     let narrow = r#""kind":"transform","output_shape":"filter","input":[{"name":"delay","type":"f64"}]"#;
@@ -109,7 +109,7 @@ fn fields_must_be_there_with_their_types() {
         &Carry::None,
         &[],
         expect![[r#"
-        `f` reads `delay` as f64, and the stream's is i32
+        `f` reads `delay` as f64, but in the stream it is i32
     "#]],
     );
 }
@@ -139,7 +139,7 @@ fn parameters_must_be_given_with_their_types() {
         &Carry::None,
         &[],
         expect![[r#"
-        `f` needs the param `over` (i64), which has no default
+        `f` requires the parameter `over` (i64), which has no default
     "#]],
     );
     check(
@@ -152,10 +152,10 @@ fn parameters_must_be_given_with_their_types() {
             ("over", ParamValue::F64(1.5)),
         ],
         expect![[r#"
-            `f` has no param `ovr` (did you mean `over`?): it has `over`, `share`, `word`
-            param `over` of `f` is i64, and 1.5 is f64
-            param `share` of `f` is f64, and "much" is utf8
-            param `word` of `f` is utf8, and true is bool
+            `f` has no parameter `ovr` (did you mean `over`?): it has `over`, `share`, `word`
+            parameter `over` of `f` is i64, but 1.5 is f64
+            parameter `share` of `f` is f64, but "much" is utf8
+            parameter `word` of `f` is utf8, but true is bool
         "#]],
     );
 }

@@ -123,7 +123,7 @@ fn a_folder_that_others_may_write_to_is_not_used() {
         let before = fs::metadata(&path).unwrap().permissions();
         fs::set_permissions(&path, PermissionsExt::from_mode(0o777)).unwrap();
         let error = open(folder.path(), 1 << 30).map(drop).unwrap_err();
-        assert!(error.to_string().ends_with("others may write to it; make it yours alone: chmod 700"), "{error}");
+        assert!(error.to_string().ends_with("because others can write to it: run `chmod 700` on it"), "{error}");
         fs::set_permissions(&path, before).unwrap();
     }
     fs::write(folder.path().join("v1/key"), b"short").unwrap();

@@ -13,69 +13,69 @@ fn shapes_that_cost_too_much_to_compile() {
     check(
         &nested("loop ", 65),
         expect![[
-            r#"shape_limit (tenant): function 1: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or raise `loop_depth_max` in the limits file"#
         ]],
     );
     check(
         &nested("block ", 1_025),
         expect![[
-            r#"shape_limit (tenant): function 1: block nesting depth limit reached: limit 1024, found 1025; build with `opt-level = "s"`, which inlines less, or split the function, or have `block_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1: block nesting depth limit reached: limit 1024, found 1025; build with `opt-level = "s"`, which inlines less, or split the function, or raise `block_depth_max` in the limits file"#
         ]],
     );
     check(
         &with(&format!("(func {})", "loop end ".repeat(10_001))),
         expect![[
-            r#"shape_limit (tenant): loops limit reached: limit 10000, found 10001, most of them in function 1; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `loops_max` raised in the limits file"#
+            r#"shape_limit (tenant): loops limit reached: limit 10000, found 10001, most of them in function 1; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `loops_max` in the limits file"#
         ]],
     );
     check(
         &with(&format!("(func (local {}))", "i32 ".repeat(1_001))),
         expect![[
-            r#"shape_limit (tenant): function 1: locals of a function limit reached: limit 1000, found 1001; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_locals_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1: locals of a function limit reached: limit 1000, found 1001; build with `opt-level = "s"`, which inlines less, or split the function, or raise `function_locals_max` in the limits file"#
         ]],
     );
     check(
         &with(&format!("(func (param {}))", "i32 ".repeat(101))),
         expect![
-            "shape_limit (tenant): type 1: parameters of a function limit reached: limit 100, found 101; pass a pointer to a struct instead, or have `function_params_max` raised in the limits file"
+            "shape_limit (tenant): type 1: parameters of a function limit reached: limit 100, found 101; pass a pointer to a struct instead, or raise `function_params_max` in the limits file"
         ],
     );
     check(
         &with(&format!("(func {})", "nop ".repeat(140_000))),
         expect![[
-            r#"shape_limit (tenant): function 1: size of a function limit reached: limit 128 KiB, found 140002 B; build with `opt-level = "s"`, which inlines less, or split the function, or have `function_bytes_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1: size of a function limit reached: limit 128 KiB, found 140002 B; build with `opt-level = "s"`, which inlines less, or split the function, or raise `function_bytes_max` in the limits file"#
         ]],
     );
     check(
         &with(&"(data (i32.const 0) \"x\")".repeat(1_001)),
         expect![
-            "shape_limit (tenant): data segments limit reached: limit 1000, found 1001; let the linker merge segments (`wasm-opt --memory-packing`), or embed less data, or have `data_segments_max` raised in the limits file"
+            "shape_limit (tenant): data segments limit reached: limit 1000, found 1001; let the linker merge segments (`wasm-opt --memory-packing`), or embed less data, or raise `data_segments_max` in the limits file"
         ],
     );
     check(
         &with(&"(table 1 funcref)".repeat(5)),
         expect![
-            "shape_limit (tenant): tables limit reached: limit 4, found 5; keep to one table, or have `tables_max` raised in the limits file"
+            "shape_limit (tenant): tables limit reached: limit 4, found 5; keep to one table, or raise `tables_max` in the limits file"
         ],
     );
     check(
         &with(&"(func)".repeat(10_001)),
         expect![[
-            r#"shape_limit (tenant): functions limit reached: limit 10000, found 10002; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `functions_max` raised in the limits file"#
+            r#"shape_limit (tenant): functions limit reached: limit 10000, found 10002; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `functions_max` in the limits file"#
         ]],
     );
     let exports: String = (0..257).map(|index| format!("(export \"e{index}\" (func 0))")).collect();
     check(
         &with(&exports),
         expect![
-            "shape_limit (tenant): exports limit reached: limit 256, found 259; export only `memory` and what the manifest declares, or have `exports_max` raised in the limits file"
+            "shape_limit (tenant): exports limit reached: limit 256, found 259; export only `memory` and what the manifest declares, or raise `exports_max` in the limits file"
         ],
     );
     let targets = "0 ".repeat(2_000);
     check(
         &with(&format!("(func i32.const 0 br_table {targets})").repeat(33)),
         expect![[
-            r#"shape_limit (tenant): `br_table` targets limit reached: limit 65536, found 65967, most of them in function 1; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `br_table_targets_max` raised in the limits file"#
+            r#"shape_limit (tenant): `br_table` targets limit reached: limit 65536, found 65967, most of them in function 1; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `br_table_targets_max` in the limits file"#
         ]],
     );
 }
@@ -93,21 +93,21 @@ fn a_refusal_names_the_function_as_its_author_knows_it() {
         "",
         "$deep",
         expect![[
-            r#"shape_limit (tenant): function 1 `deep`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1 `deep`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or raise `loop_depth_max` in the limits file"#
         ]],
     );
     check_named(
         "",
         "$_ZN5regex4exec17h0123456789abcdefE",
         expect![[
-            r#"shape_limit (tenant): function 1 `regex::exec`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1 `regex::exec`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or raise `loop_depth_max` in the limits file"#
         ]],
     );
     check_named(
         "",
         "(export \"deep_one\")",
         expect![[
-            r#"shape_limit (tenant): function 1 `deep_one`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1 `deep_one`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or raise `loop_depth_max` in the limits file"#
         ]],
     );
     let import = IMPORTS[0];
@@ -118,7 +118,7 @@ fn a_refusal_names_the_function_as_its_author_knows_it() {
         &import,
         "",
         expect![[
-            r#"shape_limit (tenant): function 2: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 2: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or raise `loop_depth_max` in the limits file"#
         ]],
     );
     // Escaped and cut.
@@ -126,27 +126,27 @@ fn a_refusal_names_the_function_as_its_author_knows_it() {
         "",
         "(export \"\\1b[31mred\\0a\")",
         expect![[
-            r#"shape_limit (tenant): function 1 `\u{1b}[31mred\n`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1 `\u{1b}[31mred\n`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or raise `loop_depth_max` in the limits file"#
         ]],
     );
     check_named(
         "",
         &format!("(export {:?})", "x".repeat(5_000)),
         expect![[
-            r#"shape_limit (tenant): function 1 `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#
+            r#"shape_limit (tenant): function 1 `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or raise `loop_depth_max` in the limits file"#
         ]],
     );
     // A name section that makes no sense names nothing.
     let mut damaged =
         bare_wasm(MANIFEST, &format!("{MEMORY} {CALL} (func {}{})", "loop ".repeat(65), "end ".repeat(65)));
     push_custom(&mut damaged, "name", &[1, 0xff, 0xff, 0xff, 0xff, 0x0f]);
-    expect![[r#"shape_limit (tenant): function 1: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file"#]].assert_eq(&refusal(&damaged, &Limits::default()));
+    expect![[r#"shape_limit (tenant): function 1: loop nesting depth limit reached: limit 64, found 65; build with `opt-level = "s"`, which inlines less, or split the function, or raise `loop_depth_max` in the limits file"#]].assert_eq(&refusal(&damaged, &Limits::default()));
     // Where it is too much in all, the function with the most of it.
     let blocks = |count: usize| "loop end ".repeat(count);
     check(
         &format!("{MEMORY} {CALL} (func $few {})(func $many {})(func $last {})", blocks(1), blocks(9_998), blocks(2)),
         expect![[
-            r#"shape_limit (tenant): loops limit reached: limit 10000, found 10001, most of them in function 2 `many`; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `loops_max` raised in the limits file"#
+            r#"shape_limit (tenant): loops limit reached: limit 10000, found 10001, most of them in function 2 `many`; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `loops_max` in the limits file"#
         ]],
     );
 }
@@ -183,7 +183,7 @@ fn custom_sections_count_as_file_and_not_as_module() {
     assert!(refusal(&segments, &Limits::default()).contains("data segments limit reached: limit 1000, found 1001"));
     let mut tight = Limits::default();
     tight.module.module_file_bytes_max = 1 << 20;
-    expect!["module_too_large (tenant): file size limit reached: limit 1 MiB, found 5243035 B; strip debug information (Rust: `strip = true` in the profile; others: `wasm-strip`), or have `module_file_bytes_max` raised in the limits file"].assert_eq(&refusal(&module, &tight));
+    expect!["module_too_large (tenant): file size limit reached: limit 1 MiB, found 5243035 B; strip debug information (Rust: `strip = true` in the profile; others: `wasm-strip`), or raise `module_file_bytes_max` in the limits file"].assert_eq(&refusal(&module, &tight));
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn each_cap_on_a_module_can_be_raised_and_lowered() {
         let told = refusal(&module, &with_key(short));
         // A manifest that is larger than the least that can be allowed is made elsewhere.
         if key != "manifest_bytes_max" {
-            assert!(told.starts_with("shape_limit") && told.contains(&format!("`{key}` raised")), "{key}: {told}");
+            assert!(told.starts_with("shape_limit") && told.contains(&format!("raise `{key}`")), "{key}: {told}");
         }
     }
     // In proportion to the module, where that is more.

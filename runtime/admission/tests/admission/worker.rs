@@ -89,25 +89,28 @@ fn a_worker_that_ends_is_a_refused_module() {
         "echo memory allocation of 8388608 bytes failed >&2; kill -ABRT $$",
         "compile_crash",
         "the compiler ended by signal 6 (ABORT) on this module: memory allocation of 8388608 bytes failed; \
-         build with `opt-level = \"s\"`, make the module's largest functions smaller, or have `compile_memory_bytes_max` raised \
-         in the limits file",
+         build with `opt-level = \"s\"`, make the module's largest functions smaller, or raise `compile_memory_bytes_max` in the limits file",
     );
     check(
         "kill -XCPU $$",
         "compile_cpu",
-        "the module takes too much to compile: compile time limit reached: limit 10 s, current 10 s, requested 1 s; \
-         build with `opt-level = \"s\"`, make its largest functions smaller, or have `compile_cpu_s_max` raised in the limits file",
+        "the module is too expensive to compile: compile time limit reached: limit 10 s, current 10 s, requested 1 s; \
+         build with `opt-level = \"s\"`, make its largest functions smaller, or raise `compile_cpu_s_max` in the limits file",
     );
-    check("echo no >&2; exit 3", "compile_worker", "no worker to compile the module: the worker ended with code 3: no");
+    check(
+        "echo no >&2; exit 3",
+        "compile_worker",
+        "could not start a worker to compile the module: the worker ended with code 3: no",
+    );
     check(
         "cat > /dev/null; exit 0",
         "compile_worker",
-        "no worker to compile the module: the worker's answer makes no sense: failed to fill whole buffer",
+        "could not start a worker to compile the module: the response of the worker is invalid: failed to fill whole buffer",
     );
     check(
         "cat > /dev/null; printf '\\377\\377\\377\\377'",
         "compile_worker",
-        "no worker to compile the module: the worker's answer makes no sense: a message begins with a length out of range",
+        "could not start a worker to compile the module: the response of the worker is invalid: the length of a message is out of range",
     );
     let missing = refused("/nowhere/worker", &[], &Limits::default());
     assert_eq!(missing.code(), "compile_worker");
@@ -130,7 +133,10 @@ fn what_a_worker_answers_is_authenticated() {
     let folder = tempfile::tempdir().unwrap();
     let replay = format!("cat {}; cat > /dev/null", recorded(folder.path()).display());
     let refusal = refused("/bin/sh", &["-c", &replay], &Limits::default());
-    assert_eq!(refusal.to_string(), "no worker to compile the module: what the worker answered is not authentic");
+    assert_eq!(
+        refusal.to_string(),
+        "could not start a worker to compile the module: the response of the worker is not authentic"
+    );
 }
 
 #[test]
@@ -443,6 +449,6 @@ fn whatever_the_caps_are_raised_to_the_worker_is_ended_and_the_module_refused() 
     ] {
         let refusal = engine.admit(&tenant(), &module, &widest).expect_err(what);
         assert!(codes.contains(&refusal.code()), "{what}: {}: {refusal}", refusal.code());
-        assert!(refusal.to_string().contains("raised in the limits file"), "{what}: {refusal}");
+        assert!(refusal.to_string().contains("in the limits file"), "{what}: {refusal}");
     }
 }

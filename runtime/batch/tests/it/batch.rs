@@ -152,17 +152,17 @@ fn what_does_not_hold_together_is_refused() {
     let check = |fields: &str, columns: Vec<ArrayRef>, expect: &str| {
         assert_eq!(Batch::new(schema(fields), columns).unwrap_err().to_string(), expect);
     };
-    check("id i64, name utf8", vec![id()], "the schema has 2 fields, the batch 1 columns");
-    check("id utf8", vec![id()], "column `id` is Int64 where its field says utf8");
+    check("id i64, name utf8", vec![id()], "the schema has 2 fields, but the batch has 1 columns");
+    check("id utf8", vec![id()], "column `id` is Int64, expected utf8");
     check(
         "id i64, other i64",
         vec![id(), Arc::new(Int64Array::from(vec![1]))],
-        "column `other` has 1 rows where 2 were expected",
+        "column `other` has 1 rows, expected 2",
     );
     check(
         "id i64",
         vec![Arc::new(Int64Array::from(vec![Some(1), None]))],
-        "column `id` holds 1 nulls, and its field admits none",
+        "column `id` has 1 nulls, but its field is not nullable",
     );
     let field = |name: &str| Field::new(name, DataType::I64);
     for fields in [vec![field("a"), field("a")], vec![field("")], vec![field("_a")], vec![field(&"a".repeat(65))]] {
@@ -170,5 +170,5 @@ fn what_does_not_hold_together_is_refused() {
     }
     let offset = Some(Int64Array::from(vec![1]));
     let refused = Batch::clone(&numbered(2)).with_system(SystemColumns { offset, ..SystemColumns::default() });
-    assert_eq!(refused.unwrap_err().to_string(), "column `_offset` has 1 rows where 2 were expected");
+    assert_eq!(refused.unwrap_err().to_string(), "column `_offset` has 1 rows, expected 2");
 }

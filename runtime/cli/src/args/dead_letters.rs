@@ -12,34 +12,34 @@ pub(crate) struct DeadLetters {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List them, one a line. Lines of the file that are no letters are named, and make the exit code 1.
+    /// List dead letters, one per line. Lines that are not dead letters are reported, and the exit code is then 1.
     List(List),
-    /// Show everything about one of them.
+    /// Show all details of one dead letter.
     Show(Show),
-    /// Run them through the query again, each from where it died.
+    /// Run dead letters through the query again, each from the point where it failed.
     ///
-    /// While they run they are in a file of their own, with `.replaying` behind the name, and afterwards in
-    /// `.replayed-1`, `-2`, … which are yours to remove. A replay that did not finish is taken up by the next one.
+    /// During the replay they are in a separate file with the suffix `.replaying`, afterwards in `.replayed-1`, `-2`, …, which
+    /// you may remove. The next replay continues an unfinished one.
     Replay(Replay),
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Query {
-    /// The query file whose dead letters they are.
+    /// The query file.
     #[arg(value_name = "QUERY")]
     pub(crate) file: PathBuf,
-    /// A limits file: what the query's tenant may use, and where its files may lie.
+    /// A limits file: the resources, folders, topics and variables that the query's tenant may use.
     #[arg(long, value_name = "FILE")]
     pub(crate) limits: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Filter {
-    /// Only those of this source or stage.
+    /// Only dead letters of this source, stage or sink.
     #[arg(long)]
     pub(crate) place: Option<String>,
-    /// Only those with this code; `trap` finds all that ended a function by itself (panics among them), `guest` all that a function
-    /// refused.
+    /// Only dead letters with this code. `trap` finds all that made a function trap (including panics), `guest` all that a
+    /// function refused.
     #[arg(long)]
     pub(crate) code: Option<String>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct List {
     pub(crate) query: Query,
     #[command(flatten)]
     pub(crate) filter: Filter,
-    /// Count them by place and code instead.
+    /// Count dead letters by place and code instead.
     #[arg(long)]
     pub(crate) summary: bool,
 }
@@ -59,7 +59,7 @@ pub(crate) struct List {
 pub(crate) struct Show {
     #[command(flatten)]
     pub(crate) query: Query,
-    /// Its number in the list.
+    /// The number in the list.
     pub(crate) number: u64,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Replay {
     pub(crate) query: Query,
     #[command(flatten)]
     pub(crate) filter: Filter,
-    /// Only those with these numbers in the list.
+    /// Only dead letters with these numbers in the list.
     #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',')]
     pub(crate) only: Vec<u64>,
     /// Print no progress and no summary.

@@ -63,10 +63,14 @@ impl Again {
             done += input.rows();
         }
         if let Some((one, other)) = self.failed.iter().zip(&failed).find(|(one, other)| one != other) {
-            return Ok(Some(format!("record {} of the sample fails otherwise", one.row.min(other.row))));
+            return Ok(Some(format!("record {} of the sample fails differently", one.row.min(other.row))));
         }
         if self.failed.len() != failed.len() {
-            return Ok(Some(format!("{} records fail, and {} did", failed.len(), self.failed.len())));
+            return Ok(Some(format!(
+                "{} records fail in the second run, {} in the first",
+                failed.len(),
+                self.failed.len()
+            )));
         }
         let (Some(one), Some(other)) = (together(&self.rows)?, together(&again)?) else { return Ok(None) };
         if one == other {
@@ -74,8 +78,8 @@ impl Again {
         }
         let shorter = one.num_rows().min(other.num_rows());
         Ok(Some(match (0..shorter).find(|&row| one.slice(row, 1) != other.slice(row, 1)) {
-            Some(row) => format!("row {row} of its output is another"),
-            None => format!("{} rows come out, and {} did", other.num_rows(), one.num_rows()),
+            Some(row) => format!("row {row} of its output differs"),
+            None => format!("{} rows in the second run, {} in the first", other.num_rows(), one.num_rows()),
         }))
     }
 }

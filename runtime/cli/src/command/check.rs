@@ -58,7 +58,7 @@ fn open_to_all(plan: &Plan, limits: Option<&LimitsFile>) -> Option<String> {
     let given = limits?.of(&plan.tenant)?;
     given.queries.paths().is_none().then(|| {
         format!(
-            "a query file of any folder may speak for tenant `{}`: say in the limits file which, `queries = [\"folder\"]`",
+            "query files in any folder may use the tenant `{}`: list its folders in the limits file, `queries = [\"folder\"]`",
             plan.tenant
         )
     })

@@ -70,7 +70,7 @@ fn print(out: &mut impl Write, module: &Module) -> std::io::Result<()> {
     }
     let maximum = match module.memory_bytes_max() {
         Some(bytes) => format!("at most {}", grouped(bytes)),
-        None => "at most what its tenant may use".to_owned(),
+        None => "limited by the tenant's limits".to_owned(),
     };
     writeln!(out, "  memory: {} bytes at first, {maximum}", grouped(module.memory_bytes_min()))?;
     writeln!(out, "  imports: {}", module.imports().join(", "))?;

@@ -60,14 +60,14 @@ impl Named {
         let text = weir_files::read_whole(path, FILE_BYTES_MAX)
             .map_err(anyhow::Error::from)
             .and_then(|bytes| Ok(String::from_utf8(bytes)?))
-            .with_context(|| format!("{}: no name of a query, and no query file", clean(written)))
+            .with_context(|| format!("{}: not the name of a query, and not a query file", clean(written)))
             .map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let head: Head = match toml::from_str(&text) {
             Ok(head) => head,
             Err(error) => bail!("{}: {}", clean(written), clean(error.message())),
         };
         if let Some(tenant) = tenant.filter(|&tenant| tenant != head.tenant) {
-            bail!("{}: it is of tenant `{}`, not `{}`", clean(written), clean(&head.tenant), clean(tenant));
+            bail!("{}: it belongs to tenant `{}`, not `{}`", clean(written), clean(&head.tenant), clean(tenant));
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         let state = head.delivery.and_then(|delivery| delivery.state);

@@ -26,7 +26,7 @@ pub(crate) fn new(args: &args::New, json: bool) -> anyhow::Result<Exit> {
     let sdk = sdk_dependency(args.sdk.as_deref()).map_err(wrong)?;
     fs::create_dir(folder)
         .with_context(|| folder.display().to_string())
-        .map_err(|error| wrong(anyhow!("{error:#}: choose a folder that does not exist yet, in one that does")))?;
+        .map_err(|error| wrong(anyhow!("{error:#}: choose a new folder inside an existing one")))?;
     let fill = |text: &str| {
         let file = name.replace('-', "_");
         let query = name.replace('_', "-");
@@ -44,7 +44,7 @@ pub(crate) fn new(args: &args::New, json: bool) -> anyhow::Result<Exit> {
         writeln!(stdout, "{}", serde_json::json!({ "made": folder.display().to_string() }))?;
         return Ok(Exit::Done);
     }
-    writeln!(stdout, "made {}: cd {} && cargo test", folder.display(), folder.display())?;
+    writeln!(stdout, "created {}: cd {} && cargo test", folder.display(), folder.display())?;
     writeln!(stdout, "then: cargo build --release --target wasm32-unknown-unknown && weir run query.toml")?;
     Ok(Exit::Done)
 }
@@ -55,7 +55,7 @@ fn check_name(name: &str) -> anyhow::Result<()> {
     let rest = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
     if !first || !rest || name.len() > 60 {
         bail!(
-            "`{}` cannot name a crate: begin with a lower-case letter and use a-z, 0-9, - and _",
+            "invalid crate name `{}`: begin with a lower-case letter and use a-z, 0-9, - and _",
             weir_text::escape(name)
         );
     }
@@ -78,7 +78,7 @@ fn sdk_dependency(said: Option<&Path>) -> anyhow::Result<String> {
         Some(folder) if folder.join("Cargo.toml").is_file() => {
             Ok(format!("{{ path = {:?} }}", folder.display().to_string()))
         }
-        Some(folder) if said.is_some() => bail!("--sdk {}: there is no Cargo.toml", folder.display()),
+        Some(folder) if said.is_some() => bail!("--sdk {}: no Cargo.toml found", folder.display()),
         _ => Ok(format!("{:?}", env!("CARGO_PKG_VERSION"))),
     }
 }

@@ -9,7 +9,7 @@ use crate::exit::{Exit, wrong};
 pub(crate) fn redteam(args: &Redteam, _json: bool) -> anyhow::Result<Exit> {
     let arguments: String = args.arguments.iter().map(|argument| format!(" {argument:?}")).collect();
     Err(wrong(anyhow!(
-        "`weir redteam` is not in this build (it was made without the feature `redteam`): use a release, or \
+        "`weir redteam` is not included in this build (the feature `redteam` is off): use a release, or \
          `cargo run --release --package weir-cli -- redteam{arguments}`"
     )))
 }

@@ -44,8 +44,7 @@ pub(super) fn within_instances(
         let left = most.saturating_sub(taken);
         if needed > left {
             let message = format!(
-                "it needs {needed} instances at once, and of the {most} that this machine has room for {left} are left: \
-                 run it in another process, or with fewer queries"
+                "it needs {needed} instances at once, but only {left} of the {most} that this machine can hold are left: run it in another process, or with fewer queries"
             );
             refused.push((name_of(&plan), NotReady(message)));
         } else {
@@ -153,7 +152,7 @@ impl<'a> Run<'a> {
                 }
                 // A bug of this program: it ends one query, and is said.
                 Err(error) => {
-                    let error = anyhow::anyhow!("the query's task ended without an account: {error}");
+                    let error = anyhow::anyhow!("the query's task ended without a summary: {error}");
                     let said = error.to_string();
                     self.refuse(error, shown);
                     self.over(&name, Ending::Failed, Some(said));

@@ -60,8 +60,9 @@ fn of_file(path: &Path, args: &args::Schema, json: bool) -> anyhow::Result<Exit>
 pub(crate) fn format_of(file: &Path, said: Option<&str>) -> anyhow::Result<Format> {
     match said {
         Some(name) => name.parse::<Format>().map_err(|error| wrong(anyhow!("--format: {error}"))),
-        None => Format::from_suffix(file)
-            .ok_or_else(|| wrong(anyhow!("{}: the suffix does not tell the format: give --format", file.display()))),
+        None => Format::from_suffix(file).ok_or_else(|| {
+            wrong(anyhow!("{}: the format cannot be determined from the suffix: use --format", file.display()))
+        }),
     }
 }
 

@@ -172,7 +172,7 @@ impl Shown<'_> {
             grouped(progress.commits),
             if progress.commits == 1 { "" } else { "s" },
             grouped(progress.uncommitted_records),
-            if seen.commit_ms.is_none() { " (it commits when it ends)" } else { "" },
+            if seen.commit_ms.is_none() { " (commits when it ends)" } else { "" },
         )?;
         for source in &progress.sources {
             if let Some(what) = &source.waits_for {
@@ -180,14 +180,17 @@ impl Shown<'_> {
             }
             if source.out_of_range > 0 {
                 let (name, times) = (clean(&source.name), grouped(source.out_of_range));
-                writeln!(out, "  {name} went on elsewhere {times} times: positions were out of range")?;
+                writeln!(
+                    out,
+                    "  {name} continued at another position {times} times because positions were out of range"
+                )?;
             }
             if source.read_anew > 0 {
                 let (name, times) = (clean(&source.name), grouped(source.read_anew));
                 writeln!(out, "  {name} read changed files from the beginning {times} times")?;
             }
         }
-        let again = if progress.restarts > 0 { ": what was read again is counted again" } else { "" };
+        let again = if progress.restarts > 0 { ": records that were read again count again" } else { "" };
         writeln!(out, "  restarts {}{again}", progress.restarts)?;
         let sinks: Vec<_> = (progress.sinks.iter())
             .map(|sink| {
@@ -232,16 +235,16 @@ fn stopped(named: &Named) -> anyhow::Result<Manifest> {
     let title = named.title();
     let folder = match &named.state {
         State::Folder(folder) => folder,
-        State::Unknown => anyhow::bail!("{title} is not running; give its file to see what state it keeps"),
-        State::Nowhere => anyhow::bail!("{title} is not running, and keeps no state: its file has no `delivery.state`"),
+        State::Unknown => anyhow::bail!("{title} is not running; pass its file to see its state"),
+        State::Nowhere => anyhow::bail!("{title} is not running and has no state: its file has no `delivery.state`"),
     };
     let manifest = weir_query::read_manifest(folder).with_context(|| format!("{title} is not running"));
     let manifest = manifest.map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let at = clean(&folder.display().to_string());
-    let manifest = manifest.with_context(|| format!("{title} is not running, and has never committed to {at}"))?;
+    let manifest = manifest.with_context(|| format!("{title} is not running and has never committed to {at}"))?;
     if manifest.query != named.query || named.tenant.as_ref().is_some_and(|tenant| *tenant != manifest.tenant) {
         let (query, tenant) = (clean(&manifest.query), clean(&manifest.tenant));
-        anyhow::bail!("{title} is not running, and {at} is of query `{query}` of tenant `{tenant}`");
+        anyhow::bail!("{title} is not running, and {at} belongs to query `{query}` of tenant `{tenant}`");
     }
     Ok(manifest)
 }

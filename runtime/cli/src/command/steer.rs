@@ -81,7 +81,8 @@ fn one<'a>(named: &Named, queries: &'a [Found]) -> anyhow::Result<Option<&'a Fou
         [found] => Ok(Some(*found)),
         several => {
             let names: Vec<_> = several.iter().map(|found| format!("  {}", title(&found.seen, found.pid))).collect();
-            let which = format!("{} may be any of these: say --tenant or --pid, or --all", named.title());
+            let which =
+                format!("{} matches several queries: use --tenant or --pid to choose one, or --all", named.title());
             Err(wrong(anyhow::anyhow!("{which}\n{}", names.join("\n"))))
         }
     }
@@ -104,19 +105,19 @@ fn account(wish: Wish, before: &Seen, after: &Seen, done: bool, timeout_ms: u64)
     }
     let open = match progress.uncommitted_records {
         0 => String::new(),
-        open if after.commit_ms.is_none() => format!("; {} more are committed when it ends", grouped(open)),
+        open if after.commit_ms.is_none() => format!("; {} more will be committed when it ends", grouped(open)),
         open => format!("; {} not committed yet", grouped(open)),
     };
     if !done {
         let asked = if wish == Wish::Stop { "stop" } else { "pause" };
         let state = clean(&progress.state);
-        return format!("was asked to {asked}, and is {state} after {timeout_ms} ms; {numbers}{open}");
+        return format!("was asked to {asked} and is still {state} after {timeout_ms} ms; {numbers}{open}");
     }
     match wish {
         Wish::Resume if before.progress.state != "paused" => {
-            format!("was not paused, and is {}; {numbers}{open}", clean(&progress.state))
+            format!("was not paused and is {}; {numbers}{open}", clean(&progress.state))
         }
-        Wish::Resume => format!("goes on; {numbers}{open}"),
+        Wish::Resume => format!("resumed; {numbers}{open}"),
         Wish::Pause => format!("paused; {numbers}{open}"),
         Wish::Stop => format!("stopped; {numbers}{open}"),
     }

@@ -62,7 +62,7 @@ pub(crate) fn try_out(args: &args::Try, json: bool) -> anyhow::Result<Exit> {
         };
         for bad in &decoded.bad {
             trial.undecodable += 1;
-            trial.error(format!("record {} does not decode: {}", bad.offset, bad.message));
+            trial.error(format!("record {} cannot be decoded: {}", bad.offset, bad.message));
         }
         let left = args.records_max.map_or(usize::MAX, |most| most.saturating_sub(trial.records));
         let batch = Arc::new(decoded.batch);
@@ -87,8 +87,7 @@ pub(crate) fn try_out(args: &args::Try, json: bool) -> anyhow::Result<Exit> {
         && let Some(difference) = trial.again.run(&runtime, &instance)?
     {
         failure = Some(anyhow!(
-            "hidden_state: function {} answers otherwise in other batches on new instances: {difference}; it keeps state that \
-             its module does not declare (`#[transform]` on an `impl`, or \"state\":\"kept\" in the manifest)",
+            "hidden_state: function {} gives other results in other batches on new instances: {difference}; it keeps state that its module does not declare (`#[transform]` on an `impl`, or \"state\":\"kept\" in the manifest)",
             trial.name
         ));
     }
@@ -177,7 +176,7 @@ impl Trial {
     ///
     /// # Errors
     ///
-    /// More records that end the function than anybody reads, or what is no record's fault.
+    /// More records that end the function than anybody reads, or errors that are not the fault of a record.
     fn run(
         &mut self,
         runtime: &tokio::runtime::Runtime,
@@ -199,7 +198,7 @@ impl Trial {
                 self.error(format!("record {}: {text}", offset(batch, 0)));
                 (self.records, self.failed, self.trapped) = (self.records + 1, self.failed + 1, self.trapped + 1);
                 if self.trapped >= TRAPPED_MAX {
-                    bail!("{TRAPPED_MAX} records have ended the function {}: no more were tried", self.name);
+                    bail!("{TRAPPED_MAX} records have ended the function {}: stopping here", self.name);
                 }
                 return Ok(());
             }
@@ -334,7 +333,7 @@ fn choose(functions: &[Arc<Function>], name: Option<&str>) -> anyhow::Result<Arc
     };
     match found {
         Some(function) => Ok(Arc::clone(function)),
-        None => bail!("--function: the module has no such function: it has {}", names.join(", ")),
+        None => bail!("--function: the module has no such function; its functions are {}", names.join(", ")),
     }
 }
 
@@ -352,9 +351,9 @@ fn params(function: &Function, given: &[String]) -> anyhow::Result<BTreeMap<Stri
             Some(ParamType::Utf8) | None => Some(ParamValue::Utf8(value.to_owned())),
         };
         let kind = kind.map_or("text", ParamType::name);
-        let parsed = parsed.ok_or_else(|| anyhow!("--param {name}: {value:?} is no {kind}"))?;
+        let parsed = parsed.ok_or_else(|| anyhow!("--param {name}: {value:?} is not a valid {kind}"))?;
         if params.insert(name.to_owned(), parsed).is_some() {
-            bail!("--param {name} stands twice");
+            bail!("--param {name} is given twice");
         }
     }
     Ok(params)

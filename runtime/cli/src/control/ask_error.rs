@@ -12,25 +12,25 @@ use super::folder::FolderError;
 pub(crate) enum AskError {
     #[error("it has ended")]
     Gone,
-    #[error("it does not answer")]
+    #[error("it does not respond")]
     Silent,
-    #[error("its answer is longer than {ANSWER_BYTES_MAX} bytes")]
+    #[error("its response exceeds {ANSWER_BYTES_MAX} bytes")]
     TooLong,
-    #[error("its answer cannot be understood: {0}")]
+    #[error("invalid response: {0}")]
     Answer(#[from] serde_json::Error),
     #[error(
-        "it does not speak HTTP: it may be of an older version of weir; steer it by that version, or stop it by a signal"
+        "it does not speak HTTP; if it is an older version of weir, control it with that version, or stop it with a signal"
     )]
     Older,
-    #[error("it answers {0}")]
+    #[error("it responds with {0}")]
     Status(StatusCode),
     #[error(transparent)]
     Problem(#[from] Problem),
-    #[error("it cannot be asked: {0}")]
+    #[error("cannot connect: {0}")]
     Io(#[from] io::Error),
-    #[error("it cannot be asked: {0}")]
+    #[error("cannot connect: {0}")]
     Http(hyper::Error),
-    #[error("its answer cannot be read: {0}")]
+    #[error("cannot read the response: {0}")]
     Body(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Folder(#[from] FolderError),

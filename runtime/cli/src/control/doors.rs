@@ -78,7 +78,7 @@ impl Doors {
         }
         match Admin::open(board, doors) {
             Ok(admin) => Ok(Control { admin: Some(admin), socket: self.socket.take() }),
-            Err(error) if asked_for => Err(io::Error::new(error.kind(), format!("cannot answer by HTTP: {error}"))),
+            Err(error) if asked_for => Err(io::Error::new(error.kind(), format!("cannot serve HTTP: {error}"))),
             Err(error) => {
                 unseen(&error);
                 Ok(Control { admin: None, socket: None })

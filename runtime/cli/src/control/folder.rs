@@ -90,7 +90,7 @@ impl RuntimeFolder {
             Ok(stream) => Ok(Some(stream)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                // What is no socket refuses too, and is nobody's to remove.
+                // A file that is not a socket refuses too, and is nobody's to remove.
                 if fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket()) {
                     // Somebody else may have found it first.
                     drop(fs::remove_file(path));

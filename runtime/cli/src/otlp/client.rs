@@ -43,7 +43,7 @@ pub(super) enum NotTaken {
     #[error("{0}")]
     NoAnswer(Box<ureq::Error>),
     /// The answer was no.
-    #[error("the receiver answers {0}")]
+    #[error("the receiver responded with {0}")]
     Refused(u16),
     /// The request could not be compressed.
     #[error("a request cannot be compressed: {0}")]
@@ -104,7 +104,7 @@ impl Client {
         };
         if let Some(refused) = u64::try_from(partial.rejected_log_records).ok().filter(|&refused| refused > 0) {
             let why = cleaned(&partial.error_message);
-            self.fate.lose_part(refused, &format!("the receiver takes a part alone: {why}"));
+            self.fate.lose_part(refused, &format!("the receiver accepted only a part: {why}"));
         }
     }
 
@@ -153,6 +153,6 @@ fn roots(path: &str) -> anyhow::Result<RootCerts> {
             roots.push(certificate);
         }
     }
-    anyhow::ensure!(!roots.is_empty(), "there is no certificate in it");
+    anyhow::ensure!(!roots.is_empty(), "it contains no certificate");
     Ok(RootCerts::from(roots))
 }

@@ -69,7 +69,9 @@ impl<'a> Environment<'a> {
         let (name, value) = said?;
         let number = value.trim().parse::<u64>().ok().filter(|&number| number > 0);
         if number.is_none() {
-            self.problem(format!("{name} is `{value}`, which is no number above 0: the default stands in"));
+            self.problem(format!(
+                "unsupported value `{value}` for {name} (expected a number above 0); using the default"
+            ));
         }
         number
     }
@@ -91,7 +93,7 @@ impl<'a> Environment<'a> {
             Some(other) => {
                 let name = signal.name();
                 self.problem(format!(
-                    "{variable} is `{other}`: {name} are exported by `otlp` or by `none`, which it is"
+                    "unsupported value `{other}` for {variable} (expected `otlp` or `none`); {name} are not exported"
                 ));
                 false
             }

@@ -28,7 +28,7 @@ impl Fate {
         let room = |waiting| (waiting < self.waiting_max).then_some(waiting + 1);
         let entered = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok();
         if !entered {
-            self.lose(1, "they come faster than the receiver takes them");
+            self.lose(1, "the receiver is too slow");
         }
         entered
     }
@@ -54,19 +54,19 @@ impl Fate {
     pub(super) fn lose(&self, things: u64, why: &str) {
         self.lost.fetch_add(things, Ordering::Relaxed);
         if !self.said.swap(true, Ordering::Relaxed) {
-            tracing::warn!("{} are lost, and queries go on: {why}", self.signal.things());
+            tracing::warn!("{} are lost (queries are not affected): {why}", self.signal.things());
         }
     }
 
     /// Says how many were lost in all, those among them that wait in vain; `in_time` is whether the last ones went.
     pub(super) fn close(&self, in_time: bool) {
         if !in_time {
-            self.lose(0, "the receiver did not take the last of them in time");
+            self.lose(0, "the receiver did not accept the last export in time");
         }
         let lost = self.lost.load(Ordering::Relaxed) + self.waiting.load(Ordering::Relaxed) as u64;
         if lost > 0 {
             let (things, signal) = (self.signal.things(), self.signal.name());
-            tracing::warn!(lost, "{things} that were lost on their way to the receiver of {signal}");
+            tracing::warn!(lost, "{things} lost on the way to the receiver of {signal}");
         }
     }
 }

@@ -34,17 +34,21 @@ impl Outlet {
         }
         let of = |what: &str| environment.of_signal(signal, what);
         if let Some((name, other)) = of("PROTOCOL").filter(|(_, protocol)| protocol != "http/protobuf") {
-            environment.problem(format!("{name} is `{other}`: http/protobuf is what is spoken"));
+            environment.problem(format!(
+                "unsupported value `{other}` for {name} (expected `http/protobuf`); using `http/protobuf`"
+            ));
         }
         for what in ["CLIENT_KEY", "CLIENT_CERTIFICATE"] {
             if let Some((name, _)) = of(what) {
-                environment.problem(format!("{name} is not supported: no client certificate is sent"));
+                environment.problem(format!("{name} is not supported; no client certificate is sent"));
             }
         }
         let gzip = match of("COMPRESSION") {
             Some((_, value)) if value == "gzip" => true,
             Some((name, value)) if value != "none" => {
-                environment.problem(format!("{name} is `{value}`: there are gzip and none, which it is"));
+                environment.problem(format!(
+                    "unsupported value `{value}` for {name} (expected `gzip` or `none`); using `none`"
+                ));
                 false
             }
             _ => false,
@@ -61,7 +65,7 @@ impl Outlet {
         let web = |uri: &Uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https"));
         if !url.parse::<Uri>().is_ok_and(|uri| web(&uri)) {
             let name = signal.name();
-            environment.problem(format!("{name} are not exported: {variable} makes `{url}`, which is no URL of HTTP"));
+            environment.problem(format!("{name} are not exported: {variable} gives `{url}`, which is not an HTTP URL"));
             return None;
         }
         let timeout = environment.number(of("TIMEOUT")).map_or(TIMEOUT, Duration::from_millis);
@@ -83,7 +87,7 @@ fn headers(environment: &Environment<'_>, (variable, value): (String, String)) -
             Some((name, value)) => drop(headers.append(name, value)),
             // Without its value, which may be a secret.
             None => environment.problem(format!(
-                "{variable} has a part that is no header: `name=value` with the value percent-encoded is one"
+                "{variable} has an invalid header (expected `name=value` with a percent-encoded value); ignoring it"
             )),
         }
     }
@@ -124,7 +128,7 @@ mod tests {
         check(&[BASE, ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://h:1/")], Some("http://h:1/"));
         check(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")], None);
         let (none, problems) = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://h")]);
-        assert!(none.is_none() && problems[0].contains("which is no URL of HTTP"), "{problems:?}");
+        assert!(none.is_none() && problems[0].contains("which is not an HTTP URL"), "{problems:?}");
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl TraceSettings {
         let outlet = Outlet::read(environment, Signal::Traces)?;
         let (name, argument) = (environment.get("OTEL_TRACES_SAMPLER"), environment.get("OTEL_TRACES_SAMPLER_ARG"));
         let sampler = Sampler::named(name.as_deref(), argument.as_deref()).unwrap_or_else(|error| {
-            environment.problem(format!("OTEL_TRACES_SAMPLER: {error}; parentbased_always_on stands in"));
+            environment.problem(format!("OTEL_TRACES_SAMPLER: {error}; using parentbased_always_on"));
             Sampler::default()
         });
         Some(TraceSettings { outlet, sampler, queue_max: queue_max(environment, "OTEL_BSP_MAX_QUEUE_SIZE") })
@@ -45,7 +45,9 @@ impl MetricSettings {
         let every = environment.named_number("OTEL_METRIC_EXPORT_INTERVAL");
         let temporality = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
         if let Some(other) = environment.get(temporality).filter(|value| !value.eq_ignore_ascii_case("cumulative")) {
-            environment.problem(format!("{temporality} is `{other}`: counters are sent cumulative"));
+            environment.problem(format!(
+                "unsupported value `{other}` for {temporality} (expected `cumulative`); using `cumulative`"
+            ));
         }
         Some(MetricSettings { outlet, every: every.map_or(METRICS_EVERY, Duration::from_millis) })
     }
@@ -68,7 +70,7 @@ fn queue_max(environment: &Environment<'_>, variable: &str) -> usize {
     let Some(things) = environment.named_number(variable) else { return QUEUE_MAX };
     let things = usize::try_from(things).unwrap_or(usize::MAX);
     if things > QUEUE_LIMIT {
-        environment.problem(format!("{variable} is {things}: {QUEUE_LIMIT} is the most, and stands in"));
+        environment.problem(format!("{variable} is {things}, but the maximum is {QUEUE_LIMIT}; using the maximum"));
     }
     things.min(QUEUE_LIMIT)
 }

@@ -85,7 +85,7 @@ fn a_suffix_that_tells_nothing_asks_for_the_format() {
     let said = run(&root(), &["schema", "README.md"]);
     assert_eq!(said.code, Some(2));
     expect![[r#"
-        error: README.md: the suffix does not tell the format: give --format
+        error: README.md: the format cannot be determined from the suffix: use --format
     "#]]
     .assert_eq(&said.err);
 }
@@ -152,7 +152,7 @@ fn try_refuses_a_parameter_of_another_type() {
     let said = run(&root(), &["try", module, "-i", "data/flights-sample.jsonl", "-f", "late", "-p", "min_delay=soon"]);
     assert_eq!(said.code, Some(2));
     expect![[r#"
-        error: --param min_delay: "soon" is no i64
+        error: --param min_delay: "soon" is not a valid i64
     "#]]
     .assert_eq(&said.err);
 }
@@ -164,7 +164,7 @@ fn try_says_why_an_empty_file_is_no_input() {
     fs::write(folder.path().join("empty.jsonl"), "").expect("a file");
     let said = run(folder.path(), &["try", module.to_str().expect("UTF-8"), "-i", "empty.jsonl", "-f", "late"]);
     assert_eq!(said.code, Some(2));
-    assert!(said.err.starts_with("error: empty.jsonl: no schema can be inferred"), "{}", said.err);
+    assert!(said.err.starts_with("error: empty.jsonl: cannot infer a schema"), "{}", said.err);
 }
 
 /// An Arrow file with three columns of flights, and three that no query reads.
@@ -202,7 +202,7 @@ fn columns_that_no_query_reads_are_named_and_stand_in_nobody_s_way() {
           origin = "utf8?",
         }
         # left out: nothing: type Null is not supported
-        # left out: _id: names that begin with `_` are the system's
+        # left out: _id: names that begin with `_` are reserved
         # left out: twice: more than one column has this name
         # left out: twice: more than one column has this name
     "#]]
@@ -229,10 +229,11 @@ fn columns_that_no_query_reads_are_named_and_stand_in_nobody_s_way() {
         said.out.lines().filter(|line| line.starts_with("warning: ")).map(|line| format!("{line}\n")).collect();
     expect![[r#"
         warning: sources.flights.path: column `nothing` of `odd.arrow` is left out: type Null is not supported
-        warning: sources.flights.path: column `_id` of `odd.arrow` is left out: names that begin with `_` are the system's
+        warning: sources.flights.path: column `_id` of `odd.arrow` is left out: names that begin with `_` are reserved
         warning: sources.flights.path: column `twice` of `odd.arrow` is left out: more than one column has this name
         warning: sources.flights.path: column `twice` of `odd.arrow` is left out: more than one column has this name
-    "#]].assert_eq(&warnings);
+    "#]]
+    .assert_eq(&warnings);
     let said = run(folder.path(), &["run", "--quiet", "q.toml"]);
     assert_eq!(said.out, "{\"delay\":61,\"origin\":\"SEA\"}\n{\"delay\":5,\"origin\":\"LAX\"}\n", "{}", said.err);
     // A line each, of the first ones.
@@ -265,7 +266,7 @@ fn try_reads_what_the_function_reads() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert_eq!(said.out, "{\"delay\":61}\n");
     check("delay i64?, origin utf8?", 0, "");
-    check("delay utf8?", 2, "field `delay` is declared utf8, and i64 in the file");
+    check("delay utf8?", 2, "field `delay` is declared as utf8, but is i64 in the file");
     check("delay", 2, "--schema: `delay`: expected a name and a type");
     check("twice i64?, delay i64?", 2, "more than one field `twice`");
 }
@@ -338,7 +339,7 @@ fn try_finds_out_what_a_function_keeps_in_secret() {
         "secretly_fresh",
         1,
         expect![[r#"
-        error: hidden_state: function secretly_fresh answers otherwise in other batches on new instances: 1000 rows come out, and 500 did; it keeps state that its module does not declare (`#[transform]` on an `impl`, or "state":"kept" in the manifest)
+        error: hidden_state: function secretly_fresh gives other results in other batches on new instances: 1000 rows in the second run, 500 in the first; it keeps state that its module does not declare (`#[transform]` on an `impl`, or "state":"kept" in the manifest)
     "#]],
     );
     check("fresh", 0, expect![""]);
@@ -368,7 +369,7 @@ fn try_finds_out_what_a_function_keeps_in_secret() {
     for state in ["", ",\\22state\\22:\\22none\\22"] {
         let said = try_with(state);
         assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
-        assert!(said.err.contains("hidden_state: function seventh answers otherwise"), "{}", said.err);
+        assert!(said.err.contains("hidden_state: function seventh gives other results"), "{}", said.err);
     }
     let said = try_with(",\\22state\\22:\\22kept\\22");
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
@@ -403,13 +404,13 @@ fn a_refused_module_is_refused_in_the_same_words_everywhere() {
     };
     same_words(
         "(shape_limit): function 2 `deep`: loop nesting depth limit reached: limit 64, found 65; build with \
-        `opt-level = \"s\"`, which inlines less, or split the function, or have `loop_depth_max` raised in the limits file",
+        `opt-level = \"s\"`, which inlines less, or split the function, or raise `loop_depth_max` in the limits file",
     );
     // A file that is larger than what is read, said without reading it.
     fs::File::create(folder.path().join("deep.wasm")).and_then(|file| file.set_len(1 << 40)).expect("a large file");
     same_words(
         "(module_too_large): file size limit reached: limit 32 MiB, found 1048576 MiB; strip debug information \
-        (Rust: `strip = true` in the profile; others: `wasm-strip`), or have `module_file_bytes_max` raised in the limits file",
+        (Rust: `strip = true` in the profile; others: `wasm-strip`), or raise `module_file_bytes_max` in the limits file",
     );
     // Raised, it is admitted: for a stage by itself, and by a limits file.
     fs::write(folder.path().join("deep.wasm"), &module).expect("a file");
@@ -425,5 +426,5 @@ fn a_refused_module_is_refused_in_the_same_words_everywhere() {
         .expect("a file");
     assert_eq!(run(folder.path(), &["run", "q.toml"]).code, Some(0));
     let said = run(folder.path(), &["check", "--limits", "limits.toml", "q.toml"]);
-    assert!(said.err.contains("66 is more than tenant `default` may have: 65"), "{}", said.err);
+    assert!(said.err.contains("66 exceeds the limit of tenant `default`: 65"), "{}", said.err);
 }

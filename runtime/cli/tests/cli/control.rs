@@ -208,13 +208,13 @@ fn a_paused_query_reads_nothing_and_goes_on_without_loss_or_repetition() {
 
     let told = tell(folder.path(), &["resume", "ids"]);
     assert_eq!(told.code, Some(0), "{}", told.err);
-    check(&told.out, &pids, expect!["ids of tenant demo (pid 1): goes on; 100 read, 100 committed"]);
+    check(&told.out, &pids, expect!["ids of tenant demo (pid 1): resumed; 100 read, 100 committed"]);
     wait_for_report(folder.path(), "ids", "all records", committed(5000));
     let told = tell(folder.path(), &["resume", "ids"]);
     check(
         &told.out,
         &pids,
-        expect!["ids of tenant demo (pid 1): was not paused, and is running; 5,000 read, 5,000 committed"],
+        expect!["ids of tenant demo (pid 1): was not paused and is running; 5,000 read, 5,000 committed"],
     );
     let told = tell(folder.path(), &["stop", "ids"]);
     assert_eq!(told.code, Some(0), "{}", told.err);
@@ -238,7 +238,7 @@ fn a_query_that_commits_at_its_end_says_so_and_commits_when_it_is_stopped_while_
     check(
         &told.out,
         &pids,
-        expect!["ids of tenant demo (pid 1): paused; 10 read, 0 committed; 10 more are committed when it ends"],
+        expect!["ids of tenant demo (pid 1): paused; 10 read, 0 committed; 10 more will be committed when it ends"],
     );
     let told = tell(folder.path(), &["stop", "ids"]);
     assert_eq!(told.code, Some(0), "{}", told.err);
@@ -256,7 +256,7 @@ fn a_pause_waits_for_the_commit_and_no_longer_than_it_is_told() {
             100,
             1,
             expect![
-                "ids of tenant demo (pid 1): was asked to pause, and is paused after 100 ms; 10 read, 0 committed; 10 not committed yet"
+                "ids of tenant demo (pid 1): was asked to pause and is still paused after 100 ms; 10 read, 0 committed; 10 not committed yet"
             ],
         ),
     ] {
@@ -294,7 +294,7 @@ fn one_of_many_is_named_exactly_and_all_of_them_by_all() {
     assert_eq!(
         candidates,
         [
-            "error: query `one` may be any of these: say --tenant or --pid, or --all",
+            "error: query `one` matches several queries: use --tenant or --pid to choose one, or --all",
             "  one of tenant acme (pid 1)",
             "  one of tenant beta (pid 3)"
         ]
@@ -322,7 +322,7 @@ fn one_of_many_is_named_exactly_and_all_of_them_by_all() {
     // One that does not run does not keep the others from what they are told.
     let told = tell(folder.path(), &["resume", "absent", "two"]);
     assert_eq!((told.code, told.err.as_str()), (Some(1), "error: query `absent` is not running\n"));
-    check(&told.out, &pids, expect!["two of tenant acme (pid 2): goes on; 0 read, 0 committed"]);
+    check(&told.out, &pids, expect!["two of tenant acme (pid 2): resumed; 0 read, 0 committed"]);
     let told = tell(folder.path(), &["stop", "--all"]);
     assert_eq!((told.code, told.out.lines().count()), (Some(0), 3), "{}", told.err);
     for process in processes {
@@ -371,7 +371,7 @@ fn a_stopped_query_is_known_by_its_state() {
     let told = tell(folder.path(), &["status", "ids.toml"]);
     assert_eq!((told.code, told.out.as_str()), (Some(1), ""));
     expect![[r#"
-        error: query `ids` of tenant `demo` is not running, and has never committed to state/ids
+        error: query `ids` of tenant `demo` is not running and has never committed to state/ids
     "#]]
     .assert_eq(&told.err);
     assert_eq!(tell(folder.path(), &["run", "ids.toml"]).code, Some(0));
@@ -397,7 +397,7 @@ fn a_stopped_query_is_known_by_its_state() {
     query(folder.path(), "other", "demo", "state = \"state/ids\"");
     let told = tell(folder.path(), &["status", "other.toml"]);
     assert_eq!(told.code, Some(1));
-    assert!(told.err.contains("state/ids is of query `ids` of tenant `demo`"), "{}", told.err);
+    assert!(told.err.contains("state/ids belongs to query `ids` of tenant `demo`"), "{}", told.err);
     fs::write(folder.path().join("state/ids/manifest"), "torn").expect("the manifest");
     let told = tell(folder.path(), &["status", "ids.toml"]);
     assert_eq!(told.code, Some(1));

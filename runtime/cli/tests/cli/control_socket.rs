@@ -88,7 +88,7 @@ fn garbage_half_requests_and_silence_hurt_nobody() {
     silent[0].write_all(b"GET /v1").expect("half a line");
     wait_until("a client too many", LONG, || {
         let told = tell(folder.path(), &["status"]);
-        let refused = told.err.contains(": 16 clients talk to this process already");
+        let refused = told.err.contains(": this process already serves 16 clients");
         assert_eq!(told.code, Some(if refused { 1 } else { 0 }), "{}", told.err);
         if !refused {
             silent.push(UnixStream::connect(&socket).expect("a connection"));
@@ -197,7 +197,7 @@ fn older_and_newer_versions_tell_each_other_what_they_are() {
         let answer: Value = serde_json::from_str(&answer).expect("JSON");
         assert_eq!((&answer["weir"], &answer["error"]["code"]), (&1.into(), &"version".into()), "{answer}");
         let message = answer["error"]["message"].as_str().expect("a message");
-        assert!(message.contains("is of a newer version of weir"), "{message}");
+        assert!(message.contains("runs a newer version of weir"), "{message}");
     }
     assert_eq!(tell(folder.path(), &["stop", "ids"]).code, Some(0));
     assert_eq!(fed.end().code, Some(0));
@@ -215,7 +215,7 @@ fn older_and_newer_versions_tell_each_other_what_they_are() {
     let told = tell(folder.path(), &["status"]);
     assert_eq!(told.code, Some(1));
     assert!(
-        told.err.starts_with("error: process 1: it does not speak HTTP: it may be of an older version"),
+        told.err.starts_with("error: process 1: it does not speak HTTP; if it is an older version"),
         "{}",
         told.err
     );
@@ -257,7 +257,7 @@ fn a_folder_that_others_can_write_to_is_not_used() {
         // The query runs in any case.
         assert_eq!(told.code, Some(0), "{}", told.err);
         assert_eq!(told.err.contains("will not find this process"), refused, "{mode:o}: {}", told.err);
-        assert_eq!(told.err.contains(&format!("can be written to by others (mode {mode:04o})")), refused);
+        assert_eq!(told.err.contains(&format!("is writable by others (mode {mode:04o})")), refused);
         let told = tell(folder.path(), &["status"]);
         assert_eq!(told.code, Some(if refused { 1 } else { 0 }), "{mode:o}: {}", told.err);
         assert_eq!(fs::read_dir(&run).expect("the folder").count(), 0);
@@ -267,7 +267,7 @@ fn a_folder_that_others_can_write_to_is_not_used() {
     std::os::unix::fs::symlink("there", &run).expect("a link");
     let told = tell(folder.path(), &["status"]);
     assert_eq!(told.code, Some(1));
-    assert!(told.err.contains("is no folder"), "{}", told.err);
+    assert!(told.err.contains("is not a folder"), "{}", told.err);
 }
 
 #[test]
@@ -300,11 +300,11 @@ fn a_query_that_cannot_drain_is_not_waited_for_longer_and_a_second_signal_takes_
     let mut fed = Fed::start(folder.path(), "stuck");
     let told = tell(folder.path(), &["stop", "stuck", "--timeout-ms", "50"]);
     assert_eq!(told.code, Some(1), "{}", told.err);
-    assert!(told.out.contains("was asked to stop, and is draining after 50 ms; "), "{}", told.out);
+    assert!(told.out.contains("was asked to stop and is still draining after 50 ms; "), "{}", told.out);
     // What was asked stands, and there is no way back.
     let told = tell(folder.path(), &["pause", "stuck"]);
     assert_eq!((told.code, told.out.as_str()), (Some(1), ""));
-    assert!(told.err.contains("is to stop, and finishes what it has"), "{}", told.err);
+    assert!(told.err.contains("is stopping and finishes the records that it has read"), "{}", told.err);
     let socket = fed.socket(folder.path());
     // Clients that wait for its end and go away take nobody's room.
     for _ in 0..100 {

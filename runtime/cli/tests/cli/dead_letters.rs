@@ -131,7 +131,7 @@ fn one_bad_record_in_a_thousand_is_replayed_when_the_function_takes_it() {
     assert_eq!(case.lines("dead.jsonl"), [""; 0]);
     assert_eq!(case.lines("dead.jsonl.replayed-2").len(), 1);
     assert!(!case.path("dead.jsonl.replaying").exists() && !case.path("dead.jsonl.rest").exists());
-    assert!(case.right(&["dead-letters", "replay", "q.toml"]).err.contains("no letters to replay"));
+    assert!(case.right(&["dead-letters", "replay", "q.toml"]).err.contains("no dead letters to replay"));
     assert_eq!(case.out(), all());
 }
 
@@ -149,7 +149,7 @@ fn a_module_that_was_mended_replays_and_its_other_version_is_told() {
     case.change(&format!("{faulty:?}"), "\"mended.wasm\"");
     case.change("at = 7", "at = -1");
     let said = case.right(&["dead-letters", "replay", "q.toml"]);
-    assert!(said.err.contains("replayed by another version of the module: 1 letters of check"), "{}", said.err);
+    assert!(said.err.contains("the module has changed: 1 dead letters of check"), "{}", said.err);
     assert!(said.err.contains("replayed 1 letters, 0 died again"), "{}", said.err);
     assert_eq!(case.out(), all());
 }
@@ -218,9 +218,9 @@ fn filters_take_letters_out_and_leave_the_others_byte_for_byte() {
     assert_eq!(case.replay(&["--place", "ids"])["replayed"], 0);
     let said = case.right(&["dead-letters", "replay", "q.toml"]);
     for reason in [
-        "letter 1 stays: no letter",
-        "no source, stage or sink `elsewhere`",
-        "letter 3 stays: `check` reads id i64 now",
+        "dead letter 1 cannot be replayed and stays: not a dead letter",
+        "source, stage or sink `elsewhere` does not exist",
+        "dead letter 3 cannot be replayed and stays: `check` now reads id i64",
     ] {
         assert!(said.err.contains(reason), "{reason}: {}", said.err);
     }
@@ -243,7 +243,7 @@ fn hostile_letters_are_listed_tamely_and_foreign_lines_are_named() {
 
     let said = case.weir(&["dead-letters", "list", "q.toml"]);
     assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("dead.jsonl:1: no letter"), "{}", said.err);
+    assert!(said.err.contains("dead.jsonl:1: not a dead letter"), "{}", said.err);
     assert!(
         said.out.starts_with("     1  check  c\\u{9b}31m  o\\u{202e}/3@17  2022-01-01T00:00:00Z  "),
         "{}",
@@ -331,7 +331,7 @@ fn a_query_that_runs_between_a_crash_and_the_next_replay_adds_behind_what_was_le
     let letters = case.lines("dead.jsonl");
     assert_eq!((letters.len(), &letters[0]), (2, &second.trim_end().to_owned()));
     let said = case.right(&["dead-letters", "list", "q.toml"]);
-    assert!(said.err.contains("holds letters of a replay that has not finished"), "{}", said.err);
+    assert!(said.err.contains("contains dead letters of an unfinished replay"), "{}", said.err);
     case.change("at = 500", "at = -1");
     assert_eq!(case.replay(&[])["replayed"], 1);
     assert_eq!(case.lines("dead.jsonl"), letters);

@@ -89,13 +89,13 @@ fn hostile_values_are_refused_with_their_lines_or_escaped() {
     }
     assert!(!all.contains('\u{1b}') && all.len() < 4_000, "{all}");
     expect![[r#"
-        error: copy.toml:4: sources.in.path.env: the variable `HOSTILE` holds a control character; remove it: often it is a line end at the end
-        error: copy.toml:4: sources.in.path.env: the variable `HOSTILE` holds a control character; remove it: often it is a line end at the end
+        error: copy.toml:4: sources.in.path.env: the variable `HOSTILE` contains a control character; remove it (often a line end at the end)
+        error: copy.toml:4: sources.in.path.env: the variable `HOSTILE` contains a control character; remove it (often a line end at the end)
         error: copy.toml:4: sources.in.path: must not be empty
-        error: copy.toml:4: sources.in.path: there is no file `no-such.csv`; paths are taken from the query file's folder
-        error: copy.toml:4: sources.in.path: there is no file `a\u{202e}b.csv`; did you mean `in.csv`?
-        error: copy.toml:4: sources.in.path.env: the variable `HOSTILE` has 100000 bytes, and a value may have 65536; keep long texts in files
-        error: copy.toml:4: sources.in.path: the suffix of `yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy...` does not tell the format; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`
+        error: copy.toml:4: sources.in.path: file `no-such.csv` does not exist; paths are relative to the folder of the query file
+        error: copy.toml:4: sources.in.path: file `a\u{202e}b.csv` does not exist; did you mean `in.csv`?
+        error: copy.toml:4: sources.in.path.env: the variable `HOSTILE` has 100000 bytes: the maximum is 65536; keep long texts in files
+        error: copy.toml:4: sources.in.path: the format cannot be determined from the suffix of `yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy...`; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`
         copy.toml:4: sources.in.path: `yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy...` cannot be read: File name too long (os error 36)
         error: copy.toml:4: sources.in.path.env: the variable `HOSTILE` is not UTF-8
     "#]].assert_eq(&all);

@@ -74,7 +74,7 @@ fn one_bad_record_in_a_thousand_fails_the_query_by_default_and_publishes_nothing
     let (folder, _) = bad_line_query("fail");
     let said = run(folder.path(), &["run", "q.toml"]);
     assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("record 500 (line 501) does not decode"), "{}", said.err);
+    assert!(said.err.contains("record 500 (line 501) cannot be decoded"), "{}", said.err);
     assert!(!folder.path().join("out.jsonl").exists());
 }
 
@@ -180,7 +180,7 @@ input = "ids"
     }
     let of_stage = "skipped: the record at offset 500 of partition 0 of source `seed`: record 500 is not wanted";
     assert!(shown(of_stage) >= 1, "{}", &said.err[said.err.len().saturating_sub(4000)..]);
-    for part in ["100,000 skipped that did not decode; failed on 100,000 undecodable", "; failed on 20 guest:"] {
+    for part in ["100,000 undecodable and skipped; failed on 100,000 undecodable", "; failed on 20 guest:"] {
         assert!(said.err.contains(part), "{part}\n{}", &said.err[said.err.len().saturating_sub(2000)..]);
     }
 }

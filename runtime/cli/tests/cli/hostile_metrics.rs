@@ -324,7 +324,7 @@ fn metrics_that_cannot_be_are_refused_by_name_before_anything_runs() {
     check(histogram(json!([0, null])), expect!["invalid type: null, expected f64 at line 1 column 66"]);
     check(
         json!({ "name": "n", "kind": "gauge", "buckets": [1] }),
-        expect!["metric `n`: a gauge has no buckets: leave them out"],
+        expect!["metric `n`: a gauge has no buckets: remove them"],
     );
     check(metric("a\nb", "counter", &[]), expect![[r#"metric `a\nb`: a name is [a-z][a-z0-9_]*, at most 64 bytes"#]]);
     check(metric("n", "counter", &["l", "l"]), expect!["label `l` is declared twice"]);

@@ -59,7 +59,7 @@ fn many_rounds_are_watched() {
 #[test]
 fn what_cannot_be_chosen_is_named() {
     for (args, message) in [
-        (["--only", "no_such"], "error: no attack, procedure or measure is `no_such`"),
+        (["--only", "no_such"], "error: unknown attack, procedure or measurement `no_such`"),
         (["--class", "no_such"], "error: --class \"no_such\": use cpu, memory, compile"),
         (["--module", "no_such"], "error: no_such: No such file"),
     ] {

@@ -151,9 +151,9 @@ fn every_mistake_of_every_file_is_named_before_anything_runs() {
         let told = run(folder.path(), &args);
         assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{}", told.err);
         for mistake in [
-            "right.toml:13: sinks.out.path: `right.csv` lies outside of the folders of tenant `acme`",
-            "greedy.toml:11: stages.stage.limits.memory_bytes_max: 33554432 (32 MiB) is more than tenant `acme` may have: 16777216 (16 MiB)",
-            "greedy.toml:12: stages.stage.limits.cpu_weight: this limit is one value",
+            "right.toml:13: sinks.out.path: `right.csv` is outside of the folders of tenant `acme`",
+            "greedy.toml:11: stages.stage.limits.memory_bytes_max: 33554432 (32 MiB) exceeds the limit of tenant `acme`: 16777216 (16 MiB)",
+            "greedy.toml:12: stages.stage.limits.cpu_weight: this limit applies to all queries",
             "wrong.toml:9: stages.stage.function: ",
         ] {
             assert!(told.err.contains(mistake), "{mistake}\n{}", told.err);

@@ -123,7 +123,7 @@ path = "dead.jsonl"
     // Of the files that are wrong.
     assert_eq!(end(&mut child), Some(1));
     let said = said.join().expect("a reader").expect("what it said");
-    let dropped = |line: &&str| line.contains(" lines were dropped here: nobody read the standard error");
+    let dropped = |line: &&str| line.contains(" lines were dropped because nobody read standard error");
     let lost: Vec<&str> = said.lines().filter(dropped).collect();
     assert!(!lost.is_empty(), "{said:.2000}");
     let counted: u64 = lost
@@ -225,7 +225,7 @@ fn a_standard_output_that_nobody_reads_can_be_stopped() {
         let code = end(&mut child);
         stderr.read_to_string(&mut text).expect("the rest");
         assert_eq!(code, Some(3), "{text}");
-        assert!(text.contains("ended by force") && text.contains("batches wait for `out`"), "{text}");
+        assert!(text.contains("ended by force") && text.contains("batches are waiting for `out`"), "{text}");
     }
 }
 
@@ -252,7 +252,7 @@ fn hundreds_of_silent_pipes_hold_up_nobody() {
     // As it comes, that is too many.
     let told = run(folder.path(), &["check", "silent.toml"]);
     assert_eq!(told.code, Some(2));
-    assert!(told.err.contains("the query has 601 sources, and a query may have 64"), "{}", told.err);
+    assert!(told.err.contains("the query has 601 sources, but a query may have only 64"), "{}", told.err);
     fs::write(folder.path().join("limits.toml"), "[tenants.evil]\nsources_max = 700\n[tenants.default]\n")
         .expect("limits");
     let mut command = weir(

@@ -60,9 +60,9 @@ null
         &text,
         expect![[r#"
             good: 0 1 2 3 11 23
-            4 line 6: field `delay` is missing, and declared without nulls
+            4 line 6: field `delay` is missing, but is not nullable
                 {\"origin\":\"SEA\"}
-            5 line 7: field `delay` is null, and declared without nulls
+            5 line 7: field `delay` is null, but is not nullable
                 {\"delay\":null,\"origin\":\"SEA\"}
             6 line 8: field `delay`: `1.5` is not an i64
                 {\"delay\":1.5,\"origin\":\"SEA\"}
@@ -82,7 +82,7 @@ null
                 {\"delay\":1,\"origin\":\"SEA\",\"at\":\"yesterday\"}
             15 line 17: field `raw`: `0g` is not a text of hex digits in pairs
                 {\"delay\":1,\"origin\":\"SEA\",\"raw\":\"0g\"}
-            16 line 18: not JSON: it ends at byte 25, where `,` or `}` was expected
+            16 line 18: not JSON: it ends at byte 25, expected `,` or `}`
                 {\"delay\":1,\"origin\":\"SEA\"
             17 line 19: not JSON: expected the end of the record at byte 28, found `{`
                 {\"delay\":1,\"origin\":\"SEA\"} {\"delay\":2,\"origin\":\"SEA\"}
@@ -127,7 +127,7 @@ SEA,5,,,,,\r
         &text,
         expect![[r#"
         good: 0 1 2 13 16
-        3 line 6: field `delay`: it is empty, and declared without nulls
+        3 line 6: field `delay`: it is empty, but the field is not nullable
             SEA,,,,,,
         4 line 7: field `delay`: `1.5` is not an i64
             SEA,1.5,,,,,
@@ -141,15 +141,15 @@ SEA,5,,,,,\r
             SEA,1,,,,yesterday,
         9 line 12: field `raw`: `0` is not hex digits in pairs
             SEA,1,,,,,0
-        10 line 14: 6 fields where the header has 7
+        10 line 14: found 6 fields, but the header has 7
             SEA,1,,,,
-        11 line 15: 8 fields where the header has 7
+        11 line 15: found 8 fields, but the header has 7
             SEA,1,,,,,,more
-        12 line 16: a carriage return stands alone outside quotes
+        12 line 16: a carriage return without a newline outside quotes
             SEA,1,\r,,,,
         14 line 18: field `origin`: it is not UTF-8
             �,1,,,,,
-        15 line 19: a quote is opened on this line and never closed
+        15 line 19: a quote opens on this line and is never closed
             \"open,1,,,,,
     "#]],
     );
@@ -170,7 +170,7 @@ fn overlong_records_are_bad_ones() {
             let read = read(record_bytes_max);
             assert_eq!(read.rows().len(), 1);
             assert_eq!((read.bad[0].offset, read.bad[0].bytes.len()), (0, 1024 * 1024));
-            let expected = format!("bytes long: at most {least} are read; raise `batching.record_bytes_max`");
+            let expected = format!("bytes: the maximum is {least}; raise `batching.record_bytes_max`");
             assert!(read.bad[0].message.ends_with(&expected), "{}", read.bad[0].message);
             assert_eq!(read.bytes_read, text.len() as u64);
         }
@@ -208,8 +208,8 @@ fn nulls_in_files_that_carry_their_schema() {
         assert_eq!(
             bad,
             [
-                r#"1: field `origin` is null, and declared without nulls in {"origin":null,"delay":2}"#,
-                r#"2: field `delay` is null, and declared without nulls in {"origin":"LAX","delay":null}"#,
+                r#"1: field `origin` is null, but is not nullable in {"origin":null,"delay":2}"#,
+                r#"2: field `delay` is null, but is not nullable in {"origin":"LAX","delay":null}"#,
             ],
             "{format}"
         );
@@ -236,9 +236,10 @@ fn numbers_of_narrower_types() {
             +----+---+--------------------+-----+"#]]
         .assert_eq(&rows.join("\n"));
         let bad: Vec<String> = read.bad.iter().map(|bad| format!("{}: {}", bad.offset, bad.message)).collect();
-        expect!["1: column `c`: Cast error: 9007199254740993 is not exactly an f64"].assert_eq(&bad.join("\n"));
-        check_open(format, &bytes, "c i32", expect!["field `c` is declared i32, and i64 in the file"]);
-        check_open(format, &bytes, "a utf8", expect!["field `a` is declared utf8, and i8 in the file"]);
+        expect!["1: column `c`: Cast error: 9007199254740993 cannot be represented exactly as an f64"]
+            .assert_eq(&bad.join("\n"));
+        check_open(format, &bytes, "c i32", expect!["field `c` is declared as i32, but is i64 in the file"]);
+        check_open(format, &bytes, "a utf8", expect!["field `a` is declared as utf8, but is i8 in the file"]);
     }
 }
 
@@ -273,40 +274,40 @@ fn check_open(format: Format, text: &[u8], fields: &str, expect: Expect) {
 
 #[test]
 fn files_that_do_not_fit_their_declaration() {
-    check_open(Format::Csv, b"a,b\n1,2\n", "c i64", expect!["the file has no field `c`: it has a, b"]);
-    check_open(Format::Csv, b"a,a\n1,2\n", "a i64", expect!["the header row is not usable: `a` stands in it twice"]);
-    check_open(Format::Csv, b"\xff\n", "a i64", expect!["the header row is not usable: it is not UTF-8"]);
+    check_open(Format::Csv, b"a,b\n1,2\n", "c i64", expect!["the file has no field `c`; its fields are a, b"]);
+    check_open(Format::Csv, b"a,a\n1,2\n", "a i64", expect!["invalid header row: it contains `a` twice"]);
+    check_open(Format::Csv, b"\xff\n", "a i64", expect!["invalid header row: it is not UTF-8"]);
     check_open(
         Format::Csv,
         b"\"a\n",
         "a i64",
-        expect!["the header row is not usable: a quote is opened on this line and never closed"],
+        expect!["invalid header row: a quote opens on this line and is never closed"],
     );
     let written = schema("a i64, b utf8");
     let parquet = encode(Format::Parquet, &written, &[]).unwrap();
-    check_open(Format::Parquet, &parquet, "c i64", expect!["the file has no field `c`: it has a, b"]);
-    check_open(Format::Parquet, &parquet, "a utf8", expect!["field `a` is declared utf8, and i64 in the file"]);
-    check_open(Format::Parquet, b"{\"a\":1}\n", "a i64", expect!["not a whole parquet file: 8 bytes are too few"]);
+    check_open(Format::Parquet, &parquet, "c i64", expect!["the file has no field `c`; its fields are a, b"]);
+    check_open(Format::Parquet, &parquet, "a utf8", expect!["field `a` is declared as utf8, but is i64 in the file"]);
+    check_open(Format::Parquet, b"{\"a\":1}\n", "a i64", expect!["invalid parquet file: 8 bytes are too few"]);
     check_open(
         Format::ArrowIpc,
         b"{\"a\":1}\n",
         "a i64",
-        expect!["not a whole arrow_ipc file: it ends early: 576791163 bytes are expected where 4 are left"],
+        expect!["invalid arrow_ipc file: it ends early: expected 576791163 bytes, but only 4 are left"],
     );
-    check_open(Format::ArrowIpc, b"", "a i64", expect!["not a whole arrow_ipc file: it is empty"]);
+    check_open(Format::ArrowIpc, b"", "a i64", expect!["invalid arrow_ipc file: it is empty"]);
     check_open(
         Format::Bincode,
         b"{\"a\":1}\n",
         "a i64",
-        expect!["not a whole bincode file: a frame of 576791163 bytes: at most 16777216 are read"],
+        expect!["invalid bincode file: a frame has 576791163 bytes: the maximum is 16777216"],
     );
-    check_open(Format::Bincode, b"", "a i64", expect!["not a whole bincode file: it ends without its last frame"]);
+    check_open(Format::Bincode, b"", "a i64", expect!["invalid bincode file: it ends without its last frame"]);
 }
 
 #[test]
 fn formats_without_schema_need_one() {
     for format in [Format::JsonLines, Format::Csv] {
         let error = decode(format, b"", None, 10).map(|_| ()).unwrap_err().to_string();
-        assert_eq!(error, format!("{format} carries no schema: declare the fields, or infer them"));
+        assert_eq!(error, format!("{format} has no schema: declare the fields in `schema`, or set `infer = true`"));
     }
 }

@@ -68,17 +68,17 @@ fn a_line_that_breaks_the_grammar_is_one_bad_record() {
     check(
         "n,m\n1,\"oops\n2,ok\n3,\"fine\"\n",
         expect![[r#"
-            line 2: `1,\"oops`: a quote is opened on this line, and closed 2 lines further on, where text follows it
+            line 2: `1,\"oops`: a quote opens on this line and closes 2 lines later, where text follows it
             2 <ok>
             3 <fine>"#]],
     );
     check(
         "n,m\n1,\"a\"b\n2,\"a\" \n3,a\"b\"\n4, \"b\"\n5,\"a\"\"b\"\"\"\n6,ok\n",
         expect![[r#"
-            line 2: `1,\"a\"b`: text follows a closing quote: a quote within quotes is written twice
-            line 3: `2,\"a\" `: text follows a closing quote: a quote within quotes is written twice
-            line 4: `3,a\"b\"`: a quote in a field that does not begin with one: put the field in quotes, and write the quote twice
-            line 5: `4, \"b\"`: a quote in a field that does not begin with one: put the field in quotes, and write the quote twice
+            line 2: `1,\"a\"b`: text follows a closing quote: write a quote inside quotes twice
+            line 3: `2,\"a\" `: text follows a closing quote: write a quote inside quotes twice
+            line 4: `3,a\"b\"`: a quote inside an unquoted field: put the field in quotes, and write the quote twice
+            line 5: `4, \"b\"`: a quote inside an unquoted field: put the field in quotes, and write the quote twice
             5 <a\"b\">
             6 <ok>"#]],
     );
@@ -86,7 +86,7 @@ fn a_line_that_breaks_the_grammar_is_one_bad_record() {
         "n,m\n1,\"two\nlines\"\n2,\"open\n3,ok\n4,\"x\ny\"\n",
         expect![[r#"
             1 <two\nlines>
-            line 4: `2,\"open`: a quote is opened on this line, and closed 2 lines further on, where text follows it
+            line 4: `2,\"open`: a quote opens on this line and closes 2 lines later, where text follows it
             3 <ok>
             4 <x\ny>"#]],
     );
@@ -94,7 +94,7 @@ fn a_line_that_breaks_the_grammar_is_one_bad_record() {
         "n,m\n1,ok\n2,\"never closed\n3,ok\n4,ok",
         expect![[r#"
             1 <ok>
-            line 3: `2,\"never closed`: a quote is opened on this line and never closed
+            line 3: `2,\"never closed`: a quote opens on this line and is never closed
             3 <ok>
             4 <ok>"#]],
     );
@@ -109,24 +109,18 @@ fn line_ends() {
             1 <a>
             2 <b\r\nc>
             3 <d\re>
-            line 7: `4,f\rg`: a carriage return stands alone outside quotes
-            line 8: `5,h\r`: a carriage return stands alone outside quotes
+            line 7: `4,f\rg`: a carriage return without a newline outside quotes
+            line 8: `5,h\r`: a carriage return without a newline outside quotes
             6 <i>"#]],
     );
     check(
         "n,m\r\n1,a\r\n2,b\r",
         expect![[r#"
         1 <a>
-        line 3: `2,b\r`: a carriage return stands alone outside quotes"#]],
+        line 3: `2,b\r`: a carriage return without a newline outside quotes"#]],
     );
-    check(
-        "n,m\r1,a\r2,b\r",
-        expect!["error: the header row is not usable: a carriage return stands alone outside quotes"],
-    );
-    check(
-        "n,m\r\r\n1,a\n",
-        expect!["error: the header row is not usable: a carriage return stands alone outside quotes"],
-    );
+    check("n,m\r1,a\r2,b\r", expect!["error: invalid header row: a carriage return without a newline outside quotes"]);
+    check("n,m\r\r\n1,a\n", expect!["error: invalid header row: a carriage return without a newline outside quotes"]);
 }
 
 #[test]
@@ -137,8 +131,8 @@ fn what_else_a_record_may_hold() {
             1 <\0>
             2 <\0>
             3 <\u{feff}>
-            line 5: `4`: 1 fields where the header has 2
-            line 6: `5,a,b`: 3 fields where the header has 2
+            line 5: `4`: found 1 fields, but the header has 2
+            line 6: `5,a,b`: found 3 fields, but the header has 2
             6 null
             7 <>
             null null
@@ -150,7 +144,7 @@ fn what_else_a_record_may_hold() {
     );
     let utf16: Vec<u8> = "\u{feff}n,m\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let error = read(&CsvOptions::default(), &utf16, &schema("n i64"), 10).map(drop).unwrap_err().to_string();
-    assert_eq!(error, "the file is UTF-16, and cannot be read as csv: save it as UTF-8");
+    assert_eq!(error, "the file is UTF-16 and cannot be read as csv: save it as UTF-8");
 }
 
 #[test]
@@ -163,7 +157,7 @@ fn a_file_without_records_is_empty() {
         }
     }
     let inferred = infer_csv(file(b"\xef\xbb\xbf\n"), 10, &CsvOptions::default()).unwrap_err().to_string();
-    assert_eq!(inferred, "no schema can be inferred from this csv file: it is empty");
+    assert_eq!(inferred, "cannot infer a schema from this csv file: it is empty");
 }
 
 #[test]
@@ -178,13 +172,13 @@ fn columns_that_are_not_declared_are_not_looked_at() {
         &CsvOptions::default(),
         text,
         "twice utf8",
-        expect!["error: the header row is not usable: `twice` stands in it twice"],
+        expect!["error: invalid header row: it contains `twice` twice"],
     );
     check_options(
         &CsvOptions::default(),
         text,
         "k utf8",
-        expect![[r#"error: the file has no field `k`: it has n, , _x, a\u{7}, twice, twice, with\nline, m"#]],
+        expect![[r#"error: the file has no field `k`; its fields are n, , _x, a\u{7}, twice, twice, with\nline, m"#]],
     );
     let header = csv_header(file(text.as_bytes()), &CsvOptions::default()).unwrap().unwrap();
     assert_eq!(header, ["n", "", "_x", "a\u{7}", "twice", "twice", "with\nline", "m"]);
@@ -211,7 +205,7 @@ fn options_of_files() {
         expect![[r#"
             1 <a,\"b>
             2 <c;\'d>
-            line 4: `3;\'e\'f`: text follows a closing quote: a quote within quotes is written twice"#]],
+            line 4: `3;\'e\'f`: text follows a closing quote: write a quote inside quotes twice"#]],
     );
     check_options(
         &CsvOptions { delimiter: b'\t', quote: None, ..default() },
@@ -228,7 +222,7 @@ fn options_of_files() {
         "n i64, m utf8?",
         expect![[r#"
             1 <a>
-            line 2: `2,b,c`: 3 fields where the schema has 2
+            line 2: `2,b,c`: found 3 fields, but the schema has 2
             3 <d>"#]],
     );
     check_options(
@@ -258,12 +252,12 @@ fn options_of_files() {
         "n,m\n1,NULL\n2,\n3,\"\"\n4,\"NULL\"\nNULL,a\n,b\n",
         "n i64, m utf8",
         expect![[r#"
-            line 2: `1,NULL`: field `m`: it is null (`NULL`), and declared without nulls
+            line 2: `1,NULL`: field `m`: it is null (`NULL`), but the field is not nullable
             2 <>
             3 <>
             4 <NULL>
-            line 6: `NULL,a`: field `n`: it is null (`NULL`), and declared without nulls
-            line 7: `,b`: field `n`: it is empty, and declared without nulls"#]],
+            line 6: `NULL,a`: field `n`: it is null (`NULL`), but the field is not nullable
+            line 7: `,b`: field `n`: it is empty, but the field is not nullable"#]],
     );
     check_options(
         &CsvOptions { nulls: vec!["-".to_owned()], ..default() },
@@ -272,13 +266,13 @@ fn options_of_files() {
         expect![[r#"
             null null
             1 <>
-            line 4: `,a`: field `n`: it is empty, and `nulls` has no empty text"#]],
+            line 4: `,a`: field `n`: it is empty, but `nulls` does not contain the empty text"#]],
     );
     check_options(
         &CsvOptions { delimiter: b'"', ..default() },
         "n\n",
         "n i64",
-        expect![[r#"error: quote: `"` is the delimiter as well"#]],
+        expect![[r#"error: quote: `"` is also the delimiter"#]],
     );
 }
 
@@ -354,22 +348,22 @@ fn records() {
             1 <a>
             1 <a>
             1 <a>
-            bad: a carriage return stands alone outside quotes
+            bad: a carriage return without a newline outside quotes
             1 <a\nb>
-            bad: 1 fields where the schema has 2
-            bad: 1 fields where the schema has 2
-            bad: the value must be one record of CSV, and is more
-            bad: the value must be one record of CSV, and is more
-            bad: the value must be one record of CSV, and is more
+            bad: found 1 fields, but the schema has 2
+            bad: found 1 fields, but the schema has 2
+            bad: the value must be one CSV record, but contains more
+            bad: the value must be one CSV record, but contains more
+            bad: the value must be one CSV record, but contains more
             bad: field `n`: `n` is not an i64
             bad: field `n`: `#1` is not an i64
             bad: field `n`: `\u{feff}1` is not an i64
-            bad: a quote is opened on this line and never closed
-            bad: text follows a closing quote: a quote within quotes is written twice
-            bad: a quote in a field that does not begin with one: put the field in quotes, and write the quote twice
-            bad: a carriage return stands alone outside quotes
-            bad: 1 fields where the schema has 2
-            bad: 3 fields where the schema has 2
+            bad: a quote opens on this line and is never closed
+            bad: text follows a closing quote: write a quote inside quotes twice
+            bad: a quote inside an unquoted field: put the field in quotes, and write the quote twice
+            bad: a carriage return without a newline outside quotes
+            bad: found 1 fields, but the schema has 2
+            bad: found 3 fields, but the schema has 2
             null null"#]],
     );
     check_records(&["", "\"\"", "\n", "a"], None, "m utf8?", expect!["null\n<>\nnull\n<a>"]);

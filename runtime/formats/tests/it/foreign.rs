@@ -17,39 +17,37 @@ fn files_of_another_kind_are_named() {
         Format::JsonLines,
         b"\x1f\x8b\x08",
         expect![
-            "the file is compressed by gzip, and cannot be read as json_lines: unpack it first, for example with `gunzip`"
+            "the file is compressed by gzip and cannot be read as json_lines: unpack it first, for example with `gunzip`"
         ],
     );
     check(
         Format::Csv,
         b"\x28\xb5\x2f\xfd",
-        expect![
-            "the file is compressed by zstd, and cannot be read as csv: unpack it first, for example with `unzstd`"
-        ],
+        expect!["the file is compressed by zstd and cannot be read as csv: unpack it first, for example with `unzstd`"],
     );
     check(
         Format::Parquet,
         b"\x1f\x8b\x08",
         expect![
-            "the file is compressed by gzip, and cannot be read as parquet: unpack it first, for example with `gunzip`"
+            "the file is compressed by gzip and cannot be read as parquet: unpack it first, for example with `gunzip`"
         ],
     );
-    check(Format::Csv, b"\xff\xfea\0", expect!["the file is UTF-16, and cannot be read as csv: save it as UTF-8"]);
+    check(Format::Csv, b"\xff\xfea\0", expect!["the file is UTF-16 and cannot be read as csv: save it as UTF-8"]);
     check(
         Format::JsonLines,
         b"PAR1",
-        expect!["the file is a Parquet file, and cannot be read as json_lines: set the format to `parquet`"],
+        expect!["the file is a Parquet file and cannot be read as json_lines: set the format to `parquet`"],
     );
     check(
         Format::Csv,
         b"ARROW1",
-        expect!["the file is an Arrow IPC file, and cannot be read as csv: set the format to `arrow_ipc`"],
+        expect!["the file is an Arrow IPC file and cannot be read as csv: set the format to `arrow_ipc`"],
     );
     check(
         Format::JsonLines,
         b"PK\x03\x04",
         expect![
-            "the file is a zip archive, and cannot be read as json_lines: unpack it first, for example with `unzip`"
+            "the file is a zip archive and cannot be read as json_lines: unpack it first, for example with `unzip`"
         ],
     );
 }

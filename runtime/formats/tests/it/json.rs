@@ -132,9 +132,9 @@ fn keys_stand_once_in_the_records_own_object() {
             1
             1
             7
-            1 line 2: key `b` stands twice in the record: {\"a\":1,\"b\":2,\"b\":3}
-            2 line 3: key `a` stands twice in the record: {\"a\":1,\"\\u0061\":2}
-            4 line 5: key `b` stands twice in the record: {\"b\":0,\"a\":1,\"b\":0}
+            1 line 2: key `b` occurs twice in the record: {\"a\":1,\"b\":2,\"b\":3}
+            2 line 3: key `a` occurs twice in the record: {\"a\":1,\"\\u0061\":2}
+            4 line 5: key `b` occurs twice in the record: {\"b\":0,\"a\":1,\"b\":0}
         "#]],
     );
     // Many keys, in the order of the record before or not.
@@ -152,7 +152,7 @@ fn keys_stand_once_in_the_records_own_object() {
     ];
     let read = decode(Format::JsonLines, text.concat().as_bytes(), Some(&schema("k99 i64?")), 1000).unwrap();
     let bad: Vec<(i64, &str)> = read.bad.iter().map(|bad| (bad.offset, bad.message.as_str())).collect();
-    assert_eq!(bad, [(3, "key `k0` stands twice in the record"), (4, "key `k60` stands twice in the record")]);
+    assert_eq!(bad, [(3, "key `k0` occurs twice in the record"), (4, "key `k60` occurs twice in the record")]);
 }
 
 #[test]
@@ -175,10 +175,10 @@ fn text_that_is_no_unicode_is_refused_wherever_it_is() {
             1 line 2: not UTF-8 from byte 7 on: {\"b\":\"��\"}
             2 line 3: not UTF-8 from byte 8 on: {\"b\":[\"���\"]}
             3 line 4: not UTF-8 from byte 3 on: {\"�\":1}
-            4 line 5: a lone surrogate is escaped at byte 7: it is no character: {\"a\":\"\\ud800\"}
-            5 line 6: a lone surrogate is escaped at byte 7: it is no character: {\"b\":\"\\udc00\"}
-            6 line 7: a lone surrogate is escaped at byte 13: it is no character: {\"b\":[{\"c\":\"\\ud800\\ud800\"}]}
-            7 line 8: a lone surrogate is escaped at byte 3: it is no character: {\"\\ud800\":1}
+            4 line 5: the escape at byte 7 is a lone surrogate, which is not a character: {\"a\":\"\\ud800\"}
+            5 line 6: the escape at byte 7 is a lone surrogate, which is not a character: {\"b\":\"\\udc00\"}
+            6 line 7: the escape at byte 13 is a lone surrogate, which is not a character: {\"b\":[{\"c\":\"\\ud800\\ud800\"}]}
+            7 line 8: the escape at byte 3 is a lone surrogate, which is not a character: {\"\\ud800\":1}
         "#]],
     );
 }
@@ -199,5 +199,5 @@ fn a_record_that_is_nested_too_deep_is_a_bad_one() {
         assert_eq!(bad.iter().filter(too_deep).count(), 3);
     }
     let error = infer_schema(Format::JsonLines, file(text.as_bytes()), 4).unwrap_err().to_string();
-    assert!(error.ends_with("`name`: it holds lists or objects"), "{error}");
+    assert!(error.ends_with("`name`: it contains lists or objects"), "{error}");
 }

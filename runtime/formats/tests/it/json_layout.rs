@@ -58,7 +58,7 @@ fn an_array_with_faults() {
         3
         1 line 1: not an object: a record must be a JSON object: 5
         2 line 1: not an object: a record must be a JSON object: \"x,]\"
-        3 line 1: not JSON: a number begins with `0` at byte 6: {\"a\":01}
+        3 line 1: not JSON: the number at byte 6 has a leading zero: {\"a\":01}
         4 line 1: not an object: a record must be a JSON object: [{\"a\":2}]
     "#]],
     );
@@ -68,8 +68,8 @@ fn an_array_with_faults() {
         expect![[r#"
         1
         2
-        1 line 1: not JSON: an element of the file's array is missing here: ,
-        3 line 1: not JSON: an element of the file's array is missing here: ]
+        1 line 1: not JSON: an element of the array is missing here: ,
+        3 line 1: not JSON: an element of the array is missing here: ]
     "#]],
     );
     check(
@@ -78,7 +78,7 @@ fn an_array_with_faults() {
         expect![[r#"
         1
         3
-        1 line 1: not JSON: expected `,` or `]` behind the element before: {\"a\":2}
+        1 line 1: not JSON: expected `,` or `]` after the previous element: {\"a\":2}
     "#]],
     );
     check(
@@ -86,7 +86,7 @@ fn an_array_with_faults() {
         b"[\n{\"a\":1},\n{\"a\":2",
         expect![[r#"
         1
-        1 line 3: not JSON: it ends at byte 6, where `,` or `}` was expected: {\"a\":2
+        1 line 3: not JSON: it ends at byte 6, expected `,` or `}`: {\"a\":2
     "#]],
     );
     check(
@@ -95,7 +95,7 @@ fn an_array_with_faults() {
         expect![[r#"
         1
         2
-        2 line 4: not JSON: the file ends before its array does: it may be cut off: 
+        2 line 4: not JSON: the file ends before its array is closed; it may be truncated: 
     "#]],
     );
     check(
@@ -103,8 +103,8 @@ fn an_array_with_faults() {
         b"[\n{\"a\":1}\n]\n{\"a\":2}\n]",
         expect![[r#"
         1
-        1 line 4: not JSON: the file's array has ended before: {\"a\":2}
-        2 line 5: not JSON: the file's array has ended before: ]
+        1 line 4: not JSON: data after the end of the array: {\"a\":2}
+        2 line 5: not JSON: data after the end of the array: ]
     "#]],
     );
     check(
@@ -114,7 +114,7 @@ fn an_array_with_faults() {
             3
             5
             0 line 2: not JSON: the control character 0x0a at byte 25 is not escaped: {\"a\": 1,\n   \"b\": \"no end\n  }
-            1 line 5: not JSON: it ends at byte 8, where a key in double quotes was expected: {\"a\": 2,
+            1 line 5: not JSON: it ends at byte 8, expected a key in double quotes: {\"a\": 2,
             3 line 7: not JSON: expected `,` or `]` at byte 20, found `}`: {\"a\": 4, \"b\": [1, 2},
         "#]],
     );
@@ -147,12 +147,12 @@ fn objects_over_several_lines() {
         expect![[r#"
             1
             4
-            1 line 4: not JSON: it ends at byte 10, where `,` or `}` was expected: {\n  \"a\": 2
+            1 line 4: not JSON: it ends at byte 10, expected `,` or `}`: {\n  \"a\": 2
             2 line 6: not JSON: expected a key in double quotes at byte 13, found `}`: {\n  \"a\": 3,\n}
             3 line 9: not JSON: the control character 0x0a at byte 17 is not escaped: {\n  \"a\": \"no end\n}
             4 line 12: not JSON: expected a value at byte 1, found `n`: noise
             5 line 13: not JSON: expected a value at byte 1, found `}`: }
-            7 line 17: not JSON: it ends at byte 10, where `,` or `}` was expected: {\n  \"a\": 5
+            7 line 17: not JSON: it ends at byte 10, expected `,` or `}`: {\n  \"a\": 5
         "#]],
     );
 }
@@ -166,7 +166,7 @@ fn the_first_record_tells_how_the_others_are_cut() {
         expect![[r#"
         2
         3
-        0 line 1: not JSON: it ends at byte 7, where a key in double quotes was expected: {\"a\":1,
+        0 line 1: not JSON: it ends at byte 7, expected a key in double quotes: {\"a\":1,
     "#]],
     );
     check(
@@ -174,14 +174,14 @@ fn the_first_record_tells_how_the_others_are_cut() {
         b"{\"a\":\"x\n{\"a\":2}\n",
         expect![[r#"
         2
-        0 line 1: not JSON: the text that begins at byte 6 has no end: {\"a\":\"x
+        0 line 1: not JSON: the text that begins at byte 6 is not closed: {\"a\":\"x
     "#]],
     );
     check(
         "a i64?",
         b"{\"a\":1\n",
         expect![[r#"
-        0 line 1: not JSON: it ends at byte 6, where `,` or `}` was expected: {\"a\":1
+        0 line 1: not JSON: it ends at byte 6, expected `,` or `}`: {\"a\":1
     "#]],
     );
     check(
@@ -197,7 +197,7 @@ fn the_first_record_tells_how_the_others_are_cut() {
         b"[\"x\n{\"a\":2}\n",
         expect![[r#"
         2
-        0 line 1: not JSON: the text that begins at byte 2 has no end: [\"x
+        0 line 1: not JSON: the text that begins at byte 2 is not closed: [\"x
     "#]],
     );
     check(
@@ -205,7 +205,7 @@ fn the_first_record_tells_how_the_others_are_cut() {
         b"[1\n{\"a\":2}\n",
         expect![[r#"
         2
-        0 line 1: not JSON: it ends at byte 2, where `,` or `]` was expected: [1
+        0 line 1: not JSON: it ends at byte 2, expected `,` or `]`: [1
     "#]],
     );
     check(
@@ -243,7 +243,7 @@ fn an_overlong_element_is_a_bad_record() {
         assert_eq!(rows, [0, 2]);
         assert_eq!((read.bad.len(), read.bad[0].offset, read.bad[0].bytes.len()), (1, 1, 1024 * 1024));
         assert!(
-            read.bad[0].message.starts_with(&format!("the record is {} bytes", long.len() + 8)),
+            read.bad[0].message.starts_with(&format!("the record has {} bytes", long.len() + 8)),
             "{}",
             read.bad[0].message
         );

@@ -40,7 +40,7 @@ fn fault(bytes: &[u8]) -> Option<String> {
 fn expected_fault(case: &Case) -> Option<Option<&'static str>> {
     match case.name.get(..2) {
         Some("n_") => Some(None),
-        Some("y_") if case.name.starts_with("y_object_duplicated_key") => Some(Some("stands twice in the record")),
+        Some("y_") if case.name.starts_with("y_object_duplicated_key") => Some(Some("occurs twice in the record")),
         Some("y_") if !case.input.trim_start().starts_with('{') => Some(Some("not an object")),
         _ => None,
     }

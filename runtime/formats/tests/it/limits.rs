@@ -41,19 +41,19 @@ fn a_compressed_buffer_says_how_long_it_is() {
         Format::ArrowIpc,
         &damaged(CompressionType::LZ4_FRAME, 1 << 35),
         None,
-        &expect!["not a whole arrow_ipc file: 51 bytes of LZ4 that are said to be 34359738368"],
+        &expect!["invalid arrow_ipc file: 51 bytes of LZ4 are stated to expand to 34359738368"],
     );
     check_error(
         Format::ArrowIpc,
         &damaged(CompressionType::ZSTD, 400_000_000),
         None,
-        &expect!["not a whole arrow_ipc file: 29 bytes of zstd that are said to be 400000000"],
+        &expect!["invalid arrow_ipc file: 29 bytes of zstd that are said to be 400000000"],
     );
     check_error(
         Format::ArrowIpc,
         &damaged(CompressionType::ZSTD, -2),
         None,
-        &expect!["not a whole arrow_ipc file: a compressed buffer of -2 bytes"],
+        &expect!["invalid arrow_ipc file: a compressed buffer of -2 bytes"],
     );
 }
 
@@ -108,16 +108,16 @@ fn a_compressed_page_says_how_long_it_is() {
         }
     }
     expect![[r#"
-        UNCOMPRESSED, PARQUET_1_0: not a whole parquet file: a page of 20004 bytes that is said to be 1048575 when decompressed
-        UNCOMPRESSED, PARQUET_2_0: not a whole parquet file: a page of 20004 bytes that is said to be 1048575 when decompressed
-        SNAPPY, PARQUET_1_0: not a whole parquet file: a page of 948 bytes that is said to be 1048575 when decompressed
-        SNAPPY, PARQUET_2_0: not a whole parquet file: a page of 948 bytes that is said to be 1048575 when decompressed
-        GZIP(GzipLevel(6)), PARQUET_1_0: not a whole parquet file: a page of 60 bytes that is said to be 1048575 when decompressed
-        GZIP(GzipLevel(6)), PARQUET_2_0: not a whole parquet file: a page of 60 bytes that is said to be 1048575 when decompressed
-        LZ4_RAW, PARQUET_1_0: not a whole parquet file: a page of 94 bytes that is said to be 1048575 when decompressed
-        LZ4_RAW, PARQUET_2_0: not a whole parquet file: a page of 94 bytes that is said to be 1048575 when decompressed
-        ZSTD(ZstdLevel(1)), PARQUET_1_0: not a whole parquet file: a page of 22 bytes that is said to be 1048575 when decompressed
-        ZSTD(ZstdLevel(1)), PARQUET_2_0: not a whole parquet file: a page of 22 bytes that is said to be 1048575 when decompressed
+        UNCOMPRESSED, PARQUET_1_0: invalid parquet file: a page of 20004 bytes that is said to be 1048575 when decompressed
+        UNCOMPRESSED, PARQUET_2_0: invalid parquet file: a page of 20004 bytes that is said to be 1048575 when decompressed
+        SNAPPY, PARQUET_1_0: invalid parquet file: a page of 948 bytes that is said to be 1048575 when decompressed
+        SNAPPY, PARQUET_2_0: invalid parquet file: a page of 948 bytes that is said to be 1048575 when decompressed
+        GZIP(GzipLevel(6)), PARQUET_1_0: invalid parquet file: a page of 60 bytes that is said to be 1048575 when decompressed
+        GZIP(GzipLevel(6)), PARQUET_2_0: invalid parquet file: a page of 60 bytes that is said to be 1048575 when decompressed
+        LZ4_RAW, PARQUET_1_0: invalid parquet file: a page of 94 bytes that is said to be 1048575 when decompressed
+        LZ4_RAW, PARQUET_2_0: invalid parquet file: a page of 94 bytes that is said to be 1048575 when decompressed
+        ZSTD(ZstdLevel(1)), PARQUET_1_0: invalid parquet file: a page of 22 bytes that is said to be 1048575 when decompressed
+        ZSTD(ZstdLevel(1)), PARQUET_2_0: invalid parquet file: a page of 22 bytes that is said to be 1048575 when decompressed
     "#]].assert_eq(&all);
 }
 
@@ -257,16 +257,15 @@ fn columns_that_are_not_declared_are_not_looked_at() {
         let left_out: Vec<String> = left_out.iter().map(|it| format!("{}: {}", it.name, it.reason)).collect();
         assert_eq!(left_out, LEFT_OUT, "{format}");
         let refused = |fields| decode(format, &bytes, Some(&schema(fields)), 100).map(|_| ()).unwrap_err().to_string();
-        assert_eq!(refused("lists i64?"), "field `lists` is declared i64, and List(Int64) in the file");
-        let twice =
-            "the file has more than one field `twice`, so that none of them can be read: leave it out of `schema`";
+        assert_eq!(refused("lists i64?"), "field `lists` is declared as i64, but is List(Int64) in the file");
+        let twice = "the file has more than one field `twice`, so it cannot be read: remove it from `schema`";
         assert_eq!(refused("twice i64?"), twice);
     }
 }
 
 const LEFT_OUT: [&str; 5] = [
     "lists: type List(Int64) is not supported",
-    "_odd\u{7}: names that begin with `_` are the system's",
+    "_odd\u{7}: names that begin with `_` are reserved",
     "pair: type Struct(\"a\": Int64, \"b\": Utf8) is not supported",
     "twice: more than one column has this name",
     "twice: more than one column has this name",
@@ -289,7 +288,7 @@ fn int96_holds_the_year_9999() {
         &beyond,
         None,
         &expect![
-            "not a whole parquet file: Parquet error: an INT96 timestamp on the Julian day 2147483647, which microseconds cannot hold"
+            "invalid parquet file: Parquet error: an INT96 timestamp on Julian day 2147483647 does not fit into microseconds"
         ],
     );
 }

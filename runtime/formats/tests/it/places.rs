@@ -184,30 +184,24 @@ fn a_place_that_a_file_does_not_have_is_refused() {
         let mut decoder = open(format, bytes, &schema("id i64"), Fill::from(2));
         expect.assert_eq(&decoder.resume(&Place { record, at }, record).unwrap_err().to_string());
     };
-    let prefix = "the place that was kept cannot be used: ";
+    let prefix = "the stored position cannot be used: ";
     for (format, bytes) in [(Format::Csv, csv), (Format::JsonLines, json)] {
         for at in [PlaceAt::RowGroup(0), PlaceAt::Block(1)] {
-            check(
-                format,
-                bytes,
-                1,
-                at,
-                &expect!["the place that was kept cannot be used: it is one of another format"],
-            );
+            check(format, bytes, 1, at, &expect!["the stored position cannot be used: it belongs to another format"]);
         }
         check(
             format,
             bytes,
             -1,
             text_place(9, 2),
-            &expect!["the place that was kept cannot be used: record -1 on line 2 cannot be"],
+            &expect!["the stored position cannot be used: record -1 cannot be on line 2"],
         );
         check(
             format,
             bytes,
             1,
             text_place(9, 0),
-            &expect!["the place that was kept cannot be used: record 1 on line 0 cannot be"],
+            &expect!["the stored position cannot be used: record 1 cannot be on line 0"],
         );
         for byte in [100, u64::MAX] {
             let mut decoder = open(format, bytes, &schema("id i64"), Fill::from(2));
@@ -220,21 +214,21 @@ fn a_place_that_a_file_does_not_have_is_refused() {
         csv,
         1,
         text_place(2, 1),
-        &expect!["the place that was kept cannot be used: byte 2 is within the header"],
+        &expect!["the stored position cannot be used: byte 2 is within the header"],
     );
     check(
         Format::Csv,
         csv,
         1,
         text_place(6, 3),
-        &expect!["the place that was kept cannot be used: byte 6 is within a line"],
+        &expect!["the stored position cannot be used: byte 6 is within a line"],
     );
     check(
         Format::JsonLines,
         json,
         1,
         text_place(8, 1),
-        &expect!["the place that was kept cannot be used: byte 8 is within a line"],
+        &expect!["the stored position cannot be used: byte 8 is within a line"],
     );
     let binary = [(Format::Parquet, &parquet), (Format::ArrowIpc, &file), (Format::ArrowIpc, &stream)];
     for (format, bytes) in binary {
@@ -255,7 +249,7 @@ fn a_place_that_a_file_does_not_have_is_refused() {
                 "{said}"
             );
         }
-        assert!(refused(1, text_place(3, 2)).ends_with("it is one of another format"));
+        assert!(refused(1, text_place(3, 2)).ends_with("it belongs to another format"));
     }
 }
 
@@ -359,7 +353,7 @@ fn a_record_that_was_cut_off_is_gone_on_behind_only_if_it_does_not_go_on() {
         "id\n1\n2",
         "3\n",
         &expect![
-            "the last record was taken up to byte 6, where the file ended without a line end, and goes on there now"
+            "the last record was taken up to byte 6, where the file ended without a line end, but the record now continues there"
         ],
     );
     check("{\"id\":1}", "\n{\"id\":2}", &expect!["1"]);
@@ -367,14 +361,14 @@ fn a_record_that_was_cut_off_is_gone_on_behind_only_if_it_does_not_go_on() {
         "{\"id\":1}",
         "{\"id\":2}\n",
         &expect![
-            "the last record was taken up to byte 8, where the file ended without a line end, and goes on there now"
+            "the last record was taken up to byte 8, where the file ended without a line end, but the record now continues there"
         ],
     );
     check(
         "[\n{\"id\":1},",
         "{\"id\":2}\n]",
         &expect![
-            "the last record was taken up to byte 11, where the file ended without a line end, and goes on there now"
+            "the last record was taken up to byte 11, where the file ended without a line end, but the record now continues there"
         ],
     );
 }

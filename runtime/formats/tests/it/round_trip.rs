@@ -72,7 +72,7 @@ fn a_batch_of_another_schema_is_refused() {
     let batch = sample(&schema("delay i64, origin utf8?"));
     for format in Format::ALL {
         let error = encode(format, &schema("delay i64"), &[Arc::clone(&batch)]).unwrap_err().to_string();
-        assert_eq!(error, "a batch of (delay i64, origin utf8?) was given to an encoder of (delay i64)");
+        assert_eq!(error, "a batch with the schema (delay i64, origin utf8?) was passed to an encoder for (delay i64)");
     }
 }
 

@@ -36,7 +36,7 @@ fn any_source_to_files_by_a_manifest() {
               takes seed: id i64, name utf8, value f64
             sink more: json_lines out/b.jsonl, a new file after 1000 bytes, numbered, queue of 4 batches
               takes seed: id i64, name utf8, value f64
-            delivery exactly once, committed at the end of the stream
+            delivery exactly once, one commit at the end of the stream
             state in state/numbers
             batches of up to 8192 records or 100 ms
         "#]],
@@ -49,7 +49,7 @@ fn topics_to_topics_by_a_transaction() {
         &text(&[TOPIC, OUT, "[sinks.count]\nkind = \"count\"\n", ONCE, "transactional_id = \"mine\"\n"]),
         &expect![[r#"
             query numbers of tenant default
-            source topic: kafka in at one:9092,two:9092, json_lines, group default.numbers, from the earliest record, for ever
+            source topic: kafka in at one:9092,two:9092, json_lines, group default.numbers, from the earliest record, without end
               gives id i64, name utf8, value f64
             sink out: kafka out at two:9092,one:9092, json_lines, queue of 4 batches
               takes topic: id i64, name utf8, value f64
@@ -116,7 +116,7 @@ fn time_outs_and_times_of_commits_that_cannot_be() {
         commit_ms = -1: delivery.commit_ms: -1 is out of range; use a number from 1 to 86400000
         commit_ms = 999: right
         commit_ms = 1000: right
-        commit_ms = 60000: delivery.commit_ms: the broker aborts a transaction after 60000 ms, and this commits it after 60000 ms; commit more often, or raise the sink's option `"transaction.timeout.ms"` above it
+        commit_ms = 60000: delivery.commit_ms: the broker aborts a transaction after 60000 ms, but this query commits after 60000 ms; commit more often, or set the sink's option `"transaction.timeout.ms"` to a larger value
         commit_ms = 2147483647: delivery.commit_ms: 2147483647 is out of range; use a number from 1 to 86400000
         commit_ms = 2147483648: delivery.commit_ms: 2147483648 is out of range; use a number from 1 to 86400000
         commit_ms = 9223372036854775807: delivery.commit_ms: 9223372036854775807 is out of range; use a number from 1 to 86400000
@@ -127,31 +127,31 @@ fn time_outs_and_times_of_commits_that_cannot_be() {
         commit_ms = true: delivery.commit_ms: expected an integer, found a boolean
         commit_ms = "": delivery.commit_ms: expected an integer, found a string
         commit_ms = "soon": delivery.commit_ms: expected an integer, found a string
-        commit_ms = "30000": delivery.commit_ms: expected an integer, found a string; write the number alone: 30000
+        commit_ms = "30000": delivery.commit_ms: expected an integer, found a string; write the number without quotes: 30000
         commit_ms = "0x7530": delivery.commit_ms: expected an integer, found a string
-        commit_ms = " 30000": delivery.commit_ms: expected an integer, found a string; write the number alone: 30000
-        commit_ms = "30s": delivery.commit_ms: expected an integer, found a string; write the number alone: 30000
+        commit_ms = " 30000": delivery.commit_ms: expected an integer, found a string; write the number without quotes: 30000
+        commit_ms = "30s": delivery.commit_ms: expected an integer, found a string; write the number without quotes: 30000
         commit_ms = [1]: delivery.commit_ms: expected an integer, found a list
-        transaction.timeout.ms = 0: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
-        transaction.timeout.ms = 1: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
-        transaction.timeout.ms = -1: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
-        transaction.timeout.ms = 999: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
+        transaction.timeout.ms = 0: sinks.out.options."transaction.timeout.ms": librdkafka does not accept this value of `transaction.timeout.ms`: the allowed range is 1000..2147483647
+        transaction.timeout.ms = 1: sinks.out.options."transaction.timeout.ms": librdkafka does not accept this value of `transaction.timeout.ms`: the allowed range is 1000..2147483647
+        transaction.timeout.ms = -1: sinks.out.options."transaction.timeout.ms": librdkafka does not accept this value of `transaction.timeout.ms`: the allowed range is 1000..2147483647
+        transaction.timeout.ms = 999: sinks.out.options."transaction.timeout.ms": librdkafka does not accept this value of `transaction.timeout.ms`: the allowed range is 1000..2147483647
         transaction.timeout.ms = 1000: right
         transaction.timeout.ms = 60000: right
         transaction.timeout.ms = 2147483647: right
-        transaction.timeout.ms = 2147483648: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
-        transaction.timeout.ms = 9223372036854775807: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
-        transaction.timeout.ms = 9223372036854775808: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
+        transaction.timeout.ms = 2147483648: sinks.out.options."transaction.timeout.ms": librdkafka does not accept this value of `transaction.timeout.ms`: the allowed range is 1000..2147483647
+        transaction.timeout.ms = 9223372036854775807: sinks.out.options."transaction.timeout.ms": librdkafka does not accept this value of `transaction.timeout.ms`: the allowed range is 1000..2147483647
+        transaction.timeout.ms = 9223372036854775808: sinks.out.options."transaction.timeout.ms": librdkafka does not accept this value of `transaction.timeout.ms`: the allowed range is 1000..2147483647
         transaction.timeout.ms = 1e3: sinks.out.options."transaction.timeout.ms": expected a string, a number, true or false, or `{ env = "NAME" }`, found a float
         transaction.timeout.ms = 0x7530: right
         transaction.timeout.ms = 30_000: right
-        transaction.timeout.ms = true: sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`
-        transaction.timeout.ms = "": sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`
-        transaction.timeout.ms = "soon": sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`
+        transaction.timeout.ms = true: sinks.out.options."transaction.timeout.ms": librdkafka does not accept this value of `transaction.timeout.ms`
+        transaction.timeout.ms = "": sinks.out.options."transaction.timeout.ms": librdkafka does not accept this value of `transaction.timeout.ms`
+        transaction.timeout.ms = "soon": sinks.out.options."transaction.timeout.ms": librdkafka does not accept this value of `transaction.timeout.ms`
         transaction.timeout.ms = "30000": right
-        transaction.timeout.ms = "0x7530": sinks.out.options."transaction.timeout.ms": `transaction.timeout.ms` takes a number in decimal digits, without a unit
-        transaction.timeout.ms = " 30000": sinks.out.options."transaction.timeout.ms": `transaction.timeout.ms` takes a number in decimal digits, without a unit
-        transaction.timeout.ms = "30s": sinks.out.options."transaction.timeout.ms": librdkafka does not take this value of `transaction.timeout.ms`: it takes 1000..2147483647
+        transaction.timeout.ms = "0x7530": sinks.out.options."transaction.timeout.ms": `transaction.timeout.ms` must be a decimal number without a unit
+        transaction.timeout.ms = " 30000": sinks.out.options."transaction.timeout.ms": `transaction.timeout.ms` must be a decimal number without a unit
+        transaction.timeout.ms = "30s": sinks.out.options."transaction.timeout.ms": librdkafka does not accept this value of `transaction.timeout.ms`: the allowed range is 1000..2147483647
         transaction.timeout.ms = [1]: sinks.out.options."transaction.timeout.ms": expected a string, a number, true or false, or `{ env = "NAME" }`, found a list
     "#]].assert_eq(&said);
 }
@@ -161,7 +161,7 @@ fn files_without_a_place_for_the_manifest() {
     check(
         &text(&[SEED, FILE, ONCE]),
         &expect![[
-            r#"late.toml:9: delivery.guarantee: `exactly_once` needs a place for the manifest of its files; add for example `state = "state/late"`, a folder of the query's own"#
+            r#"late.toml:9: delivery.guarantee: `exactly_once` needs a `state` folder for the manifest of its files; add, for example, `state = "state/late"`, a folder for this query only"#
         ]],
     );
 }
@@ -171,7 +171,7 @@ fn a_group_shares_partitions_out_and_a_manifest_does_not() {
     check(
         &text(&[TOPIC, FILE, ONCE, STATE]),
         &expect![[
-            r#"late.toml:2: sources.topic: `exactly_once` to files needs every partition in this process: the manifest keeps their positions, which the consumer group would hand to others; set `partitions = "all"`, or a list of them"#
+            r#"late.toml:2: sources.topic: `exactly_once` to files requires all partitions in this process: the manifest stores their positions, but the consumer group may assign partitions to others; set `partitions = "all"`, or a list of them"#
         ]],
     );
 }
@@ -181,7 +181,7 @@ fn a_topic_and_a_file_are_two_steps() {
     check(
         &text(&[TOPIC, OUT, FILE, ONCE]),
         &expect![
-            "late.toml:11: sinks.file: `exactly_once` is impossible: this file and the topic of `out` are committed in two steps, and a crash may come between; make two queries of it: one to the topic, and one from the topic to the file"
+            "late.toml:11: sinks.file: `exactly_once` is impossible: this file and the topic of `out` are committed in two steps, and a crash may come between; use two queries: one that writes the topic, and one that reads the topic and writes the file"
         ],
     );
 }
@@ -191,9 +191,9 @@ fn a_generator_is_in_no_transaction_and_the_terminal_in_none_either() {
     check(
         &text(&[SEED, OUT, "[sinks.table]\nkind = \"stdout\"\n", ONCE, STATE]),
         &expect![[r#"
-        late.toml:2: sources.seed: `exactly_once` is impossible: how far it was read cannot be part of the Kafka transaction that `out` writes in; promise `at_least_once`, or write to files, whose manifest holds any source's positions
-        late.toml:9: sinks.table: `exactly_once` is impossible here: the standard output cannot take back what it has shown; write to a file or a topic, or promise `at_least_once`
-        late.toml:13: delivery.state: positions are kept by the consumer group, in the transaction; leave out `state`"#]],
+            late.toml:2: sources.seed: `exactly_once` is impossible: its positions cannot be part of the Kafka transaction of `out`; use `at_least_once`, or write to files, whose manifest holds any source's positions
+            late.toml:9: sinks.table: `exactly_once` is impossible here: standard output cannot take back records; write to a file or a topic, or use `at_least_once`
+            late.toml:13: delivery.state: the consumer group stores the positions, in the transaction; remove `state`"#]],
     );
 }
 
@@ -203,14 +203,14 @@ fn clusters_do_not_share_transactions() {
     check(
         &text(&[TOPIC, OUT, other, ONCE]),
         &expect![
-            "late.toml:11: sinks.other: `exactly_once` is impossible: a transaction lives on one cluster, and `out` is on `two:9092,one:9092`; make a query of its own for each cluster"
+            "late.toml:11: sinks.other: `exactly_once` is impossible: a transaction is limited to one cluster, but `out` is on `two:9092,one:9092`; use a separate query for each cluster"
         ],
     );
     let from_other = TOPIC.replace("one:9092, two:9092", "three:9092");
     check(
         &text(&[&from_other, OUT, ONCE]),
         &expect![
-            "late.toml:2: sources.topic: `exactly_once` is impossible: a transaction lives on one cluster, and `out` is on `two:9092,one:9092`, this on `three:9092`; name the same brokers, or promise `at_least_once`"
+            "late.toml:2: sources.topic: `exactly_once` is impossible: a transaction is limited to one cluster, but `out` is on `two:9092,one:9092`, this on `three:9092`; use the same brokers, or use `at_least_once`"
         ],
     );
 }
@@ -223,21 +223,21 @@ fn dead_letters_belong_to_the_same_step() {
     check(
         &text(&[&skipped, OUT, ONCE, file]),
         &expect![
-            "late.toml:14: dead_letters: `exactly_once` is impossible: these letters are in no transaction with the topics that the query writes; send them to a topic on `two:9092,one:9092`"
+            "late.toml:14: dead_letters: `exactly_once` is impossible: these dead letters are not part of the transaction of the topics that the query writes; write them to a topic on `two:9092,one:9092`"
         ],
     );
     let csv = CSV.replace("infer", "on_error = \"dead_letter\"\ninfer");
     check(
         &text(&[&csv, FILE, ONCE, STATE, topic]),
         &expect![[
-            r#"late.toml:13: dead_letters: `exactly_once` is impossible: a topic and the manifest of files are two steps, and a crash may come between; keep dead letters in a file: `path = "dead/letters.jsonl"`"#
+            r#"late.toml:13: dead_letters: `exactly_once` is impossible: a topic and the manifest of files are committed in two steps, and a crash may come between them; keep dead letters in a file: `path = "dead/letters.jsonl"`"#
         ]],
     );
     check_plan(
         &text(&[&skipped, OUT, ONCE, topic]),
         &expect![[r#"
         query numbers of tenant default
-        source topic: kafka in at one:9092,two:9092, json_lines, group default.numbers, from the earliest record, for ever, bad records go to the dead letters
+        source topic: kafka in at one:9092,two:9092, json_lines, group default.numbers, from the earliest record, without end, bad records go to the dead letters
           gives id i64, name utf8, value f64
         sink out: kafka out at two:9092,one:9092, json_lines, queue of 4 batches
           takes topic: id i64, name utf8, value f64
@@ -255,8 +255,8 @@ fn one_transaction_has_one_producer() {
     check(
         &text(&[TOPIC, OUT, &other, ONCE]),
         &expect![[r#"
-        late.toml:11: sinks.other.compression: the topics of one transaction have one producer, and `out` has another `compression`; say the same in both, or in neither
-        late.toml:11: sinks.other.options: the topics of one transaction have one producer, and `out` has another `options`; say the same in both, or in neither"#]],
+        late.toml:11: sinks.other.compression: all topics of a transaction share one producer, but `out` has another `compression`; set the same value in both, or in neither
+        late.toml:11: sinks.other.options: all topics of a transaction share one producer, but `out` has another `options`; set the same value in both, or in neither"#]],
     );
 }
 
@@ -265,7 +265,7 @@ fn words_that_mean_nothing_at_least_once() {
     check(
         &text(&[SEED, FILE, "[delivery]\ntransactional_id = \"mine\"\n"]),
         &expect![[
-            r#"late.toml:9: delivery.transactional_id: there are no transactions under `at_least_once`; leave it out, or set `guarantee = "exactly_once"`"#
+            r#"late.toml:9: delivery.transactional_id: `at_least_once` uses no transactions; remove it, or set `guarantee = "exactly_once"`"#
         ]],
     );
 }
@@ -276,7 +276,7 @@ fn attempts_without_a_policy_and_policies_that_do_not_fit() {
     check(
         &text(&[SEED, retried]),
         &expect![[
-            r#"late.toml:8: sinks.file.retry: nothing is tried again here; set `on_error = "retry"`, or leave out `retry`"#
+            r#"late.toml:8: sinks.file.retry: `retry` has no effect here; set `on_error = "retry"`, or remove `retry`"#
         ]],
     );
     let unknown =
@@ -292,14 +292,12 @@ fn attempts_without_a_policy_and_policies_that_do_not_fit() {
     check(
         &text(&[SEED, nowhere]),
         &expect![[
-            r#"late.toml:8: sinks.file.on_error: there is nowhere for dead letters to go; add `[dead_letters]` with `path = "dead/letters.jsonl"`"#
+            r#"late.toml:8: sinks.file.on_error: the query has no destination for dead letters; add `[dead_letters]` with `path = "dead/letters.jsonl"`"#
         ]],
     );
     check(
         &text(&[&CSV.replace("infer", "on_error = \"retry\"\ninfer"), FILE]),
-        &expect![
-            "late.toml:5: sources.csv.on_error: `retry` is not known here; use one of `fail`, `skip`, `dead_letter`"
-        ],
+        &expect!["late.toml:5: sources.csv.on_error: unknown value `retry`; use one of `fail`, `skip`, `dead_letter`"],
     );
 }
 
@@ -309,7 +307,7 @@ fn a_transaction_that_the_broker_aborts_before_it_is_committed() {
     check(
         &text(&[TOPIC, OUT, ONCE, slow]),
         &expect![[
-            r#"late.toml:13: delivery.commit_ms: the broker aborts a transaction after 60000 ms, and this commits it after 60000 ms; commit more often, or raise the sink's option `"transaction.timeout.ms"` above it"#
+            r#"late.toml:13: delivery.commit_ms: the broker aborts a transaction after 60000 ms, but this query commits after 60000 ms; commit more often, or set the sink's option `"transaction.timeout.ms"` to a larger value"#
         ]],
     );
     let longer = "options = { \"transaction.timeout.ms\" = 60001 }\n";
@@ -318,7 +316,7 @@ fn a_transaction_that_the_broker_aborts_before_it_is_committed() {
     check(
         &text(&[TOPIC, OUT, shorter, ONCE]),
         &expect![[
-            r#"late.toml:1: delivery: the broker aborts a transaction after the time of `"transaction.timeout.ms"`, and this commits it after 1000 ms; commit more often, or raise the sink's option `"transaction.timeout.ms"` above it"#
+            r#"late.toml:1: delivery: the broker aborts a transaction after the time of `"transaction.timeout.ms"`, but this query commits after 1000 ms; commit more often, or set the sink's option `"transaction.timeout.ms"` to a larger value"#
         ]],
     );
 }
@@ -354,8 +352,8 @@ fn letters_with_settings_that_the_producer_of_the_transaction_does_not_have() {
     check(
         &text(&[TOPIC, OUT, ONCE, letters, own]),
         &expect![[r#"
-        late.toml:13: dead_letters.options: these letters are written by the producer of the transaction, and `out` has another `options`; leave it out, or say the same as `out`
-        late.toml:13: dead_letters.compression: these letters are written by the producer of the transaction, and `out` has another `compression`; leave it out, or say the same as `out`"#]],
+        late.toml:13: dead_letters.options: the producer of the transaction writes these dead letters, but `out` has another `options`; remove it, or set the same value as in `out`
+        late.toml:13: dead_letters.compression: the producer of the transaction writes these dead letters, but `out` has another `compression`; remove it, or set the same value as in `out`"#]],
     );
     check(&text(&[TOPIC, OUT, own, ONCE, letters, own]), &expect![[""]]);
 }

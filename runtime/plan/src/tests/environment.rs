@@ -29,7 +29,7 @@ fn names_of_things_and_code_are_written_out() {
         let text = edited(written, &format!("{key} = {NAME}{end}"));
         let problems = Plan::parse(&text, folder().path()).unwrap_err();
         let said = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        assert!(said.contains("a variable of the environment cannot be taken here"), "{key}: {said}");
+        assert!(said.contains("an environment variable cannot be used here"), "{key}: {said}");
         assert!(!said.contains("weir-plan"), "{key}: {said}");
     }
 }
@@ -51,14 +51,14 @@ fn what_is_wrong_with_a_variable_is_said_once_and_at_its_line() {
     check(
         &text,
         &expect![[r#"
-        late.toml:6: sources.flights.paths[1].env: the environment has no variable `WEIR_NOT_SET`; set it before the query is loaded
-        late.toml:14: stages.late.carry.env: `A=B` cannot be a variable's name
-        late.toml:15: stages.late.on_error.env: `` cannot be a variable's name
-        late.toml:23: sinks.table.format: `weir-plan` is not known here; use one of `table`, `json_lines`, `csv`
-        late.toml:27: sinks.archive.path.env: expected the name of a variable; write `{ env = "NAME" }`
-        late.toml:28: sinks.archive.format.default: a value of the environment has no such key; write `{ env = "NAME" }` alone
-        late.toml:31: delivery.guarantee: expected a string, found a table; did you mean `{ env = "NAME" }`?
-        late.toml:32: delivery.commit_ms: expected an integer, found a string; a variable of the environment is text: write the number out"#]],
+            late.toml:6: sources.flights.paths[1].env: the environment variable `WEIR_NOT_SET` is not set; set it before you start weir
+            late.toml:14: stages.late.carry.env: `A=B` is not a valid variable name
+            late.toml:15: stages.late.on_error.env: `` is not a valid variable name
+            late.toml:23: sinks.table.format: unknown value `weir-plan`; use one of `table`, `json_lines`, `csv`
+            late.toml:27: sinks.archive.path.env: expected the name of an environment variable; write `{ env = "NAME" }`
+            late.toml:28: sinks.archive.format.default: unknown key in an environment value; write only `{ env = "NAME" }`
+            late.toml:31: delivery.guarantee: expected a string, found a table; did you mean `{ env = "NAME" }`?
+            late.toml:32: delivery.commit_ms: expected an integer, found a string; an environment variable is text: write the number in the file"#]],
     );
 }
 
@@ -69,7 +69,7 @@ fn tables_whose_keys_are_names_may_have_one_that_is_called_env() {
          [sinks.out]\nkind = \"kafka\"\nbrokers = \"b:1\"\ntopic = { env = \"CARGO_PKG_NAME\" }\nheaders = { env = \"env\" }\n",
         &expect![[r#"
             query q of tenant default
-            source env: kafka t at b:1, json_lines, group default.q, from the earliest record, for ever
+            source env: kafka t at b:1, json_lines, group default.q, from the earliest record, without end
               gives env utf8
             sink out: kafka weir-plan at b:1, json_lines, header env of `env`, queue of 4 batches
               takes env: env utf8
@@ -98,14 +98,14 @@ fn a_tenant_takes_what_the_limits_file_gives_it() {
         "[tenants.demo]\nenv = [\"DEMO_*\"]",
         &text,
         &expect![[r#"
-        26: sinks.archive.path.env: `CARGO_PKG_NAME` is not one of tenant `demo`'s variables; use DEMO_*
+        26: sinks.archive.path.env: `CARGO_PKG_NAME` is not an allowed variable of tenant `demo`; use DEMO_*
     "#]],
     );
     check_limited(
         "[tenants.demo]",
         &text,
         &expect![[r#"
-        26: sinks.archive.path.env: `CARGO_PKG_NAME` is not one of tenant `demo`'s variables; name it under `env` of the tenant in the limits file
+        26: sinks.archive.path.env: `CARGO_PKG_NAME` is not an allowed variable of tenant `demo`; add it to the tenant's `env` in the limits file
     "#]],
     );
     // Whoever may not speak for a tenant learns nothing of the environment.
@@ -113,7 +113,7 @@ fn a_tenant_takes_what_the_limits_file_gives_it() {
         "[tenants.other]",
         &text.replace("CARGO_PKG_NAME", "WEIR_NOT_SET"),
         &expect![[r#"
-        2: tenant: this file may not speak for the tenant `demo`; name the query's own tenant, and keep the file in that tenant's folder of query files: the operator's limits file says which (`[tenants.NAME]`, `queries`; `unknown_tenants`)
+        2: tenant: this file may not use the tenant `demo`; set the tenant of the query, and keep the file in a folder of that tenant; the operator lists these folders in the limits file (`[tenants.NAME]`, `queries`; `unknown_tenants`)
     "#]],
     );
 }
@@ -126,6 +126,6 @@ fn a_variable_is_text_where_a_number_or_truth_is_wanted() {
     ] {
         let problems = Plan::parse(&edited(from, &to), folder().path()).unwrap_err();
         let said = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        assert!(said.contains(&format!("{expected}; a variable of the environment is text: write the")), "{said}");
+        assert!(said.contains(&format!("{expected}; an environment variable is text: write the")), "{said}");
     }
 }

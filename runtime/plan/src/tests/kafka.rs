@@ -22,7 +22,7 @@ fn the_least_that_has_to_be_said() {
         &query(TOPIC, OUT),
         &expect![[r#"
             query copy of tenant acme
-            source in: kafka flights at kafka-1:9092, json_lines, group acme.copy, from the earliest record, for ever
+            source in: kafka flights at kafka-1:9092, json_lines, group acme.copy, from the earliest record, without end
               gives delay i64, origin utf8?, at timestamp
             sink out: kafka late at kafka-1:9092, json_lines, queue of 4 batches
               takes in: delay i64, origin utf8?, at timestamp
@@ -68,9 +68,9 @@ compression = "gzip""#;
         query copy of tenant acme
         source in: kafka flights, flights.more at kafka-1:9092, raw, group acme.reader, partitions 0, 2, from 1706659200000 ms since 1970, uncommitted records too, tombstones are skipped, to the end, bad records go to the dead letters
           gives payload utf8
-        sink out: kafka late at kafka-1:9092, the bytes of `payload`, key of `payload`, partitioner murmur2, header origin of `payload`, timestamp of the writing, zstd, queue of 4 batches
+        sink out: kafka late at kafka-1:9092, the bytes of `payload`, key of `payload`, partitioner murmur2, header origin of `payload`, time of writing as timestamp, zstd, queue of 4 batches
           takes in: payload utf8
-        delivery at least once, committed at the end of the stream
+        delivery at least once, one commit at the end of the stream
         batches of up to 8192 records or 100 ms
         dead letters to kafka dead at kafka-1:9092,kafka-2:9092
     "#]],
@@ -86,9 +86,9 @@ fn a_raw_value_needs_no_schema() {
         ),
         &expect![[r#"
             query copy of tenant acme
-            source in: kafka flights at kafka-1:9092, raw, group acme.copy, all partitions, from the next record, for ever
+            source in: kafka flights at kafka-1:9092, raw, group acme.copy, all partitions, from the next record, without end
               gives value binary?
-            sink out: kafka late at kafka-1:9092, json_lines, no key, headers that came are left out, queue of 4 batches
+            sink out: kafka late at kafka-1:9092, json_lines, no key, without input headers, queue of 4 batches
               takes in: value binary?
             delivery at least once, committed every 1000 ms
             batches of up to 8192 records or 100 ms
@@ -112,12 +112,12 @@ kind = "kafka"
         &expect![[r#"
             late.toml:3: sources.in.brokers: missing; name at least one, for example `brokers = "localhost:9092"`
             late.toml:3: sources.in.topic: missing; name the topic, or several as `topics = ["a", "b"]`
-            late.toml:3: sources.in.schema: missing: records of a topic carry no schema; declare it, for example `schema = { delay = "i64", origin = "utf8?" }`
+            late.toml:3: sources.in.schema: missing: records of a topic have no schema; declare the fields, for example `schema = { delay = "i64", origin = "utf8?" }`
             late.toml:5: sinks.out.brokers: missing; name at least one, for example `brokers = "localhost:9092"`
-            late.toml:5: sinks.out.topic: missing; name the topic, which has to exist
-            late.toml:5: sinks.out.value: missing; name the column of bytes or text that a record's value is, as `value = "payload"`
+            late.toml:5: sinks.out.topic: missing; name an existing topic
+            late.toml:5: sinks.out.value: missing; name the column (binary or utf8) to write, for example `value = "payload"`
             late.toml:8: dead_letters.brokers: missing; name at least one, for example `brokers = "localhost:9092"`
-            late.toml:8: dead_letters.topic: missing; name the topic, which has to exist"#]],
+            late.toml:8: dead_letters.topic: missing; name an existing topic"#]],
     );
 }
 
@@ -137,35 +137,35 @@ topc = "x""#;
     check(
         &query(source, OUT),
         &expect![[r#"
-            late.toml:7: sources.in.topics[1]: `no topic` cannot be a topic: it may hold letters, digits, `.`, `_` and `-` only
-            late.toml:7: sources.in.topics[2]: `..` cannot be a topic: it must not be `.` or `..`
-            late.toml:7: sources.in.topics[3]: `flights` is named twice; leave out one of them
+            late.toml:7: sources.in.topics[1]: invalid topic `no topic`: it may contain only letters, digits, `.`, `_` and `-`
+            late.toml:7: sources.in.topics[2]: invalid topic `..`: it must not be `.` or `..`
+            late.toml:7: sources.in.topics[3]: `flights` is listed twice; remove one of them
             late.toml:8: sources.in.group: must not be empty
-            late.toml:9: sources.in.partitions: is no list of different partitions; use "group", "all", or a list of numbers from 0 such as [0, 1]
-            late.toml:10: sources.in.start: `yesterday` is no place to start at; use `earliest`, `latest`, or a time such as `2024-01-31T00:00:00Z`
-            late.toml:11: sources.in.until: `tomorrow` is not known here; use one of `end`
-            late.toml:12: sources.in.format: `parquet` is not known here; use one of `json_lines`, `csv`, `bincode`, `raw`
-            late.toml:13: sources.in.schema.delay: `int` is not a type; use `i64`
-            late.toml:14: sources.in.tombstones: `drop` is not known here; use one of `keep`, `skip`
-            late.toml:15: sources.in.isolation: `committed` is not known here; use one of `read_committed`, `read_uncommitted`
+            late.toml:9: sources.in.partitions: is not a list of distinct partitions; use "group", "all", or a list of numbers from 0 such as [0, 1]
+            late.toml:10: sources.in.start: invalid start `yesterday`; use `earliest`, `latest`, or a time such as `2024-01-31T00:00:00Z`
+            late.toml:11: sources.in.until: unknown value `tomorrow`; use one of `end`
+            late.toml:12: sources.in.format: unknown value `parquet`; use one of `json_lines`, `csv`, `bincode`, `raw`
+            late.toml:13: sources.in.schema.delay: unknown type `int`; use `i64`
+            late.toml:14: sources.in.tombstones: unknown value `drop`; use one of `keep`, `skip`
+            late.toml:15: sources.in.isolation: unknown value `committed`; use one of `read_committed`, `read_uncommitted`
             late.toml:16: sources.in.topc: a kafka source has no such key; did you mean `topic`?"#]],
     );
     check(
         &query(&format!("{TOPIC}\ntopics = [\"a\"]\npartitions = 3"), OUT),
         &expect![[r#"
-        late.toml:8: sources.in.topics: `topic` is given as well; leave out one of them
+        late.toml:8: sources.in.topics: `topic` is also set; remove one of them
         late.toml:9: sources.in.partitions: expected "group", "all", or a list of numbers from 0 such as [0, 1], found an integer"#]],
     );
     check(
         &query(&format!("{TOPIC}\nformat = \"raw\""), OUT),
         &expect![[
-            r#"late.toml:7: sources.in.schema: a raw value is one field, and 3 are declared; write for example `schema = { value = "binary?" }`, or leave it out"#
+            r#"late.toml:7: sources.in.schema: a raw value has one field, but 3 are declared; write, for example, `schema = { value = "binary?" }`, or remove it"#
         ]],
     );
     check(
         &query(&format!("topic = \"{}\"\nformat = \"raw\"", "a".repeat(250)), OUT),
         &expect![
-            "late.toml:6: sources.in.topic: `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...` cannot be a topic: it must not be longer than 249 bytes"
+            "late.toml:6: sources.in.topic: invalid topic `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...`: it must not be longer than 249 bytes"
         ],
     );
 }
@@ -184,20 +184,20 @@ delivery_timeout_ms = 0"#;
     check(
         &query(TOPIC, sink),
         &expect![[r#"
-        late.toml:12: sinks.out.topic: `late/er` cannot be a topic: it may hold letters, digits, `.`, `_` and `-` only
-        late.toml:13: sinks.out.format: `json` is not known here; did you mean `json_lines`?
+        late.toml:12: sinks.out.topic: invalid topic `late/er`: it may contain only letters, digits, `.`, `_` and `-`
+        late.toml:13: sinks.out.format: unknown value `json`; did you mean `json_lines`?
         late.toml:14: sinks.out.key: expected a string, found an integer
-        late.toml:15: sinks.out.partitioner: `murmur` is not known here; did you mean `murmur2`?
-        late.toml:16: sinks.out.headers."": a header's name must have 1 to 255 bytes and no control characters
+        late.toml:15: sinks.out.partitioner: unknown value `murmur`; did you mean `murmur2`?
+        late.toml:16: sinks.out.headers."": a header name must have 1 to 255 bytes and no control characters
         late.toml:16: sinks.out.headers.ok: expected a string, found an integer
         late.toml:17: sinks.out.timestamp: expected a string, found a boolean
-        late.toml:18: sinks.out.compression: `lz5` is not known here; did you mean `lz4`?
+        late.toml:18: sinks.out.compression: unknown value `lz5`; did you mean `lz4`?
         late.toml:19: sinks.out.delivery_timeout_ms: 0 is out of range; use a number from 1 to 86400000"#]],
     );
     check(
         &query(TOPIC, "topic = \"late\"\nvalue = \"origin\"\nheaders = \"yes\""),
         &expect![[r#"
-        late.toml:12: sinks.out.value: only a raw value is a column; leave out `value`, or use `format = "raw"`
+        late.toml:12: sinks.out.value: `value` applies only to `format = "raw"`; remove `value`, or use `format = "raw"`
         late.toml:13: sinks.out.headers: expected true, false, or a table such as { origin = "column" }, found a string"#]],
     );
 }
@@ -215,9 +215,9 @@ timestamp = "origin""#;
         &query(TOPIC, sink),
         &expect![[r#"
         late.toml:14: sinks.out.value: column `delay` is i64: it must be one of binary, utf8
-        late.toml:15: sinks.out.key: the sink is given no column `origen`; did you mean `origin`?
+        late.toml:15: sinks.out.key: the input of the sink has no column `origen`; did you mean `origin`?
         late.toml:16: sinks.out.headers.when: column `at` is timestamp: it must be one of binary, utf8, i8, i16, i32, i64
-        late.toml:16: sinks.out.headers.none: the sink is given no column `nothing`; it is given `delay`, `origin`, `at`
+        late.toml:16: sinks.out.headers.none: the input of the sink has no column `nothing`; it is given `delay`, `origin`, `at`
         late.toml:17: sinks.out.timestamp: column `origin` is utf8: it must be one of timestamp"#]],
     );
 }
@@ -240,14 +240,14 @@ security.protocol = "ssl"
         &query(&format!("{TOPIC}\n{options}"), OUT),
         &expect![[r#"
             late.toml:10: sources.in.options."fetch.min.byte": option `fetch.min.byte` cannot be set here; did you mean `fetch.min.bytes`?
-            late.toml:11: sources.in.options."plugin.library.paths": option `plugin.library.paths` cannot be set here; the options that can be set stand in QUERY.md
-            late.toml:12: sources.in.options."enable.auto.commit": option `enable.auto.commit` cannot be set here; the options that can be set stand in QUERY.md
-            late.toml:13: sources.in.options."linger.ms": option `linger.ms` is of sinks; leave it out
-            late.toml:14: sources.in.options."fetch.wait.max.ms": librdkafka does not take this value of `fetch.wait.max.ms`
+            late.toml:11: sources.in.options."plugin.library.paths": option `plugin.library.paths` cannot be set here; see QUERY.md for the allowed options
+            late.toml:12: sources.in.options."enable.auto.commit": option `enable.auto.commit` cannot be set here; see QUERY.md for the allowed options
+            late.toml:13: sources.in.options."linger.ms": option `linger.ms` is for sinks; remove it
+            late.toml:14: sources.in.options."fetch.wait.max.ms": librdkafka does not accept this value of `fetch.wait.max.ms`
             late.toml:15: sources.in.options."client.id": expected a string, a number, true or false, or `{ env = "NAME" }`, found a list
             late.toml:16: sources.in.options."ssl.ca.location": option `ssl.ca.location` cannot be set here; did you mean `ssl.ca.pem`?
-            late.toml:17: sources.in.options.security: option `security` cannot be set here; write an option's whole name in quotes, for example `"security.protocol" = "SSL"`
-            late.toml:18: sources.in.options."sasl.password".env: the environment has no variable `WEIR_TEST_NO_SUCH_VARIABLE`; set it before the query is loaded
+            late.toml:17: sources.in.options.security: option `security` cannot be set here; write the whole option name in quotes, for example `"security.protocol" = "SSL"`
+            late.toml:18: sources.in.options."sasl.password".env: the environment variable `WEIR_TEST_NO_SUCH_VARIABLE` is not set; set it before you start weir
             late.toml:19: sources.in.options."sasl.username": expected a string, a number, true or false, or `{ env = "NAME" }`, found a table; did you mean `{ env = "NAME" }`?"#]],
     );
 }
@@ -300,7 +300,7 @@ fn secrets_of_the_environment_are_taken_and_never_shown() {
     check(
         &query(&source, OUT),
         &expect![[
-            r#"late.toml:8: sources.in.options."fetch.min.bytes": librdkafka does not take this value of `fetch.min.bytes`"#
+            r#"late.toml:8: sources.in.options."fetch.min.bytes": librdkafka does not accept this value of `fetch.min.bytes`"#
         ]],
     );
     for literal in ["\"1 MARKER\"", "-77123", "77123456789", "\"marker\\nMARKER\""] {
@@ -317,7 +317,7 @@ fn a_sink_that_feeds_its_own_source() {
     check(
         &query(TOPIC, "topic = \"flights\""),
         &expect![
-            "late.toml:11: sinks.out.topic: `sources.in.topic` reads this topic: what is written would be read again; write to another topic"
+            "late.toml:11: sinks.out.topic: `sources.in.topic` reads this topic, so it would read the output again; write to another topic"
         ],
     );
     // At other brokers it is another topic.
@@ -328,7 +328,7 @@ fn a_sink_that_feeds_its_own_source() {
     check(
         &query(TOPIC, &letters),
         &expect![
-            "late.toml:15: dead_letters.topic: `sources.in.topic` reads this topic: what is written would be read again; write to another topic"
+            "late.toml:15: dead_letters.topic: `sources.in.topic` reads this topic, so it would read the output again; write to another topic"
         ],
     );
 }
@@ -341,7 +341,7 @@ fn two_sources_of_one_group() {
     check(
         &query(TOPIC, &more),
         &expect![[
-            r#"late.toml:13: sources.more: `sources.in` reads as group `acme.copy` too, and each would get half; name a group of its own, such as `group = "acme.copy.2"`"#
+            r#"late.toml:13: sources.more: `sources.in` also uses group `acme.copy`, so each source would get only half of the records; use another group, for example `group = "acme.copy.2"`"#
         ]],
     );
     check(&query(TOPIC, &format!("{more}\ngroup = \"acme.copy.2\"")), &expect![""]);
@@ -365,17 +365,17 @@ fn records_of_csv_have_their_own_rules_on_both_sides() {
     check(
         &query(&format!("{TOPIC}\n{wrong}"), &format!("{OUT}\nformat = \"csv\"\ndelimiter = \"\\\"\"\nheader = false")),
         &expect![[r#"
-            late.toml:9: sources.in.header: of a topic each record's value is one record of CSV: there is no header among them; leave out `header`: fields are in the order of `schema`
-            late.toml:10: sources.in.comment: of a topic each record's value is one record of CSV: there are no comment lines among them; leave out `comment`: skip such records by `on_error`
+            late.toml:9: sources.in.header: each message of a topic is one CSV record, without a header; remove `header`: fields are in the order of `schema`
+            late.toml:10: sources.in.comment: each message of a topic is one CSV record, without comment lines; remove `comment`: skip such records by `on_error`
             late.toml:11: sources.in.delimiter: `;;` is not one ASCII character; write one character, for example `";"` or `"\t"`
-            late.toml:12: sinks.out: `"` is the delimiter as well
-            late.toml:18: sinks.out.header: of a topic each record's value is one record of CSV: there is no header among them; leave out `header`: fields are in the order of `schema`"#]],
+            late.toml:12: sinks.out: `"` is also the delimiter
+            late.toml:18: sinks.out.header: each message of a topic is one CSV record, without a header; remove `header`: fields are in the order of `schema`"#]],
     );
     check(
         &query(&format!("{TOPIC}\ndelimiter = \";\""), &format!("{OUT}\nnulls = [\"\"]")),
         &expect![[r#"
-            late.toml:8: sources.in.delimiter: only csv has a `delimiter`, and this is json_lines; leave out `delimiter`
-            late.toml:13: sinks.out.nulls: only csv has a `nulls`, and this is json_lines; leave out `nulls`"#]],
+            late.toml:8: sources.in.delimiter: `delimiter` applies only to csv, but the format is json_lines; remove `delimiter`
+            late.toml:13: sinks.out.nulls: `nulls` applies only to csv, but the format is json_lines; remove `nulls`"#]],
     );
 }
 

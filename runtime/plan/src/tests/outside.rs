@@ -137,7 +137,7 @@ fn a_folder_of_the_tenant_is_no_file_of_it() {
     for rest in ["", "\nrotate_bytes_max = 1"] {
         let text = query().replace("\"acme/late.parquet\"", &format!("\"acme\"\nformat = \"csv\"{rest}"));
         let problems = parse(folder.path(), &text).unwrap_err();
-        assert!(problems.contains("lies outside"), "{problems}");
+        assert!(problems.contains("is outside"), "{problems}");
     }
 }
 
@@ -151,11 +151,11 @@ fn every_kind_of_path_is_denied_with_its_line_and_nothing_is_told_of_what_is_the
         .replace("\"acme/late.parquet\"", "\"beta/late.parquet\"\nrotate_bytes_max = 1000")
         + "[dead_letters]\npath = \"acme/../beta/dead.jsonl\"\n";
     expect![[r#"
-        6: sources.flights.paths[1]: `beta/secret.csv` lies outside of the folders of tenant `acme`; use a path below `acme`
-        6: sources.flights.paths[2]: `beta/secert.csv` lies outside of the folders of tenant `acme`; use a path below `acme`
-        11: stages.late.module: `acme/../beta/secret.wasm` lies outside of the folders of tenant `acme`; use a path below `acme`
-        26: sinks.archive.path: `beta/late.parquet` lies outside of the folders of tenant `acme`; use a path below `acme`
-        35: dead_letters.path: `acme/../beta/dead.jsonl` lies outside of the folders of tenant `acme`; use a path below `acme`
+        6: sources.flights.paths[1]: `beta/secret.csv` is outside of the folders of tenant `acme`; use a path below `acme`
+        6: sources.flights.paths[2]: `beta/secert.csv` is outside of the folders of tenant `acme`; use a path below `acme`
+        11: stages.late.module: `acme/../beta/secret.wasm` is outside of the folders of tenant `acme`; use a path below `acme`
+        26: sinks.archive.path: `beta/late.parquet` is outside of the folders of tenant `acme`; use a path below `acme`
+        35: dead_letters.path: `acme/../beta/dead.jsonl` is outside of the folders of tenant `acme`; use a path below `acme`
     "#]]
     .assert_eq(&parse(folder.path(), &text).unwrap_err());
 }
@@ -199,5 +199,5 @@ fn a_query_cannot_write_over_the_limits_file() {
     fs::write(&path, GOOD.replace("out/late.parquet\"", "x/../limits.toml\"\nformat = \"csv\"")).unwrap();
     let error = Plan::load_with(&path, &LimitsFile::load(&limits).unwrap()).unwrap_err();
     let said = relative(&error.to_string(), folder.path());
-    expect!["late.toml:26: sinks.archive.path: this is the limits file itself; write to another file"].assert_eq(&said);
+    expect!["late.toml:26: sinks.archive.path: this is the limits file itself; use another file"].assert_eq(&said);
 }

@@ -20,7 +20,7 @@ fn a_file_through_a_stage_into_two_sinks() {
           takes late: date timestamp, route utf8, minutes i64
         sink archive: parquet out/late.parquet, queue of 4 batches
           takes late: date timestamp, route utf8, minutes i64
-        delivery at least once, committed at the end of the stream
+        delivery at least once, one commit at the end of the stream
         batches of up to 8192 records or 100 ms
     "#]],
     );
@@ -92,7 +92,7 @@ delay_ms_max = 20
 [dead_letters]
 path = "dead/letters.jsonl"
 "#,
-        &expect!["late.toml:36: sinks.scaled: the name `scaled` is taken by a stage; choose another name"],
+        &expect!["late.toml:36: sinks.scaled: the name `scaled` is already used by a stage; choose another name"],
     );
 }
 
@@ -110,7 +110,7 @@ sinks.out = { kind = "stdout" }
               gives date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
             sink out: standard output, a table of up to 20 rows, queue of 4 batches
               takes flights: date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
-            delivery at least once, committed at the end of the stream
+            delivery at least once, one commit at the end of the stream
             batches of up to 8192 records or 100 ms
         "#]],
     );
@@ -134,7 +134,7 @@ sinks.out = { kind = "stdout" }
               gives origin utf8, delay i64
             sink out: standard output, a table of up to 20 rows, queue of 4 batches
               takes is-late: origin utf8, delay i64
-            delivery at least once, committed at the end of the stream
+            delivery at least once, one commit at the end of the stream
             batches of up to 8192 records or 100 ms
         "#]],
     );
@@ -174,10 +174,10 @@ input = "late"
           takes late: date timestamp, route utf8, minutes i64
         sink again: standard output, a table of up to 20 rows, queue of 4 batches
           takes late: date timestamp, route utf8, minutes i64
-        delivery at least once, committed at the end of the stream
+        delivery at least once, one commit at the end of the stream
         batches of up to 8192 records or 100 ms
-        warning, line 35: stages.unread: its output reaches no sink; add `unread` to the `input` of a sink, or remove the stage
-        warning, line 41: sinks.again: `table` writes to the standard output as well: their lines will mix; send one of them to a file
+        warning, line 35: stages.unread: its output does not reach a sink; add `unread` to the `input` of a sink, or remove the stage
+        warning, line 41: sinks.again: `table` also writes to standard output: their lines will be mixed; write one of them to a file
     "#]],
     );
 }
@@ -207,10 +207,10 @@ if_exists = "replace"
               takes flights: date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
             sink numbered: csv out.csv, a new file after 1 ms, numbered, queue of 4 batches
               takes flights: date timestamp?, delay i64?, distance i64?, origin utf8?, destination utf8?
-            delivery at least once, committed at the end of the stream
+            delivery at least once, one commit at the end of the stream
             batches of up to 8192 records or 100 ms
-            warning, line 7: sinks.there.path: `flights.jsonl` exists, so that a run will fail; remove it, or set `if_exists = "replace"`
-            warning, line 13: sinks.numbered.if_exists: files are numbered, because they rotate or the query commits before its end: none is replaced; new ones go on after the highest number
+            warning, line 7: sinks.there.path: `flights.jsonl` already exists, so a run will fail; remove it, or set `if_exists = "replace"`
+            warning, line 13: sinks.numbered.if_exists: files are numbered because they rotate or the query commits before its end, so none is replaced; new files continue after the highest number
         "#]],
     );
 }
@@ -229,7 +229,7 @@ sinks.count = { kind = "count" }
               gives id i64
             sink count: counts and drops, queue of 4 batches
               takes nothing: id i64
-            delivery at least once, committed at the end of the stream
+            delivery at least once, one commit at the end of the stream
             batches of up to 8192 records or 100 ms
         "#]],
     );
@@ -288,12 +288,12 @@ schema = { delay = "f64?", origin = "utf8?", code = "utf8?" }
               takes tabs: delay i64?, origin utf8?, code i64?
             sink d: counts and drops, queue of 4 batches
               takes bare: delay f64?, origin utf8?, code utf8?
-            delivery at least once, committed at the end of the stream
+            delivery at least once, one commit at the end of the stream
             batches of up to 8192 records or 100 ms
-            warning, line 17: sources.inferred.paths[0]: column `` of `odd.csv` is left out: `` cannot be a field's name: it is empty
-            warning, line 17: sources.inferred.paths[0]: column `_x` of `odd.csv` is left out: `_x` cannot be a field's name: names that begin with `_` are the system's
-            warning, line 17: sources.inferred.paths[0]: column `twice` of `odd.csv` is left out: it stands in the header more than once
-            warning, line 17: sources.inferred.paths[0]: column `twice` of `odd.csv` is left out: it stands in the header more than once
+            warning, line 17: sources.inferred.paths[0]: column `` of `odd.csv` is left out: invalid field name ``: it is empty
+            warning, line 17: sources.inferred.paths[0]: column `_x` of `odd.csv` is left out: invalid field name `_x`: names that begin with `_` are reserved
+            warning, line 17: sources.inferred.paths[0]: column `twice` of `odd.csv` is left out: it occurs in the header more than once
+            warning, line 17: sources.inferred.paths[0]: column `twice` of `odd.csv` is left out: it occurs in the header more than once
         "#]],
     );
     check_plan(
@@ -303,7 +303,7 @@ sinks.count = { kind = "count" }
 sources.both = { kind = "file", paths = ["odd-too.csv", "tabs.tsv"], infer = true }
 "#,
         &expect![
-            "late.toml:4: sources.both.paths[1]: `tabs.tsv` and the first file are separated differently, as their suffixes say; make a source of its own of it, or set `delimiter` for all"
+            "late.toml:4: sources.both.paths[1]: `tabs.tsv` and the first file use different delimiters, according to their suffixes; use a separate source for it, or set `delimiter` for all files"
         ],
     );
     check_plan(
@@ -313,7 +313,7 @@ sinks.count = { kind = "count" }
 sources.both = { kind = "file", paths = ["odd.csv"], schema = { delay = "i64", twice = "i64", more = "utf8" } }
 "#,
         &expect![[r#"
-            late.toml:4: sources.both.schema.twice: `odd.csv` has more than one column of this name; leave it out, or rename one of them in the file
+            late.toml:4: sources.both.schema.twice: `odd.csv` has more than one column of this name; remove it, or rename one of them in the file
             late.toml:4: sources.both.schema.more: `odd.csv` has no such field; did you mean `code`?"#]],
     );
     check_plan(
@@ -325,9 +325,9 @@ sources.bare = { kind = "file", path = "tabs.tsv", header = false, infer = true 
 sources.wrong = { kind = "file", path = "flights.jsonl", delimiter = ";", schema = { delay = "i64" } }
 "#,
         &expect![[r#"
-            late.toml:4: sources.empty.path: `nothing.csv` is empty: nothing tells its fields; declare `schema`
-            late.toml:5: sources.bare.schema: missing: the file has no header, so that the names come from `schema`; declare every field, in the order of the file
-            late.toml:6: sources.wrong.delimiter: only csv has a `delimiter`, and this is json_lines; leave out `delimiter`"#]],
+            late.toml:4: sources.empty.path: `nothing.csv` is empty, so its fields are unknown; declare `schema`
+            late.toml:5: sources.bare.schema: missing: the file has no header, so `schema` must name the fields; declare every field, in the order of the file
+            late.toml:6: sources.wrong.delimiter: `delimiter` applies only to csv, but the format is json_lines; remove `delimiter`"#]],
     );
 }
 

@@ -73,8 +73,8 @@ fn two_of_one_name() {
         &[text.clone(), text],
         None,
         &expect![[r#"
-            1.toml:1: name: there is a query `a` of tenant `acme` in this run already; give one of them another name
-            1.toml:8: sinks.out.path: query `a` of tenant `acme` writes this file (`sinks.out.path`); let each query write to files of its own
+            1.toml:1: name: this run already has a query `a` of tenant `acme`; give one of them another name
+            1.toml:8: sinks.out.path: query `a` of tenant `acme` writes this file (`sinks.out.path`); use separate files for each query
         "#]],
     );
 }
@@ -89,8 +89,8 @@ fn a_file_that_another_query_writes() {
         ],
         None,
         &expect![[r#"
-            1.toml:8: sinks.out.path: query `a` of tenant `acme` writes this file (`sinks.out.path`); let each query write to files of its own
-            2.toml:10: dead_letters.path: query `a` of tenant `acme` writes this file (`sinks.out.path`); let each query write to files of its own
+            1.toml:8: sinks.out.path: query `a` of tenant `acme` writes this file (`sinks.out.path`); use separate files for each query
+            2.toml:10: dead_letters.path: query `a` of tenant `acme` writes this file (`sinks.out.path`); use separate files for each query
         "#]],
     );
 }
@@ -103,14 +103,14 @@ fn a_file_that_another_query_reads() {
         &[reads.clone(), writes.clone()],
         None,
         &expect![[r#"
-            0.toml:5: sources.in.path: query `b` of tenant `acme` writes this file (`sinks.out.path`); let each query write to files of its own
+            0.toml:5: sources.in.path: query `b` of tenant `acme` writes this file (`sinks.out.path`); use separate files for each query
         "#]],
     );
     check(
         &[writes, reads],
         None,
         &expect![[r#"
-            1.toml:5: sources.in.path: query `b` of tenant `acme` writes this file (`sinks.out.path`); let each query write to files of its own
+            1.toml:5: sources.in.path: query `b` of tenant `acme` writes this file (`sinks.out.path`); use separate files for each query
         "#]],
     );
 }
@@ -122,14 +122,14 @@ fn numbered_files_count_by_every_name_that_they_may_have() {
         &[numbered.clone(), query("b", &from_file("ids-000007.csv"))],
         None,
         &expect![[r#"
-            1.toml:5: sources.in.path: query `a` of tenant `acme` writes this file (`sinks.out.path`); let each query write to files of its own
+            1.toml:5: sources.in.path: query `a` of tenant `acme` writes this file (`sinks.out.path`); use separate files for each query
         "#]],
     );
     check(
         &[query("b", &to_file("ids-123456.csv", "")), numbered],
         None,
         &expect![[r#"
-            0.toml:8: sinks.out.path: query `a` of tenant `acme` writes this file (`sinks.out.path`); let each query write to files of its own
+            0.toml:8: sinks.out.path: query `a` of tenant `acme` writes this file (`sinks.out.path`); use separate files for each query
         "#]],
     );
 }
@@ -144,7 +144,7 @@ fn another_query_file_is_not_written_over() {
         &texts,
         None,
         &expect![[r#"
-            1.toml: query `a` of tenant `acme` writes this file (`sinks.out.path`); let each query write to files of its own
+            1.toml: query `a` of tenant `acme` writes this file (`sinks.out.path`); use separate files for each query
         "#]],
     );
 }
@@ -156,8 +156,8 @@ fn one_standard_output_and_one_standard_input() {
         &[query("a", &stdout), query("b", &stdout), query("c", &stdout)],
         None,
         &expect![[r#"
-            1.toml:6: sinks.table: query `a` of tenant `acme` writes to the standard output as well (`sinks.table`); send one of them to a file
-            2.toml:6: sinks.table: query `a` of tenant `acme` writes to the standard output as well (`sinks.table`); send one of them to a file
+            1.toml:6: sinks.table: query `a` of tenant `acme` also writes to standard output (`sinks.table`); write one of them to a file
+            2.toml:6: sinks.table: query `a` of tenant `acme` also writes to standard output (`sinks.table`); write one of them to a file
         "#]],
     );
     let null = from_file("/dev/null");
@@ -165,7 +165,7 @@ fn one_standard_output_and_one_standard_input() {
         &[query("a", &null), query("b", &null)],
         None,
         &expect![[r#"
-            1.toml:5: sources.in.path: query `a` of tenant `acme` reads this as well, and it can be read only once (`sources.in.path`); read it in one query
+            1.toml:5: sources.in.path: query `a` of tenant `acme` also reads this, but it can be read only once (`sources.in.path`); read it in one query
         "#]],
     );
 }
@@ -180,7 +180,7 @@ fn instances_of_a_tenant_are_counted_over_its_queries() {
         &texts,
         Some("unknown_tenants = \"defaults\"\n[defaults]\ninstances_max = 2"),
         &expect![[r#"
-            2.toml:1: name: with this query the queries of tenant `acme` in this run need 3 instances at once, and it may have 2; run fewer of them together, or raise `instances_max` in the limits file
+            2.toml:1: name: together with this query, the queries of tenant `acme` in this run need 3 instances at once, but it may have only 2; run fewer of them together, or raise `instances_max` in the limits file
         "#]],
     );
     check(
@@ -207,11 +207,11 @@ fn every_mistake_of_every_file_in_their_order() {
         &texts,
         None,
         &expect![[r#"
-            1.toml:1: name: `B` cannot be a name; use at most 64 of a-z, 0-9, `_` and `-`, a letter or digit first
+            1.toml:1: name: invalid name `B`; use at most 64 of a-z, 0-9, `_` and `-`, a letter or digit first
             1.toml:1: sources: missing; write for example `[sources.flights]` with `kind = "file"` and `path = "flights.parquet"`
             1.toml:1: sinks: missing; write for example `[sinks.table]` with `kind = "stdout"`
             1.toml:3: typo: a query has no such key; its keys are `name`, `tenant`, `sources`, `stages`, `delivery`, `sinks`, `batching`, `dead_letters`
-            2.toml:8: sinks.out.path: query `a` of tenant `acme` writes this file (`sinks.out.path`); let each query write to files of its own
+            2.toml:8: sinks.out.path: query `a` of tenant `acme` writes this file (`sinks.out.path`); use separate files for each query
             3.toml:3: not valid TOML: unclosed table, expected `]`
         "#]],
     );
@@ -235,7 +235,7 @@ fn queries_of_one_consumer_group() {
         &texts,
         None,
         &expect![[r#"
-        1.toml:8: sources.in.group: query `a` of tenant `acme` reads as group `acme.shared` too (`sources.in.group`), and each would get a part of the records; let each query read as a group of its own
+        1.toml:8: sources.in.group: query `a` of tenant `acme` also uses group `acme.shared` (`sources.in.group`), so each would get only part of the records; use a separate group for each query
     "#]],
     );
 }

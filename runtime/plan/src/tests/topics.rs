@@ -53,13 +53,13 @@ fn outputs_to_topics_of_others_are_denied() {
     ] {
         let said = problems(LIMITS, &query("shared-in", topic, ""));
         let expected =
-            format!("12: sinks.out.topic: topic `{topic}` is not one of tenant `acme`'s: acme.*, shared-in; ");
+            format!("12: sinks.out.topic: topic `{topic}` is not allowed for tenant `acme`: acme.*, shared-in; ");
         assert!(said.starts_with(&expected), "{topic}: {said}");
     }
     // Names that are none are denied before.
     for topic in ["acme./../beta", "acme.*", "acme.late\\u0000", "acme.late beta", ".."] {
         let said = problems(LIMITS, &query("shared-in", topic, ""));
-        assert!(said.contains("sinks.out.topic: ") && said.contains("cannot be a topic"), "{topic}: {said}");
+        assert!(said.contains("sinks.out.topic: ") && said.contains("invalid topic"), "{topic}: {said}");
     }
 }
 
@@ -72,11 +72,11 @@ fn everything_else_that_is_not_the_tenants_is_denied() {
         LIMITS,
         &text,
         &expect![[r#"
-            6: sources.in.topic: topic `beta.in` is not one of tenant `acme`'s: acme.*, shared-in; use one of those, or have it added in the limits file
-            8: sources.in.group: group `beta.copy` is not one of tenant `acme`'s; let it begin with `acme.`, or leave it out: `acme.copy`
-            9: sources.in.options."sasl.password".env: `HOME` is not one of tenant `acme`'s variables; use CARGO_MANIFEST_*
-            16: dead_letters.brokers: `kafka-2:9092` is not one of tenant `acme`'s brokers; use kafka-1:9092
-            17: dead_letters.topic: topic `beta.dead` is not one of tenant `acme`'s: acme.*, shared-in; use one of those, or have it added in the limits file
+            6: sources.in.topic: topic `beta.in` is not allowed for tenant `acme`: acme.*, shared-in; use one of these, or add it in the limits file
+            8: sources.in.group: group `beta.copy` is not allowed for tenant `acme`; begin it with `acme.`, or remove it; the default is `acme.copy`
+            9: sources.in.options."sasl.password".env: `HOME` is not an allowed variable of tenant `acme`; use CARGO_MANIFEST_*
+            16: dead_letters.brokers: `kafka-2:9092` is not an allowed broker of tenant `acme`; use kafka-1:9092
+            17: dead_letters.topic: topic `beta.dead` is not allowed for tenant `acme`: acme.*, shared-in; use one of these, or add it in the limits file
         "#]],
     );
     let letters = text.replace(",kafka-2:9092", "").replace("env = \"HOME\"", "env = \"CARGO_MANIFEST_DIR\"");
@@ -84,16 +84,16 @@ fn everything_else_that_is_not_the_tenants_is_denied() {
         LIMITS,
         &letters,
         &expect![[r#"
-        6: sources.in.topic: topic `beta.in` is not one of tenant `acme`'s: acme.*, shared-in; use one of those, or have it added in the limits file
-        8: sources.in.group: group `beta.copy` is not one of tenant `acme`'s; let it begin with `acme.`, or leave it out: `acme.copy`
-        17: dead_letters.topic: topic `beta.dead` is not one of tenant `acme`'s: acme.*, shared-in; use one of those, or have it added in the limits file
+        6: sources.in.topic: topic `beta.in` is not allowed for tenant `acme`: acme.*, shared-in; use one of these, or add it in the limits file
+        8: sources.in.group: group `beta.copy` is not allowed for tenant `acme`; begin it with `acme.`, or remove it; the default is `acme.copy`
+        17: dead_letters.topic: topic `beta.dead` is not allowed for tenant `acme`: acme.*, shared-in; use one of these, or add it in the limits file
     "#]],
     );
     check(
         "unknown_tenants = \"defaults\"\n[defaults]",
         &query("a", "b", "options = { \"sasl.password\" = { env = \"HOME\" } }"),
         &expect![[r#"
-        8: sources.in.options."sasl.password".env: `HOME` is not one of tenant `acme`'s variables; name it under `env` of the tenant in the limits file
+        8: sources.in.options."sasl.password".env: `HOME` is not an allowed variable of tenant `acme`; add it to the tenant's `env` in the limits file
     "#]],
     );
 }
@@ -105,8 +105,8 @@ fn limits_files_that_are_wrong() {
     let problems = LimitsFile::parse(text, folder.path()).unwrap_err();
     let said: String = problems.iter().map(|problem| format!("{}: {problem}\n", problem.line)).collect();
     expect![[r#"
-        2: tenants.acme.topics[0]: cannot be the name of a topic, nor the beginning of one; write a name, or its beginning and one `*` at the end
-        2: tenants.acme.topics[1]: cannot be the name of a topic, nor the beginning of one; write a name, or its beginning and one `*` at the end
+        2: tenants.acme.topics[0]: is not the name of a topic, or a prefix of one; write a name, or a prefix that ends with `*`
+        2: tenants.acme.topics[1]: is not the name of a topic, or a prefix of one; write a name, or a prefix that ends with `*`
         3: tenants.acme.brokers[0]: is not host:port; write for example `kafka-1:9092`
         3: tenants.acme.brokers[1]: is not host:port; write for example `kafka-1:9092`
         4: tenants.acme.env[1]: expected a string, found an integer

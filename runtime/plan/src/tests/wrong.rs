@@ -19,7 +19,7 @@ fn a_name_that_is_none() {
         r#"name = "late-flights""#,
         r#"name = "Late flights""#,
         &expect![
-            "late.toml:1: name: `Late flights` cannot be a name; use at most 64 of a-z, 0-9, `_` and `-`, a letter or digit first"
+            "late.toml:1: name: invalid name `Late flights`; use at most 64 of a-z, 0-9, `_` and `-`, a letter or digit first"
         ],
     );
 }
@@ -30,7 +30,7 @@ fn a_tenant_that_is_none() {
         r#"tenant = "demo""#,
         r#"tenant = "../demo""#,
         &expect![
-            "late.toml:2: tenant: `../demo` cannot be a tenant: use 1 to 63 of a-z, 0-9, `_` and `-`, a letter or digit first"
+            "late.toml:2: tenant: invalid tenant `../demo`: use 1 to 63 of a-z, 0-9, `_` and `-`, a letter or digit first"
         ],
     );
 }
@@ -68,8 +68,8 @@ fn exactly_once() {
         r#""at_least_once""#,
         r#""exactly_once""#,
         &expect![[r#"
-            late.toml:20: sinks.table: `exactly_once` is impossible here: the standard output cannot take back what it has shown; write to a file or a topic, or promise `at_least_once`
-            late.toml:29: delivery.guarantee: `exactly_once` needs a place for the manifest of its files; add for example `state = "state/late"`, a folder of the query's own"#]],
+            late.toml:20: sinks.table: `exactly_once` is impossible here: standard output cannot take back records; write to a file or a topic, or use `at_least_once`
+            late.toml:29: delivery.guarantee: `exactly_once` needs a `state` folder for the manifest of its files; add, for example, `state = "state/late"`, a folder for this query only"#]],
     );
 }
 
@@ -109,7 +109,7 @@ fn dead_letters_into_a_sink() {
     check_edit(
         "[batching]",
         "[dead_letters]\npath = \"out/late.parquet\"\n\n[batching]",
-        &expect!["late.toml:32: dead_letters.path: `sinks.archive.path` writes this file too; write to another file"],
+        &expect!["late.toml:32: dead_letters.path: `sinks.archive.path` also writes this file; use another file"],
     );
 }
 
@@ -118,7 +118,7 @@ fn dead_letters_over_a_module() {
     check_edit(
         "[delivery]",
         "[dead_letters]\npath = \"flights.wasm\"\n\n[delivery]",
-        &expect!["late.toml:29: dead_letters.path: `stages.late.module` reads this file; write to another file"],
+        &expect!["late.toml:29: dead_letters.path: `stages.late.module` reads this file; use another file"],
     );
 }
 
@@ -210,17 +210,17 @@ path = "late.xlsx"
 guarantee = "exactly_once"
 "#,
         &expect![[r#"
-            late.toml:1: name: `Ten` cannot be a name; use at most 64 of a-z, 0-9, `_` and `-`, a letter or digit first
+            late.toml:1: name: invalid name `Ten`; use at most 64 of a-z, 0-9, `_` and `-`, a letter or digit first
             late.toml:3: colour: a query has no such key; its keys are `name`, `tenant`, `sources`, `stages`, `delivery`, `sinks`, `batching`, `dead_letters`
-            late.toml:8: sources.flights.schema.delay: `i65` is not a type; did you mean `i64`?
-            late.toml:14: stages.late.params.min_delai: `late` has no param `min_delai` (did you mean `min_delay`?): it has `min_delay`
-            late.toml:15: stages.late.input: there is no source or stage `flihgts`; did you mean `flights`?
-            late.toml:19: stages.gone.module: there is no file `gone.wasm`; paths are taken from the query file's folder
-            late.toml:21: stages.gone.on_error: there is nowhere for dead letters to go; add `[dead_letters]` with `path = "dead/letters.jsonl"`
-            late.toml:23: sinks.table: `exactly_once` is impossible here: the standard output cannot take back what it has shown; write to a file or a topic, or promise `at_least_once`
+            late.toml:8: sources.flights.schema.delay: unknown type `i65`; did you mean `i64`?
+            late.toml:14: stages.late.params.min_delai: `late` has no parameter `min_delai` (did you mean `min_delay`?): it has `min_delay`
+            late.toml:15: stages.late.input: source or stage `flihgts` does not exist; did you mean `flights`?
+            late.toml:19: stages.gone.module: file `gone.wasm` does not exist; paths are relative to the folder of the query file
+            late.toml:21: stages.gone.on_error: the query has no destination for dead letters; add `[dead_letters]` with `path = "dead/letters.jsonl"`
+            late.toml:23: sinks.table: `exactly_once` is impossible here: standard output cannot take back records; write to a file or a topic, or use `at_least_once`
             late.toml:25: sinks.table.rows_max: expected an integer, found a string
-            late.toml:29: sinks.archive.path: the suffix of `late.xlsx` does not tell the format; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`, `bincode`
-            late.toml:32: delivery.guarantee: `exactly_once` needs a place for the manifest of its files; add for example `state = "state/late"`, a folder of the query's own"#]],
+            late.toml:29: sinks.archive.path: the format cannot be determined from the suffix of `late.xlsx`; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`, `bincode`
+            late.toml:32: delivery.guarantee: `exactly_once` needs a `state` folder for the manifest of its files; add, for example, `state = "state/late"`, a folder for this query only"#]],
     );
 }
 
@@ -230,13 +230,13 @@ fn another_language_gets_one_message() {
     check(
         &json,
         &expect![[
-            r#"late.toml:1: this is JSON, and the file must be TOML; write `name = "…"`, and a header such as `[sources.flights]` for each part"#
+            r#"late.toml:1: this is JSON, but the file must be TOML; write `name = "…"`, and a header such as `[sources.flights]` for each part"#
         ]],
     );
     check(
         "---\nname: late\nsources:\n  flights:\n    kind: file\n",
         &expect![[
-            r#"late.toml:1: this is YAML, and the file must be TOML; write `name = "…"`, and a header such as `[sources.flights]` for each part"#
+            r#"late.toml:1: this is YAML, but the file must be TOML; write `name = "…"`, and a header such as `[sources.flights]` for each part"#
         ]],
     );
 }
@@ -247,7 +247,7 @@ fn of_many_mistakes_of_toml_the_first_are_listed() {
     let folder = super::folder();
     let problems = super::Plan::parse(&text, folder.path()).unwrap_err();
     assert_eq!(problems.len(), 21);
-    expect!["179 more mistakes of TOML are not listed; mend the first ones"].assert_eq(&problems[20].to_string());
+    expect!["179 more TOML mistakes are not listed; fix the first ones"].assert_eq(&problems[20].to_string());
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn one_bracket_instead_of_two() {
         "[[stages]]",
         "[stages]",
         &expect![
-            "late.toml:9: stages: expected a list of tables, found a table; begin each with `[[stages]]`, two brackets"
+            "late.toml:9: stages: expected a list of tables, found a table; begin each with `[[stages]]` (two brackets)"
         ],
     );
 }
@@ -267,14 +267,14 @@ fn numbers_with_units() {
         "records_max = 8192",
         "records_max = \"8_192\"\ndelay_ms_max = \"10s\"",
         &expect![[r#"
-        late.toml:32: batching.records_max: expected an integer, found a string; write the number alone: 8192
-        late.toml:33: batching.delay_ms_max: expected an integer, found a string; write the number alone: 10000"#]],
+        late.toml:32: batching.records_max: expected an integer, found a string; write the number without quotes: 8192
+        late.toml:33: batching.delay_ms_max: expected an integer, found a string; write the number without quotes: 10000"#]],
     );
     check_edit(
         "memory_bytes_max = 1048576",
         "memory_bytes_max = \"64MB\"",
         &expect![
-            "late.toml:18: stages.late.limits.memory_bytes_max: expected an integer, found a string; write the number alone: 64000000"
+            "late.toml:18: stages.late.limits.memory_bytes_max: expected an integer, found a string; write the number without quotes: 64000000"
         ],
     );
 }
@@ -285,24 +285,24 @@ fn paths_that_are_no_paths() {
         (
             "s3://bucket/flights.csv",
             expect![
-                "late.toml:6: sources.flights.path: `s3://` is an address, and this key takes the path of a file; fetch the object to a file of this machine, and name that"
+                "late.toml:6: sources.flights.path: `s3://` is a URL: this key needs the path of a local file; download the object to a local file, and use its path"
             ],
         ),
         (
             "*.csv",
             expect![[
-                r#"late.toml:6: sources.flights.path: there is no file `*.csv`; patterns are not expanded: name each file, `paths = ["a.jsonl", "b.jsonl"]`"#
+                r#"late.toml:6: sources.flights.path: file `*.csv` does not exist; patterns are not expanded: name each file, `paths = ["a.jsonl", "b.jsonl"]`"#
             ]],
         ),
         (
             "-",
             expect![[r#"
-            late.toml:6: sources.flights.path: the suffix of `-` does not tell the format; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`
-            late.toml:6: sources.flights.path: `-` does not mean the standard input in a file source; write `path = "/dev/stdin"`, with `format` and `schema`"#]],
+            late.toml:6: sources.flights.path: the format cannot be determined from the suffix of `-`; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`
+            late.toml:6: sources.flights.path: `-` does not mean standard input in a file source; write `path = "/dev/stdin"`, with `format` and `schema`"#]],
         ),
         (
             "~/flights.csv",
-            expect!["late.toml:6: sources.flights.path: `~` is not expanded in a query file; write the folder out"],
+            expect!["late.toml:6: sources.flights.path: `~` is not expanded in a query file; write the full path"],
         ),
     ] {
         check_edit("path = \"flights.csv\"", &format!("path = \"{path}\""), &expect);
@@ -311,14 +311,14 @@ fn paths_that_are_no_paths() {
         (
             "s3://bucket/late.parquet",
             expect![
-                "late.toml:26: sinks.archive.path: `s3://` is an address, and this key takes the path of a file; write to a file of this machine, and send it from there"
+                "late.toml:26: sinks.archive.path: `s3://` is a URL: this key needs the path of a local file; write to a local file, and upload it from there"
             ],
         ),
         (
             "-",
             expect![[r#"
-        late.toml:26: sinks.archive.path: the suffix of `-` does not tell the format; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`, `bincode`
-        late.toml:26: sinks.archive.path: `-` does not mean the standard output in a sink; use a sink of `kind = "stdout"`"#]],
+        late.toml:26: sinks.archive.path: the format cannot be determined from the suffix of `-`; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`, `bincode`
+        late.toml:26: sinks.archive.path: `-` does not mean standard output in a sink; use a sink of `kind = "stdout"`"#]],
         ),
     ] {
         check_edit("path = \"out/late.parquet\"", &format!("path = \"{path}\""), &expect);

@@ -50,7 +50,7 @@ gamma = 7
 [tennants.delta]
 "#,
         &expect![[r#"
-            limits.toml:1: unknown_tenants: `refused` is not known here; did you mean `refuse`?
+            limits.toml:1: unknown_tenants: unknown value `refused`; did you mean `refuse`?
             limits.toml:3: defaults.memory_bytes_max: 1 is out of range; use a number from 65536 to 4294967296
             limits.toml:4: defaults.hardened: expected true or false, found an integer
             limits.toml:6: tenants.acme.cpu_percent_max: expected an integer or "none", found a string
@@ -58,7 +58,7 @@ gamma = 7
             limits.toml:8: tenants.acme.cpu_weight: 0 is out of range; use a number from 1 to 10000
             limits.toml:9: tenants.acme.fuel_batch_max: 0 is out of range; use a number from 1 to 9223372036854775807
             limits.toml:10: tenants.acme.instances_max: 99999 is out of range; use a number from 1 to 20000
-            limits.toml:11: tenants."../beta": `../beta` cannot be a tenant: use 1 to 63 of a-z, 0-9, `_` and `-`, a letter or digit first
+            limits.toml:11: tenants."../beta": invalid tenant `../beta`: use 1 to 63 of a-z, 0-9, `_` and `-`, a letter or digit first
             limits.toml:12: tenants."../beta".trap_pause_ms_max: expected an integer, found a string
             limits.toml:14: tenants.gamma: expected a table, found an integer
             limits.toml:15: tennants: a limits file has no such key; did you mean `tenants`?"#]],
@@ -76,8 +76,8 @@ folders = []
 folders = [7]
 "#,
         &expect![[r#"
-            limits.toml:2: tenants.acme.folders[0]: `missing` is no folder that can be used: No such file or directory (os error 2); make the folder first: one that is made later could be a link to anywhere
-            limits.toml:2: tenants.acme.folders[1]: `flights.csv` is no folder that can be used: not a directory; make the folder first: one that is made later could be a link to anywhere
+            limits.toml:2: tenants.acme.folders[0]: `missing` is not a usable folder: No such file or directory (os error 2); create the folder first; a folder that is created later could be a link to anywhere
+            limits.toml:2: tenants.acme.folders[1]: `flights.csv` is not a usable folder: not a directory; create the folder first; a folder that is created later could be a link to anywhere
             limits.toml:4: tenants.beta.folders: an empty list; name at least one
             limits.toml:6: tenants.gamma.folders[0]: expected a string, found an integer"#]],
     );
@@ -113,10 +113,10 @@ fn a_stage_may_not_raise_what_its_tenant_has() {
             "memory_bytes_max = 1048576\ndeadline_ms_max = 301\nfuel_batch_max = \"none\"\noutput_rows_max = 1000001",
         ),
         &expect![[r#"
-            late.toml:18: stages.late.limits.memory_bytes_max: 1048576 (1 MiB) is more than tenant `demo` may have: 524288 (512 KiB); use at most 524288
-            late.toml:19: stages.late.limits.deadline_ms_max: 301 is more than tenant `demo` may have: 300; use at most 300
-            late.toml:20: stages.late.limits.fuel_batch_max: no limit is more than tenant `demo` may have: 4000000000; use at most 4000000000
-            late.toml:21: stages.late.limits.output_rows_max: 1000001 is more than tenant `demo` may have: 1000000; use at most 1000000"#]],
+            late.toml:18: stages.late.limits.memory_bytes_max: 1048576 (1 MiB) exceeds the limit of tenant `demo`: 524288 (512 KiB); use at most 524288
+            late.toml:19: stages.late.limits.deadline_ms_max: 301 exceeds the limit of tenant `demo`: 300; use at most 300
+            late.toml:20: stages.late.limits.fuel_batch_max: no limit exceeds the limit of tenant `demo`: 4000000000; use at most 4000000000
+            late.toml:21: stages.late.limits.output_rows_max: 1000001 exceeds the limit of tenant `demo`: 1000000; use at most 1000000"#]],
     );
 }
 
@@ -133,17 +133,17 @@ fn limits_of_a_tenant_do_not_stand_in_a_query() {
         "[tenants.demo]\ncpu_percent_max = 5",
         &text,
         &expect![[r#"
-            late.toml:18: stages.late.limits.cpu_weight: this limit is one value for all queries of a tenant, and no stage has its own; set it under `[tenants.demo]` in the limits file (`--limits`)
-            late.toml:19: stages.late.limits.hardened: this limit is one value for all queries of a tenant, and no stage has its own; set it under `[tenants.demo]` in the limits file (`--limits`)
-            late.toml:20: stages.late.limits.instances_max: this limit is one value for all queries of a tenant, and no stage has its own; set it under `[tenants.demo]` in the limits file (`--limits`)
+            late.toml:18: stages.late.limits.cpu_weight: this limit applies to all queries of a tenant and cannot be set for a stage; set it under `[tenants.demo]` in the limits file (`--limits`)
+            late.toml:19: stages.late.limits.hardened: this limit applies to all queries of a tenant and cannot be set for a stage; set it under `[tenants.demo]` in the limits file (`--limits`)
+            late.toml:20: stages.late.limits.instances_max: this limit applies to all queries of a tenant and cannot be set for a stage; set it under `[tenants.demo]` in the limits file (`--limits`)
             late.toml:21: stages.late.limits.cpu_wait: `limits` has no such key; did you mean `cpu_weight`?"#]],
     );
     super::check(
         &text,
         &expect![[r#"
-            late.toml:18: stages.late.limits.cpu_weight: this limit is one value for all queries of a tenant, and no stage has its own; set it under `[defaults]` in the limits file (`--limits`)
-            late.toml:19: stages.late.limits.hardened: this limit is one value for all queries of a tenant, and no stage has its own; set it under `[defaults]` in the limits file (`--limits`)
-            late.toml:20: stages.late.limits.instances_max: this limit is one value for all queries of a tenant, and no stage has its own; set it under `[defaults]` in the limits file (`--limits`)
+            late.toml:18: stages.late.limits.cpu_weight: this limit applies to all queries of a tenant and cannot be set for a stage; set it under `[defaults]` in the limits file (`--limits`)
+            late.toml:19: stages.late.limits.hardened: this limit applies to all queries of a tenant and cannot be set for a stage; set it under `[defaults]` in the limits file (`--limits`)
+            late.toml:20: stages.late.limits.instances_max: this limit applies to all queries of a tenant and cannot be set for a stage; set it under `[defaults]` in the limits file (`--limits`)
             late.toml:21: stages.late.limits.cpu_wait: `limits` has no such key; did you mean `cpu_weight`?"#]],
     );
 }
@@ -155,7 +155,7 @@ fn a_tenant_that_the_file_does_not_name() {
         "[tenants.demos]",
         GOOD,
         &expect![
-            "late.toml:2: tenant: this file may not speak for the tenant `demo`; name the query's own tenant, and keep the file in that tenant's folder of query files: the operator's limits file says which (`[tenants.NAME]`, `queries`; `unknown_tenants`)"
+            "late.toml:2: tenant: this file may not use the tenant `demo`; set the tenant of the query, and keep the file in a folder of that tenant; the operator lists these folders in the limits file (`[tenants.NAME]`, `queries`; `unknown_tenants`)"
         ],
     );
     check_under(
@@ -163,7 +163,7 @@ fn a_tenant_that_the_file_does_not_name() {
         // What else is wrong, and which files there are, is not for whoever may not speak.
         &edited("tenant = \"demo\"\n", "").replace("flights.csv", "none.csv"),
         &expect![
-            "late.toml:1: tenant: this file may not speak for the tenant `default`; name the query's own tenant, and keep the file in that tenant's folder of query files: the operator's limits file says which (`[tenants.NAME]`, `queries`; `unknown_tenants`)"
+            "late.toml:1: tenant: this file may not use the tenant `default`; set the tenant of the query, and keep the file in a folder of that tenant; the operator lists these folders in the limits file (`[tenants.NAME]`, `queries`; `unknown_tenants`)"
         ],
     );
 }
@@ -176,7 +176,7 @@ fn a_query_that_needs_more_instances_than_its_tenant_may_have() {
         "unknown_tenants = \"defaults\"\n[defaults]\ninstances_max = 2",
         &edited("[sinks.table]", &more),
         &expect![
-            "late.toml:26: stages.late3: the query needs 3 instances at once, and tenant `demo` may have 2; make several queries of it, or raise `instances_max` in the limits file"
+            "late.toml:26: stages.late3: the query needs 3 instances at once, but tenant `demo` may have only 2; split it into several queries, or raise `instances_max` in the limits file"
         ],
     );
     check_under(
@@ -202,7 +202,7 @@ fn a_query_file_that_may_not_speak_for_its_tenant() {
         Plan::load_with(&path, &limits).err().map(|error| relative(&error.to_string(), folder.path()))
     };
     assert_eq!(said("acme/late.toml", &text), None);
-    let refused = "late.toml:2: tenant: this file may not speak for the tenant `demo`";
+    let refused = "late.toml:2: tenant: this file may not use the tenant `demo`";
     for path in ["beta/late.toml", "late.toml", "acme/../late.toml", "acme/linked/late.toml"] {
         let said = said(path, &text).unwrap_or_default();
         assert!(said.contains(refused) && !said.contains("other") && said.lines().count() == 1, "{path}: {said}");
@@ -221,7 +221,7 @@ fn a_query_has_no_more_parts_than_its_tenant_may_have() {
     super::check(
         &many(64),
         &expect![
-            "late.toml:1: sinks: the query has 65 sinks, and a query may have 64; make several queries of it, or raise `sinks_max` in the limits file"
+            "late.toml:1: sinks: the query has 65 sinks, and a query may have 64; split it into several queries, or raise `sinks_max` in the limits file"
         ],
     );
     check_under("[tenants.demo]\nsinks_max = 3\nstages_max = 1", &many(2), &expect![[""]]);
@@ -229,7 +229,7 @@ fn a_query_has_no_more_parts_than_its_tenant_may_have() {
         "[tenants.demo]\nsinks_max = 3\nsources_max = 1",
         &many(3),
         &expect![
-            "late.toml:1: sinks: the query has 4 sinks, and a query of tenant `demo` may have 3; make several queries of it, or raise `sinks_max` in the limits file"
+            "late.toml:1: sinks: the query has 4 sinks, but a query of tenant `demo` may have only 3; split it into several queries, or raise `sinks_max` in the limits file"
         ],
     );
 }

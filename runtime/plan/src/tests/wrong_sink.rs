@@ -9,7 +9,7 @@ fn an_unknown_sink_kind() {
     check_edit(
         r#"kind = "stdout""#,
         r#"kind = "stdot""#,
-        &expect!["late.toml:21: sinks.table.kind: `stdot` is not known here; did you mean `stdout`?"],
+        &expect!["late.toml:21: sinks.table.kind: unknown value `stdot`; did you mean `stdout`?"],
     );
 }
 
@@ -30,7 +30,7 @@ fn rows_of_a_sink_that_shows_all() {
         "rows_max = 10",
         "rows_max = 10\nformat = \"csv\"",
         &expect![[
-            r#"late.toml:22: sinks.table.rows_max: only a table leaves rows out; leave out `rows_max`, or use `format = "table"`"#
+            r#"late.toml:22: sinks.table.rows_max: `rows_max` applies only to tables; remove `rows_max`, or use `format = "table"`"#
         ]],
     );
 }
@@ -40,7 +40,7 @@ fn a_sink_over_its_source() {
     check_edit(
         r#"path = "out/late.parquet""#,
         r#"path = "out/../flights.csv""#,
-        &expect!["late.toml:26: sinks.archive.path: `sources.flights.path` reads this file; write to another file"],
+        &expect!["late.toml:26: sinks.archive.path: `sources.flights.path` reads this file; use another file"],
     );
 }
 
@@ -49,7 +49,7 @@ fn two_sinks_to_one_file() {
     check_edit(
         "rows_max = 10",
         "rows_max = 10\n\n[sinks.other]\nkind = \"file\"\npath = \"./out/late.parquet\"",
-        &expect!["late.toml:30: sinks.archive.path: `sinks.other.path` writes this file too; write to another file"],
+        &expect!["late.toml:30: sinks.archive.path: `sinks.other.path` also writes this file; use another file"],
     );
 }
 
@@ -67,7 +67,7 @@ fn an_unknown_if_exists() {
     check_edit(
         r#"path = "out/late.parquet""#,
         "path = \"out/late.parquet\"\nif_exists = \"overwrite\"",
-        &expect!["late.toml:27: sinks.archive.if_exists: `overwrite` is not known here; use one of `fail`, `replace`"],
+        &expect!["late.toml:27: sinks.archive.if_exists: unknown value `overwrite`; use one of `fail`, `replace`"],
     );
 }
 
@@ -85,7 +85,7 @@ fn a_sink_named_as_a_stage() {
     check_edit(
         "[sinks.archive]",
         "[sinks.late]",
-        &expect!["late.toml:24: sinks.late: the name `late` is taken by a stage; choose another name"],
+        &expect!["late.toml:24: sinks.late: the name `late` is already used by a stage; choose another name"],
     );
 }
 
@@ -96,18 +96,18 @@ fn options_of_csv() {
         (
             "path = \"out/late.parquet\"\ndelimiter = \";\"",
             &expect![
-                "late.toml:27: sinks.archive.delimiter: only csv has a `delimiter`, and this is parquet; leave out `delimiter`"
+                "late.toml:27: sinks.archive.delimiter: `delimiter` applies only to csv, but the format is parquet; remove `delimiter`"
             ],
         ),
         (
             "path = \"out/late.csv\"\nnulls = []",
             &expect![[
-                r#"late.toml:27: sinks.archive.nulls: no text is named; name what a null is written as, for example `nulls = [""]`"#
+                r#"late.toml:27: sinks.archive.nulls: the list is empty; set the text for nulls, for example `nulls = [""]`"#
             ]],
         ),
         (
             "path = \"out/late.tsv\"\nquote = \"\\t\"",
-            &expect![[r#"late.toml:27: sinks.archive.quote: `\t` is the delimiter as well"#]],
+            &expect![[r#"late.toml:27: sinks.archive.quote: `\t` is also the delimiter"#]],
         ),
     ] {
         check_edit(path, keys, expected);
@@ -115,6 +115,8 @@ fn options_of_csv() {
     check_edit(
         "rows_max = 10",
         "nulls = [\"-\"]",
-        &expect!["late.toml:22: sinks.table.nulls: only csv has a `nulls`, and this is table; leave out `nulls`"],
+        &expect![
+            "late.toml:22: sinks.table.nulls: `nulls` applies only to csv, but the format is table; remove `nulls`"
+        ],
     );
 }

@@ -9,7 +9,7 @@ fn an_unknown_source_kind() {
     check_edit(
         "kind = \"file\"\npath = \"flights.csv\"",
         "kind = \"flie\"\npath = \"flights.csv\"",
-        &expect!["late.toml:5: sources.flights.kind: `flie` is not known here; did you mean `file`?"],
+        &expect!["late.toml:5: sources.flights.kind: unknown value `flie`; did you mean `file`?"],
     );
 }
 
@@ -18,7 +18,7 @@ fn a_source_file_that_is_not_there() {
     check_edit(
         r#"path = "flights.csv""#,
         r#"path = "flihgts.csv""#,
-        &expect!["late.toml:6: sources.flights.path: there is no file `flihgts.csv`; did you mean `flights.csv`?"],
+        &expect!["late.toml:6: sources.flights.path: file `flihgts.csv` does not exist; did you mean `flights.csv`?"],
     );
 }
 
@@ -47,7 +47,7 @@ fn both_path_and_paths() {
     check_edit(
         r#"path = "flights.csv""#,
         "path = \"flights.csv\"\npaths = [\"flights.csv\"]",
-        &expect!["late.toml:7: sources.flights.paths: `path` is given as well; leave out one of them"],
+        &expect!["late.toml:7: sources.flights.paths: `path` is also set; remove one of them"],
     );
 }
 
@@ -57,19 +57,19 @@ fn units_of_timestamps() {
         r#"date = "timestamp""#,
         r#"date = "timestamp(min)?""#,
         &expect![
-            "late.toml:7: sources.flights.schema.date: `min` is not a unit of time; use one of `timestamp(s)`, `timestamp(ms)`, `timestamp(us)`, `timestamp(ns)`"
+            "late.toml:7: sources.flights.schema.date: unknown unit of time `min`; use one of `timestamp(s)`, `timestamp(ms)`, `timestamp(us)`, `timestamp(ns)`"
         ],
     );
     check_edit(
         r#"date = "timestamp""#,
         r#"date = "timestamp(ms""#,
-        &expect!["late.toml:7: sources.flights.schema.date: `timestamp(ms` is not a type; did you mean `timestamp`?"],
+        &expect!["late.toml:7: sources.flights.schema.date: unknown type `timestamp(ms`; did you mean `timestamp`?"],
     );
     check_edit(
         "path = \"flights.csv\"\nschema = { date = \"timestamp\"",
         "path = \"sample.parquet\"\nschema = { date = \"timestamp(ms)?\"",
         &expect![
-            "late.toml:7: sources.flights.schema.date: timestamps from numbers with a unit, `timestamp(ms)`, are not read from parquet; write `timestamp`"
+            "late.toml:7: sources.flights.schema.date: `timestamp(ms)` (numbers with a unit) is not supported for parquet; write `timestamp`"
         ],
     );
     let folder = super::folder();
@@ -83,7 +83,7 @@ fn an_unknown_format() {
     check_edit(
         r#"path = "flights.csv""#,
         "path = \"flights.csv\"\nformat = \"cvs\"",
-        &expect!["late.toml:7: sources.flights.format: `cvs` is not known here; did you mean `csv`?"],
+        &expect!["late.toml:7: sources.flights.format: unknown value `cvs`; did you mean `csv`?"],
     );
 }
 
@@ -93,7 +93,7 @@ fn a_format_that_cannot_be_read() {
         r#"path = "flights.csv""#,
         r#"path = "bids.bincode""#,
         &expect![
-            "late.toml:6: sources.flights.path: bincode files can be written but not read; use one of `json_lines`, `csv`, `parquet`, `arrow_ipc`"
+            "late.toml:6: sources.flights.path: bincode files can only be written, not read; use one of `json_lines`, `csv`, `parquet`, `arrow_ipc`"
         ],
     );
 }
@@ -104,7 +104,7 @@ fn a_suffix_that_tells_no_format() {
         r#"path = "flights.csv""#,
         r#"path = "flights.wasm""#,
         &expect![
-            "late.toml:6: sources.flights.path: the suffix of `flights.wasm` does not tell the format; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`"
+            "late.toml:6: sources.flights.path: the format cannot be determined from the suffix of `flights.wasm`; add `format`, one of `json_lines`, `csv`, `parquet`, `arrow_ipc`"
         ],
     );
 }
@@ -115,7 +115,7 @@ fn a_schema_that_is_missing() {
         "schema = { date = \"timestamp\", delay = \"i64\", distance = \"i64?\", origin = \"utf8\", destination = \"utf8\" }\n",
         "",
         &expect![[
-            r#"late.toml:4: sources.flights.schema: missing: csv files carry no schema; declare it, for example `schema = { delay = "i64", origin = "utf8?" }`, or set `infer = true`"#
+            r#"late.toml:4: sources.flights.schema: missing: csv files have no schema; declare the fields, for example `schema = { delay = "i64", origin = "utf8?" }`, or set `infer = true`"#
         ]],
     );
 }
@@ -126,9 +126,9 @@ fn schema_types_that_are_none() {
         r#"{ date = "timestamp", delay = "i64", distance = "i64?""#,
         r#"{ date = "datetime", delay = "i46", distance = 64"#,
         &expect![[r#"
-        late.toml:7: sources.flights.schema.date: `datetime` is not a type; use `timestamp`
-        late.toml:7: sources.flights.schema.delay: `i46` is not a type; did you mean `i16`?
-        late.toml:7: sources.flights.schema.distance: expected a string, found an integer"#]],
+            late.toml:7: sources.flights.schema.date: unknown type `datetime`; use `timestamp`
+            late.toml:7: sources.flights.schema.delay: unknown type `i46`; did you mean `i16`?
+            late.toml:7: sources.flights.schema.distance: expected a string, found an integer"#]],
     );
 }
 
@@ -149,7 +149,7 @@ fn a_field_of_the_system() {
         r#"distance = "i64?""#,
         r#"_distance = "i64?""#,
         &expect![
-            "late.toml:7: sources.flights.schema._distance: `_distance` cannot be a field's name: names that begin with `_` are the system's"
+            "late.toml:7: sources.flights.schema._distance: invalid field name `_distance`: names that begin with `_` are reserved"
         ],
     );
 }
@@ -159,7 +159,7 @@ fn infer_beside_a_schema() {
     check_edit(
         r#"path = "flights.csv""#,
         "path = \"flights.csv\"\ninfer = true",
-        &expect!["late.toml:7: sources.flights.infer: the schema is declared as well; leave out `infer` or `schema`"],
+        &expect!["late.toml:7: sources.flights.infer: `schema` is also set; remove `infer` or `schema`"],
     );
 }
 
@@ -182,7 +182,7 @@ kind = "count"
 input = "seed"
 "#,
         &expect![
-            "late.toml:8: sources.more: feeds no stage and no sink; add `more` to the `input` of a stage or sink, or remove the source"
+            "late.toml:8: sources.more: is not read by any stage or sink; add `more` to the `input` of a stage or sink, or remove the source"
         ],
     );
 }
@@ -193,7 +193,7 @@ fn sources_of_different_schemas_that_nobody_chose_from() {
         "[batching]",
         "[sources.more]\nkind = \"generator\"\nbatches = 1\n\n[batching]",
         &expect![
-            "late.toml:9: stages.late.input: `flights` gives (date timestamp, delay i64, distance i64?, origin utf8, destination utf8), and `more` gives (id i64, name utf8, value f64); both are read where no `input` says which: name one"
+            "late.toml:9: stages.late.input: `flights` has the schema (date timestamp, delay i64, distance i64?, origin utf8, destination utf8), but `more` has (id i64, name utf8, value f64); without `input`, all sources are read: set `input` to one of them"
         ],
     );
 }
@@ -225,11 +225,11 @@ input = ["seed", "bids"]
         &expect![[r#"
             late.toml:6: sources.seed.batches: 0 is out of range; use a number from 1 to 1000000000000
             late.toml:7: sources.seed.format: a generator source has no such key; its keys are `kind`, `on_error`, `batches`
-            late.toml:9: sources.bids.events: missing; say how many records of the stream to make
-            late.toml:11: sources.bids.stream: `bids` is not known here; did you mean `bid`?
+            late.toml:9: sources.bids.events: missing; set the number of records
+            late.toml:11: sources.bids.stream: unknown value `bids`; did you mean `bid`?
             late.toml:12: sources.bids.seed: a nexmark source has no such key; its keys are `kind`, `on_error`, `stream`, `events`
             late.toml:14: sources.old-name.kind: missing; use one of `file`, `kafka`, `generator`, `nexmark`, `custom`
-            late.toml:14: sources.old-name: feeds no stage and no sink; add `old-name` to the `input` of a stage or sink, or remove the source
+            late.toml:14: sources.old-name: is not read by any stage or sink; add `old-name` to the `input` of a stage or sink, or remove the source
             late.toml:19: sinks.count.format: a count sink has no such key; its keys are `kind`, `input`, `on_error`, `retry`, `queue_batches_max`"#]],
     );
 }
@@ -279,8 +279,8 @@ kind = "count"
 input = ["flights", "broken"]
 "#,
         &expect![[r#"
-            late.toml:6: sources.flights.paths[1]: a json_lines file among csv files; make a source of its own for each format
-            late.toml:11: sources.broken.path: `text.wasm` cannot be read as parquet: not a whole parquet file: 8 bytes are too few"#]],
+            late.toml:6: sources.flights.paths[1]: a json_lines file among csv files; use a separate source for each format
+            late.toml:11: sources.broken.path: `text.wasm` cannot be read as parquet: invalid parquet file: 8 bytes are too few"#]],
     );
 }
 
@@ -293,7 +293,7 @@ sources.nothing = { kind = "file", path = "/dev/null", format = "json_lines", in
 sinks.count = { kind = "count" }
 "#,
         &expect![
-            "late.toml:3: sources.nothing.path: `/dev/null` is no regular file, and cannot be looked at before it is read; declare `schema`"
+            "late.toml:3: sources.nothing.path: `/dev/null` is not a regular file, so its schema cannot be inferred; declare `schema`"
         ],
     );
 }
@@ -316,16 +316,16 @@ fn options_of_csv() {
             ]],
         ),
         ("delimiter = 5", &expect!["late.toml:7: sources.flights.delimiter: expected a string, found an integer"]),
-        ("quote = \",\"", &expect!["late.toml:7: sources.flights.quote: `,` is the delimiter as well"]),
+        ("quote = \",\"", &expect!["late.toml:7: sources.flights.quote: `,` is also the delimiter"]),
         (
             "quote = \"\"",
             &expect![[
-                r#"late.toml:7: sources.flights.quote: `` is not one ASCII character; write one character, or `"none"` where nothing is quoted"#
+                r#"late.toml:7: sources.flights.quote: `` is not one ASCII character; write one character, or `"none"` if fields are never quoted"#
             ]],
         ),
         (
             "comment = \"\\n\"",
-            &expect!["late.toml:7: sources.flights.comment: it must be one ASCII character that ends no line"],
+            &expect!["late.toml:7: sources.flights.comment: it must be one ASCII character other than a line end"],
         ),
         (
             "nulls = \"NULL\"",
@@ -334,12 +334,12 @@ fn options_of_csv() {
         (
             "nulls = [\"a,b\"]",
             &expect![
-                "late.toml:7: sources.flights.nulls: `a,b` holds a delimiter, quote or line end: no unquoted field can"
+                "late.toml:7: sources.flights.nulls: `a,b` contains a delimiter, quote or line end, which an unquoted field cannot"
             ],
         ),
         (
             "nulls = [\"#\"]\ncomment = \"#\"",
-            &expect!["late.toml:7: sources.flights.nulls: `#` begins as a comment does"],
+            &expect!["late.toml:7: sources.flights.nulls: `#` begins with the comment character"],
         ),
         ("header = 1", &expect!["late.toml:7: sources.flights.header: expected true or false, found an integer"]),
         (
@@ -361,7 +361,7 @@ fn what_becomes_of_files_that_change() {
     };
     check(
         &state("on_change = \"ignore\""),
-        &expect!["late.toml:7: sources.flights.on_change: `ignore` is not known here; use one of `fail`, `follow`"],
+        &expect!["late.toml:7: sources.flights.on_change: unknown value `ignore`; use one of `fail`, `follow`"],
     );
     check(
         &state("on_change = true"),
@@ -374,7 +374,7 @@ fn what_becomes_of_files_that_change() {
         flights,
         "path = \"flights.csv\"\non_change = \"follow\"",
         &expect![[
-            r#"late.toml:7: sources.flights.on_change: without a `state` no position in a file is kept, so that there is nothing to follow from; add for example `state = "state/late"` to `[delivery]`, or leave out `on_change`"#
+            r#"late.toml:7: sources.flights.on_change: without a `state`, no position in the file is stored, so a change cannot be followed; add, for example, `state = "state/late"` to `[delivery]`, or remove `on_change`"#
         ]],
     );
     check_edit(flights, "path = \"flights.csv\"\non_change = \"fail\"", &expect![""]);
@@ -382,7 +382,7 @@ fn what_becomes_of_files_that_change() {
     check(
         &pipe,
         &expect![
-            "late.toml:8: sources.flights.on_change: `/dev/null` is no regular file, and has nothing to go back to; leave out `on_change`"
+            "late.toml:8: sources.flights.on_change: `/dev/null` is not a regular file, so a change cannot be followed; remove `on_change`"
         ],
     );
 }

@@ -9,7 +9,7 @@ fn a_module_that_is_not_there() {
     check_edit(
         r#"module = "flights.wasm""#,
         r#"module = "flight.wasm""#,
-        &expect!["late.toml:11: stages.late.module: there is no file `flight.wasm`; did you mean `flights.wasm`?"],
+        &expect!["late.toml:11: stages.late.module: file `flight.wasm` does not exist; did you mean `flights.wasm`?"],
     );
 }
 
@@ -30,7 +30,7 @@ fn a_module_without_a_manifest() {
         r#"module = "flights.wasm""#,
         r#"module = "empty.wasm""#,
         &expect![
-            "late.toml:11: stages.late.module: `empty.wasm` is refused (no_manifest): no custom section `weir.manifest`: build the module with the SDK, or see the contract for the section"
+            "late.toml:11: stages.late.module: `empty.wasm` is refused (no_manifest): no custom section `weir.manifest`: build the module with the SDK, or add the section as described in ABI.md"
         ],
     );
 }
@@ -41,7 +41,7 @@ fn a_module_that_is_too_large() {
         "memory_bytes_max = 1048576",
         "module_bytes_max = 100",
         &expect![[
-            r#"late.toml:11: stages.late.module: `flights.wasm` is refused (module_too_large): module size limit reached: limit 100 B, found 138 B; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or have `module_bytes_max` raised in the limits file"#
+            r#"late.toml:11: stages.late.module: `flights.wasm` is refused (module_too_large): module size limit reached: limit 100 B, found 138 B; build with `opt-level = "s"` and `lto = true`, and leave out features of dependencies, or raise `module_bytes_max` in the limits file"#
         ]],
     );
 }
@@ -82,9 +82,7 @@ fn a_stage_without_a_name() {
     check_edit(
         "name = \"late\"\n",
         "",
-        &expect![
-            "late.toml:9: stages[0].name: missing; give the stage a name, which sinks and later stages call it by"
-        ],
+        &expect!["late.toml:9: stages[0].name: missing; give the stage a name; sinks and later stages refer to it"],
     );
 }
 
@@ -93,7 +91,7 @@ fn an_input_that_does_not_exist() {
     check_edit(
         r#"carry = ["date"]"#,
         r#"input = "flight""#,
-        &expect!["late.toml:14: stages.late.input: there is no source or stage `flight`; did you mean `flights`?"],
+        &expect!["late.toml:14: stages.late.input: source or stage `flight` does not exist; did you mean `flights`?"],
     );
 }
 
@@ -103,7 +101,7 @@ fn an_input_of_its_own() {
         r#"carry = ["date"]"#,
         r#"input = "late""#,
         &expect![
-            "late.toml:14: stages.late.input: a stage cannot read its own output; name a source or an earlier stage"
+            "late.toml:14: stages.late.input: a stage cannot read its own output; use a source or an earlier stage"
         ],
     );
 }
@@ -114,7 +112,7 @@ fn an_input_that_comes_later() {
         &(edited(r#"carry = ["date"]"#, r#"input = ["flights", "later"]"#)
             + "\n[[stages]]\nname = \"later\"\nmodule = \"flights.wasm\"\nfunction = \"is_late\"\ninput = \"flights\"\n"),
         &expect![
-            "late.toml:14: stages.late.input[1]: the stage `later` comes later; a stage reads sources and earlier stages: move it below that one"
+            "late.toml:14: stages.late.input[1]: the stage `later` comes later; a stage can read only sources and earlier stages: move it below that stage"
         ],
     );
 }
@@ -125,7 +123,7 @@ fn an_input_that_is_a_sink() {
         r#"carry = ["date"]"#,
         r#"input = "table""#,
         &expect![
-            "late.toml:14: stages.late.input: `table` is a sink, from which nothing can be read; name what that sink reads"
+            "late.toml:14: stages.late.input: `table` is a sink and cannot be read from; use the input of that sink instead"
         ],
     );
 }
@@ -135,7 +133,7 @@ fn an_input_that_is_named_twice() {
     check_edit(
         r#"carry = ["date"]"#,
         r#"input = ["flights", "flights"]"#,
-        &expect!["late.toml:14: stages.late.input[1]: `flights` is named twice; name each input once"],
+        &expect!["late.toml:14: stages.late.input[1]: `flights` is listed twice; list each input once"],
     );
 }
 
@@ -154,7 +152,7 @@ fn inputs_of_different_schemas() {
         "rows_max = 10",
         r#"input = ["flights", "late"]"#,
         &expect![
-            "late.toml:22: sinks.table.input[1]: `flights` gives (date timestamp, delay i64, distance i64?, origin utf8, destination utf8), and `late` gives (date timestamp, route utf8, minutes i64); what is read together needs the same fields in the same order"
+            "late.toml:22: sinks.table.input[1]: `flights` has the schema (date timestamp, delay i64, distance i64?, origin utf8, destination utf8), but `late` has (date timestamp, route utf8, minutes i64); inputs that are read together must have the same fields in the same order"
         ],
     );
 }
@@ -166,7 +164,7 @@ fn a_field_that_the_function_needs() {
         r#"dellay = "i64""#,
         &expect![[r#"
         late.toml:7: sources.flights.schema.dellay: `flights.csv` has no such field; did you mean `delay`?
-        late.toml:12: stages.late.function: `late` reads the field `delay`, and there is none (did you mean `dellay`?): the stream has `date`, `dellay`, `distance`, `origin`, `destination`"#]],
+        late.toml:12: stages.late.function: `late` reads the field `delay`, which does not exist (did you mean `dellay`?): the stream has `date`, `dellay`, `distance`, `origin`, `destination`"#]],
     );
 }
 
@@ -176,7 +174,7 @@ fn a_field_of_another_type() {
         r#"delay = "i64""#,
         r#"delay = "f64""#,
         &expect![
-            "late.toml:12: stages.late.function: `late` reads `delay` as i64, and the stream's is f64 (i8, i16 and i32 would be widened)"
+            "late.toml:12: stages.late.function: `late` reads `delay` as i64, but in the stream it is f64 (i8, i16 and i32 would be widened)"
         ],
     );
 }
@@ -187,7 +185,7 @@ fn an_unknown_parameter() {
         "min_delay = 60",
         "min_delai = 60",
         &expect![
-            "late.toml:13: stages.late.params.min_delai: `late` has no param `min_delai` (did you mean `min_delay`?): it has `min_delay`"
+            "late.toml:13: stages.late.params.min_delai: `late` has no parameter `min_delai` (did you mean `min_delay`?): it has `min_delay`"
         ],
     );
 }
@@ -198,7 +196,7 @@ fn a_parameter_of_another_type() {
         "min_delay = 60",
         r#"min_delay = "60""#,
         &expect![[
-            r#"late.toml:13: stages.late.params.min_delay: param `min_delay` of `late` is i64, and "60" is utf8"#
+            r#"late.toml:13: stages.late.params.min_delay: parameter `min_delay` of `late` is i64, but "60" is utf8"#
         ]],
     );
 }
@@ -220,7 +218,7 @@ fn a_parameter_that_is_missing() {
         "function = \"late\"\nparams = { min_delay = 60 }",
         r#"function = "scaled""#,
         &expect![
-            "late.toml:9: stages.late.params.factor: `scaled` needs the param `factor` (f64), which has no default"
+            "late.toml:9: stages.late.params.factor: `scaled` requires the parameter `factor` (f64), which has no default"
         ],
     );
 }
@@ -231,7 +229,7 @@ fn carried_fields_that_are_none() {
         r#"carry = ["date"]"#,
         r#"carry = ["dat", "date", "date"]"#,
         &expect![[r#"
-        late.toml:14: stages.late.carry[0]: carry names the field `dat`, and there is none (did you mean `date`?): the stream has `date`, `delay`, `distance`, `origin`, `destination`
+        late.toml:14: stages.late.carry[0]: carry names the field `dat`, which does not exist (did you mean `date`?): the stream has `date`, `delay`, `distance`, `origin`, `destination`
         late.toml:14: stages.late.carry[2]: carry names the field `date` twice"#]],
     );
 }
@@ -242,7 +240,7 @@ fn a_carry_that_is_no_list() {
         r#"carry = ["date"]"#,
         r#"carry = "date""#,
         &expect![[
-            r#"late.toml:14: stages.late.carry: `date` is not known here; use "all", or a list of fields: ["date"]"#
+            r#"late.toml:14: stages.late.carry: unknown value `date`; use "all", or a list of fields: ["date"]"#
         ]],
     );
 }
@@ -253,7 +251,7 @@ fn an_error_policy_that_is_none() {
         r#"on_error = "skip""#,
         r#"on_error = "ignore""#,
         &expect![
-            "late.toml:15: stages.late.on_error: `ignore` is not known here; use one of `fail`, `skip`, `dead_letter`, `retry`"
+            "late.toml:15: stages.late.on_error: unknown value `ignore`; use one of `fail`, `skip`, `dead_letter`, `retry`"
         ],
     );
 }
@@ -264,7 +262,7 @@ fn dead_letters_without_a_place() {
         r#"on_error = "skip""#,
         r#"on_error = "dead_letter""#,
         &expect![[
-            r#"late.toml:15: stages.late.on_error: there is nowhere for dead letters to go; add `[dead_letters]` with `path = "dead/letters.jsonl"`"#
+            r#"late.toml:15: stages.late.on_error: the query has no destination for dead letters; add `[dead_letters]` with `path = "dead/letters.jsonl"`"#
         ]],
     );
 }
@@ -274,7 +272,7 @@ fn an_isolation_that_is_none() {
     check_edit(
         r#"on_error = "skip""#,
         r#"isolation = "freshly""#,
-        &expect!["late.toml:15: stages.late.isolation: `freshly` is not known here; did you mean `fresh`?"],
+        &expect!["late.toml:15: stages.late.isolation: unknown value `freshly`; did you mean `fresh`?"],
     );
 }
 
@@ -321,7 +319,9 @@ fn a_stage_named_as_a_source() {
     check_edit(
         r#"name = "late""#,
         r#"name = "flights""#,
-        &expect!["late.toml:10: stages.flights.name: the name `flights` is taken by a source; choose another name"],
+        &expect![
+            "late.toml:10: stages.flights.name: the name `flights` is already used by a source; choose another name"
+        ],
     );
 }
 
@@ -359,8 +359,6 @@ fn a_carry_of_a_filter() {
     check_edit(
         "function = \"late\"\nparams = { min_delay = 60 }\ncarry = [\"date\"]",
         "function = \"is_late\"\ncarry = [\"date\"]",
-        &expect![
-            "late.toml:13: stages.late.carry: `is_late` is a filter: every column goes on as it is; leave carry out"
-        ],
+        &expect!["late.toml:13: stages.late.carry: `is_late` is a filter, which passes on all columns: remove carry"],
     );
 }

@@ -90,7 +90,7 @@ impl<'a> Desk<'a> {
             let restored = entrance.decode(&letters.iter().map(|(_, letter)| *letter).collect::<Vec<_>>())?;
             for (row, message) in restored.bad {
                 let fate = letters.get(row).and_then(|(index, _)| fates.get_mut(*index));
-                let not = || Fate::Not(format!("`{place}` reads {} now: {message}", entrance.schema()));
+                let not = || Fate::Not(format!("`{place}` now reads {}: {message}", entrance.schema()));
                 fate.into_iter().for_each(|fate| *fate = not());
             }
         }
@@ -105,16 +105,16 @@ impl<'a> Desk<'a> {
     fn at_first_sight(&mut self, entry: &Entry) -> Fate {
         let letter = match &entry.letter {
             Ok(letter) => letter,
-            Err(reason) => return Fate::Not(format!("no letter: {reason}")),
+            Err(reason) => return Fate::Not(format!("not a dead letter: {reason}")),
         };
         if !self.filter.admits(entry.number, letter) {
             return Fate::Left;
         }
         if letter.query != self.plan.name || letter.tenant != self.plan.tenant.as_str() {
-            return Fate::Not(format!("it is of query `{}` of tenant `{}`", letter.query, letter.tenant));
+            return Fate::Not(format!("it belongs to query `{}` of tenant `{}`", letter.query, letter.tenant));
         }
         match self.entrances.get_mut(letter.place.as_str()) {
-            None => Fate::Not(format!("there is no source, stage or sink `{}`", letter.place)),
+            None => Fate::Not(format!("source, stage or sink `{}` does not exist", letter.place)),
             Some(entrance) => match entrance.refuses(letter) {
                 Some(reason) => Fate::Not(reason),
                 None => Fate::Replayed,

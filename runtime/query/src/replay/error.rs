@@ -14,14 +14,14 @@ use weir_files::Denied;
 #[non_exhaustive]
 pub enum ReplayError {
     /// The query keeps no letters in a file.
-    #[error("the query has no `[dead_letters]` with a `path`, so that there are none to replay")]
+    #[error("the query has no `[dead_letters]` with a `path`, so there is nothing to replay")]
     NoFile,
     /// The file is no longer where it was when the query file was checked.
-    #[error("dead_letters: its file {0}, other than when the query file was checked")]
+    #[error("dead_letters: its file {0} (this has changed since the query file was checked)")]
     Denied(#[from] Denied),
     /// Somebody writes the letters, or replays them.
     #[error(
-        "dead letters {}: in use: the query is running, or its letters are being replayed; stop it first",
+        "dead letters {}: in use: the query is running, or its dead letters are being replayed; stop it first",
         path.display()
     )]
     InUse {
@@ -30,8 +30,7 @@ pub enum ReplayError {
     },
     /// What a sink would do to a file that is there.
     #[error(
-        "sinks.{sink}: {} is there, and the replayed records cannot be added to it: move it away, or let the sink write \
-         numbered files (`commit_ms`, `rotate_bytes_max`)",
+        "sinks.{sink}: {} already exists, and replayed records cannot be added to it: move it away, or let the sink write numbered files (`commit_ms`, `rotate_bytes_max`)",
         path.display()
     )]
     SinkFile {
@@ -42,8 +41,7 @@ pub enum ReplayError {
     },
     /// Letters of a replay that did not finish cannot come in any more.
     #[error(
-        "letter {number} of {}, which an unfinished replay left, cannot be replayed any more: {reason}; mend the query, \
-         or add that file's lines to the letters again and remove it",
+        "dead letter {number} of {}, from an unfinished replay, cannot be replayed: {reason}; fix the query, or append the lines of that file to the dead letters and remove it",
         path.display()
     )]
     Stuck {

@@ -32,7 +32,7 @@ pub enum TopicLettersError {
         source: BacklogError,
     },
     /// A replay is going on.
-    #[error("{}: in use: its letters are being replayed", path.display())]
+    #[error("{}: in use: its dead letters are being replayed", path.display())]
     InUse {
         /// The file.
         path: PathBuf,
@@ -78,7 +78,7 @@ impl TopicLetters {
         let io = |source| TopicLettersError::Io { path: to.to_owned(), source };
         // Held while it is written: a replay puts another file in its place.
         let (folder, name) = (folder_of(to), to.file_name().unwrap_or_default());
-        // A copy to be looked at lies outside of the tenant's folders.
+        // A copy to be looked at is outside of the tenant's folders.
         let folder = match plan.folders.root_of(to) {
             Some(_) => plan.folders.folder(folder),
             None => Folder::open(folder),

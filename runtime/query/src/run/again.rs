@@ -105,9 +105,9 @@ impl Failures {
             let (attempt, attempts_max, pause_ms) = (self.in_a_row, retry.times_max, millis(pause));
             if cause.is_loss() {
                 // A rebalance, as there are many, or what the source has a warning for.
-                tracing::info!(query, tenant, pause_ms, "on from the last commit: {cause}");
+                tracing::info!(query, tenant, pause_ms, "returning to the last commit: {cause}");
             } else {
-                let what = "trying again from the last commit";
+                let what = "retrying from the last commit";
                 tracing::warn!(query, tenant, attempt, attempts_max, pause_ms, "{what}: {cause}");
             }
             sleep_or_stop(tokio::time::Instant::now() + pause, stop).await;
@@ -134,11 +134,7 @@ impl Failures {
 /// Ends the query well: what failed would have been tried again.
 fn stopped_by(shared: &Shared, cause: &Cause) -> Again {
     let (query, tenant) = (&shared.plan.name, shared.plan.tenant.as_str());
-    tracing::warn!(
-        query,
-        tenant,
-        "stopped before it was tried again; the next run goes on from the last commit: {cause}"
-    );
+    tracing::warn!(query, tenant, "stopped before the retry; the next run continues from the last commit: {cause}");
     Again::Stopped
 }
 
@@ -158,7 +154,7 @@ fn lose_state(shared: &Shared, cause: &Cause, kept: &Nodes<StageId, u64>) -> Res
         counters.stages[id].state_lost(loss.code());
         if stage.loss_policy() == Some(LossPolicy::Fail) {
             let source = lost_error(&stage.function.name, batches, loss);
-            tracing::error!(stage = &*stage.name, "what the query would try again: {cause}");
+            tracing::error!(stage = &*stage.name, "error that the query would retry: {cause}");
             return Err(Cause::Stage { name: stage.name.to_string(), source });
         }
         tracing::warn!(
@@ -167,7 +163,7 @@ fn lose_state(shared: &Shared, cause: &Cause, kept: &Nodes<StageId, u64>) -> Res
             stage = &*stage.name,
             cause = loss.code(),
             batches,
-            "what the function kept in its memory is lost: it goes on from the last commit with a new instance"
+            "the state of the function is lost: continuing from the last commit with a new instance"
         );
     }
     Ok(())

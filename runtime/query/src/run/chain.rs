@@ -162,7 +162,7 @@ impl<'p> Chain<'p> {
         match self.commit.settle().await {
             None => {}
             Some(Ok(())) => self.committed(),
-            Some(Err(error)) => tracing::warn!("the last commit was not written: {error}"),
+            Some(Err(error)) => tracing::warn!("could not write the last commit: {error}"),
         }
         self.commit.abort(at_most).await;
     }

@@ -43,7 +43,7 @@ pub enum BuildError {
         source: SinkError,
     },
     /// A file that is to be written is no longer where it was when the query file was checked.
-    #[error("{place}: its file {source}, other than when the query file was checked")]
+    #[error("{place}: its file {source} (this has changed since the query file was checked)")]
     Denied {
         /// The sink, or `dead_letters`.
         place: String,
@@ -82,10 +82,10 @@ pub enum BuildError {
         source: Box<StageError>,
     },
     /// The query was stopped before it was ready. Nothing was read or written.
-    #[error("stopped before it had started")]
+    #[error("stopped before it started")]
     Stopped,
     /// A thread that compiled, or opened files, ended without an answer.
-    #[error("a thread that made the query ready ended: {0}")]
+    #[error("a thread that prepared the query ended: {0}")]
     Thread(String),
 }
 
@@ -115,7 +115,7 @@ pub enum Cause {
     },
     /// A record did not decode, and the policy is `fail`.
     #[error(
-        "sources.{source_name}: {}{record}{} does not decode: {message}; `on_error = \"skip\"` or \"dead_letter\" would go on",
+        "sources.{source_name}: {}{record}{} cannot be decoded: {message}; to continue, set `on_error = \"skip\"` or `\"dead_letter\"`",
         match (file, partition) {
             (Some(file), _) => format!("{}: record ", file.display()),
             (None, Some(partition)) => format!("{partition}: the record at offset "),
@@ -164,7 +164,7 @@ pub enum Cause {
     Transaction(#[from] TransactionError),
     /// Somebody else reads partitions of which uncommitted records are in the transaction.
     #[error(
-        "sources.{name}: another reader has taken over {} before their records were committed",
+        "sources.{name}: another member of the group has taken over {} before their records were committed",
         partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     )]
     Lost {
@@ -175,12 +175,11 @@ pub enum Cause {
     },
     /// The query was told to stop, and had not finished within its grace time.
     #[error(
-        "ended by force {} ms after the stop: {records} records that were read are not committed{}; what a kept position \
-         covers is read again by the next run",
+        "ended by force {} ms after the stop: {records} records were read but not committed{}; the next run reads them again if their positions are stored",
         grace.as_millis(),
         match sinks.as_slice() {
             [] => String::new(),
-            sinks => format!(", and batches wait for {} (a reader or server that takes nothing?)", sinks.join(", ")),
+            sinks => format!(", and batches are waiting for {} (is its reader or server blocked?)", sinks.join(", ")),
         }
     )]
     Unfinished {
@@ -195,7 +194,7 @@ pub enum Cause {
     #[error("{0}")]
     Opening(#[source] Box<BuildError>),
     /// The query could not be opened again after a failure.
-    #[error("trying again: {0}")]
+    #[error("retrying: {0}")]
     Again(#[source] Box<BuildError>),
 }
 

@@ -114,8 +114,9 @@ impl GuestLog {
     fn tell_dropped(&mut self) {
         let dropped = std::mem::take(&mut self.untold);
         if dropped > 0 {
-            let text =
-                format!("{dropped} lines of this function were dropped: beyond its limits of a batch or a second");
+            let text = format!(
+                "{dropped} log lines of this function were dropped because of its limits per batch and per second"
+            );
             self.say(LogLevel::Warn, text, Some(dropped), None);
         }
     }
@@ -177,7 +178,7 @@ mod tests {
         log.report_at(start + SECOND, lines(1), 0, None, counters);
         let kept_now = kept.0.lock().unwrap().split_off(LINES_SECOND_MAX as usize);
         assert_eq!(kept_now.iter().map(|line| line.dropped).collect::<Vec<_>>(), [Some(4), None]);
-        assert!(kept_now[0].text.starts_with("4 lines of this function were dropped"), "{}", kept_now[0].text);
+        assert!(kept_now[0].text.starts_with("4 log lines of this function were dropped"), "{}", kept_now[0].text);
         assert_eq!(kept_now[0].level, LogLevel::Warn);
         log.report_at(start + SECOND, Vec::new(), 7, None, counters);
         drop(log);

@@ -172,7 +172,7 @@ impl Stage for GuestStage<'_> {
             code = hold.code,
             pause_ms = millis(hold.pause),
             bad_batches = self.breaker.bad_in_a_row(),
-            "held back: a tenth of the records or more ended the guest, batch after batch"
+            "held back: a tenth of the records or more ended the guest in several batches in a row"
         );
         Some(hold.until)
     }
@@ -221,7 +221,7 @@ impl GuestStage<'_> {
                 self.counters.calls.add(1);
                 self.counters.trapped(error.code());
                 self.counters.spend(&error.context.usage);
-                tracing::warn!(tenant = &*self.sender.tenant, stage = &*self.plan.name, "called again: {error}");
+                tracing::warn!(tenant = &*self.sender.tenant, stage = &*self.plan.name, "repeating the call: {error}");
                 sleep_or_stop(Instant::now() + STARVED_PAUSE, budget.stop()).await;
                 continue;
             }

@@ -96,8 +96,7 @@ fn restore(metrics: &mut MetricRegistry, manifest: &Manifest) {
     let dropped = metrics.restore(manifest.metrics.clone());
     if dropped > 0 {
         tracing::warn!(
-            "{dropped} series of metrics are dropped: no stage declares them any more, or they are more, or larger, than \
-             a query may have"
+            "{dropped} metric series are dropped: no stage declares them any more, or they exceed the number or size that a query may have"
         );
     }
 }
@@ -165,8 +164,7 @@ pub(super) fn move_on(shared: &Shared) {
             query,
             tenant,
             id,
-            "another process has taken over these transactions without seeing their lock (of another user, or in a container of \
-             the same host name): this one goes on under another slot"
+            "another process uses the same transactional id because it does not see the lock (another user, or a container with the same host name): this process continues with another slot"
         );
     }
 }

@@ -13,24 +13,24 @@ use super::ids::{Nodes, SinkId, SourceId, StageId};
 use super::place::SourcePlace;
 use super::timing::Timing;
 
-/// What a query is about.
+/// The state of a query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Its modules are compiled, its sources and sinks opened.
     #[default]
     Starting,
-    /// It reads, works and commits.
+    /// It reads, processes and commits records.
     Running,
     /// It was asked to pause, and reads nothing.
     Paused,
-    /// It failed, and waits to go on from its last commit.
+    /// It failed, and waits to continue from its last commit.
     Retrying,
-    /// It was asked to stop, and finishes what it has.
+    /// It was asked to stop, and finishes the records that it has read.
     Draining,
-    /// It has come to its end.
+    /// It has ended.
     Ended,
-    /// It could not start, or failed on its way. It does nothing any more.
+    /// It could not start, or failed while it ran. It has ended.
     Failed,
 }
 
@@ -73,18 +73,18 @@ counters! {
     counters {
         /// Commits.
         commits: Count => Counter "weir.query.commits" "{commit}";
-        /// Records read that are accounted for durably: written, filtered, failed or dead-lettered.
+        /// Records read and committed: written, filtered, failed or dead-lettered.
         committed_records: Count => Counter "weir.query.committed_records" "{record}";
-        /// Times that the query went back to its last commit after a failure. What it reads again is counted again by
-        /// sources and stages, and by sinks what they write again.
+        /// Returns of the query to its last commit after a failure. Records that are read or written again count again in
+        /// sources, stages and sinks.
         restarts: Count => Counter "weir.query.restarts" "{restart}";
-        /// Dead letters written without their records, which are too large for the letters' topic or file.
+        /// Dead letters written without their record because it is too large for the topic or file.
         letters_omitted: Count => Counter "weir.query.letters_omitted" "{letter}";
     }
     then {
-        /// Records read since the last commit: of them nothing is promised yet.
+        /// Records read since the last commit. Nothing is guaranteed for them yet.
         uncommitted_records: u64 = query.uncommitted_records(),
-        /// What the query is about.
+        /// The state of the query.
         state: State = query.state(),
     }
     kept {
@@ -110,33 +110,33 @@ impl Progress {
 }
 
 counters! {
-    /// What a source did.
+    /// The counters of a source.
     SourceProgress of SourceCounters as source
     first {
         /// The source.
         name: Arc<str> = Arc::clone(&source.name),
     }
     counters {
-        /// Records read, those that did not decode among them.
+        /// Records read, including those that could not be decoded.
         records: Count => Counter "weir.source.records" "{record}" in Out;
         /// Bytes read from outside.
         bytes: Count => Counter "weir.source.bytes" "By";
-        /// Batches handed on.
+        /// Batches passed on.
         batches: Count => Counter "weir.source.batches" "{batch}";
-        /// Records that did not decode and were skipped.
+        /// Records that could not be decoded and were skipped.
         failed: Count => Counter "weir.source.failed_records" "{record}" in Errors;
-        /// Records that did not decode and became dead letters.
+        /// Records that could not be decoded and became dead letters.
         dead: Count => Counter "weir.source.dead_records" "{record}" in Errors;
-        /// Records that were begun and not finished when the query failed or was stopped. They count nowhere else, and are
-        /// read again.
+        /// Records whose processing had begun but not ended when the query failed or was stopped. They count nowhere else,
+        /// and are read again.
         unfinished: Count => Counter "weir.source.unfinished_records" "{record}";
-        /// Times that a partition went on elsewhere, because its log did not hold what was to be read.
+        /// Partitions that continued at another position because the log did not hold the position to read.
         #[serde(default, skip_serializing_if = "is_zero")]
         out_of_range: Count => Counter "weir.source.out_of_range" "{time}";
-        /// Keys of JSON that are not read, since they first appear behind the records that the schema was inferred from.
+        /// JSON keys that are not read because they first appear after the records from which the schema was inferred.
         #[serde(default, skip_serializing_if = "is_zero")]
         new_keys: SharedCount => Counter "weir.source.new_keys" "{key}";
-        /// Files that were read from their beginning again, because they had changed.
+        /// Changed files that were read again from the beginning.
         #[serde(default, skip_serializing_if = "is_zero")]
         read_anew: SharedCount => Counter "weir.source.files_read_anew" "{file}";
     }
@@ -170,46 +170,46 @@ counters! {
         name: Arc<str> = Arc::clone(&stage.name),
     }
     counters {
-        /// Records that came in.
+        /// Records received.
         records_in: Count => Counter "weir.stage.records_in" "{record}" in In;
-        /// Records that went on.
+        /// Records passed on.
         records_out: Count => Counter "weir.stage.records_out" "{record}" in Out;
-        /// Bytes of the values of records that came in. Text of a batch with records left out is estimated.
+        /// Bytes of the values of records received. Text is estimated if a filter removed records of the batch.
         bytes_in: Count => Counter "weir.stage.input" "By";
-        /// Bytes of the values of records that went on. Text of a batch with records left out is estimated.
+        /// Bytes of the values of records passed on. Text is estimated if a filter removed records of the batch.
         bytes_out: Count => Counter "weir.stage.output" "By";
-        /// Records that the function left out.
+        /// Records that the function filtered out.
         filtered: Count => Counter "weir.stage.filtered_records" "{record}";
-        /// Records that a flat-map made beyond one for each that it answered.
+        /// Records that a flat-map added beyond one per input record.
         expanded: Count => Counter "weir.stage.expanded_records" "{record}";
         /// Records that failed and were skipped.
         failed: Count => Counter "weir.stage.failed_records" "{record}" in Errors;
         /// Records that failed and became dead letters.
         dead: Count => Counter "weir.stage.dead_records" "{record}" in Errors;
-        /// Guest calls, those that ended early among them.
+        /// Guest calls, including those that ended with an error.
         calls: Count => Counter "weir.stage.calls" "{call}";
         /// Guest calls that ended in a trap, an exhausted limit or a refusal.
         traps: Count => Counter "weir.stage.traps" "{call}" in Traps;
-        /// Guest calls over single records that had failed before.
+        /// Repeated guest calls for single records that had failed.
         retries: Count => Counter "weir.stage.retries" "{call}";
-        /// Fuel used, in instructions and their host-side equivalent.
+        /// Fuel used: instructions, and the equivalent for host calls.
         fuel: Count => Counter "weir.stage.fuel" "{fuel}";
         /// Calls from the guest to the host.
         host_calls: Count => Counter "weir.stage.host_calls" "{call}";
-        /// Time in host functions, of that in guest calls. An estimate, since a look at the clock takes as long as a
-        /// getter: one guest call in 8 is timed, and of its host calls the first 64, then one in 61.
+        /// Time in host functions, as part of the time in guest calls. An estimate, because reading the clock costs as much as
+        /// a getter: one guest call in 8 is timed, and in it the first 64 host calls and then one in 61.
         host_nanos: Count => Counter "weir.stage.host" "s" / 1_000_000_000;
-        /// Time in guest calls, also in those that ended badly, less the waiting for a turn.
+        /// Time in guest calls, including failed ones, without waiting for a core.
         guest_nanos: Count => Counter "weir.stage.guest" "s" / 1_000_000_000 in Busy;
-        /// Time that guest calls waited for their turn on a core.
+        /// Time that guest calls waited for a core.
         waited_nanos: Count => Counter "weir.stage.turn_wait" "s" / 1_000_000_000;
-        /// The most linear memory that an instance has had.
+        /// The largest linear memory of an instance.
         memory_bytes_peak: Count => Gauge "weir.stage.memory_peak" "By";
-        /// Log lines of the guest beyond the limits of a batch or of a second.
+        /// Log lines of the guest that were dropped because of the limits per batch or per second.
         logs_dropped: Count => Counter "weir.stage.log_lines_dropped" "{line}";
-        /// Times that a batch waited because the batches before it had kept ending the guest.
+        /// Pauses before a batch because earlier batches kept ending the guest.
         held_back: Count => Counter "weir.stage.held_back" "{time}";
-        /// Time that batches waited because the batches before them had kept ending the guest.
+        /// Time of pauses because earlier batches kept ending the guest.
         held_back_ms: Count => Counter "weir.stage.held_back_seconds" "s" / 1_000;
         /// Times that the stage waited because no instance was free.
         instance_waits: Count => Counter "weir.stage.instance_waits" "{time}";
@@ -244,7 +244,7 @@ impl StageProgress {
 }
 
 counters! {
-    /// What a sink did.
+    /// The counters of a sink.
     SinkProgress of SinkCounters as sink
     first {
         /// The sink.
@@ -259,10 +259,9 @@ counters! {
         batches: Count => Counter "weir.sink.batches" "{batch}";
         /// Files published.
         files: Count => Counter "weir.sink.files" "{file}";
-        /// Records that the sink could not take and that were skipped. One that came again after a failure counts once.
+        /// Records that the sink could not take and that were skipped. A record that is retried counts once.
         failed: OnceCount => Counter "weir.sink.records_failed" "{record}" in Errors;
-        /// Records that the sink could not take and that became dead letters. One that came again after a failure counts
-        /// once.
+        /// Records that the sink could not take and that became dead letters. A record that is retried counts once.
         dead: OnceCount => Counter "weir.sink.records_dead" "{record}" in Errors;
     }
     then {}
@@ -279,7 +278,7 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// How far a partition of a source was read.
+/// The progress of one partition of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PartitionProgress {
@@ -287,16 +286,16 @@ pub struct PartitionProgress {
     pub origin: Arc<str>,
     /// Its number.
     pub number: i32,
-    /// The offset of the next record to be taken in; `None` before the first and after the last one.
+    /// The offset of the next record to process; `None` before the first and after the last one.
     pub read: Option<i64>,
     /// The offset at which a new run would begin; likewise.
     pub committed: Option<i64>,
-    /// The offset that the partition's next record will get, as far as it is known.
+    /// The offset of the next record to be written to the partition, as far as it is known.
     pub end: Option<i64>,
-    /// Records that are there and not committed.
+    /// Available records that are not committed.
     pub lag: Option<i64>,
     /// Whether it was read to its end.
     pub read_to_end: bool,
-    /// Whether it was read to its end, and that is committed.
+    /// Whether it was read to its end and everything is committed.
     pub done: bool,
 }

@@ -13,7 +13,7 @@ pub enum StageError {
     #[error(transparent)]
     Call(Box<CallError>),
     /// One record alone ended a fresh instance of the guest, and the policy is `fail`.
-    #[error("{place} ends the function: {source}; `on_error = \"skip\"` or \"dead_letter\" would go on")]
+    #[error("{place} ends the function: {source}; to continue, set `on_error = \"skip\"` or `\"dead_letter\"`")]
     Record {
         /// Where the record came from.
         place: Box<RecordPlace>,
@@ -21,7 +21,7 @@ pub enum StageError {
         source: Box<CallError>,
     },
     /// The function refused a record, and the policy is `fail`.
-    #[error("{place} fails: {code}: {message}; `on_error = \"skip\"` or \"dead_letter\" would go on")]
+    #[error("{place} fails: {code}: {message}; to continue, set `on_error = \"skip\"` or `\"dead_letter\"`")]
     Row {
         /// Where the record came from.
         place: Box<RecordPlace>,
@@ -32,9 +32,7 @@ pub enum StageError {
     },
     /// Such a share of the records of one batch ended the guest that the function is to blame.
     #[error(
-        "{records} of the {rows} records of one batch ended the function, more than the {limit} that \
-         `trapped_percent_max = {percent}` allows: the function is broken rather than the records; mend it, or raise \
-         `trapped_percent_max` of the stage (100 never ends the query); the last was {place}: {last}"
+        "{records} of {rows} records in one batch ended the function, but `trapped_percent_max = {percent}` allows only {limit}: the function is probably broken; fix it, or raise `trapped_percent_max` of the stage (100 never fails the query); the last was {place}: {last}"
     )]
     TooManyTraps {
         /// Records that ended the guest, each alone.
@@ -52,8 +50,7 @@ pub enum StageError {
     },
     /// What the function kept in its memory was lost, and the policy is `fail`.
     #[error(
-        "state_lost: function `{function}` keeps state, and lost what it had of {} ({cause}); \
-         `on_state_loss = \"warn\"` goes on without it",
+        "state_lost: function `{function}` has lost its state from {} ({cause}); to continue without it, set `on_state_loss = \"warn\"`",
         match batches {
             0 => "an earlier run".to_owned(),
             1 => "1 batch".to_owned(),
@@ -70,8 +67,7 @@ pub enum StageError {
     },
     /// A function keeps state that its module does not declare.
     #[error(
-        "hidden_state: function `{function}` answered batch {batch} otherwise on a new instance: {difference}; it keeps \
-         state that its module does not declare. Declare it (`#[transform]` on an `impl`, or `\"state\":\"kept\"` in the \
+        "hidden_state: function `{function}` gave another result for batch {batch} on a new instance: {difference}; it keeps state that its module does not declare. Declare the state (`#[transform]` on an `impl`, or `\"state\":\"kept\"` in the \
          manifest), or set `on_state_loss` for a module that declares nothing, or `verify_every_batches = 0`"
     )]
     HiddenState {

@@ -162,7 +162,7 @@ fn restarted(plan: &Plan, sources: &Nodes<SourceId, OpenSource>, counters: &Coun
                 tenant = plan.tenant.as_str(),
                 stage = &*stage.name,
                 cause = Loss::Restart.code(),
-                "what the function kept in its memory in an earlier run is lost: it goes on with a new instance"
+                "the state of the function from an earlier run is lost: continuing with a new instance"
             );
         }
     }

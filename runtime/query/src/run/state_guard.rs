@@ -94,7 +94,7 @@ impl StateGuard {
                 cause = loss.code(),
                 batches,
                 losses = counters.state_losses(),
-                "what the function kept in its memory is lost: it goes on with a new instance"
+                "the state of the function is lost: continuing with a new instance"
             );
         }
     }
@@ -115,7 +115,7 @@ impl StateGuard {
             Ok(other) => difference(outcome, &other),
             // No instance is free, or the machine is too busy: nothing is known then.
             Err(error) if error.fault() != Fault::Tenant || error.retryable() => None,
-            Err(error) => Some(format!("it ended ({}): {}", error.code(), error.cause)),
+            Err(error) => Some(format!("it failed ({}): {}", error.code(), error.cause)),
         };
         if let Some(difference) = difference {
             let (function, batch) = (self.function.to_string(), self.batches);
@@ -128,11 +128,11 @@ impl StateGuard {
 pub(crate) fn lost_error(function: &str, batches: u64, loss: Loss<'_>) -> StageError {
     let cause = match loss {
         Loss::Call(error) => format!("{}: {error}", error.code()),
-        Loss::Rebalance => "rebalance: partitions went to another reader".to_owned(),
-        Loss::Taken => "rebalance: partitions came from another reader".to_owned(),
-        Loss::LastCommit(code) => format!("{code}: the query goes back to its last commit"),
-        Loss::Restart => "restart: an earlier run had it".to_owned(),
-        Loss::Again => "again: a later stage could not take all of a batch, which is run again in pieces".to_owned(),
+        Loss::Rebalance => "rebalance: partitions were moved to another reader".to_owned(),
+        Loss::Taken => "rebalance: partitions were taken over from another reader".to_owned(),
+        Loss::LastCommit(code) => format!("{code}: the query returns to its last commit"),
+        Loss::Restart => "restart: the state belonged to an earlier run".to_owned(),
+        Loss::Again => "again: a later stage could not process a whole batch, which is run again in pieces".to_owned(),
     };
     StageError::StateLost { function: function.to_owned(), batches, cause }
 }
@@ -143,13 +143,13 @@ pub(crate) fn difference(one: &Outcome, other: &Outcome) -> Option<String> {
         let rows = |outcome: &Outcome| outcome.failed.len();
         let first = one.failed.iter().zip(&other.failed).find(|(one, other)| one != other).map(|(one, _)| one.row);
         return Some(match first {
-            Some(row) => format!("row {row} of the batch failed otherwise"),
-            None => format!("{} rows of the batch failed, and {} did", rows(one), rows(other)),
+            Some(row) => format!("row {row} of the batch failed differently"),
+            None => format!("{} rows of the batch failed on one instance, and {} on the other", rows(one), rows(other)),
         });
     }
     let (rows, other_rows) = (one.output.rows(), other.output.rows());
     if rows != other_rows {
-        return Some(format!("{rows} rows came out, and {other_rows} did"));
+        return Some(format!("one instance returned {rows} rows, the other {other_rows}"));
     }
     if Arc::ptr_eq(&one.output, &other.output) {
         return None;
@@ -158,7 +158,7 @@ pub(crate) fn difference(one: &Outcome, other: &Outcome) -> Option<String> {
         (Ok(one), Ok(other)) if one == other => None,
         (Ok(one), Ok(other)) => {
             let row = (0..rows).find(|&row| one.slice(row, 1) != other.slice(row, 1)).unwrap_or(0);
-            Some(format!("row {row} of its output is another"))
+            Some(format!("row {row} of its output differs"))
         }
         // Rows that cannot be put together are no answer to compare.
         _ => None,

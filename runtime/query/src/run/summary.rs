@@ -110,7 +110,7 @@ impl fmt::Display for Summary {
         if self.progress.restarts > 0 {
             let plural = if self.progress.restarts == 1 { "" } else { "s" };
             let times = self.progress.restarts;
-            writeln!(f, "  tried again {times} time{plural} after a failure: what was read again is counted again")?;
+            writeln!(f, "  retried {times} time{plural} after a failure: records that were read again count again")?;
         }
         for source in &self.progress.sources {
             write!(f, "  source {}: {} records", source.name, Count(source.records))?;
@@ -121,7 +121,7 @@ impl fmt::Display for Summary {
             by_code(f, &source.errors)?;
             if source.new_keys > 0 {
                 let plural = if source.new_keys == 1 { "" } else { "s" };
-                write!(f, "; {} key{plural} not read that `infer` did not see", Count(source.new_keys))?;
+                write!(f, "; {} key{plural} not read because `infer` did not see them", Count(source.new_keys))?;
             }
             if source.read_anew > 0 {
                 let plural = if source.read_anew == 1 { "" } else { "s" };
@@ -150,7 +150,7 @@ impl fmt::Display for Summary {
                 write!(f, "; {} traps", Count(stage.traps))?;
             }
             if stage.retries > 0 {
-                write!(f, "; {} calls over single records that had failed", Count(stage.retries))?;
+                write!(f, "; {} repeated calls for single records that had failed", Count(stage.retries))?;
             }
             if stage.held_back > 0 {
                 write!(f, "; held back {} times, {} ms", stage.held_back, stage.held_back_ms)?;
@@ -171,7 +171,7 @@ impl fmt::Display for Summary {
             }
             // Below a millisecond it is what looking for a free core takes.
             if stage.waited_nanos >= 1_000_000 {
-                write!(f, "; waited {} ms for its turn", stage.waited_nanos / 1_000_000)?;
+                write!(f, "; waited {} ms for a core", stage.waited_nanos / 1_000_000)?;
             }
             if stage.records_in > 0 {
                 let per = |total: u64| total as f64 / stage.records_in as f64;
@@ -188,31 +188,31 @@ impl fmt::Display for Summary {
                 write!(f, ", {} file{}", Count(sink.files), if sink.files == 1 { "" } else { "s" })?;
             }
             if sink.failed > 0 {
-                write!(f, ", {} skipped that it refused", sink.failed)?;
+                write!(f, ", {} refused and skipped", sink.failed)?;
             }
             if sink.dead > 0 {
-                write!(f, ", {} dead-lettered that it refused", sink.dead)?;
+                write!(f, ", {} refused and dead-lettered", sink.dead)?;
             }
             writeln!(f)?;
         }
         if self.progress.letters_omitted > 0 {
             writeln!(
                 f,
-                "  dead letters: {} without their records, which are too large",
+                "  dead letters: {} without their record because it is too large",
                 self.progress.letters_omitted
             )?;
         }
         if (self.copy_on_write_free, self.copy_on_write_copied) != (0, 0) {
             writeln!(
                 f,
-                "  batches written to in place {} times, after copying their frame {} times",
+                "  batches modified in place: {}; after copying their frame: {}",
                 self.copy_on_write_free, self.copy_on_write_copied
             )?;
         }
         if let Some(TraceCounts { sampled, unsampled, malformed }) = self.traces {
             write!(f, "  traced {sampled} batches, {unsampled} not sampled")?;
             if malformed > 0 {
-                write!(f, ", {malformed} headers were no trace context")?;
+                write!(f, ", {malformed} invalid traceparent headers")?;
             }
             writeln!(f)?;
         }
@@ -226,7 +226,7 @@ impl fmt::Display for Summary {
             }
             if let Some(more) = largest.len().checked_sub(SERIES_SHOWN).filter(|&more| more > 0) {
                 let first = &of_one_metric[0];
-                writeln!(f, "  … and {more} more series of {}.{}, which JSON has", first.stage, first.metric)?;
+                writeln!(f, "  … and {more} more series of {}.{} (use --json to see all)", first.stage, first.metric)?;
             }
         }
         Ok(())
@@ -259,10 +259,10 @@ fn by_code(f: &mut fmt::Formatter<'_>, errors: &BTreeMap<String, u64>) -> fmt::R
 
 fn failures(f: &mut fmt::Formatter<'_>, failed: u64, dead: u64) -> fmt::Result {
     if failed > 0 {
-        write!(f, ", {} skipped that did not decode", Count(failed))?;
+        write!(f, ", {} undecodable and skipped", Count(failed))?;
     }
     if dead > 0 {
-        write!(f, ", {} dead-lettered that did not decode", Count(dead))?;
+        write!(f, ", {} undecodable and dead-lettered", Count(dead))?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ impl Engine {
         let presence = self.inner.presences.of(tenant, limits);
         let pause = presence.upload_pause(limits);
         if !pause.is_zero() {
-            tracing::warn!(%tenant, "modules are refused in a row: the next one waits {} ms", pause.as_millis());
+            tracing::warn!(%tenant, "several modules in a row were refused: the next one waits {} ms", pause.as_millis());
             thread::sleep(pause);
         }
         let admitted = self.admit_now(tenant, bytes, limits, Arc::clone(&presence));

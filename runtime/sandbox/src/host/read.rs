@@ -129,7 +129,7 @@ fn refuse_value<T>(caller: &mut Caller<'_, State>, import: &'static str, column:
     let state = caller.data();
     let (columns, rows) = (state.view.columns.len(), state.view.rows);
     let detail = if state.phase != Phase::Batch {
-        "it may be called within a batch only".to_owned()
+        "it may only be called within a batch".to_owned()
     } else if let Some(found) = state.view.columns.get(size(column)) {
         if size(row) < rows {
             format!("column {} is {}", index(column), found.declared)

@@ -134,8 +134,8 @@ fn nulls_in_a_field_that_takes_none_fail_their_rows_and_no_others() {
         | 90    |
         +-------+
         filtered 1
-        failed row 0: null_input: field `delay` is null, and the function takes no null in it
-        failed row 3: null_input: field `delay` is null, and the function takes no null in it
+        failed row 0: null_input: field `delay` is null, but the function does not accept nulls in it
+        failed row 3: null_input: field `delay` is null, but the function does not accept nulls in it
     "#]]
     .assert_eq(&show(call(&mut late, &batch)));
     let nothing = batch.filter(&BooleanBuffer::from(vec![true, false, false, true, false])).unwrap();

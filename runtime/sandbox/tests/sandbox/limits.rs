@@ -190,7 +190,7 @@ fn what_a_language_sets_up_is_under_the_limits_of_init() {
         "",
         &limits,
         expect![[r#"
-        bad_host_call (tenant): acme, module <digest>, function f, in init: get_i64 was called wrongly: it may be called within a batch only: last words
+        bad_host_call (tenant): acme, module <digest>, function f, in init: invalid call of get_i64: it may only be called within a batch: last words
     "#]],
     );
 }
@@ -228,7 +228,7 @@ fn traps_keep_cause_backtrace_and_last_words() {
         "(drop (i32.load (i32.const -1)))",
         &limits,
         expect![[r#"
-        out_of_bounds (tenant): acme, module <digest>, function f, in a batch of 2 rows: memory was accessed out of bounds
+        out_of_bounds (tenant): acme, module <digest>, function f, in a batch of 2 rows: memory access out of bounds
     "#]],
     );
     check(
@@ -252,7 +252,7 @@ fn traps_keep_cause_backtrace_and_last_words() {
         "(drop (call $get_i64 (i32.const 0) (i32.const 2)))",
         &limits,
         expect![[r#"
-        bad_host_call (tenant): acme, module <digest>, function f, in a batch of 2 rows: get_i64 was called wrongly: row 2 of 2
+        bad_host_call (tenant): acme, module <digest>, function f, in a batch of 2 rows: invalid call of get_i64: row 2 of 2
     "#]],
     );
     check(
@@ -268,7 +268,7 @@ fn traps_keep_cause_backtrace_and_last_words() {
         "",
         &limits,
         expect![[r#"
-        malformed_output (tenant): acme, module <digest>, function f, in a batch of 2 rows: malformed output: emit_filter covered 0 rows of 2
+        malformed_output (tenant): acme, module <digest>, function f, in a batch of 2 rows: malformed output: emit_filter covered 0 of 2 rows
     "#]],
     );
     let mut panics = guest(

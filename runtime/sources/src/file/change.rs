@@ -57,17 +57,17 @@ impl FileChange {
         }
     }
 
-    /// What has happened to the file, and when: `the file has grown since its position was kept (from 7 to 11 bytes)`.
+    /// What has happened to the file, and when: `the file has grown since its position was stored (from 7 to 11 bytes)`.
     pub(super) fn described(&self, since: Since) -> String {
         let what = match self {
             FileChange::Grown { .. } => "has grown",
             FileChange::Shrunk { .. } => "has shrunk",
-            FileChange::Rewritten { replaced: true, .. } => "was replaced by another one",
+            FileChange::Rewritten { replaced: true, .. } => "was replaced by another file",
             FileChange::Rewritten { replaced: false, .. } => "was rewritten",
             FileChange::Growing { .. } => "has grown within its last line",
         };
         let when = match since {
-            Since::Kept { .. } => "since its position was kept",
+            Since::Kept { .. } => "since its position was stored",
             Since::Read => "while it was read",
         };
         let (was, is) = self.bytes();
@@ -101,11 +101,11 @@ impl fmt::Display for Changed {
         write!(f, "{}: ", self.change.described(self.since))?;
         f.write_str(match self.since {
             Since::Kept { goes_on: true } => {
-                "set `on_change = \"follow\"` to read on behind that position, or remove the folder of the query's `state` \
+                "set `on_change = \"follow\"` to continue at that position, or remove the folder of the query's `state` \
                  to read everything again"
             }
             Since::Kept { goes_on: false } => {
-                "put it back, or set `on_change = \"follow\"` to read it from its beginning, or remove the folder of the \
+                "restore the old file, or set `on_change = \"follow\"` to read the new one from the beginning, or remove the folder of the \
                  query's `state` to read everything again"
             }
             Since::Read => {

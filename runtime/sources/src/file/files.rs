@@ -114,7 +114,7 @@ impl Files {
             let path = usize::try_from(partition.number).ok().and_then(|number| self.paths.get(number));
             let now = path.map(|path| origin_of(path));
             if now.as_deref() != Some(&*partition.origin) {
-                let found = now.map_or_else(|| "not in the list any more".to_owned(), |now| format!("{now} now"));
+                let found = now.map_or_else(|| "no longer in the list".to_owned(), |now| format!("{now}"));
                 return Err(SourceError::Moved { kept: partition.clone(), found });
             }
         }
@@ -131,7 +131,7 @@ impl Files {
         let Some(mark) = positions.mark(&partition) else {
             if path.is_file() && next > 0 {
                 tracing::warn!(
-                    "{}: its position was kept by an earlier version, with nothing to tell by whether the file has changed since",
+                    "{}: an earlier version stored its position without a fingerprint, so Weir cannot detect whether the file has changed",
                     path.display()
                 );
             }
@@ -169,7 +169,7 @@ impl Files {
                 Err(SourceError::Changed { path: path.to_owned(), changed: Changed { change, since } })
             }
             (OnChange::Follow, true) => {
-                tracing::info!("{}: {}: it is read on behind that", path.display(), change.described(since));
+                tracing::info!("{}: {}: continuing at the stored position", path.display(), change.described(since));
                 Ok(behind())
             }
             (OnChange::Follow, false) => {
@@ -180,7 +180,7 @@ impl Files {
     }
 
     fn warn_of_anew(&self, path: &Path, change: FileChange, since: Since) {
-        tracing::warn!("{}: {}: it is read from its beginning", path.display(), change.described(since));
+        tracing::warn!("{}: {}: reading it from the beginning", path.display(), change.described(since));
         self.read_anew.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -220,7 +220,7 @@ impl Files {
             (file, FileKind::Null) => Ok(unread(Some(self.decoder(path, file)?), None)),
             (file, kind) if kind.arrives() => {
                 if self.format.carries_schema() {
-                    let found = "a pipe or terminal, and this format is read from regular files";
+                    let found = "a pipe or terminal, but this format requires a regular file";
                     return Err(SourceError::NotSeekable { what: path.display().to_string(), found });
                 }
                 Ok(unread(None, Some(Pipe::new(file).map_err(io)?)))
@@ -353,7 +353,7 @@ impl Files {
                 OnChange::Fail => seen.size = open.bytes,
                 OnChange::Follow => tracing::warn!(
                     bytes = seen.size - open.bytes,
-                    "{}: the file ends within a record, which has no line end yet: it is left for a later run",
+                    "{}: the last record has no line end yet: a later run will read it",
                     self.path().display(),
                 ),
             }
@@ -469,5 +469,5 @@ fn io_error(path: &Path, source: std::io::Error) -> SourceError {
 }
 
 fn not_seekable(path: &Path) -> SourceError {
-    SourceError::NotSeekable { what: path.display().to_string(), found: "no regular file" }
+    SourceError::NotSeekable { what: path.display().to_string(), found: "not a regular file" }
 }

@@ -122,7 +122,7 @@ async fn a_position_within_a_batch_goes_on_at_the_beginning_of_that() {
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.replace(&format!("{:06}", batch * 10 + 2), "555555")).unwrap();
         let error = source(&path, Format::Csv, OnChange::Fail).seek(&within).await.unwrap_err();
-        assert!(error.to_string().contains("the file was rewritten since its position was kept"), "{error}");
+        assert!(error.to_string().contains("the file was rewritten since its position was stored"), "{error}");
         fs::write(&path, text).unwrap();
     }
 }
@@ -159,7 +159,7 @@ async fn a_binary_file_that_has_changed_is_another_file() {
         }
         parts(&path, format, 100);
         let error = source(&path, format, OnChange::Fail).seek(&read.positions).await.unwrap_err();
-        assert!(error.to_string().contains("the file was rewritten since its position was kept"), "{error}");
+        assert!(error.to_string().contains("the file was rewritten since its position was stored"), "{error}");
         // The one that is open was written over.
         let said = rest(&mut first, folder.path()).await;
         assert!(said.contains("the file was rewritten while it was read (from "), "{said}");
@@ -187,7 +187,7 @@ async fn a_run_that_tries_again_goes_on_with_a_file_that_was_written_on_meanwhil
     for kept in [&within, &end] {
         let error = source(&path, Format::Csv, OnChange::Fail).seek(kept).await.unwrap_err();
         assert!(
-            error.to_string().contains("the file has grown since its position was kept (from 143 to 283"),
+            error.to_string().contains("the file has grown since its position was stored (from 143 to 283"),
             "{error}"
         );
     }
@@ -201,5 +201,5 @@ async fn a_run_that_tries_again_goes_on_with_a_file_that_was_written_on_meanwhil
     // Other contents are none that this run would have read.
     fs::write(&path, format!("id\n{}", lines(500..540))).unwrap();
     let error = source(&path, Format::Csv, OnChange::Fail).again(true).seek(&within).await.unwrap_err();
-    assert!(error.to_string().contains("the file was rewritten since its position was kept"), "{error}");
+    assert!(error.to_string().contains("the file was rewritten since its position was stored"), "{error}");
 }

@@ -28,7 +28,7 @@ pub enum BacklogError {
     #[error("{0}")]
     Kafka(String),
     /// The topic's end did not come.
-    #[error("its end did not come within {} s: are all brokers up?", .0.as_secs())]
+    #[error("timed out after {} s while reading to the end: check that all brokers are up", .0.as_secs())]
     NoEnd(Duration),
     /// Whoever takes the messages could not.
     #[error(transparent)]

@@ -150,23 +150,23 @@ impl KafkaSourceConfig {
     pub fn validate(&self) -> Result<(), String> {
         self.connection.validate().map_err(|error| error.to_string())?;
         if self.topics.is_empty() {
-            return Err("there must be a topic".to_owned());
+            return Err("at least one topic is required".to_owned());
         }
         for (index, topic) in self.topics.iter().enumerate() {
             if let Some(reason) = refuse_topic(topic) {
                 return Err(format!("topic `{}`: {reason}", weir_text::escape(topic)));
             }
             if self.topics.iter().take(index).any(|other| other == topic) {
-                return Err(format!("topic `{topic}` is named twice"));
+                return Err(format!("topic `{topic}` is listed twice"));
             }
         }
         if let Some(reason) = refuse_group(&self.group) {
             return Err(format!("the group {reason}"));
         }
         match &self.partitions {
-            KafkaPartitions::List(numbers) if numbers.is_empty() => Err("no partition is named".to_owned()),
+            KafkaPartitions::List(numbers) if numbers.is_empty() => Err("the list of partitions is empty".to_owned()),
             KafkaPartitions::List(numbers) if numbers.iter().any(|number| *number < 0) => {
-                Err("partitions are counted from 0".to_owned())
+                Err("partition numbers must be 0 or greater".to_owned())
             }
             _ => Ok(()),
         }

@@ -12,7 +12,7 @@ use weir_state::Partition;
 #[non_exhaustive]
 pub enum KafkaSourceError {
     /// There is no such topic, or none that this user may see.
-    #[error("there is no topic `{topic}`")]
+    #[error("topic `{topic}` does not exist")]
     UnknownTopic {
         /// The topic.
         topic: String,
@@ -29,21 +29,20 @@ pub enum KafkaSourceError {
     #[error("not authorised: {0}")]
     NotAuthorised(ErrorCode),
     /// The consumer met an error after which it is of no use.
-    #[error("the consumer failed for good: {0}")]
+    #[error("the consumer failed permanently: {0}")]
     Fatal(ErrorCode),
     /// No consumer can be made of these settings.
-    #[error("the settings cannot be used: {0}")]
+    #[error("invalid settings: {0}")]
     Settings(String),
     /// A reader cannot be told where to begin by anybody but its group.
-    #[error("group `{group}` keeps the positions of its members: none can be given")]
+    #[error("group `{group}` stores the positions of its members: positions cannot be set from outside")]
     SeekInGroup {
         /// The group.
         group: String,
     },
     /// The log does not hold the position that is to be read.
     #[error(
-        "{partition}: position {position} is out of range: the log holds {first} to {end}; retention has passed it, or the topic was \
-         deleted and made again. Set `on_out_of_range` to `earliest` or `latest` to go on there, or set the group's position"
+        "{partition}: position {position} is out of range: the log holds {first} to {end}; retention has removed it, or the topic was deleted and recreated. Set `on_out_of_range` to `earliest` or `latest` to continue there, or set the group's position"
     )]
     OutOfRange {
         /// The partition.
@@ -57,8 +56,7 @@ pub enum KafkaSourceError {
     },
     /// The topic is another one of the same name by now.
     #[error(
-        "{partition}: the topic was deleted and made again: position {position} is of the old one, and the log of the new one holds \
-         {first} to {end}. Set `on_out_of_range` to `earliest` or `latest` to go on there, or set the group's position"
+        "{partition}: the topic was deleted and recreated: position {position} belongs to the old topic, and the log of the new topic holds {first} to {end}. Set `on_out_of_range` to `earliest` or `latest` to continue there, or set the group's position"
     )]
     MadeAgain {
         /// The partition.
@@ -72,14 +70,14 @@ pub enum KafkaSourceError {
     },
     /// The topic is another one of the same name by now, and the policy is to go on in it.
     #[error(
-        "topic `{topic}` was deleted and made again: what was read of it since the last commit is read anew, as `on_out_of_range` says"
+        "topic `{topic}` was deleted and recreated: records read since the last commit are discarded, and `on_out_of_range` decides where to continue"
     )]
     StartedOver {
         /// The topic.
         topic: String,
     },
     /// Brokers answer, but do not say where partitions begin.
-    #[error("where {partitions} begin was not to be learnt within {} s: {reason}", waited.as_secs())]
+    #[error("where {partitions} begin could not be determined within {} s: {reason}", waited.as_secs())]
     NoPositions {
         /// The partitions, with commas between them.
         partitions: String,
@@ -89,13 +87,13 @@ pub enum KafkaSourceError {
         reason: String,
     },
     /// The partitions are another member's by now. What it reads again begins at the last positions that were kept.
-    #[error("the positions are another member's to keep: {0}")]
+    #[error("another member of the group owns these positions: {0}")]
     Lost(ErrorCode),
     /// The positions could not be kept.
-    #[error("the positions could not be kept: {0}")]
+    #[error("the positions could not be stored: {0}")]
     Commit(String),
     /// A record's batch does not hold together.
-    #[error("the records cannot be made a batch of: {0}")]
+    #[error("the records do not form a batch: {0}")]
     Batch(String),
     /// The source was dropped.
     #[error("the source was dropped")]

@@ -449,7 +449,7 @@ impl HandOver {
         let warned = waiting.warned.map(|warned| warned.elapsed() >= WARN_EVERY);
         if waiting.since.elapsed() >= WARN_AFTER && warned.unwrap_or(true) {
             waiting.warned = Some(Instant::now());
-            tracing::warn!("kafka source: waits for {} since {} s", waiting.what, waiting.since.elapsed().as_secs());
+            tracing::warn!("kafka source: waiting for {} for {} s", waiting.what, waiting.since.elapsed().as_secs());
         }
     }
 

@@ -139,7 +139,7 @@ impl Drop for Membership {
 fn drop_aside(client: impl Send + 'static) {
     let spawned = std::thread::Builder::new().name("weir-kafka-drop".to_owned()).spawn(move || drop(client));
     if let Err(error) = spawned {
-        tracing::warn!(%error, "kafka source: no thread to let go of a client in");
+        tracing::warn!(%error, "kafka source: could not start a thread to drop a client");
     }
 }
 
@@ -219,7 +219,8 @@ impl PositionKeeper for Keeper {
         // A member that was expelled has none, and one that has joined again has a new one: either would be taken.
         let group = consumer.group_metadata();
         self.check_kept(&consumer, positions)?;
-        let group = group.ok_or_else(|| self.config.error(KafkaSourceError::Commit("there is no group".to_owned())))?;
+        let group = group
+            .ok_or_else(|| self.config.error(KafkaSourceError::Commit("the consumer is not in a group".to_owned())))?;
         let offsets = self.offsets(positions)?;
         let of_offset = |(topic, partition, offset): (&str, i32, Offset)| match offset {
             Offset::Offset(next) => Some((topic.to_owned(), partition, next)),

@@ -57,7 +57,7 @@ pub(super) struct Placed {
     pub(super) kept: bool,
     /// The first offset that the log holds.
     pub(super) first: i64,
-    /// The offset that the next record will get.
+    /// The offset of the next record to be written.
     pub(super) end: i64,
     /// The topic's id, as it was before this was asked, where brokers tell it; else the one that was kept with the position.
     pub(super) topic: Option<TopicId>,
@@ -192,7 +192,7 @@ fn keep_first(consumer: &Consumer, config: &KafkaSourceConfig, placed: &mut [Pla
             return Err(error);
         }
         // The query commits it with its next commit, or says why it cannot.
-        Err(error) => tracing::debug!(%error, "kafka source: where partitions begin is not kept yet"),
+        Err(error) => tracing::debug!(%error, "kafka source: the start positions are not stored yet"),
     }
     Ok(())
 }

@@ -137,7 +137,9 @@ impl Poller {
         if let Some(revoke) = &mut self.revoke {
             let late = Instant::now() >= revoke.deadline;
             if late {
-                tracing::warn!("kafka source: the query did not commit in time what it has to let go");
+                tracing::warn!(
+                    "kafka source: the query did not commit revoked partitions in time; their records will be read again"
+                );
             }
             let waits = matches!(revoke.done.try_recv(), Err(oneshot::error::TryRecvError::Empty));
             if waits && !late {
@@ -219,7 +221,7 @@ impl Poller {
             return Err(self.config.error(error));
         }
         let policy = self.config.on_out_of_range.name();
-        tracing::warn!(policy, "kafka source: it goes on at {to}: {error}");
+        tracing::warn!(policy, "kafka source: continuing at {to}: {error}");
         Ok(())
     }
 
@@ -263,7 +265,7 @@ impl Poller {
             let (group, has) = (&self.config.group, self.lanes.len());
             tracing::info!(
                 group,
-                "kafka source: {change} partitions by the group: {}; this process has {has}",
+                "kafka source: the group {change} partitions: {}; this process now has {has}",
                 changed.join(", ")
             );
         }
@@ -468,7 +470,7 @@ impl Poller {
         match KafkaSourceError::of(error) {
             Some(error) => Err(self.config.error(error)),
             None => {
-                self.consumer.context().log_passing(error, "it is tried again");
+                self.consumer.context().log_passing(error, "will be retried");
                 Ok(())
             }
         }

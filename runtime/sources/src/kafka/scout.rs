@@ -145,8 +145,8 @@ impl Scout {
             return None;
         }
         Some(match self.hand_over.has_joined() {
-            true => format!("a partition of {topics}: other members of group `{group}` have them all"),
-            false => format!("group `{group}` to give it partitions of {topics}"),
+            true => format!("a partition of {topics}: other members of group `{group}` have all of them"),
+            false => format!("group `{group}` to assign partitions of {topics}"),
         })
     }
 
@@ -172,7 +172,7 @@ impl Scout {
             }
             Err(error) => error,
         };
-        tracing::debug!(%error, "kafka source: where partitions begin is not known");
+        tracing::debug!(%error, "kafka source: the start positions are unknown");
         self.answer = error.to_string();
         if let Some(error) = KafkaSourceError::of(&error) {
             self.hand_over.fail(self.config.error(error));
@@ -253,7 +253,7 @@ impl Scout {
             match consumer.fetch_watermarks(&partition.origin, partition.number, self.config.ask_wait_max()) {
                 Ok((_, end)) => self.hand_over.set_end(&partition, end),
                 Err(error) => {
-                    tracing::debug!(%error, %partition, "kafka source: its end is not known");
+                    tracing::debug!(%error, %partition, "kafka source: the end of the partition is unknown");
                     self.answer = error.to_string();
                     return false;
                 }
@@ -265,7 +265,7 @@ impl Scout {
 
 /// What a source waits for that nobody answers.
 pub(super) fn a_broker(config: &KafkaSourceConfig, answer: &str) -> String {
-    format!("a broker of {} that tells of {} ({answer})", config.connection.brokers, config.topics.join(", "))
+    format!("a broker of {} to answer for {} ({answer})", config.connection.brokers, config.topics.join(", "))
 }
 
 /// The topic's partitions, none where it is missing; or what ends the reading, if anything does.
@@ -275,7 +275,7 @@ pub(super) fn partitions_of(
     wait_max: Duration,
 ) -> Result<Vec<i32>, Option<KafkaSourceError>> {
     let metadata = consumer.fetch_metadata(Some(topic), wait_max).map_err(|error| {
-        tracing::debug!(%error, topic, "kafka source: no broker tells of the topic");
+        tracing::debug!(%error, topic, "kafka source: no broker knows the topic");
         KafkaSourceError::of(&error)
     })?;
     let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(Vec::new()) };

@@ -70,7 +70,7 @@ impl Source for KafkaSource {
         }
         for (partition, _) in positions.iter() {
             if !self.config.topics.iter().any(|topic| **topic == *partition.origin) {
-                let found = format!("none of the topics {}", self.config.topics.join(", "));
+                let found = format!("not in the list of topics {}", self.config.topics.join(", "));
                 return Err(SourceError::Moved { kept: partition.clone(), found });
             }
         }

@@ -237,7 +237,7 @@ mod tests {
         fs::write(&victim, "theirs").unwrap();
         symlink(&victim, locks.path().join("0")).unwrap();
         let said = locks.take(&BTreeSet::new()).unwrap_err().to_string();
-        assert!(said.contains("is a link, and links are not followed here"), "{said}");
+        assert!(said.contains("is a link, which is not followed here"), "{said}");
         assert_eq!(fs::read_to_string(&victim).unwrap(), "theirs");
         assert!(locks.take(&(0..SLOTS_MAX).collect()).unwrap().is_none());
     }

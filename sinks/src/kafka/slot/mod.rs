@@ -46,7 +46,7 @@ struct Held {
 struct Taken {
     id: String,
     number: u32,
-    // None where there is no folder to lock in.
+    // None where there is not a folder to lock in.
     lock: Option<Lock>,
 }
 
@@ -56,8 +56,7 @@ struct Taken {
 pub enum SlotError {
     /// Every slot is another process's.
     #[error(
-        "delivery: {SLOTS_MAX} processes of this query run on this host already (locks in {}); end one of them, or set a \
-         `transactional_id` of this process's own",
+        "delivery: {SLOTS_MAX} processes of this query already run on this host (locks in {}); end one of them, or set another `transactional_id` for this process",
         path.display()
     )]
     AllTaken {
@@ -103,7 +102,7 @@ impl TransactionSlot {
             let (slot, abort) = (Arc::clone(self), abort.clone());
             let aborting = tokio::task::spawn_blocking(move || match abort(&own) {
                 Ok(_) => slot.own_aborted(),
-                Err(error) => tracing::debug!("what a dead process left open is not aborted yet: {error}"),
+                Err(error) => tracing::debug!("transactions of a dead process are not aborted yet: {error}"),
             });
             self.held().aborting = Some(aborting);
         }
@@ -148,7 +147,7 @@ impl TransactionSlot {
         if let Some(lock) = taken.and_then(|taken| taken.lock).filter(|_| cleanly)
             && let Err(error) = lock.ended_cleanly()
         {
-            tracing::debug!("the lock file of slot {} cannot be written: {error}", lock.number);
+            tracing::debug!("cannot write the lock file of slot {}: {error}", lock.number);
         }
     }
 
@@ -172,7 +171,7 @@ impl TransactionSlot {
         let held = self.held();
         let Some(taken) = &held.taken else { return Ok(id_of(tenant, query, 0)) };
         if let Some(Err(error)) = taken.lock.as_ref().map(|lock| lock.note(&taken.id)) {
-            tracing::warn!("the lock file of slot {} cannot be written: {error}", taken.number);
+            tracing::warn!("cannot write the lock file of slot {}: {error}", taken.number);
         }
         Ok(taken.id.clone())
     }
@@ -195,8 +194,7 @@ impl TransactionSlot {
                 tracing::warn!(
                     query,
                     tenant,
-                    "no slot can be locked: {error}; processes of one query on this host tell themselves apart only when they \
-                     meet: set WEIR_RUNTIME_DIR, or a `transactional_id` for each"
+                    "cannot lock a slot: {error}; processes of this query on this host detect each other only when one fences the other: set WEIR_RUNTIME_DIR, or a different `transactional_id` for each"
                 );
                 let number = (0..SLOTS_MAX).find(|number| !held.passed_over.contains(number));
                 let none = || SlotError::AllTaken { path: PathBuf::from("WEIR_RUNTIME_DIR") };
@@ -211,7 +209,7 @@ impl TransactionSlot {
         let mut held = self.held();
         let Some(Taken { id, lock: Some(lock), .. }) = &mut held.taken else { return };
         if let Err(error) = lock.aborted(id) {
-            tracing::debug!("the lock file of slot {} cannot be written: {error}", lock.number);
+            tracing::debug!("cannot write the lock file of slot {}: {error}", lock.number);
         }
     }
 }
@@ -243,7 +241,7 @@ fn abort_all<E: std::fmt::Display>(
                 match abort(&slot.left_open).map_err(|error| error.to_string()) {
                     Ok(_) => slot.aborted().unwrap_or_default(),
                     // Left for the next start, or for the transaction's time-out.
-                    Err(error) => tracing::debug!("what a dead process left open is not aborted: {error}"),
+                    Err(error) => tracing::debug!("could not abort the transactions of a dead process: {error}"),
                 }
             }
         });

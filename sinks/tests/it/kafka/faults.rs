@@ -133,7 +133,7 @@ async fn what_the_broker_refuses_fails_the_sink_for_good() {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD,
             false,
             expect![
-                "Tenant: cannot write to topic `out`, partition 0: the record is refused: InvalidRecord (Broker: Broker failed to validate record)"
+                "Tenant: cannot write to topic `out`, partition 0: the broker refused the record: InvalidRecord (Broker: Broker failed to validate record)"
             ],
         ),
     ] {
@@ -181,7 +181,7 @@ async fn a_record_that_is_too_large_is_refused_and_the_sink_goes_on() {
     let refused = sink.write(batch).await.unwrap().refused;
     let refused: Vec<String> = refused.iter().map(|refused| format!("{}: {}", refused.row, refused.why)).collect();
     let expect = expect![[
-        r#"1: it takes 2000000 bytes, and `message.max.bytes` of the client allows 1000000: raise `message.max.bytes` in the sink's `options`"#
+        r#"1: it has 2000000 bytes, but `message.max.bytes` of the client allows only 1000000: raise `message.max.bytes` in the sink's `options`"#
     ]];
     expect.assert_eq(&refused.join("\n"));
     sink.close().await.unwrap();
@@ -211,7 +211,7 @@ async fn a_record_that_the_broker_refuses_is_found_and_named() {
     let refused = sink.write(all()).await.unwrap().refused;
     let refused: Vec<String> = refused.iter().map(|refused| format!("{}: {}", refused.row, refused.why)).collect();
     let expect = expect![[
-        r#"1: the broker of topic `out` refuses its 7 bytes: a record is too large: MessageSizeTooLarge (Broker: Message size too large): raise `max.message.bytes` of the topic"#
+        r#"1: the broker of topic `out` refused the record of 7 bytes: a record is too large: MessageSizeTooLarge (Broker: Message size too large): raise `max.message.bytes` of the topic"#
     ]];
     expect.assert_eq(&refused.join("\n"));
     sink.close().await.unwrap();
@@ -245,7 +245,7 @@ async fn an_unknown_topic_is_found_out_at_the_opening_and_not_made() {
     let cluster = Cluster::new();
     let config = KafkaSinkConfig::new(cluster.connection(), "nowhere");
     assert!(KafkaSink::open(&config, batch([]).schema()).await.is_err());
-    let expect = expect!["Tenant: cannot write to topic `nowhere`: there is no such topic"];
+    let expect = expect!["Tenant: cannot write to topic `nowhere`: the topic does not exist"];
     check_open(config, false, expect).await;
 }
 

@@ -213,7 +213,7 @@ async fn check_commit(errors: &[RDKafkaRespErr], is: (Fault, bool, bool), expect
 #[tokio::test]
 async fn a_fenced_producer_must_not_come_back() {
     let code = RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED;
-    check_commit(&[code], (Fault::External, false, false), expect!["another producer has taken over the transactions of `id`: Transaction error: Failed to end transaction: Local: This instance has been fenced by a newer instance; leave `transactional_id` out, or give each process one of its own"]).await;
+    check_commit(&[code], (Fault::External, false, false), expect!["another producer has taken over the transactions of `id`: Transaction error: Failed to end transaction: Local: This instance has been fenced by a newer instance; remove `transactional_id`, or give each process its own id"]).await;
 }
 
 /// A broker refuses the producer of a transaction that it has aborted because it was too old, as it refuses one that another has fenced.
@@ -244,7 +244,7 @@ async fn an_abortable_answer_to_the_commit_is_indeterminate() {
 #[tokio::test]
 async fn an_answer_that_ends_the_producer_is_fatal() {
     let code = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-    check_commit(&[code], (Fault::Tenant, false, false), expect!["the transactional producer failed for good: Transaction error: Failed to end transaction: Broker: Transactional Id authorization failed"]).await;
+    check_commit(&[code], (Fault::Tenant, false, false), expect!["the transactional producer failed permanently: Transaction error: Failed to end transaction: Broker: Transactional Id authorization failed"]).await;
 }
 
 #[tokio::test]
@@ -331,27 +331,27 @@ async fn sinks_of_one_producer_agree() {
     };
     check(
         &|config| config.partitioner = KafkaPartitioner::Random,
-        expect!["partitioner: is random: sinks of one transaction share one, here murmur2_random"],
+        expect!["partitioner: is random, but other sinks of the same transaction use murmur2_random"],
     )
     .await;
     check(
         &|config| config.compression = KafkaCompression::Zstd,
-        expect!["compression: is zstd: sinks of one transaction share one, here none"],
+        expect!["compression: is zstd, but other sinks of the same transaction use none"],
     )
     .await;
     check(
         &|config| config.delivery_timeout = Some(Duration::from_secs(7)),
-        expect!["delivery_timeout_ms: must be that of the query's transactions"],
+        expect!["delivery_timeout_ms: must be the same as for the query's transactions"],
     )
     .await;
     check(
         &|config| config.connection = KafkaConnection::new("elsewhere:1"),
-        expect!["connection: must be that of the query's transactions"],
+        expect!["connection: must be the same as for the query's transactions"],
     )
     .await;
     check(
         &|config| config.topic = "nowhere".to_owned(),
-        expect!["cannot write to topic `nowhere`: there is no such topic"],
+        expect!["cannot write to topic `nowhere`: the topic does not exist"],
     )
     .await;
     // A kept partition is the record's, not the producer's.
@@ -368,7 +368,7 @@ async fn transactions_that_cannot_be_opened() {
         expect.assert_eq(&format!("{:?}: {error}", error.fault()));
     };
     let settings = || TransactionSettings { open_timeout: Duration::from_secs(1), ..TransactionSettings::default() };
-    check("", settings(), expect!["Tenant: transactional_id: must not be empty, and hold no control characters"]).await;
+    check("", settings(), expect!["Tenant: transactional_id: must not be empty or contain control characters"]).await;
     let long = TransactionSettings { delivery_timeout: Some(Duration::from_secs(61)), ..settings() };
     check("id", long, expect!["Tenant: delivery_timeout_ms: must not be longer than the transaction's time-out"]).await;
     let short = TransactionSettings { timeout: Duration::ZERO, ..settings() };
@@ -377,7 +377,7 @@ async fn transactions_that_cannot_be_opened() {
     cluster.fail(RDKafkaApiKey::InitProducerId, &[code]);
     check("id", settings(), expect!["Tenant: cannot open the transactions of `id`: not authorised: TransactionalIdAuthorizationFailed (Broker: Transactional Id authorization failed)"]).await;
     cluster.fail(RDKafkaApiKey::InitProducerId, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT]);
-    check("id", settings(), expect!["Tenant: the broker allows no transaction of 60000 ms, the `transaction.timeout.ms` of `id`: lower that option of the sink to the broker's `transaction.max.timeout.ms` or below (and keep it above the query's `commit_ms`), or raise the broker's setting"]).await;
+    check("id", settings(), expect!["Tenant: the broker does not allow the `transaction.timeout.ms` of 60000 ms of `id`: lower this option of the sink to at most the broker's `transaction.max.timeout.ms` (and keep it above the query's `commit_ms`), or raise the broker's setting"]).await;
     cluster.down();
     let error = KafkaTransactions::open(&cluster.connection(), "id", &settings()).await.err().unwrap();
     assert!(matches!(error, TransactionError::Open { source: KafkaProblem::Unreachable { .. }, .. }), "{error}");

@@ -31,7 +31,7 @@ impl Letters {
         if plan.dead_letters.as_ref().and_then(DeadLettersPlan::file).is_some() {
             return Ok(Letters { plan, path, looked_at: None });
         }
-        let folder = tempfile::tempdir().context("cannot make a folder for the topic's letters")?;
+        let folder = tempfile::tempdir().context("cannot create a folder for the dead letters of the topic")?;
         let copy = folder.path().join("letters.jsonl");
         let copied = plan.folders.open(&path).and_then(|mut from| io::copy(&mut from, &mut File::create(&copy)?));
         match copied {
@@ -55,7 +55,7 @@ impl Letters {
 
     /// None where there is no file yet.
     pub(super) fn read(&self) -> anyhow::Result<Option<LetterLines<BufReader<File>>>> {
-        // A copy lies outside of the tenant's folders, and holds what the topic does.
+        // A copy is outside of the tenant's folders, and holds what the topic does.
         let anywhere = Folders::anywhere();
         let folders = if self.looked_at.is_some() { &anywhere } else { &self.plan.folders };
         match LetterLines::open(&self.path, folders) {
@@ -76,12 +76,12 @@ fn find(query: &args::Query) -> anyhow::Result<(Plan, PathBuf)> {
         None => {
             let beside = query.file.with_extension("letters.jsonl");
             plan.folders.output(&beside).map_err(|denied| {
-                wrong(anyhow::anyhow!("{}: its file for the topic's letters {denied}", beside.display()))
+                wrong(anyhow::anyhow!("{}: the file for the dead letters of its topic {denied}", beside.display()))
             })?
         }
     };
     if let Some(replaying) = Replay::unfinished(&path) {
-        let text = "holds letters of a replay that has not finished; `weir dead-letters replay` takes it up";
+        let text = "contains dead letters of an unfinished replay; `weir dead-letters replay` continues it";
         tracing::warn!("{}: {text}", replaying.display());
     }
     Ok((plan, path))

@@ -43,7 +43,7 @@ fn list_entries(
             Ok(letter) => letter,
             Err(reason) => {
                 exit = Exit::Failed;
-                let message = format!("{}:{}: no letter: {reason}", path.display(), number + 1);
+                let message = format!("{}:{}: not a dead letter: {reason}", path.display(), number + 1);
                 match json {
                     true => say_json(&json!({ "error": message })),
                     false => say(elide(&message, 1000)),

@@ -30,7 +30,7 @@ pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
         if json {
             say_json(&json!({ "replayed": 0, "died_again": 0 }));
         } else if !args.quiet {
-            say("no letters to replay");
+            say("no dead letters to replay");
         }
         return Ok(Exit::Done);
     }
@@ -73,20 +73,20 @@ fn announce(replaying: &Replaying) {
     if replaying.resumed {
         tracing::warn!(
             letters = replaying.letters,
-            "an earlier replay did not finish: its letters are replayed, whatever is asked for now"
+            "an earlier replay did not finish: replaying its dead letters first, regardless of the filters"
         );
     }
     for not in &replaying.why_not {
-        tracing::warn!("letter {} stays: {}", not.number, elide(&not.reason, 1000));
+        tracing::warn!("dead letter {} cannot be replayed and stays: {}", not.number, elide(&not.reason, 1000));
     }
     let untold = replaying.not_replayed.saturating_sub(replaying.why_not.len() as u64);
     if untold > 0 {
-        tracing::warn!("{untold} more letters stay because they cannot be replayed");
+        tracing::warn!("{untold} more dead letters cannot be replayed and stay");
     }
     for version in &replaying.other_versions {
         let (place, module) = (elide(&version.place, 100), elide(&version.module, 64));
         let letters = version.letters;
-        tracing::warn!("replayed by another version of the module: {letters} letters of {place} died of {module}");
+        tracing::warn!("the module has changed: {letters} dead letters of {place} failed in {module}");
     }
 }
 
@@ -97,11 +97,11 @@ fn account(replayed: &Replayed, letters: u64, quiet: bool, json: bool) {
         say_json(&json!({ "replayed": read, "died_again": died_again, "finished": kept.is_some(), "kept": kept }));
     } else if let Some(kept) = kept {
         if !quiet {
-            say(format_args!("replayed {read} letters, {died_again} died again; kept in {}", kept.display()));
+            say(format_args!("replayed {read} dead letters, {died_again} failed again; stored in {}", kept.display()));
         }
     } else {
         say(format_args!(
-            "replayed {read} of {letters} letters, {died_again} died again; the next `weir dead-letters replay` goes on"
+            "replayed {read} of {letters} dead letters, {died_again} failed again; the next `weir dead-letters replay` continues"
         ));
     }
 }

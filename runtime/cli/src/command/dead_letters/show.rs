@@ -21,12 +21,12 @@ const SHOWN_MAX: usize = 64 * 1024;
 pub(super) fn show(args: &args::Show, json: bool) -> anyhow::Result<Exit> {
     let letters = Letters::of(&args.query)?;
     let number = args.number;
-    let missing = || format!("there is no letter {number} in {}", letters.path.display());
+    let missing = || format!("dead letter {number} does not exist in {}", letters.path.display());
     let skipped = usize::try_from(number).with_context(missing).map_err(wrong)?;
     let entry = letters.read()?.and_then(|mut lines| lines.nth(skipped)).with_context(missing).map_err(wrong)?;
     let entry = entry.with_context(|| format!("cannot read {}", letters.path.display()))?;
     let letter = entry.letter.map_err(|reason| {
-        anyhow::anyhow!("{}:{}: no letter: {}", letters.path.display(), number + 1, elide(&reason, 1000))
+        anyhow::anyhow!("{}:{}: not a dead letter: {}", letters.path.display(), number + 1, elide(&reason, 1000))
     })?;
     let mut out = std::io::stdout().lock();
     if json {
@@ -42,7 +42,7 @@ fn as_text(number: u64, letter: &Letter) -> anyhow::Result<String> {
     let mut out = String::new();
     let shown = |text: &str| elide(text, SHOWN_MAX);
     let of = format!("query {} of tenant {}", shown(&letter.query), shown(&letter.tenant));
-    writeln!(out, "letter {number} of {of}")?;
+    writeln!(out, "dead letter {number} of {of}")?;
     writeln!(out, "  place     {}", shown(&letter.place))?;
     if let (Some(module), Some(function)) = (&letter.module, &letter.function) {
         writeln!(out, "  function  {} of module {}", shown(function), shown(module))?;

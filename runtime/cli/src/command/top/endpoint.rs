@@ -23,17 +23,17 @@ pub(super) struct Endpoint {
 /// An endpoint that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EndpointError {
-    #[error("`{0}` is no endpoint: it is written http://127.0.0.1:9464")]
+    #[error("invalid endpoint `{0}`: expected a URL such as http://127.0.0.1:9464")]
     Url(String),
-    #[error("it does not answer within {} s", ANSWER_MAX.as_secs())]
+    #[error("it does not respond within {} s", ANSWER_MAX.as_secs())]
     Late,
     #[error("{0}")]
     Io(std::io::Error),
     #[error("{0}")]
     Http(Box<ureq::Error>),
-    #[error("it answers {status}: {said}")]
+    #[error("it responds with {status}: {said}")]
     Refused { status: u16, said: String },
-    #[error("its answer is not understood: {0}")]
+    #[error("invalid response: {0}")]
     Answer(#[from] serde_json::Error),
 }
 
@@ -84,7 +84,7 @@ impl Endpoint {
         }
         let said = match serde_json::from_slice::<Refusal>(&body) {
             Ok(refusal) => clean(&refusal.error.to_string()),
-            Err(_) => "it may be of an older version of weir, or something else".to_owned(),
+            Err(_) => "it may be an older version of weir, or another program".to_owned(),
         };
         Err(EndpointError::Refused { status: status.as_u16(), said })
     }

@@ -33,9 +33,7 @@ pub(crate) fn top(args: &Top, json: bool) -> anyhow::Result<Exit> {
         return once(&look(&endpoints)?, json);
     }
     if json || !std::io::stdout().is_terminal() {
-        return Err(wrong(anyhow::anyhow!(
-            "standard output is no terminal to draw on: use `--once`, or `weir status`"
-        )));
+        return Err(wrong(anyhow::anyhow!("standard output is not a terminal: use `--once`, or `weir status`")));
     }
     let mut terminal = ratatui::init();
     let done = watch(&mut terminal, &endpoints);

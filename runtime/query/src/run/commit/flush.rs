@@ -56,7 +56,7 @@ pub(super) async fn keep_positions(sources: &mut Nodes<SourceId, RunningSource<'
             Ok(()) => {}
             // Whoever reads the partitions now begins where the last commit was, and repeats what is there already.
             Err(error) if error.is_lost() => {
-                tracing::warn!(source = &*source.plan.name, "positions were not kept: {error}");
+                tracing::warn!(source = &*source.plan.name, "could not store positions: {error}");
                 source.positions = Positions::default();
             }
             Err(error) => return Err(source.failure(error)),

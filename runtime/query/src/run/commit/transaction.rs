@@ -64,7 +64,7 @@ impl Commit for TransactionCommit {
     async fn abort(&mut self, at_most: Duration) {
         match tokio::time::timeout(at_most, self.transactions.abort()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!("the transaction was not aborted: {error}"),
+            Ok(Err(error)) => tracing::debug!("could not abort the transaction: {error}"),
             Err(_elapsed) => tracing::debug!("the transaction was not aborted in time"),
         }
     }

@@ -36,14 +36,14 @@ pub enum StateError {
         source: io::Error,
     },
     /// Another run has it.
-    #[error("state: {} is in use: this query is running already, here or in another process", path.display())]
+    #[error("state: {} is in use: this query is already running, in this or another process", path.display())]
     InUse {
         /// The folder.
         path: PathBuf,
     },
     /// The manifest is damaged. Starting anew would count everything twice, so that it is not done unasked.
     #[error(
-        "state: {} cannot be used: {source}; put it back from a copy, or remove the folder to begin anew",
+        "state: {} cannot be used: {source}; restore it from a copy, or remove the folder to start from the beginning",
         path.display()
     )]
     Manifest {
@@ -54,8 +54,7 @@ pub enum StateError {
     },
     /// The manifest would be larger than what is read back. The one of the last commit stays.
     #[error(
-        "state: {} would have {bytes} bytes, more than the {limit} that are read back: the query has more partitions, or files \
-         of one commit, than a manifest holds; commit more often, or make several queries of it",
+        "state: {} would have {bytes} bytes, but the maximum is {limit}: the query has too many partitions, or too many files in one commit; commit more often, or split it into several queries",
         path.display()
     )]
     TooLarge {
@@ -70,14 +69,14 @@ pub enum StateError {
     #[error("state: the writing thread ended: {0}")]
     Thread(String),
     /// The manifest is of another tenant, which is not named.
-    #[error("state: {} is of a query of another tenant: every query needs a folder of its own", path.display())]
+    #[error("state: {} belongs to a query of another tenant: use a separate folder for each query", path.display())]
     OtherTenant {
         /// The file.
         path: PathBuf,
     },
     /// The manifest is of another query.
     #[error(
-        "state: {} is of query `{query}` of tenant `{tenant}`: every query needs a folder of its own",
+        "state: {} belongs to query `{query}` of tenant `{tenant}`: use a separate folder for each query",
         path.display()
     )]
     OtherQuery {
@@ -219,14 +218,14 @@ mod tests {
         assert!(folder.load("q", "acme").unwrap().is_some_and(|loaded| loaded.query == manifest.query));
         // Of another tenant's state not even the names are said.
         let said = folder.load("q", "beta").unwrap_err().to_string();
-        assert!(said.ends_with("is of a query of another tenant: every query needs a folder of its own"), "{said}");
+        assert!(said.ends_with("belongs to a query of another tenant: use a separate folder for each query"), "{said}");
         drop(folder);
         for name in [MANIFEST, "lock"] {
             fs::remove_file(state.join(name)).unwrap();
             symlink(&victim, state.join(name)).unwrap();
             let opened = StateFolder::open(&state, &Folders::anywhere());
             let said = opened.and_then(|folder| folder.load("q", "acme").map(drop)).unwrap_err().to_string();
-            assert!(said.contains("is a link, and links are not followed here"), "{said}");
+            assert!(said.contains("is a link, which is not followed here"), "{said}");
             fs::remove_file(state.join(name)).unwrap();
             fs::write(state.join(name), "").unwrap();
         }

@@ -38,31 +38,31 @@ fn getters() {
         expect![[r#"
             get_i64 0 0 -> -1
             get_i64 0 3 -> 0
-            get_i64 0 5 -> bad_host_call: get_i64 was called wrongly: row 5 of 5
-            get_i64 0 -1 -> bad_host_call: get_i64 was called wrongly: row 4294967295 of 5
-            get_i64 4 0 -> bad_host_call: get_i64 was called wrongly: column 4 of 4
-            get_i64 -1 0 -> bad_host_call: get_i64 was called wrongly: column 4294967295 of 4
-            get_i64 -2147483648 2147483647 -> bad_host_call: get_i64 was called wrongly: column 2147483648 of 4
-            get_i64 1 0 -> bad_host_call: get_i64 was called wrongly: column 1 is utf8
+            get_i64 0 5 -> bad_host_call: invalid call of get_i64: row 5 of 5
+            get_i64 0 -1 -> bad_host_call: invalid call of get_i64: row 4294967295 of 5
+            get_i64 4 0 -> bad_host_call: invalid call of get_i64: column 4 of 4
+            get_i64 -1 0 -> bad_host_call: invalid call of get_i64: column 4294967295 of 4
+            get_i64 -2147483648 2147483647 -> bad_host_call: invalid call of get_i64: column 2147483648 of 4
+            get_i64 1 0 -> bad_host_call: invalid call of get_i64: column 1 is utf8
             get_f64 3 0 -> -1
             get_f64 3 3 -> 0
-            get_f64 0 0 -> bad_host_call: get_f64 was called wrongly: column 0 is i64
-            get_f64 3 5 -> bad_host_call: get_f64 was called wrongly: row 5 of 5
-            get_f64 9 0 -> bad_host_call: get_f64 was called wrongly: column 9 of 4
+            get_f64 0 0 -> bad_host_call: invalid call of get_f64: column 0 is i64
+            get_f64 3 5 -> bad_host_call: invalid call of get_f64: row 5 of 5
+            get_f64 9 0 -> bad_host_call: invalid call of get_f64: column 9 of 4
             get_bool 2 0 -> 1
             get_bool 2 3 -> 0
-            get_bool 2 5 -> bad_host_call: get_bool was called wrongly: row 5 of 5
-            get_bool 0 0 -> bad_host_call: get_bool was called wrongly: column 0 is i64
-            get_bool 4 0 -> bad_host_call: get_bool was called wrongly: column 4 of 4
+            get_bool 2 5 -> bad_host_call: invalid call of get_bool: row 5 of 5
+            get_bool 0 0 -> bad_host_call: invalid call of get_bool: column 0 is i64
+            get_bool 4 0 -> bad_host_call: invalid call of get_bool: column 4 of 4
             is_null 1 3 -> 1
             is_null 1 0 -> 0
-            is_null 1 5 -> bad_host_call: is_null was called wrongly: row 5 of 5
-            is_null 4 0 -> bad_host_call: is_null was called wrongly: column 4 of 4
+            is_null 1 5 -> bad_host_call: invalid call of is_null: row 5 of 5
+            is_null 4 0 -> bad_host_call: invalid call of is_null: column 4 of 4
             validity_word 0 0 -> 23
             validity_word 0 4 -> 1
-            validity_word 0 5 -> bad_host_call: validity_word was called wrongly: row 5 of 5
-            validity_word 4 0 -> bad_host_call: validity_word was called wrongly: column 4 of 4
-            validity_word 0 -1 -> bad_host_call: validity_word was called wrongly: row 4294967295 of 5
+            validity_word 0 5 -> bad_host_call: invalid call of validity_word: row 5 of 5
+            validity_word 4 0 -> bad_host_call: invalid call of validity_word: column 4 of 4
+            validity_word 0 -1 -> bad_host_call: invalid call of validity_word: row 4294967295 of 5
         "#]],
     );
 }

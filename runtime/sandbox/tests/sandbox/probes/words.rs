@@ -136,12 +136,12 @@ fn parameters_and_words() {
         expect![[r#"
             param_i64 0 -> 7
             param_i64 3 -> 1
-            param_i64 1 -> bad_host_call: param_i64 was called wrongly: param 1 is f64
-            param_i64 4 -> bad_host_call: param_i64 was called wrongly: param 4 of 4
-            param_i64 -1 -> bad_host_call: param_i64 was called wrongly: param 4294967295 of 4
+            param_i64 1 -> bad_host_call: invalid call of param_i64: param 1 is f64
+            param_i64 4 -> bad_host_call: invalid call of param_i64: param 4 of 4
+            param_i64 -1 -> bad_host_call: invalid call of param_i64: param 4294967295 of 4
             param_f64 1 -> 2
-            param_f64 0 -> bad_host_call: param_f64 was called wrongly: param 0 is i64
-            param_f64 4 -> bad_host_call: param_f64 was called wrongly: param 4 of 4
+            param_f64 0 -> bad_host_call: invalid call of param_f64: param 0 is i64
+            param_f64 4 -> bad_host_call: invalid call of param_f64: param 4 of 4
             param_bytes 2 0 5 -> 5
             param_bytes 2 0 4 -> 5
             param_bytes 2 65536 0 -> 5
@@ -173,11 +173,11 @@ fn parameters_and_words() {
 #[test]
 fn in_init() {
     expect![[r#"
-        get_i64 0 0 -> bad_host_call: get_i64 was called wrongly: it may be called within a batch only
-        get_f64 3 0 -> bad_host_call: get_f64 was called wrongly: it may be called within a batch only
-        get_bool 2 0 -> bad_host_call: get_bool was called wrongly: it may be called within a batch only
-        is_null 0 0 -> bad_host_call: is_null was called wrongly: it may be called within a batch only
-        validity_word 0 0 -> bad_host_call: validity_word was called wrongly: it may be called within a batch only
+        get_i64 0 0 -> bad_host_call: invalid call of get_i64: it may only be called within a batch
+        get_f64 3 0 -> bad_host_call: invalid call of get_f64: it may only be called within a batch
+        get_bool 2 0 -> bad_host_call: invalid call of get_bool: it may only be called within a batch
+        is_null 0 0 -> bad_host_call: invalid call of is_null: it may only be called within a batch
+        validity_word 0 0 -> bad_host_call: invalid call of validity_word: it may only be called within a batch
         get_bytes 1 0 0 8 -> -10
         window 0 0 1 0 -> -10
         window_bytes 1 0 1 0 64 64 -> -10

@@ -105,5 +105,5 @@ async fn raw_values_and_csv() {
     let batches = all(&mut open(&with(RecordFormat::Csv))).await;
     assert_eq!((sorted_ids(&batches), batches[0].bad.len()), (vec![7], 1));
     let refused = KafkaSource::new(with(RecordFormat::Raw), schema()).err().unwrap();
-    assert!(refused.to_string().contains("a raw value is binary or utf8, not i64"), "{refused}");
+    assert!(refused.to_string().contains("a raw value must be binary or utf8, not i64"), "{refused}");
 }

@@ -135,8 +135,8 @@ async fn what_was_read_before_a_loss_is_vouched_for_by_no_later_generation() {
     let error = keeper.of_transaction(&positions).err().unwrap();
     assert!(error.is_lost(), "{error}");
     assert_eq!(
-        error.to_string().rsplit_once(": the positions").unwrap().1,
-        " are another member's to keep: AssignmentLost (Local: Group partition assignment lost)"
+        error.to_string().rsplit_once(": another member").unwrap().1,
+        " of the group owns these positions: AssignmentLost (Local: Group partition assignment lost)"
     );
     assert!(keeper.commit(&positions).await.unwrap_err().is_lost());
 

@@ -53,7 +53,7 @@ async fn positions_that_are_given_come_before_those_of_the_group() {
     assert!(matches!(error, SourceError::Moved { .. }), "{error}");
     let mut member = open(&KafkaSourceConfig { partitions: KafkaPartitions::Group, ..config(&cluster) });
     let error = member.seek(&position(0, 1)).await.unwrap_err();
-    assert!(error.to_string().contains("group `acme.q` keeps the positions of its members"), "{error}");
+    assert!(error.to_string().contains("group `acme.q` stores the positions of its members"), "{error}");
 }
 
 #[tokio::test]
