@@ -74,7 +74,7 @@ fn of_building() {
         Source: internal
         Source: external, retryable
         Transaction: external, retryable
-        Slot: external
+        Slot: external, retryable
         Batch: internal
         DeadLetters: external
         StateLost: tenant
