@@ -10,9 +10,6 @@ use anyhow::Result;
 use crate::rust::{Crate, Found};
 use crate::sources::Package;
 
-/// Circles that are still to be mended: of each its files. This list only shrinks.
-const KNOWN: [&[&str]; 0] = [];
-
 /// What is wrong in the packages, a circle each.
 pub(crate) fn broken(packages: &[Package]) -> Result<Vec<String>> {
     let mut circles = Vec::new();
@@ -21,7 +18,7 @@ pub(crate) fn broken(packages: &[Package]) -> Result<Vec<String>> {
             circles.extend(circles_of(&Crate::read(&package.texts, root)?.found()));
         }
     }
-    Ok(without(circles, &KNOWN))
+    Ok(circles.iter().map(Circle::message).collect())
 }
 
 /// Files that need each other.
@@ -90,31 +87,15 @@ impl Circle {
             arrows: inside.map(arrow).collect(),
         }
     }
-}
 
-/// What to say of the circles that nobody knows of, and of known ones that are gone.
-fn without(circles: Vec<Circle>, known: &[&[&str]]) -> Vec<String> {
-    let is_known = |circle: &Circle, known: &[&str]| circle.files.iter().all(|file| known.contains(&file.as_str()));
-    let mut broken = Vec::new();
-    for circle in &circles {
-        if !known.iter().any(|known| is_known(circle, known)) {
-            broken.push(format!(
-                "{} files need each other in a circle: move what several of them use into the file below them all, or hand it \
-                 over as an argument\n    {}",
-                circle.files.len(),
-                circle.arrows.join("\n    ")
-            ));
-        }
+    fn message(&self) -> String {
+        format!(
+            "{} files need each other in a circle: move what several of them use into the file below them all, or hand it over as \
+             an argument\n    {}",
+            self.files.len(),
+            self.arrows.join("\n    ")
+        )
     }
-    for known in known {
-        if !circles.iter().any(|circle| is_known(circle, known)) {
-            broken.push(format!(
-                "no longer a circle: remove it from `KNOWN` in xtask/src/circles.rs: {}",
-                known.join(", ")
-            ));
-        }
-    }
-    broken
 }
 
 #[cfg(test)]
@@ -129,7 +110,8 @@ mod tests {
     }
 
     fn check(files: &[(&str, &str)], expected: Expect) {
-        expected.assert_eq(&without(circles(files), &[]).join("\n"));
+        let messages: Vec<String> = circles(files).iter().map(Circle::message).collect();
+        expected.assert_eq(&messages.join("\n"));
     }
 
     #[test]
@@ -180,20 +162,5 @@ mod tests {
             ("b.rs", "pub fn run() { crate::a::run(crate::S) }"),
         ];
         assert_eq!(circles(&files)[0].arrows.len(), 2);
-    }
-
-    #[test]
-    fn known_circles_may_shrink_and_must_be_removed_at_their_end() {
-        let two = [
-            ("lib.rs", "mod a; mod b;"),
-            ("a.rs", "pub fn f() { crate::b::g() }"),
-            ("b.rs", "pub fn g() { crate::a::f() }"),
-        ];
-        let known: [&[&str]; 1] = [&["a.rs", "b.rs", "c.rs"]];
-        assert_eq!(without(circles(&two), &known), [""; 0]);
-        assert_eq!(
-            without(Vec::new(), &known),
-            ["no longer a circle: remove it from `KNOWN` in xtask/src/circles.rs: a.rs, b.rs, c.rs"]
-        );
     }
 }

@@ -10,23 +10,12 @@ use crate::sources::Package;
 /// Lines of a crate's source, comments included and tests left out.
 const LINES_MAX: usize = 9_000;
 
-/// Packages that are still too large. This list only shrinks.
-const KNOWN: [&str; 0] = [];
-
 /// What is wrong: each package that is too large.
 pub(crate) fn broken(packages: &[Package]) -> Result<Vec<String>> {
-    check(packages, &KNOWN)
-}
-
-fn check(packages: &[Package], known: &[&str]) -> Result<Vec<String>> {
     let mut broken = Vec::new();
     for package in packages {
         let lines = lines(package)?;
-        let is_known = known.contains(&package.name.as_str());
-        if is_known && lines <= LINES_MAX {
-            broken.push(format!("no longer too large: remove it from `KNOWN` in xtask/src/sizes.rs: {}", package.name));
-        }
-        if lines > LINES_MAX && !is_known {
+        if lines > LINES_MAX {
             broken.push(format!(
                 "{} has {lines} lines of source without tests, and may have {LINES_MAX}: make a crate of a part that others can \
                  do without",
@@ -80,10 +69,8 @@ mod tests {
         let mut package = Package { name: "a".to_owned(), texts };
         // Of lib.rs `mod b;`, the declaration of the tests and the empty line count.
         assert_eq!(lines(&package).unwrap(), LINES_MAX - 2 + 4 + 1);
-        assert_eq!(check(std::slice::from_ref(&package), &[]).unwrap().len(), 1);
-        assert_eq!(check(&[package], &["a"]).unwrap(), [""; 0]);
+        assert_eq!(broken(std::slice::from_ref(&package)).unwrap().len(), 1);
         package = Package { name: "a".to_owned(), texts: [("a/src/lib.rs".to_owned(), "\n".repeat(LINES_MAX))].into() };
-        assert_eq!(check(std::slice::from_ref(&package), &[]).unwrap(), [""; 0]);
-        assert_eq!(check(&[package], &["a"]).unwrap().len(), 1);
+        assert_eq!(broken(std::slice::from_ref(&package)).unwrap(), [""; 0]);
     }
 }

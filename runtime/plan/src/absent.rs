@@ -52,6 +52,6 @@ mod tests {
         Part::Kafka.refuse(&draft.sources[0].kind_place, &problems);
         let said: Vec<String> =
             problems.finish().unwrap_err().iter().map(|it| format!("line {}: {it}", it.line)).collect();
-        expect![[""]].assert_eq(&said.join("\n"));
+        expect!["line 5: sources.trips.kind: this program was built without Kafka; use another kind, or build the program with the feature `kafka`"].assert_eq(&said.join("\n"));
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::ser::SerializeMap;
 use serde_json::value::RawValue;
 
-use crate::letter_json::ReadHeaders;
+use crate::encoded_headers::ReadHeaders;
 
 /// Declares [`Letter`], with each of its facts once: its field, which is its key in a line of JSON, `as` its name in the
 /// headers of a message, and `or null` where a line has the key in any case. `line` are the keys of a line that hold the

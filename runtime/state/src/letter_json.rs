@@ -10,22 +10,12 @@ use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::encoded_headers::{EncodedHeader, ReadHeaders};
 use crate::letter::{Line, of_later_version};
 use crate::{Header, Letter, LetterValue};
 
 /// A longer line is no letter, and none is written.
 pub const LINE_BYTES_MAX: usize = 256 * 1024 * 1024;
-
-/// A header with its value encoded.
-type EncodedHeader = (String, Option<String>);
-
-/// Headers of either version.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(crate) enum ReadHeaders {
-    Hex(Vec<EncodedHeader>),
-    Base64 { base64: Vec<EncodedHeader> },
-}
 
 /// What is read of a line that is no letter of this program's.
 #[derive(Deserialize)]

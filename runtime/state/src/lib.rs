@@ -22,6 +22,7 @@
 //!
 //! **[`Letter`]**: a dead letter: a record, and why it is dead. A line of JSON in a file, or a [`LetterMessage`] in a topic.
 
+mod encoded_headers;
 #[cfg(test)]
 mod fault_tables;
 mod letter;

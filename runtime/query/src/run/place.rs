@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::extent::{Extent, Size};
-use super::progress::PartitionProgress;
+use super::partition_progress::PartitionProgress;
 use weir_sources::PositionKeeper;
 use weir_state::{Partition, Positions};
 

@@ -1,0 +1,14 @@
+//! Headers as a line of JSON holds them.
+
+use serde::Deserialize;
+
+/// A header with its value encoded.
+pub(crate) type EncodedHeader = (String, Option<String>);
+
+/// Headers of either version.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum ReadHeaders {
+    Hex(Vec<EncodedHeader>),
+    Base64 { base64: Vec<EncodedHeader> },
+}
