@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use weir_batch::Schema;
 use weir_sources::{FileSource, GeneratorSource, KafkaSource, KafkaSourceConfig, NexmarkSource, Source};
 use weir_state::{LETTERS_OF, Manifest, Positions};
 
@@ -76,7 +77,7 @@ fn make_source(
             Box::new(LettersSource::new(letters, schema, &plan.folders, letters_max).map_err(named)?)
         }
         SourceKind::Kafka(config) => {
-            let config = kafka_source(plan, id.place(), config);
+            let config = kafka_source(plan, id.place(), schema, config);
             Box::new(KafkaSource::new(config, Arc::clone(schema)).map_err(named)?)
         }
         SourceKind::Custom(source) => source.open().map_err(named)?,
@@ -92,12 +93,9 @@ fn make_source(
 
 /// The settings of the source at this index, with those that follow from the rest of the query: how batches are
 /// filled, and whether a stage may want a record's bytes for a dead letter.
-fn kafka_source(plan: &Plan, index: usize, config: &KafkaSourceConfig) -> KafkaSourceConfig {
+fn kafka_source(plan: &Plan, index: usize, schema: &Schema, config: &KafkaSourceConfig) -> KafkaSourceConfig {
     KafkaSourceConfig {
-        fill: match plan.sources.get(index) {
-            Some(source) => plan.batching.fill().for_schema(&source.schema),
-            None => plan.batching.fill(),
-        },
+        fill: plan.batching.fill().for_schema(schema),
         keep_raw: plan.keeps_originals(index),
         kept_by_group: plan.delivery.guarantee != Guarantee::ExactlyOnce || transactions(plan).is_some(),
         exactly_once: plan.delivery.guarantee == Guarantee::ExactlyOnce,
