@@ -182,7 +182,7 @@ fn expanded_bytes(bytes: &[u8], codec: CompressionType) -> Result<u64, FormatErr
         _ => ("an unknown codec", 1),
     };
     if expanded > (compressed.len() as u64).saturating_mul(ratio_max) {
-        return Err(damaged(format!("{} bytes of {name} that are said to be {expanded}", compressed.len())));
+        return Err(damaged(format!("{} bytes of {name} are stated to expand to {expanded}", compressed.len())));
     }
     Ok(expanded)
 }

@@ -116,7 +116,7 @@ pub(super) fn scan(file: &File, chunk: &Chunk) -> Result<Needs, FormatError> {
         }
         // The library allocates what is stated.
         if expanded > stored.saturating_mul(chunk.ratio_max) {
-            let reason = format!("a page of {stored} bytes that is said to be {expanded} when decompressed");
+            let reason = format!("a page of {stored} bytes is stated to expand to {expanded}");
             return Err(corrupt(Format::Parquet, reason));
         }
         left -= stored;

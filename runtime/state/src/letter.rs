@@ -158,7 +158,7 @@ impl<T: std::fmt::Display + std::str::FromStr> Fact for Option<T> {
     }
 
     fn of_text(text: Option<&str>) -> Result<Option<T>, &'static str> {
-        text.map(str::parse).transpose().map_err(|_| "holds no such number")
+        text.map(str::parse).transpose().map_err(|_| "is not a valid number")
     }
 }
 

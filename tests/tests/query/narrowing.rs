@@ -66,7 +66,7 @@ async fn a_function_that_most_records_end_is_broken_unless_the_stage_says_otherw
     assert_eq!(source.records, stage.records_in + source.unfinished, "{}", error.summary);
 
     let error = run(&text("trapped_percent_max = 0"), folder.path(), Default::default()).await.expect_err("a failure");
-    assert!(error.to_string().contains("65 of the 8192 records"), "{error}");
+    assert!(error.to_string().contains("65 of 8192 records"), "{error}");
 
     let summary = run_in(&text("trapped_percent_max = 100"), folder.path()).await;
     assert_eq!(summary.progress.stages[0].failed, 8192);

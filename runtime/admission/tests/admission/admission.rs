@@ -330,7 +330,7 @@ fn manifests_that_do_not_hold_together() {
     check(
         &function(r#""kind":"transform","output_shape":"filter","input":[{"name":"x","type":"u64"}]"#),
         expect![
-            "manifest: manifest, line 1: field unknown type `x`: `u64`: use one of bool, i8, i16, i32, i64, f64, utf8, binary, timestamp"
+            "manifest: manifest, line 1: field `x`: unknown type `u64`: use one of bool, i8, i16, i32, i64, f64, utf8, binary, timestamp"
         ],
     );
     check(

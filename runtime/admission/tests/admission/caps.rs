@@ -266,13 +266,13 @@ fn each_cap_on_a_module_can_be_raised_and_lowered() {
     let nests = with(&joins.repeat(100));
     let few = |per_kib| set(&[("joins_max", 1), ("joins_per_kib_max", per_kib)]);
     assert!(refusal(&nests, &few(1_024)).starts_with("admitted"));
-    assert!(refusal(&nests, &few(64)).contains("`joins_max` raised"));
+    assert!(refusal(&nests, &few(64)).contains("raise `joins_max`"));
     let calls = with(&format!("(func {})", "i32.const 0 call 0 drop ".repeat(1_000)));
     let few = |per_kib| set(&[("call_values_max", 1), ("call_values_per_kib_max", per_kib)]);
     assert!(refusal(&calls, &few(1_024)).starts_with("admitted"));
-    assert!(refusal(&calls, &few(64)).contains("`call_values_max` raised"));
+    assert!(refusal(&calls, &few(64)).contains("raise `call_values_max`"));
     let targets = with(&format!("(func i32.const 0 br_table {})", "0 ".repeat(2_040)));
     let few = |per_kib| set(&[("br_table_targets_max", 1), ("br_table_targets_per_kib_max", per_kib)]);
     assert!(refusal(&targets, &few(1_024)).starts_with("admitted"));
-    assert!(refusal(&targets, &few(512)).contains("`br_table_targets_max` raised"));
+    assert!(refusal(&targets, &few(512)).contains("raise `br_table_targets_max`"));
 }

@@ -401,5 +401,5 @@ fn a_stopped_query_is_known_by_its_state() {
     fs::write(folder.path().join("state/ids/manifest"), "torn").expect("the manifest");
     let told = tell(folder.path(), &["status", "ids.toml"]);
     assert_eq!(told.code, Some(1));
-    assert!(told.err.contains("is not running: state: ") && told.err.contains("torn"), "{}", told.err);
+    assert!(told.err.contains("is not running: state: ") && told.err.contains("damaged"), "{}", told.err);
 }

@@ -44,7 +44,7 @@ fn json_lines() {
         b"{\"_a\":1}",
         2,
         expect![
-            "error: cannot infer a schema from this json_lines file: none of its fields can be read: invalid field name `_a`: `_a`: names that begin with `_` are reserved"
+            "error: cannot infer a schema from this json_lines file: none of its fields can be read: `_a`: invalid field name `_a`: names that begin with `_` are reserved"
         ],
     );
 }

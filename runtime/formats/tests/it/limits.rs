@@ -47,7 +47,7 @@ fn a_compressed_buffer_says_how_long_it_is() {
         Format::ArrowIpc,
         &damaged(CompressionType::ZSTD, 400_000_000),
         None,
-        &expect!["invalid arrow_ipc file: 29 bytes of zstd that are said to be 400000000"],
+        &expect!["invalid arrow_ipc file: 29 bytes of zstd are stated to expand to 400000000"],
     );
     check_error(
         Format::ArrowIpc,
@@ -75,7 +75,7 @@ fn a_compressed_buffer_may_be_too_long() {
         &bytes,
         None,
         &expect![
-            "a record batch, decompressed, takes 600000000 bytes: at most 536870912 are read from arrow_ipc; write it in smaller record batches, or read fewer columns"
+            "a record batch, decompressed, takes 600000000 bytes: the maximum for arrow_ipc is 536870912; write it in smaller record batches, or read fewer columns"
         ],
     );
 }
@@ -108,17 +108,18 @@ fn a_compressed_page_says_how_long_it_is() {
         }
     }
     expect![[r#"
-        UNCOMPRESSED, PARQUET_1_0: invalid parquet file: a page of 20004 bytes that is said to be 1048575 when decompressed
-        UNCOMPRESSED, PARQUET_2_0: invalid parquet file: a page of 20004 bytes that is said to be 1048575 when decompressed
-        SNAPPY, PARQUET_1_0: invalid parquet file: a page of 948 bytes that is said to be 1048575 when decompressed
-        SNAPPY, PARQUET_2_0: invalid parquet file: a page of 948 bytes that is said to be 1048575 when decompressed
-        GZIP(GzipLevel(6)), PARQUET_1_0: invalid parquet file: a page of 60 bytes that is said to be 1048575 when decompressed
-        GZIP(GzipLevel(6)), PARQUET_2_0: invalid parquet file: a page of 60 bytes that is said to be 1048575 when decompressed
-        LZ4_RAW, PARQUET_1_0: invalid parquet file: a page of 94 bytes that is said to be 1048575 when decompressed
-        LZ4_RAW, PARQUET_2_0: invalid parquet file: a page of 94 bytes that is said to be 1048575 when decompressed
-        ZSTD(ZstdLevel(1)), PARQUET_1_0: invalid parquet file: a page of 22 bytes that is said to be 1048575 when decompressed
-        ZSTD(ZstdLevel(1)), PARQUET_2_0: invalid parquet file: a page of 22 bytes that is said to be 1048575 when decompressed
-    "#]].assert_eq(&all);
+        UNCOMPRESSED, PARQUET_1_0: invalid parquet file: a page of 20004 bytes is stated to expand to 1048575
+        UNCOMPRESSED, PARQUET_2_0: invalid parquet file: a page of 20004 bytes is stated to expand to 1048575
+        SNAPPY, PARQUET_1_0: invalid parquet file: a page of 948 bytes is stated to expand to 1048575
+        SNAPPY, PARQUET_2_0: invalid parquet file: a page of 948 bytes is stated to expand to 1048575
+        GZIP(GzipLevel(6)), PARQUET_1_0: invalid parquet file: a page of 60 bytes is stated to expand to 1048575
+        GZIP(GzipLevel(6)), PARQUET_2_0: invalid parquet file: a page of 60 bytes is stated to expand to 1048575
+        LZ4_RAW, PARQUET_1_0: invalid parquet file: a page of 94 bytes is stated to expand to 1048575
+        LZ4_RAW, PARQUET_2_0: invalid parquet file: a page of 94 bytes is stated to expand to 1048575
+        ZSTD(ZstdLevel(1)), PARQUET_1_0: invalid parquet file: a page of 22 bytes is stated to expand to 1048575
+        ZSTD(ZstdLevel(1)), PARQUET_2_0: invalid parquet file: a page of 22 bytes is stated to expand to 1048575
+    "#]]
+    .assert_eq(&all);
 }
 
 /// Nothing compresses better than zeros, and they are read.

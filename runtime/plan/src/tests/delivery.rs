@@ -181,7 +181,7 @@ fn a_topic_and_a_file_are_two_steps() {
     check(
         &text(&[TOPIC, OUT, FILE, ONCE]),
         &expect![
-            "late.toml:11: sinks.file: `exactly_once` is impossible: this file and the topic of `out` are committed in two steps, and a crash may come between; use two queries: one that writes the topic, and one that reads the topic and writes the file"
+            "late.toml:11: sinks.file: `exactly_once` is impossible: this file and the topic of `out` are committed in two steps, and a crash may come between them; use two queries: one that writes the topic, and one that reads the topic and writes the file"
         ],
     );
 }

@@ -221,7 +221,7 @@ fn a_query_has_no_more_parts_than_its_tenant_may_have() {
     super::check(
         &many(64),
         &expect![
-            "late.toml:1: sinks: the query has 65 sinks, and a query may have 64; split it into several queries, or raise `sinks_max` in the limits file"
+            "late.toml:1: sinks: the query has 65 sinks, but a query may have only 64; split it into several queries, or raise `sinks_max` in the limits file"
         ],
     );
     check_under("[tenants.demo]\nsinks_max = 3\nstages_max = 1", &many(2), &expect![[""]]);
