@@ -11,7 +11,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use weir_batch::arrow::array::{ArrayRef, Float64Array, Int64Array};
 use weir_batch::{Batch, DataType, Field, Schema};
 use weir_benches::{Guest, one_thread};
-use weir_sandbox::{Engine, EngineConfig, Limits, Manifest};
+use weir_sandbox::{Engine, EngineConfig, Limits, ModuleManifest};
 use weir_tests::guest_module;
 
 const ROWS: usize = 8192;
@@ -29,7 +29,9 @@ fn admit(criterion: &mut Criterion) {
         let bytes = guest_module(guest).expect("a built guest");
         let mut group = criterion.benchmark_group(format!("admit {guest}, {} bytes, wall", bytes.len()));
         group.sample_size(20);
-        group.bench_function("checks alone", |bencher| bencher.iter(|| Manifest::check(black_box(&bytes), &limits)));
+        group.bench_function("checks alone", |bencher| {
+            bencher.iter(|| ModuleManifest::check(black_box(&bytes), &limits))
+        });
         for (name, optimise) in TIERS {
             let engine = engine(optimise);
             group.bench_function(name, |bencher| {

@@ -1,6 +1,6 @@
 //! The contract of [`Sink`], executed.
 //!
-//! Every implementation runs [`check`] over a [`Place`] of its own in its tests, fakes included.
+//! Every implementation runs [`check`] over a [`SinkPlace`] of its own in its tests, fakes included.
 
 mod batches;
 
@@ -15,7 +15,7 @@ use crate::{Sink, SinkError, SinkStats, Written};
 
 /// Where a sink's records go, and how they are read back.
 #[async_trait]
-pub trait Place: Send {
+pub trait SinkPlace: Send {
     /// Opens a sink over a fresh place: what earlier sinks wrote is not to be read back any more.
     async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError>;
 
@@ -111,7 +111,7 @@ const KEEP_IN_ONE_STEP: &str = "keep in one step";
 /// # Errors
 ///
 /// The first rule that the sink broke.
-pub async fn check<P: Place>(place: &mut P) -> Result<(), Violation> {
+pub async fn check<P: SinkPlace>(place: &mut P) -> Result<(), Violation> {
     all_once_in_order(place).await?;
     records_without_fields(place).await?;
     flush_is_durable(place).await?;
@@ -147,7 +147,7 @@ fn expect(rule: &'static str, holds: bool, detail: impl FnOnce() -> String) -> R
 }
 
 /// The reader finds exactly these rows.
-async fn finds<P: Place>(
+async fn finds<P: SinkPlace>(
     place: &mut P,
     rule: &'static str,
     when: &str,
@@ -177,7 +177,7 @@ async fn finds<P: Place>(
 }
 
 /// A new sink is given all of these batches and closed.
-async fn written_and_closed<P: Place>(
+async fn written_and_closed<P: SinkPlace>(
     place: &mut P,
     schema: &Arc<Schema>,
     written: &[Arc<Batch>],
@@ -196,7 +196,7 @@ async fn written_and_closed<P: Place>(
     finds(place, rule, "after close", schema, written).await
 }
 
-async fn all_once_in_order<P: Place>(place: &mut P) -> Result<(), Violation> {
+async fn all_once_in_order<P: SinkPlace>(place: &mut P) -> Result<(), Violation> {
     let schema = batches::schema();
     let of = |first, rows| batches::batch(&schema, first, rows);
     written_and_closed(place, &schema, &[]).await?;
@@ -208,7 +208,7 @@ async fn all_once_in_order<P: Place>(place: &mut P) -> Result<(), Violation> {
     written_and_closed(place, &schema, &written).await
 }
 
-async fn records_without_fields<P: Place>(place: &mut P) -> Result<(), Violation> {
+async fn records_without_fields<P: SinkPlace>(place: &mut P) -> Result<(), Violation> {
     let schema = Arc::new(batches::no_fields());
     let batch = Batch::with_rows(Arc::clone(&schema), vec![], 3).map(Arc::new);
     let batch = owed(ALL_ONCE_IN_ORDER, "making a batch", batch.map_err(|error| SinkError::Encode(error.into())))?;
@@ -222,7 +222,7 @@ async fn records_without_fields<P: Place>(place: &mut P) -> Result<(), Violation
     Ok(())
 }
 
-async fn flush_is_durable<P: Place>(place: &mut P) -> Result<(), Violation> {
+async fn flush_is_durable<P: SinkPlace>(place: &mut P) -> Result<(), Violation> {
     let rule = FLUSH_IS_DURABLE;
     let schema = batches::schema();
     let (one, two, three) =
@@ -247,7 +247,7 @@ async fn flush_is_durable<P: Place>(place: &mut P) -> Result<(), Violation> {
     finds(place, rule, "after close", &schema, &[one, two, three]).await
 }
 
-async fn keep_in_one_step<P: Place>(place: &mut P) -> Result<(), Violation> {
+async fn keep_in_one_step<P: SinkPlace>(place: &mut P) -> Result<(), Violation> {
     let rule = KEEP_IN_ONE_STEP;
     let schema = batches::schema();
     let (one, two) = (batches::batch(&schema, 0, 5), batches::batch(&schema, 5, 5));
@@ -266,7 +266,7 @@ async fn keep_in_one_step<P: Place>(place: &mut P) -> Result<(), Violation> {
     finds(place, rule, "after what was not committed is gone", &schema, &[one]).await
 }
 
-async fn errors_last<P: Place>(place: &mut P) -> Result<(), Violation> {
+async fn errors_last<P: SinkPlace>(place: &mut P) -> Result<(), Violation> {
     let rule = ERRORS_LAST;
     let schema = batches::schema();
     let batch = batches::batch(&schema, 0, 5);
@@ -282,7 +282,7 @@ async fn errors_last<P: Place>(place: &mut P) -> Result<(), Violation> {
     expect(rule, left.is_empty(), || format!("after an error it leaves {left:?}"))
 }
 
-async fn close_is_the_end<P: Place>(place: &mut P) -> Result<(), Violation> {
+async fn close_is_the_end<P: SinkPlace>(place: &mut P) -> Result<(), Violation> {
     let rule = CLOSE_IS_THE_END;
     let schema = batches::schema();
     let batch = batches::batch(&schema, 0, 5);
@@ -300,7 +300,7 @@ async fn close_is_the_end<P: Place>(place: &mut P) -> Result<(), Violation> {
     finds(place, rule, "after a refused write", &schema, &[batch]).await
 }
 
-async fn dropped_is_gone<P: Place>(place: &mut P) -> Result<(), Violation> {
+async fn dropped_is_gone<P: SinkPlace>(place: &mut P) -> Result<(), Violation> {
     let rule = DROPPED_IS_GONE;
     let schema = batches::schema();
     let mut sink = owed(rule, "open", place.open(&schema).await)?;
@@ -313,7 +313,7 @@ async fn dropped_is_gone<P: Place>(place: &mut P) -> Result<(), Violation> {
     expect(rule, left.is_empty(), || format!("it leaves {left:?}"))
 }
 
-async fn batches_are_shared<P: Place>(place: &mut P) -> Result<(), Violation> {
+async fn batches_are_shared<P: SinkPlace>(place: &mut P) -> Result<(), Violation> {
     let rule = BATCHES_ARE_SHARED;
     let schema = batches::schema();
     let batch = batches::every_second(&batches::batch(&schema, 0, 9));
@@ -327,7 +327,7 @@ async fn batches_are_shared<P: Place>(place: &mut P) -> Result<(), Violation> {
     expect(rule, batch.to_string() == before, || "the batch was altered".to_owned())
 }
 
-async fn refused_rows_are_named<P: Place>(place: &mut P) -> Result<(), Violation> {
+async fn refused_rows_are_named<P: SinkPlace>(place: &mut P) -> Result<(), Violation> {
     let rule = REFUSED_ROWS_ARE_NAMED;
     let Some(text_bytes) = place.refuses_text_above() else { return Ok(()) };
     let schema = batches::schema();

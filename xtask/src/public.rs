@@ -20,24 +20,8 @@ const OTHERS: [&str; 10] = [
     "xtask",
 ];
 
-/// Types of one name in several libraries, and why. This list only shrinks.
-const SHARED: [(&str, &str); 15] = [
-    ("BindError", "still to be renamed"),
-    ("Carry", "still to be renamed"),
-    ("Header", "still to be renamed"),
-    ("Kind", "still to be renamed"),
-    ("Manifest", "still to be renamed"),
-    ("Name", "still to be renamed"),
-    ("Origin", "still to be renamed"),
-    ("Outcome", "still to be renamed"),
-    ("Place", "still to be renamed"),
-    ("Problem", "still to be renamed"),
-    ("Reading", "still to be renamed"),
-    ("Refusal", "still to be renamed"),
-    ("Series", "still to be renamed"),
-    ("Source", "still to be renamed"),
-    ("Written", "still to be renamed"),
-];
+/// Types of one name in several libraries, and why.
+const SHARED: [(&str, &str); 0] = [];
 
 /// A public struct, enum or trait.
 #[derive(Debug, PartialEq, Eq)]

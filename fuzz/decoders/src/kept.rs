@@ -1,7 +1,7 @@
 //! What queries keep, from any bytes. The twins among the ordinary tests run the same.
 
 use sha2::{Digest, Sha256};
-use weir_state::{LetterLines, Manifest};
+use weir_state::{LetterLines, StateManifest};
 
 /// Reads the bytes as a file of dead letters. Lines are numbered, no byte is left out, and a letter written again is the same letter.
 pub fn letters(bytes: &[u8]) {
@@ -27,13 +27,13 @@ pub fn letters(bytes: &[u8]) {
 /// it. What is read can be written, and is read again as the same.
 pub fn kept_state(bytes: &[u8]) {
     for bytes in [bytes.to_vec(), with_checksum(bytes)] {
-        let Ok(state) = Manifest::from_bytes(&bytes) else { continue };
+        let Ok(state) = StateManifest::from_bytes(&bytes) else { continue };
         for source in &state.sources {
             assert!(state.positions(&source.source).iter().count() <= source.partitions.len());
         }
         let written = state.to_bytes().expect("what was read can be written");
-        let again = Manifest::from_bytes(&written).expect("what was written can be read");
-        assert_eq!(Manifest { written_by: state.written_by.clone(), ..again }, state);
+        let again = StateManifest::from_bytes(&written).expect("what was written can be read");
+        assert_eq!(StateManifest { written_by: state.written_by.clone(), ..again }, state);
     }
 }
 

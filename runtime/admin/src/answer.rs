@@ -12,8 +12,8 @@ use weir_telemetry::{Health, exposition};
 
 use crate::board::Board;
 use crate::guard::Via;
-use crate::problem::{Code, Problem, Refusal};
-use crate::route::{Name, Route, Wish};
+use crate::problem::{Code, RefusalBody, RequestProblem};
+use crate::route::{QueryName, Route, Wish};
 use crate::{ANSWER_BYTES_MAX, CLIENTS_MAX, REQUEST_BYTES_MAX, WAIT_MS_MAX};
 
 /// How long a client may take to send a body.
@@ -56,10 +56,10 @@ where
     response
 }
 
-fn admitted<B>(via: Via, request: &Request<B>) -> Result<Route, Problem> {
+fn admitted<B>(via: Via, request: &Request<B>) -> Result<Route, RequestProblem> {
     if via == Via::UnixBusy {
         let message = format!("this process already serves {CLIENTS_MAX} clients");
-        return Err(Problem::new(Code::Busy, message, "try again later"));
+        return Err(RequestProblem::new(Code::Busy, message, "try again later"));
     }
     let route = Route::of(request.method(), request.uri())?;
     via.admits(&route, request)?;
@@ -67,7 +67,7 @@ fn admitted<B>(via: Via, request: &Request<B>) -> Result<Route, Problem> {
 }
 
 /// Answers a read, on a thread that may take its time: others are answered meanwhile.
-async fn read(board: &Arc<Board>, route: Route) -> Result<Answer, Problem> {
+async fn read(board: &Arc<Board>, route: Route) -> Result<Answer, RequestProblem> {
     let board = Arc::clone(board);
     let read = tokio::task::spawn_blocking(move || {
         let health = |is_ok: fn(&Health) -> bool| {
@@ -86,17 +86,17 @@ async fn read(board: &Arc<Board>, route: Route) -> Result<Answer, Problem> {
         };
         Ok(page(status, TEXT, text))
     });
-    let broken = |error| Problem::new(Code::Internal, format!("could not create the response: {error}"), "");
+    let broken = |error| RequestProblem::new(Code::Internal, format!("could not create the response: {error}"), "");
     read.await.map_err(broken)?
 }
 
 async fn steer<B>(
     board: &Board,
-    name: &Name,
+    name: &QueryName,
     wish: Wish,
     request: Request<B>,
     extend: impl Fn(Duration),
-) -> Result<Answer, Problem>
+) -> Result<Answer, RequestProblem>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -107,27 +107,27 @@ where
 }
 
 /// Reads the body of a `POST`: how long to wait.
-async fn order<B>(body: B) -> Result<Duration, Problem>
+async fn order<B>(body: B) -> Result<Duration, RequestProblem>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let too_long = || {
         let message = format!("the body is too large: the maximum is {REQUEST_BYTES_MAX} bytes");
-        Problem::new(Code::RequestTooLong, message, "")
+        RequestProblem::new(Code::RequestTooLong, message, "")
     };
     if body.size_hint().lower() > REQUEST_BYTES_MAX as u64 {
         return Err(too_long());
     }
     let read = tokio::time::timeout(BODY_MAX, Limited::new(body, REQUEST_BYTES_MAX).collect()).await;
-    let malformed = |why: String| Problem::new(Code::Malformed, why, r#"send nothing, or {"wait_ms": 30000}"#);
+    let malformed = |why: String| RequestProblem::new(Code::Malformed, why, r#"send nothing, or {"wait_ms": 30000}"#);
     let bytes = match read {
         Ok(Ok(read)) => read.to_bytes(),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => return Err(too_long()),
         Ok(Err(error)) => return Err(malformed(format!("cannot read the body: {error}"))),
         Err(_elapsed) => {
             let message = format!("the body did not arrive within {} s", BODY_MAX.as_secs());
-            return Err(Problem::new(Code::RequestTooSlow, message, ""));
+            return Err(RequestProblem::new(Code::RequestTooSlow, message, ""));
         }
     };
     let order: Order = match bytes.is_empty() {
@@ -140,19 +140,19 @@ where
     Ok(Duration::from_millis(order.wait_ms))
 }
 
-fn json(body: &impl Serialize) -> Result<Answer, Problem> {
-    let internal = |error| Problem::new(Code::Internal, format!("could not write the response: {error}"), "");
+fn json(body: &impl Serialize) -> Result<Answer, RequestProblem> {
+    let internal = |error| RequestProblem::new(Code::Internal, format!("could not write the response: {error}"), "");
     let mut text = serde_json::to_vec(body).map_err(internal)?;
     if text.len() > ANSWER_BYTES_MAX {
         let message = format!("the response has {} bytes: the maximum is {ANSWER_BYTES_MAX}", text.len());
-        return Err(Problem::new(Code::AnswerTooLong, message, "request a single query by its tenant and name"));
+        return Err(RequestProblem::new(Code::AnswerTooLong, message, "request a single query by its tenant and name"));
     }
     text.push(b'\n');
     Ok(page(StatusCode::OK, JSON, text))
 }
 
-fn refusal(problem: &Problem, path: &str) -> Answer {
-    let refusal = Refusal { error: problem.clone() };
+fn refusal(problem: &RequestProblem, path: &str) -> Answer {
+    let refusal = RefusalBody { error: problem.clone() };
     // It is made of strings, which can be written.
     let mut text = serde_json::to_vec(&refusal).unwrap_or_default();
     text.push(b'\n');

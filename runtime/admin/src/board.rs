@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use weir_plan::Plan;
-use weir_query::{Progress, QueryHandle, State};
+use weir_query::{Progress, QueryHandle, QueryState};
 
 use crate::pace::{Pace, percent};
-use crate::problem::{Code, Problem};
-use crate::route::{Name, Wish};
+use crate::problem::{Code, RequestProblem};
+use crate::route::{QueryName, Wish};
 
 /// The queries of a process, seen and steered by any thread. Those that have ended stay on it, with how they did. No two of
 /// them have both name and tenant in common.
@@ -20,13 +20,13 @@ struct Entry {
     handle: QueryHandle,
     commit_every: Option<Duration>,
     started: Instant,
-    ended: OnceLock<(Outcome, Duration)>,
+    ended: OnceLock<(QueryOutcome, Duration)>,
     pace: Mutex<(Pace, Option<Duration>)>,
 }
 
 /// How a query ended.
 #[derive(Clone, Debug, Serialize)]
-pub struct Outcome {
+pub struct QueryOutcome {
     /// Why, as its summary says it.
     pub ending: String,
     /// What failed, if something did.
@@ -45,7 +45,7 @@ pub struct Report<'a> {
     /// How much of its input it has read, and how long the rest takes, where that is known.
     percent: Option<u64>,
     seconds_left: Option<u64>,
-    ended: Option<&'a Outcome>,
+    ended: Option<&'a QueryOutcome>,
     progress: Progress,
 }
 
@@ -92,7 +92,7 @@ impl Board {
     }
 
     /// Writes down how a query ended. Of one that is not on it nothing is written.
-    pub fn ended(&self, query: &str, tenant: &str, outcome: Outcome) {
+    pub fn ended(&self, query: &str, tenant: &str, outcome: QueryOutcome) {
         if let Ok(entry) = self.find(query, tenant) {
             entry.ended.get_or_init(|| (outcome, entry.started.elapsed()));
         }
@@ -119,12 +119,17 @@ impl Board {
     }
 
     /// What one query does.
-    pub(crate) fn report(&self, name: &Name) -> Result<Report<'_>, Problem> {
+    pub(crate) fn report(&self, name: &QueryName) -> Result<Report<'_>, RequestProblem> {
         Ok(self.find(&name.query, &name.tenant)?.report())
     }
 
     /// Tells a query what to do, and waits until it has done it, for this long at most.
-    pub(crate) async fn steer(&self, name: &Name, wish: Wish, at_most: Duration) -> Result<Steered<'_>, Problem> {
+    pub(crate) async fn steer(
+        &self,
+        name: &QueryName,
+        wish: Wish,
+        at_most: Duration,
+    ) -> Result<Steered<'_>, RequestProblem> {
         let entry = self.find(&name.query, &name.tenant)?;
         let until = match wish {
             Wish::Pause => Some(Until::Settled),
@@ -132,14 +137,14 @@ impl Board {
             Wish::Stop => Some(Until::Ended),
         };
         let state = entry.handle.progress().state;
-        if state.is_over() || state == State::Draining && until != Some(Until::Ended) {
+        if state.is_over() || state == QueryState::Draining && until != Some(Until::Ended) {
             let how = match state {
-                State::Failed => "has failed",
-                State::Ended => "has ended",
+                QueryState::Failed => "has failed",
+                QueryState::Ended => "has ended",
                 _ => "is stopping and finishes the records that it has read",
             };
-            let Name { tenant, query } = name;
-            return Err(Problem::new(Code::Ending, format!("query {query} of tenant {tenant} {how}"), ""));
+            let QueryName { tenant, query } = name;
+            return Err(RequestProblem::new(Code::Ending, format!("query {query} of tenant {tenant} {how}"), ""));
         }
         match wish {
             Wish::Pause => entry.handle.pause(),
@@ -153,11 +158,11 @@ impl Board {
         Ok(Steered { done, report: entry.report() })
     }
 
-    fn find(&self, query: &str, tenant: &str) -> Result<&Entry, Problem> {
+    fn find(&self, query: &str, tenant: &str) -> Result<&Entry, RequestProblem> {
         let is_it = |entry: &&Entry| entry.handle.query() == query && entry.handle.tenant() == tenant;
         self.0.iter().find(is_it).ok_or_else(|| {
             let message = format!("process {} does not run this query", std::process::id());
-            Problem::new(Code::UnknownQuery, message, "see /v1/queries for the queries that it runs")
+            RequestProblem::new(Code::UnknownQuery, message, "see /v1/queries for the queries that it runs")
         })
     }
 }
@@ -194,7 +199,7 @@ impl Entry {
             let progress = self.handle.progress();
             match until {
                 Until::Ended if self.ended.get().is_some() => return true,
-                Until::Settled if progress.state == State::Paused => {
+                Until::Settled if progress.state == QueryState::Paused => {
                     let read: u64 = progress.sources.iter().map(|source| source.records).sum();
                     if quiet.1 != Some(read) {
                         quiet = (Instant::now(), Some(read));
@@ -206,7 +211,7 @@ impl Entry {
                 }
                 // There is nothing to wait for any more.
                 Until::Settled if progress.state.is_over() => return false,
-                Until::Settled if matches!(progress.state, State::Draining | State::Running) => return false,
+                Until::Settled if matches!(progress.state, QueryState::Draining | QueryState::Running) => return false,
                 Until::Ended | Until::Settled => {}
             }
             if started.elapsed() >= at_most {

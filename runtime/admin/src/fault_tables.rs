@@ -5,12 +5,12 @@ use std::io;
 use expect_test::expect;
 use weir_fault::table;
 
-use crate::{BindError, Code, Problem};
+use crate::{Code, ListenError, RequestProblem};
 
 #[test]
 fn of_requests_and_addresses() {
-    let refused = |code| Problem::new(code, "m", "");
-    let bind = |kind: io::ErrorKind| BindError { address: ([127, 0, 0, 1], 1).into(), source: kind.into() };
+    let refused = |code| RequestProblem::new(code, "m", "");
+    let bind = |kind: io::ErrorKind| ListenError { address: ([127, 0, 0, 1], 1).into(), source: kind.into() };
     let table = table![
         bind(io::ErrorKind::AddrInUse),
         bind(io::ErrorKind::PermissionDenied),
@@ -22,14 +22,14 @@ fn of_requests_and_addresses() {
         refused(Code::Ending),
     ];
     expect![[r#"
-        BindError: external, retryable
-        BindError: external
-        Problem: tenant
-        Problem: internal
-        Problem: internal
-        Problem: external, retryable
-        Problem: external, retryable
-        Problem: tenant
+        ListenError: external, retryable
+        ListenError: external
+        RequestProblem: tenant
+        RequestProblem: internal
+        RequestProblem: internal
+        RequestProblem: external, retryable
+        RequestProblem: external, retryable
+        RequestProblem: tenant
     "#]]
     .assert_eq(&table);
 }

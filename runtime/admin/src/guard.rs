@@ -6,7 +6,7 @@ use hyper::Request;
 use hyper::header::{HOST, HeaderValue, ORIGIN};
 use hyper::http::uri::Authority;
 
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, RequestProblem};
 use crate::route::Route;
 
 /// How a client came.
@@ -26,23 +26,23 @@ impl Via {
     /// A browser sends what a web page wants to an address that the page itself could not reach. It cannot be kept from
     /// sending a POST without asking (so POST is refused with `Origin`), and a page whose own name was made to point here
     /// (DNS rebinding) may read the answer (so the host must be an address or `localhost`, which no page can be named).
-    pub(crate) fn admits<B>(self, route: &Route, request: &Request<B>) -> Result<(), Problem> {
+    pub(crate) fn admits<B>(self, route: &Route, request: &Request<B>) -> Result<(), RequestProblem> {
         let Via::Tcp { steering, loopback } = self else { return Ok(()) };
         let steers = matches!(route, Route::Steer(..));
         if steers && !steering {
             let remedy = "use `weir pause`, `resume` or `stop` as the same user on the same machine, \
                           or start the process with --allow-steering";
-            return Err(Problem::new(Code::ReadOnly, "this address is read-only", remedy));
+            return Err(RequestProblem::new(Code::ReadOnly, "this address is read-only", remedy));
         }
         if steers && request.headers().contains_key(ORIGIN) {
             let remedy = "send the request without the header `Origin`";
-            return Err(Problem::new(Code::ForeignRequest, "web pages may not control queries", remedy));
+            return Err(RequestProblem::new(Code::ForeignRequest, "web pages may not control queries", remedy));
         }
         // Addresses that other machines can reach have names of their own, which only their owners know.
         let held = steers || (loopback && route.is_v1());
         if held && !names_here(request) {
             let remedy = "name the host by its IP address, or `localhost`";
-            return Err(Problem::new(Code::ForeignRequest, "the request is for another host", remedy));
+            return Err(RequestProblem::new(Code::ForeignRequest, "the request is for another host", remedy));
         }
         Ok(())
     }

@@ -47,7 +47,7 @@
 //! **[`Pace`]**: how long the rest of an input of known size takes. Each query of a board has one while an [`Admin`] lives: it is
 //! looked at every second, and a report has `percent` and `seconds_left`.
 //!
-//! **[`Problem`]**: why a request is refused. Every answer that is not 200 has the body `{"error":{"code":…,"message":…,"remedy":…}}`,
+//! **[`RequestProblem`]**: why a request is refused. Every answer that is not 200 has the body `{"error":{"code":…,"message":…,"remedy":…}}`,
 //! but those of health and those to what is not HTTP. Answers and problems may get more fields; paths and their meaning stay.
 
 mod answer;
@@ -61,11 +61,11 @@ mod problem;
 mod route;
 mod server;
 
-pub use board::{Board, Outcome, Report, Reports, Steered};
+pub use board::{Board, QueryOutcome, Report, Reports, Steered};
 pub use pace::{Pace, percent};
-pub use problem::{Code, Problem, Refusal};
-pub use route::{Name, Route, Wish};
-pub use server::{Admin, BindError, Door, bind};
+pub use problem::{Code, RefusalBody, RequestProblem};
+pub use route::{QueryName, Route, Wish};
+pub use server::{Admin, Door, ListenError, bind};
 
 /// Clients at once by a Unix socket.
 pub const CLIENTS_MAX: usize = 16;

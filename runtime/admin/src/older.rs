@@ -7,13 +7,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, RequestProblem};
 
 /// The answer to an older client, in the form that it can read: it prints the message.
 fn line() -> String {
     let message =
         "this process runs a newer version of weir, whose socket uses HTTP: use the `weir` command of that version";
-    let problem = Problem::new(Code::Version, message, "");
+    let problem = RequestProblem::new(Code::Version, message, "");
     format!("{}\n", serde_json::json!({ "weir": 1, "error": { "code": problem.code, "message": problem.message } }))
 }
 

@@ -7,7 +7,7 @@ use weir_query::Fault;
 /// What is wrong with a request, and what to do. The body of every refusal is `{"error": …}` around it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}{}{remedy}", if remedy.is_empty() { "" } else { "; " })]
-pub struct Problem {
+pub struct RequestProblem {
     /// The kind, for programs.
     pub code: Code,
     /// What is wrong, for people.
@@ -17,7 +17,7 @@ pub struct Problem {
     pub remedy: String,
 }
 
-impl Problem {
+impl RequestProblem {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self.code {
@@ -80,15 +80,15 @@ pub enum Code {
 
 /// The body of a refusal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct RefusalBody {
     /// The problem.
-    pub error: Problem,
+    pub error: RequestProblem,
 }
 
-impl Problem {
+impl RequestProblem {
     /// A problem with its remedy.
-    pub fn new(code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Problem {
-        Problem { code, message: message.into(), remedy: remedy.into() }
+    pub fn new(code: Code, message: impl Into<String>, remedy: impl Into<String>) -> RequestProblem {
+        RequestProblem { code, message: message.into(), remedy: remedy.into() }
     }
 }
 

@@ -6,7 +6,7 @@ use hyper::{Method, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use weir_text::percent_decoded;
 
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, RequestProblem};
 
 /// What can be asked for. Its `Display` is the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +24,14 @@ pub enum Route {
     /// `/v1/tenants/{tenant}/queries`: the queries of one tenant.
     TenantQueries(String),
     /// `/v1/tenants/{tenant}/queries/{query}`.
-    Query(Name),
+    Query(QueryName),
     /// `/v1/tenants/{tenant}/queries/{query}/{pause,resume,stop}`, by `POST`.
-    Steer(Name, Wish),
+    Steer(QueryName, Wish),
 }
 
 /// A query, by its tenant and name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name {
+pub struct QueryName {
     /// The tenant.
     pub tenant: String,
     /// The query.
@@ -58,7 +58,7 @@ impl Route {
     /// # Errors
     ///
     /// The path is unknown, its names are not percent-encoded UTF-8, or the method is another one.
-    pub(crate) fn of(method: &Method, uri: &Uri) -> Result<Route, Problem> {
+    pub(crate) fn of(method: &Method, uri: &Uri) -> Result<Route, RequestProblem> {
         let route = Route::at(uri.path())?;
         let fits = match &route {
             Route::Steer(..) => *method == Method::POST,
@@ -66,17 +66,17 @@ impl Route {
         };
         if !fits {
             let message = format!("{} is not supported at this path", said(method.as_str()));
-            return Err(Problem::new(Code::MethodNotAllowed, message, format!("use {}", route.methods())));
+            return Err(RequestProblem::new(Code::MethodNotAllowed, message, format!("use {}", route.methods())));
         }
         // Scrapers may be told to send parameters along; where something could depend on them they are refused.
         if uri.query().is_some() && uri.path().starts_with("/v1/") {
             let remedy = "remove everything after the `?`; pass settings of a POST in its body";
-            return Err(Problem::new(Code::Malformed, "this path takes no parameters", remedy));
+            return Err(RequestProblem::new(Code::Malformed, "this path takes no parameters", remedy));
         }
         Ok(route)
     }
 
-    fn at(path: &str) -> Result<Route, Problem> {
+    fn at(path: &str) -> Result<Route, RequestProblem> {
         let mut parts = path.split('/').skip(1);
         let parts: [Option<&str>; 7] = std::array::from_fn(|_| parts.next());
         Ok(match parts {
@@ -89,11 +89,11 @@ impl Route {
                 Route::TenantQueries(decoded(tenant)?)
             }
             [Some("v1"), Some("tenants"), Some(tenant), Some("queries"), Some(query), None, ..] => {
-                Route::Query(Name { tenant: decoded(tenant)?, query: decoded(query)? })
+                Route::Query(QueryName { tenant: decoded(tenant)?, query: decoded(query)? })
             }
             [Some("v1"), Some("tenants"), Some(tenant), Some("queries"), Some(query), Some(wish), None] => {
                 let wish = Wish::ALL.into_iter().find(|known| known.name() == wish).ok_or_else(unknown)?;
-                Route::Steer(Name { tenant: decoded(tenant)?, query: decoded(query)? }, wish)
+                Route::Steer(QueryName { tenant: decoded(tenant)?, query: decoded(query)? }, wish)
             }
             _ => return Err(unknown()),
         })
@@ -130,7 +130,7 @@ impl fmt::Display for Route {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for QueryName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [tenant, query] = [&self.tenant, &self.query].map(|name| utf8_percent_encode(name, IN_NAME));
         write!(f, "/v1/tenants/{tenant}/queries/{query}")
@@ -151,16 +151,17 @@ impl Wish {
 }
 
 /// A name of a path.
-fn decoded(name: &str) -> Result<String, Problem> {
+fn decoded(name: &str) -> Result<String, RequestProblem> {
     let decoded = percent_decoded(name).and_then(|bytes| String::from_utf8(bytes.into_owned()).ok());
     let remedy = "write each byte other than letters, digits, `-`, `_` and `.` as `%` and two hexadecimal digits";
-    decoded.ok_or_else(|| Problem::new(Code::Malformed, "a name in the path is not percent-encoded UTF-8", remedy))
+    decoded
+        .ok_or_else(|| RequestProblem::new(Code::Malformed, "a name in the path is not percent-encoded UTF-8", remedy))
 }
 
-fn unknown() -> Problem {
+fn unknown() -> RequestProblem {
     let remedy = "use /metrics, /livez, /readyz, /healthz, /v1/queries, /v1/tenants/{tenant}/queries, \
                   /v1/tenants/{tenant}/queries/{query}, or POST to …/{query}/pause, resume or stop";
-    Problem::new(Code::UnknownPath, "unknown path", remedy)
+    RequestProblem::new(Code::UnknownPath, "unknown path", remedy)
 }
 
 /// A method is any token: the beginning will do.

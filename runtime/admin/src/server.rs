@@ -68,14 +68,14 @@ pub enum Door {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot serve metrics at {address}: {source}")]
 #[non_exhaustive]
-pub struct BindError {
+pub struct ListenError {
     /// The address.
     pub address: SocketAddr,
     /// What went wrong.
     pub source: io::Error,
 }
 
-impl BindError {
+impl ListenError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         Fault::External
@@ -92,9 +92,9 @@ impl BindError {
 /// # Errors
 ///
 /// The address cannot be bound.
-pub fn bind(address: SocketAddr) -> Result<(StdTcpListener, SocketAddr), BindError> {
+pub fn bind(address: SocketAddr) -> Result<(StdTcpListener, SocketAddr), ListenError> {
     let bound = StdTcpListener::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
-    bound.map(|(address, listener)| (listener, address)).map_err(|source| BindError { address, source })
+    bound.map(|(address, listener)| (listener, address)).map_err(|source| ListenError { address, source })
 }
 
 /// Answers at its doors until it is dropped. Dropping it waits for the answers that it owes, for a second at most.

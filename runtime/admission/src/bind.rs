@@ -9,7 +9,7 @@ use weir_batch::{BatchError, DataType, Field, Schema, SystemColumn};
 
 use crate::function::accepts;
 use crate::text::clean;
-use crate::{Function, Kind, OutputShape, ParamType, ParamValue};
+use crate::{Function, FunctionKind, OutputShape, ParamType, ParamValue};
 
 /// Which input columns go on beside a transform's own fields.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -31,7 +31,7 @@ pub struct Bound {
     input: Arc<Schema>,
     output: Arc<Schema>,
     // One for each of the function's input fields, in their order.
-    sources: Vec<Source>,
+    sources: Vec<ColumnSource>,
     // Positions in `input` of the columns that go on, ascending.
     carried: Vec<usize>,
     // One for each of the function's parameters, of its type.
@@ -40,7 +40,7 @@ pub struct Bound {
 
 /// Where an input field comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ColumnSource {
     /// A column of the batch, below the input schema's length.
     Column(usize),
     /// What the source knows of each record.
@@ -141,7 +141,7 @@ pub enum BindError {
         /// The function.
         function: String,
         /// Its kind.
-        kind: Kind,
+        kind: FunctionKind,
     },
     /// The fields do not make a schema.
     #[error("the output of `{function}`: {reason}")]
@@ -229,8 +229,8 @@ impl Function {
             return Err(errors);
         }
         let output = match self.kind {
-            Kind::Metrics | Kind::Transform(OutputShape::Filter) => Arc::clone(input),
-            Kind::Transform(_) => {
+            FunctionKind::Metrics | FunctionKind::Transform(OutputShape::Filter) => Arc::clone(input),
+            FunctionKind::Transform(_) => {
                 let kept = carried.iter().filter_map(|&index| input.fields().get(index)).cloned();
                 let fields = kept.chain(self.output.iter().cloned()).collect();
                 let invalid = |error: BatchError| {
@@ -242,13 +242,13 @@ impl Function {
         Ok(Bound { function: Arc::clone(self), input: Arc::clone(input), output, sources, carried, params })
     }
 
-    fn bind_input(&self, input: &Schema, errors: &mut Vec<BindError>) -> Vec<Source> {
+    fn bind_input(&self, input: &Schema, errors: &mut Vec<BindError>) -> Vec<ColumnSource> {
         let mut sources = Vec::with_capacity(self.input.len());
         for field in &self.input {
             let (source, found) = if let Some(system) = SystemColumn::from_name(&field.name) {
-                (Source::System(system), system.data_type())
+                (ColumnSource::System(system), system.data_type())
             } else if let Some(index) = input.index_of(&field.name) {
-                (Source::Column(index), input.fields()[index].data_type)
+                (ColumnSource::Column(index), input.fields()[index].data_type)
             } else {
                 errors.push(BindError::MissingField {
                     function: self.name.clone(),
@@ -274,7 +274,7 @@ impl Function {
 
     fn bind_carry(&self, input: &Schema, carry: &Carry, errors: &mut Vec<BindError>) -> Vec<usize> {
         let writes = |name: &str| self.output.iter().any(|field| &*field.name == name);
-        let through = matches!(self.kind, Kind::Metrics | Kind::Transform(OutputShape::Filter));
+        let through = matches!(self.kind, FunctionKind::Metrics | FunctionKind::Transform(OutputShape::Filter));
         match carry {
             Carry::Fields(_) if through => {
                 errors.push(BindError::CarryWithoutOutput { function: self.name.clone(), kind: self.kind });
@@ -360,7 +360,7 @@ impl Bound {
     }
 
     /// Where each of the function's input fields comes from, in their order.
-    pub fn sources(&self) -> &[Source] {
+    pub fn sources(&self) -> &[ColumnSource] {
         &self.sources
     }
 

@@ -14,14 +14,14 @@ use crate::joins::Joins;
 use crate::module_limits::MODULE_BYTES;
 use crate::text::clean;
 use crate::toolchain::{self, Toolchain};
-use crate::{CapExceeded, CapPlace, LimitExceeded, Limits, Manifest, ModuleLimits, Refusal};
+use crate::{CapExceeded, CapPlace, LimitExceeded, Limits, ModuleLimits, ModuleManifest, Refusal};
 
 /// What is known of a module that passed every check before compiling.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Admitted {
     /// What the module says of itself.
-    pub manifest: Manifest,
+    pub manifest: ModuleManifest,
     /// The host functions that it imports, in the order of its import section.
     pub imports: Vec<String>,
     /// Everything that it exports, escaped and cut, in the order of the names.
@@ -32,13 +32,13 @@ pub struct Admitted {
     pub memory_bytes_max: Option<u64>,
 }
 
-impl Manifest {
+impl ModuleManifest {
     /// Reads the manifest out of a module that keeps every rule of admission which can be checked without compiling it.
     ///
     /// # Errors
     ///
     /// What [`check`] refuses.
-    pub fn check(module: &[u8], limits: &Limits) -> Result<Manifest, Refusal> {
+    pub fn check(module: &[u8], limits: &Limits) -> Result<ModuleManifest, Refusal> {
         check(module, limits).map(|admitted| admitted.manifest)
     }
 
@@ -46,7 +46,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// What [`Manifest::check`] would say of the file.
+    /// What [`ModuleManifest::check`] would say of the file.
     pub fn check_file(bytes: u64, limits: &Limits) -> Result<(), Refusal> {
         check_file(bytes, limits)
     }
@@ -119,7 +119,7 @@ fn check_shape(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> {
     let types = types.as_ref();
     let (memory_bytes_min, memory_bytes_max) = check_memory(&scan, &types, limits)?;
     check_tables(&types, limits)?;
-    let manifest = Manifest::read_within(bytes, limits.module.manifest_bytes_max)?;
+    let manifest = ModuleManifest::read_within(bytes, limits.module.manifest_bytes_max)?;
     check_exports(&scan, &types, &manifest)?;
     let mut exports: Vec<String> = scan.exports.keys().map(|name| clean(name)).collect();
     exports.sort_unstable();
@@ -533,7 +533,7 @@ fn check_tables(types: &TypesRef<'_>, limits: &Limits) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_exports(scan: &Scan<'_>, types: &TypesRef<'_>, manifest: &Manifest) -> Result<(), Refusal> {
+fn check_exports(scan: &Scan<'_>, types: &TypesRef<'_>, manifest: &ModuleManifest) -> Result<(), Refusal> {
     for initializer in INITIALIZERS {
         if scan.exports.contains_key(initializer) {
             check_export(scan, types, initializer.to_owned(), "()")?;

@@ -8,7 +8,8 @@ use weir_batch::DataType;
 use weir_fault::table;
 
 use crate::{
-    BindError, CacheError, CapExceeded, Kind, LimitExceeded, LimitsError, Names, ParamType, Refusal, TenantId, Unit,
+    BindError, CacheError, CapExceeded, FunctionKind, LimitExceeded, LimitsError, Names, ParamType, Refusal, TenantId,
+    Unit,
 };
 
 fn text() -> String {
@@ -74,7 +75,7 @@ fn of_modules() {
         MissingExport: tenant
         ExportType: tenant
         NoManifest: tenant
-        Manifest: tenant
+        ModuleManifest: tenant
         Compile: internal
         CompileLimit: tenant
         CompilerEnded: tenant
@@ -109,7 +110,7 @@ fn of_bindings_and_the_rest() {
         BindError::UnknownCarry { field: field(), nearest: None, has: has() },
         BindError::CarryTwice { field: field() },
         BindError::CarryClash { function: function(), field: field() },
-        BindError::CarryWithoutOutput { function: function(), kind: Kind::Metrics },
+        BindError::CarryWithoutOutput { function: function(), kind: FunctionKind::Metrics },
         BindError::OutputSchema { function: function(), reason: text() },
         CacheError::Io { path: path(), source: io::ErrorKind::NotFound.into() },
         CacheError::Open { path: path() },

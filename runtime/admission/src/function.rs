@@ -10,7 +10,7 @@ pub struct Function {
     /// The name, unique in its module.
     pub name: String,
     /// What it does with a batch.
-    pub kind: Kind,
+    pub kind: FunctionKind,
     /// Whether it may fail single rows.
     pub fallible: bool,
     /// What it keeps in its memory from batch to batch.
@@ -40,7 +40,7 @@ pub enum FunctionState {
 
 /// What a function does with a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum FunctionKind {
     /// It answers with rows.
     Transform(OutputShape),
     /// It records, and the batch goes on as it came.
@@ -138,12 +138,12 @@ impl FunctionState {
     }
 }
 
-impl Kind {
+impl FunctionKind {
     /// `filter`, `map`, `filter_map`, `flat_map` or `metrics`.
     pub const fn name(self) -> &'static str {
         match self {
-            Kind::Metrics => "metrics",
-            Kind::Transform(shape) => shape.name(),
+            FunctionKind::Metrics => "metrics",
+            FunctionKind::Transform(shape) => shape.name(),
         }
     }
 }
@@ -217,7 +217,7 @@ impl MetricKind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for FunctionKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }

@@ -23,7 +23,7 @@
 //! **[`check`]** reads a module's bytes once, and answers with what is known of it ([`Admitted`]) or with the first rule
 //! that it breaks ([`Refusal`]). It takes milliseconds for a megabyte, and compiles nothing.
 //!
-//! **[`Manifest`]**: the functions of a module with their types. **[`Bound`]**: a [`Function`] set against a stream's
+//! **[`ModuleManifest`]**: the functions of a module with their types. **[`Bound`]**: a [`Function`] set against a stream's
 //! schema, or a list of [`BindError`]s. Pure data.
 //!
 //! **[`Compiler`]**: where code is made. [`compile_here`] makes it in this process; [`Apart`] in a worker with limits of CPU
@@ -54,7 +54,7 @@ mod tenant;
 mod text;
 mod toolchain;
 
-pub use bind::{BindError, Bound, Carry, Names, Source};
+pub use bind::{BindError, Bound, Carry, ColumnSource, Names};
 pub use cap_exceeded::{CapExceeded, CapPlace};
 pub use check::{Admitted, check};
 pub use compile::{
@@ -62,10 +62,12 @@ pub use compile::{
     Confinement, Enforced, Pass, Tier, Trusted, Turnstile, compile_here, compile_worker, load, probe_confinement,
 };
 pub use digest::ModuleDigest;
-pub use function::{Function, FunctionState, Kind, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue};
+pub use function::{
+    Function, FunctionKind, FunctionState, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue,
+};
 pub use import::{IMPORTS, Import};
 pub use limits::{HARDENED_MEMORY_BYTES, LimitExceeded, Limits, LimitsError, Unit};
-pub use manifest::Manifest;
+pub use manifest::ModuleManifest;
 pub use module_limits::{ModuleCap, ModuleLimits, TABLES_MOST};
 pub use refusal::Refusal;
 pub use tenant::{TenantId, TenantIdError};

@@ -12,7 +12,8 @@ use crate::function::accepts;
 use crate::header::{check_header, invalid};
 use crate::text::clean;
 use crate::{
-    CapExceeded, Function, FunctionState, Kind, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue, Refusal,
+    CapExceeded, Function, FunctionKind, FunctionState, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue,
+    Refusal,
 };
 
 // Caps of the contract on what the section's lines may list.
@@ -25,24 +26,24 @@ const BUCKETS_MAX: usize = 256;
 
 /// The functions that a module declares, in the order of its manifest.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Manifest {
+pub struct ModuleManifest {
     /// The functions; at least one, names unique.
     pub functions: Vec<Arc<Function>>,
 }
 
-impl Manifest {
+impl ModuleManifest {
     /// Reads the manifest out of a module's bytes. Nothing is compiled or run, and nothing but the manifest is
     /// validated.
     ///
     /// # Errors
     ///
     /// Bytes that are no module, no manifest, or one that does not hold together.
-    pub fn read(module: &[u8]) -> Result<Manifest, Refusal> {
-        Manifest::read_within(module, crate::ModuleLimits::default().manifest_bytes_max)
+    pub fn read(module: &[u8]) -> Result<ModuleManifest, Refusal> {
+        ModuleManifest::read_within(module, crate::ModuleLimits::default().manifest_bytes_max)
     }
 
     /// The same, where the section has at most so many bytes.
-    pub(crate) fn read_within(module: &[u8], bytes_max: usize) -> Result<Manifest, Refusal> {
+    pub(crate) fn read_within(module: &[u8], bytes_max: usize) -> Result<ModuleManifest, Refusal> {
         check_header(module)?;
         let mut text = Vec::new();
         let mut found = false;
@@ -62,7 +63,7 @@ impl Manifest {
         if !found {
             return Err(Refusal::NoManifest);
         }
-        Manifest::parse(&text)
+        ModuleManifest::parse(&text)
     }
 
     /// The function of this name.
@@ -70,7 +71,7 @@ impl Manifest {
         self.functions.iter().find(|function| function.name == name)
     }
 
-    fn parse(text: &[u8]) -> Result<Manifest, Refusal> {
+    fn parse(text: &[u8]) -> Result<ModuleManifest, Refusal> {
         let text = std::str::from_utf8(text)
             .map_err(|_| Refusal::Manifest { line: 1, reason: "the section is not UTF-8".to_owned() })?;
         let mut functions: Vec<Arc<Function>> = Vec::new();
@@ -92,7 +93,7 @@ impl Manifest {
         if functions.is_empty() {
             return Err(Refusal::Manifest { line: 1, reason: "the manifest declares no function".to_owned() });
         }
-        Ok(Manifest { functions })
+        Ok(ModuleManifest { functions })
     }
 }
 
@@ -152,7 +153,7 @@ struct RawMetric {
     buckets: Vec<f64>,
 }
 
-// Errors below are reasons; `Manifest::parse` adds the line.
+// Errors below are reasons; `ModuleManifest::parse` adds the line.
 impl RawFunction {
     fn validate(self) -> Result<Function, String> {
         if self.abi != u64::from(ABI_VERSION) {
@@ -160,13 +161,13 @@ impl RawFunction {
         }
         check_word("function", &self.name)?;
         let kind = match (self.kind.as_str(), self.output_shape.as_deref()) {
-            ("metrics", None) => Kind::Metrics,
+            ("metrics", None) => FunctionKind::Metrics,
             ("metrics", Some(_)) => return Err("a metrics function has no `output_shape`: remove it".to_owned()),
             ("transform", None) => return Err(format!("a transform needs an `output_shape`: {SHAPES}")),
             ("transform", Some(name)) => {
                 let shape = OutputShape::ALL.into_iter().find(|shape| shape.name() == name);
                 let unknown = || format!("unknown output_shape `{}`: use {SHAPES}", clean(name));
-                Kind::Transform(shape.ok_or_else(unknown)?)
+                FunctionKind::Transform(shape.ok_or_else(unknown)?)
             }
             (other, _) => return Err(format!("unknown kind `{}`: use transform or metrics", clean(other))),
         };
@@ -189,15 +190,17 @@ impl RawFunction {
         let input = self.input.into_iter().map(input_field).collect::<Result<Vec<_>, _>>()?;
         let output = self.output.into_iter().map(output_field).collect::<Result<Vec<_>, _>>()?;
         match kind {
-            Kind::Metrics | Kind::Transform(OutputShape::Filter) if !output.is_empty() => {
+            FunctionKind::Metrics | FunctionKind::Transform(OutputShape::Filter) if !output.is_empty() => {
                 return Err(format!("a {} writes no fields: leave `output` empty", kind_noun(kind)));
             }
-            Kind::Transform(OutputShape::Map | OutputShape::FilterMap | OutputShape::FlatMap) if output.is_empty() => {
+            FunctionKind::Transform(OutputShape::Map | OutputShape::FilterMap | OutputShape::FlatMap)
+                if output.is_empty() =>
+            {
                 return Err(format!("a {} writes at least one field: list them in `output`", kind.name()));
             }
             _ => {}
         }
-        if kind == Kind::Metrics && self.metrics.is_empty() {
+        if kind == FunctionKind::Metrics && self.metrics.is_empty() {
             return Err("a metrics function records at least one metric: list them in `metrics`".to_owned());
         }
         let params = self.params.into_iter().map(param).collect::<Result<Vec<_>, _>>()?;
@@ -213,8 +216,8 @@ impl RawFunction {
 
 const SHAPES: &str = "filter, map, filter_map or flat_map";
 
-fn kind_noun(kind: Kind) -> &'static str {
-    if kind == Kind::Metrics { "metrics function" } else { "filter" }
+fn kind_noun(kind: FunctionKind) -> &'static str {
+    if kind == FunctionKind::Metrics { "metrics function" } else { "filter" }
 }
 
 fn input_field(raw: RawField) -> Result<Field, String> {

@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use weir_admin::{Pace, percent};
-use weir_query::{Progress, QueryHandle, State, TopColumn};
+use weir_query::{Progress, QueryHandle, QueryState, TopColumn};
 use weir_text::{ByteCount, Count, Rate};
 
 use crate::drawing::Drawing;
@@ -172,7 +172,7 @@ pub(crate) fn time_left(time: Duration) -> String {
 fn line(progress: &Progress, rate: f64, left: Option<Duration>) -> String {
     let totals = totals(progress);
     let state = match progress.state {
-        State::Running => String::new(),
+        QueryState::Running => String::new(),
         state => format!("{}: ", state.name()),
     };
     let mut text = format!(
@@ -223,13 +223,13 @@ mod tests {
         let mut progress = Progress::default();
         progress.sources = vec![source(&[None])];
         progress.committed_records = 5;
-        progress.state = State::Running;
+        progress.state = QueryState::Running;
         let plain = "7 in (0 rec/s, 0 B), 0 out, 0 errors, 5 committed";
         assert_eq!(line(&progress, 0.0, None), plain);
-        progress.state = State::Paused;
+        progress.state = QueryState::Paused;
         progress.sources = vec![source(&[Some(1200), None]), source(&[Some(34)])];
         assert_eq!(line(&progress, 0.0, None), format!("paused: {}, lag 1,234", plain.replacen("7", "14", 1)));
-        progress.state = State::Retrying;
+        progress.state = QueryState::Retrying;
         assert!(line(&progress, 0.0, None).starts_with("retrying: 14 in "));
     }
 

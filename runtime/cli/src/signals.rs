@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
-use weir_query::{QueryHandle, State};
+use weir_query::{QueryHandle, QueryState};
 
 use crate::control::SocketFile;
 use crate::exit::{Exit, say};
@@ -122,7 +122,7 @@ fn end(running: Option<&Running>, grace: Duration) -> ! {
     let mut left = Vec::new();
     for query in running.iter().flat_map(|running| &running.queries) {
         let progress = query.progress();
-        if !matches!(progress.state, State::Ended | State::Failed) {
+        if !matches!(progress.state, QueryState::Ended | QueryState::Failed) {
             let (name, tenant, open) = (query.query(), query.tenant(), progress.uncommitted_records);
             left.push(format!("query {name} of tenant {tenant} ({open} records read but not committed)"));
         }

@@ -22,14 +22,14 @@ const DRAWN_BYTES_MAX: usize = 64 << 10;
 pub(crate) struct StandardError;
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<StderrState>,
     more: Condvar,
     less: Condvar,
     json: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
+struct StderrState {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
     // Taken from `lines`, and not written to the end.
@@ -48,7 +48,7 @@ static SHARED: LazyLock<Shared> = LazyLock::new(|| Shared {
 });
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, StderrState> {
         // Every change leaves the queue whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
-use crate::key::{Key, Keys, Kind};
+use crate::key::{Key, Keys, SettingKind};
 use crate::kinds::{Boolean, or_env};
-use crate::problem::{Place, clip};
+use crate::problem::{KeyPlace, clip};
 use crate::table::{Item, Table};
 
 keys! {
@@ -31,7 +31,7 @@ pub struct RecordCsvKeys {
     /// How they are written. `header` and `comment` are as the defaults.
     pub csv: CsvKeys,
     /// `header` and `comment`, where the file has them: they are refused.
-    pub misplaced: Vec<(String, Place)>,
+    pub misplaced: Vec<(String, KeyPlace)>,
 }
 
 /// The keys that are for files only.
@@ -108,7 +108,7 @@ fn character(item: &Item<'_>, help: &str) -> Option<u8> {
     }
 }
 
-impl Kind for Character {
+impl SettingKind for Character {
     type Value = u8;
 
     fn read(&self, item: &Item<'_>) -> Option<u8> {
@@ -150,7 +150,7 @@ impl QuoteDraft {
     }
 }
 
-impl Kind for Quote {
+impl SettingKind for Quote {
     type Value = QuoteDraft;
 
     fn read(&self, item: &Item<'_>) -> Option<QuoteDraft> {
@@ -180,7 +180,7 @@ const NULLS_MAX: usize = 16;
 /// A list of texts, of which one may be empty.
 pub struct Nulls;
 
-impl Kind for Nulls {
+impl SettingKind for Nulls {
     type Value = Vec<String>;
 
     fn read(&self, item: &Item<'_>) -> Option<Vec<String>> {

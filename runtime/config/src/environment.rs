@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::problem::{Place, Problems, clip};
+use crate::problem::{KeyPlace, Problems, clip};
 use crate::topics::Topics;
 
 /// The longest value: certificates are shorter.
@@ -31,7 +31,7 @@ pub(crate) fn substitute(
 ) {
     let mut environment = Environment { tenant, rights, lookup, problems, bytes: 0 };
     for (key, value) in root.iter_mut() {
-        let (name, place) = (&**key.get_ref(), Place::default().child(key.get_ref(), key.span().start));
+        let (name, place) = (&**key.get_ref(), KeyPlace::default().child(key.get_ref(), key.span().start));
         match (name, value.get_mut()) {
             ("sources" | "sinks", DeValue::Table(named)) => {
                 for (key, value) in named.iter_mut() {
@@ -78,7 +78,7 @@ enum Use {
 
 impl Environment<'_> {
     /// A table whose keys are settings, but for those that are written out.
-    fn table(&mut self, table: &mut DeTable<'_>, place: &Place, written_out: &[&str]) {
+    fn table(&mut self, table: &mut DeTable<'_>, place: &KeyPlace, written_out: &[&str]) {
         for (key, value) in table.iter_mut() {
             let (name, place) = (&**key.get_ref(), place.child(key.get_ref(), key.span().start));
             match value.get_mut() {
@@ -94,7 +94,7 @@ impl Environment<'_> {
         }
     }
 
-    fn value(&mut self, value: &mut DeValue<'_>, place: &Place, of: Use) {
+    fn value(&mut self, value: &mut DeValue<'_>, place: &KeyPlace, of: Use) {
         match value {
             DeValue::Table(table) if table.contains_key("env") => {
                 if let Some(text) = self.read(table, place, of) {
@@ -113,7 +113,7 @@ impl Environment<'_> {
     }
 
     /// The value that a table names. Reports why it cannot be had otherwise.
-    fn read(&mut self, table: &DeTable<'_>, place: &Place, of: Use) -> Option<String> {
+    fn read(&mut self, table: &DeTable<'_>, place: &KeyPlace, of: Use) -> Option<String> {
         for (key, _) in table.iter().filter(|(key, _)| &**key.get_ref() != "env") {
             let key_place = place.child(key.get_ref(), key.span().start);
             let message = "unknown key in an environment value";

@@ -5,14 +5,14 @@ use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
 use crate::csv::RecordCsvKeys;
-use crate::key::Kind;
+use crate::key::SettingKind;
 use crate::kinds::{Integer, SchemaText, Text, Texts, Word, or_env};
 use crate::options::Options;
 use crate::table::Item;
 use crate::words::{
     CompressionWord, OutOfRangeWord, PartitionerWord, ReadIsolationWord, RecordWord, TombstoneWord, UntilWord,
 };
-use crate::written::Written;
+use crate::written::WrittenText;
 
 keys! {
     /// Addresses and client options of a cluster.
@@ -129,7 +129,7 @@ pub enum PartitionsDraft {
 /// The highest partition's number that anybody writes down.
 const PARTITION_MAX: i64 = 1_000_000;
 
-impl Kind for Partitions {
+impl SettingKind for Partitions {
     type Value = PartitionsDraft;
 
     fn read(&self, item: &Item<'_>) -> Option<PartitionsDraft> {
@@ -187,7 +187,7 @@ impl Kind for Partitions {
 /// A word or a time, which TOML also has a type for.
 pub struct Start;
 
-impl Kind for Start {
+impl SettingKind for Start {
     type Value = String;
 
     fn read(&self, item: &Item<'_>) -> Option<String> {
@@ -213,7 +213,7 @@ impl Kind for Start {
 /// A system column, a word for something else, or a column of the sink's input.
 pub struct OrColumn(pub &'static str);
 
-impl Kind for OrColumn {
+impl SettingKind for OrColumn {
     type Value = String;
 
     fn read(&self, item: &Item<'_>) -> Option<String> {
@@ -243,10 +243,10 @@ pub struct HeadersDraft {
     /// Whether those that a record came with are passed on.
     pub pass: bool,
     /// Those that columns give: the header's name, and its column.
-    pub columns: Vec<(String, Written)>,
+    pub columns: Vec<(String, WrittenText)>,
 }
 
-impl Kind for Headers {
+impl SettingKind for Headers {
     type Value = HeadersDraft;
 
     fn read(&self, item: &Item<'_>) -> Option<HeadersDraft> {
@@ -265,7 +265,7 @@ impl Kind for Headers {
                 continue;
             }
             if let Some(column) = item.text().map(str::to_owned) {
-                columns.push((name.to_owned(), Written { place: item.place, text: column }));
+                columns.push((name.to_owned(), WrittenText { place: item.place, text: column }));
             }
         }
         Some(HeadersDraft { pass: true, columns })

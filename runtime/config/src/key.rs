@@ -6,7 +6,7 @@ use crate::setting::Setting;
 use crate::table::{Item, Table};
 
 /// What the value of a key can be.
-pub trait Kind {
+pub trait SettingKind {
     /// What is made of it.
     type Value;
 
@@ -43,7 +43,7 @@ pub struct Key {
 }
 
 impl Key {
-    pub(crate) fn new<K: Kind>(
+    pub(crate) fn new<K: SettingKind>(
         name: &'static str,
         kind: &K,
         default: Option<K::Value>,
@@ -71,7 +71,7 @@ pub(crate) trait Keys: Sized {
 }
 
 /// Reads a described key of a table: what the text says, or the default.
-pub(crate) fn read<K: Kind>(
+pub(crate) fn read<K: SettingKind>(
     table: &mut Table<'_>,
     name: &'static str,
     kind: &K,
@@ -84,7 +84,7 @@ pub(crate) fn read<K: Kind>(
 }
 
 /// The same for a key that may not be left out; `help` says what to write.
-pub(crate) fn read_required<K: Kind>(
+pub(crate) fn read_required<K: SettingKind>(
     table: &mut Table<'_>,
     name: &'static str,
     kind: &K,
@@ -187,7 +187,7 @@ macro_rules! keys {
             $(
                 $(#[doc = $doc])+
                 pub $key: $crate::setting::Setting<
-                    <kind_type!($kind $(<$of>)? $(($($argument),*))?) as $crate::key::Kind>::Value
+                    <kind_type!($kind $(<$of>)? $(($($argument),*))?) as $crate::key::SettingKind>::Value
                 >,
             )+
             $(

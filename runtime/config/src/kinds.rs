@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
-use crate::key::Kind;
+use crate::key::SettingKind;
 use crate::names::NAME_PATTERN;
-use crate::problem::Place;
+use crate::problem::KeyPlace;
 use crate::table::{Item, LIST_MAX};
 use crate::words::Words;
-use crate::written::Written;
+use crate::written::WrittenText;
 
 /// The reference to `{ env = "NAME" }` in a JSON Schema.
 pub(crate) const ENV: &str = "#/$defs/env";
@@ -29,7 +29,7 @@ fn text_schema() -> Json {
 /// Text that is not empty.
 pub struct Text;
 
-impl Kind for Text {
+impl SettingKind for Text {
     type Value = String;
 
     fn read(&self, item: &Item<'_>) -> Option<String> {
@@ -48,7 +48,7 @@ impl Kind for Text {
 /// Text that the environment cannot give.
 pub struct Plain;
 
-impl Kind for Plain {
+impl SettingKind for Plain {
     type Value = String;
 
     fn read(&self, item: &Item<'_>) -> Option<String> {
@@ -67,7 +67,7 @@ impl Kind for Plain {
 /// The name of a query or stage. Its letters are checked by whoever reads it.
 pub struct Name;
 
-impl Kind for Name {
+impl SettingKind for Name {
     type Value = String;
 
     fn read(&self, item: &Item<'_>) -> Option<String> {
@@ -89,7 +89,7 @@ pub struct Tenant;
 /// What can be a tenant, as a regular expression of JSON Schema.
 pub(crate) const TENANT_PATTERN: &str = "^[a-z0-9][a-z0-9_-]{0,62}$";
 
-impl Kind for Tenant {
+impl SettingKind for Tenant {
     type Value = String;
 
     fn read(&self, item: &Item<'_>) -> Option<String> {
@@ -112,7 +112,7 @@ impl Kind for Tenant {
 /// An integer from a least to a greatest value.
 pub struct Integer(pub u64, pub u64);
 
-impl Kind for Integer {
+impl SettingKind for Integer {
     type Value = u64;
 
     fn read(&self, item: &Item<'_>) -> Option<u64> {
@@ -139,7 +139,7 @@ impl Kind for Integer {
 /// True or false.
 pub struct Boolean;
 
-impl Kind for Boolean {
+impl SettingKind for Boolean {
     type Value = bool;
 
     fn read(&self, item: &Item<'_>) -> Option<bool> {
@@ -166,7 +166,7 @@ impl<W> Word<W> {
     pub(crate) const NEW: Word<W> = Word(PhantomData);
 }
 
-impl<W: Words> Kind for Word<W> {
+impl<W: Words> SettingKind for Word<W> {
     type Value = W;
 
     fn read(&self, item: &Item<'_>) -> Option<W> {
@@ -189,10 +189,10 @@ impl<W: Words> Kind for Word<W> {
 /// One text, or a list of at least one.
 pub struct Texts;
 
-impl Kind for Texts {
-    type Value = Vec<Written>;
+impl SettingKind for Texts {
+    type Value = Vec<WrittenText>;
 
-    fn read(&self, item: &Item<'_>) -> Option<Vec<Written>> {
+    fn read(&self, item: &Item<'_>) -> Option<Vec<WrittenText>> {
         item.texts()
     }
 
@@ -220,7 +220,7 @@ pub struct SchemaText;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldDraft {
     /// Where it is.
-    pub place: Place,
+    pub place: KeyPlace,
     /// The field's name.
     pub name: String,
     /// Its type, such as `utf8?`; `None` where that is no text, which has been reported.
@@ -233,7 +233,7 @@ pub(crate) const FIELDS_MAX: usize = 4096;
 /// What a field's type can be, as a regular expression of JSON Schema.
 const TYPE_PATTERN: &str = r"^(bool|i8|i16|i32|i64|f64|utf8|binary|timestamp(\((s|ms|us|ns)\))?)\??$";
 
-impl Kind for SchemaText {
+impl SettingKind for SchemaText {
     type Value = Vec<FieldDraft>;
 
     fn read(&self, item: &Item<'_>) -> Option<Vec<FieldDraft>> {
@@ -275,7 +275,7 @@ pub struct Params;
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParamDraft {
     /// Where it is.
-    pub place: Place,
+    pub place: KeyPlace,
     /// The parameter.
     pub name: String,
     /// Its value; `None` where that cannot be one, which has been reported.
@@ -306,7 +306,7 @@ pub enum ParamText {
     Text(String),
 }
 
-impl Kind for Params {
+impl SettingKind for Params {
     type Value = Vec<ParamDraft>;
 
     fn read(&self, item: &Item<'_>) -> Option<Vec<ParamDraft>> {

@@ -1,7 +1,7 @@
 //! Reads query files and limits files from text into a draft. Every setting is described once.
 //!
 //! ```
-//! use weir_config::Reading;
+//! use weir_config::QueryReader;
 //!
 //! let text = r#"
 //! name = "seed"
@@ -11,7 +11,7 @@
 //! [sinks.count]
 //! kind = "count"
 //! "#;
-//! let (draft, problems) = Reading::begin(text).map_err(|problems| problems[0].to_string())?.finish();
+//! let (draft, problems) = QueryReader::begin(text).map_err(|problems| problems[0].to_string())?.finish();
 //! assert_eq!(draft.name.value.as_deref(), Some("seed"));
 //! let said: Vec<String> = problems.finish().unwrap_err().iter().map(|it| format!("line {}: {it}", it.line)).collect();
 //! assert_eq!(said[1], "line 5: sources.seed.batchs: a generator source has no such key; did you mean `batches`?");
@@ -24,7 +24,7 @@
 //! generates the description, the field for the value in a file, and the code that reads it. The same descriptions generate
 //! [`query_schema`] and [`limits_schema`], for editors, and the tables of QUERY.md ([`fill_key_tables`]).
 //!
-//! **[`Setting`]**: the value of a key in a file, with its [`Place`], or the default.
+//! **[`Setting`]**: the value of a key in a file, with its [`KeyPlace`], or the default.
 //!
 //! **[`QueryDraft`], [`LimitsDraft`]**: the content of a file, as far as it could be read. Plain values that can be serialised and sent to
 //! another process. A draft takes a few times the size of the text, which has at most 1 MiB. `weir-plan` checks whether the files,
@@ -33,7 +33,7 @@
 //! **[`Problems`]**: all mistakes and warnings so far, each with key, line and remedy ([`Problem`]). Reading continues after a mistake, so
 //! all mistakes of a file are reported together.
 //!
-//! **[`Reading`]**: a query file that is being read: first its tenant, then the environment variables that this tenant may read, then the rest.
+//! **[`QueryReader`]**: a query file that is being read: first its tenant, then the environment variables that this tenant may read, then the rest.
 //!
 //! This crate does not open files or read variables; the caller supplies them. It does not know Arrow, wasmtime or librdkafka. Tests of
 //! `weir-plan` compare their words and ranges with the ones here.
@@ -81,8 +81,8 @@ pub use kinds::{FieldDraft, ParamDraft, ParamText};
 pub use limits::{LimitDraft, LimitKey, LimitValue, OF_MODULES, OF_STAGE, OF_TENANT};
 pub use limits_file::{LimitsDraft, LimitsFileKeys, RightKeys, SizeKeys, TenantDraft};
 pub use options::{OptionDraft, OptionText};
-pub use problem::{Place, Problem, Problems, QueryFileError, Spot, clip, nearest, suggest};
-pub use query::{HeadKeys, QueryDraft, Reading};
+pub use problem::{KeyPlace, Problem, Problems, QueryFileError, Spot, clip, nearest, suggest};
+pub use query::{HeadKeys, QueryDraft, QueryReader};
 pub use retry::{OnErrorDraft, OnErrorKeys, RetryKeys};
 pub use setting::Setting;
 pub use settings::{BatchingKeys, DeliveryKeys, FileLettersKeys, LettersDraft, LettersKindDraft, LettersKindKeys};
@@ -97,4 +97,4 @@ pub use words::{
     OnChangeWord, OnErrorWord, OutOfRangeWord, PartitionerWord, ReadFormat, ReadIsolationWord, RecordWord, SinkWord,
     SourceWord, StdoutWord, TombstoneWord, UnknownTenants, UntilWord, WriteFormat,
 };
-pub use written::Written;
+pub use written::WrittenText;

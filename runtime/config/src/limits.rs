@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
-use crate::key::{Key, Kind};
-use crate::problem::Place;
+use crate::key::{Key, SettingKind};
+use crate::problem::KeyPlace;
 use crate::table::{Item, Table};
 
 /// One limit, described.
@@ -40,7 +40,7 @@ pub enum LimitValue {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitDraft {
     /// Where it is.
-    pub place: Place,
+    pub place: KeyPlace,
     /// The key.
     pub name: String,
     /// The value, within the limit's range. `None` for a limit that no stage has for itself.
@@ -158,7 +158,7 @@ pub const OF_MODULES: &[LimitKey] = &[
 
 struct Limit(LimitKey);
 
-impl Kind for Limit {
+impl SettingKind for Limit {
     type Value = LimitValue;
 
     fn read(&self, item: &Item<'_>) -> Option<LimitValue> {

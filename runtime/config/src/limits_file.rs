@@ -3,15 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::key::{Key, Keys, Kind};
+use crate::key::{Key, Keys, SettingKind};
 use crate::kinds::{Integer, Texts, Word, texts_schema};
 use crate::limits::{self, LimitDraft};
-use crate::problem::{Place, Problem, Problems};
+use crate::problem::{KeyPlace, Problem, Problems};
 use crate::table::{Item, Table};
 use crate::text;
 use crate::topics::Pattern;
 use crate::words::UnknownTenants;
-use crate::written::Written;
+use crate::written::WrittenText;
 
 /// A limits file as far as it could be read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct LimitsDraft {
     /// What every tenant has.
     pub defaults: Option<TenantDraft>,
     /// What each named tenant has beyond that: its place and name as well.
-    pub tenants: Vec<(Written, Option<TenantDraft>)>,
+    pub tenants: Vec<(WrittenText, Option<TenantDraft>)>,
 }
 
 /// What a limits file says of one tenant, or of all.
@@ -94,7 +94,7 @@ pub struct EnvPatterns;
 /// Brokers, each `host:port`.
 pub struct BrokerList;
 
-impl Kind for TopicPatterns {
+impl SettingKind for TopicPatterns {
     type Value = Vec<Pattern>;
 
     fn read(&self, item: &Item<'_>) -> Option<Vec<Pattern>> {
@@ -111,7 +111,7 @@ impl Kind for TopicPatterns {
     }
 }
 
-impl Kind for EnvPatterns {
+impl SettingKind for EnvPatterns {
     type Value = Vec<Pattern>;
 
     fn read(&self, item: &Item<'_>) -> Option<Vec<Pattern>> {
@@ -128,13 +128,13 @@ impl Kind for EnvPatterns {
     }
 }
 
-impl Kind for BrokerList {
+impl SettingKind for BrokerList {
     type Value = Vec<String>;
 
     fn read(&self, item: &Item<'_>) -> Option<Vec<String>> {
         let written = item.texts()?;
         let mut brokers = Vec::with_capacity(written.len());
-        for Written { place, text } in written {
+        for WrittenText { place, text } in written {
             let port =
                 text.rsplit_once(':').and_then(|(host, port)| port.parse::<u16>().ok().filter(|_| !host.is_empty()));
             match port {
@@ -157,7 +157,7 @@ impl Kind for BrokerList {
 fn patterns(item: &Item<'_>, what: &str, legal: impl Fn(&str) -> bool) -> Option<Vec<Pattern>> {
     let written = item.texts()?;
     let mut patterns = Vec::with_capacity(written.len());
-    for Written { place, text } in &written {
+    for WrittenText { place, text } in &written {
         match Pattern::parse(text, &legal) {
             Some(pattern) => patterns.push(pattern),
             None => {
@@ -177,14 +177,14 @@ impl LimitsDraft {
     /// Every mistake of TOML itself.
     pub fn read(text: &str) -> Result<(LimitsDraft, Problems), Vec<Problem>> {
         let (root, problems) = text::parse(text)?;
-        let mut root = Table::new(Place::default(), root.get_ref(), &problems);
+        let mut root = Table::new(KeyPlace::default(), root.get_ref(), &problems);
         let unknown_tenants = LimitsFileKeys::read(&mut root).unknown_tenants.value;
         let defaults = root.section("defaults", |table| tenant(table, "`defaults`"));
         let mut tenants = Vec::new();
         if let Some(table) = root.optional("tenants").and_then(|item| item.table()) {
             for (name, item) in table.items() {
                 let draft = item.table().map(|table| tenant(table, "a tenant"));
-                tenants.push((Written { place: item.place, text: name.to_owned() }, draft));
+                tenants.push((WrittenText { place: item.place, text: name.to_owned() }, draft));
             }
         }
         root.finish("a limits file");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::problem::{Place, Problems, clip};
+use crate::problem::{KeyPlace, Problems, clip};
 
 /// The longest name, in bytes: as that of functions and fields.
 const NAME_LEN_MAX: usize = 64;
@@ -11,7 +11,7 @@ const NAME_LEN_MAX: usize = 64;
 pub(crate) const NAME_PATTERN: &str = "^[a-z0-9][a-z0-9_-]{0,63}$";
 
 /// Reports a name that is none.
-pub(crate) fn check(name: &str, place: &Place, problems: &Problems) -> bool {
+pub(crate) fn check(name: &str, place: &KeyPlace, problems: &Problems) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
     let begins_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if begins_well && name.bytes().all(allowed) && name.len() <= NAME_LEN_MAX {
@@ -31,7 +31,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// Gives the name to a `what`, or reports that it is taken.
-    pub(crate) fn claim(&mut self, name: &str, what: &'static str, place: &Place, problems: &Problems) {
+    pub(crate) fn claim(&mut self, name: &str, what: &'static str, place: &KeyPlace, problems: &Problems) {
         if let Some(owner) = self.owners.get(name) {
             problems.error(
                 place,

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
-use crate::key::Kind;
+use crate::key::SettingKind;
 use crate::kinds::or_env;
-use crate::problem::Place;
+use crate::problem::KeyPlace;
 use crate::table::Item;
 
 /// Options by name: of librdkafka, or of a connector that the embedding program brings.
@@ -18,7 +18,7 @@ pub struct Options;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OptionDraft {
     /// Where it is.
-    pub place: Place,
+    pub place: KeyPlace,
     /// The option.
     pub name: String,
     /// Its value.
@@ -47,7 +47,7 @@ impl fmt::Debug for OptionText {
     }
 }
 
-impl Kind for Options {
+impl SettingKind for Options {
     type Value = Vec<OptionDraft>;
 
     fn read(&self, item: &Item<'_>) -> Option<Vec<OptionDraft>> {

@@ -80,16 +80,16 @@ impl std::error::Error for QueryFileError {}
 
 /// A key's path and where it stands in the text. Kept beside every value that a later check may complain about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct KeyPlace {
     /// The key's path, such as `stages.late.params.min_delay`.
     pub key: String,
     /// The byte of the text at which it begins.
     pub offset: usize,
 }
 
-impl Place {
+impl KeyPlace {
     /// The place of a key below this one.
-    pub fn child(&self, name: &str, offset: usize) -> Place {
+    pub fn child(&self, name: &str, offset: usize) -> KeyPlace {
         let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         let mut key = self.key.clone();
         if !key.is_empty() {
@@ -100,12 +100,12 @@ impl Place {
         } else {
             key.push_str(&format!("\"{}\"", clip(name)));
         }
-        Place { key, offset }
+        KeyPlace { key, offset }
     }
 
     /// The place of an element of the list at this one.
-    pub fn element(&self, index: usize, offset: usize) -> Place {
-        Place { key: format!("{}[{index}]", self.key), offset }
+    pub fn element(&self, index: usize, offset: usize) -> KeyPlace {
+        KeyPlace { key: format!("{}[{index}]", self.key), offset }
     }
 }
 
@@ -154,27 +154,27 @@ impl Problems {
     }
 
     /// Records a mistake.
-    pub fn error(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+    pub fn error(&self, place: &KeyPlace, message: impl Into<String>, help: impl Into<String>) {
         self.errors.borrow_mut().push(self.spot(place).problem(message, help));
     }
 
     /// Records what is odd but can be run.
-    pub fn warning(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+    pub fn warning(&self, place: &KeyPlace, message: impl Into<String>, help: impl Into<String>) {
         self.warnings.borrow_mut().push(self.spot(place).problem(message, help));
     }
 
     /// Remembers that the value here came from the environment.
-    pub(crate) fn came_from_environment(&self, place: &Place) {
+    pub(crate) fn came_from_environment(&self, place: &KeyPlace) {
         self.of_environment.borrow_mut().insert(place.key.clone());
     }
 
     /// Whether the value here came from the environment.
-    pub(crate) fn is_of_environment(&self, place: &Place) -> bool {
+    pub(crate) fn is_of_environment(&self, place: &KeyPlace) -> bool {
         self.of_environment.borrow().contains(&place.key)
     }
 
     /// Whether something below this place is known to be wrong.
-    pub(crate) fn has_error_below(&self, place: &Place) -> bool {
+    pub(crate) fn has_error_below(&self, place: &KeyPlace) -> bool {
         let begin = format!("{}.", place.key);
         self.errors.borrow().iter().any(|error| error.key.starts_with(&begin))
     }
@@ -196,7 +196,7 @@ impl Problems {
     }
 
     /// Line and column of a place.
-    pub fn spot(&self, place: &Place) -> Spot {
+    pub fn spot(&self, place: &KeyPlace) -> Spot {
         let line = self.line_starts.partition_point(|&start| start <= place.offset);
         let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let before = self.text.get(start..place.offset).unwrap_or("");

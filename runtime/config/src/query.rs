@@ -10,7 +10,7 @@ use crate::environment;
 use crate::key::Keys;
 use crate::kinds::{Name, Tenant};
 use crate::names::{self, Names};
-use crate::problem::{Place, Problem, Problems};
+use crate::problem::{KeyPlace, Problem, Problems};
 use crate::setting::Setting;
 use crate::settings::{self, BatchingKeys, DeliveryKeys, LettersDraft};
 use crate::sink::{self, SinkDraft};
@@ -53,31 +53,31 @@ keys! {
 }
 
 /// A query file that is being read. Its tenant comes first, since what may be taken from the environment depends on it.
-pub struct Reading<'t> {
+pub struct QueryReader<'t> {
     root: Spanned<DeTable<'t>>,
     problems: Problems,
 }
 
-impl<'t> Reading<'t> {
+impl<'t> QueryReader<'t> {
     /// Begins with the text of a query file.
     ///
     /// # Errors
     ///
     /// Every mistake of TOML itself.
-    pub fn begin(text: &'t str) -> Result<Reading<'t>, Vec<Problem>> {
+    pub fn begin(text: &'t str) -> Result<QueryReader<'t>, Vec<Problem>> {
         let (root, problems) = text::parse(text)?;
-        Ok(Reading { root, problems })
+        Ok(QueryReader { root, problems })
     }
 
-    /// The tenant, as it is written; what is wrong with it is reported by [`Reading::finish`] or [`Reading::refuse`].
+    /// The tenant, as it is written; what is wrong with it is reported by [`QueryReader::finish`] or [`QueryReader::refuse`].
     pub fn tenant(&self) -> Setting<String> {
         let unheard = Problems::new("");
-        HeadKeys::read(&mut Table::new(Place::default(), self.root.get_ref(), &unheard)).tenant
+        HeadKeys::read(&mut Table::new(KeyPlace::default(), self.root.get_ref(), &unheard)).tenant
     }
 
     /// Where the tenant is, or would be.
-    pub fn tenant_place(&self) -> Place {
-        self.tenant().place.unwrap_or_else(|| Place::default().child("tenant", 0))
+    pub fn tenant_place(&self) -> KeyPlace {
+        self.tenant().place.unwrap_or_else(|| KeyPlace::default().child("tenant", 0))
     }
 
     /// What is wrong so far, for whoever finds more.
@@ -93,13 +93,13 @@ impl<'t> Reading<'t> {
 
     /// Ends without reading more than name and tenant: for a file that may not speak for its tenant.
     pub fn refuse(self) -> Problems {
-        head(&mut Table::new(Place::default(), self.root.get_ref(), &self.problems));
+        head(&mut Table::new(KeyPlace::default(), self.root.get_ref(), &self.problems));
         self.problems
     }
 
     /// Reads everything. What is wrong is in the problems that come back, for the resolver to go on with.
     pub fn finish(self) -> (QueryDraft, Problems) {
-        let mut root = Table::new(Place::default(), self.root.get_ref(), &self.problems);
+        let mut root = Table::new(KeyPlace::default(), self.root.get_ref(), &self.problems);
         let mut names = Names::default();
         let HeadKeys { name, tenant } = head(&mut root);
         let sources = source::read(&mut root, &mut names);

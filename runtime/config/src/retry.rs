@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::{Key, Keys, object};
 use crate::kinds::{Integer, Word};
-use crate::problem::Place;
+use crate::problem::KeyPlace;
 use crate::table::Table;
 use crate::words::{ErrorPolicy, OnErrorWord};
 
@@ -17,7 +17,7 @@ const BACKOFF_MS_MAX: u64 = 30_000;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OnErrorDraft {
     /// Where `on_error` is, if it is given.
-    pub place: Option<Place>,
+    pub place: Option<KeyPlace>,
     /// What becomes of a record, after the last attempt.
     pub policy: ErrorPolicy,
     /// How it is tried again; `None` where it is not.

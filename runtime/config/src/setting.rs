@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::problem::Place;
+use crate::problem::KeyPlace;
 
 /// What a file says of one key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Setting<T> {
     /// Where the key is; `None` where the file leaves it out.
-    pub place: Option<Place>,
+    pub place: Option<KeyPlace>,
     /// The value, or the default of a key that is left out. `None` where there is no default, or where the value is
     /// wrong, which has been reported.
     pub value: Option<T>,
@@ -26,12 +26,12 @@ impl<T> Setting<T> {
     }
 
     /// The key's place, or that of what it would be a part of.
-    pub fn place_or<'a>(&'a self, other: &'a Place) -> &'a Place {
+    pub fn place_or<'a>(&'a self, other: &'a KeyPlace) -> &'a KeyPlace {
         self.place.as_ref().unwrap_or(other)
     }
 
     /// The place and value of a key that the file has.
-    pub fn given(&self) -> Option<(&Place, &T)> {
+    pub fn given(&self) -> Option<(&KeyPlace, &T)> {
         self.place.as_ref().zip(self.value.as_ref())
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::kafka::KafkaLettersKeys;
 use crate::key::Keys;
 use crate::kinds::{Integer, Text, Word};
-use crate::problem::Place;
+use crate::problem::KeyPlace;
 use crate::table::Table;
 use crate::words::{Guarantee, LettersWord};
 
@@ -72,9 +72,9 @@ keys! {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LettersDraft {
     /// Where the file says so.
-    pub place: Place,
+    pub place: KeyPlace,
     /// Where their kind is named.
-    pub kind_place: Place,
+    pub kind_place: KeyPlace,
     /// The keys of their kind; `None` where that is wrong, which has been reported.
     pub kind: Option<LettersKindDraft>,
 }

@@ -9,7 +9,7 @@ use crate::kafka::KafkaSinkKeys;
 use crate::key::{Key, Keys};
 use crate::kinds::{Integer, Text, Texts, Word};
 use crate::names::{self, Names};
-use crate::problem::Place;
+use crate::problem::KeyPlace;
 use crate::retry::OnErrorDraft;
 use crate::setting::Setting;
 use crate::stage::Input;
@@ -23,9 +23,9 @@ const ROTATE_MS_MAX: u64 = 86_400_000;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SinkDraft {
     /// Where it is.
-    pub place: Place,
+    pub place: KeyPlace,
     /// Where its kind is named.
-    pub kind_place: Place,
+    pub kind_place: KeyPlace,
     /// Its name.
     pub name: String,
     /// What it reads.

@@ -9,11 +9,11 @@ use crate::kafka::KafkaSourceKeys;
 use crate::key::Keys;
 use crate::kinds::{Boolean, Integer, SchemaText, Text, Texts, Word};
 use crate::names::{self, Names};
-use crate::problem::{Place, Problems};
+use crate::problem::{KeyPlace, Problems};
 use crate::setting::Setting;
 use crate::table::Table;
 use crate::words::{ErrorPolicy, NexmarkWord, OnChangeWord, ReadFormat, SourceWord};
-use crate::written::Written;
+use crate::written::WrittenText;
 
 /// More batches or events than any run ends with, and few enough that counting their records cannot overflow.
 const COUNT_MAX: u64 = 1_000_000_000_000;
@@ -22,9 +22,9 @@ const COUNT_MAX: u64 = 1_000_000_000_000;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SourceDraft {
     /// Where it is.
-    pub place: Place,
+    pub place: KeyPlace,
     /// Where its kind is named.
-    pub kind_place: Place,
+    pub kind_place: KeyPlace,
     /// Its name.
     pub name: String,
     /// What becomes of records that do not decode.
@@ -111,7 +111,7 @@ keys! {
 
 impl FileSourceKeys {
     /// `path` or `paths`, whichever is given; reports both and neither. `here` is the source's place.
-    pub fn written(&self, here: &Place, problems: &Problems) -> Option<Vec<Written>> {
+    pub fn written(&self, here: &KeyPlace, problems: &Problems) -> Option<Vec<WrittenText>> {
         one_or_several(
             (&self.path, &self.paths),
             here,
@@ -123,13 +123,13 @@ impl FileSourceKeys {
 
 /// The value of a key or of its plural. `names` are the key and what to write where both are missing.
 pub(crate) fn one_or_several(
-    (one, several): (&Setting<String>, &Setting<Vec<Written>>),
-    here: &Place,
+    (one, several): (&Setting<String>, &Setting<Vec<WrittenText>>),
+    here: &KeyPlace,
     (name, help): (&str, &str),
     problems: &Problems,
-) -> Option<Vec<Written>> {
+) -> Option<Vec<WrittenText>> {
     match (&one.place, &several.place) {
-        (Some(place), None) => Some(vec![Written { place: place.clone(), text: one.value.clone()? }]),
+        (Some(place), None) => Some(vec![WrittenText { place: place.clone(), text: one.value.clone()? }]),
         (None, Some(_)) => several.value.clone(),
         (Some(_), Some(place)) => {
             problems.error(place, format!("`{name}` is also set"), "remove one of them");
@@ -144,7 +144,7 @@ pub(crate) fn one_or_several(
 
 impl KafkaSourceKeys {
     /// `topic` or `topics`, whichever is given; reports both and neither. `here` is the source's place.
-    pub fn written(&self, here: &Place, problems: &Problems) -> Option<Vec<Written>> {
+    pub fn written(&self, here: &KeyPlace, problems: &Problems) -> Option<Vec<WrittenText>> {
         one_or_several(
             (&self.topic, &self.topics),
             here,

@@ -4,22 +4,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
-use crate::key::{Key, Keys, Kind};
+use crate::key::{Key, Keys, SettingKind};
 use crate::kinds::{Integer, Name, Params, Plain, Texts, Word, texts_schema};
 use crate::limits::{self, LimitDraft};
 use crate::names::{self, Names};
-use crate::problem::{Place, clip};
+use crate::problem::{KeyPlace, clip};
 use crate::retry::OnErrorDraft;
 use crate::setting::Setting;
 use crate::table::{Item, Table};
 use crate::words::{IsolationWord, LossPolicy};
-use crate::written::Written;
+use crate::written::WrittenText;
 
 /// A stage as far as it could be read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StageDraft {
     /// Where it is.
-    pub place: Place,
+    pub place: KeyPlace,
     /// Most of its keys.
     pub keys: StageKeys,
     /// What becomes of records that fail.
@@ -44,7 +44,7 @@ keys! {
         /// Values for the function's parameters.
         params: Params;
         /// Which input fields to keep in addition to the function's output. Filters and metrics keep all fields.
-        carry: Carry = CarryDraft::Fields(Vec::new());
+        carry: CarryKind = CarryDraft::Fields(Vec::new());
     }
 }
 
@@ -89,13 +89,13 @@ pub enum CarryDraft {
     /// Every field.
     All,
     /// These; none where it is empty.
-    Fields(Vec<Written>),
+    Fields(Vec<WrittenText>),
 }
 
 /// `"all"`, `"none"`, or a list.
-pub struct Carry;
+pub struct CarryKind;
 
-impl Kind for Carry {
+impl SettingKind for CarryKind {
     type Value = CarryDraft;
 
     fn read(&self, item: &Item<'_>) -> Option<CarryDraft> {
@@ -153,4 +153,4 @@ fn stage(mut table: Table<'_>, names: &mut Names) -> StageDraft {
 }
 
 /// The values of `input`, of a stage or sink.
-pub type Input = Setting<Vec<Written>>;
+pub type Input = Setting<Vec<WrittenText>>;

@@ -6,15 +6,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::hints;
-use crate::problem::{Place, Problems, clip, nearest, suggest};
-use crate::written::Written;
+use crate::problem::{KeyPlace, Problems, clip, nearest, suggest};
+use crate::written::WrittenText;
 
 /// The longest list that is read, be it of stages, paths or names: checks compare elements with each other.
 pub(crate) const LIST_MAX: usize = 1000;
 
 /// A table being read. Each key that is asked for becomes a known one; [`Table::finish`] reports the others.
 pub(crate) struct Table<'a> {
-    pub(crate) place: Place,
+    pub(crate) place: KeyPlace,
     entries: &'a DeTable<'a>,
     known: Vec<&'static str>,
     // Keys that are refused in words of their own, and never suggested.
@@ -23,7 +23,7 @@ pub(crate) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    pub(crate) fn new(place: Place, entries: &'a DeTable<'a>, problems: &'a Problems) -> Table<'a> {
+    pub(crate) fn new(place: KeyPlace, entries: &'a DeTable<'a>, problems: &'a Problems) -> Table<'a> {
         Table { place, entries, known: Vec::new(), misplaced: Vec::new(), problems }
     }
 
@@ -95,7 +95,7 @@ impl<'a> Table<'a> {
 /// A value and its place. The readers answer `None` after recording what is wrong.
 #[derive(Clone)]
 pub struct Item<'a> {
-    pub(crate) place: Place,
+    pub(crate) place: KeyPlace,
     value: &'a DeValue<'a>,
     problems: &'a Problems,
 }
@@ -117,7 +117,7 @@ impl<'a> Item<'a> {
     }
 
     /// Records that an element of the value is wrong.
-    pub(crate) fn error_at(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn error_at(&self, place: &KeyPlace, message: impl Into<String>, help: impl Into<String>) {
         self.problems.error(place, message, help);
     }
 
@@ -210,9 +210,9 @@ impl<'a> Item<'a> {
     }
 
     /// One text, or a list of at least one.
-    pub(crate) fn texts(&self) -> Option<Vec<Written>> {
+    pub(crate) fn texts(&self) -> Option<Vec<WrittenText>> {
         match self.value {
-            DeValue::String(_) => Some(vec![Written { place: self.place.clone(), text: self.text()?.to_owned() }]),
+            DeValue::String(_) => Some(vec![WrittenText { place: self.place.clone(), text: self.text()?.to_owned() }]),
             DeValue::Array(array) if array.is_empty() => {
                 self.error("an empty list", "name at least one");
                 None
@@ -225,7 +225,7 @@ impl<'a> Item<'a> {
                 let items = array.iter().enumerate().map(|(index, element)| self.element(index, element));
                 // Every element is read before the first bad one ends it, so that each bad one is reported.
                 let texts: Vec<_> =
-                    items.map(|item| Some(Written { text: item.text()?.to_owned(), place: item.place })).collect();
+                    items.map(|item| Some(WrittenText { text: item.text()?.to_owned(), place: item.place })).collect();
                 texts.into_iter().collect()
             }
             _ => self.wrong_type("a string or a list of strings"),
@@ -293,5 +293,5 @@ impl<'a> Item<'a> {
 /// What keys are where a file says nothing of them.
 pub(crate) fn read_nothing<T>(read: impl FnOnce(&mut Table<'_>) -> T) -> T {
     let (entries, problems) = (DeTable::new(), Problems::new(""));
-    read(&mut Table::new(Place::default(), &entries, &problems))
+    read(&mut Table::new(KeyPlace::default(), &entries, &problems))
 }

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::problem::Place;
+use crate::problem::KeyPlace;
 
 /// A text of the file and its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
+pub struct WrittenText {
     /// Where it is.
-    pub place: Place,
+    pub place: KeyPlace,
     /// The text.
     pub text: String,
 }

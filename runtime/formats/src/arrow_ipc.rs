@@ -13,7 +13,7 @@ use super::guard::guarded;
 use super::ipc_reader::IpcReader;
 use super::narrow::decoded_piece;
 use super::pieces::Pieces;
-use super::place::{self, Place, PlaceAt};
+use super::place::{self, PlaceAt, ResumePlace};
 use super::projection::{FileField, Projection};
 use super::{Decoded, Decoder, Encoder, Fill, Format, FormatError, utc};
 use weir_batch::{Batch, Schema};
@@ -51,15 +51,15 @@ impl Decoder for IpcDecoder {
         self.projection.schema()
     }
 
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<ResumePlace> {
         let blocks = self.reader.blocks_given();
         Some(match self.pieces.as_ref().is_some_and(|pieces| !pieces.is_empty()) {
-            true => Place { record: self.block_record, at: PlaceAt::Block(blocks.saturating_sub(1)) },
-            false => Place { record: self.next_offset, at: PlaceAt::Block(blocks) },
+            true => ResumePlace { record: self.block_record, at: PlaceAt::Block(blocks.saturating_sub(1)) },
+            false => ResumePlace { record: self.next_offset, at: PlaceAt::Block(blocks) },
         })
     }
 
-    fn resume(&mut self, place: &Place, _next: i64) -> Result<(), FormatError> {
+    fn resume(&mut self, place: &ResumePlace, _next: i64) -> Result<(), FormatError> {
         let PlaceAt::Block(block) = place.at else {
             return Err(place::refused(Format::ArrowIpc, "it belongs to another format"));
         };

@@ -15,7 +15,7 @@ use super::csv_row::{CsvLayout, Reused};
 use super::csv_values::ColumnBuilder;
 use super::input::{Input, Patient};
 use super::narrow::with_offsets;
-use super::place::{self, Place, PlaceAt, TextLayout};
+use super::place::{self, PlaceAt, ResumePlace, TextLayout};
 use super::records::{Chunk, Records};
 use super::{BadRecord, CsvOptions, Decoded, Decoder, Fill, Format, FormatError};
 use weir_batch::{Batch, Schema};
@@ -93,11 +93,11 @@ impl Decoder for CsvDecoder {
         &self.schema
     }
 
-    fn place(&self) -> Option<Place> {
-        Some(Place { record: self.next_offset, at: PlaceAt::Text(self.records.place()) })
+    fn place(&self) -> Option<ResumePlace> {
+        Some(ResumePlace { record: self.next_offset, at: PlaceAt::Text(self.records.place()) })
     }
 
-    fn resume(&mut self, place: &Place, _next: i64) -> Result<(), FormatError> {
+    fn resume(&mut self, place: &ResumePlace, _next: i64) -> Result<(), FormatError> {
         let at = place.in_text(Format::Csv)?;
         if at.layout != TextLayout::Lines {
             return Err(place::refused(Format::Csv, "it belongs to another format"));

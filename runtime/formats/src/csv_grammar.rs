@@ -19,7 +19,7 @@ use super::csv_options::Dialect;
 
 /// Why a line is no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum GrammarFault {
     /// A quote opens on this line and does not close.
     OpenQuote,
     /// A closing quote is followed by text.
@@ -30,21 +30,23 @@ pub(super) enum Fault {
     BareReturn,
 }
 
-impl Fault {
+impl GrammarFault {
     /// What is said of it. `lines` is how far from the record's first line it was found.
     pub(super) fn message(self, lines: u64) -> String {
         let further = if lines == 1 { "1 line later".to_owned() } else { format!("{lines} lines later") };
         match (self, lines) {
-            (Fault::OpenQuote, _) => "a quote opens on this line and is never closed".to_owned(),
-            (Fault::BareReturn, _) => "a carriage return without a newline outside quotes".to_owned(),
-            (Fault::TextAfterQuote, 0) => "text follows a closing quote: write a quote inside quotes twice".to_owned(),
-            (Fault::TextAfterQuote, _) => {
+            (GrammarFault::OpenQuote, _) => "a quote opens on this line and is never closed".to_owned(),
+            (GrammarFault::BareReturn, _) => "a carriage return without a newline outside quotes".to_owned(),
+            (GrammarFault::TextAfterQuote, 0) => {
+                "text follows a closing quote: write a quote inside quotes twice".to_owned()
+            }
+            (GrammarFault::TextAfterQuote, _) => {
                 format!("a quote opens on this line and closes {further}, where text follows it")
             }
-            (Fault::BareQuote, 0) => {
+            (GrammarFault::BareQuote, 0) => {
                 "a quote inside an unquoted field: put the field in quotes, and write the quote twice".to_owned()
             }
-            (Fault::BareQuote, _) => {
+            (GrammarFault::BareQuote, _) => {
                 format!("a quote opens on this line, and {further} there is a quote inside an unquoted field")
             }
         }
@@ -58,11 +60,11 @@ pub(super) struct Scan {
     pub(super) at: usize,
     /// Line ends among them, all inside quotes.
     pub(super) lines: u64,
-    state: State,
+    state: ScanState,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-enum State {
+enum ScanState {
     #[default]
     Outside,
     Inside,
@@ -78,7 +80,7 @@ pub(super) enum Cut {
     /// The record's end, without its line end, and where the next record begins.
     End { end: usize, next: usize },
     /// The record's first line is none.
-    Fault(Fault),
+    Fault(GrammarFault),
 }
 
 impl Scan {
@@ -89,7 +91,7 @@ impl Scan {
         loop {
             let rest = record.get(self.at..).unwrap_or_default();
             match self.state {
-                State::Outside => {
+                ScanState::Outside => {
                     let Some(found) = memchr2(quote, b'\n', rest) else {
                         self.at = record.len();
                         return if last { Cut::End { end: self.at, next: self.at } } else { Cut::More };
@@ -103,36 +105,36 @@ impl Scan {
                     }
                     // The byte before is outside quotes too: a delimiter there ends a field.
                     if place > 0 && record.get(place - 1) != Some(&dialect.delimiter) {
-                        return Cut::Fault(Fault::BareQuote);
+                        return Cut::Fault(GrammarFault::BareQuote);
                     }
-                    self.state = State::Inside;
+                    self.state = ScanState::Inside;
                 }
-                State::Inside => {
+                ScanState::Inside => {
                     let found = memchr(quote, rest);
                     let within = rest.get(..found.unwrap_or(rest.len())).unwrap_or_default();
                     self.lines += memchr_iter(b'\n', within).count() as u64;
                     self.at += within.len();
                     if found.is_none() {
-                        return if last { Cut::Fault(Fault::OpenQuote) } else { Cut::More };
+                        return if last { Cut::Fault(GrammarFault::OpenQuote) } else { Cut::More };
                     }
                     self.at += 1;
-                    self.state = State::AfterQuote;
+                    self.state = ScanState::AfterQuote;
                 }
-                State::AfterQuote => match (rest.first(), rest.get(1)) {
+                ScanState::AfterQuote => match (rest.first(), rest.get(1)) {
                     (Some(&byte), _) if byte == quote => {
                         self.at += 1;
-                        self.state = State::Inside;
+                        self.state = ScanState::Inside;
                     }
                     (Some(&byte), _) if byte == dialect.delimiter => {
                         self.at += 1;
-                        self.state = State::Outside;
+                        self.state = ScanState::Outside;
                     }
                     (Some(b'\n'), _) => return Cut::End { end: self.at, next: self.at + 1 },
                     (Some(b'\r'), Some(b'\n')) => return Cut::End { end: self.at, next: self.at + 2 },
                     (None, _) | (Some(b'\r'), None) if !last => return Cut::More,
                     (None, _) => return Cut::End { end: self.at, next: self.at },
-                    (Some(b'\r'), None) => return Cut::Fault(Fault::BareReturn),
-                    _ => return Cut::Fault(Fault::TextAfterQuote),
+                    (Some(b'\r'), None) => return Cut::Fault(GrammarFault::BareReturn),
+                    _ => return Cut::Fault(GrammarFault::TextAfterQuote),
                 },
             }
         }
@@ -189,13 +191,13 @@ pub(super) fn split(
     dialect: Dialect,
     fields_max: usize,
     fields: &mut Vec<FieldSpan>,
-) -> Result<usize, Fault> {
+) -> Result<usize, GrammarFault> {
     fields.clear();
     let returns = memchr(b'\r', record).is_some();
     let quote = dialect.quote.filter(|&quote| memchr(quote, record).is_some());
     let Some(quote) = quote else {
         if returns {
-            return Err(Fault::BareReturn);
+            return Err(GrammarFault::BareReturn);
         }
         let mut start = 0;
         for end in memchr_iter(dialect.delimiter, record) {
@@ -222,7 +224,7 @@ pub(super) fn split(
             let mut from = start;
             let end = loop {
                 let rest = record.get(from..).unwrap_or_default();
-                let place = from + memchr(quote, rest).ok_or(Fault::OpenQuote)?;
+                let place = from + memchr(quote, rest).ok_or(GrammarFault::OpenQuote)?;
                 if record.get(place + 1) != Some(&quote) {
                     break place;
                 }
@@ -236,7 +238,7 @@ pub(super) fn split(
             let rest = record.get(at..).unwrap_or_default();
             let end = at + memchr(dialect.delimiter, rest).unwrap_or(rest.len());
             if returns && memchr(b'\r', record.get(at..end).unwrap_or_default()).is_some() {
-                return Err(Fault::BareReturn);
+                return Err(GrammarFault::BareReturn);
             }
             field.range = at..end;
             at = end;
@@ -275,7 +277,7 @@ mod tests {
         whole
     }
 
-    fn fields(record: &str) -> Result<Vec<String>, Fault> {
+    fn fields(record: &str) -> Result<Vec<String>, GrammarFault> {
         let dialect = CsvOptions::default().dialect();
         let (mut spans, mut scratch) = (Vec::new(), Vec::new());
         let count = split(record.as_bytes(), dialect, 100, &mut spans)?;
@@ -305,19 +307,19 @@ mod tests {
             ("\"a\"\nb", end(3, 4)),
             ("\"a\"\r\nb", end(3, 5)),
             ("\"a\"", end(3, 3)),
-            ("\"a\"\r", Cut::Fault(Fault::BareReturn)),
+            ("\"a\"\r", Cut::Fault(GrammarFault::BareReturn)),
             ("a\r", end(2, 2)),
             ("\"a\"\"\nb\"\nc", end(7, 8)),
             ("\"\",\"\"\n", end(5, 6)),
-            ("a,\"", Cut::Fault(Fault::OpenQuote)),
-            ("a,\"b\"\"", Cut::Fault(Fault::OpenQuote)),
-            ("\"a\"b\n", Cut::Fault(Fault::TextAfterQuote)),
-            ("\"a\" ,b\n", Cut::Fault(Fault::TextAfterQuote)),
-            ("\"a\"\rb\n", Cut::Fault(Fault::TextAfterQuote)),
-            ("\"a\n\"b\"\n", Cut::Fault(Fault::TextAfterQuote)),
-            ("a\"b\n", Cut::Fault(Fault::BareQuote)),
-            (" \"b\"\n", Cut::Fault(Fault::BareQuote)),
-            ("\"a\n\",b\"\n", Cut::Fault(Fault::BareQuote)),
+            ("a,\"", Cut::Fault(GrammarFault::OpenQuote)),
+            ("a,\"b\"\"", Cut::Fault(GrammarFault::OpenQuote)),
+            ("\"a\"b\n", Cut::Fault(GrammarFault::TextAfterQuote)),
+            ("\"a\" ,b\n", Cut::Fault(GrammarFault::TextAfterQuote)),
+            ("\"a\"\rb\n", Cut::Fault(GrammarFault::TextAfterQuote)),
+            ("\"a\n\"b\"\n", Cut::Fault(GrammarFault::TextAfterQuote)),
+            ("a\"b\n", Cut::Fault(GrammarFault::BareQuote)),
+            (" \"b\"\n", Cut::Fault(GrammarFault::BareQuote)),
+            ("\"a\n\",b\"\n", Cut::Fault(GrammarFault::BareQuote)),
         ] {
             assert_eq!(cut(text), found, "{text:?}");
         }
@@ -339,8 +341,8 @@ mod tests {
         ] {
             assert_eq!(fields(record).unwrap(), found, "{record:?}");
         }
-        assert_eq!(fields("a\rb"), Err(Fault::BareReturn));
-        assert_eq!(fields("\"a\",\r"), Err(Fault::BareReturn));
+        assert_eq!(fields("a\rb"), Err(GrammarFault::BareReturn));
+        assert_eq!(fields("\"a\",\r"), Err(GrammarFault::BareReturn));
     }
 
     #[test]

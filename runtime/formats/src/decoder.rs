@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Format, FormatError, NewKey, Place};
+use super::{Format, FormatError, NewKey, ResumePlace};
 use weir_batch::{Batch, Schema};
 
 /// Reads one file from its beginning, a batch at a time. Owned by one source; holds one chunk of the file.
@@ -22,7 +22,7 @@ pub trait Decoder: Send {
     /// Where another decoder of the same file goes on behind what was given so far. Where a batch is a part of what the format
     /// decodes at once, that is the beginning of this: records are passed over by their numbers then. `None` in a format
     /// that has no such places.
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<ResumePlace> {
         None
     }
 
@@ -32,7 +32,7 @@ pub trait Decoder: Send {
     /// # Errors
     ///
     /// A place that this file does not have, and [`FormatError::Continued`].
-    fn resume(&mut self, place: &Place, next: i64) -> Result<(), FormatError> {
+    fn resume(&mut self, place: &ResumePlace, next: i64) -> Result<(), FormatError> {
         let _ = (place, next);
         Err(FormatError::Place { format: Format::Bincode, reason: "the format does not support positions".to_owned() })
     }

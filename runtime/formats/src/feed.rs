@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Where there are no bytes, a read answers [`io::ErrorKind::WouldBlock`], until [`Feed::close`]; then it is the end. A
 /// decoder gives that error back and loses nothing: it is asked again when there is more.
 #[derive(Clone, Debug, Default)]
-pub struct Feed(Arc<Mutex<State>>);
+pub struct Feed(Arc<Mutex<FeedState>>);
 
 #[derive(Debug, Default)]
-struct State {
+struct FeedState {
     bytes: Vec<u8>,
     // How much of `bytes` was read.
     read: usize,
@@ -66,7 +66,7 @@ impl Feed {
         state.bytes.get(..most).unwrap_or(&state.bytes).to_vec()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, FeedState> {
         // Every change leaves the bytes whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -18,7 +18,7 @@ use super::json_rows::{JsonColumns, JsonRows};
 use super::json_values::arrow_writer;
 use super::narrow::with_offsets;
 use super::new_keys::NewKeys;
-use super::place::{Place, PlaceAt};
+use super::place::{PlaceAt, ResumePlace};
 use super::{BadRecord, Decoded, Decoder, Encoder, Fill, Format, FormatError, NewKey};
 use weir_batch::{Batch, Schema};
 
@@ -52,11 +52,11 @@ impl Decoder for JsonLinesDecoder {
         &self.schema
     }
 
-    fn place(&self) -> Option<Place> {
-        Some(Place { record: self.next_offset, at: PlaceAt::Text(self.records.place()) })
+    fn place(&self) -> Option<ResumePlace> {
+        Some(ResumePlace { record: self.next_offset, at: PlaceAt::Text(self.records.place()) })
     }
 
-    fn resume(&mut self, place: &Place, _next: i64) -> Result<(), FormatError> {
+    fn resume(&mut self, place: &ResumePlace, _next: i64) -> Result<(), FormatError> {
         let at = place.in_text(Format::JsonLines)?;
         // Before the first record it may not be decided how records follow each other.
         if place.record > 0 {

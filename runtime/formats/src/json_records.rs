@@ -55,12 +55,12 @@ enum Layout {
     /// Objects, each as long as its brackets are open: the first one goes over several lines.
     Objects,
     /// The elements of one array.
-    Array(Place),
+    Array(ArrayPlace),
 }
 
 /// Where in the array the next byte stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum ArrayPlace {
     /// Before the array's bracket.
     Outside,
     /// Behind the bracket: an element follows, or the end.
@@ -176,7 +176,7 @@ impl<R: Patient> JsonRecords<R> {
     /// Where the next record begins, or what stands before it. At the end of an array it is the end of its last element: who
     /// writes the file with more of them puts a comma there.
     pub(super) fn place(&self) -> TextPlace {
-        if let Some(place) = self.element_end.filter(|_| self.layout == Some(Layout::Array(Place::Behind))) {
+        if let Some(place) = self.element_end.filter(|_| self.layout == Some(Layout::Array(ArrayPlace::Behind))) {
             return place;
         }
         let layout = self.layout.map_or(TextLayout::Lines, Layout::in_place);
@@ -248,7 +248,7 @@ impl<R: Patient> JsonRecords<R> {
         let (line, column) = (self.line, self.column);
         self.element_end = self
             .layout
-            .filter(|layout| *layout == Layout::Array(Place::Element))
+            .filter(|layout| *layout == Layout::Array(ArrayPlace::Element))
             .map(|layout| TextPlace { byte, line, column, layout: layout.in_place(), cut_off: false });
     }
 
@@ -269,7 +269,7 @@ impl<R: Patient> JsonRecords<R> {
                 return Ok(Some((end, 0)));
             }
             let ends = match self.layout {
-                Some(Layout::Array(Place::Begun | Place::Comma | Place::Element)) => Ends::InArray,
+                Some(Layout::Array(ArrayPlace::Begun | ArrayPlace::Comma | ArrayPlace::Element)) => Ends::InArray,
                 _ => Ends::WithLine,
             };
             self.open = Some(Open { scanned: 0, dropped: 0, brackets: Brackets::new(ends, self.column) });
@@ -299,11 +299,11 @@ impl<R: Patient> JsonRecords<R> {
         }
         let Layout::Array(place) = layout else { return None };
         let (next, fault) = match (place, byte) {
-            (Place::Outside, b'[') => (Place::Begun, None),
-            (Place::Begun | Place::Element, b']') => (Place::Behind, None),
-            (Place::Element, b',') => (Place::Comma, None),
-            (Place::Comma, b']') => (Place::Behind, Some(JsonFault::NoElement)),
-            (Place::Begun | Place::Comma, b',') => (Place::Comma, Some(JsonFault::NoElement)),
+            (ArrayPlace::Outside, b'[') => (ArrayPlace::Begun, None),
+            (ArrayPlace::Begun | ArrayPlace::Element, b']') => (ArrayPlace::Behind, None),
+            (ArrayPlace::Element, b',') => (ArrayPlace::Comma, None),
+            (ArrayPlace::Comma, b']') => (ArrayPlace::Behind, Some(JsonFault::NoElement)),
+            (ArrayPlace::Begun | ArrayPlace::Comma, b',') => (ArrayPlace::Comma, Some(JsonFault::NoElement)),
             _ => return None,
         };
         self.layout = Some(Layout::Array(next));
@@ -317,12 +317,12 @@ impl<R: Patient> JsonRecords<R> {
     /// The file has ended: its array has to have ended before.
     fn end_of_array(&mut self, from: usize) {
         if let Some(Layout::Array(place)) = self.layout
-            && place != Place::Behind
+            && place != ArrayPlace::Behind
             && !self.leaves_open_end
         {
             self.cut_off = true;
             self.element_end = None;
-            self.layout = Some(Layout::Array(Place::Behind));
+            self.layout = Some(Layout::Array(ArrayPlace::Behind));
             let fault = Some(JsonFault::OpenArray);
             self.spans.push(JsonSpan { range: from..from, line: self.line, fault });
         }
@@ -371,8 +371,8 @@ impl<R: Patient> JsonRecords<R> {
         let blank = content.iter().all(|&byte| is_white(byte));
         let fault = match self.layout {
             _ if open.dropped > 0 => Some(JsonFault::Overlong(open.scanned as u64 + open.dropped)),
-            Some(Layout::Array(Place::Element)) => Some(JsonFault::NoComma),
-            Some(Layout::Array(Place::Behind)) => Some(JsonFault::BehindArray),
+            Some(Layout::Array(ArrayPlace::Element)) => Some(JsonFault::NoComma),
+            Some(Layout::Array(ArrayPlace::Behind)) => Some(JsonFault::BehindArray),
             _ => None,
         };
         if !blank || fault.is_some() {
@@ -388,14 +388,14 @@ impl<R: Patient> JsonRecords<R> {
             self.column = open.brackets.column();
         }
         if let Some(Layout::Array(place)) = &mut self.layout
-            && *place != Place::Behind
+            && *place != ArrayPlace::Behind
         {
             *place = match () {
                 // A record that is cut off says so: nothing is said of the array beside it.
-                () if cut_off => Place::Behind,
+                () if cut_off => ArrayPlace::Behind,
                 // So does one whose end is missing, and the comma that came behind it is in it.
-                () if open.brackets.depth() > 0 => Place::Comma,
-                () => Place::Element,
+                () if open.brackets.depth() > 0 => ArrayPlace::Comma,
+                () => ArrayPlace::Element,
             };
         }
         (end, open.dropped)
@@ -450,11 +450,11 @@ impl Layout {
         match self {
             Layout::Lines => TextLayout::Lines,
             Layout::Objects => TextLayout::Objects,
-            Layout::Array(Place::Outside) => TextLayout::ArrayOutside,
-            Layout::Array(Place::Begun) => TextLayout::ArrayBegun,
-            Layout::Array(Place::Comma) => TextLayout::ArrayComma,
-            Layout::Array(Place::Element) => TextLayout::ArrayElement,
-            Layout::Array(Place::Behind) => TextLayout::ArrayBehind,
+            Layout::Array(ArrayPlace::Outside) => TextLayout::ArrayOutside,
+            Layout::Array(ArrayPlace::Begun) => TextLayout::ArrayBegun,
+            Layout::Array(ArrayPlace::Comma) => TextLayout::ArrayComma,
+            Layout::Array(ArrayPlace::Element) => TextLayout::ArrayElement,
+            Layout::Array(ArrayPlace::Behind) => TextLayout::ArrayBehind,
         }
     }
 
@@ -462,11 +462,11 @@ impl Layout {
         match layout {
             TextLayout::Lines => Layout::Lines,
             TextLayout::Objects => Layout::Objects,
-            TextLayout::ArrayOutside => Layout::Array(Place::Outside),
-            TextLayout::ArrayBegun => Layout::Array(Place::Begun),
-            TextLayout::ArrayComma => Layout::Array(Place::Comma),
-            TextLayout::ArrayElement => Layout::Array(Place::Element),
-            TextLayout::ArrayBehind => Layout::Array(Place::Behind),
+            TextLayout::ArrayOutside => Layout::Array(ArrayPlace::Outside),
+            TextLayout::ArrayBegun => Layout::Array(ArrayPlace::Begun),
+            TextLayout::ArrayComma => Layout::Array(ArrayPlace::Comma),
+            TextLayout::ArrayElement => Layout::Array(ArrayPlace::Element),
+            TextLayout::ArrayBehind => Layout::Array(ArrayPlace::Behind),
         }
     }
 }
@@ -474,7 +474,7 @@ impl Layout {
 impl Look {
     /// What the next byte says of the layout, if that decides it.
     fn step(&mut self, byte: u8) -> Option<Layout> {
-        let array = Some(Layout::Array(Place::Outside));
+        let array = Some(Layout::Array(ArrayPlace::Outside));
         let white = is_white(byte);
         let Some(brackets) = &mut self.brackets else {
             return match byte {
@@ -533,7 +533,7 @@ impl Look {
         match &self.brackets {
             // A line alone that begins an array is no record, and nothing in it is.
             Some(brackets) if !brackets.is_object() && (self.closed || brackets.newlines() > 0 || !end_of_file) => {
-                Layout::Array(Place::Outside)
+                Layout::Array(ArrayPlace::Outside)
             }
             Some(brackets) if brackets.is_object() && brackets.newlines() > 0 && !end_of_file => Layout::Objects,
             _ => Layout::Lines,

@@ -110,7 +110,7 @@ pub use new_keys::NewKey;
 pub use open_decoder::{open_csv_decoder, open_decoder};
 pub use open_encoder::{open_csv_encoder, open_encoder};
 pub use parquet::parquet_rows;
-pub use place::{Place, PlaceAt, TextLayout, TextPlace};
+pub use place::{PlaceAt, ResumePlace, TextLayout, TextPlace};
 pub use record_decoder::{DecodedRecords, RecordDecoder, RecordFormat};
 pub use record_encoder::RecordEncoder;
 pub use timestamp::parse as parse_timestamp;

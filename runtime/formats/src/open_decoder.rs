@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::input::{DecoderInput, Input};
 use super::narrow::abridged;
 use super::row_bytes::{bytes_at_most, carried_bytes};
-use super::{BadRecord, CsvOptions, Decoded, Decoder, Fill, Format, FormatError, NewKey, Place};
+use super::{BadRecord, CsvOptions, Decoded, Decoder, Fill, Format, FormatError, NewKey, ResumePlace};
 use super::{arrow_ipc, bincode, csv, foreign, json_lines, parquet};
 use weir_batch::Schema;
 
@@ -52,7 +52,7 @@ struct Cut {
     fill: Fill,
     cut: VecDeque<Decoded>,
     // Where what is being cut begins.
-    begin: Option<Place>,
+    begin: Option<ResumePlace>,
 }
 
 impl Decoder for Cut {
@@ -69,11 +69,11 @@ impl Decoder for Cut {
         Ok(self.cut.pop_front())
     }
 
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<ResumePlace> {
         if self.cut.is_empty() { self.decoder.place() } else { self.begin }
     }
 
-    fn resume(&mut self, place: &Place, next: i64) -> Result<(), FormatError> {
+    fn resume(&mut self, place: &ResumePlace, next: i64) -> Result<(), FormatError> {
         self.decoder.resume(place, next)
     }
 

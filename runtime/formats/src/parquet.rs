@@ -22,7 +22,7 @@ use super::narrow::decoded_piece;
 use super::parquet_columns::{Column, Root, only};
 use super::parquet_pages::{self, Chunk, Needs, ratio_max};
 use super::pieces::Pieces;
-use super::place::{self, Place, PlaceAt};
+use super::place::{self, PlaceAt, ResumePlace};
 use super::projection::{FileField, Projection};
 use super::row_bytes::fixed_bytes;
 use super::{Decoded, Decoder, Encoder, Fill, Format, FormatError, parquet_footer, utc};
@@ -226,7 +226,7 @@ impl Decoder for ParquetDecoder {
         self.projection.schema()
     }
 
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<ResumePlace> {
         // A group of which everything was given is behind.
         let given = self.group.as_ref().is_none_or(|(_, left)| *left == 0);
         let given = given && self.pieces.as_ref().is_none_or(Pieces::is_empty);
@@ -234,13 +234,13 @@ impl Decoder for ParquetDecoder {
         Some(match open && !given {
             true => {
                 let group = self.next_group.saturating_sub(1) as u64;
-                Place { record: self.group_record, at: PlaceAt::RowGroup(group) }
+                ResumePlace { record: self.group_record, at: PlaceAt::RowGroup(group) }
             }
-            false => Place { record: self.next_offset, at: PlaceAt::RowGroup(self.next_group as u64) },
+            false => ResumePlace { record: self.next_offset, at: PlaceAt::RowGroup(self.next_group as u64) },
         })
     }
 
-    fn resume(&mut self, place: &Place, next: i64) -> Result<(), FormatError> {
+    fn resume(&mut self, place: &ResumePlace, next: i64) -> Result<(), FormatError> {
         let PlaceAt::RowGroup(group) = place.at else {
             return Err(place::refused(Format::Parquet, "it belongs to another format"));
         };

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use ::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::budget::{EXPANDED_BYTES_MAX, METADATA_BYTES_MAX, SCHEMA_DEPTH_MAX, corrupt, within};
-use super::thrift::{Cursor, Fault, Kind};
+use super::thrift::{Cursor, ThriftFault, ThriftKind};
 use super::{Format, FormatError};
 
 /// The footer's length and the magic bytes.
@@ -49,8 +49,8 @@ fn check(footer: &[u8]) -> Result<(), FormatError> {
     let mut schema = SchemaTree::default();
     walk(&mut cursor, &mut schema).map_err(|fault| {
         let reason = match fault {
-            Fault::Short => "its footer ends early",
-            Fault::Invalid(reason) => reason,
+            ThriftFault::Short => "its footer ends early",
+            ThriftFault::Invalid(reason) => reason,
         };
         corrupt(Format::Parquet, reason)
     })?;
@@ -58,16 +58,16 @@ fn check(footer: &[u8]) -> Result<(), FormatError> {
     within(Format::Parquet, "the metadata in its footer", memory, EXPANDED_BYTES_MAX, REMEDY)
 }
 
-fn walk(cursor: &mut Cursor<'_>, schema: &mut SchemaTree) -> Result<(), Fault> {
+fn walk(cursor: &mut Cursor<'_>, schema: &mut SchemaTree) -> Result<(), ThriftFault> {
     let mut last = 0;
     while let Some(field) = cursor.field(last)? {
         last = field.id;
         match (field.id, field.kind) {
-            (2, Kind::List) => {
+            (2, ThriftKind::List) => {
                 let list = cursor.list()?;
                 for _ in 0..list.length {
-                    if list.kind != Kind::Struct {
-                        return Err(Fault::Invalid("its schema is not a list of structures"));
+                    if list.kind != ThriftKind::Struct {
+                        return Err(ThriftFault::Invalid("its schema is not a list of structures"));
                     }
                     let (name_bytes, children) = element(cursor)?;
                     schema.add(name_bytes, children)?;
@@ -80,13 +80,13 @@ fn walk(cursor: &mut Cursor<'_>, schema: &mut SchemaTree) -> Result<(), Fault> {
 }
 
 /// A schema element: the length of its name, and the number of its children.
-fn element(cursor: &mut Cursor<'_>) -> Result<(u64, i32), Fault> {
+fn element(cursor: &mut Cursor<'_>) -> Result<(u64, i32), ThriftFault> {
     let (mut last, mut name_bytes, mut children) = (0, 0, 0);
     while let Some(field) = cursor.field(last)? {
         last = field.id;
         match (field.id, field.kind) {
-            (4, Kind::Binary) => name_bytes = cursor.binary()?.len() as u64,
-            (5, Kind::Integer) => children = cursor.integer32()?,
+            (4, ThriftKind::Binary) => name_bytes = cursor.binary()?.len() as u64,
+            (5, ThriftKind::Integer) => children = cursor.integer32()?,
             (_, kind) => cursor.skip(kind)?,
         }
     }
@@ -102,7 +102,7 @@ struct SchemaTree {
 }
 
 impl SchemaTree {
-    fn add(&mut self, name_bytes: u64, children: i32) -> Result<(), Fault> {
+    fn add(&mut self, name_bytes: u64, children: i32) -> Result<(), ThriftFault> {
         let path = self.open.last().map_or(0, |(_, path)| *path);
         let path = path.saturating_add(name_bytes).saturating_add(NAME_BYTES);
         // Every column keeps its path, so that long names of outer groups are copied for each.
@@ -111,11 +111,11 @@ impl SchemaTree {
             *left -= 1;
         }
         if children < 0 {
-            return Err(Fault::Invalid("a group with a negative number of columns"));
+            return Err(ThriftFault::Invalid("a group with a negative number of columns"));
         }
         if children > 0 {
             if self.open.len() >= SCHEMA_DEPTH_MAX {
-                return Err(Fault::Invalid("its schema is nested deeper than 64"));
+                return Err(ThriftFault::Invalid("its schema is nested deeper than 64"));
             }
             self.open.push((children, path));
         }
@@ -130,7 +130,7 @@ impl SchemaTree {
 mod tests {
     use super::*;
 
-    fn of_elements(elements: &[(u64, i32)]) -> Result<u64, Fault> {
+    fn of_elements(elements: &[(u64, i32)]) -> Result<u64, ThriftFault> {
         let mut tree = SchemaTree::default();
         elements.iter().try_for_each(|&(name, children)| tree.add(name, children))?;
         Ok(tree.memory)
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn depth_and_paths_are_limited() {
         assert!(of_elements(&[(6, 2), (1, 0), (1, 0)]).unwrap() < 10_000);
-        assert_eq!(of_elements(&[(1, 1); 100]), Err(Fault::Invalid("its schema is nested deeper than 64")));
+        assert_eq!(of_elements(&[(1, 1); 100]), Err(ThriftFault::Invalid("its schema is nested deeper than 64")));
         // Siblings are not deep.
         assert!(of_elements(&[&[(1, 1_000)][..], &[(1, 1), (1, 0)].repeat(1_000)].concat()).is_ok());
         // A group with a name of a megabyte, whose thousand columns each keep it.

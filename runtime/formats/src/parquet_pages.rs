@@ -14,7 +14,7 @@ use ::parquet::file::reader::{ChunkReader, SerializedPageReader};
 
 use super::budget::{DEFLATE_RATIO_MAX, LZ4_RATIO_MAX, SNAPPY_RATIO_MAX, ZSTD_RATIO_MAX, corrupt};
 use super::delta;
-use super::thrift::{Cursor, Fault, Kind};
+use super::thrift::{Cursor, ThriftFault, ThriftKind};
 use super::{Format, FormatError};
 
 /// Page headers are short, but may hold the least and greatest value of a page.
@@ -171,35 +171,35 @@ fn read_header(file: &File, position: u64, left: u64) -> Result<(Header, u64), F
         let mut cursor = Cursor::new(&bytes);
         match header(&mut cursor) {
             Ok(header) => return Ok((header, cursor.position() as u64)),
-            Err(Fault::Short) if !whole && length < HEADER_BYTES_MAX => length *= 8,
-            Err(Fault::Short) => {
+            Err(ThriftFault::Short) if !whole && length < HEADER_BYTES_MAX => length *= 8,
+            Err(ThriftFault::Short) => {
                 return Err(corrupt(Format::Parquet, format!("a page header at {position} that does not end")));
             }
-            Err(Fault::Invalid(reason)) => {
+            Err(ThriftFault::Invalid(reason)) => {
                 return Err(corrupt(Format::Parquet, format!("the page header at {position}: {reason}")));
             }
         }
     }
 }
 
-fn header(cursor: &mut Cursor<'_>) -> Result<Header, Fault> {
+fn header(cursor: &mut Cursor<'_>) -> Result<Header, ThriftFault> {
     let mut header = Header::default();
     let mut last = 0;
     while let Some(field) = cursor.field(last)? {
         last = field.id;
         match (field.id, field.kind) {
-            (1, Kind::Integer) => header.kind = Some(cursor.integer32()?),
-            (2, Kind::Integer) => header.expanded = Some(cursor.integer32()?),
-            (3, Kind::Integer) => header.stored = Some(cursor.integer32()?),
+            (1, ThriftKind::Integer) => header.kind = Some(cursor.integer32()?),
+            (2, ThriftKind::Integer) => header.expanded = Some(cursor.integer32()?),
+            (3, ThriftKind::Integer) => header.stored = Some(cursor.integer32()?),
             // The headers of data pages of either version, and of dictionary pages, begin with the number of values.
-            (5 | 7 | 8, Kind::Struct) => {
+            (5 | 7 | 8, ThriftKind::Struct) => {
                 let encoding_id = if field.id == 8 { 4 } else { 2 };
                 let mut last = 0;
                 while let Some(inner) = cursor.field(last)? {
                     last = inner.id;
                     match (inner.id, inner.kind) {
-                        (1, Kind::Integer) => header.values = Some(cursor.integer32()?),
-                        (id, Kind::Integer) if id == encoding_id => header.encoding = Some(cursor.integer32()?),
+                        (1, ThriftKind::Integer) => header.values = Some(cursor.integer32()?),
+                        (id, ThriftKind::Integer) if id == encoding_id => header.encoding = Some(cursor.integer32()?),
                         (_, kind) => cursor.skip(kind)?,
                     }
                 }

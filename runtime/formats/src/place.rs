@@ -12,7 +12,7 @@ use super::{Format, FormatError};
 /// decoded again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct ResumePlace {
     /// The number of the first record there, counted from 0.
     pub record: i64,
     /// Where that is.
@@ -87,7 +87,7 @@ pub(super) fn refused(format: Format, reason: impl Into<String>) -> FormatError 
     FormatError::Place { format, reason: reason.into() }
 }
 
-impl Place {
+impl ResumePlace {
     /// The place in text, of a record number that can be.
     pub(super) fn in_text(&self, format: Format) -> Result<TextPlace, FormatError> {
         match self.at {

@@ -38,7 +38,7 @@ pub(super) struct Records<R> {
     // How much of the record that is being cut was looked at.
     scan: Scan,
     // Why it is its first line alone, of which the end is looked for.
-    fault: Option<Fault>,
+    fault: Option<RecordFault>,
     // Whether the line that is being cut is a comment, of which a part may have been dropped already.
     in_comment: bool,
     // The length so far of an overlong record whose end has not come.
@@ -72,12 +72,12 @@ pub(super) struct Span {
     /// The line that it begins on.
     pub(super) line: u64,
     /// Why it cannot be read, where that is known without reading it.
-    pub(super) fault: Option<Fault>,
+    pub(super) fault: Option<RecordFault>,
 }
 
 /// Why a record cannot be cut out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum RecordFault {
     /// It is longer than a record may be; its length is given.
     Overlong(u64),
     /// A quote opens on this line and does not close within the length of a record. The record is this line alone, and
@@ -85,18 +85,18 @@ pub(super) enum Fault {
     OpenTooLong,
     /// It breaks the grammar of CSV, so many lines later. The record is its first line alone, and the next one is
     /// tried as a record again.
-    Grammar(csv_grammar::Fault, u64),
+    Grammar(csv_grammar::GrammarFault, u64),
 }
 
-impl Fault {
+impl RecordFault {
     /// The message, given the longest record allowed.
     pub(super) fn message(self, record_bytes_max: usize) -> String {
         match self {
-            Fault::Overlong(bytes) => overlong(bytes, record_bytes_max),
-            Fault::OpenTooLong => format!(
+            RecordFault::Overlong(bytes) => overlong(bytes, record_bytes_max),
+            RecordFault::OpenTooLong => format!(
                 "a quote opens on this line and is not closed within {record_bytes_max} bytes: close it, or raise `batching.record_bytes_max`"
             ),
-            Fault::Grammar(fault, lines) => fault.message(lines),
+            RecordFault::Grammar(fault, lines) => fault.message(lines),
         }
     }
 }
@@ -244,8 +244,8 @@ impl<R: Patient> Records<R> {
             };
             match found {
                 _ if length > self.record_bytes_max && lines == 0 => return self.cut_overlong(from, bytes_read),
-                _ if length > self.record_bytes_max => self.take_first_line(Fault::OpenTooLong),
-                Cut::Fault(fault) => self.take_first_line(Fault::Grammar(fault, lines)),
+                _ if length > self.record_bytes_max => self.take_first_line(RecordFault::OpenTooLong),
+                Cut::Fault(fault) => self.take_first_line(RecordFault::Grammar(fault, lines)),
                 Cut::End { next: 0, .. } => return Ok(None),
                 Cut::End { end, next } => {
                     self.cut_off |= end == next;
@@ -264,7 +264,7 @@ impl<R: Patient> Records<R> {
     }
 
     /// The record that is being cut becomes its first line alone, which is a bad record.
-    fn take_first_line(&mut self, fault: Fault) {
+    fn take_first_line(&mut self, fault: RecordFault) {
         self.fault = Some(fault);
         self.scan = Scan::default();
     }
@@ -338,7 +338,7 @@ impl<R: Patient> Records<R> {
         self.fault = None;
         self.scan = Scan::default();
         self.reader.wait_a_while();
-        self.spans.push(Span { range: from..kept, line: self.line, fault: Some(Fault::Overlong(length)) });
+        self.spans.push(Span { range: from..kept, line: self.line, fault: Some(RecordFault::Overlong(length)) });
         self.line += 1;
         Ok(Some(kept))
     }
@@ -415,7 +415,7 @@ mod tests {
         Records::new(reader, options.dialect(), 0)
     }
 
-    type Found = Vec<(String, u64, Option<Fault>)>;
+    type Found = Vec<(String, u64, Option<RecordFault>)>;
 
     fn drain<R: Patient>(mut records: Records<R>, records_max: usize, bytes: usize) -> (Found, u64) {
         let mut found = Vec::new();
@@ -442,7 +442,7 @@ mod tests {
     }
 
     /// However a text is cut into batches and however it arrives, the same comes of it.
-    fn check_faults(text: &str, expect: &[(&str, u64, Option<Fault>)]) {
+    fn check_faults(text: &str, expect: &[(&str, u64, Option<RecordFault>)]) {
         let expect: Found = expect.iter().map(|&(text, line, fault)| (text.to_owned(), line, fault)).collect();
         for records_max in [1, 2, 100] {
             assert_eq!(cut(text.as_bytes(), records_max), expect, "{text:?}");
@@ -476,8 +476,8 @@ mod tests {
 
     #[test]
     fn a_fault_costs_one_line() {
-        let fault = |fault, lines| Some(Fault::Grammar(fault, lines));
-        use csv_grammar::Fault::{BareQuote, OpenQuote, TextAfterQuote};
+        let fault = |fault, lines| Some(RecordFault::Grammar(fault, lines));
+        use csv_grammar::GrammarFault::{BareQuote, OpenQuote, TextAfterQuote};
         let open = fault(OpenQuote, 2);
         let expect = [("a", 1, None), ("\"b,c", 2, open), ("d", 3, None), ("e", 4, None)];
         check_faults("a\n\"b,c\nd\ne", &expect);
@@ -497,8 +497,8 @@ mod tests {
     fn the_longest_record() {
         for extra in [0, 1] {
             let long = "x".repeat(RECORD_BYTES_MAX - 2 + extra);
-            let overlong = |length: usize| (extra > 0).then_some(Fault::Overlong(length as u64));
-            let open = (extra > 0).then_some(Fault::OpenTooLong);
+            let overlong = |length: usize| (extra > 0).then_some(RecordFault::Overlong(length as u64));
+            let open = (extra > 0).then_some(RecordFault::OpenTooLong);
             for (text, line, first) in [
                 (format!("{long}xx\nb"), 2, overlong(RECORD_BYTES_MAX + 1)),
                 (format!("\"{long}\"\nb"), 2, overlong(RECORD_BYTES_MAX + 1)),
@@ -526,7 +526,7 @@ mod tests {
             let found = cut(&text, 10);
             assert_eq!(found.len(), if comment { 2 } else { 3 });
             if !comment {
-                assert_eq!(found[1].2, Some(Fault::Overlong(3 * RECORD_BYTES_MAX as u64)));
+                assert_eq!(found[1].2, Some(RecordFault::Overlong(3 * RECORD_BYTES_MAX as u64)));
             }
             assert_eq!(found.last().unwrap(), &("b".to_owned(), 3, None));
         }

@@ -9,12 +9,12 @@ const DEPTH_MAX: usize = 24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FieldHeader {
     pub(super) id: i16,
-    pub(super) kind: Kind,
+    pub(super) kind: ThriftKind,
 }
 
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ThriftKind {
     True,
     False,
     Byte,
@@ -29,7 +29,7 @@ pub(super) enum Kind {
 
 /// Why the bytes are no Thrift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ThriftFault {
     /// They end too early, or a length points beyond their end.
     Short,
     /// They cannot be read whatever follows.
@@ -40,7 +40,7 @@ pub(super) enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ListHeader {
     pub(super) length: usize,
-    pub(super) kind: Kind,
+    pub(super) kind: ThriftKind,
 }
 
 /// A place in the bytes.
@@ -71,20 +71,20 @@ impl<'a> Cursor<'a> {
         self.bytes.len().saturating_sub(self.position)
     }
 
-    fn byte(&mut self) -> Result<u8, Fault> {
-        let byte = self.bytes.get(self.position).copied().ok_or(Fault::Short)?;
+    fn byte(&mut self) -> Result<u8, ThriftFault> {
+        let byte = self.bytes.get(self.position).copied().ok_or(ThriftFault::Short)?;
         self.position += 1;
         Ok(byte)
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Fault> {
-        let end = self.position.checked_add(length).ok_or(Fault::Short)?;
-        let taken = self.bytes.get(self.position..end).ok_or(Fault::Short)?;
+    fn take(&mut self, length: usize) -> Result<&'a [u8], ThriftFault> {
+        let end = self.position.checked_add(length).ok_or(ThriftFault::Short)?;
+        let taken = self.bytes.get(self.position..end).ok_or(ThriftFault::Short)?;
         self.position = end;
         Ok(taken)
     }
 
-    fn varint(&mut self) -> Result<u64, Fault> {
+    fn varint(&mut self) -> Result<u64, ThriftFault> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -93,78 +93,82 @@ impl<'a> Cursor<'a> {
                 return Ok(value);
             }
         }
-        Err(Fault::Invalid("a number with more than 64 bits"))
+        Err(ThriftFault::Invalid("a number with more than 64 bits"))
     }
 
     /// A signed number.
-    pub(super) fn integer(&mut self) -> Result<i64, Fault> {
+    pub(super) fn integer(&mut self) -> Result<i64, ThriftFault> {
         let value = self.varint()?;
         Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
     }
 
     /// A signed number of 32 bits.
-    pub(super) fn integer32(&mut self) -> Result<i32, Fault> {
-        i32::try_from(self.integer()?).map_err(|_| Fault::Invalid("a number with more than 32 bits"))
+    pub(super) fn integer32(&mut self) -> Result<i32, ThriftFault> {
+        i32::try_from(self.integer()?).map_err(|_| ThriftFault::Invalid("a number with more than 32 bits"))
     }
 
     /// Text or bytes.
-    pub(super) fn binary(&mut self) -> Result<&'a [u8], Fault> {
-        let length = usize::try_from(self.varint()?).map_err(|_| Fault::Short)?;
+    pub(super) fn binary(&mut self) -> Result<&'a [u8], ThriftFault> {
+        let length = usize::try_from(self.varint()?).map_err(|_| ThriftFault::Short)?;
         self.take(length)
     }
 
     /// The next field of a structure, whose last field had the id `last`; `None` at its end.
-    pub(super) fn field(&mut self, last: i16) -> Result<Option<FieldHeader>, Fault> {
+    pub(super) fn field(&mut self, last: i16) -> Result<Option<FieldHeader>, ThriftFault> {
         let header = self.byte()?;
         if header == 0 {
             return Ok(None);
         }
         let kind = kind(header & 0x0f)?;
         let id = match header >> 4 {
-            0 => i16::try_from(self.integer()?).map_err(|_| Fault::Invalid("a field id with more than 16 bits"))?,
-            delta => last.checked_add(i16::from(delta)).ok_or(Fault::Invalid("a field id with more than 16 bits"))?,
+            0 => {
+                i16::try_from(self.integer()?).map_err(|_| ThriftFault::Invalid("a field id with more than 16 bits"))?
+            }
+            delta => {
+                last.checked_add(i16::from(delta)).ok_or(ThriftFault::Invalid("a field id with more than 16 bits"))?
+            }
         };
         Ok(Some(FieldHeader { id, kind }))
     }
 
     /// The header of a list or set.
-    pub(super) fn list(&mut self) -> Result<ListHeader, Fault> {
+    pub(super) fn list(&mut self) -> Result<ListHeader, ThriftFault> {
         let header = self.byte()?;
         if header == 0 {
-            return Ok(ListHeader { length: 0, kind: Kind::Byte });
+            return Ok(ListHeader { length: 0, kind: ThriftKind::Byte });
         }
         let length = match header >> 4 {
-            15 => usize::try_from(self.varint()?).map_err(|_| Fault::Short)?,
+            15 => usize::try_from(self.varint()?).map_err(|_| ThriftFault::Short)?,
             length => usize::from(length),
         };
         if length > self.left() {
-            return Err(Fault::Short);
+            return Err(ThriftFault::Short);
         }
         Ok(ListHeader { length, kind: kind(header & 0x0f)? })
     }
 
     /// Passes over a value.
-    pub(super) fn skip(&mut self, kind: Kind) -> Result<(), Fault> {
+    pub(super) fn skip(&mut self, kind: ThriftKind) -> Result<(), ThriftFault> {
         self.skip_at(kind, 0)
     }
 
-    fn skip_at(&mut self, kind: Kind, depth: usize) -> Result<(), Fault> {
+    fn skip_at(&mut self, kind: ThriftKind, depth: usize) -> Result<(), ThriftFault> {
         if depth > DEPTH_MAX {
-            return Err(Fault::Invalid("its metadata is nested too deeply"));
+            return Err(ThriftFault::Invalid("its metadata is nested too deeply"));
         }
         self.memory = self.memory.saturating_add(VALUE_BYTES);
         match kind {
             // A field's header holds its value; an element of a list is a byte: see `element`.
-            Kind::True | Kind::False => {}
-            Kind::Byte => drop(self.byte()?),
-            Kind::Integer => drop(self.varint()?),
-            Kind::Double => drop(self.take(8)?),
-            Kind::Uuid => drop(self.take(16)?),
-            Kind::Binary => {
+            ThriftKind::True | ThriftKind::False => {}
+            ThriftKind::Byte => drop(self.byte()?),
+            ThriftKind::Integer => drop(self.varint()?),
+            ThriftKind::Double => drop(self.take(8)?),
+            ThriftKind::Uuid => drop(self.take(16)?),
+            ThriftKind::Binary => {
                 let length = self.binary()?.len() as u64;
                 self.memory = self.memory.saturating_add(length);
             }
-            Kind::Struct => {
+            ThriftKind::Struct => {
                 self.memory = self.memory.saturating_add(STRUCT_BYTES);
                 let mut last = 0;
                 while let Some(field) = self.field(last)? {
@@ -172,16 +176,16 @@ impl<'a> Cursor<'a> {
                     self.skip_at(field.kind, depth + 1)?;
                 }
             }
-            Kind::List => {
+            ThriftKind::List => {
                 let list = self.list()?;
                 for _ in 0..list.length {
                     self.element(list.kind, depth + 1)?;
                 }
             }
-            Kind::Map => {
-                let length = usize::try_from(self.varint()?).map_err(|_| Fault::Short)?;
+            ThriftKind::Map => {
+                let length = usize::try_from(self.varint()?).map_err(|_| ThriftFault::Short)?;
                 if length > self.left() {
-                    return Err(Fault::Short);
+                    return Err(ThriftFault::Short);
                 }
                 if length > 0 {
                     let kinds = self.byte()?;
@@ -196,27 +200,27 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    fn element(&mut self, kind: Kind, depth: usize) -> Result<(), Fault> {
+    fn element(&mut self, kind: ThriftKind, depth: usize) -> Result<(), ThriftFault> {
         match kind {
-            Kind::True | Kind::False => self.skip_at(Kind::Byte, depth),
+            ThriftKind::True | ThriftKind::False => self.skip_at(ThriftKind::Byte, depth),
             kind => self.skip_at(kind, depth),
         }
     }
 }
 
-fn kind(code: u8) -> Result<Kind, Fault> {
+fn kind(code: u8) -> Result<ThriftKind, ThriftFault> {
     Ok(match code {
-        1 => Kind::True,
-        2 => Kind::False,
-        3 => Kind::Byte,
-        4..=6 => Kind::Integer,
-        7 => Kind::Double,
-        8 => Kind::Binary,
-        9 | 10 => Kind::List,
-        11 => Kind::Map,
-        12 => Kind::Struct,
-        13 => Kind::Uuid,
-        _ => return Err(Fault::Invalid("a value of an unknown type")),
+        1 => ThriftKind::True,
+        2 => ThriftKind::False,
+        3 => ThriftKind::Byte,
+        4..=6 => ThriftKind::Integer,
+        7 => ThriftKind::Double,
+        8 => ThriftKind::Binary,
+        9 | 10 => ThriftKind::List,
+        11 => ThriftKind::Map,
+        12 => ThriftKind::Struct,
+        13 => ThriftKind::Uuid,
+        _ => return Err(ThriftFault::Invalid("a value of an unknown type")),
     })
 }
 
@@ -224,9 +228,9 @@ fn kind(code: u8) -> Result<Kind, Fault> {
 mod tests {
     use super::*;
 
-    fn skipped(bytes: &[u8]) -> Result<usize, Fault> {
+    fn skipped(bytes: &[u8]) -> Result<usize, ThriftFault> {
         let mut cursor = Cursor::new(bytes);
-        cursor.skip(Kind::Struct).map(|()| cursor.position())
+        cursor.skip(ThriftKind::Struct).map(|()| cursor.position())
     }
 
     #[test]
@@ -235,20 +239,23 @@ mod tests {
         let whole = [0x11, 0x15, 0x01, 0x18, 0x02, b'a', b'b', 0x29, 0x25, 0x02, 0x04, 0x00];
         assert_eq!(skipped(&whole), Ok(whole.len()));
         for length in 0..whole.len() {
-            assert_eq!(skipped(&whole[..length]), Err(Fault::Short), "{length}");
+            assert_eq!(skipped(&whole[..length]), Err(ThriftFault::Short), "{length}");
         }
     }
 
     #[test]
     fn lengths_are_not_trusted() {
         // A list of 2^31 structures, a text of 2^63 bytes, a number without an end, structures 100 deep.
-        assert_eq!(skipped(&[0x19, 0xfc, 0x80, 0x80, 0x80, 0x80, 0x08]), Err(Fault::Short));
-        assert_eq!(skipped(&[0x18, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]), Err(Fault::Short));
-        assert_eq!(skipped(&[0x15]), Err(Fault::Short));
+        assert_eq!(skipped(&[0x19, 0xfc, 0x80, 0x80, 0x80, 0x80, 0x08]), Err(ThriftFault::Short));
+        assert_eq!(
+            skipped(&[0x18, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]),
+            Err(ThriftFault::Short)
+        );
+        assert_eq!(skipped(&[0x15]), Err(ThriftFault::Short));
         assert_eq!(
             skipped(&[0x15, 0x80].iter().copied().chain([0x80; 12]).collect::<Vec<_>>()),
-            Err(Fault::Invalid("a number with more than 64 bits"))
+            Err(ThriftFault::Invalid("a number with more than 64 bits"))
         );
-        assert_eq!(skipped(&[0x1c; 100]), Err(Fault::Invalid("its metadata is nested too deeply")));
+        assert_eq!(skipped(&[0x1c; 100]), Err(ThriftFault::Invalid("its metadata is nested too deeply")));
     }
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 /// A header's name, and its value if it has one.
-pub type Header<'a> = (&'a str, Option<&'a [u8]>);
+pub type HeaderRef<'a> = (&'a str, Option<&'a [u8]>);
 
 thread_local! {
     // A panic on this thread would be caught, and is no news.
@@ -14,7 +14,7 @@ thread_local! {
 
 /// A header, or what stands for one whose name is no UTF-8: whoever may write to the topic can send such a name, and the
 /// client panics over it.
-pub fn legible<'a>(get: impl FnOnce() -> Option<Header<'a>>) -> Header<'a> {
+pub fn legible<'a>(get: impl FnOnce() -> Option<HeaderRef<'a>>) -> HeaderRef<'a> {
     CAUGHT.set(true);
     let got = catch_unwind(AssertUnwindSafe(get));
     CAUGHT.set(false);

@@ -54,7 +54,7 @@ pub use code::ErrorCode;
 pub use connection::{KafkaConnection, KafkaConnectionError};
 pub use group_offsets::GroupOffsets;
 pub use hidden::HiddenValues;
-pub use illegible::{Header, hush_illegible_headers, legible, text};
+pub use illegible::{HeaderRef, hush_illegible_headers, legible, text};
 pub use log::log_librdkafka;
 pub use names::{refuse_group, refuse_topic};
 pub use options::{KafkaOption, KafkaSide};

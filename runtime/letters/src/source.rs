@@ -13,7 +13,7 @@ use weir_formats::BadRecord;
 use super::entrance::{Entrance, Form};
 use super::system::system_columns;
 use weir_plan::LettersPlan;
-use weir_sources::{Origin, Source, SourceBatch, SourceError, SourceEvent};
+use weir_sources::{ReadOrigin, Source, SourceBatch, SourceError, SourceEvent};
 use weir_state::LetterLines;
 use weir_state::{Letter, LetterValue};
 use weir_state::{Partition, Positions};
@@ -114,7 +114,7 @@ impl Letters {
         }
         let Some(first) = letters.first() else { return Ok(None) };
         let origin = first.origin.as_ref();
-        let origin = origin.map(|path| Origin { path: path.into(), partition: first.partition.unwrap_or(0) });
+        let origin = origin.map(|path| ReadOrigin { path: path.into(), partition: first.partition.unwrap_or(0) });
         let format = |source| SourceError::Format { path: self.plan.path.clone(), source };
         let mut entrance = self.entrance.lock().unwrap_or_else(PoisonError::into_inner);
         let restored = entrance.decode(&letters.iter().collect::<Vec<_>>()).map_err(format)?;

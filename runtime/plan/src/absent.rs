@@ -1,6 +1,6 @@
 //! Kinds of sources and sinks that a program can be built without.
 
-use weir_config::{Place, Problems};
+use weir_config::{KeyPlace, Problems};
 
 /// What an embedding program can leave out.
 #[derive(Clone, Copy)]
@@ -18,13 +18,13 @@ impl Part {
     }
 
     /// Reports a kind that needs this part, if the program was built without it.
-    pub(crate) fn require(self, place: &Place, problems: &Problems) {
+    pub(crate) fn require(self, place: &KeyPlace, problems: &Problems) {
         if !self.is_there() {
             self.refuse(place, problems);
         }
     }
 
-    fn refuse(self, place: &Place, problems: &Problems) {
+    fn refuse(self, place: &KeyPlace, problems: &Problems) {
         let (name, feature) = match self {
             Part::Kafka => ("Kafka", "kafka"),
             Part::Nexmark => ("Nexmark", "nexmark"),
@@ -37,7 +37,7 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use weir_config::Reading;
+    use weir_config::QueryReader;
 
     use super::*;
 
@@ -45,7 +45,7 @@ mod tests {
     fn a_kind_that_is_not_built_in_is_refused_where_it_is_named() {
         let text = "name = \"q\"\n[sources.trips]\ntopic = \"t\"\nbrokers = \"b:1\"\nkind = \"kafka\"\nschema = { a = \"i64\" }\n\
                     [sinks.count]\nkind = \"count\"\n";
-        let (draft, problems) = Reading::begin(text).map_err(|_| "no TOML").unwrap().finish();
+        let (draft, problems) = QueryReader::begin(text).map_err(|_| "no TOML").unwrap().finish();
         // Both are there in tests.
         Part::Kafka.require(&draft.sources[0].kind_place, &problems);
         Part::Nexmark.require(&draft.sources[0].kind_place, &problems);

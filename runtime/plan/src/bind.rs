@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weir_batch::Schema;
-use weir_sandbox::{BindError, Bound, Carry, Function, Kind, Limits, Manifest, ParamValue, Refusal};
+use weir_sandbox::{BindError, Bound, Carry, Function, FunctionKind, Limits, ModuleManifest, ParamValue, Refusal};
 
 use super::stage::StagePart;
-use weir_config::{CarryDraft, ParamText, Problems, Written, clip, suggest};
+use weir_config::{CarryDraft, ParamText, Problems, WrittenText, clip, suggest};
 use weir_files::Folders;
 
 /// A stage's function as far as it could be found out. What is `None` was wrong, and has been reported.
@@ -39,7 +39,7 @@ struct ReadModule {
 #[derive(Clone)]
 struct Module {
     bytes: Arc<[u8]>,
-    manifest: Arc<Manifest>,
+    manifest: Arc<ModuleManifest>,
 }
 
 impl<'a> Modules<'a> {
@@ -64,12 +64,12 @@ fn read_module(path: &Path, limits: &Limits, folders: &Folders) -> Result<Module
     let file = folders.open(path).map_err(|error| format!("cannot be read: {error}"))?;
     let refused = |refusal: Refusal| format!("is refused ({}): {refusal}", refusal.code());
     let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    Manifest::check_file(file.metadata().map_err(unreadable)?.len(), limits).map_err(refused)?;
+    ModuleManifest::check_file(file.metadata().map_err(unreadable)?.len(), limits).map_err(refused)?;
     // A file that grows meanwhile is refused by what was read of it.
     let most = (limits.module.module_file_bytes_max as u64).saturating_add(1);
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
-    let manifest = Manifest::check(&bytes, limits).map_err(refused)?;
+    let manifest = ModuleManifest::check(&bytes, limits).map_err(refused)?;
     Ok(Module { bytes: bytes.into(), manifest: Arc::new(manifest) })
 }
 
@@ -82,7 +82,7 @@ pub(super) fn bind(
     problems: &Problems,
 ) -> Option<BoundStage> {
     let params = params(draft);
-    let (Written { place, text: written }, path) = draft.module.as_ref()?;
+    let (WrittenText { place, text: written }, path) = draft.module.as_ref()?;
     let module = match modules.get(path, &draft.limits) {
         Ok(module) => module,
         Err(reason) => {
@@ -90,7 +90,7 @@ pub(super) fn bind(
             return None;
         }
     };
-    let Written { place, text: name } = draft.function.as_ref()?;
+    let WrittenText { place, text: name } = draft.function.as_ref()?;
     let Some(function) = module.manifest.function(name) else {
         let names = module.manifest.functions.iter().map(|function| function.name.as_str());
         let message = format!("`{}` has no function `{}`", clip(written), clip(name));
@@ -124,7 +124,7 @@ pub(super) fn bind(
         function: Arc::clone(function),
         output: bound.as_ref().map(|bound| Arc::clone(bound.output_schema())),
         bound,
-        observes: function.kind == Kind::Metrics,
+        observes: function.kind == FunctionKind::Metrics,
     })
 }
 

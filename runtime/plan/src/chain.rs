@@ -8,10 +8,10 @@ use weir_batch::Schema;
 use super::plan::Node;
 use super::source::SourcePart;
 use super::stage::StagePart;
-use weir_config::{Input, Place, Problems, Written, clip, suggest};
+use weir_config::{Input, KeyPlace, Problems, WrittenText, clip, suggest};
 
 /// What is known of every point of the chain while the file is checked.
-pub(super) struct Chain<'d> {
+pub(super) struct ChainCheck<'d> {
     nodes: BTreeMap<&'d str, Node>,
     sinks: Vec<&'d str>,
     // By index of source and stage: what leaves it, where that is known.
@@ -24,8 +24,8 @@ pub(super) struct Chain<'d> {
     incomplete: bool,
 }
 
-impl<'d> Chain<'d> {
-    pub(super) fn new(sources: &'d [SourcePart], stages: &'d [StagePart], sinks: Vec<&'d str>) -> Chain<'d> {
+impl<'d> ChainCheck<'d> {
+    pub(super) fn new(sources: &'d [SourcePart], stages: &'d [StagePart], sinks: Vec<&'d str>) -> ChainCheck<'d> {
         let mut nodes = BTreeMap::new();
         // A name that is given twice has been reported; the first keeps it.
         for (index, source) in sources.iter().enumerate() {
@@ -34,7 +34,7 @@ impl<'d> Chain<'d> {
         for (index, stage) in stages.iter().enumerate().filter(|(_, stage)| !stage.name.is_empty()) {
             nodes.entry(&*stage.name).or_insert(Node::Stage(index));
         }
-        Chain {
+        ChainCheck {
             nodes,
             sinks,
             source_schemas: sources.iter().map(|source| source.schema.clone()).collect(),
@@ -63,7 +63,7 @@ impl<'d> Chain<'d> {
     pub(super) fn sink_input(
         &mut self,
         input: &Input,
-        place: &Place,
+        place: &KeyPlace,
         problems: &Problems,
     ) -> (Vec<Node>, Option<Arc<Schema>>) {
         let inputs = self.resolve(input, None, problems);
@@ -128,7 +128,7 @@ impl<'d> Chain<'d> {
             };
         };
         let mut inputs = Vec::with_capacity(names.len());
-        for Written { place, text: name } in names {
+        for WrittenText { place, text: name } in names {
             match self.node(name, stage) {
                 Ok(node) if inputs.contains(&node) => {
                     problems.error(place, format!("`{}` is listed twice", clip(name)), "list each input once");
@@ -188,7 +188,7 @@ impl<'d> Chain<'d> {
         &self,
         inputs: &[Node],
         input: &Input,
-        reader: &Place,
+        reader: &KeyPlace,
         problems: &Problems,
     ) -> Option<Arc<Schema>> {
         let (&first, others) = inputs.split_first()?;

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use weir_config::{CsvKeys, Place, Problems, QuoteDraft, RecordCsvKeys, Written, clip};
+use weir_config::{CsvKeys, KeyPlace, Problems, QuoteDraft, RecordCsvKeys, WrittenText, clip};
 use weir_formats::{CsvOptionError, CsvOptions, Format};
 
 /// The options of a source or sink of files at `here`. The first path says the default delimiter: `.tsv` is separated by tabs.
 /// `None` where something is wrong, which has been reported. Of another format than CSV every such key is wrong.
 pub(super) fn options(
     keys: &CsvKeys,
-    here: &Place,
+    here: &KeyPlace,
     format: Option<&str>,
-    paths: &[Written],
+    paths: &[WrittenText],
     problems: &Problems,
 ) -> Option<CsvOptions> {
     let given = [
@@ -34,7 +34,7 @@ pub(super) fn options(
     }
     let complete = set(keys, &mut options).is_some();
     if !keys.delimiter.is_given() {
-        let delimiter = |path: &Written| CsvOptions::of_path(Path::new(&path.text)).delimiter;
+        let delimiter = |path: &WrittenText| CsvOptions::of_path(Path::new(&path.text)).delimiter;
         if let Some(other) = paths.iter().find(|path| delimiter(path) != options.delimiter) {
             let path = clip(&other.text);
             let message = format!("`{path}` and the first file use different delimiters, according to their suffixes");
@@ -68,7 +68,7 @@ fn set(keys: &CsvKeys, options: &mut CsvOptions) -> Option<()> {
 /// something is wrong, which has been reported.
 pub(super) fn record_options(
     keys: &RecordCsvKeys,
-    here: &Place,
+    here: &KeyPlace,
     format: Option<&str>,
     problems: &Problems,
 ) -> Option<CsvOptions> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use weir_config::{CustomKeys, OptionText, Place, Problems, clip, suggest};
+use weir_config::{CustomKeys, KeyPlace, OptionText, Problems, clip, suggest};
 use weir_sinks::{CustomSink, SinkError};
 use weir_sources::CustomSource;
 
@@ -46,7 +46,7 @@ fn find<T: ?Sized>(
     registered: &BTreeMap<String, Arc<T>>,
     what: &str,
     problems: &Problems,
-) -> Option<(Place, Arc<T>)> {
+) -> Option<(KeyPlace, Arc<T>)> {
     let (place, name) = keys.connector.given()?;
     if let Some(connector) = registered.get(name) {
         return Some((place.clone(), Arc::clone(connector)));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_config::{Guarantee, Place, Problems};
+use weir_config::{Guarantee, KeyPlace, Problems};
 use weir_sinks::{KafkaCompression, KafkaSinkConfig, SinkConfig, TransactionSettings};
 
 use super::plan::Delivery;
@@ -12,17 +12,17 @@ use super::source_plan::SourceKind;
 
 /// Where the parts of `[delivery]` stand.
 pub(super) struct DeliveryPlaces {
-    pub(super) guarantee: Place,
-    pub(super) state: Place,
-    pub(super) transactional_id: Place,
-    pub(super) commit_ms: Place,
+    pub(super) guarantee: KeyPlace,
+    pub(super) state: KeyPlace,
+    pub(super) transactional_id: KeyPlace,
+    pub(super) commit_ms: KeyPlace,
 }
 
 /// Where dead letters go, as far as it could be read.
 pub(super) enum Letters<'a> {
     Nowhere,
-    File(Place),
-    Kafka(Place, &'a KafkaSinkConfig),
+    File(KeyPlace),
+    Kafka(KeyPlace, &'a KafkaSinkConfig),
 }
 
 /// How often a query commits that does not say it, and cannot wait for its end: because a topic has none, or because a
@@ -170,7 +170,7 @@ fn one_producer(sinks: &[SinkPart], (first, theirs): (&str, &KafkaSinkConfig), p
 
 /// Letters in the transaction are written by its producer: what they say for themselves would be ignored.
 fn letters_of_the_producer(
-    place: &Place,
+    place: &KeyPlace,
     letters: &KafkaSinkConfig,
     (first, theirs): (&str, &KafkaSinkConfig),
     problems: &Problems,
@@ -189,7 +189,13 @@ fn letters_of_the_producer(
 }
 
 /// A transaction that is open for longer than the broker allows is aborted: no commit would ever succeed.
-fn in_time(delivery: &Delivery, places: &DeliveryPlaces, sink: &Place, config: &KafkaSinkConfig, problems: &Problems) {
+fn in_time(
+    delivery: &Delivery,
+    places: &DeliveryPlaces,
+    sink: &KeyPlace,
+    config: &KafkaSinkConfig,
+    problems: &Problems,
+) {
     let timeout = config.transaction_timeout().unwrap_or(TransactionSettings::default().timeout);
     // What librdkafka would say only when the query runs.
     let option =

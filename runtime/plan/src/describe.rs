@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use weir_config::{ErrorPolicy, Guarantee, LossPolicy};
-use weir_sandbox::{FunctionState, Isolation, Kind, OutputShape};
+use weir_sandbox::{FunctionKind, FunctionState, Isolation, OutputShape};
 use weir_sinks::{SinkConfig, StdoutFormat};
 
 use super::plan::{Batching, DeadLettersPlan, Node, Plan, Retry, SinkPlan, StagePlan};
@@ -85,11 +85,11 @@ impl Plan {
 
     fn stage(&self, stage: &StagePlan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match stage.function.kind {
-            Kind::Metrics => "metrics",
-            Kind::Transform(OutputShape::Filter) => "filter",
-            Kind::Transform(OutputShape::Map) => "map",
-            Kind::Transform(OutputShape::FilterMap) => "filter-map",
-            Kind::Transform(OutputShape::FlatMap) => "flat-map",
+            FunctionKind::Metrics => "metrics",
+            FunctionKind::Transform(OutputShape::Filter) => "filter",
+            FunctionKind::Transform(OutputShape::Map) => "map",
+            FunctionKind::Transform(OutputShape::FilterMap) => "filter-map",
+            FunctionKind::Transform(OutputShape::FlatMap) => "flat-map",
         };
         write!(f, "stage {}: {kind} `{}` of {}", stage.name, stage.function.name, name(&stage.module_path))?;
         if stage.isolation == Isolation::FreshPerBatch {

@@ -1,6 +1,6 @@
 //! What Kafka sources, sinks and dead letters have in common: brokers, options, topics.
 
-use weir_config::{ConnectionKeys, OptionDraft, OptionText, Place, Problems, Written, clip, nearest};
+use weir_config::{ConnectionKeys, KeyPlace, OptionDraft, OptionText, Problems, WrittenText, clip, nearest};
 use weir_kafka::{KafkaConnection, KafkaSide};
 
 use super::context::Context;
@@ -27,10 +27,10 @@ pub(super) fn connection(keys: &ConnectionKeys, side: KafkaSide, cx: &Context<'_
     complete.then_some(connection)
 }
 
-fn brokers(written: &[Written], cx: &Context<'_>) -> Option<Vec<String>> {
+fn brokers(written: &[WrittenText], cx: &Context<'_>) -> Option<Vec<String>> {
     let mut all = Vec::new();
     let mut complete = true;
-    for Written { place, text } in written {
+    for WrittenText { place, text } in written {
         for broker in text.split(',').map(str::trim) {
             if let Err(error) = KafkaConnection::new(broker).validate() {
                 cx.problems.error(place, error.reason, "write for example `localhost:9092`");
@@ -94,7 +94,7 @@ fn concerns(option: KafkaSide, side: KafkaSide) -> bool {
 }
 
 /// Whether this can be a topic's name; or the reason why not, reported.
-pub(super) fn topic_name(place: &Place, topic: &str, problems: &Problems) -> bool {
+pub(super) fn topic_name(place: &KeyPlace, topic: &str, problems: &Problems) -> bool {
     let refused = refuse_topic(topic);
     if let Some(reason) = refused {
         problems.error(place, format!("invalid topic `{}`: it {reason}", clip(topic)), "");

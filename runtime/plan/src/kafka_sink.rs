@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use weir_batch::Schema;
 use weir_config::{
-    CompressionWord, ConnectionKeys, HeadersDraft, KafkaLettersKeys, KafkaSinkKeys, Place, Problems, RecordWord,
+    CompressionWord, ConnectionKeys, HeadersDraft, KafkaLettersKeys, KafkaSinkKeys, KeyPlace, Problems, RecordWord,
     Setting, clip, suggest,
 };
 use weir_formats::CsvOptions;
@@ -19,20 +19,20 @@ use super::words;
 /// A setting that names columns, as a configuration that has nothing else; and the columns, for what is meant where one
 /// is missing.
 pub(super) struct ColumnUse {
-    place: Place,
+    place: KeyPlace,
     column: String,
     alone: Box<KafkaSinkConfig>,
 }
 
 struct Resolver<'c> {
-    here: &'c Place,
+    here: &'c KeyPlace,
     problems: &'c Problems,
     columns: Vec<ColumnUse>,
 }
 
 impl Resolver<'_> {
     /// Remembers a column, to be looked for once the sink's input is known.
-    fn column(&mut self, place: &Place, column: &str, set: impl FnOnce(&mut KafkaSinkConfig)) {
+    fn column(&mut self, place: &KeyPlace, column: &str, set: impl FnOnce(&mut KafkaSinkConfig)) {
         let mut alone = KafkaSinkConfig::new(KafkaConnection::new("any:1"), "any");
         set(&mut alone);
         self.columns.push(ColumnUse { place: place.clone(), column: column.to_owned(), alone: Box::new(alone) });
@@ -122,7 +122,7 @@ impl Resolver<'_> {
 /// Resolves the keys of a Kafka sink at `here`, and which columns it needs.
 pub(super) fn resolve(
     keys: &KafkaSinkKeys,
-    here: &Place,
+    here: &KeyPlace,
     cx: &mut Context<'_>,
 ) -> (Option<KafkaSinkConfig>, Vec<ColumnUse>) {
     let target = target(&keys.connection, &keys.topic, cx);

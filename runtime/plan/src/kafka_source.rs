@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use weir_batch::{DataType, Field, Schema};
-use weir_config::{KafkaSourceKeys, PartitionsDraft, Place, Problems, Setting, TombstoneWord, Written, clip};
+use weir_config::{KafkaSourceKeys, KeyPlace, PartitionsDraft, Problems, Setting, TombstoneWord, WrittenText, clip};
 use weir_formats::{RecordFormat, parse_timestamp};
 use weir_kafka::KafkaSide;
 
@@ -19,7 +19,7 @@ use weir_sources::{KafkaPartitions, KafkaSourceConfig, KafkaStart};
 /// Resolves the keys of a Kafka source at `here`: what it reads, and what its records hold.
 pub(super) fn resolve(
     keys: &KafkaSourceKeys,
-    here: &Place,
+    here: &KeyPlace,
     cx: &mut Context<'_>,
 ) -> (Option<SourceKind>, Option<Arc<Schema>>) {
     let problems = cx.problems;
@@ -42,7 +42,7 @@ pub(super) fn resolve(
         },
     };
     let mut allowed = !keys.until.is_wrong();
-    for Written { place, text } in topics.iter().flatten() {
+    for WrittenText { place, text } in topics.iter().flatten() {
         allowed &= cx.topics.reads(place, connection.as_ref(), text);
     }
     if let Some(group) = &group {
@@ -68,10 +68,10 @@ pub(super) fn resolve(
 }
 
 /// `topic` or `topics`, whichever is given.
-fn topics(keys: &KafkaSourceKeys, here: &Place, problems: &Problems) -> Option<Vec<Written>> {
+fn topics(keys: &KafkaSourceKeys, here: &KeyPlace, problems: &Problems) -> Option<Vec<WrittenText>> {
     let written = keys.written(here, problems)?;
     let mut complete = true;
-    for (index, Written { place, text: topic }) in written.iter().enumerate() {
+    for (index, WrittenText { place, text: topic }) in written.iter().enumerate() {
         complete &= kafka::topic_name(place, topic, problems);
         if written.iter().take(index).any(|other| other.text == *topic) {
             problems.error(place, format!("`{}` is listed twice", clip(topic)), "remove one of them");
@@ -81,7 +81,7 @@ fn topics(keys: &KafkaSourceKeys, here: &Place, problems: &Problems) -> Option<V
     complete.then_some(written)
 }
 
-fn start(start: &Setting<String>, here: &Place, problems: &Problems) -> Option<KafkaStart> {
+fn start(start: &Setting<String>, here: &KeyPlace, problems: &Problems) -> Option<KafkaStart> {
     match start.value.as_deref()? {
         "earliest" => Some(KafkaStart::Earliest),
         "latest" => Some(KafkaStart::Latest),
@@ -99,7 +99,7 @@ fn start(start: &Setting<String>, here: &Place, problems: &Problems) -> Option<K
 
 fn schema_of(
     keys: &KafkaSourceKeys,
-    here: &Place,
+    here: &KeyPlace,
     format: Option<RecordFormat>,
     problems: &Problems,
 ) -> Option<Arc<Schema>> {

@@ -3,7 +3,7 @@
 use weir_kafka::KafkaConnection;
 use weir_sandbox::TenantId;
 
-use weir_config::{Place, Problems, Spot, Topics, clip};
+use weir_config::{KeyPlace, Problems, Spot, Topics, clip};
 
 /// Keeps topics to the tenant's, and remembers which are read and which are written.
 pub(super) struct TopicUses<'a> {
@@ -17,14 +17,14 @@ pub(super) struct TopicUses<'a> {
 }
 
 impl TopicUse {
-    fn new(place: &Place, connection: Option<&KafkaConnection>, topic: &str) -> TopicUse {
+    fn new(place: &KeyPlace, connection: Option<&KafkaConnection>, topic: &str) -> TopicUse {
         TopicUse { place: place.clone(), brokers: brokers_of(connection), topic: topic.to_owned() }
     }
 }
 
 /// A topic in use.
 struct TopicUse {
-    place: Place,
+    place: KeyPlace,
     brokers: Vec<String>,
     topic: String,
 }
@@ -89,7 +89,7 @@ impl<'a> TopicUses<'a> {
     }
 
     /// Whether this broker may be talked to; or the reason why not, reported.
-    pub(super) fn broker(&self, place: &Place, broker: &str) -> bool {
+    pub(super) fn broker(&self, place: &KeyPlace, broker: &str) -> bool {
         if self.rights.allows_broker(broker) {
             return true;
         }
@@ -98,7 +98,7 @@ impl<'a> TopicUses<'a> {
         false
     }
 
-    fn topic(&self, place: &Place, topic: &str) -> bool {
+    fn topic(&self, place: &KeyPlace, topic: &str) -> bool {
         let allowed = self.rights.allows(topic);
         if !allowed {
             let listed = self.rights.topics_listed();
@@ -109,19 +109,19 @@ impl<'a> TopicUses<'a> {
     }
 
     /// A topic to be read, remembered.
-    pub(super) fn reads(&mut self, place: &Place, connection: Option<&KafkaConnection>, topic: &str) -> bool {
+    pub(super) fn reads(&mut self, place: &KeyPlace, connection: Option<&KafkaConnection>, topic: &str) -> bool {
         self.read.push(TopicUse::new(place, connection, topic));
         self.topic(place, topic)
     }
 
     /// A topic to be written, remembered.
-    pub(super) fn writes(&mut self, place: &Place, connection: Option<&KafkaConnection>, topic: &str) -> bool {
+    pub(super) fn writes(&mut self, place: &KeyPlace, connection: Option<&KafkaConnection>, topic: &str) -> bool {
         self.written.push(TopicUse::new(place, connection, topic));
         self.topic(place, topic)
     }
 
     /// A group to be a member of, remembered.
-    pub(super) fn joins(&mut self, place: &Place, connection: Option<&KafkaConnection>, group: &str) -> bool {
+    pub(super) fn joins(&mut self, place: &KeyPlace, connection: Option<&KafkaConnection>, group: &str) -> bool {
         let begins = format!("{}.", self.tenant());
         let owned = !self.rights.is_bounded() || group.starts_with(&begins);
         if !owned {
@@ -147,7 +147,7 @@ impl<'a> TopicUses<'a> {
     }
 
     /// A transactional id; or the reason why it is not the tenant's, reported.
-    pub(super) fn transacts(&self, place: &Place, id: &str) {
+    pub(super) fn transacts(&self, place: &KeyPlace, id: &str) {
         let begins = format!("{}.", self.tenant());
         if self.rights.is_bounded() && !id.starts_with(&begins) {
             let message = format!("transactional id `{}` is not allowed for tenant `{}`", clip(id), self.tenant());

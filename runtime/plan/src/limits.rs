@@ -1,6 +1,6 @@
 //! The limits of a tenant, and those of a stage below them.
 
-use weir_config::{LimitDraft, LimitValue, Place, Problems};
+use weir_config::{KeyPlace, LimitDraft, LimitValue, Problems};
 use weir_sandbox::{Limits, TenantId};
 
 /// What the stages of a query may have.
@@ -159,7 +159,7 @@ fn number(value: LimitValue) -> Option<u64> {
 }
 
 /// Reports a limit that no stage has for itself.
-fn of_all_queries(place: &Place, tenant: Option<&TenantId>, problems: &Problems) {
+fn of_all_queries(place: &KeyPlace, tenant: Option<&TenantId>, problems: &Problems) {
     let table = tenant.map_or("`[defaults]`".to_owned(), |tenant| format!("`[tenants.{tenant}]`"));
     problems.error(
         place,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use weir_config::{
-    LimitsDraft, Place, Problem, Problems, QueryFileError, RightKeys, Setting, TenantDraft, Topics, UnknownTenants,
-    Written, clip,
+    KeyPlace, LimitsDraft, Problem, Problems, QueryFileError, RightKeys, Setting, TenantDraft, Topics, UnknownTenants,
+    WrittenText, clip,
 };
 use weir_sandbox::{Limits, TenantId};
 
@@ -130,7 +130,7 @@ fn resolve(draft: LimitsDraft, folder: &Path, problems: &Problems) -> Option<Lim
     let usual = TenantLimits { topics: Topics::anything().without_env(), ..TenantLimits::default() };
     let defaults = draft.defaults.as_ref().map(|draft| tenant(draft, &usual, folder, problems)).unwrap_or(usual);
     let mut tenants = BTreeMap::new();
-    for (Written { place, text: name }, draft) in &draft.tenants {
+    for (WrittenText { place, text: name }, draft) in &draft.tenants {
         let id = name.parse::<TenantId>();
         if let Err(error) = &id {
             problems.error(place, error.to_string(), "");
@@ -146,7 +146,7 @@ fn resolve(draft: LimitsDraft, folder: &Path, problems: &Problems) -> Option<Lim
 
 fn tenant(draft: &TenantDraft, base: &TenantLimits, folder: &Path, problems: &Problems) -> TenantLimits {
     let RightKeys { queries, folders, topics, brokers, env } = &draft.rights;
-    let resolve = |written: &Setting<Vec<Written>>| {
+    let resolve = |written: &Setting<Vec<WrittenText>>| {
         written.given().and_then(|(place, written)| within(place, written, folder, problems))
     };
     let mut rights = base.topics.clone();
@@ -162,9 +162,9 @@ fn tenant(draft: &TenantDraft, base: &TenantLimits, folder: &Path, problems: &Pr
     }
 }
 
-fn within(list: &Place, written: &[Written], folder: &Path, problems: &Problems) -> Option<Folders> {
+fn within(list: &KeyPlace, written: &[WrittenText], folder: &Path, problems: &Problems) -> Option<Folders> {
     let mut paths = Vec::with_capacity(written.len());
-    for Written { place, text } in written {
+    for WrittenText { place, text } in written {
         let path = folder.join(text);
         match Folders::within([&path]) {
             Ok(_) => paths.push(path),

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use weir_batch::Schema;
-use weir_config::{ErrorPolicy, LossPolicy, Problem, Problems, QueryDraft, QueryFileError, Reading, Topics};
+use weir_config::{ErrorPolicy, LossPolicy, Problem, Problems, QueryDraft, QueryFileError, QueryReader, Topics};
 use weir_sandbox::{FunctionState, Limits, TenantId};
 
 use super::bind::{BoundStage, Modules, bind};
-use super::chain::Chain;
+use super::chain::ChainCheck;
 use super::connectors::Connectors;
 use super::context::Context;
 use super::delivery::{self, Letters};
@@ -80,7 +80,7 @@ pub(super) fn parse(
     limits: Option<&LimitsFile>,
     connectors: &Connectors,
 ) -> Result<Plan, Vec<Problem>> {
-    let mut reading = Reading::begin(text)?;
+    let mut reading = QueryReader::begin(text)?;
     let tenant = tenant(&reading, path, limits);
     match &tenant {
         Some((tenant, Some(given))) => {
@@ -181,7 +181,7 @@ fn resolve(
 
 /// The query's tenant, and what the limits file gives it, where there is one.
 fn tenant(
-    reading: &Reading<'_>,
+    reading: &QueryReader<'_>,
     path: Option<&Path>,
     limits: Option<&LimitsFile>,
 ) -> Option<(TenantId, Option<TenantLimits>)> {
@@ -255,7 +255,7 @@ fn check_chain(
     folders: &Folders,
     problems: &Problems,
 ) -> (Vec<(Inputs, Option<BoundStage>)>, Vec<Inputs>) {
-    let mut chain = Chain::new(sources, stages, sinks.iter().map(|sink| &*sink.name).collect());
+    let mut chain = ChainCheck::new(sources, stages, sinks.iter().map(|sink| &*sink.name).collect());
     let mut modules = Modules::new(folders);
     let mut bound = Vec::with_capacity(stages.len());
     for draft in stages {

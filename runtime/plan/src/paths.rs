@@ -6,7 +6,7 @@ use weir_files::{FileError, FileKind};
 use weir_sandbox::TenantId;
 
 use weir_config::hints;
-use weir_config::{Place, Problems, Spot, clip, nearest};
+use weir_config::{KeyPlace, Problems, Spot, clip, nearest};
 use weir_files::{Denied, Folders, real_path};
 
 /// Resolves paths against the query file's folder, keeps them to the tenant's folders, and remembers which are read and
@@ -80,7 +80,7 @@ impl<'a> Paths<'a> {
     }
 
     /// A file to be read, remembered; or the reason why not, reported.
-    pub(super) fn input(&mut self, place: &Place, written: &str) -> Option<InputFile> {
+    pub(super) fn input(&mut self, place: &KeyPlace, written: &str) -> Option<InputFile> {
         if let Some((message, help)) = hints::path(written, true) {
             self.problems.error(place, message, help);
             return None;
@@ -101,7 +101,7 @@ impl<'a> Paths<'a> {
     }
 
     /// A file to be written, remembered; or the reason why not, reported.
-    pub(super) fn output(&mut self, place: &Place, written: &str, numbered: bool) -> Option<PathBuf> {
+    pub(super) fn output(&mut self, place: &KeyPlace, written: &str, numbered: bool) -> Option<PathBuf> {
         if let Some((message, help)) = hints::path(written, false) {
             self.problems.error(place, message, help);
             return None;
@@ -127,7 +127,7 @@ impl<'a> Paths<'a> {
     }
 
     /// Remembers that the query writes to the standard output.
-    pub(super) fn stdout(&mut self, place: &Place) {
+    pub(super) fn stdout(&mut self, place: &KeyPlace) {
         self.uses.push(FileUse { spot: self.problems.spot(place), kind: UseKind::Stdout });
     }
 
@@ -138,7 +138,7 @@ impl<'a> Paths<'a> {
 
     fn allowed(
         &self,
-        place: &Place,
+        place: &KeyPlace,
         written: &str,
         allowed: impl FnOnce(&Folders, &Path) -> Result<PathBuf, Denied>,
     ) -> Option<PathBuf> {

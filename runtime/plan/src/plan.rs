@@ -7,7 +7,7 @@ use std::time::Duration;
 use weir_batch::Schema;
 use weir_config::{ErrorPolicy, Guarantee, LossPolicy, Problem, Spot, Topics};
 use weir_formats::Fill;
-use weir_sandbox::{Bound, Function, FunctionState, Isolation, Kind, Limits, TenantId};
+use weir_sandbox::{Bound, Function, FunctionKind, FunctionState, Isolation, Limits, TenantId};
 use weir_sinks::{KafkaSinkConfig, SinkConfig};
 
 use super::kafka_uses::GroupUse;
@@ -125,7 +125,7 @@ impl StagePlan {
     pub fn verify_every(&self) -> u64 {
         let known = self.function.state == FunctionState::Kept
             || self.function.state == FunctionState::Unknown && self.on_state_loss.is_some();
-        let silent = self.function.kind == Kind::Metrics && !self.function.fallible;
+        let silent = self.function.kind == FunctionKind::Metrics && !self.function.fallible;
         if known || silent || self.isolation == Isolation::FreshPerBatch { 0 } else { self.verify_every_batches }
     }
 }

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use weir_batch::{DataType, Field, Schema, TimestampUnit};
-use weir_config::{FieldDraft, Place, Problems, Setting, clip, suggest};
+use weir_config::{FieldDraft, KeyPlace, Problems, Setting, clip, suggest};
 
 /// A declared schema and the places of its fields.
 pub(super) struct Declared<'d> {
     pub(super) schema: Arc<Schema>,
-    place: &'d Place,
+    place: &'d KeyPlace,
     fields: &'d [FieldDraft],
 }
 
 impl Declared<'_> {
     /// Where a field is declared.
-    pub(super) fn place_of(&self, name: &str) -> &Place {
+    pub(super) fn place_of(&self, name: &str) -> &KeyPlace {
         self.fields.iter().find(|field| field.name == name).map_or(self.place, |field| &field.place)
     }
 
@@ -51,7 +51,7 @@ pub(super) fn declared<'d>(setting: &'d Setting<Vec<FieldDraft>>, problems: &Pro
 }
 
 /// The unit of `timestamp(ms)`, reported where it is none.
-fn unit(name: &str, place: &Place, problems: &Problems) -> Option<TimestampUnit> {
+fn unit(name: &str, place: &KeyPlace, problems: &Problems) -> Option<TimestampUnit> {
     let found = TimestampUnit::ALL.into_iter().find(|unit| unit.name() == name);
     if found.is_none() {
         let help = "use one of `timestamp(s)`, `timestamp(ms)`, `timestamp(us)`, `timestamp(ns)`";

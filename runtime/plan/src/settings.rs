@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use weir_config::{BatchingKeys, DeliveryKeys, FileLettersKeys, LettersDraft, LettersKindDraft, Place};
+use weir_config::{BatchingKeys, DeliveryKeys, FileLettersKeys, KeyPlace, LettersDraft, LettersKindDraft};
 
 use super::absent::Part;
 use super::context::Context;
@@ -13,7 +13,7 @@ use super::plan::{Batching, DeadLettersPlan, Delivery};
 
 /// Resolves `[delivery]`; says where its parts stand as well, for the checks that need the whole file.
 pub(super) fn delivery(keys: &DeliveryKeys, cx: &mut Context<'_>) -> (Delivery, DeliveryPlaces) {
-    let here = Place::default().child("delivery", 0);
+    let here = KeyPlace::default().child("delivery", 0);
     let places = DeliveryPlaces {
         guarantee: keys.guarantee.place_or(&here).clone(),
         state: keys.state.place_or(&here).clone(),

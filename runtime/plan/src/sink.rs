@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_config::{
-    CsvKeys, ErrorPolicy, FileSinkKeys, Guarantee, IfExistsWord, Input, Place, SinkDraft, SinkKindDraft,
-    StdoutSinkKeys, StdoutWord, WriteFormat, Written, clip,
+    CsvKeys, ErrorPolicy, FileSinkKeys, Guarantee, IfExistsWord, Input, KeyPlace, SinkDraft, SinkKindDraft,
+    StdoutSinkKeys, StdoutWord, WriteFormat, WrittenText, clip,
 };
 use weir_formats::{CsvOptions, Format};
 use weir_sinks::{FileSinkConfig, IfExists, SinkConfig, SinkError, StdoutFormat, StdoutSinkConfig};
@@ -22,7 +22,7 @@ use super::words;
 
 /// A sink as far as it could be resolved. What is `None` was wrong, and has been reported.
 pub(super) struct SinkPart {
-    pub(super) place: Place,
+    pub(super) place: KeyPlace,
     pub(super) name: Arc<str>,
     pub(super) config: Option<SinkConfig>,
     pub(super) input: Input,
@@ -31,7 +31,7 @@ pub(super) struct SinkPart {
     pub(super) columns: Vec<ColumnUse>,
     /// What becomes of records that it cannot take, and where that is said.
     pub(super) on_error: ErrorPolicy,
-    pub(super) on_error_place: Place,
+    pub(super) on_error_place: KeyPlace,
     pub(super) retry: Option<Retry>,
 }
 
@@ -91,19 +91,19 @@ fn resolve(draft: SinkDraft, delivery: &Delivery, cx: &mut Context<'_>) -> SinkP
     }
 }
 
-fn stdout(keys: &StdoutSinkKeys, here: &Place, cx: &Context<'_>) -> Option<SinkConfig> {
+fn stdout(keys: &StdoutSinkKeys, here: &KeyPlace, cx: &Context<'_>) -> Option<SinkConfig> {
     let format = keys.format.value;
     let csv = csv_options(&keys.csv, here, format.map(StdoutWord::name), &[], cx);
     let format: StdoutFormat = words::stdout_format(format?);
     Some(SinkConfig::Stdout(StdoutSinkConfig { format, rows_max: size(keys.rows_max.value), csv: csv? }))
 }
 
-fn file(keys: &FileSinkKeys, here: &Place, delivery: &Delivery, cx: &mut Context<'_>) -> Option<SinkConfig> {
+fn file(keys: &FileSinkKeys, here: &KeyPlace, delivery: &Delivery, cx: &mut Context<'_>) -> Option<SinkConfig> {
     let problems = cx.problems;
-    let written = keys.path.given().map(|(place, text)| Written { place: place.clone(), text: text.clone() });
+    let written = keys.path.given().map(|(place, text)| WrittenText { place: place.clone(), text: text.clone() });
     let format = match (keys.format.is_given(), &written) {
         (true, _) => keys.format.value.map(words::write_format),
-        (false, Some(Written { place, text })) => {
+        (false, Some(WrittenText { place, text })) => {
             let format = Format::from_suffix(Path::new(text));
             if format.is_none() {
                 let names = WriteFormat::ALL.iter().map(|format| format!("`{}`", format.name()));
@@ -120,7 +120,7 @@ fn file(keys: &FileSinkKeys, here: &Place, delivery: &Delivery, cx: &mut Context
     };
     let if_exists = keys.if_exists.value.map(words::if_exists);
     let csv = csv_options(&keys.csv, here, format.map(Format::name), written.as_slice(), cx);
-    let Written { place, text } = written?;
+    let WrittenText { place, text } = written?;
     let exactly_once = delivery.guarantee == Guarantee::ExactlyOnce;
     let mut config = FileSinkConfig {
         path: cx.paths.resolve(&text),
@@ -158,9 +158,9 @@ fn file(keys: &FileSinkKeys, here: &Place, delivery: &Delivery, cx: &mut Context
 /// How CSV is written. A sink needs a text for nulls.
 fn csv_options(
     keys: &CsvKeys,
-    here: &Place,
+    here: &KeyPlace,
     format: Option<&str>,
-    path: &[Written],
+    path: &[WrittenText],
     cx: &Context<'_>,
 ) -> Option<CsvOptions> {
     let options = csv::options(keys, here, format, path, cx.problems)?;

@@ -1,6 +1,6 @@
 //! How many parts a query may have.
 
-use weir_config::{Place, Problems, SizeKeys};
+use weir_config::{KeyPlace, Problems, SizeKeys};
 use weir_sandbox::TenantId;
 
 /// The most sources, stages and sinks of one query. Each costs a task, descriptors and buffers.
@@ -49,7 +49,7 @@ impl Sizes {
             let of = tenant.map(|tenant| format!(" of tenant `{tenant}`")).unwrap_or_default();
             let message = format!("the query has {has} {what}, but a query{of} may have only {most}");
             let help = format!("split it into several queries, or raise `{what}_max` in the limits file");
-            problems.error(&Place::default().child(what, 0), message, help);
+            problems.error(&KeyPlace::default().child(what, 0), message, help);
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use weir_batch::Schema;
 use weir_config::{
-    ErrorPolicy, FileSourceKeys, GeneratorKeys, NexmarkKeys, Place, Problems, SourceDraft, SourceKindDraft, Written,
-    clip, suggest,
+    ErrorPolicy, FileSourceKeys, GeneratorKeys, KeyPlace, NexmarkKeys, Problems, SourceDraft, SourceKindDraft,
+    WrittenText, clip, suggest,
 };
 use weir_formats::{CsvOptions, Format, Inferred, csv_header, infer, infer_csv};
 
@@ -25,17 +25,17 @@ use weir_sources::{OnChange, nexmark_schema, seed_schema};
 
 /// A source as far as it could be resolved. What is `None` was wrong, and has been reported.
 pub(super) struct SourcePart {
-    pub(super) place: Place,
+    pub(super) place: KeyPlace,
     pub(super) name: Arc<str>,
     pub(super) kind: Option<SourceKind>,
     pub(super) schema: Option<Arc<Schema>>,
     /// Whether what was read can be read again: not from a pipe.
     pub(super) readable_again: bool,
     /// Where it says that files which change are followed, if it does.
-    pub(super) follows: Option<Place>,
+    pub(super) follows: Option<KeyPlace>,
     pub(super) on_error: ErrorPolicy,
     /// Where `on_error` stands, for the check that dead letters have somewhere to go.
-    pub(super) on_error_place: Place,
+    pub(super) on_error_place: KeyPlace,
 }
 
 /// How many records of a file are looked at, at most, to infer its schema.
@@ -87,7 +87,7 @@ pub(super) fn resolve(draft: &SourceDraft, cx: &mut Context<'_>) -> SourcePart {
 
 /// A path of the source, with the place that names it.
 struct SourceFile {
-    place: Place,
+    place: KeyPlace,
     written: String,
     path: PathBuf,
     /// Not a pipe, of which what is looked at now could not be read again.
@@ -113,7 +113,7 @@ fn file(part: &mut SourcePart, keys: &FileSourceKeys, cx: &mut Context<'_>) {
     let csv = csv::options(&keys.csv, &part.place, format.map(Format::name), &written, problems);
     let mut files = Vec::with_capacity(written.len());
     let mut complete = csv.is_some();
-    for Written { place, text } in written {
+    for WrittenText { place, text } in written {
         match cx.paths.input(&place, &text) {
             Some(InputFile { path, regular }) => files.push(SourceFile { place, written: text, path, regular }),
             None => complete = false,
@@ -162,9 +162,9 @@ fn file(part: &mut SourcePart, keys: &FileSourceKeys, cx: &mut Context<'_>) {
     part.kind = on_change.filter(|_| complete).map(kind);
 }
 
-fn format_of_suffixes(written: &[Written], problems: &Problems) -> Option<Format> {
+fn format_of_suffixes(written: &[WrittenText], problems: &Problems) -> Option<Format> {
     let mut common: Option<Format> = None;
-    for Written { place, text: path } in written {
+    for WrittenText { place, text: path } in written {
         let Some(format) = Format::from_suffix(Path::new(path)) else {
             let help = format!("add `format`, one of {}", readable_names());
             problems.error(place, format!("the format cannot be determined from the suffix of `{}`", clip(path)), help);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use weir_config::{CarryDraft, ErrorPolicy, Input, LossPolicy, ParamDraft, Place, StageDraft, Written, clip};
+use weir_config::{CarryDraft, ErrorPolicy, Input, KeyPlace, LossPolicy, ParamDraft, StageDraft, WrittenText, clip};
 use weir_sandbox::{Isolation, Limits};
 
 use super::context::Context;
@@ -14,24 +14,24 @@ use super::words;
 
 /// A stage as far as it could be resolved. What is `None` was wrong, and has been reported.
 pub(super) struct StagePart {
-    pub(super) place: Place,
+    pub(super) place: KeyPlace,
     pub(super) name: Arc<str>,
     /// Place of the module's key, the path as written, and as resolved.
-    pub(super) module: Option<(Written, PathBuf)>,
-    pub(super) function: Option<Written>,
+    pub(super) module: Option<(WrittenText, PathBuf)>,
+    pub(super) function: Option<WrittenText>,
     pub(super) input: Input,
     /// Where the parameters stand; the stage itself where there are none.
-    pub(super) params_place: Place,
+    pub(super) params_place: KeyPlace,
     pub(super) params: Vec<ParamDraft>,
     pub(super) carry: CarryDraft,
-    pub(super) carry_place: Place,
+    pub(super) carry_place: KeyPlace,
     pub(super) on_error: ErrorPolicy,
-    pub(super) on_error_place: Place,
+    pub(super) on_error_place: KeyPlace,
     pub(super) retry: Option<Retry>,
     pub(super) trapped_percent_max: u32,
     pub(super) isolation: Isolation,
     /// Where `on_state_loss` stands, or the stage, and what it says.
-    pub(super) on_state_loss_place: Place,
+    pub(super) on_state_loss_place: KeyPlace,
     pub(super) on_state_loss: Option<LossPolicy>,
     pub(super) verify_every_batches: u64,
     pub(super) limits: Limits,
@@ -47,10 +47,10 @@ pub(super) fn resolve(draft: StageDraft, cx: &mut Context<'_>) -> StagePart {
             cx.problems.error(place, message, "use the path of a module file");
             return None;
         }
-        Some((Written { place: place.clone(), text: text.clone() }, file.path))
+        Some((WrittenText { place: place.clone(), text: text.clone() }, file.path))
     });
     let function = keys.function.given();
-    let function = function.map(|(place, text)| Written { place: place.clone(), text: text.clone() });
+    let function = function.map(|(place, text)| WrittenText { place: place.clone(), text: text.clone() });
     StagePart {
         name: keys.name.value.as_deref().unwrap_or("").into(),
         module,

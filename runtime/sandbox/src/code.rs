@@ -4,13 +4,13 @@ use wasmtime::{InstancePre, Linker};
 use weir_admission::CapExceeded;
 use weir_text::escape_to;
 
-use crate::state::State;
+use crate::state::StoreData;
 use crate::{Limits, Refusal, Tier};
 
 /// Code that is ready to be instantiated.
 #[derive(Clone)]
 pub(crate) struct Code {
-    pub(crate) pre: InstancePre<State>,
+    pub(crate) pre: InstancePre<StoreData>,
     /// How many instances its engine's pool holds.
     pub(crate) pool_instances: u32,
     pub(crate) tier: Tier,
@@ -19,7 +19,7 @@ pub(crate) struct Code {
 
 impl Code {
     pub(crate) fn new(
-        linker: &Linker<State>,
+        linker: &Linker<StoreData>,
         compiled: &wasmtime::Module,
         tier: Tier,
         pool_instances: u32,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_admission::Source;
+use weir_admission::ColumnSource;
 use weir_batch::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
 use weir_batch::arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use weir_batch::arrow::datatypes::{Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -45,13 +45,13 @@ pub(crate) enum Values {
 
 impl View {
     /// Takes hold of a batch's columns. The sources must have been resolved against the batch's schema.
-    pub(crate) fn enter(&mut self, batch: &Batch, sources: &[Source], declared: impl Iterator<Item = DataType>) {
+    pub(crate) fn enter(&mut self, batch: &Batch, sources: &[ColumnSource], declared: impl Iterator<Item = DataType>) {
         self.rows = batch.rows();
         self.selection = batch.selection().map(|selection| selection.as_array().values().clone());
         self.columns.clear();
         self.columns.extend(sources.iter().zip(declared).map(|(source, declared)| match source {
-            Source::Column(index) => Column::new(batch.column(*index), declared),
-            Source::System(system) => match batch.system().get(*system) {
+            ColumnSource::Column(index) => Column::new(batch.column(*index), declared),
+            ColumnSource::System(system) => match batch.system().get(*system) {
                 Some(array) => Column::new(&array, declared),
                 None => Column { declared, values: Values::Absent, nulls: None },
             },
@@ -124,7 +124,7 @@ impl Column {
 /// these are all.
 pub(crate) fn rows_without_nulls(
     batch: &Arc<Batch>,
-    sources: &[Source],
+    sources: &[ColumnSource],
     nullable: impl Iterator<Item = bool>,
 ) -> Option<BooleanBuffer> {
     let mut keep: Option<BooleanBuffer> = None;
@@ -133,14 +133,14 @@ pub(crate) fn rows_without_nulls(
             continue;
         }
         let valid = match source {
-            Source::Column(index) => {
+            ColumnSource::Column(index) => {
                 let column = batch.column(*index);
                 if column.null_count() == 0 {
                     continue;
                 }
                 column.nulls().cloned()
             }
-            Source::System(system) => match batch.system().get(*system) {
+            ColumnSource::System(system) => match batch.system().get(*system) {
                 Some(array) if array.null_count() == 0 => continue,
                 Some(array) => array.nulls().cloned(),
                 None => Some(NullBuffer::new_null(batch.physical_rows())),

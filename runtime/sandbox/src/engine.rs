@@ -17,7 +17,7 @@ use crate::presence::Presences;
 use crate::pulse::Pulse;
 use crate::slices::GuestThreads;
 use crate::slots::Slots;
-use crate::state::State;
+use crate::state::StoreData;
 use crate::ticker::Ticker;
 use crate::{CacheConfig, CacheError, CacheUse, Compiler, Fault, Limits, Refusal, TenantId, Tier, host};
 
@@ -143,7 +143,7 @@ struct Inner {
 /// An engine of wasmtime, for code of one form.
 struct Variant {
     engine: wasmtime::Engine,
-    linker: Linker<State>,
+    linker: Linker<StoreData>,
     settings: CodeSettings,
     instances_max: u32,
 }

@@ -14,10 +14,10 @@ use crate::columns::rows_without_nulls;
 use crate::output::{Finished, FinishedRelation};
 use crate::presence::Counted;
 use crate::slices::{GuestEnd, Runner, at_tick, contain_answer};
-use crate::state::State;
+use crate::state::StoreData;
 use crate::{
-    Bound, CallContext, CallError, Kind, Limits, Malformed, MetricBatch, Module, Outcome, OutputShape, Phase, RowCode,
-    RowFailure, TrapCause, Usage,
+    Bound, CallContext, CallError, FunctionKind, Limits, Malformed, MetricBatch, Module, Outcome, OutputShape, Phase,
+    RowCode, RowFailure, TrapCause, Usage,
 };
 
 /// Frames of a guest's backtrace that an error keeps, and the length of each.
@@ -52,7 +52,7 @@ pub struct Instance {
 /// An instance that holds a slot of the pool.
 struct Live {
     // Dropped before its slot counts as free again.
-    store: Store<State>,
+    store: Store<StoreData>,
     call: TypedFunc<i32, i32>,
     counted: Counted,
     // Batches that it has answered.
@@ -198,7 +198,7 @@ impl Instance {
     }
 
     /// What a call cost up to here, its first one with instantiation and init. Counts from nothing afterwards.
-    fn usage(&self, store: &mut Store<State>, runner: &Runner) -> Usage {
+    fn usage(&self, store: &mut Store<StoreData>, runner: &Runner) -> Usage {
         let batch = store.data().phase == Phase::Batch;
         let limit = if batch { self.limits.fuel_batch_max } else { self.limits.fuel_init_max };
         let used = fuel_used(store, limit);
@@ -216,8 +216,8 @@ impl Instance {
     /// The outcome of a batch of which the function is shown nothing.
     fn unasked(&self, batch: &Arc<Batch>, shown: Shown, started: Instant) -> Result<Outcome, CallError> {
         let output = match self.bound.function().kind {
-            Kind::Metrics | Kind::Transform(OutputShape::Filter) => Ok(Arc::clone(&shown.batch)),
-            Kind::Transform(_) => {
+            FunctionKind::Metrics | FunctionKind::Transform(OutputShape::Filter) => Ok(Arc::clone(&shown.batch)),
+            FunctionKind::Transform(_) => {
                 let mut nothing = crate::output::Output::new(self.bound.function());
                 nothing.begin(0);
                 let composed =
@@ -246,7 +246,8 @@ impl Instance {
         self.clock.start(limits.deadline_init_ms_max);
         let fuel = self.module.engine().fuel();
         let account = Arc::clone(self.module.presence().account());
-        let state = State::new(Arc::clone(&self.bound), Arc::clone(&limits), fuel, Arc::clone(&self.clock), account);
+        let state =
+            StoreData::new(Arc::clone(&self.bound), Arc::clone(&limits), fuel, Arc::clone(&self.clock), account);
         let mut store = Store::new(code.pre.module().engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.epoch_deadline_callback(|mut context| at_tick(context.data_mut()));
@@ -302,9 +303,9 @@ impl Instance {
     fn initialized(
         &self,
         batch: &Arc<Batch>,
-        ran: Result<(Store<State>, Result<i32, GuestEnd>), TrapCause>,
+        ran: Result<(Store<StoreData>, Result<i32, GuestEnd>), TrapCause>,
         runner: &Runner,
-    ) -> Result<Store<State>, CallError> {
+    ) -> Result<Store<StoreData>, CallError> {
         let (mut store, ended) = ran.map_err(|cause| self.error(batch, Phase::Init, cause))?;
         let (cause, backtrace) = match ended {
             Ok(0) => return Ok(store),
@@ -316,7 +317,7 @@ impl Instance {
     }
 
     /// What ended a guest, in words of this crate.
-    fn explain(&self, ended: GuestEnd, state: &mut State, phase: Phase) -> (TrapCause, Vec<String>) {
+    fn explain(&self, ended: GuestEnd, state: &mut StoreData, phase: Phase) -> (TrapCause, Vec<String>) {
         let error = match ended {
             GuestEnd::Panic(message) => return (TrapCause::HostPanic { message }, Vec::new()),
             GuestEnd::Error(error) => error,
@@ -348,7 +349,7 @@ impl Instance {
         shown: &Shown,
         mut cause: TrapCause,
         backtrace: Vec<String>,
-        store: &mut Store<State>,
+        store: &mut Store<StoreData>,
         runner: &Runner,
     ) -> CallError {
         let usage = self.usage(store, runner);
@@ -474,7 +475,7 @@ fn compose(
     let Finished { relation, columns, column_bytes, failed } = finished;
     let rows = batch.rows();
     let schema = || Arc::clone(bound.output_schema());
-    let passes = matches!(bound.function().kind, Kind::Metrics | Kind::Transform(OutputShape::Filter));
+    let passes = matches!(bound.function().kind, FunctionKind::Metrics | FunctionKind::Transform(OutputShape::Filter));
     let (output, answered) = match relation {
         FinishedRelation::All if passes => (Arc::clone(batch), rows),
         FinishedRelation::Keep(keep) if passes => (batch.filter(&keep)?, keep.count_set_bits()),
@@ -507,7 +508,7 @@ fn compose(
 /// What stands for no limit: nothing spends as much.
 const UNMETERED: u64 = u64::MAX;
 
-fn refuel(store: &mut Store<State>, limit: Option<u64>) {
+fn refuel(store: &mut Store<StoreData>, limit: Option<u64>) {
     if store.data().meter.on
         && let Err(error) = store.set_fuel(limit.unwrap_or(UNMETERED))
     {
@@ -516,12 +517,12 @@ fn refuel(store: &mut Store<State>, limit: Option<u64>) {
 }
 
 /// Fuel spent since the store was last refuelled to this limit; 0 where none is metered.
-fn fuel_used(store: &Store<State>, limit: Option<u64>) -> u64 {
+fn fuel_used(store: &Store<StoreData>, limit: Option<u64>) -> u64 {
     store.get_fuel().map_or(0, |left| limit.unwrap_or(UNMETERED).saturating_sub(left))
 }
 
 /// Takes what host calls still owe off the fuel that is left.
-fn settle_all(store: &mut Store<State>, limit: Option<u64>) -> Result<(), TrapCause> {
+fn settle_all(store: &mut Store<StoreData>, limit: Option<u64>) -> Result<(), TrapCause> {
     let debt = std::mem::take(&mut store.data_mut().meter.debt);
     if !store.data().meter.on || debt == 0 {
         return Ok(());

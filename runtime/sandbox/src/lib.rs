@@ -43,7 +43,7 @@
 //! costs a reference count. The engine reserves address space for all instances, but no memory. It divides the cores between
 //! tenants: guests run in slices of a tick, and the tenant that has used the least CPU time runs next.
 //!
-//! **[`Module`]**: a tenant's admitted and compiled code with its [`Manifest`], shared by `Arc`. [`Engine::admit`] creates it. It
+//! **[`Module`]**: a tenant's admitted and compiled code with its [`ModuleManifest`], shared by `Arc`. [`Engine::admit`] creates it. It
 //! performs all checks before it compiles (tens of milliseconds). The checks, the compiler and the code cache are in
 //! `weir-admission`; this crate re-exports their public names.
 //!
@@ -54,7 +54,7 @@
 //!
 //! **[`CacheConfig`]**: where compiled code is stored, by module, tenant, processor and settings. Each file is authenticated.
 //!
-//! **[`Manifest`]**: the functions of a module with their types, read from its bytes without compiling or running them.
+//! **[`ModuleManifest`]**: the functions of a module with their types, read from its bytes without compiling or running them.
 //!
 //! **[`Bound`]**: a [`Function`] bound to the schema of a stream: resolved columns, parameters and the output schema. Binding returns
 //! a list of [`BindError`]s if it fails. Pure data; nothing runs.
@@ -99,12 +99,12 @@ mod words;
 pub use call_error::{CallContext, CallError, Malformed, Phase, TrapCause};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use instance::{Instance, Isolation};
-pub use metric_batch::{MetricBatch, MetricDelta, Series, SeriesDelta};
-pub use module::{Module, Origin};
+pub use metric_batch::{GuestSeries, MetricBatch, MetricDelta, SeriesDelta};
+pub use module::{CodeOrigin, Module};
 pub use outcome::{LogLevel, LogLine, Outcome, RowCode, RowFailure, Usage};
 pub use weir_admission::{
     BindError, Bound, CacheConfig, CacheError, CacheUse, CapExceeded, CapPlace, Carry, CompileCost, Compiler,
-    Confinement, Enforced, Fault, Function, FunctionState, IMPORTS, Import, Kind, LimitExceeded, Limits, LimitsError,
-    Manifest, Metric, MetricKind, ModuleCap, ModuleDigest, ModuleLimits, Names, OutputShape, Param, ParamType,
-    ParamValue, Refusal, TenantId, TenantIdError, Tier, Unit, compile_worker, probe_confinement,
+    Confinement, Enforced, Fault, Function, FunctionKind, FunctionState, IMPORTS, Import, LimitExceeded, Limits,
+    LimitsError, Metric, MetricKind, ModuleCap, ModuleDigest, ModuleLimits, ModuleManifest, Names, OutputShape, Param,
+    ParamType, ParamValue, Refusal, TenantId, TenantIdError, Tier, Unit, compile_worker, probe_confinement,
 };

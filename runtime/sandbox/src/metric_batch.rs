@@ -14,7 +14,7 @@ pub struct MetricBatch {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeriesDelta {
     /// Which one; the same `Arc` in every batch of an instance.
-    pub series: Arc<Series>,
+    pub series: Arc<GuestSeries>,
     /// What it gained.
     pub value: MetricDelta,
     /// From how many recorded values.
@@ -23,7 +23,7 @@ pub struct SeriesDelta {
 
 /// One metric with one set of label values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Series {
+pub struct GuestSeries {
     /// Index into the function's metrics.
     pub metric: usize,
     /// A value for each of the metric's labels, in their order; empty in an overflow series.

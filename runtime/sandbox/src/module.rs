@@ -8,19 +8,19 @@ use weir_admission::Admitted;
 
 use crate::code::Code;
 use crate::presence::Presence;
-use crate::{CompileCost, Engine, Manifest, ModuleDigest, Refusal, TenantId, Tier};
+use crate::{CompileCost, Engine, ModuleDigest, ModuleManifest, Refusal, TenantId, Tier};
 
 /// A tenant's admitted, compiled code with its manifest. Shared by `Arc`; instances keep it alive.
 pub struct Module {
     tenant: TenantId,
     digest: ModuleDigest,
-    manifest: Manifest,
+    manifest: ModuleManifest,
     imports: Vec<String>,
     exports: Vec<String>,
     memory_bytes_min: u64,
     memory_bytes_max: Option<u64>,
     bytes_len: usize,
-    origin: Origin,
+    origin: CodeOrigin,
     presence: Arc<Presence>,
     // Keeps the ticker going for as long as instances may be made.
     engine: Engine,
@@ -30,7 +30,7 @@ pub struct Module {
 
 /// Where a module's code came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Origin {
+pub enum CodeOrigin {
     /// It was compiled.
     Compiler,
     /// It lay in the code cache, authenticated.
@@ -56,7 +56,7 @@ impl Module {
         presence: Arc<Presence>,
         code: Code,
         cost: CompileCost,
-        origin: Origin,
+        origin: CodeOrigin,
     ) -> Arc<Module> {
         Arc::new(Module {
             tenant: tenant.clone(),
@@ -120,7 +120,7 @@ impl Module {
     }
 
     /// Whether its code was compiled or found.
-    pub fn origin(&self) -> Origin {
+    pub fn origin(&self) -> CodeOrigin {
         self.origin
     }
 
@@ -148,7 +148,7 @@ impl Module {
     }
 
     /// What it says of itself.
-    pub fn manifest(&self) -> &Manifest {
+    pub fn manifest(&self) -> &ModuleManifest {
         &self.manifest
     }
 

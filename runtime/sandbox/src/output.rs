@@ -13,11 +13,11 @@ use weir_batch::{BatchError, DataType, Field};
 use weir_text::escape_within;
 
 use crate::relation::Relation;
-use crate::{Function, Kind, LimitExceeded, Limits, Malformed, OutputShape, RowCode, RowFailure, TrapCause};
+use crate::{Function, FunctionKind, LimitExceeded, Limits, Malformed, OutputShape, RowCode, RowFailure, TrapCause};
 
 /// What a function has emitted for the running batch. Guest memory is behind it: everything here was bounds-checked.
 pub(crate) struct Output {
-    kind: Kind,
+    kind: FunctionKind,
     fallible: bool,
     relation: Relation,
     fields: Vec<Column>,
@@ -103,7 +103,7 @@ impl Output {
     /// The field's type, and whether it takes nulls.
     pub(crate) fn field(&self, index: u32) -> Result<(DataType, bool), Status> {
         match (self.kind, self.fields.get(index as usize)) {
-            (Kind::Metrics | Kind::Transform(OutputShape::Filter), _) => Err(Status::BadState),
+            (FunctionKind::Metrics | FunctionKind::Transform(OutputShape::Filter), _) => Err(Status::BadState),
             (_, None) => Err(Status::BadIndex),
             (_, Some(column)) => Ok((column.field.data_type, column.field.nullable)),
         }
@@ -237,7 +237,7 @@ impl Output {
             Values::Fixed(buffer) => {
                 // A map has as many values as the batch has rows: grow once, where there is something to hold, and to
                 // no more than may follow.
-                if count > 0 && buffer.is_empty() && self.kind == Kind::Transform(OutputShape::Map) {
+                if count > 0 && buffer.is_empty() && self.kind == FunctionKind::Transform(OutputShape::Map) {
                     let all = rows.saturating_mul(column.field.data_type.width().unwrap_or(1));
                     buffer.reserve(all.min(bytes_left));
                 }
@@ -350,7 +350,7 @@ impl Output {
         }
         // Every row of a map has output or failed.
         let answered = keep.count_set_bits().saturating_add(self.failed.len());
-        if self.kind == Kind::Transform(OutputShape::Map)
+        if self.kind == FunctionKind::Transform(OutputShape::Map)
             && answered < self.rows
             && let Some(row) = (0..self.rows).find(|&row| !keep.value(row) && !self.has_failed(row))
         {
@@ -425,12 +425,12 @@ impl Column {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Manifest;
+    use crate::ModuleManifest;
 
     #[test]
     fn a_map_reserves_what_it_may_fill_and_not_before_it_does() {
         let module = r#"(module (@custom "weir.manifest" "{\22abi\22:1,\22name\22:\22f\22,\22kind\22:\22transform\22,\22output_shape\22:\22map\22,\22output\22:[{\22name\22:\22o\22,\22type\22:\22i64\22}]}"))"#;
-        let manifest = Manifest::read(&wat::parse_str(module).unwrap()).unwrap();
+        let manifest = ModuleManifest::read(&wat::parse_str(module).unwrap()).unwrap();
         let mut output = Output::new(&manifest.functions[0]);
         let mut check = |rows: usize, count: usize, bytes_max: usize, least: usize, most: usize| {
             let limits = Limits { output_bytes_max: bytes_max, ..Limits::default() };

@@ -1,6 +1,6 @@
 //! How a function says which rows it answers.
 
-use crate::{Function, Kind, OutputShape};
+use crate::{Function, FunctionKind, OutputShape};
 
 /// How a function says which rows it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +16,12 @@ pub(crate) enum Relation {
 impl Relation {
     pub(crate) fn of(function: &Function) -> Relation {
         match function.kind {
-            Kind::Metrics => Relation::None,
-            Kind::Transform(OutputShape::Map) if !function.fallible => Relation::None,
-            Kind::Transform(OutputShape::Filter | OutputShape::Map | OutputShape::FilterMap) => Relation::Bitmap,
-            Kind::Transform(OutputShape::FlatMap) => Relation::Parents,
+            FunctionKind::Metrics => Relation::None,
+            FunctionKind::Transform(OutputShape::Map) if !function.fallible => Relation::None,
+            FunctionKind::Transform(OutputShape::Filter | OutputShape::Map | OutputShape::FilterMap) => {
+                Relation::Bitmap
+            }
+            FunctionKind::Transform(OutputShape::FlatMap) => Relation::Parents,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use weir_abi::Status;
 
 use crate::purse::{Purse, Stop};
-use crate::{Limits, Metric, MetricBatch, MetricDelta, MetricKind, Series, SeriesDelta};
+use crate::{GuestSeries, Limits, Metric, MetricBatch, MetricDelta, MetricKind, SeriesDelta};
 
 /// What the series with labels of an instance may hold. They live beside its linear memory, so they are a fraction of
 /// its default limit: 2,000 series with labels of 1 KiB need about half of it.
@@ -45,7 +45,7 @@ struct Declared {
 }
 
 struct Slot {
-    series: Arc<Series>,
+    series: Arc<GuestSeries>,
     kind: MetricKind,
     touched: bool,
     // How many values came.
@@ -110,7 +110,7 @@ impl Recorder {
         let labels = if overflow { Vec::new() } else { labels.iter().map(|&label| label.to_owned()).collect() };
         let handle = i32::try_from(self.slots.len()).map_err(|_| Status::Limit)?.cast_unsigned();
         self.slots.push(Slot {
-            series: Arc::new(Series { metric: metric as usize, labels, overflow }),
+            series: Arc::new(GuestSeries { metric: metric as usize, labels, overflow }),
             kind: declared.kind,
             touched: false,
             values: 0,

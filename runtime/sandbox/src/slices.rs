@@ -16,7 +16,7 @@ use weir_text::escape_to;
 use crate::TrapCause;
 use crate::clock::Clock;
 use crate::gate::Account;
-use crate::state::State;
+use crate::state::StoreData;
 
 /// A call that ran so long starts apart the next time: what that costs is a hundredth of it.
 const LONG: Duration = Duration::from_millis(1);
@@ -113,12 +113,12 @@ impl Runner {
     /// the guest, at its next tick at the latest, and drops the store.
     pub(crate) async fn run<T, G>(
         &mut self,
-        store: Store<State>,
+        store: Store<StoreData>,
         guest: G,
-    ) -> Result<(Store<State>, Result<T, GuestEnd>), TrapCause>
+    ) -> Result<(Store<StoreData>, Result<T, GuestEnd>), TrapCause>
     where
         T: Send + 'static,
-        G: for<'s> FnOnce(&'s mut Store<State>) -> Guest<'s, T> + Send + 'static,
+        G: for<'s> FnOnce(&'s mut Store<StoreData>) -> Guest<'s, T> + Send + 'static,
     {
         let (account, clock) = (Arc::clone(&self.account), Arc::clone(&self.clock));
         clock.set_apart(self.apart);
@@ -147,7 +147,7 @@ impl Runner {
         Ok(self.done(ran))
     }
 
-    fn done<T>(&mut self, ran: Ran<T>) -> (Store<State>, Result<T, GuestEnd>) {
+    fn done<T>(&mut self, ran: Ran<T>) -> (Store<StoreData>, Result<T, GuestEnd>) {
         self.waited = self.waited.saturating_add(ran.waited);
         (ran.store, ran.ended)
     }
@@ -169,15 +169,15 @@ impl<T> Drop for Apart<T> {
 
 /// A store that has been through guest code.
 struct Ran<T> {
-    store: Store<State>,
+    store: Store<StoreData>,
     ended: Result<T, GuestEnd>,
     waited: Duration,
 }
 
 /// Runs guest code in slices, each on a seat of the gate, and keeps a panic of a host function from going further.
-async fn slices<T, G>(account: Arc<Account>, clock: Arc<Clock>, mut store: Store<State>, guest: G) -> Ran<T>
+async fn slices<T, G>(account: Arc<Account>, clock: Arc<Clock>, mut store: Store<StoreData>, guest: G) -> Ran<T>
 where
-    G: for<'s> FnOnce(&'s mut Store<State>) -> Guest<'s, T>,
+    G: for<'s> FnOnce(&'s mut Store<StoreData>) -> Guest<'s, T>,
 {
     let asked = Instant::now();
     let mut ran = Duration::ZERO;
@@ -212,7 +212,7 @@ where
 }
 
 /// What a guest does at a tick: it ends if its time is up, makes way, or goes on.
-pub(crate) fn at_tick(state: &mut State) -> wasmtime::Result<UpdateDeadline> {
+pub(crate) fn at_tick(state: &mut StoreData) -> wasmtime::Result<UpdateDeadline> {
     if let Some(cause) = state.clock.overdue() {
         state.ended = Some(cause);
         return Err(crate::host::Ended.into());

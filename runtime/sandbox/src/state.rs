@@ -14,7 +14,7 @@ use crate::words::Words;
 use crate::{Bound, LimitExceeded, Limits, Phase, TrapCause};
 
 /// What a store holds for its guest. One an instance.
-pub(crate) struct State {
+pub(crate) struct StoreData {
     /// Set when instantiation is over; a start function's memory is looked up.
     pub(crate) memory: Option<Memory>,
     pub(crate) phase: Phase,
@@ -55,15 +55,15 @@ pub(crate) struct Limiter {
     pub(crate) refused: Option<LimitExceeded>,
 }
 
-impl State {
+impl StoreData {
     pub(crate) fn new(
         bound: Arc<Bound>,
         limits: Arc<Limits>,
         fuel: bool,
         clock: Arc<Clock>,
         account: Arc<Account>,
-    ) -> State {
-        State {
+    ) -> StoreData {
+        StoreData {
             memory: None,
             phase: Phase::Start,
             recorder: Recorder::new(&bound.function().metrics, &limits),

@@ -199,14 +199,14 @@ pub struct SourceBatch {
     /// Bytes read from outside for all of them.
     pub bytes: u64,
     /// The file that they come from, where there is one.
-    pub origin: Option<Origin>,
+    pub origin: Option<ReadOrigin>,
     /// Where the next records will be read, of the partitions that these come from.
     pub positions: Positions,
 }
 
 /// Where a batch was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct ReadOrigin {
     /// The file.
     pub path: PathBuf,
     /// Its `_partition`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use weir_batch::Schema;
-use weir_formats::{Decoded, Decoder, FormatError, Place};
+use weir_formats::{Decoded, Decoder, FormatError, ResumePlace};
 
 /// Keys of a file that are named in warnings. The others are only counted.
 const WARNINGS_MAX: u64 = 5;
@@ -38,11 +38,11 @@ impl Decoder for Watched {
         self.decoder.schema()
     }
 
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<ResumePlace> {
         self.decoder.place()
     }
 
-    fn resume(&mut self, place: &Place, next: i64) -> Result<(), FormatError> {
+    fn resume(&mut self, place: &ResumePlace, next: i64) -> Result<(), FormatError> {
         self.decoder.resume(place, next)
     }
 

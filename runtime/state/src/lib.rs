@@ -4,11 +4,11 @@
 //! version.
 //!
 //! ```
-//! use weir_state::{Manifest, Partition, Positions, SourcePositions};
+//! use weir_state::{StateManifest, Partition, Positions, SourcePositions};
 //!
 //! let positions = Positions::from_iter([(Partition { origin: "flights".into(), number: 3 }, 17)]);
-//! let manifest = Manifest { query: "late".into(), sources: vec![SourcePositions::new("in", &positions)], ..Manifest::default() };
-//! let read = Manifest::from_bytes(&manifest.to_bytes()?)?;
+//! let manifest = StateManifest { query: "late".into(), sources: vec![SourcePositions::new("in", &positions)], ..StateManifest::default() };
+//! let read = StateManifest::from_bytes(&manifest.to_bytes()?)?;
 //! assert_eq!(read.positions("in"), positions);
 //! # Ok::<(), weir_state::ManifestError>(())
 //! ```
@@ -18,7 +18,7 @@
 //! **[`Positions`]**: for each [`Partition`] of a source the offset of the next record, for a file with a [`FileMark`]: where decoding
 //! goes on, and what the file looked like; for a topic with its [`TopicId`]. An entry a partition.
 //!
-//! **[`Manifest`]**: the state of a query at its last commit. One file, with its version and checksum; earlier versions are read.
+//! **[`StateManifest`]**: the state of a query at its last commit. One file, with its version and checksum; earlier versions are read.
 //!
 //! **[`Letter`]**: a dead letter: a record, and why it is dead. A line of JSON in a file, or a [`LetterMessage`] in a topic.
 
@@ -39,8 +39,8 @@ pub use letter_json::{LINE_BYTES_MAX, damaged_line};
 pub use letter_lines::{Entry, LetterLines};
 pub use letter_message::LetterMessage;
 pub use manifest::{
-    LETTERS_OF, Manifest, ManifestError, NextNumber, PartitionPosition, PreparedFile, SourcePositions, StoredSeries,
-    StoredValue, WRITER,
+    LETTERS_OF, ManifestError, NextNumber, PartitionPosition, PreparedFile, SourcePositions, StateManifest,
+    StoredSeries, StoredValue, WRITER,
 };
 pub use mark::{FileMark, Seen};
 pub use position::{Partition, Positions};

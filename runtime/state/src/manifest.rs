@@ -13,7 +13,7 @@ use crate::{FileMark, Partition, Positions, TopicId};
 /// The state of a query at its last commit. Written as one line that names version and checksum, and one of JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Manifest {
+pub struct StateManifest {
     /// The query's name.
     pub query: String,
     /// Its tenant.
@@ -189,7 +189,7 @@ pub const WRITER: &str = concat!("weir ", env!("CARGO_PKG_VERSION"));
 /// The most of `written_by` that is said.
 const WRITER_CHARS_MAX: usize = 40;
 
-impl Manifest {
+impl StateManifest {
     /// The bytes of the file, in the version of this program.
     ///
     /// # Errors
@@ -198,7 +198,7 @@ impl Manifest {
     pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
         let body = match self.written_by == WRITER {
             true => serde_json::to_vec(self)?,
-            false => serde_json::to_vec(&Manifest { written_by: WRITER.to_owned(), ..self.clone() })?,
+            false => serde_json::to_vec(&StateManifest { written_by: WRITER.to_owned(), ..self.clone() })?,
         };
         let mut bytes = format!("{MAGIC} {VERSION} {}\n", checksum(VERSION, &body)).into_bytes();
         bytes.extend_from_slice(&body);
@@ -210,8 +210,8 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Anything but exactly what [`Manifest::to_bytes`] made.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Manifest, ManifestError> {
+    /// Anything but exactly what [`StateManifest::to_bytes`] made.
+    pub fn from_bytes(bytes: &[u8]) -> Result<StateManifest, ManifestError> {
         let newline = bytes.iter().position(|&byte| byte == b'\n').ok_or(ManifestError::NoManifest)?;
         let (first, body) = bytes.split_at(newline);
         let first = std::str::from_utf8(first).map_err(|_| ManifestError::NoManifest)?;
@@ -307,12 +307,12 @@ fn checksum(version: u32, body: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn manifest() -> Manifest {
+    fn manifest() -> StateManifest {
         let partition = |origin: &str, number| Partition { origin: origin.into(), number };
         let mut positions: Positions =
             [(partition("in", 0), 17), (partition("in", 1), Positions::END)].into_iter().collect();
         positions.set_topic(partition("in", 0), TopicId::new("TH_hal5BTCuhPtKYkolFvw").unwrap());
-        Manifest {
+        StateManifest {
             query: "late".to_owned(),
             tenant: "acme".to_owned(),
             commits: 3,
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn a_manifest_comes_back_as_it_was() {
         let manifest = manifest();
-        let read = Manifest::from_bytes(&manifest.to_bytes().unwrap()).unwrap();
+        let read = StateManifest::from_bytes(&manifest.to_bytes().unwrap()).unwrap();
         assert_eq!(read, manifest);
         assert_eq!(read.positions("in").get(&Partition { origin: "in".into(), number: 1 }), Some(Positions::END));
         assert_eq!((read.next_number("out"), read.next_number("other")), (4, 1));
@@ -349,7 +349,7 @@ mod tests {
     fn one_that_is_torn_at_any_byte_is_refused() {
         let bytes = manifest().to_bytes().unwrap();
         for length in 0..bytes.len() {
-            assert!(Manifest::from_bytes(&bytes[..length]).is_err(), "cut to {length} bytes");
+            assert!(StateManifest::from_bytes(&bytes[..length]).is_err(), "cut to {length} bytes");
         }
     }
 
@@ -359,9 +359,9 @@ mod tests {
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[place] ^= 1;
-            assert!(Manifest::from_bytes(&changed).is_err(), "byte {place} changed");
+            assert!(StateManifest::from_bytes(&changed).is_err(), "byte {place} changed");
         }
-        assert!(Manifest::from_bytes(&[bytes.as_slice(), b"\n"].concat()).is_err());
+        assert!(StateManifest::from_bytes(&[bytes.as_slice(), b"\n"].concat()).is_err());
     }
 
     #[test]
@@ -375,19 +375,19 @@ mod tests {
             r#""sources":[]"#,
             r#""written_by":"weir 0.2.0","sources":[{"source":"in","partitions":[{"origin":"in","number":0,"next":3}]}]"#,
         );
-        let read = Manifest::from_bytes(&of("2", &body_of_2)).unwrap().positions("in");
+        let read = StateManifest::from_bytes(&of("2", &body_of_2)).unwrap().positions("in");
         let partition = Partition { origin: "in".into(), number: 0 };
         assert_eq!((read.get(&partition), read.mark(&partition)), (Some(3), None));
-        let read = Manifest::from_bytes(&of("1", body)).unwrap();
+        let read = StateManifest::from_bytes(&of("1", body)).unwrap();
         assert_eq!((read.commits, read.written_by.as_str()), (3, ""));
-        let said = |version: &str, body: &str| Manifest::from_bytes(&of(version, body)).unwrap_err().to_string();
+        let said = |version: &str, body: &str| StateManifest::from_bytes(&of(version, body)).unwrap_err().to_string();
         let body_of_3 = body.replace(
             r#""sources":[]"#,
             r#""written_by":"weir 0.2.0","sources":[{"source":"in","partitions":[{"origin":"in","number":0,"next":3,"topic_id":"ID"}]}]"#,
         );
         let good = body_of_3.replace("\"ID\"", "\"TH_hal5BTCuhPtKYkolFvw\"");
         let partition = Partition { origin: "in".into(), number: 0 };
-        assert!(Manifest::from_bytes(&of("3", &good)).unwrap().positions("in").topic(&partition).is_some());
+        assert!(StateManifest::from_bytes(&of("3", &good)).unwrap().positions("in").topic(&partition).is_some());
         assert!(said("3", &body_of_3).contains("a topic id must have 22 base64 characters"));
         let later = said("4", r#"{"written_by":"weir 9.9.9","query":{"anything":[1]}}"#);
         assert!(later.starts_with("it has version 4, written by weir 9.9.9, but this program (weir "), "{later}");

@@ -1,14 +1,14 @@
 //! What is kept of a file beside the number of its next record: where to go on, and what the file looked like.
 
 use serde::{Deserialize, Serialize};
-use weir_formats::Place;
+use weir_formats::ResumePlace;
 
 /// Kept with the position in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileMark {
     /// Where decoding goes on: at the next record, or at the beginning of what is decoded at once and holds it.
-    pub place: Place,
+    pub place: ResumePlace,
     /// What the file looked like.
     pub seen: Seen,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use weir_formats::Place;
+use weir_formats::ResumePlace;
 
 use crate::{FileMark, TopicId};
 
@@ -37,7 +37,7 @@ struct Position {
     // Of a file, what is kept beside the number.
     mark: Option<Arc<FileMark>>,
     // Where the batch before this position begins.
-    begin: Option<Place>,
+    begin: Option<ResumePlace>,
 }
 
 impl Positions {
@@ -58,7 +58,7 @@ impl Positions {
     }
 
     /// Moves one in a file. The batch before this position begins at `begin`.
-    pub fn set_in_file(&mut self, partition: Partition, next: i64, mark: Arc<FileMark>, begin: Option<Place>) {
+    pub fn set_in_file(&mut self, partition: Partition, next: i64, mark: Arc<FileMark>, begin: Option<ResumePlace>) {
         self.0.insert(partition, Position { next, mark: Some(mark), begin });
     }
 

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 /// What a family's samples are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FamilyKind {
     /// Only rises while the process lives.
     Counter,
     /// Goes up and down; of several series the sum means something. A gauge to Prometheus.
@@ -22,14 +22,14 @@ pub(crate) struct Families(pub(crate) BTreeMap<String, Family>);
 pub(crate) struct Family {
     /// As OpenTelemetry knows it: with dots, and without the unit.
     pub(crate) name: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: FamilyKind,
     pub(crate) help: Agreed<String>,
     pub(crate) unit: Agreed<Unit>,
-    pub(crate) series: Vec<Series>,
+    pub(crate) series: Vec<LabelledSample>,
 }
 
 /// One sample with its labels.
-pub(crate) struct Series {
+pub(crate) struct LabelledSample {
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) reading: Sample,
 }
@@ -94,9 +94,9 @@ impl<'a> About<'a> {
 
     /// The name that Prometheus knows it by, as the standard translation has it: underscores for dots, the unit behind
     /// it where it is one of measure, and `_total` behind a counter.
-    pub(crate) fn prometheus_name(&self, kind: Kind) -> String {
+    pub(crate) fn prometheus_name(&self, kind: FamilyKind) -> String {
         let mut name = self.name.replace('.', "_");
-        if kind == Kind::Counter && name.ends_with("_total") {
+        if kind == FamilyKind::Counter && name.ends_with("_total") {
             name.truncate(name.len() - "_total".len());
         }
         if let Some(unit) = self.unit.word()
@@ -106,7 +106,7 @@ impl<'a> About<'a> {
             name.push('_');
             name.push_str(unit);
         }
-        if kind == Kind::Counter {
+        if kind == FamilyKind::Counter {
             name.push_str("_total");
         }
         name
@@ -143,7 +143,7 @@ fn said(text: &str) -> String {
 
 impl Families {
     /// The family of this name, which has one kind wherever it is asked for.
-    fn family(&mut self, kind: Kind, about: About<'_>) -> &mut Family {
+    fn family(&mut self, kind: FamilyKind, about: About<'_>) -> &mut Family {
         let (prometheus, help) = (about.prometheus_name(kind), said(about.help));
         match self.0.entry(prometheus) {
             Entry::Vacant(entry) => {
@@ -161,8 +161,8 @@ impl Families {
     }
 
     /// Adds a sample of a counter or gauge.
-    pub(crate) fn add(&mut self, kind: Kind, about: About<'_>, labels: &Labels<'_>, value: Value) {
-        let series = Series { labels: owned(labels), reading: Sample::Number(value) };
+    pub(crate) fn add(&mut self, kind: FamilyKind, about: About<'_>, labels: &Labels<'_>, value: Value) {
+        let series = LabelledSample { labels: owned(labels), reading: Sample::Number(value) };
         self.family(kind, about).series.push(series);
     }
 
@@ -174,7 +174,7 @@ impl Families {
         (bounds, buckets, sum): (&[f64], &[u64], f64),
     ) {
         let reading = Sample::Histogram { bounds: bounds.to_vec(), buckets: buckets.to_vec(), sum };
-        self.family(Kind::Histogram, about).series.push(Series { labels: owned(labels), reading });
+        self.family(FamilyKind::Histogram, about).series.push(LabelledSample { labels: owned(labels), reading });
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn names_are_translated_as_the_standard_has_it() {
-        use Kind::{Counter, Gauge, Histogram, UpDownCounter};
+        use FamilyKind::{Counter, Gauge, Histogram, UpDownCounter};
         let check = |kind, name, unit, expected: &str| {
             assert_eq!(About::new(name, unit, "").prometheus_name(kind), expected);
         };

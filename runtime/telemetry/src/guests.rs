@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use weir_query::{CommittedMetric, CommittedSeries, QueryHandle, Reading};
 use weir_sandbox::MetricKind;
 
-use crate::families::{About, Families, Kind, Value};
+use crate::families::{About, Families, FamilyKind, Value};
 
 /// The most that a stage's series with labels take of the text, in bytes. A histogram repeats its labels in every
 /// bucket: within a stage's limit of series, that could be hundreds of megabytes.
@@ -24,9 +24,9 @@ pub(crate) fn add_guests(families: &mut Families, query: &QueryHandle) {
         let left_out = add_stage(families, (query.tenant(), query.query()), of_stage, GUEST_BYTES_MAX);
         let Some(first) = of_stage.first() else { continue };
         let labels = [("tenant", query.tenant()), ("query", query.query()), ("stage", &*first.stage)];
-        let help = "Series of guest metrics that are left out because they are too large.";
+        let help = "LabelledSample of guest metrics that are left out because they are too large.";
         let about = About::new("weir.stage.metric.series_left_out", "{series}", help);
-        families.add(Kind::Gauge, about, &labels, Value::Whole(left_out));
+        families.add(FamilyKind::Gauge, about, &labels, Value::Whole(left_out));
     }
 }
 
@@ -55,8 +55,12 @@ fn add_stage(families: &mut Families, of: (&str, &str), metrics: &[CommittedMetr
                 room -= bytes;
             }
             match &series.reading {
-                Reading::Counter { total } => families.add(Kind::Counter, about.clone(), &labels, Value::Real(*total)),
-                Reading::Gauge { value } => families.add(Kind::Gauge, about.clone(), &labels, Value::Real(*value)),
+                Reading::Counter { total } => {
+                    families.add(FamilyKind::Counter, about.clone(), &labels, Value::Real(*total))
+                }
+                Reading::Gauge { value } => {
+                    families.add(FamilyKind::Gauge, about.clone(), &labels, Value::Real(*value))
+                }
                 Reading::Histogram { sum, bounds, buckets, .. } => {
                     families.add_histogram(about.clone(), &labels, (bounds, buckets, *sum));
                 }
@@ -65,7 +69,7 @@ fn add_stage(families: &mut Families, of: (&str, &str), metrics: &[CommittedMetr
         let labels = [("tenant", of.0), ("query", of.1), ("stage", &*metric.stage), ("metric", &metric.name)];
         let help = "Recordings beyond a guest's limit of series, counted in the series with overflow=\"true\". One may be a sum of values.";
         let about = About::new("weir.stage.metric.overflow_values", "{value}", help);
-        families.add(Kind::Counter, about, &labels, Value::Whole(metric.overflow_values));
+        families.add(FamilyKind::Counter, about, &labels, Value::Whole(metric.overflow_values));
     }
     left_out
 }

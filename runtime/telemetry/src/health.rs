@@ -1,13 +1,13 @@
 //! Whether a process and its queries are well: what `/livez`, `/readyz` and `/healthz` answer.
 
-use weir_query::{QueryHandle, State};
+use weir_query::{QueryHandle, QueryState};
 
 /// The states of a process' queries at one moment. What it says holds no text of a tenant's but names, which are letters,
 /// digits, `-`, `_` and `.`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     // A name and state each.
-    queries: Vec<(String, State)>,
+    queries: Vec<(String, QueryState)>,
 }
 
 impl Health {
@@ -20,14 +20,15 @@ impl Health {
     /// Whether the process takes in what its queries are for: none of them is still to start, and one at least reads, works
     /// or waits. One that has failed does not make the others unready.
     pub fn is_ready(&self) -> bool {
-        let at_work = |state: &State| matches!(state, State::Running | State::Paused | State::Retrying);
-        !self.queries.iter().any(|(_, state)| *state == State::Starting)
+        let at_work =
+            |state: &QueryState| matches!(state, QueryState::Running | QueryState::Paused | QueryState::Retrying);
+        !self.queries.iter().any(|(_, state)| *state == QueryState::Starting)
             && self.queries.iter().any(|(_, state)| at_work(state))
     }
 
     /// Whether no query has failed.
     pub fn is_healthy(&self) -> bool {
-        !self.queries.iter().any(|(_, state)| *state == State::Failed)
+        !self.queries.iter().any(|(_, state)| *state == QueryState::Failed)
     }
 
     /// `ok`, or `not ok` and a line a query: `acme/late failed`.
@@ -47,14 +48,14 @@ impl Health {
 mod tests {
     use super::*;
 
-    fn health(states: &[State]) -> Health {
+    fn health(states: &[QueryState]) -> Health {
         Health { queries: states.iter().map(|&state| (format!("acme/{}", state.name()), state)).collect() }
     }
 
     #[test]
     fn a_process_is_ready_when_all_have_started_and_one_is_at_work() {
-        use State::{Draining, Ended, Failed, Paused, Retrying, Running, Starting};
-        let check = |states: &[State], ready: bool, healthy: bool| {
+        use QueryState::{Draining, Ended, Failed, Paused, Retrying, Running, Starting};
+        let check = |states: &[QueryState], ready: bool, healthy: bool| {
             let health = health(states);
             assert_eq!((health.is_ready(), health.is_healthy()), (ready, healthy), "{states:?}");
         };
@@ -71,9 +72,9 @@ mod tests {
 
     #[test]
     fn the_text_has_a_line_a_query() {
-        assert_eq!(health(&[State::Running, State::Failed]).text(true), "ok\n");
+        assert_eq!(health(&[QueryState::Running, QueryState::Failed]).text(true), "ok\n");
         assert_eq!(
-            health(&[State::Running, State::Failed]).text(false),
+            health(&[QueryState::Running, QueryState::Failed]).text(false),
             "not ok\nacme/running running\nacme/failed failed\n"
         );
     }

@@ -18,7 +18,7 @@
 //! copy of every series, and the text.
 //!
 //! **[`otlp_requests`]**: the same figures as OTLP carries them: made from the same families, so that neither knows one
-//! that the other does not. Counters are monotonic cumulative sums since [`Origin::start`], histograms have explicit
+//! that the other does not. Counters are monotonic cumulative sums since [`ExportOrigin::start`], histograms have explicit
 //! bounds, attributes are the labels. Names have dots, and the unit beside them: `weir.stage.guest` in `s` is
 //! `weir_stage_guest_seconds_total` here, as Prometheus translates names itself. A guest's unit is an annotation, such as
 //! `{minutes}`, since it is a tenant's word; its metric keeps the kind in the name, `weir.guest.late_total`. What the
@@ -55,5 +55,5 @@ mod text;
 
 pub use guests::GUEST_BYTES_MAX;
 pub use health::Health;
-pub use otlp::{Origin, otlp_requests};
+pub use otlp::{ExportOrigin, otlp_requests};
 pub use queries::exposition;

@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 use weir_query::QueryHandle;
 
-use crate::families::{Agreed, Families, Family, Kind, Sample, Series, Unit, Value};
+use crate::families::{Agreed, Families, Family, FamilyKind, LabelledSample, Sample, Unit, Value};
 use crate::queries::families;
 
 /// About how much a request holds. A receiver takes 4 to 20 MiB; what guests record may be more.
@@ -23,7 +23,7 @@ const REQUEST_BYTES_MAX: usize = 2 << 20;
 
 /// Who sends metrics, and since when they are counted.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub struct ExportOrigin {
     /// Attributes of the process.
     pub resource: Vec<KeyValue>,
     /// The start of every counter and histogram.
@@ -34,14 +34,14 @@ pub struct Origin {
 /// [`exposition`](crate::exposition) shows.
 pub fn otlp_requests<'a>(
     queries: impl IntoIterator<Item = &'a QueryHandle>,
-    origin: &Origin,
+    origin: &ExportOrigin,
 ) -> Vec<ExportMetricsServiceRequest> {
     requests(families(queries), origin, SystemTime::now(), REQUEST_BYTES_MAX)
 }
 
 fn requests(
     families: Families,
-    origin: &Origin,
+    origin: &ExportOrigin,
     now: SystemTime,
     bytes_max: usize,
 ) -> Vec<ExportMetricsServiceRequest> {
@@ -68,7 +68,7 @@ fn requests(
     requests
 }
 
-fn request(metrics: Vec<Metric>, origin: &Origin) -> ExportMetricsServiceRequest {
+fn request(metrics: Vec<Metric>, origin: &ExportOrigin) -> ExportMetricsServiceRequest {
     let scope = InstrumentationScope {
         name: "weir".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -92,9 +92,9 @@ fn metric(family: &Family, points: Points) -> Metric {
     let cumulative = AggregationTemporality::Cumulative.into();
     let data = match points {
         Points::Numbers(data_points) => match family.kind {
-            Kind::Gauge | Kind::Histogram => Data::Gauge(Gauge { data_points }),
-            Kind::Counter | Kind::UpDownCounter => {
-                let is_monotonic = family.kind == Kind::Counter;
+            FamilyKind::Gauge | FamilyKind::Histogram => Data::Gauge(Gauge { data_points }),
+            FamilyKind::Counter | FamilyKind::UpDownCounter => {
+                let is_monotonic = family.kind == FamilyKind::Counter;
                 Data::Sum(Sum { data_points, aggregation_temporality: cumulative, is_monotonic })
             }
         },
@@ -139,9 +139,9 @@ enum Points {
 }
 
 impl Points {
-    fn of(kind: Kind) -> Points {
+    fn of(kind: FamilyKind) -> Points {
         match kind {
-            Kind::Histogram => Points::Histograms(Vec::new()),
+            FamilyKind::Histogram => Points::Histograms(Vec::new()),
             _ => Points::Numbers(Vec::new()),
         }
     }
@@ -154,7 +154,7 @@ impl Points {
     }
 
     /// Adds a sample, and says how many bytes it takes.
-    fn push(&mut self, series: &Series, times: Times) -> usize {
+    fn push(&mut self, series: &LabelledSample, times: Times) -> usize {
         let attributes = series.labels.iter().map(|(name, value)| text(name, value)).collect();
         match (self, &series.reading) {
             (Points::Numbers(points), Sample::Number(value)) => {
@@ -213,9 +213,9 @@ mod tests {
     use super::*;
     use crate::families::About;
 
-    fn origin() -> Origin {
+    fn origin() -> ExportOrigin {
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
-        Origin { resource: vec![text("service.name", "weir")], start }
+        ExportOrigin { resource: vec![text("service.name", "weir")], start }
     }
 
     fn metrics(requests: &[ExportMetricsServiceRequest]) -> Vec<&Metric> {
@@ -226,9 +226,9 @@ mod tests {
     #[test]
     fn each_kind_becomes_what_otlp_calls_it() {
         let mut families = Families::default();
-        families.add(Kind::Counter, About::new("a", "s", "Of a."), &[("x", "1")], Value::Real(0.5));
-        families.add(Kind::UpDownCounter, About::new("b", "By", ""), &[], Value::Whole(7));
-        families.add(Kind::Gauge, About::told("c", "café {s}", ""), &[], Value::Signed(-1));
+        families.add(FamilyKind::Counter, About::new("a", "s", "Of a."), &[("x", "1")], Value::Real(0.5));
+        families.add(FamilyKind::UpDownCounter, About::new("b", "By", ""), &[], Value::Whole(7));
+        families.add(FamilyKind::Gauge, About::told("c", "café {s}", ""), &[], Value::Signed(-1));
         families.add_histogram(About::new("d", "", ""), &[], (&[1.0, 2.0], &[1, 0, 2], 9.5));
         let requests = requests(families, &origin(), SystemTime::UNIX_EPOCH + Duration::from_secs(3), 1 << 20);
         assert_eq!(requests.len(), 1);
@@ -257,9 +257,9 @@ mod tests {
         let mut families = Families::default();
         for number in 0..1000 {
             let label = number.to_string();
-            families.add(Kind::Counter, About::new("a", "", ""), &[("n", &label)], Value::Whole(number));
+            families.add(FamilyKind::Counter, About::new("a", "", ""), &[("n", &label)], Value::Whole(number));
         }
-        families.add(Kind::Gauge, About::new("b", "", ""), &[], Value::Whole(1));
+        families.add(FamilyKind::Gauge, About::new("b", "", ""), &[], Value::Whole(1));
         let requests = requests(families, &origin(), SystemTime::now(), 4096);
         assert!(requests.len() > 5, "{}", requests.len());
         assert!(requests.iter().all(|request| request.encoded_len() < 8192));

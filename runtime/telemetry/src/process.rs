@@ -2,17 +2,17 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::families::{About, Families, Kind, Value};
+use crate::families::{About, Families, FamilyKind, Value};
 
 /// Adds memory and processor time.
 pub(crate) fn add_process(families: &mut Families) {
     if let Some(bytes) = resident_bytes() {
         let about = About::new("process.memory.usage", "By", "Memory used by the process.");
-        families.add(Kind::UpDownCounter, about, &[], Value::Whole(bytes));
+        families.add(FamilyKind::UpDownCounter, about, &[], Value::Whole(bytes));
     }
     let time = clock_gettime(ClockId::ProcessCPUTime);
     let about = About::new("process.cpu.time", "s", "CPU time of all threads.");
-    families.add(Kind::Counter, about, &[], Value::Real(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9));
+    families.add(FamilyKind::Counter, about, &[], Value::Real(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9));
 }
 
 /// As the kernel says it; `None` where there is no such file.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use weir_query::{
-    CounterKind, CounterSpec, Details, Durations, PartitionProgress, Progress, QueryHandle, SinkProgress,
-    SourceProgress, StageDetails, StageProgress, State,
+    CounterKind, CounterSpec, Details, Durations, PartitionProgress, Progress, QueryHandle, QueryState, SinkProgress,
+    SourceProgress, StageDetails, StageProgress,
 };
 
-use crate::families::{About, Families, Kind, Value};
+use crate::families::{About, Families, FamilyKind, Value};
 use crate::guests::add_guests;
 use crate::process::add_process;
 
@@ -23,7 +23,7 @@ pub fn exposition<'a>(queries: impl IntoIterator<Item = &'a QueryHandle>) -> Str
 pub(crate) fn families<'a>(queries: impl IntoIterator<Item = &'a QueryHandle>) -> Families {
     let mut families = Families::default();
     let about = About::new("weir.build.info", "", "The version of the program.");
-    families.add(Kind::Gauge, about, &[("version", env!("CARGO_PKG_VERSION"))], Whole(1));
+    families.add(FamilyKind::Gauge, about, &[("version", env!("CARGO_PKG_VERSION"))], Whole(1));
     add_process(&mut families);
     for query in queries {
         let of = [("tenant", query.tenant()), ("query", query.query())];
@@ -36,30 +36,30 @@ pub(crate) fn families<'a>(queries: impl IntoIterator<Item = &'a QueryHandle>) -
 fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress, details: &Details) {
     add(families, Progress::COUNTERS, progress, &of);
     let uncommitted = About::new("weir.query.uncommitted_records", "{record}", "Records read since the last commit.");
-    families.add(Kind::Gauge, uncommitted, &of, Whole(progress.uncommitted_records));
+    families.add(FamilyKind::Gauge, uncommitted, &of, Whole(progress.uncommitted_records));
     let [tenant, query] = of;
-    for state in State::ALL {
+    for state in QueryState::ALL {
         let about = About::new("weir.query.state", "", "1 for the current state of the query.");
         let value = Whole(u64::from(progress.state == state));
-        families.add(Kind::Gauge, about, &[tenant, query, ("state", state.name())], value);
+        families.add(FamilyKind::Gauge, about, &[tenant, query, ("state", state.name())], value);
     }
     timed(families, "weir.query.commit.duration", "Completed commits.", &details.commits, &of);
     for (cost, count) in [("free", details.copy_on_write_free), ("copied", details.copy_on_write_copied)] {
         let help = "Batches that were modified, in place or after their frame was copied.";
         let about = About::new("weir.query.copy_on_write", "{batch}", help);
         let labels = [tenant, query, ("cost", cost)];
-        families.add(Kind::Counter, about, &labels, Whole(count));
+        families.add(FamilyKind::Counter, about, &labels, Whole(count));
     }
     if let Some(traces) = &details.traces {
         for (sampled, count) in [("true", traces.sampled), ("false", traces.unsampled)] {
             let help = "Batches of a traced query, by whether they have a span.";
             let about = About::new("weir.query.traced_batches", "{batch}", help);
             let labels = [tenant, query, ("sampled", sampled)];
-            families.add(Kind::Counter, about, &labels, Whole(count));
+            families.add(FamilyKind::Counter, about, &labels, Whole(count));
         }
         let help = "Invalid traceparent headers in the batches that were examined.";
         let about = About::new("weir.query.malformed_traceparents", "{header}", help);
-        families.add(Kind::Counter, about, &of, Whole(traces.malformed));
+        families.add(FamilyKind::Counter, about, &of, Whole(traces.malformed));
     }
     for source in &progress.sources {
         add(families, SourceProgress::COUNTERS, source, &[tenant, query, ("source", &source.name)]);
@@ -73,7 +73,7 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
         add(families, StageProgress::COUNTERS, stage, &labels);
         let help = "Losses of the state that the function kept in memory.";
         let about = About::new("weir.stage.state_losses", "{time}", help);
-        families.add(Kind::Counter, about, &labels, Whole(stage.state_losses.values().sum()));
+        families.add(FamilyKind::Counter, about, &labels, Whole(stage.state_losses.values().sum()));
         by_code(families, "weir.stage.errors", [tenant, query, ("stage", &stage.name)], &stage.errors);
     }
     for StageDetails { name, calls, host, traps } in &details.stages {
@@ -86,7 +86,7 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
             let about =
                 About::new("weir.stage.traps_by_code", "{call}", "Guest calls that ended with an error, by cause.");
             let labels = [tenant, query, stage, ("code", code.as_str())];
-            families.add(Kind::Counter, about, &labels, Whole(*count));
+            families.add(FamilyKind::Counter, about, &labels, Whole(*count));
         }
     }
     for sink in &progress.sinks {
@@ -98,7 +98,7 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
             ("weir.sink.queue.messages", "Batches and commit requests that wait for the sink.", sink.queued),
             ("weir.sink.queue.messages_max", "The largest number that may wait for the sink.", sink.queue_max),
         ] {
-            families.add(Kind::Gauge, About::new(name, "{message}", help), &labels, Whole(value));
+            families.add(FamilyKind::Gauge, About::new(name, "{message}", help), &labels, Whole(value));
         }
         timed(families, "weir.sink.write.duration", "Batches written.", &sink.writes, &labels);
         let help = "Duration of steps that make output durable or visible: flush, prepare, publish, close.";
@@ -114,10 +114,10 @@ fn add<T>(families: &mut Families, counters: &[CounterSpec<T>], of: &T, labels: 
     }
 }
 
-fn kind_of(kind: CounterKind) -> Kind {
+fn kind_of(kind: CounterKind) -> FamilyKind {
     match kind {
-        CounterKind::Counter => Kind::Counter,
-        CounterKind::Gauge => Kind::Gauge,
+        CounterKind::Counter => FamilyKind::Counter,
+        CounterKind::Gauge => FamilyKind::Gauge,
     }
 }
 
@@ -127,7 +127,7 @@ fn by_code(families: &mut Families, name: &str, of: [(&str, &str); 3], errors: &
     for (code, count) in errors {
         let about =
             About::new(name, "{record}", "Records that failed and were skipped or became dead letters, by cause.");
-        families.add(Kind::Counter, about, &[tenant, query, place, ("code", code)], Whole(*count));
+        families.add(FamilyKind::Counter, about, &[tenant, query, place, ("code", code)], Whole(*count));
     }
 }
 
@@ -152,7 +152,7 @@ fn add_partition(families: &mut Families, of: [(&str, &str); 3], partition: &Par
         ("weir.source.partition.end_offset", "", "The offset of the next record to be written.", partition.end),
     ] {
         if let Some(value) = value {
-            families.add(Kind::Gauge, About::new(name, unit, help), &labels, Value::Signed(value));
+            families.add(FamilyKind::Gauge, About::new(name, unit, help), &labels, Value::Signed(value));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::families::{Agreed, Families, Family, Kind, Sample, Series, Value};
+use crate::families::{Agreed, Families, Family, FamilyKind, LabelledSample, Sample, Value};
 
 impl Families {
     /// All of it, as text.
@@ -19,9 +19,9 @@ impl Families {
 impl Family {
     fn write(&self, text: &mut String, name: &str) {
         let kind = match self.kind {
-            Kind::Counter => "counter",
-            Kind::UpDownCounter | Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
+            FamilyKind::Counter => "counter",
+            FamilyKind::UpDownCounter | FamilyKind::Gauge => "gauge",
+            FamilyKind::Histogram => "histogram",
         };
         match &self.help {
             Agreed::Said(help) if help.is_empty() => {}
@@ -35,7 +35,7 @@ impl Family {
         {
             line(text, format_args!("# UNIT {name} {}", Escaped(unit, false)));
         }
-        for Series { labels, reading } in &self.series {
+        for LabelledSample { labels, reading } in &self.series {
             match reading {
                 Sample::Number(value) => sample(text, name, "", labels, None, *value),
                 Sample::Histogram { bounds, buckets, sum } => {
@@ -130,9 +130,9 @@ mod tests {
     fn families_stay_together_and_say_their_type_once() {
         check(
             |families| {
-                families.add(Kind::Gauge, About::new("b", "", "Of b."), &[("x", "1")], Value::Signed(-1));
-                families.add(Kind::Counter, About::told("a_total", "rows", ""), &[], Value::Whole(7));
-                families.add(Kind::Gauge, About::new("b", "", "Of b, too."), &[("x", "2")], Value::Real(0.5));
+                families.add(FamilyKind::Gauge, About::new("b", "", "Of b."), &[("x", "1")], Value::Signed(-1));
+                families.add(FamilyKind::Counter, About::told("a_total", "rows", ""), &[], Value::Whole(7));
+                families.add(FamilyKind::Gauge, About::new("b", "", "Of b, too."), &[("x", "2")], Value::Real(0.5));
             },
             expect![[r#"
                 # TYPE a_total counter
@@ -171,9 +171,9 @@ mod tests {
         check(
             |families| {
                 let about = About::told("a", "s\0\u{85}\t", "x\0\n# EOF\r\n");
-                families.add(Kind::Gauge, about, &[], Value::Whole(1));
-                families.add(Kind::Gauge, About::told("b", "\0", ""), &[], Value::Whole(1));
-                families.add(Kind::Gauge, About::new("c", "", &"#".repeat(60)), &[], Value::Whole(1));
+                families.add(FamilyKind::Gauge, about, &[], Value::Whole(1));
+                families.add(FamilyKind::Gauge, About::told("b", "\0", ""), &[], Value::Whole(1));
+                families.add(FamilyKind::Gauge, About::new("c", "", &"#".repeat(60)), &[], Value::Whole(1));
             },
             expect![[r#"
                 # HELP a x�\n# EOF�\n

@@ -11,7 +11,7 @@ mod spans;
 
 use std::sync::Arc;
 
-pub use place::{Attributes, Place, Places};
+pub use place::{Attributes, Places, SpanPlace};
 pub use sampler::{Sampler, SamplerError};
 pub use span::{Span, SpanExporter, SpanKind, SpanValue};
 pub use spans::TraceCounts;

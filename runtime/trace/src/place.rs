@@ -7,7 +7,7 @@ pub type Attributes = Vec<(&'static str, SpanValue)>;
 
 /// A source, stage or sink.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct SpanPlace {
     /// The role of its spans towards other systems.
     pub kind: SpanKind,
     /// What each of its spans says.
@@ -20,11 +20,11 @@ pub struct Places {
     /// The query itself.
     pub query: Attributes,
     /// Its sources.
-    pub sources: Vec<Place>,
+    pub sources: Vec<SpanPlace>,
     /// Its stages.
-    pub stages: Vec<Place>,
+    pub stages: Vec<SpanPlace>,
     /// Its sinks.
-    pub sinks: Vec<Place>,
+    pub sinks: Vec<SpanPlace>,
     /// Its commits.
     pub commit: Attributes,
 }

@@ -10,7 +10,7 @@ use weir_batch::{Batch, TraceContext};
 
 use super::arrived::Arrived;
 use super::ids::TraceIds;
-use super::place::{Attributes, Place, Places};
+use super::place::{Attributes, Places, SpanPlace};
 use super::{LINKS_MAX, Span, SpanKind, Tracing};
 
 /// What became of a query's batches, where it is traced.
@@ -233,7 +233,7 @@ impl BatchSpan {
         Some(span)
     }
 
-    fn child(self: &Arc<BatchSpan>, name: &'static str, place: Option<&Place>) -> Option<OpenSpan> {
+    fn child(self: &Arc<BatchSpan>, name: &'static str, place: Option<&SpanPlace>) -> Option<OpenSpan> {
         let OpenSpan { span, shared, .. } = &self.0;
         let context = shared.ids.span_of(span.context.trace_id())?;
         let attributes = place.map_or_else(|| shared.places.query.clone(), |place| place.attributes.clone());

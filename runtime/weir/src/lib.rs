@@ -60,7 +60,7 @@
 pub use weir_batch::{Batch, BatchError, DataType, Fault, Field, Schema, SystemColumns, arrow};
 pub use weir_formats::Format;
 pub use weir_plan::{LimitsFile, Loader, Plan, Problem, QueryFileError};
-pub use weir_query::{BuildError, Progress, Query, QueryHandle, RunError, State, Summary};
+pub use weir_query::{BuildError, Progress, Query, QueryHandle, QueryState, RunError, Summary};
 pub use weir_sandbox::{Engine, EngineConfig, EngineError, Limits, TenantId};
 pub use weir_sinks::{MemoryHandle, Sink, SinkConnector, SinkError, SinkStats, Written};
 pub use weir_sources::{MemoryBatches, Source, SourceBatch, SourceConnector, SourceError, SourceEvent};

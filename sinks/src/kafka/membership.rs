@@ -7,7 +7,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::TransactionError;
 use super::producer::Producer;
-use super::transactional::{Shared, State, Transaction};
+use super::transactional::{Shared, Transaction, TransactionState};
 use weir_kafka::KafkaProblem;
 
 /// A sink's part in the transactions.
@@ -20,7 +20,7 @@ pub(super) struct Membership {
 /// A write under way. Unless it says that all was written, the transaction is torn.
 pub(super) struct Writing<'a> {
     shared: &'a Shared,
-    _no_commit: RwLockReadGuard<'a, State>,
+    _no_commit: RwLockReadGuard<'a, TransactionState>,
     transaction: Arc<Transaction>,
     whole: bool,
 }
@@ -53,9 +53,11 @@ impl Membership {
     pub(super) fn check(&self) -> Result<(), KafkaProblem> {
         let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
         match &*state {
-            State::Failed => Err(KafkaProblem::AfterError),
-            State::Open(transaction) if transaction.torn.load(Ordering::Acquire) => Err(KafkaProblem::AfterError),
-            State::Open(_) | State::Idle => Ok(()),
+            TransactionState::Failed => Err(KafkaProblem::AfterError),
+            TransactionState::Open(transaction) if transaction.torn.load(Ordering::Acquire) => {
+                Err(KafkaProblem::AfterError)
+            }
+            TransactionState::Open(_) | TransactionState::Idle => Ok(()),
         }
     }
 

@@ -37,14 +37,14 @@ pub(super) struct Shared {
     pub(super) limits: TopicLimits,
     pub(super) sizes: ProducerSizes,
     // Read by writers while they write, so that no commit comes between the rows of a batch.
-    pub(super) state: RwLock<State>,
+    pub(super) state: RwLock<TransactionState>,
     // Whether a row was written since the transaction began.
     pub(super) written: AtomicBool,
     // Nobody stops what waits here: the steps have time-outs.
     never: AtomicBool,
 }
 
-pub(super) enum State {
+pub(super) enum TransactionState {
     Idle,
     Open(Arc<Transaction>),
     Failed,
@@ -97,7 +97,7 @@ impl Shared {
             }
             return Err(failed(producer.unreachable(&error, settings.open_timeout)));
         }
-        let (state, written) = (RwLock::new(State::Idle), AtomicBool::new(false));
+        let (state, written) = (RwLock::new(TransactionState::Idle), AtomicBool::new(false));
         Ok(Shared {
             producer,
             id,
@@ -133,41 +133,41 @@ impl Shared {
         Ok(())
     }
 
-    fn state(&self) -> RwLockWriteGuard<'_, State> {
+    fn state(&self) -> RwLockWriteGuard<'_, TransactionState> {
         // A panic while it is held leaves a state that was not yet changed, and a producer that knows better.
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes part in the open transaction, or begins one.
-    pub(super) fn enter(&self) -> Result<(RwLockReadGuard<'_, State>, Arc<Transaction>), TransactionError> {
+    pub(super) fn enter(&self) -> Result<(RwLockReadGuard<'_, TransactionState>, Arc<Transaction>), TransactionError> {
         let guard = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        if let State::Open(transaction) = &*guard {
+        if let TransactionState::Open(transaction) = &*guard {
             let transaction = Arc::clone(transaction);
             return Ok((guard, transaction));
         }
         drop(guard);
         let mut state = self.state();
         self.begin(&mut state)?;
-        let State::Open(transaction) = &*state else { return Err(TransactionError::AfterError) };
+        let TransactionState::Open(transaction) = &*state else { return Err(TransactionError::AfterError) };
         let transaction = Arc::clone(transaction);
         Ok((RwLockWriteGuard::downgrade(state), transaction))
     }
 
-    fn begin(&self, state: &mut State) -> Result<(), TransactionError> {
+    fn begin(&self, state: &mut TransactionState) -> Result<(), TransactionError> {
         match state {
-            State::Open(_) => return Ok(()),
-            State::Failed => return Err(TransactionError::AfterError),
-            State::Idle => {}
+            TransactionState::Open(_) => return Ok(()),
+            TransactionState::Failed => return Err(TransactionError::AfterError),
+            TransactionState::Idle => {}
         }
         match retried(self.settings.commit_timeout, |_| self.producer.base().begin_transaction()) {
             Ok(()) => {
                 self.age.begin();
                 self.producer.in_transaction.store(true, Ordering::Release);
-                *state = State::Open(Arc::default());
+                *state = TransactionState::Open(Arc::default());
                 Ok(())
             }
             Err(error) => {
-                *state = State::Failed;
+                *state = TransactionState::Failed;
                 Err(TransactionError::of(&self.id, &error, Moment::BeforeCommit))
             }
         }
@@ -176,19 +176,23 @@ impl Shared {
     /// Ends the transaction in one way or the other, with no writer in it.
     pub(super) fn end(
         &self,
-        how: impl FnOnce(&Shared, &mut State) -> Result<(), TransactionError>,
+        how: impl FnOnce(&Shared, &mut TransactionState) -> Result<(), TransactionError>,
     ) -> Result<(), TransactionError> {
         let mut state = self.state();
         let ended = how(self, &mut state);
-        *state = if ended.is_ok() { State::Idle } else { State::Failed };
+        *state = if ended.is_ok() { TransactionState::Idle } else { TransactionState::Failed };
         self.written.store(false, Ordering::Release);
         ended
     }
 
-    pub(super) fn commit(&self, state: &mut State, offsets: &[GroupOffsets]) -> Result<(), TransactionError> {
+    pub(super) fn commit(
+        &self,
+        state: &mut TransactionState,
+        offsets: &[GroupOffsets],
+    ) -> Result<(), TransactionError> {
         match state {
-            State::Failed => return Err(TransactionError::AfterError),
-            State::Idle if offsets.is_empty() => return Ok(()),
+            TransactionState::Failed => return Err(TransactionError::AfterError),
+            TransactionState::Idle if offsets.is_empty() => return Ok(()),
             _ => self.begin(state)?,
         }
         if let Err(error) = self.prepare(state, offsets) {
@@ -202,9 +206,9 @@ impl Shared {
     }
 
     /// All that comes before the commit is asked for.
-    fn prepare(&self, state: &State, offsets: &[GroupOffsets]) -> Result<(), TransactionError> {
+    fn prepare(&self, state: &TransactionState, offsets: &[GroupOffsets]) -> Result<(), TransactionError> {
         self.producer.await_deliveries(&self.never).map_err(|problem| TransactionError::lost(&self.id, problem))?;
-        if matches!(state, State::Open(transaction) if transaction.torn.load(Ordering::Acquire)) {
+        if matches!(state, TransactionState::Open(transaction) if transaction.torn.load(Ordering::Acquire)) {
             return Err(TransactionError::Aborted { source: KafkaProblem::Abandoned });
         }
         for offsets in offsets {
@@ -220,11 +224,11 @@ impl Shared {
         Ok(())
     }
 
-    pub(super) fn abort(&self, state: &mut State) -> Result<(), TransactionError> {
+    pub(super) fn abort(&self, state: &mut TransactionState) -> Result<(), TransactionError> {
         match state {
-            State::Failed => return Err(TransactionError::AfterError),
-            State::Idle => return Ok(()),
-            State::Open(_) => {}
+            TransactionState::Failed => return Err(TransactionError::AfterError),
+            TransactionState::Idle => return Ok(()),
+            TransactionState::Open(_) => {}
         }
         let lost = self.producer.failure();
         self.producer.in_transaction.store(false, Ordering::Release);

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use expect_test::{Expect, expect};
 use weir_batch::{Batch, Schema};
 use weir_formats::{CsvOptions, Format, open_decoder};
-use weir_sinks::conformance::{Place, ReadBack, check};
+use weir_sinks::conformance::{ReadBack, SinkPlace, check};
 use weir_sinks::{
     CountingSink, FileSink, FileSinkConfig, IfExists, MemoryHandle, MemorySink, Sink, SinkError, SinkStats,
     StdoutFormat, StdoutSink, StdoutSinkConfig, Written,
@@ -59,7 +59,7 @@ impl Files {
 }
 
 #[async_trait]
-impl Place for Files {
+impl SinkPlace for Files {
     async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
         for path in self.names(false) {
             std::fs::remove_file(path).unwrap();
@@ -132,7 +132,7 @@ impl Stdout {
 }
 
 #[async_trait]
-impl Place for Stdout {
+impl SinkPlace for Stdout {
     async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
         self.captured = Captured::default();
         Ok(Box::new(StdoutSink::over(&self.config, schema, self.captured.clone()).await?))
@@ -169,7 +169,7 @@ async fn stdout_conforms() {
 struct Memory(MemoryHandle);
 
 #[async_trait]
-impl Place for Memory {
+impl SinkPlace for Memory {
     async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
         self.0 = MemoryHandle::new();
         Ok(Box::new(MemorySink::new(schema, self.0.clone())))
@@ -193,7 +193,7 @@ async fn memory_conforms() {
 struct Keeping(MemoryHandle);
 
 #[async_trait]
-impl Place for Keeping {
+impl SinkPlace for Keeping {
     async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
         self.0 = MemoryHandle::new().keeping_positions();
         self.reopen(schema).await
@@ -228,7 +228,7 @@ const TEXT_BYTES_MAX: usize = 5000;
 struct Refusing(MemoryHandle);
 
 #[async_trait]
-impl Place for Refusing {
+impl SinkPlace for Refusing {
     async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
         self.0 = MemoryHandle::new().refusing_above(TEXT_BYTES_MAX);
         Ok(Box::new(MemorySink::new(schema, self.0.clone())))
@@ -250,7 +250,7 @@ impl Place for Refusing {
 struct Nowhere;
 
 #[async_trait]
-impl Place for Nowhere {
+impl SinkPlace for Nowhere {
     async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
         Ok(Box::new(CountingSink::new(schema)))
     }
@@ -365,7 +365,7 @@ impl Sink for Broken {
 struct BrokenPlace(Fault, MemoryHandle);
 
 #[async_trait]
-impl Place for BrokenPlace {
+impl SinkPlace for BrokenPlace {
     async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
         self.1 = MemoryHandle::new();
         if matches!(self.0, Fault::ForgetsRefusedRows | Fault::FailsOverRefusedRows) {

@@ -162,7 +162,7 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
-    use weir_sandbox::{Limits, Manifest};
+    use weir_sandbox::{Limits, ModuleManifest};
 
     use super::*;
     use crate::{Rng, with_manifest};
@@ -172,7 +172,7 @@ mod tests {
         let module = wast::parser::parse::<wast::Wat<'_>>(&buffer).unwrap().encode().unwrap();
         let Some(dressed) = dress(&module) else { return false };
         let dressed = with_manifest(&dressed, None, &mut Rng::of(0, "dress", 0));
-        Manifest::check(&dressed, &Limits::default()).unwrap();
+        ModuleManifest::check(&dressed, &Limits::default()).unwrap();
         true
     }
 

@@ -1,7 +1,7 @@
 //! Modules that others made, for the sandbox to withstand: the official test suite, what wasm-smith generates, what
 //! wasm-mutate makes of the example guests, and plain damage.
 //!
-//! Each module goes through `Manifest::read`, `Manifest::check` and `Engine::admit`, and what is admitted is called.
+//! Each module goes through `ModuleManifest::read`, `ModuleManifest::check` and `Engine::admit`, and what is admitted is called.
 //! What must not happen, whatever the module, is a *defect*: a panic, a fault of the host's own, an account that does
 //! not add up, or an answer that differs from that of a guest which should do the same.
 //!

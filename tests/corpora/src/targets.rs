@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use weir_abi::MANIFEST_SECTION;
 use weir_batch::Batch;
 use weir_plan::Plan;
-use weir_sandbox::{Limits, Manifest};
+use weir_sandbox::{Limits, ModuleManifest};
 
 use crate::host_calls::HostProgram;
 use crate::host_module::{host_batch, host_module};
@@ -19,7 +19,7 @@ use crate::trial::{Sandbox, Trial, tight_limits};
 /// Reads the bytes as the manifest of a module. One that is read holds together.
 pub fn fuzz_manifest(bytes: &[u8]) {
     let module = append_custom(b"\0asm\x01\0\0\0", MANIFEST_SECTION, bytes);
-    let Ok(manifest) = Manifest::read(&module) else { return };
+    let Ok(manifest) = ModuleManifest::read(&module) else { return };
     assert!(!manifest.functions.is_empty());
     let names: HashSet<&str> = manifest.functions.iter().map(|function| function.name.as_str()).collect();
     assert_eq!(names.len(), manifest.functions.len());
@@ -34,10 +34,10 @@ pub fn fuzz_manifest(bytes: &[u8]) {
 /// Checks the bytes as a module, up to the compiler. One that passes has a manifest.
 pub fn fuzz_prescan(bytes: &[u8]) {
     let limits = Limits::default();
-    match Manifest::check(bytes, &limits) {
+    match ModuleManifest::check(bytes, &limits) {
         Ok(manifest) => {
             assert!(bytes.len() <= limits.module.module_file_bytes_max);
-            assert_eq!(Manifest::read(bytes).ok().as_ref(), Some(&manifest));
+            assert_eq!(ModuleManifest::read(bytes).ok().as_ref(), Some(&manifest));
         }
         Err(refusal) => assert!(!refusal.to_string().chars().any(char::is_control), "{refusal:?}"),
     }

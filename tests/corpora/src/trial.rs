@@ -8,8 +8,8 @@ use std::sync::Arc;
 use weir_batch::arrow::buffer::BooleanBuffer;
 use weir_batch::{Batch, BatchError};
 use weir_sandbox::{
-    Carry, Engine, EngineConfig, EngineError, Fault, Function, Instance, Kind, Limits, Manifest, MetricDelta, Module,
-    Outcome, OutputShape, ParamType, ParamValue, Refusal, TenantId, TenantIdError,
+    Carry, Engine, EngineConfig, EngineError, Fault, Function, FunctionKind, Instance, Limits, MetricDelta, Module,
+    ModuleManifest, Outcome, OutputShape, ParamType, ParamValue, Refusal, TenantId, TenantIdError,
 };
 
 use crate::batches::batch_for;
@@ -95,8 +95,9 @@ impl Sandbox {
     /// has what a function reads where there is none.
     pub fn try_module(&self, bytes: &[u8], limits: &Limits, batch: Option<&Arc<Batch>>) -> Trial {
         let mut trial = Trial::default();
-        let read = trial.contain("Manifest::read", || Manifest::read(bytes).map_err(|refusal| refusal.code()));
-        let checked = trial.contain("Manifest::check", || Manifest::check(bytes, limits));
+        let read =
+            trial.contain("ModuleManifest::read", || ModuleManifest::read(bytes).map_err(|refusal| refusal.code()));
+        let checked = trial.contain("ModuleManifest::check", || ModuleManifest::check(bytes, limits));
         let admitted = trial.contain("Engine::admit", || self.engine.admit(&self.tenant, bytes, limits));
         let (Some(read), Some(checked), Some(admitted)) = (read, checked, admitted) else { return trial };
         trial.compare(&read, &checked, &admitted);
@@ -186,8 +187,8 @@ impl Trial {
     /// What is admitted is what can be read and passes the check, and the other way round.
     fn compare(
         &mut self,
-        read: &Result<Manifest, &'static str>,
-        checked: &Result<Manifest, Refusal>,
+        read: &Result<ModuleManifest, &'static str>,
+        checked: &Result<ModuleManifest, Refusal>,
         admitted: &Result<Arc<Module>, Refusal>,
     ) {
         match (checked, admitted) {
@@ -231,11 +232,13 @@ pub fn wrong_account(function: &Function, batch: &Batch, outcome: &Outcome) -> V
     let mut wrong = Vec::new();
     let adds_up = match function.kind {
         // Some of the rows have any number of output rows.
-        Kind::Transform(OutputShape::FlatMap) => {
+        FunctionKind::Transform(OutputShape::FlatMap) => {
             failed.len() + filtered <= rows && (out == 0 || failed.len() + filtered < rows)
         }
-        Kind::Transform(OutputShape::Map) | Kind::Metrics => *filtered == 0 && out + failed.len() == rows,
-        Kind::Transform(OutputShape::Filter | OutputShape::FilterMap) => out + failed.len() + filtered == rows,
+        FunctionKind::Transform(OutputShape::Map) | FunctionKind::Metrics => {
+            *filtered == 0 && out + failed.len() == rows
+        }
+        FunctionKind::Transform(OutputShape::Filter | OutputShape::FilterMap) => out + failed.len() + filtered == rows,
     };
     if !adds_up {
         wrong.push(format!(
@@ -289,7 +292,7 @@ mod tests {
         let trial = sandbox.try_module(&module, &tight_limits(), Some(&batch));
         assert_eq!((trial.refused, trial.defects), (None, Vec::new()));
         let outcome = trial.calls[0].1.as_ref().unwrap();
-        let manifest = Manifest::read(&module).unwrap();
+        let manifest = ModuleManifest::read(&module).unwrap();
         let check = |tamper: fn(&mut Outcome), expect: &str| {
             let mut outcome = outcome.clone();
             tamper(&mut outcome);

@@ -9,7 +9,7 @@ use expect_test::{Expect, expect};
 use serde_json::Value;
 use tempfile::TempDir;
 use weir_formats::{PlaceAt, TextLayout};
-use weir_state::{FileMark, Manifest};
+use weir_state::{FileMark, StateManifest};
 use weir_tests::{Weir, WeirProcess};
 
 use crate::support::{PATIENCE, run_to, start, summary, written};
@@ -91,7 +91,7 @@ impl Case {
         summary(&weir)
     }
 
-    fn manifest(&self) -> Manifest {
+    fn manifest(&self) -> StateManifest {
         weir_query::read_manifest(&self.path("state")).expect("a state").expect("a manifest")
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use weir_plan::Plan;
 use weir_query::{BuildError, Query};
 use weir_sandbox::{CacheConfig, Engine, EngineConfig};
-use weir_state::Manifest;
+use weir_state::StateManifest;
 
 use crate::support::{EXACTLY_ONCE, assert_once, input, query, run_to, run_to_end, start, written};
 
@@ -119,7 +119,7 @@ fn a_finished_query_that_is_run_again_does_nothing_and_one_with_more_input_goes_
 }
 
 /// The manifest of a query that has ended, changed as somebody could who may write to its folder.
-fn forge(folder: &std::path::Path, change: impl FnOnce(&mut Manifest)) {
+fn forge(folder: &std::path::Path, change: impl FnOnce(&mut StateManifest)) {
     let state = folder.join("state");
     let mut manifest = weir_query::read_manifest(&state).expect("a state").expect("a manifest");
     change(&mut manifest);

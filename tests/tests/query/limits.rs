@@ -51,7 +51,7 @@ async fn a_record_that_is_too_much_alone_fails_the_query_and_is_named() {
     assert!(error.summary.adds_up(), "{}", error.summary);
     let (source, stage) = (&error.summary.progress.sources[0], &error.summary.progress.stages[0]);
     assert_eq!((source.records, source.unfinished, stage.records_in), (1000, 1000, 0));
-    assert_eq!(error.summary.progress.state, weir_query::State::Failed);
+    assert_eq!(error.summary.progress.state, weir_query::QueryState::Failed);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use expect_test::{Expect, expect};
-use weir_sandbox::{Carry, Fault, Instance, Limits, Manifest};
+use weir_sandbox::{Carry, Fault, Instance, Limits, ModuleManifest};
 
 use crate::support::{admit, bare_wasm, call, engine, numbers, tenant, wasm};
 
@@ -269,7 +269,7 @@ fn proposals_that_are_switched_off() {
 #[test]
 fn manifests_that_do_not_hold_together() {
     let check = |manifest: &str, expect: Expect| {
-        let read = Manifest::read(&bare_wasm(manifest, ""));
+        let read = ModuleManifest::read(&bare_wasm(manifest, ""));
         expect.assert_eq(&match read {
             Ok(manifest) => format!("{} functions", manifest.functions.len()),
             Err(refusal) => format!("{}: {refusal}", refusal.code()),
@@ -383,7 +383,7 @@ fn manifests_that_do_not_hold_together() {
     expect![
         "no custom section `weir.manifest`: build the module with the SDK, or add the section as described in ABI.md"
     ]
-    .assert_eq(&Manifest::read(&wat::parse_str("(module)").unwrap()).unwrap_err().to_string());
+    .assert_eq(&ModuleManifest::read(&wat::parse_str("(module)").unwrap()).unwrap_err().to_string());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use expect_test::{Expect, expect};
 use weir_batch::{DataType, Field, Schema};
-use weir_sandbox::{Carry, Manifest, ParamValue};
+use weir_sandbox::{Carry, ModuleManifest, ParamValue};
 
 use crate::support::bare_wasm;
 
@@ -21,7 +21,7 @@ fn stream() -> Arc<Schema> {
 }
 
 fn check(function: &str, carry: &Carry, params: &[(&str, ParamValue)], expect: Expect) {
-    let manifest = Manifest::read(&bare_wasm(&format!(r#"{{"abi":1,"name":"f",{function}}}"#), "")).unwrap();
+    let manifest = ModuleManifest::read(&bare_wasm(&format!(r#"{{"abi":1,"name":"f",{function}}}"#), "")).unwrap();
     let params: BTreeMap<String, ParamValue> =
         params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     expect.assert_eq(&match manifest.functions[0].bind(&stream(), carry, &params) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weir_sandbox::{
-    CacheConfig, CacheUse, Carry, Engine, EngineConfig, EngineError, Instance, Limits, Module, Origin, TenantId,
+    CacheConfig, CacheUse, Carry, CodeOrigin, Engine, EngineConfig, EngineError, Instance, Limits, Module, TenantId,
 };
 
 use crate::support::{block_on, numbers, wasm};
@@ -59,18 +59,18 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn code_is_found_again_by_its_tenant_only() {
     let folder = tempfile::tempdir().unwrap();
     let first = engine(folder.path());
-    assert_eq!(admit(&first, "acme", 1).origin(), Origin::Compiler);
-    assert_eq!(admit(&first, "acme", 1).origin(), Origin::Cache);
-    assert_eq!(admit(&first, "acme", 3).origin(), Origin::Compiler);
-    assert_eq!(admit(&first, "beta", 1).origin(), Origin::Compiler);
+    assert_eq!(admit(&first, "acme", 1).origin(), CodeOrigin::Compiler);
+    assert_eq!(admit(&first, "acme", 1).origin(), CodeOrigin::Cache);
+    assert_eq!(admit(&first, "acme", 3).origin(), CodeOrigin::Compiler);
+    assert_eq!(admit(&first, "beta", 1).origin(), CodeOrigin::Compiler);
     // Another process: the key is the folder's.
     let second = engine(folder.path());
-    assert_eq!(admit(&second, "acme", 1).origin(), Origin::Cache);
+    assert_eq!(admit(&second, "acme", 1).origin(), CodeOrigin::Cache);
     assert_eq!(second.cache_use(), CacheUse { hits: 1, misses: 0, rejected: 0 });
     // Another form of code is another entry.
     let hardened = Limits { hardened: true, ..Limits::default() };
     let module = second.admit(&"acme".parse().unwrap(), &module(1), &hardened).unwrap();
-    assert_eq!(module.origin(), Origin::Compiler);
+    assert_eq!(module.origin(), CodeOrigin::Compiler);
     assert_eq!(files(folder.path()).len(), 4);
 }
 
@@ -85,7 +85,7 @@ fn a_file_that_somebody_touched_is_compiled_again_and_reported() {
     let touched = |bytes: &[u8]| {
         fs::write(acme, bytes).unwrap();
         let engine = engine(folder.path());
-        assert_eq!(admit(&engine, "acme", 1).origin(), Origin::Compiler);
+        assert_eq!(admit(&engine, "acme", 1).origin(), CodeOrigin::Compiler);
         assert_eq!(engine.cache_use(), CacheUse { hits: 0, misses: 1, rejected: 1 });
         assert_eq!(fs::read(acme).unwrap().len(), good.len(), "it is whole again");
     };
@@ -105,12 +105,12 @@ fn a_file_that_somebody_touched_is_compiled_again_and_reported() {
     fs::remove_file(acme).unwrap();
     std::os::unix::fs::symlink(beta, acme).unwrap();
     let linked = engine(folder.path());
-    assert_eq!(admit(&linked, "acme", 1).origin(), Origin::Compiler);
+    assert_eq!(admit(&linked, "acme", 1).origin(), CodeOrigin::Compiler);
     assert_eq!(linked.cache_use().rejected, 1);
     // Another key: whoever replaced it cannot have made the code.
     fs::write(folder.path().join("v1/key"), [7; 32]).unwrap();
     let rekeyed = engine(folder.path());
-    assert_eq!(admit(&rekeyed, "acme", 1).origin(), Origin::Compiler);
+    assert_eq!(admit(&rekeyed, "acme", 1).origin(), CodeOrigin::Compiler);
     assert_eq!(rekeyed.cache_use().rejected, 1);
 }
 
@@ -135,9 +135,9 @@ fn a_folder_that_others_may_write_to_is_not_used() {
 fn a_tenant_that_is_called_as_a_file_of_the_cache_keeps_its_code() {
     let folder = tempfile::tempdir().unwrap();
     for tenant in ["key", "v1", "new", "tenants", "0"] {
-        assert_eq!(admit(&engine(folder.path()), tenant, 1).origin(), Origin::Compiler);
+        assert_eq!(admit(&engine(folder.path()), tenant, 1).origin(), CodeOrigin::Compiler);
         let again = engine(folder.path());
-        assert_eq!(admit(&again, tenant, 1).origin(), Origin::Cache, "{tenant}");
+        assert_eq!(admit(&again, tenant, 1).origin(), CodeOrigin::Cache, "{tenant}");
         assert_eq!(again.cache_use(), CacheUse { hits: 1, misses: 0, rejected: 0 });
     }
 }
@@ -148,7 +148,7 @@ fn a_tenants_folder_that_is_a_link_is_not_followed() {
     drop(engine(folder.path()));
     std::os::unix::fs::symlink(other.path(), folder.path().join("v1/tenants.d/acme")).unwrap();
     let linked = engine(folder.path());
-    assert_eq!(admit(&linked, "acme", 1).origin(), Origin::Compiler);
+    assert_eq!(admit(&linked, "acme", 1).origin(), CodeOrigin::Compiler);
     assert_eq!(linked.cache_use().rejected, 1);
     assert_eq!(fs::read_dir(other.path()).unwrap().count(), 0);
 }
@@ -163,6 +163,6 @@ fn what_was_not_used_for_long_makes_room() {
         admit(&small, "acme", bits);
         assert!(files(folder.path()).len() <= 2);
     }
-    assert_eq!(admit(&small, "acme", 7).origin(), Origin::Cache);
-    assert_eq!(admit(&small, "acme", 1).origin(), Origin::Compiler);
+    assert_eq!(admit(&small, "acme", 7).origin(), CodeOrigin::Cache);
+    assert_eq!(admit(&small, "acme", 1).origin(), CodeOrigin::Compiler);
 }

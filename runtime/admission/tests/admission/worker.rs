@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use weir_batch::Batch;
 use weir_sandbox::{
-    Carry, Compiler, Engine, EngineConfig, Instance, Limits, Module, ModuleLimits, Origin, Refusal, Tier,
+    Carry, CodeOrigin, Compiler, Engine, EngineConfig, Instance, Limits, Module, ModuleLimits, Refusal, Tier,
 };
 
 use crate::support::{block_on, numbers, tenant, wasm};
@@ -50,7 +50,7 @@ fn a_worker_compiles_fast_and_then_well() {
         assert_eq!(call(&module, &limits), 1, "whichever code there is");
         assert_eq!(module.wait_optimised(Duration::from_secs(60)), Tier::Optimised);
         assert_eq!(call(&module, &limits), 1);
-        assert_eq!(module.origin(), Origin::Compiler);
+        assert_eq!(module.origin(), CodeOrigin::Compiler);
         let cost = module.compile_cost();
         assert!(cost.cpu.unwrap() > Duration::from_millis(1), "{cost:?}");
         assert!(cost.memory_bytes_peak.unwrap() > 1 << 20, "{cost:?}");

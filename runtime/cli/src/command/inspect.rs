@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use weir_batch::Field;
 use weir_files::{FileError, open_regular, read_bounded};
 use weir_plan::LimitsFile;
-use weir_sandbox::{Engine, Function, FunctionState, Limits, Manifest, Module, Origin, Refusal, TenantId, Tier};
+use weir_sandbox::{
+    CodeOrigin, Engine, Function, FunctionState, Limits, Module, ModuleManifest, Refusal, TenantId, Tier,
+};
 use weir_text::escape;
 
 use crate::args;
@@ -44,7 +46,7 @@ pub(crate) fn admit(engine: &Engine, path: &std::path::Path, limits: &Limits) ->
     let unreadable = |error: FileError| wrong(anyhow!("{}: {error:#}", path.display()));
     let file = open_regular(path).map_err(unreadable)?;
     let length = file.metadata().map_err(|error| unreadable(error.into()))?.len();
-    Manifest::check_file(length, limits).map_err(refused)?;
+    ModuleManifest::check_file(length, limits).map_err(refused)?;
     let bytes = read_bounded(file, limits.module.module_file_bytes_max as u64).map_err(unreadable)?;
     let tenant: TenantId = "local".parse().map_err(|error| anyhow!("{error}"))?;
     let module = engine.admit(&tenant, &bytes, limits).map_err(refused)?;
@@ -58,9 +60,9 @@ fn print(out: &mut impl Write, module: &Module) -> std::io::Result<()> {
     let native = grouped(module.native_bytes() as u64);
     let bytes = grouped(module.bytes_len() as u64);
     let how = match (module.origin(), module.tier()) {
-        (Origin::Cache, _) => "found in the code cache in",
-        (Origin::Compiler, Tier::Optimised) => "compiled in",
-        (Origin::Compiler, Tier::Baseline) => "not optimised, compiled in",
+        (CodeOrigin::Cache, _) => "found in the code cache in",
+        (CodeOrigin::Compiler, Tier::Optimised) => "compiled in",
+        (CodeOrigin::Compiler, Tier::Baseline) => "not optimised, compiled in",
     };
     writeln!(out, "  {bytes} bytes, {native} of native code, {how} {:.0} ms", millis(module))?;
     let cost = module.compile_cost();
@@ -124,7 +126,7 @@ fn as_json(module: &Module) -> Value {
         "compile_ms": millis(module),
         "compile_cpu_ms": module.compile_cost().cpu.map(|cpu| cpu.as_secs_f64() * 1e3),
         "compile_memory_bytes_peak": module.compile_cost().memory_bytes_peak,
-        "from_cache": module.origin() == Origin::Cache,
+        "from_cache": module.origin() == CodeOrigin::Cache,
         "optimised": module.tier() == Tier::Optimised,
         "memory_bytes_min": module.memory_bytes_min(),
         "memory_bytes_max": module.memory_bytes_max(),

@@ -14,12 +14,12 @@ pub(super) struct Named {
     /// Its tenant, where the command line or the file says it.
     pub(super) tenant: Option<String>,
     /// Where it keeps its state, if it was named by a file.
-    pub(super) state: State,
+    pub(super) state: KeptState,
 }
 
 /// Where a query keeps its state.
 #[derive(Debug)]
-pub(super) enum State {
+pub(super) enum KeptState {
     /// Nobody said: it was called by its name.
     Unknown,
     /// Its file says nowhere.
@@ -54,7 +54,7 @@ impl Named {
         let of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if written.bytes().all(of_name) && !written.is_empty() {
             let (query, tenant) = (written.to_owned(), tenant.map(str::to_owned));
-            return Ok(Named { query, tenant, state: State::Unknown });
+            return Ok(Named { query, tenant, state: KeptState::Unknown });
         }
         let path = Path::new(written);
         let text = weir_files::read_whole(path, FILE_BYTES_MAX)
@@ -71,7 +71,7 @@ impl Named {
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         let state = head.delivery.and_then(|delivery| delivery.state);
-        let state = state.map_or(State::Nowhere, |state| State::Folder(folder.join(state)));
+        let state = state.map_or(KeptState::Nowhere, |state| KeptState::Folder(folder.join(state)));
         Ok(Named { query: head.name, tenant: Some(head.tenant), state })
     }
 

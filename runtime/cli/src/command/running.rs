@@ -5,7 +5,7 @@ use std::fmt;
 
 use tokio::task::{Id, JoinSet};
 use tracing::Instrument;
-use weir_admin::{Board, Outcome};
+use weir_admin::{Board, QueryOutcome};
 use weir_plan::Plan;
 use weir_query::{BuildError, Ending, Query, RunError, Starting, Summary};
 use weir_sandbox::Engine;
@@ -162,7 +162,7 @@ impl<'a> Run<'a> {
     }
 
     fn over(&self, name: &Name, ending: Ending, failure: Option<String>) {
-        self.board.ended(&name.query, &name.tenant, Outcome { ending: ending.to_string(), failure });
+        self.board.ended(&name.query, &name.tenant, QueryOutcome { ending: ending.to_string(), failure });
     }
 
     /// What is logged on the way says whose it is, whatever is logged: hence the level.

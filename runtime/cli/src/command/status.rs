@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use weir_state::{Manifest, Positions};
+use weir_state::{Positions, StateManifest};
 use weir_text::{ByteCount, Rate};
 
-use super::named::{Named, State};
+use super::named::{KeptState, Named};
 use crate::args::control::Status;
 use crate::control::{Align, Everyone, Found, Seen, clean, everyone, table};
 use crate::exit::{Exit, report, wrong};
@@ -231,12 +231,14 @@ impl Shown<'_> {
 }
 
 /// What a query that does not run has left.
-fn stopped(named: &Named) -> anyhow::Result<Manifest> {
+fn stopped(named: &Named) -> anyhow::Result<StateManifest> {
     let title = named.title();
     let folder = match &named.state {
-        State::Folder(folder) => folder,
-        State::Unknown => anyhow::bail!("{title} is not running; pass its file to see its state"),
-        State::Nowhere => anyhow::bail!("{title} is not running and has no state: its file has no `delivery.state`"),
+        KeptState::Folder(folder) => folder,
+        KeptState::Unknown => anyhow::bail!("{title} is not running; pass its file to see its state"),
+        KeptState::Nowhere => {
+            anyhow::bail!("{title} is not running and has no state: its file has no `delivery.state`")
+        }
     };
     let manifest = weir_query::read_manifest(folder).with_context(|| format!("{title} is not running"));
     let manifest = manifest.map_err(|error| anyhow::anyhow!("{error:#}"))?;
@@ -249,10 +251,10 @@ fn stopped(named: &Named) -> anyhow::Result<Manifest> {
     Ok(manifest)
 }
 
-fn show_stopped(out: &mut impl Write, named: &Named, manifest: &Manifest) -> std::io::Result<()> {
+fn show_stopped(out: &mut impl Write, named: &Named, manifest: &StateManifest) -> std::io::Result<()> {
     let (query, tenant) = (clean(&manifest.query), clean(&manifest.tenant));
     writeln!(out, "query {query} of tenant {tenant}: not running")?;
-    if let State::Folder(folder) = &named.state {
+    if let KeptState::Folder(folder) = &named.state {
         writeln!(out, "  state of its last commit in {}", clean(&folder.display().to_string()))?;
     }
     let plural = if manifest.commits == 1 { "" } else { "s" };
@@ -271,10 +273,10 @@ fn show_stopped(out: &mut impl Write, named: &Named, manifest: &Manifest) -> std
     table(out, [("SOURCE", Align::Left), ("PARTITION", Align::Left), ("GOES ON AT", Align::Right)], &places)
 }
 
-fn stopped_json(named: &Named, manifest: &Manifest) -> Value {
+fn stopped_json(named: &Named, manifest: &StateManifest) -> Value {
     let folder = match &named.state {
-        State::Folder(folder) => Some(folder.display().to_string()),
-        State::Unknown | State::Nowhere => None,
+        KeptState::Folder(folder) => Some(folder.display().to_string()),
+        KeptState::Unknown | KeptState::Nowhere => None,
     };
     let sources: Vec<Value> = (manifest.sources.iter())
         .map(|source| {

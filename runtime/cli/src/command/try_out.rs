@@ -12,7 +12,7 @@ use weir_files::open_regular;
 use weir_formats::{CsvOptions, Decoder, Format, Inferred, infer, infer_csv, open_csv_decoder, open_decoder};
 use weir_query::MetricRegistry;
 use weir_sandbox::{
-    CallError, Carry, Fault, Function, Instance, Kind, Limits, OutputShape, ParamType, ParamValue, Phase,
+    CallError, Carry, Fault, Function, FunctionKind, Instance, Limits, OutputShape, ParamType, ParamValue, Phase,
 };
 use weir_sinks::Table;
 
@@ -40,7 +40,7 @@ pub(crate) fn try_out(args: &args::Try, json: bool) -> anyhow::Result<Exit> {
     let function = choose(&module.manifest().functions, args.function.as_deref()).map_err(wrong)?;
     let params = params(&function, &args.params).map_err(wrong)?;
     let mut decoder = open(args, &function)?;
-    let transforms_rows = matches!(function.kind, Kind::Transform(shape) if shape != OutputShape::Filter);
+    let transforms_rows = matches!(function.kind, FunctionKind::Transform(shape) if shape != OutputShape::Filter);
     let carry = if args.carry && transforms_rows { Carry::All } else { Carry::None };
     let bound = function.bind(decoder.schema(), &carry, &params).map_err(|errors| {
         let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();

@@ -3,7 +3,7 @@
 use std::io;
 
 use hyper::StatusCode;
-use weir_admin::{ANSWER_BYTES_MAX, Problem};
+use weir_admin::{ANSWER_BYTES_MAX, RequestProblem};
 
 use super::folder::FolderError;
 
@@ -25,7 +25,7 @@ pub(crate) enum AskError {
     #[error("it responds with {0}")]
     Status(StatusCode),
     #[error(transparent)]
-    Problem(#[from] Problem),
+    Problem(#[from] RequestProblem),
     #[error("cannot connect: {0}")]
     Io(#[from] io::Error),
     #[error("cannot connect: {0}")]

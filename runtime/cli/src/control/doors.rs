@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use weir_admin::{Admin, BindError, Board, Door, bind};
+use weir_admin::{Admin, Board, Door, ListenError, bind};
 
 use super::folder::{FolderError, RuntimeFolder};
 
@@ -49,7 +49,7 @@ impl Control {
 
 impl Doors {
     /// By TCP at this address. Answers the address that it is.
-    pub(crate) fn tcp(&mut self, address: SocketAddr, steering: bool) -> Result<SocketAddr, BindError> {
+    pub(crate) fn tcp(&mut self, address: SocketAddr, steering: bool) -> Result<SocketAddr, ListenError> {
         let (listener, address) = bind(address)?;
         self.doors.push(Door::Tcp { listener, steering });
         Ok(address)

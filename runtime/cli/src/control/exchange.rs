@@ -11,7 +11,7 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
-use weir_admin::{ANSWER_BYTES_MAX, Refusal};
+use weir_admin::{ANSWER_BYTES_MAX, RefusalBody};
 
 use super::ask_error::AskError;
 
@@ -30,7 +30,7 @@ pub(super) fn exchange(stream: StdUnixStream, ask: Ask, within: Duration) -> Res
     if status.is_success() {
         return Ok(serde_json::from_slice(&body)?);
     }
-    match serde_json::from_slice::<Refusal>(&body) {
+    match serde_json::from_slice::<RefusalBody>(&body) {
         Ok(refusal) => Err(refusal.error.into()),
         Err(_) => Err(AskError::Status(status)),
     }

@@ -9,7 +9,7 @@ use opentelemetry_http::Bytes;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use prost::Message;
 use weir_query::QueryHandle;
-use weir_telemetry::{Origin, otlp_requests};
+use weir_telemetry::{ExportOrigin, otlp_requests};
 
 use super::client::Client;
 use super::environment::Signal;
@@ -27,14 +27,14 @@ pub(super) struct Metrics {
 struct Exporter {
     client: Client,
     queries: Vec<QueryHandle>,
-    origin: Origin,
+    origin: ExportOrigin,
     fate: Arc<Fate>,
 }
 
 impl Metrics {
     pub(super) fn start(settings: &MetricSettings, queries: Vec<QueryHandle>) -> anyhow::Result<Metrics> {
         let resource = ResourceAttributesWithSchema::from(&settings.outlet.resource).attributes.0;
-        let origin = Origin { resource, start: SystemTime::now() };
+        let origin = ExportOrigin { resource, start: SystemTime::now() };
         // An export waits for nobody: the next one has all of its figures, and newer ones.
         let fate = Arc::new(Fate::new(Signal::Metrics, 1));
         let client = Client::open(&settings.outlet, &fate)?;

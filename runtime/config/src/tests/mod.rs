@@ -2,7 +2,7 @@
 
 use expect_test::{expect, expect_file};
 
-use crate::{LimitsDraft, QueryDraft, Reading, Topics};
+use crate::{LimitsDraft, QueryDraft, QueryReader, Topics};
 
 /// `UPDATE_EXPECT=1 cargo test -p weir-config --lib` writes all three files anew.
 #[test]
@@ -51,7 +51,7 @@ path = "dead.jsonl"
 "#;
 
 fn read(text: &str) -> (QueryDraft, Vec<String>) {
-    let mut reading = Reading::begin(text).expect("TOML");
+    let mut reading = QueryReader::begin(text).expect("TOML");
     let lookup = |name: &str| (name != "MISSING").then(|| format!("value of {name}").into());
     reading.take_environment("acme", &Topics::anything(), &lookup);
     let (draft, problems) = reading.finish();
@@ -91,7 +91,8 @@ fn what_is_nested_too_deep_is_refused() {
         format!("{}a = 1", "a.".repeat(100_000)),
         format!("[{}a]", "a.".repeat(100_000)),
     ] {
-        let problems = Reading::begin(&text).err().unwrap_or_else(|| panic!("{}", text.get(..20).unwrap_or_default()));
+        let problems =
+            QueryReader::begin(&text).err().unwrap_or_else(|| panic!("{}", text.get(..20).unwrap_or_default()));
         assert!(problems[0].message.contains("not valid TOML"), "{problems:?}");
     }
 }

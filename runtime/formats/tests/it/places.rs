@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 use parquet::file::properties::WriterProperties;
 use weir_batch::Schema;
 use weir_batch::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use weir_formats::{Decoder, Fill, Format, Place, PlaceAt, TextLayout, TextPlace, open_decoder};
+use weir_formats::{Decoder, Fill, Format, PlaceAt, ResumePlace, TextLayout, TextPlace, open_decoder};
 
 use crate::seeds::{ipc, parquet};
 use crate::support::{file, schema};
@@ -15,7 +15,7 @@ use crate::support::{file, schema};
 type Records = Vec<(i64, String)>;
 
 /// What a decoder gives at once: records, bytes read, and the place behind.
-fn next(decoder: &mut dyn Decoder) -> Option<(Records, u64, Place)> {
+fn next(decoder: &mut dyn Decoder) -> Option<(Records, u64, ResumePlace)> {
     let decoded = decoder.next().unwrap()?;
     let offsets = decoded.batch.system().offset.as_ref().unwrap().values().to_vec();
     let good = offsets.into_iter().zip(crate::support::texts(&decoded.batch));
@@ -37,7 +37,7 @@ fn check(format: Format, bytes: &[u8], schema: &Arc<Schema>, fill: Fill, expect:
     while let Some(batch) = next(&mut *first) {
         given.push(batch);
     }
-    let mut places: Vec<Place> = given.iter().map(|(_, _, place)| *place).collect();
+    let mut places: Vec<ResumePlace> = given.iter().map(|(_, _, place)| *place).collect();
     // At the end it may be another one, behind what is no record.
     places.push(first.place().unwrap());
     let all: Records = given.iter().flat_map(|(records, _, _)| records.clone()).collect();
@@ -131,7 +131,7 @@ fn check_parts(format: Format, bytes: &[u8], expect: &Expect) {
         count += 2;
         assert!(place.record <= count && count - place.record < 10, "{place:?} behind {count} records");
     }
-    let read_from = |place: Option<Place>| {
+    let read_from = |place: Option<ResumePlace>| {
         let mut decoder = open(format, bytes, &schema, Fill::from(10));
         place.into_iter().for_each(|place| decoder.resume(&place, place.record).unwrap());
         std::iter::from_fn(|| next(&mut *decoder))
@@ -143,7 +143,7 @@ fn check_parts(format: Format, bytes: &[u8], expect: &Expect) {
     for (index, (_, _, place)) in whole.iter().enumerate() {
         let rest = read_from(Some(*place));
         assert_eq!(rest.len(), 2 - index, "from {place:?}");
-        let bytes = |batches: &[(usize, u64, Place)]| batches.iter().map(|(_, read, _)| read).sum::<u64>();
+        let bytes = |batches: &[(usize, u64, ResumePlace)]| batches.iter().map(|(_, read, _)| read).sum::<u64>();
         let (rest, needed) = (bytes(&rest), bytes(&whole[index + 1..]));
         assert!(rest <= needed, "{rest} bytes from {place:?}, of which {needed} are needed");
     }
@@ -182,7 +182,7 @@ fn a_place_that_a_file_does_not_have_is_refused() {
     let (parquet, file, stream) = (parquet(&parts, groups), ipc(&parts, None, false), ipc(&parts, None, true));
     let check = |format: Format, bytes: &[u8], record: i64, at: PlaceAt, expect: &Expect| {
         let mut decoder = open(format, bytes, &schema("id i64"), Fill::from(2));
-        expect.assert_eq(&decoder.resume(&Place { record, at }, record).unwrap_err().to_string());
+        expect.assert_eq(&decoder.resume(&ResumePlace { record, at }, record).unwrap_err().to_string());
     };
     let prefix = "the stored position cannot be used: ";
     for (format, bytes) in [(Format::Csv, csv), (Format::JsonLines, json)] {
@@ -205,7 +205,7 @@ fn a_place_that_a_file_does_not_have_is_refused() {
         );
         for byte in [100, u64::MAX] {
             let mut decoder = open(format, bytes, &schema("id i64"), Fill::from(2));
-            let said = decoder.resume(&Place { record: 1, at: text_place(byte, 2) }, 1).unwrap_err().to_string();
+            let said = decoder.resume(&ResumePlace { record: 1, at: text_place(byte, 2) }, 1).unwrap_err().to_string();
             assert_eq!(said, format!("{prefix}byte {byte} is beyond the {} bytes of the file", bytes.len()));
         }
     }
@@ -236,7 +236,7 @@ fn a_place_that_a_file_does_not_have_is_refused() {
             |number: u64| if format == Format::Parquet { PlaceAt::RowGroup(number) } else { PlaceAt::Block(number) };
         let refused = |record: i64, at: PlaceAt| {
             let mut decoder = open(format, bytes, &schema("id i64"), Fill::from(2));
-            decoder.resume(&Place { record, at }, record).unwrap_err().to_string()
+            decoder.resume(&ResumePlace { record, at }, record).unwrap_err().to_string()
         };
         for number in [4, u64::MAX] {
             let said = refused(30, at(number));

@@ -13,7 +13,7 @@ use super::extent::size_of;
 use super::ids::{Id, Nodes, StageId};
 use super::metrics::MetricRegistry;
 use super::open::Opened;
-use super::progress::State;
+use super::progress::QueryState;
 use super::reader::Reader;
 use super::room::Room;
 use super::running_sink::RunningSink;
@@ -54,7 +54,7 @@ impl Attempt {
             source.place.begin(&opened.positions, opened.keeper.as_ref());
             source.place.set_size(size_of(plan, &shared.plan.folders, &opened.positions, source.bytes.get()).await);
         }
-        counters.set_state(State::Running);
+        counters.set_state(QueryState::Running);
         let spans = shared.tracing.clone();
         let spans = spans.map(|tracing| Spans::new(tracing, places(plan), Arc::clone(&shared.trace_counters)));
         let (failed, mut failures) = mpsc::unbounded_channel();

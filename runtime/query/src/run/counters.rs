@@ -6,7 +6,7 @@ use weir_sandbox::Usage;
 
 use super::count::OnceCount;
 use super::ids::Nodes;
-use super::progress::State;
+use super::progress::QueryState;
 pub(crate) use super::progress::{Counters, SinkCounters, SourceCounters, StageCounters};
 use weir_plan::Plan;
 
@@ -46,7 +46,7 @@ impl Counters {
     pub(crate) fn go_back(&self) {
         self.restarts.add(1);
         self.refusals().for_each(OnceCount::go_back);
-        self.set_state(State::Retrying);
+        self.set_state(QueryState::Retrying);
     }
 
     /// Everything that was taken in is committed.
@@ -57,7 +57,7 @@ impl Counters {
     }
 
     /// The query has ended, in this state.
-    pub(crate) fn end(&self, state: State) {
+    pub(crate) fn end(&self, state: QueryState) {
         self.refusals().for_each(OnceCount::end);
         self.set_state(state);
     }
@@ -77,13 +77,13 @@ impl Counters {
         self.sources.iter().map(|source| source.records.get()).sum()
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> QueryState {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set_state(&self, state: State) {
+    pub(crate) fn set_state(&self, state: QueryState) {
         // An attempt begins, and nothing of the one before it goes on.
-        if state == State::Running {
+        if state == QueryState::Running {
             self.read_in_vain.set(self.records_read().saturating_sub(self.committed_records.get()));
         }
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
@@ -173,11 +173,11 @@ mod tests {
         assert_eq!(shown(), 4);
         // Nobody has refused it again.
         counters.go_back();
-        counters.end(State::Ended);
+        counters.end(QueryState::Ended);
         assert_eq!(shown(), 3);
         // What an attempt that is the last one has found counts, committed or not.
         dead.add(1);
-        counters.end(State::Failed);
+        counters.end(QueryState::Failed);
         assert_eq!(shown(), 4);
     }
 
@@ -186,19 +186,19 @@ mod tests {
         let source = Arc::new(SourceCounters::new(&"in".into()));
         let counters = Counters { sources: [Arc::clone(&source)].into_iter().collect(), ..Counters::default() };
         let uncommitted = || counters.progress().uncommitted_records;
-        counters.set_state(State::Running);
+        counters.set_state(QueryState::Running);
         source.records.add(10);
         counters.committed_records.add(6);
         assert_eq!(uncommitted(), 4);
-        counters.set_state(State::Retrying);
+        counters.set_state(QueryState::Retrying);
         assert_eq!(uncommitted(), 4);
-        counters.set_state(State::Running);
+        counters.set_state(QueryState::Running);
         assert_eq!(uncommitted(), 0);
         source.records.add(5);
         assert_eq!(uncommitted(), 5);
         counters.committed_records.add(5);
         assert_eq!(uncommitted(), 0);
-        counters.set_state(State::Ended);
+        counters.set_state(QueryState::Ended);
         assert_eq!(uncommitted(), 0);
     }
 }

@@ -131,7 +131,7 @@ fn of_files(paths: &[PathBuf], format: Format, folders: &Folders, from: &Positio
 mod tests {
     use std::sync::Arc;
 
-    use weir_formats::{Place, PlaceAt, TextLayout, TextPlace};
+    use weir_formats::{PlaceAt, ResumePlace, TextLayout, TextPlace};
 
     use super::*;
     use weir_state::{FileMark, Partition, Seen};
@@ -169,7 +169,7 @@ mod tests {
         let mark = |bytes: u64| {
             let place = TextPlace { byte: bytes, line: 1, column: 0, layout: TextLayout::Lines, cut_off: false };
             let seen = Seen { size: 90, bytes, head: String::new(), tail_bytes: 0, tail: String::new(), inode: 0 };
-            Arc::new(FileMark { place: Place { record: 7, at: PlaceAt::Text(place) }, seen })
+            Arc::new(FileMark { place: ResumePlace { record: 7, at: PlaceAt::Text(place) }, seen })
         };
         let file = |number| Partition { origin: "it".into(), number };
         let size = |from: &Positions| {

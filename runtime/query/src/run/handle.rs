@@ -8,7 +8,7 @@ use weir_batch::CopyOnWrite;
 use super::counters::Counters;
 use super::details::Details;
 use super::metrics::{CommittedMetric, CommittedMetrics};
-use super::progress::{Progress, State};
+use super::progress::{Progress, QueryState};
 use weir_trace::TraceCounters;
 
 /// Watches a query, pauses and stops it, from any thread; outlives it.
@@ -37,10 +37,10 @@ impl QueryHandle {
     }
 
     /// What the query is about.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> QueryState {
         match self.counters.state() {
-            State::Running if *self.stop.borrow() => State::Draining,
-            State::Running if *self.pause.borrow() => State::Paused,
+            QueryState::Running if *self.stop.borrow() => QueryState::Draining,
+            QueryState::Running if *self.pause.borrow() => QueryState::Paused,
             state => state,
         }
     }

@@ -7,7 +7,7 @@ use weir_batch::{Batch, BatchError, SystemColumns};
 use weir_formats::BadRecord;
 
 use super::ids::SourceId;
-use weir_sources::{Origin, SourceBatch};
+use weir_sources::{ReadOrigin, SourceBatch};
 use weir_state::{Partition, Positions};
 
 /// What a source read at once, of which the first rows may be settled already. A piece of it is settled as a whole, with the
@@ -15,7 +15,7 @@ use weir_state::{Partition, Positions};
 pub(crate) struct Intake {
     pub(crate) source: SourceId,
     pub(crate) bytes: u64,
-    pub(crate) origin: Option<Origin>,
+    pub(crate) origin: Option<ReadOrigin>,
     pub(crate) bad: Vec<BadRecord>,
     pub(crate) bad_system: Option<Box<SystemColumns>>,
     batch: Arc<Batch>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_sandbox::{MetricDelta, MetricKind, Series as GuestSeries};
+use weir_sandbox::{GuestSeries, MetricDelta, MetricKind};
 
 use super::metrics::{CommittedMetrics, Folded, MetricRegistry, StageMetrics, fold};
 use weir_state::{StoredSeries, StoredValue};
@@ -171,10 +171,10 @@ fn delta(value: StoredValue) -> MetricDelta {
 
 #[cfg(test)]
 mod tests {
-    use weir_sandbox::{Function, Kind, Metric, MetricBatch};
+    use weir_sandbox::{Function, FunctionKind, Metric, MetricBatch};
 
     use super::*;
-    use weir_state::Manifest;
+    use weir_state::StateManifest;
 
     /// A registry of one stage with a counter and a histogram of 100 buckets, by one label.
     fn registry() -> MetricRegistry {
@@ -188,7 +188,7 @@ mod tests {
         };
         let function = Function {
             name: "f".to_owned(),
-            kind: Kind::Metrics,
+            kind: FunctionKind::Metrics,
             fallible: false,
             state: weir_sandbox::FunctionState::None,
             doc: String::new(),
@@ -224,7 +224,7 @@ mod tests {
                 registry.commit();
             }
         }
-        let manifest = Manifest { metrics: registry.snapshot().into_stored(), ..Manifest::default() };
+        let manifest = StateManifest { metrics: registry.snapshot().into_stored(), ..StateManifest::default() };
         let bytes = manifest.to_bytes().expect("a manifest").len();
         assert!(bytes <= METRIC_BYTES_MAX + (1 << 16), "{bytes}");
         assert!(registry.bytes >= bytes / 2, "the estimate of {} is far from {bytes}", registry.bytes);
@@ -233,7 +233,7 @@ mod tests {
         let shared: u64 = registry.committed.read().iter().map(|metric| metric.overflow_values).sum();
         assert!(shared > 60_000, "{shared}");
         // It is read back, and has room again.
-        let kept = Manifest::from_bytes(&manifest.to_bytes().expect("a manifest")).expect("it can be read");
+        let kept = StateManifest::from_bytes(&manifest.to_bytes().expect("a manifest")).expect("it can be read");
         let mut next = self::registry();
         let (all, dropped) = (kept.metrics.len(), next.restore(kept.metrics));
         assert!(dropped == 0 && all > 3_000, "{dropped} of {all} are dropped");

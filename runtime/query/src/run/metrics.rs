@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
-use weir_sandbox::{Function, MetricBatch, MetricDelta, MetricKind, Series as GuestSeries};
+use weir_sandbox::{Function, GuestSeries, MetricBatch, MetricDelta, MetricKind};
 
 use weir_plan::Plan;
 
@@ -377,7 +377,7 @@ mod tests {
         let metrics = vec![metric("c", MetricKind::Counter, &[]), metric("h", MetricKind::Histogram, &[1.0])];
         let function = Function {
             name: "f".to_owned(),
-            kind: weir_sandbox::Kind::Metrics,
+            kind: weir_sandbox::FunctionKind::Metrics,
             fallible: false,
             state: weir_sandbox::FunctionState::None,
             doc: String::new(),

@@ -62,7 +62,7 @@ pub use handle::QueryHandle;
 pub use metrics::{CommittedMetric, CommittedSeries, MetricRegistry, Reading, Series};
 pub use open::SinkOverrides;
 pub use partition_progress::PartitionProgress;
-pub use progress::{Progress, SinkProgress, SourceProgress, StageProgress, State};
+pub use progress::{Progress, QueryState, SinkProgress, SourceProgress, StageProgress};
 pub use query::Query;
 pub use record_place::RecordPlace;
 pub use stage_error::StageError;

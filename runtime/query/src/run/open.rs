@@ -22,8 +22,8 @@ use super::transactions::{has_slot, transactions};
 use weir_files::{Denied, Folders};
 use weir_letters::{DeadLetters, LETTER_COLUMN};
 use weir_plan::{DeadLettersPlan, Guarantee, Plan, SinkPlan};
-use weir_state::Manifest;
 use weir_state::Positions;
+use weir_state::StateManifest;
 
 /// Sinks that stand in for those a plan names, by name: for tests and benches.
 pub type SinkOverrides = HashMap<String, Box<dyn Sink>>;
@@ -92,7 +92,7 @@ impl Opened {
 }
 
 /// Takes over the metrics that an earlier run has counted.
-fn restore(metrics: &mut MetricRegistry, manifest: &Manifest) {
+fn restore(metrics: &mut MetricRegistry, manifest: &StateManifest) {
     let dropped = metrics.restore(manifest.metrics.clone());
     if dropped > 0 {
         tracing::warn!(
@@ -123,10 +123,10 @@ async fn open_state(plan: &Plan, folder: &Path) -> Result<Kept, BuildError> {
 fn open_state_now(query: &str, tenant: &str, folders: &Folders, folder: &Path) -> Result<Kept, BuildError> {
     still_within(folders, &folder.join("manifest"), || "delivery.state".to_owned())?;
     let folder = StateFolder::open(folder, folders)?;
-    let manifest = folder.load(query, tenant)?.unwrap_or_else(|| Manifest {
+    let manifest = folder.load(query, tenant)?.unwrap_or_else(|| StateManifest {
         query: query.to_owned(),
         tenant: tenant.to_owned(),
-        ..Manifest::default()
+        ..StateManifest::default()
     });
     for file in &manifest.files {
         let prepared = Prepared { hidden: file.hidden.clone(), path: file.path.clone(), number: file.number };
@@ -184,7 +184,7 @@ async fn open_dead_letters(
     let letters = DeadLetters::to_file(path, &plan.folders, committed)?;
     // Somebody has taken the letters away since. Before new ones come, the manifest has to know.
     if let Some(kept) = kept.filter(|_| committed.is_some_and(|committed| letters.file_bytes() != Some(committed))) {
-        let manifest = Manifest { dead_letter_bytes: letters.file_bytes(), ..kept.manifest.clone() };
+        let manifest = StateManifest { dead_letter_bytes: letters.file_bytes(), ..kept.manifest.clone() };
         let folder = Arc::clone(&kept.folder);
         let saved = tokio::task::spawn_blocking(move || folder.save(&manifest));
         saved.await.map_err(|error| BuildError::Thread(error.to_string()))??;

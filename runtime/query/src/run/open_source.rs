@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use weir_batch::Schema;
 use weir_sources::{FileSource, GeneratorSource, KafkaSource, KafkaSourceConfig, NexmarkSource, Source};
-use weir_state::{LETTERS_OF, Manifest, Positions};
+use weir_state::{LETTERS_OF, Positions, StateManifest};
 
 use super::error::BuildError;
 use super::guest_stage::TRAPPED_RECORDS_MIN;
@@ -29,7 +29,7 @@ pub(super) async fn open_source(
     readers: &Arc<Semaphore>,
     id: SourceId,
     source: &SourcePlan,
-    manifest: Option<&Manifest>,
+    manifest: Option<&StateManifest>,
     committed: &Positions,
 ) -> Result<OpenSource, BuildError> {
     let named = |error| BuildError::Source { name: source.name.to_string(), source: error };

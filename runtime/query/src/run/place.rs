@@ -9,10 +9,10 @@ use weir_state::{Partition, Positions};
 
 /// Of one source, through all attempts of its query.
 #[derive(Default)]
-pub(crate) struct SourcePlace(Mutex<Place>);
+pub(crate) struct SourcePlace(Mutex<Reached>);
 
 #[derive(Default)]
-struct Place {
+struct Reached {
     read: Positions,
     committed: Positions,
     // Whether there was any partition.
@@ -120,13 +120,13 @@ impl SourcePlace {
         progress.collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Place> {
+    fn lock(&self) -> MutexGuard<'_, Reached> {
         // Every change is an assignment or insertion: a panic elsewhere leaves nothing half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place {
+impl Reached {
     fn ends(&self) -> Positions {
         self.keeper.as_ref().map(|keeper| keeper.ends()).unwrap_or_default()
     }

@@ -17,7 +17,7 @@ use super::timing::Timing;
 /// The state of a query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum QueryState {
     /// Its modules are compiled, its sources and sinks opened.
     #[default]
     Starting,
@@ -35,27 +35,34 @@ pub enum State {
     Failed,
 }
 
-impl State {
+impl QueryState {
     /// Every state, in the order of a query's life.
-    pub const ALL: [State; 7] =
-        [State::Starting, State::Running, State::Paused, State::Retrying, State::Draining, State::Ended, State::Failed];
+    pub const ALL: [QueryState; 7] = [
+        QueryState::Starting,
+        QueryState::Running,
+        QueryState::Paused,
+        QueryState::Retrying,
+        QueryState::Draining,
+        QueryState::Ended,
+        QueryState::Failed,
+    ];
 
     /// The name in `status`, metrics and JSON.
     pub const fn name(self) -> &'static str {
         match self {
-            State::Starting => "starting",
-            State::Running => "running",
-            State::Paused => "paused",
-            State::Retrying => "retrying",
-            State::Draining => "draining",
-            State::Ended => "ended",
-            State::Failed => "failed",
+            QueryState::Starting => "starting",
+            QueryState::Running => "running",
+            QueryState::Paused => "paused",
+            QueryState::Retrying => "retrying",
+            QueryState::Draining => "draining",
+            QueryState::Ended => "ended",
+            QueryState::Failed => "failed",
         }
     }
 
     /// Whether the query does nothing any more.
     pub const fn is_over(self) -> bool {
-        matches!(self, State::Ended | State::Failed)
+        matches!(self, QueryState::Ended | QueryState::Failed)
     }
 }
 
@@ -86,7 +93,7 @@ counters! {
         /// Records read since the last commit. Nothing is guaranteed for them yet.
         uncommitted_records: u64 = query.uncommitted_records(),
         /// The state of the query.
-        state: State = query.state(),
+        state: QueryState = query.state(),
     }
     kept {
         sources: Nodes<SourceId, Arc<SourceCounters>>,
@@ -97,7 +104,7 @@ counters! {
         read_in_vain: Count,
         /// Records of a batch that is under way which wait for its next piece.
         waiting: Count,
-        state: Mutex<State>,
+        state: Mutex<QueryState>,
     }
 }
 

@@ -13,7 +13,7 @@ use super::handle::QueryHandle;
 use super::ids::{Nodes, StageId};
 use super::metrics::MetricRegistry;
 use super::open::Opened;
-use super::progress::State;
+use super::progress::QueryState;
 use super::shared::Shared;
 use super::summary::{Ending, Summary};
 use weir_plan::Plan;
@@ -104,7 +104,7 @@ impl Query {
             }
         };
         shared.slot.end(clean);
-        shared.counters.end(if ended.is_ok() { State::Ended } else { State::Failed });
+        shared.counters.end(if ended.is_ok() { QueryState::Ended } else { QueryState::Failed });
         let summary = |ending| summary(&shared, &metrics, ending, started);
         match ended {
             Ok(ending) => Ok(summary(ending)),

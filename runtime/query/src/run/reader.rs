@@ -4,7 +4,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::bytes::record_bytes;
 use super::ids::SourceId;
-use super::room::{Place, Room};
+use super::room::{QueuePermit, Room};
 use weir_sources::{Source, SourceBatch, SourceError, SourceEvent};
 use weir_trace::{Draw, Drawn};
 
@@ -15,7 +15,7 @@ pub(super) struct FromSource {
     /// The trace that it may become part of, where the query is traced.
     pub(super) drawn: Option<Drawn>,
     /// Its place among the bytes that wait, kept until it was taken in.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<QueuePermit>,
 }
 
 /// What a reader has beside its source.

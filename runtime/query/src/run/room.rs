@@ -16,7 +16,7 @@ pub(crate) struct Room {
 
 /// The place of one batch among them, given back when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct QueuePermit {
     // `None` cannot happen: nothing closes the semaphore.
     _units: Option<OwnedSemaphorePermit>,
 }
@@ -30,9 +30,9 @@ impl Room {
     }
 
     /// Waits until there is room for so many bytes. Who came first is served first.
-    pub(crate) async fn take(&self, bytes: u64) -> Place {
+    pub(crate) async fn take(&self, bytes: u64) -> QueuePermit {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX).clamp(1, self.units_max);
-        Place { _units: Arc::clone(&self.units).acquire_many_owned(units).await.ok() }
+        QueuePermit { _units: Arc::clone(&self.units).acquire_many_owned(units).await.ok() }
     }
 }
 

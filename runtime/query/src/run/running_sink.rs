@@ -13,7 +13,7 @@ use super::counters::SinkCounters;
 use super::error::Cause;
 use super::ids::{Id, Point, SinkId};
 use super::refused::{RefusalPolicy, RefusedRows};
-use super::room::{Place, Room};
+use super::room::{QueuePermit, Room};
 use super::timing::Timing;
 use weir_letters::{DeadLetterError, DeadLetters, Sender, Why};
 use weir_plan::{Plan, SinkPlan};
@@ -21,7 +21,7 @@ use weir_trace::BatchSpan;
 
 enum Message {
     /// A batch, its span where it has one, and its place among the bytes that wait, kept until it is written.
-    Batch(Arc<Batch>, Option<Arc<BatchSpan>>, Place),
+    Batch(Arc<Batch>, Option<Arc<BatchSpan>>, QueuePermit),
     /// Asks whether everything before was taken without an error.
     Taken(oneshot::Sender<()>),
     /// Asks that everything before be made durable.

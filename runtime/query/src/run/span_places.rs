@@ -3,7 +3,7 @@
 use weir_sinks::SinkConfig;
 
 use weir_plan::{Guarantee, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
-use weir_trace::{Attributes, Place, Places, SpanKind};
+use weir_trace::{Attributes, Places, SpanKind, SpanPlace};
 
 /// Every place of a plan.
 pub(super) fn places(plan: &Plan) -> Places {
@@ -27,7 +27,7 @@ pub(super) fn places(plan: &Plan) -> Places {
 // The `messaging.*` names are of OpenTelemetry's semantic conventions for messaging and for Kafka, whose kinds the spans
 // have too: to receive and to send a batch are requests of a client, and to work on it is a consumer's.
 
-fn source_place(source: &SourcePlan, query: &Attributes) -> Place {
+fn source_place(source: &SourcePlan, query: &Attributes) -> SpanPlace {
     let mut attributes = query.clone();
     attributes.push(("weir.source", (&source.name).into()));
     let kind = match &source.kind {
@@ -38,17 +38,17 @@ fn source_place(source: &SourcePlan, query: &Attributes) -> Place {
         }
         _ => SpanKind::Internal,
     };
-    Place { kind, attributes }
+    SpanPlace { kind, attributes }
 }
 
-fn stage_place(stage: &StagePlan, query: &Attributes) -> Place {
+fn stage_place(stage: &StagePlan, query: &Attributes) -> SpanPlace {
     let mut attributes = query.clone();
     attributes.push(("weir.stage", (&stage.name).into()));
     attributes.push(("weir.function", stage.function.name.as_str().into()));
-    Place { kind: SpanKind::Internal, attributes }
+    SpanPlace { kind: SpanKind::Internal, attributes }
 }
 
-fn sink_place(sink: &SinkPlan, query: &Attributes) -> Place {
+fn sink_place(sink: &SinkPlan, query: &Attributes) -> SpanPlace {
     let mut attributes = query.clone();
     attributes.push(("weir.sink", (&sink.name).into()));
     let kind = match &sink.config {
@@ -61,5 +61,5 @@ fn sink_place(sink: &SinkPlan, query: &Attributes) -> Place {
         }
         _ => SpanKind::Internal,
     };
-    Place { kind, attributes }
+    SpanPlace { kind, attributes }
 }

@@ -14,7 +14,7 @@ use super::ids::{Id, Nodes, SourceId, StageId};
 use super::metrics::MetricRegistry;
 use super::modules::admit;
 use super::open::{Opened, SinkOverrides, take_slot};
-use super::progress::State;
+use super::progress::QueryState;
 use super::query::Query;
 use super::running_source::OpenSource;
 use super::shared::Shared;
@@ -113,7 +113,11 @@ impl Starting {
             _ = stop.wait_for(|stop| *stop) => Err(BuildError::Stopped),
         };
         if let Err(error) = &built {
-            counters.set_state(if matches!(error, BuildError::Stopped) { State::Ended } else { State::Failed });
+            counters.set_state(if matches!(error, BuildError::Stopped) {
+                QueryState::Ended
+            } else {
+                QueryState::Failed
+            });
         }
         built
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use weir_hostile::Class;
-use weir_sandbox::{CacheConfig, CacheUse, Engine, EngineConfig, Limits, Origin};
+use weir_sandbox::{CacheConfig, CacheUse, CodeOrigin, Engine, EngineConfig, Limits};
 
 use super::{Broken, Finding, Procedure, at, hold, limits};
 use crate::ground::{Ground, tenant};
@@ -34,7 +34,7 @@ fn poison(ground: &Ground, folder: &Path) -> Finding {
     let open = || Engine::new(&config).map_err(at("an engine with a cache"));
     let engine = open()?;
     origin(&engine, "poisoned", &limits)?;
-    hold(origin(&engine, "poisoned", &limits)? == Origin::Cache, || "the code was not kept".to_owned())?;
+    hold(origin(&engine, "poisoned", &limits)? == CodeOrigin::Cache, || "the code was not kept".to_owned())?;
     let file = code_of(folder, "poisoned")?;
     let good = fs::read(&file).map_err(at("the kept code"))?;
     origin(&engine, "poisoner", &limits)?;
@@ -56,13 +56,13 @@ fn poison(ground: &Ground, folder: &Path) -> Finding {
         let engine = open()?;
         let origin = origin(&engine, "poisoned", &limits)?;
         let CacheUse { hits, rejected, .. } = engine.cache_use();
-        hold(origin == Origin::Compiler && (hits, rejected) == (0, 1), || format!("poison {tried} was loaded"))?;
+        hold(origin == CodeOrigin::Compiler && (hits, rejected) == (0, 1), || format!("poison {tried} was loaded"))?;
         tried += 1;
     }
     Ok(format!("{tried} poisoned files reported and compiled again, none loaded"))
 }
 
-fn origin(engine: &Engine, name: &str, limits: &Limits) -> Result<Origin, Broken> {
+fn origin(engine: &Engine, name: &str, limits: &Limits) -> Result<CodeOrigin, Broken> {
     engine.admit(&tenant(name), &guest::filter("", ""), limits).map(|module| module.origin()).map_err(at("upload"))
 }
 

@@ -8,7 +8,7 @@ use weir_admission::{Apart, Artefact, CacheKey, check, compile_here};
 
 use super::Engine;
 use crate::presence::Presence;
-use crate::{CompileCost, Compiler, Limits, Module, ModuleDigest, Origin, Refusal, TenantId, Tier};
+use crate::{CodeOrigin, CompileCost, Compiler, Limits, Module, ModuleDigest, Refusal, TenantId, Tier};
 
 impl Engine {
     /// Checks a module, and finds or makes code for it. Nothing of it runs. Takes milliseconds to seconds of the calling
@@ -51,13 +51,23 @@ impl Engine {
         if let Some(found) = self.inner.cache.as_ref().and_then(|cache| cache.find(&key, most)) {
             let code = variant.code(&found.code, found.tier, limits)?;
             let cost = CompileCost { time: started.elapsed(), ..CompileCost::default() };
-            return Ok(Module::new(self, tenant, digest, bytes.len(), admitted, presence, code, cost, Origin::Cache));
+            return Ok(Module::new(
+                self,
+                tenant,
+                digest,
+                bytes.len(),
+                admitted,
+                presence,
+                code,
+                cost,
+                CodeOrigin::Cache,
+            ));
         }
         let pass = self.inner.turnstile.enter(tenant)?;
         let made = |artefact: &Artefact| variant.code(&artefact.code, artefact.tier, limits);
         let module = |artefact: &Artefact, code| {
             let cost = artefact.cost;
-            Module::new(self, tenant, digest, bytes.len(), admitted, presence, code, cost, Origin::Compiler)
+            Module::new(self, tenant, digest, bytes.len(), admitted, presence, code, cost, CodeOrigin::Compiler)
         };
         match &self.inner.config.compiler {
             Compiler::InProcess => {

@@ -7,19 +7,19 @@ use weir_batch::DataType;
 use super::meter::{Answer, bytes_cost, text, with_batch};
 use crate::guest_memory::{Offsets, all_set, bitmap_bytes, bytes_of, index, range, size, u32s, validity};
 use crate::purse::Purse;
-use crate::state::State;
+use crate::state::StoreData;
 
-pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.func_wrap(IMPORT_MODULE, "emit_filter", |caller: Caller<'_, State>, pointer: i32, count: i32| {
+pub(super) fn add(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
+    linker.func_wrap(IMPORT_MODULE, "emit_filter", |caller: Caller<'_, StoreData>, pointer: i32, count: i32| {
         with_batch(caller, |state, memory, purse| emit_filter(state, memory, purse, pointer, count))
     })?;
-    linker.func_wrap(IMPORT_MODULE, "emit_parents", |caller: Caller<'_, State>, pointer: i32, count: i32| {
+    linker.func_wrap(IMPORT_MODULE, "emit_parents", |caller: Caller<'_, StoreData>, pointer: i32, count: i32| {
         with_batch(caller, |state, memory, purse| emit_parents(state, memory, purse, pointer, count))
     })?;
     linker.func_wrap(
         IMPORT_MODULE,
         "emit_column",
-        |caller: Caller<'_, State>, field: i32, pointer: i32, count: i32, validity: i32| {
+        |caller: Caller<'_, StoreData>, field: i32, pointer: i32, count: i32, validity: i32| {
             with_batch(caller, |state, memory, purse| {
                 emit_column(state, memory, purse, [field, pointer, count, validity])
             })
@@ -28,7 +28,13 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "emit_bytes",
-        |caller: Caller<'_, State>, field: i32, offsets: i32, count: i32, pointer: i32, length: i32, validity: i32| {
+        |caller: Caller<'_, StoreData>,
+         field: i32,
+         offsets: i32,
+         count: i32,
+         pointer: i32,
+         length: i32,
+         validity: i32| {
             with_batch(caller, |state, memory, purse| {
                 emit_bytes(state, memory, purse, [field, offsets, count, pointer, length, validity])
             })
@@ -37,7 +43,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "row_error",
-        |caller: Caller<'_, State>, row: i32, code: i32, pointer: i32, length: i32| {
+        |caller: Caller<'_, StoreData>, row: i32, code: i32, pointer: i32, length: i32| {
             with_batch(caller, |state, memory, purse| {
                 state.output.check_failure(index(row))?;
                 let message = text(memory, pointer, length, purse)?;
@@ -49,7 +55,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn emit_filter(state: &mut State, memory: &[u8], purse: &mut Purse, pointer: i32, count: i32) -> Answer {
+fn emit_filter(state: &mut StoreData, memory: &[u8], purse: &mut Purse, pointer: i32, count: i32) -> Answer {
     let count = size(count);
     if count > state.output.keep_left()? {
         return Err(Status::BadLength.into());
@@ -60,7 +66,7 @@ fn emit_filter(state: &mut State, memory: &[u8], purse: &mut Purse, pointer: i32
     Ok(0)
 }
 
-fn emit_parents(state: &mut State, memory: &[u8], purse: &mut Purse, pointer: i32, count: i32) -> Answer {
+fn emit_parents(state: &mut StoreData, memory: &[u8], purse: &mut Purse, pointer: i32, count: i32) -> Answer {
     let count = size(count);
     // The memory first: a count that lies is not a limit that was reached.
     state.output.check_parents(0, &state.limits)?;
@@ -72,7 +78,7 @@ fn emit_parents(state: &mut State, memory: &[u8], purse: &mut Purse, pointer: i3
 }
 
 fn emit_column(
-    state: &mut State,
+    state: &mut StoreData,
     memory: &[u8],
     purse: &mut Purse,
     [field, pointer, count, valid]: [i32; 4],
@@ -89,7 +95,7 @@ fn emit_column(
 }
 
 fn emit_bytes(
-    state: &mut State,
+    state: &mut StoreData,
     memory: &[u8],
     purse: &mut Purse,
     [field, offsets, count, pointer, length, valid]: [i32; 6],

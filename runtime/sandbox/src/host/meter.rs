@@ -8,7 +8,7 @@ use weir_abi::{MEMORY, Status};
 use super::Ended;
 use crate::guest_memory::{range, size};
 use crate::purse::{Purse, Stop};
-use crate::state::State;
+use crate::state::StoreData;
 use crate::{Phase, TrapCause};
 
 /// What a host function that answers with a status gives: an answer, a status, or the guest's end for want of fuel.
@@ -28,8 +28,8 @@ pub(super) fn bytes_cost(bytes: usize) -> u64 {
 /// A host call: every function of the contract runs in this. Counts it, and times some of them.
 #[inline(always)]
 pub(super) fn host_call<'a, T>(
-    mut caller: Caller<'a, State>,
-    run: impl FnOnce(&mut Caller<'a, State>) -> wasmtime::Result<T>,
+    mut caller: Caller<'a, StoreData>,
+    run: impl FnOnce(&mut Caller<'a, StoreData>) -> wasmtime::Result<T>,
 ) -> wasmtime::Result<T> {
     let began = if caller.data_mut().meter.times.count() { Some(begin()) } else { None };
     let answer = run(&mut caller);
@@ -47,20 +47,20 @@ fn begin() -> Instant {
 
 #[cold]
 #[inline(never)]
-fn end_timed(caller: &mut Caller<'_, State>, began: Instant) {
+fn end_timed(caller: &mut Caller<'_, StoreData>, began: Instant) {
     caller.data_mut().meter.times.add(began.elapsed());
 }
 
 /// Adds to what the guest owes; ends it where it has no more.
 #[inline(always)]
-pub(super) fn charge(caller: &mut Caller<'_, State>, cost: u64) -> wasmtime::Result<()> {
+pub(super) fn charge(caller: &mut Caller<'_, StoreData>, cost: u64) -> wasmtime::Result<()> {
     let meter = &mut caller.data_mut().meter;
     meter.debt = meter.debt.saturating_add(cost);
     if meter.debt < DEBT_MAX { Ok(()) } else { settle(caller) }
 }
 
 #[cold]
-fn settle(caller: &mut Caller<'_, State>) -> wasmtime::Result<()> {
+fn settle(caller: &mut Caller<'_, StoreData>) -> wasmtime::Result<()> {
     let debt = std::mem::take(&mut caller.data_mut().meter.debt);
     if !caller.data().meter.on {
         return Ok(());
@@ -74,7 +74,7 @@ fn settle(caller: &mut Caller<'_, State>) -> wasmtime::Result<()> {
 
 /// Ends the guest: it has less fuel than what it asked for costs.
 #[cold]
-fn out_of_fuel<T>(caller: &mut Caller<'_, State>) -> wasmtime::Result<T> {
+fn out_of_fuel<T>(caller: &mut Caller<'_, StoreData>) -> wasmtime::Result<T> {
     caller.as_context_mut().set_fuel(0)?;
     let state = caller.data_mut();
     state.meter.debt = 0;
@@ -85,7 +85,7 @@ fn out_of_fuel<T>(caller: &mut Caller<'_, State>) -> wasmtime::Result<T> {
 
 /// What the guest has left, less what it owes.
 #[inline(always)]
-fn purse(caller: &mut Caller<'_, State>) -> wasmtime::Result<Purse> {
+fn purse(caller: &mut Caller<'_, StoreData>) -> wasmtime::Result<Purse> {
     let meter = &caller.data().meter;
     let left = match (meter.on, meter.debt) {
         (true, debt) => caller.as_context().get_fuel()?.saturating_sub(debt),
@@ -96,13 +96,13 @@ fn purse(caller: &mut Caller<'_, State>) -> wasmtime::Result<Purse> {
 
 /// Ends the guest for a call that has no room for a status.
 #[cold]
-pub(super) fn end<T>(caller: &mut Caller<'_, State>, import: &'static str, detail: String) -> wasmtime::Result<T> {
+pub(super) fn end<T>(caller: &mut Caller<'_, StoreData>, import: &'static str, detail: String) -> wasmtime::Result<T> {
     caller.data_mut().ended = Some(TrapCause::BadHostCall { import, detail });
     Err(Ended.into())
 }
 
 /// The guest's memory; also while its start function runs, when it is not yet known.
-fn memory(caller: &mut Caller<'_, State>) -> Option<Memory> {
+fn memory(caller: &mut Caller<'_, StoreData>) -> Option<Memory> {
     match caller.data().memory {
         Some(memory) => Some(memory),
         None => caller.get_export(MEMORY)?.into_memory(),
@@ -121,8 +121,8 @@ pub(super) fn text<'a>(memory: &'a [u8], pointer: i32, length: i32, purse: &mut 
 /// after a look at a megabyte was work too. Allowed at any time.
 #[inline(always)]
 pub(super) fn with_memory(
-    caller: Caller<'_, State>,
-    run: impl FnOnce(&mut State, &mut [u8], &mut Purse) -> Answer,
+    caller: Caller<'_, StoreData>,
+    run: impl FnOnce(&mut StoreData, &mut [u8], &mut Purse) -> Answer,
 ) -> wasmtime::Result<i32> {
     host_call(caller, |caller| on_memory(caller, run))
 }
@@ -130,8 +130,8 @@ pub(super) fn with_memory(
 /// The same for functions that are allowed within a batch only.
 #[inline(always)]
 pub(super) fn with_batch(
-    caller: Caller<'_, State>,
-    run: impl FnOnce(&mut State, &mut [u8], &mut Purse) -> Answer,
+    caller: Caller<'_, StoreData>,
+    run: impl FnOnce(&mut StoreData, &mut [u8], &mut Purse) -> Answer,
 ) -> wasmtime::Result<i32> {
     host_call(caller, |caller| {
         if caller.as_context().data().phase != Phase::Batch {
@@ -144,8 +144,8 @@ pub(super) fn with_batch(
 
 #[inline(always)]
 fn on_memory(
-    caller: &mut Caller<'_, State>,
-    run: impl FnOnce(&mut State, &mut [u8], &mut Purse) -> Answer,
+    caller: &mut Caller<'_, StoreData>,
+    run: impl FnOnce(&mut StoreData, &mut [u8], &mut Purse) -> Answer,
 ) -> wasmtime::Result<i32> {
     charge(caller, CALL)?;
     let Some(memory) = memory(caller) else { return Ok(Status::BadState.code()) };

@@ -9,7 +9,7 @@ mod speak;
 
 use wasmtime::Linker;
 
-use crate::state::State;
+use crate::state::StoreData;
 
 /// Ends a guest; why stands in its state.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ use crate::state::State;
 pub(crate) struct Ended;
 
 /// A linker that offers the functions of the contract and nothing else.
-pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
+pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<StoreData>> {
     let mut linker = Linker::new(engine);
     read::add(&mut linker)?;
     emit::add(&mut linker)?;

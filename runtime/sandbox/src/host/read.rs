@@ -11,10 +11,10 @@ use crate::Phase;
 use crate::columns::{Column, Values, View};
 use crate::guest_memory::{answer, bitmap_bytes, bytes_of, index, range_mut, size};
 use crate::purse::Purse;
-use crate::state::State;
+use crate::state::StoreData;
 
-pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.func_wrap(IMPORT_MODULE, "get_bool", |caller: Caller<'_, State>, column: i32, row: i32| {
+pub(super) fn add(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
+    linker.func_wrap(IMPORT_MODULE, "get_bool", |caller: Caller<'_, StoreData>, column: i32, row: i32| {
         host_call(caller, |caller| {
             charge(caller, CALL)?;
             let value = value(&caller.data().view, column, row, |column, row| match &column.values {
@@ -27,14 +27,14 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             value.map_or_else(|| refuse_value(caller, "get_bool", column, row), Ok)
         })
     })?;
-    linker.func_wrap(IMPORT_MODULE, "get_i64", |caller: Caller<'_, State>, column: i32, row: i32| {
+    linker.func_wrap(IMPORT_MODULE, "get_i64", |caller: Caller<'_, StoreData>, column: i32, row: i32| {
         host_call(caller, |caller| {
             charge(caller, CALL)?;
             let value = value(&caller.data().view, column, row, integer);
             value.map_or_else(|| refuse_value(caller, "get_i64", column, row), Ok)
         })
     })?;
-    linker.func_wrap(IMPORT_MODULE, "get_f64", |caller: Caller<'_, State>, column: i32, row: i32| {
+    linker.func_wrap(IMPORT_MODULE, "get_f64", |caller: Caller<'_, StoreData>, column: i32, row: i32| {
         host_call(caller, |caller| {
             charge(caller, CALL)?;
             let value = value(&caller.data().view, column, row, |column, row| match &column.values {
@@ -44,14 +44,14 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             value.map_or_else(|| refuse_value(caller, "get_f64", column, row), Ok)
         })
     })?;
-    linker.func_wrap(IMPORT_MODULE, "is_null", |caller: Caller<'_, State>, column: i32, row: i32| {
+    linker.func_wrap(IMPORT_MODULE, "is_null", |caller: Caller<'_, StoreData>, column: i32, row: i32| {
         host_call(caller, |caller| {
             charge(caller, CALL)?;
             let value = value(&caller.data().view, column, row, |column, row| Some(i32::from(column.is_null(row))));
             value.map_or_else(|| refuse_value(caller, "is_null", column, row), Ok)
         })
     })?;
-    linker.func_wrap(IMPORT_MODULE, "validity_word", |caller: Caller<'_, State>, column: i32, row: i32| {
+    linker.func_wrap(IMPORT_MODULE, "validity_word", |caller: Caller<'_, StoreData>, column: i32, row: i32| {
         host_call(caller, |caller| {
             // Each bit is from a place of its own where the batch has a selection.
             let view = &caller.data().view;
@@ -64,7 +64,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "get_bytes",
-        |caller: Caller<'_, State>, column: i32, row: i32, pointer: i32, capacity: i32| {
+        |caller: Caller<'_, StoreData>, column: i32, row: i32, pointer: i32, capacity: i32| {
             with_batch(caller, |state, memory, purse| {
                 get_bytes(&state.view, memory, purse, column, row, pointer, capacity)
             })
@@ -73,14 +73,20 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "window",
-        |caller: Caller<'_, State>, column: i32, row: i32, count: i32, pointer: i32| {
+        |caller: Caller<'_, StoreData>, column: i32, row: i32, count: i32, pointer: i32| {
             with_batch(caller, |state, memory, purse| window(&state.view, memory, purse, column, row, count, pointer))
         },
     )?;
     linker.func_wrap(
         IMPORT_MODULE,
         "window_bytes",
-        |caller: Caller<'_, State>, column: i32, row: i32, count: i32, offsets: i32, pointer: i32, capacity: i32| {
+        |caller: Caller<'_, StoreData>,
+         column: i32,
+         row: i32,
+         count: i32,
+         offsets: i32,
+         pointer: i32,
+         capacity: i32| {
             with_batch(caller, |state, memory, purse| {
                 window_bytes(&state.view, memory, purse, [column, row, count, offsets, pointer, capacity])
             })
@@ -89,7 +95,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "window_validity",
-        |caller: Caller<'_, State>, column: i32, row: i32, count: i32, pointer: i32| {
+        |caller: Caller<'_, StoreData>, column: i32, row: i32, count: i32, pointer: i32| {
             with_batch(caller, |state, memory, purse| {
                 window_validity(&state.view, memory, purse, column, row, count, pointer)
             })
@@ -125,7 +131,12 @@ fn is_integer(data_type: DataType) -> bool {
 
 /// Ends the guest for a call that has no room for a status.
 #[cold]
-fn refuse_value<T>(caller: &mut Caller<'_, State>, import: &'static str, column: i32, row: i32) -> wasmtime::Result<T> {
+fn refuse_value<T>(
+    caller: &mut Caller<'_, StoreData>,
+    import: &'static str,
+    column: i32,
+    row: i32,
+) -> wasmtime::Result<T> {
     let state = caller.data();
     let (columns, rows) = (state.view.columns.len(), state.view.rows);
     let detail = if state.phase != Phase::Batch {

@@ -9,17 +9,17 @@ use super::read::Rows;
 use crate::Phase;
 use crate::guest_memory::{answer, bytes_of, f64s, index, labels, range, size, u32s};
 use crate::purse::Purse;
-use crate::state::State;
+use crate::state::StoreData;
 
-pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(super) fn add(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "metric_series",
-        |caller: Caller<'_, State>, metric: i32, pointer: i32, length: i32| {
+        |caller: Caller<'_, StoreData>, metric: i32, pointer: i32, length: i32| {
             with_memory(caller, |state, memory, purse| metric_series(state, memory, purse, metric, pointer, length))
         },
     )?;
-    linker.func_wrap(IMPORT_MODULE, "metric_record", |caller: Caller<'_, State>, series: i32, value: f64| {
+    linker.func_wrap(IMPORT_MODULE, "metric_record", |caller: Caller<'_, StoreData>, series: i32, value: f64| {
         host_call(caller, |caller| {
             charge(caller, CALL)?;
             let state = caller.data_mut();
@@ -32,7 +32,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "metric_record_many",
-        |caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
+        |caller: Caller<'_, StoreData>, series: i32, values: i32, count: i32| {
             with_batch(caller, |state, memory, purse| {
                 let count = size(count);
                 let series = u32s(range(memory, series, bytes_of(count, 4)?)?);
@@ -45,7 +45,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "metric_record_column",
-        |caller: Caller<'_, State>, series: i32, values: i32, count: i32| {
+        |caller: Caller<'_, StoreData>, series: i32, values: i32, count: i32| {
             with_batch(caller, |state, memory, purse| {
                 let count = size(count);
                 let (values, _) = range(memory, values, bytes_of(count, 8)?)?.as_chunks();
@@ -58,7 +58,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "metric_record_input",
-        |caller: Caller<'_, State>, series: i32, column: i32, row: i32, count: i32| {
+        |caller: Caller<'_, StoreData>, series: i32, column: i32, row: i32, count: i32| {
             with_batch(caller, |state, _, purse| {
                 let (column, rows) = Rows::of(&state.view, column, row, count)?;
                 purse.pay(record_cost(rows.count).saturating_add(doubles_cost(column, &rows)?))?;
@@ -72,7 +72,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 fn metric_series(
-    state: &mut State,
+    state: &mut StoreData,
     memory: &[u8],
     purse: &mut Purse,
     metric: i32,
@@ -90,7 +90,7 @@ fn metric_series(
     Ok(answer(handle as usize)?)
 }
 
-fn record(state: &mut State, series: u32, value: f64) -> Result<(), Status> {
+fn record(state: &mut StoreData, series: u32, value: f64) -> Result<(), Status> {
     if state.phase != Phase::Batch {
         return Err(Status::BadState);
     }
@@ -100,7 +100,7 @@ fn record(state: &mut State, series: u32, value: f64) -> Result<(), Status> {
 }
 
 /// Checks all, then records all.
-fn record_all(state: &mut State, values: impl Iterator<Item = (u32, f64)> + Clone) -> Result<i32, Status> {
+fn record_all(state: &mut StoreData, values: impl Iterator<Item = (u32, f64)> + Clone) -> Result<i32, Status> {
     for (series, value) in values.clone() {
         state.recorder.check(series, value)?;
     }

@@ -5,11 +5,11 @@ use weir_abi::{IMPORT_MODULE, Status};
 
 use super::meter::{CALL, bytes_cost, charge, end, host_call, text, with_memory};
 use crate::guest_memory::{answer, index, range_mut, size};
-use crate::state::State;
+use crate::state::StoreData;
 use crate::{LogLevel, ParamValue};
 
-pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.func_wrap(IMPORT_MODULE, "param_i64", |caller: Caller<'_, State>, param: i32| {
+pub(super) fn add(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
+    linker.func_wrap(IMPORT_MODULE, "param_i64", |caller: Caller<'_, StoreData>, param: i32| {
         host_call(caller, |caller| {
             charge(caller, CALL)?;
             match caller.data().bound.params().get(size(param)) {
@@ -19,7 +19,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             }
         })
     })?;
-    linker.func_wrap(IMPORT_MODULE, "param_f64", |caller: Caller<'_, State>, param: i32| {
+    linker.func_wrap(IMPORT_MODULE, "param_f64", |caller: Caller<'_, StoreData>, param: i32| {
         host_call(caller, |caller| {
             charge(caller, CALL)?;
             match caller.data().bound.params().get(size(param)) {
@@ -31,7 +31,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "param_bytes",
-        |caller: Caller<'_, State>, param: i32, pointer: i32, capacity: i32| {
+        |caller: Caller<'_, StoreData>, param: i32, pointer: i32, capacity: i32| {
             with_memory(caller, |state, memory, purse| {
                 let value = state.bound.params().get(size(param)).ok_or(Status::BadIndex)?;
                 let ParamValue::Utf8(value) = value else { return Err(Status::BadType.into()) };
@@ -44,17 +44,21 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             })
         },
     )?;
-    linker.func_wrap(IMPORT_MODULE, "log", |caller: Caller<'_, State>, level: i32, pointer: i32, length: i32| {
-        with_memory(caller, |state, memory, purse| {
-            #[cfg(test)]
-            assert!(state.panic_in != Some("log"), "a host function panics");
-            let level = LogLevel::from_code(index(level)).ok_or(Status::BadValue)?;
-            let text = text(memory, pointer, length, purse)?;
-            state.words.log(level, text, &state.limits);
-            Ok(0)
-        })
-    })?;
-    linker.func_wrap(IMPORT_MODULE, "last_words", |caller: Caller<'_, State>, pointer: i32, length: i32| {
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "log",
+        |caller: Caller<'_, StoreData>, level: i32, pointer: i32, length: i32| {
+            with_memory(caller, |state, memory, purse| {
+                #[cfg(test)]
+                assert!(state.panic_in != Some("log"), "a host function panics");
+                let level = LogLevel::from_code(index(level)).ok_or(Status::BadValue)?;
+                let text = text(memory, pointer, length, purse)?;
+                state.words.log(level, text, &state.limits);
+                Ok(0)
+            })
+        },
+    )?;
+    linker.func_wrap(IMPORT_MODULE, "last_words", |caller: Caller<'_, StoreData>, pointer: i32, length: i32| {
         with_memory(caller, |state, memory, purse| {
             let text = text(memory, pointer, length, purse)?;
             state.words.set_last(text);
@@ -65,7 +69,7 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 #[cold]
-fn refuse_param<T>(caller: &mut Caller<'_, State>, import: &'static str, param: i32) -> wasmtime::Result<T> {
+fn refuse_param<T>(caller: &mut Caller<'_, StoreData>, import: &'static str, param: i32) -> wasmtime::Result<T> {
     let params = caller.data().bound.params();
     let detail = match params.get(size(param)) {
         Some(value) => format!("param {} is {}", index(param), value.param_type()),

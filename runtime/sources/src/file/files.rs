@@ -10,7 +10,7 @@ use weir_batch::arrow::buffer::BooleanBuffer;
 use weir_batch::{Batch, Schema};
 use weir_files::{FileError, FileKind};
 use weir_formats::{
-    CsvOptions, Decoded, Decoder, DecoderInput, Fill, Format, FormatError, Place, open_csv_decoder, open_decoder,
+    CsvOptions, Decoded, Decoder, DecoderInput, Fill, Format, FormatError, ResumePlace, open_csv_decoder, open_decoder,
 };
 
 use super::change::{Changed, FileChange, OnChange, Since};
@@ -18,7 +18,7 @@ use super::mark::{Difference, difference};
 use super::watch::Watch;
 use crate::new_keys::NewKeyCount;
 use crate::pipe::Pipe;
-use crate::{Origin, SourceBatch, SourceError};
+use crate::{ReadOrigin, SourceBatch, SourceError};
 use weir_files::Folders;
 use weir_state::{FileMark, Partition, Positions};
 
@@ -43,7 +43,7 @@ struct OpenFile {
     // Bytes of text that were read, also by an earlier run.
     bytes: u64,
     // Where the next batch begins.
-    begin: Option<Place>,
+    begin: Option<ResumePlace>,
 }
 
 /// Where a file begins to be read.
@@ -415,7 +415,7 @@ impl Files {
         &mut self,
         decoded: Decoded,
         mark: Option<FileMark>,
-        begin: Option<Place>,
+        begin: Option<ResumePlace>,
     ) -> Result<SourceBatch, SourceError> {
         let rows = decoded.batch.physical_rows();
         let number = i32::try_from(self.index()).unwrap_or(i32::MAX);
@@ -428,14 +428,14 @@ impl Files {
         system.origin = Some(Arc::clone(&partition.origin));
         self.partition = Some(column);
         let batch: Batch = decoded.batch.with_system(system)?;
-        let origin = Some(Origin { path: self.path(), partition: number });
+        let origin = Some(ReadOrigin { path: self.path(), partition: number });
         let positions = last.map(|last| positions_at(partition, last.saturating_add(1), mark, begin));
         let positions = positions.unwrap_or_default();
         Ok(SourceBatch { batch, bad: decoded.bad, bad_system: None, bytes: decoded.bytes_read, origin, positions })
     }
 }
 
-fn positions_at(partition: Partition, next: i64, mark: Option<FileMark>, begin: Option<Place>) -> Positions {
+fn positions_at(partition: Partition, next: i64, mark: Option<FileMark>, begin: Option<ResumePlace>) -> Positions {
     let mut positions = Positions::default();
     match mark {
         Some(mark) => positions.set_in_file(partition, next, Arc::new(mark), begin),

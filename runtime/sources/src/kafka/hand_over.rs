@@ -15,7 +15,7 @@ use weir_state::{Partition, Positions, TopicId};
 /// Shared by the source, its keeper, and its threads.
 #[derive(Default)]
 pub(super) struct HandOver {
-    state: Mutex<State>,
+    state: Mutex<HandOverState>,
     // Something arrived for the reading task.
     arrived: Notify,
     // Something arrived for the polling thread.
@@ -65,7 +65,7 @@ const WARN_AFTER: Duration = Duration::from_secs(10);
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
-struct State {
+struct HandOverState {
     ready: VecDeque<Ready>,
     ready_records: usize,
     ready_bytes: usize,
@@ -115,7 +115,7 @@ fn size(batch: &SourceBatch) -> (usize, usize) {
 }
 
 impl HandOver {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, HandOverState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -503,7 +503,7 @@ impl HandOver {
     }
 }
 
-impl State {
+impl HandOverState {
     /// Takes down of which topic a partition is read from now on, and from where.
     fn note_topic(&mut self, placed: &Placed) {
         match &placed.topic {

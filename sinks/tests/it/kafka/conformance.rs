@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use weir_batch::Schema;
 use weir_formats::{Format, open_decoder, open_encoder};
-use weir_sinks::conformance::{Place, ReadBack, check};
+use weir_sinks::conformance::{ReadBack, SinkPlace, check};
 use weir_sinks::{KafkaSink, KafkaSinkConfig, KafkaTransactions, KafkaValue, Sink, SinkError, TransactionSettings};
 
 use super::cluster::Cluster;
@@ -38,7 +38,7 @@ impl Topics {
 }
 
 #[async_trait]
-impl Place for Topics {
+impl SinkPlace for Topics {
     async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
         self.count += 1;
         self.config.topic = format!("topic-{}", self.count);

@@ -207,6 +207,6 @@ fn the_letters_and_the_state_are_read() {
     for entry in weir_state::LetterLines::new(LETTERS.as_bytes()) {
         entry.unwrap().letter.unwrap();
     }
-    let state: weir_state::Manifest = serde_json::from_str(STATE).unwrap();
+    let state: weir_state::StateManifest = serde_json::from_str(STATE).unwrap();
     assert_eq!(state.positions("s").len(), 1);
 }

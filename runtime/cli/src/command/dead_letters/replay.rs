@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use weir_admin::{Board, Outcome};
+use weir_admin::{Board, QueryOutcome};
 use weir_query::{Ending, Replay, Replayed, Replaying};
 use weir_sinks::SinkConfig;
 use weir_text::elide;
@@ -55,7 +55,7 @@ pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
         };
         let ending = if ran.is_ok() { summary.ending } else { Ending::Failed };
         let failure = ran.as_ref().err().map(ToString::to_string);
-        board.ended(&name, &tenant, Outcome { ending: ending.to_string(), failure });
+        board.ended(&name, &tenant, QueryOutcome { ending: ending.to_string(), failure });
         tell(summary, None, args.quiet, json);
         let letters = replaying.letters;
         let replayed = replaying.finish(summary)?;

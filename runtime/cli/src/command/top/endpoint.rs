@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::Uri;
 use serde::Deserialize;
 use ureq::Agent;
-use weir_admin::{ANSWER_BYTES_MAX, Refusal, Route};
+use weir_admin::{ANSWER_BYTES_MAX, RefusalBody, Route};
 
 use crate::control::{Seen, clean};
 
@@ -82,7 +82,7 @@ impl Endpoint {
         if status.is_success() {
             return Ok(serde_json::from_slice::<Answer>(&body)?.queries);
         }
-        let said = match serde_json::from_slice::<Refusal>(&body) {
+        let said = match serde_json::from_slice::<RefusalBody>(&body) {
             Ok(refusal) => clean(&refusal.error.to_string()),
             Err(_) => "it may be an older version of weir, or another program".to_owned(),
         };

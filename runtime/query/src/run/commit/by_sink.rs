@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use weir_sinks::{Sink, SinkError};
-use weir_state::Manifest;
+use weir_state::StateManifest;
 
 use super::kept::note;
 use super::{Commit, Work, keep_positions, vouch};
@@ -17,34 +17,34 @@ use weir_plan::Plan;
 pub(in crate::run) struct SinkCommit {
     sink: SinkId,
     // Without metrics: these come from the registry at each commit.
-    manifest: Manifest,
+    manifest: StateManifest,
 }
 
 impl SinkCommit {
-    pub(in crate::run) fn new(sink: SinkId, manifest: Manifest) -> SinkCommit {
-        SinkCommit { sink, manifest: Manifest { metrics: Vec::new(), ..manifest } }
+    pub(in crate::run) fn new(sink: SinkId, manifest: StateManifest) -> SinkCommit {
+        SinkCommit { sink, manifest: StateManifest { metrics: Vec::new(), ..manifest } }
     }
 
     /// The first sink that keeps positions, with what it has of this query.
     pub(in crate::run) async fn kept_by(
         plan: &Plan,
         sinks: &mut Nodes<SinkId, Box<dyn Sink>>,
-    ) -> Result<Option<(SinkId, Manifest)>, BuildError> {
+    ) -> Result<Option<(SinkId, StateManifest)>, BuildError> {
         for ((id, sink), of_sink) in sinks.pairs_mut().zip(&plan.sinks) {
             let named = |source| BuildError::Sink { name: of_sink.name.to_string(), source };
             let Some(bytes) = sink.kept().await.map_err(named)? else { continue };
             let (query, tenant) = (plan.name.clone(), plan.tenant.to_string());
             if bytes.is_empty() {
-                return Ok(Some((id, Manifest { query, tenant, ..Manifest::default() })));
+                return Ok(Some((id, StateManifest { query, tenant, ..StateManifest::default() })));
             }
             let path = std::path::PathBuf::from(format!("sinks.{}", of_sink.name));
-            let manifest =
-                Manifest::from_bytes(&bytes).map_err(|source| StateError::Manifest { path: path.clone(), source })?;
+            let manifest = StateManifest::from_bytes(&bytes)
+                .map_err(|source| StateError::Manifest { path: path.clone(), source })?;
             if manifest.tenant != tenant {
                 return Err(StateError::OtherTenant { path }.into());
             }
             if manifest.query != query {
-                let Manifest { query, tenant, .. } = manifest;
+                let StateManifest { query, tenant, .. } = manifest;
                 return Err(StateError::OtherQuery { path, query, tenant }.into());
             }
             return Ok(Some((id, manifest)));
@@ -67,7 +67,7 @@ impl Commit for SinkCommit {
         vouched.done().await?;
         failpoint("commit.sinks");
         note(&mut self.manifest, &work, Vec::new());
-        let manifest = Manifest { metrics: work.metrics.snapshot().into_stored(), ..self.manifest.clone() };
+        let manifest = StateManifest { metrics: work.metrics.snapshot().into_stored(), ..self.manifest.clone() };
         let sink = &mut work.sinks[self.sink];
         let path = std::path::PathBuf::from(format!("sinks.{}", sink.name()));
         let bytes = manifest.to_bytes().map_err(|source| StateError::Manifest { path, source })?;

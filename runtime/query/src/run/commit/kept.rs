@@ -11,13 +11,13 @@ use crate::run::error::Cause;
 use crate::run::metric_state::Snapshot;
 use crate::run::open_source::name_in_manifest;
 use crate::run::state::{StateError, StateFolder};
-use weir_state::{Manifest, NextNumber, PreparedFile, SourcePositions, WRITER};
+use weir_state::{NextNumber, PreparedFile, SourcePositions, StateManifest, WRITER};
 
 /// The folder, and the manifest of the last commit.
 pub(in crate::run) struct Kept {
     pub(in crate::run) folder: Arc<StateFolder>,
     /// Without metrics: these come from the registry at each commit.
-    pub(in crate::run) manifest: Manifest,
+    pub(in crate::run) manifest: StateManifest,
     // The writing that is under way; it goes on where nobody waits for it any more.
     saving: Option<JoinHandle<Result<(), StateError>>>,
 }
@@ -26,7 +26,7 @@ pub(in crate::run) struct Kept {
 static SAVING: Semaphore = Semaphore::const_new(4);
 
 impl Kept {
-    pub(in crate::run) fn new(folder: StateFolder, mut manifest: Manifest) -> Kept {
+    pub(in crate::run) fn new(folder: StateFolder, mut manifest: StateManifest) -> Kept {
         manifest.written_by = WRITER.to_owned();
         Kept { folder: Arc::new(folder), manifest, saving: None }
     }
@@ -60,7 +60,7 @@ impl Kept {
 }
 
 /// Takes down what a commit is of, in which these files were prepared.
-pub(super) fn note(manifest: &mut Manifest, work: &Work<'_, '_>, files: Vec<(String, Prepared)>) {
+pub(super) fn note(manifest: &mut StateManifest, work: &Work<'_, '_>, files: Vec<(String, Prepared)>) {
     // Whoever may write to the folder may have put anything there.
     manifest.commits = manifest.commits.saturating_add(1);
     manifest.records = manifest.records.saturating_add(work.records);

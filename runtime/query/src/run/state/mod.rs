@@ -7,7 +7,7 @@ use weir_batch::Fault;
 
 use weir_files::Folder;
 
-use weir_state::{Manifest, ManifestError};
+use weir_state::{ManifestError, StateManifest};
 
 use super::failpoint::failpoint;
 use weir_files::Folders;
@@ -128,13 +128,13 @@ impl StateFolder {
     }
 
     /// The manifest of the last commit, where there was one; it has to be this query's.
-    pub(crate) fn load(&self, query: &str, tenant: &str) -> Result<Option<Manifest>, StateError> {
+    pub(crate) fn load(&self, query: &str, tenant: &str) -> Result<Option<StateManifest>, StateError> {
         let Some(manifest) = read_from(&self.folder)? else { return Ok(None) };
         if manifest.tenant != tenant {
             return Err(StateError::OtherTenant { path: manifest_path(self.folder.path()) });
         }
         if manifest.query != query {
-            let Manifest { query, tenant, .. } = manifest;
+            let StateManifest { query, tenant, .. } = manifest;
             return Err(StateError::OtherQuery { path: manifest_path(self.folder.path()), query, tenant });
         }
         Ok(Some(manifest))
@@ -142,7 +142,7 @@ impl StateFolder {
 
     /// Replaces the manifest in one step, durably: written beside it, synced, renamed, and the folder synced. After an
     /// error of the last sync nobody knows which of both is there; either is whole.
-    pub(crate) fn save(&self, manifest: &Manifest) -> Result<(), StateError> {
+    pub(crate) fn save(&self, manifest: &StateManifest) -> Result<(), StateError> {
         let folder = self.folder.path();
         let path = manifest_path(folder);
         let bytes = manifest.to_bytes().map_err(|source| StateError::Manifest { path: path.clone(), source })?;
@@ -168,7 +168,7 @@ impl StateFolder {
 /// # Errors
 ///
 /// One that is damaged, or cannot be read.
-pub fn read_manifest(folder: &Path) -> Result<Option<Manifest>, StateError> {
+pub fn read_manifest(folder: &Path) -> Result<Option<StateManifest>, StateError> {
     match Folder::open(folder) {
         Ok(folder) => read_from(&folder),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -176,14 +176,14 @@ pub fn read_manifest(folder: &Path) -> Result<Option<Manifest>, StateError> {
     }
 }
 
-fn read_from(folder: &Folder) -> Result<Option<Manifest>, StateError> {
+fn read_from(folder: &Folder) -> Result<Option<StateManifest>, StateError> {
     let path = manifest_path(folder.path());
     let bytes = match folder.read_whole(MANIFEST, MANIFEST_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(io_error("read", &path, source)),
     };
-    Manifest::from_bytes(&bytes).map(Some).map_err(|source| StateError::Manifest { path, source })
+    StateManifest::from_bytes(&bytes).map(Some).map_err(|source| StateError::Manifest { path, source })
 }
 
 const MANIFEST: &str = "manifest";
@@ -211,7 +211,7 @@ mod tests {
         fs::create_dir(&state).unwrap();
         fs::write(&victim, "theirs").unwrap();
         symlink(&victim, state.join(MANIFEST_NEW)).unwrap();
-        let manifest = Manifest { query: "q".to_owned(), tenant: "acme".to_owned(), ..Manifest::default() };
+        let manifest = StateManifest { query: "q".to_owned(), tenant: "acme".to_owned(), ..StateManifest::default() };
         let folder = StateFolder::open(&state, &Folders::anywhere()).unwrap();
         folder.save(&manifest).unwrap();
         assert_eq!(fs::read_to_string(&victim).unwrap(), "theirs");
