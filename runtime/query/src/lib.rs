@@ -24,26 +24,28 @@
 //! });
 //! ```
 //!
-//! # The nouns
+//! # The main types
 //!
-//! **[`Query`]**: a plan with its modules compiled and its sinks open. Owned by whoever runs it, used up by
-//! [`Query::run`]. While it runs, each source and each sink has a task of its own behind a bounded queue, and one task
-//! takes each batch through the stages: what is in memory is what is in the queues.
+//! **[`Query`]** is a plan with compiled modules and open sinks. [`Query::run`] consumes it. While it runs, each source and each
+//! sink has its own task behind a bounded queue, and one task takes each batch through the stages. The queues hold all batches that
+//! are in memory.
 //!
-//! **[`QueryHandle`]**: watches a query ([`Progress`], [`Details`], [`CommittedMetric`]) and asks it to stop; any number, from any thread.
+//! **[`QueryHandle`]** observes a query ([`Progress`], [`Details`], [`CommittedMetric`]) and asks it to pause or stop. Any number of
+//! handles can be used from any thread.
 //!
-//! **[`Summary`]**: the closing account. For every stage, in + expanded = out + filtered + failed + dead.
+//! **[`Summary`]** is the final account. For every stage, in + expanded = out + filtered + failed + dead.
 //!
-//! **[`MetricRegistry`]**: what guests recorded, staged with each batch and counted when it commits. An entry a series.
+//! **[`MetricRegistry`]** holds what guests recorded, one entry for each series. Values are staged with each batch and counted when
+//! the batch commits.
 //!
-//! **[`weir_trace::Tracing`]**: which batches of a query have spans, and the exporter that takes each span as it ends. Given to a
-//! query by [`Query::traced`]; without it no span, id or clock is made, and records keep the `traceparent` that they came
-//! with. How spans leave the process is the exporter's business: this crate has none.
+//! **[`weir_trace::Tracing`]** decides which batches of a query have spans, and passes each finished span to an exporter. Set it with
+//! [`Query::traced`]. Without it, the query makes no spans and reads no clock for them, and records keep their own `traceparent`.
+//! This crate contains no exporter.
 //!
-//! **[`GuestLine`]**: what a guest has said, escaped and within its tenant's limits, and at most a thousand a second of each
-//! stage. It goes to `tracing`, with the target `guest`, and to the [`LogExporter`] that [`Query::logged`] was given.
+//! **[`GuestLine`]** is a log line of a guest, escaped, within its tenant's limits, and at most a thousand lines a second for each
+//! stage. It goes to `tracing` with the target `guest`, and to the [`LogExporter`] set with [`Query::logged`].
 //!
-//! A commit makes dead letters durable, then every sink, and only then counts: metrics, and the records committed.
+//! A commit first stores dead letters, then flushes every sink, and only then counts metrics and committed records.
 
 #[cfg(test)]
 mod fault_tables;

@@ -37,25 +37,28 @@
 //! # }
 //! ```
 //!
-//! # What an embedder uses
+//! # The main types
 //!
-//! **[`Loader`]** reads query files: within a limits file ([`LimitsFile`]), and with sources and sinks of your program under names
-//! ([`SourceConnector`], [`SinkConnector`]). A wrong file gives every mistake with its line ([`QueryFileError`], [`Problem`]).
+//! **[`Loader`]** reads query files. It applies a limits file ([`LimitsFile`]) and registers your program's own sources and sinks by
+//! name ([`SourceConnector`], [`SinkConnector`]). For a wrong file it returns every mistake with its line ([`QueryFileError`],
+//! [`Problem`]).
 //!
-//! **[`Engine`]**: one for each process. It compiles functions in a confined process, caches the code, and shares the processor among tenants.
+//! **[`Engine`]** compiles functions in a confined process, caches the code, and shares CPU time fairly among tenants. Create one for
+//! each process.
 //!
-//! **[`Query`]**: a plan at work. [`Query::run`] ends with a [`Summary`] whose counts add up; a [`QueryHandle`] watches, pauses and
-//! stops it meanwhile. Any number run side by side in one tokio runtime with several threads.
+//! **[`Query`]** runs a plan. [`Query::run`] returns a [`Summary`] whose counts add up. A [`QueryHandle`] observes, pauses and stops the
+//! query while it runs. One tokio runtime with several threads can run any number of queries side by side.
 //!
-//! **[`MemoryBatches`]** feeds batches that you hold, **[`MemoryHandle`]** gives back those that were written. **[`Batch`]** is shared by
-//! `Arc`, and its columns are Arrow's ([`arrow`]).
+//! **[`MemoryBatches`]** is a source of batches that you hold in memory. **[`MemoryHandle`]** is a sink that returns written batches to
+//! you. A **[`Batch`]** is shared by `Arc`, and its columns are Arrow arrays ([`arrow`]).
 //!
-//! Errors say whose fault they are (`fault()`) and whether trying again may help (`retryable()`).
+//! Every error says whose fault it is (`fault()`) and whether a retry may help (`retryable()`).
 //!
-//! Without default features the crate has no Kafka, and is built without a C++ compiler; `nexmark` adds that benchmark's streams.
+//! Without default features the crate contains no Kafka client and needs no C++ compiler. The feature `nexmark` adds the streams of
+//! that benchmark.
 //!
-//! The programs in `examples/` embed a query, feed batches from memory, bring a source and a sink of their own, and run two tenants
-//! with different limits. The crates behind this one have more; what is not named here may change with any version.
+//! The programs in `examples/` embed a query, pass batches in and out of memory, register a source and a sink, and run two tenants with
+//! different limits. The crates behind this one offer more, but only the items of this crate are stable across versions.
 
 pub use weir_batch::{Batch, BatchError, DataType, Fault, Field, Schema, SystemColumns, arrow};
 pub use weir_formats::Format;
