@@ -130,9 +130,13 @@ where
             return Err(RequestProblem::new(Code::RequestTooSlow, message, ""));
         }
     };
-    let order: Order = match bytes.is_empty() {
-        true => Order::default(),
-        false => serde_json::from_slice(&bytes).map_err(|error| malformed(format!("invalid body: {error}")))?,
+    let order: Order = match bytes.trim_ascii() {
+        [] => Order::default(),
+        // Serde would take a list for an object.
+        text @ [b'{', ..] => {
+            serde_json::from_slice(text).map_err(|error| malformed(format!("invalid body: {error}")))?
+        }
+        _ => return Err(malformed("the body is not a JSON object".to_owned())),
     };
     if order.wait_ms > WAIT_MS_MAX {
         return Err(malformed(format!("wait_ms is {}: the maximum is {WAIT_MS_MAX}", order.wait_ms)));
@@ -173,4 +177,41 @@ fn page(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answe
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_says_how_long_to_wait() {
+        let mut all = String::new();
+        for body in [
+            "",
+            " \n",
+            "{}",
+            r#"{"wait_ms": 5}"#,
+            r#" {"wait_ms": 0} "#,
+            "null",
+            "[5]",
+            "5",
+            r#""x""#,
+            "{",
+            "}",
+            r#"{"wait_ms": null}"#,
+            r#"{"wait_ms": -1}"#,
+            r#"{"wait_ms": 1e9}"#,
+            r#"{"wait_ms": 18446744073709551615}"#,
+            r#"{"wait": 1}"#,
+            r#"{"wait_ms": 1, "wait_ms": 2}"#,
+            r#"{"wait_ms": 1} {}"#,
+        ] {
+            let said = match order(Full::new(Bytes::from(body))).await {
+                Ok(wait) => format!("{} ms", wait.as_millis()),
+                Err(problem) => problem.message,
+            };
+            all.push_str(&format!("{body:?}: {said}\n"));
+        }
+        expect_test::expect![].assert_eq(&all);
+    }
 }

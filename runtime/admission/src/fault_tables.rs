@@ -75,7 +75,7 @@ fn of_modules() {
         MissingExport: tenant
         ExportType: tenant
         NoManifest: tenant
-        ModuleManifest: tenant
+        Manifest: tenant
         Compile: internal
         CompileLimit: tenant
         CompilerEnded: tenant

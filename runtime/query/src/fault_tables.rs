@@ -169,7 +169,7 @@ fn of_state_and_letters() {
         Io: external
         Io: external, retryable
         InUse: tenant
-        StateManifest: tenant
+        Manifest: tenant
         TooLarge: tenant
         Thread: internal
         OtherTenant: tenant

@@ -285,7 +285,8 @@ async fn paths_that_cannot_be() {
     assert!(!error.retryable());
     let mut device = FileSinkConfig::new("/dev/null", Format::Csv);
     device.if_exists = IfExists::Replace;
-    check_open(&device, expect!["Tenant: FOLDER/null is no regular file: a file sink needs the path of a file"]).await;
+    check_open(&device, expect!["Tenant: FOLDER/null is not a regular file: a file sink needs the path of a file"])
+        .await;
     // The system's own folder takes no files, not even root's.
     check_open(
         &FileSinkConfig::new("/proc/late.csv", Format::Csv),

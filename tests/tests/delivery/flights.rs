@@ -274,7 +274,7 @@ fn what_a_function_keeps_is_lost_with_a_sink_s_retry_and_that_is_counted_or_ends
                 assert_eq!(weir.wait(PATIENCE).code(), Some(1), "{}", weir.stderr());
                 let said = weir.stderr();
                 assert!(
-                    said.contains("state_lost: function `fresh` keeps state") && said.contains("(sink: "),
+                    said.contains("state_lost: function `fresh` has lost its state") && said.contains("(sink: "),
                     "{said}"
                 );
             }

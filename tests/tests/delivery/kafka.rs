@@ -356,7 +356,7 @@ fn letters_in_a_topic_are_listed_shown_and_replayed() {
     assert!(shown.contains("id: 7"), "{shown}");
     write(8).expect("the query");
     let replayed = said(&["dead-letters", "replay", "numbers.toml"]);
-    assert!(replayed.contains("replayed 1 letters, 0 died again"), "{replayed}");
+    assert!(replayed.contains("replayed 1 dead letters, 0 failed again"), "{replayed}");
     topics.assert_exact(0..100);
     let listed = said(&["dead-letters", "list", "numbers.toml"]);
     assert_eq!(listed, "", "what was replayed is not listed again");

@@ -58,7 +58,7 @@ impl Copy<'_> {
     /// What is said where the new topic has twenty records, and five of the old one were copied.
     fn made_again(&self) -> String {
         format!(
-            "{} [0]: the topic was deleted and made again: position 5 is of the old one, and the log of the new one holds 0 to 20",
+            "{} [0]: the topic was deleted and recreated: position 5 belongs to the old topic, and the log of the new topic holds 0 to 20",
             self.from
         )
     }

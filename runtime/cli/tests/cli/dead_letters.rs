@@ -150,7 +150,7 @@ fn a_module_that_was_mended_replays_and_its_other_version_is_told() {
     case.change("at = 7", "at = -1");
     let said = case.right(&["dead-letters", "replay", "q.toml"]);
     assert!(said.err.contains("the module has changed: 1 dead letters of check"), "{}", said.err);
-    assert!(said.err.contains("replayed 1 letters, 0 died again"), "{}", said.err);
+    assert!(said.err.contains("replayed 1 dead letters, 0 failed again"), "{}", said.err);
     assert_eq!(case.out(), all());
 }
 
