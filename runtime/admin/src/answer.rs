@@ -212,6 +212,25 @@ mod tests {
             };
             all.push_str(&format!("{body:?}: {said}\n"));
         }
-        expect_test::expect![].assert_eq(&all);
+        expect_test::expect![[r#"
+            "": 0 ms
+            " \n": 0 ms
+            "{}": 0 ms
+            "{\"wait_ms\": 5}": 5 ms
+            " {\"wait_ms\": 0} ": 0 ms
+            "null": the body is not a JSON object
+            "[5]": the body is not a JSON object
+            "5": the body is not a JSON object
+            "\"x\"": the body is not a JSON object
+            "{": invalid body: EOF while parsing an object at line 1 column 1
+            "}": the body is not a JSON object
+            "{\"wait_ms\": null}": invalid body: invalid type: null, expected u64 at line 1 column 16
+            "{\"wait_ms\": -1}": invalid body: invalid value: integer `-1`, expected u64 at line 1 column 14
+            "{\"wait_ms\": 1e9}": invalid body: invalid type: floating point `1000000000.0`, expected u64 at line 1 column 15
+            "{\"wait_ms\": 18446744073709551615}": wait_ms is 18446744073709551615: the maximum is 600000
+            "{\"wait\": 1}": invalid body: unknown field `wait`, expected `wait_ms` at line 1 column 7
+            "{\"wait_ms\": 1, \"wait_ms\": 2}": invalid body: duplicate field `wait_ms` at line 1 column 24
+            "{\"wait_ms\": 1} {}": invalid body: trailing characters at line 1 column 16
+        "#]].assert_eq(&all);
     }
 }
