@@ -66,7 +66,7 @@ impl Nextest {
         let ran = shell::run(&mut command);
         match fs::read_to_string(&self.report) {
             Ok(report) => print_slowest(&report),
-            // Where it does not compile there is none, and where nothing was selected.
+            // There is no report if compiling failed or if no test was selected.
             Err(_) => eprintln!("no report of the tests' times in {}", self.report.display()),
         }
         ran

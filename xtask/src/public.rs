@@ -71,7 +71,7 @@ fn check(files: &[(String, String)], shared: &[(&str, &str)]) -> Vec<String> {
     }
     for (name, _) in shared {
         if by_name.get(name).is_none_or(|libraries| libraries.len() < 2) {
-            broken.push(format!("`{name}` is said to be in several libraries, and is not: is the name right?"));
+            broken.push(format!("`{name}` is listed as a name in several libraries, but is not: check the name"));
         }
     }
     broken
@@ -167,7 +167,7 @@ pub struct Thing;
         assert_eq!(broken(&[("a", GOOD), ("b", thing)], &[("Thing", "a view of it")]), "");
         assert_eq!(
             broken(&[("a", GOOD)], &[("Thing", "a view of it")]),
-            "`Thing` is said to be in several libraries, and is not: is the name right?"
+            "`Thing` is listed as a name in several libraries, but is not: check the name"
         );
     }
 }

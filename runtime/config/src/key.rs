@@ -32,7 +32,7 @@ pub struct Key {
     pub name: &'static str,
     /// Whether it may not be left out.
     pub required: bool,
-    /// The default, as it would be written; null where there is none.
+    /// The default, as written in a file; null if there is no default.
     pub default: Json,
     /// A JSON Schema of its value.
     pub schema: Json,

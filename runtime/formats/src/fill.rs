@@ -28,12 +28,12 @@ impl From<usize> for Fill {
 }
 
 impl Fill {
-    /// How many bytes a batch has at most where nothing else is said.
+    /// The default of `bytes_max`.
     pub const BYTES_MAX: usize = 16 * 1024 * 1024;
-    /// How many bytes a record has at most where nothing else is said.
+    /// The default of `record_bytes_max`.
     pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-    /// What is wrong with a record of so many bytes.
+    /// The message for a record of `bytes` bytes, which is larger than the limit.
     pub fn too_large(&self, bytes: u64) -> String {
         let bytes_max = self.record_bytes_max;
         format!("the record has {bytes} bytes: the maximum is {bytes_max}; raise `batching.record_bytes_max`")

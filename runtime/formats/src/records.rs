@@ -83,8 +83,8 @@ pub(super) enum RecordFault {
     /// A quote opens on this line and does not close within the length of a record. The record is this line alone, and
     /// the next one is tried as a record again.
     OpenTooLong,
-    /// It breaks the grammar of CSV, so many lines later. The record is its first line alone, and the next one is
-    /// tried as a record again.
+    /// The record breaks the grammar of CSV, this number of lines after its first. Only its first line is the bad record;
+    /// reading continues with the next line.
     Grammar(csv_grammar::GrammarFault, u64),
 }
 

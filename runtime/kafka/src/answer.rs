@@ -76,7 +76,7 @@ impl HiddenValues {
     /// What an error of the client's says, without values and control characters.
     pub fn explain(&self, error: &(dyn Error + 'static)) -> String {
         match error.downcast_ref() {
-            // It would quote the value, whatever option that is of.
+            // The client would quote the value, which may be secret.
             Some(KafkaError::ClientConfig(_, _, name, _)) => {
                 format!("librdkafka does not accept the value of `{}`", brief(name))
             }

@@ -1,4 +1,4 @@
-//! Answers in a program without the client: there are none.
+//! The error code in a program without the Kafka client. It has no values.
 
 use std::fmt;
 

@@ -73,7 +73,7 @@ letter! {
     /// A dead letter: why a record is dead, where it came from, and the record itself. Written by a query to a file
     /// ([`Letter::parse`] reads its lines) or to a topic, as a message with the error in its headers.
     facts {
-        /// The query that it is of.
+        /// The query.
         query as "query": String;
         /// Its tenant.
         tenant as "tenant": String;

@@ -19,7 +19,7 @@ const FETCH_BYTES: std::ops::RangeInclusive<usize> = 16 << 10..=1 << 20;
 /// How long a broker is asked for one thing, beside what a fetch may take that is before it on the connection.
 const ASK_WAIT_MAX: Duration = Duration::from_millis(1500);
 
-/// How long librdkafka has a broker wait for records, where nothing else is said, and how much of what is said counts here.
+/// librdkafka's default for how long a broker waits for records, and the largest value that counts here.
 const FETCH_WAIT_MS: u64 = 500;
 const FETCH_WAIT_MS_MAX: u64 = 30_000;
 

@@ -82,7 +82,7 @@ pub enum StateError {
     OtherQuery {
         /// The file.
         path: PathBuf,
-        /// The query that it is of.
+        /// The query.
         query: String,
         /// Its tenant.
         tenant: String,
