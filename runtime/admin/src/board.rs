@@ -1,11 +1,10 @@
 //! What a process runs.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use weir_plan::Plan;
-use weir_query::{Progress, QueryHandle, QueryState};
+use weir_query::{Progress, QueryState, RunningQuery};
 
 use crate::pace::{Pace, percent};
 use crate::problem::{Code, RequestProblem};
@@ -17,7 +16,7 @@ use crate::route::{QueryName, Wish};
 pub struct Board(Vec<Entry>);
 
 struct Entry {
-    handle: QueryHandle,
+    handle: Arc<dyn RunningQuery>,
     commit_every: Option<Duration>,
     started: Instant,
     ended: OnceLock<(QueryOutcome, Duration)>,
@@ -79,11 +78,11 @@ const QUIET: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 impl Board {
-    /// Of these queries, by their handles and plans.
-    pub fn new<'a>(queries: impl Iterator<Item = (QueryHandle, &'a Plan)>) -> Board {
-        let entry = |(handle, plan): (QueryHandle, &Plan)| Entry {
+    /// Of these queries, each with its time between commits, where it has one.
+    pub fn new(queries: impl Iterator<Item = (Arc<dyn RunningQuery>, Option<Duration>)>) -> Board {
+        let entry = |(handle, commit_every)| Entry {
             handle,
-            commit_every: plan.delivery.commit_every,
+            commit_every,
             started: Instant::now(),
             ended: OnceLock::new(),
             pace: Mutex::default(),
@@ -99,8 +98,8 @@ impl Board {
     }
 
     /// The queries' handles.
-    pub fn handles(&self) -> impl Iterator<Item = &QueryHandle> {
-        self.0.iter().map(|entry| &entry.handle)
+    pub fn handles(&self) -> impl Iterator<Item = &dyn RunningQuery> {
+        self.0.iter().map(|entry| &*entry.handle)
     }
 
     /// Looks how fast inputs of known size are read.
@@ -176,7 +175,7 @@ impl Entry {
         Report {
             query: self.handle.query(),
             tenant: self.handle.tenant(),
-            pid: std::process::id(),
+            pid: self.handle.process(),
             running: !over,
             uptime_ms: millis(ended.map_or_else(|| self.started.elapsed(), |(_, after)| *after)),
             commit_ms: self.commit_every.map(millis),

@@ -4,11 +4,10 @@
 //! use std::sync::Arc;
 //!
 //! use weir_admin::{Admin, Board, Door, bind};
-//! use weir_plan::Plan;
 //! use weir_query::QueryHandle;
 //!
-//! # fn serve(queries: Vec<(QueryHandle, &Plan)>) -> Result<(), Box<dyn std::error::Error>> {
-//! let board = Arc::new(Board::new(queries.into_iter()));
+//! # fn serve(queries: Vec<QueryHandle>) -> Result<(), Box<dyn std::error::Error>> {
+//! let board = Arc::new(Board::new(queries.into_iter().map(|query| (Arc::new(query) as _, None))));
 //! let (listener, address) = bind(([127, 0, 0, 1], 9464).into())?;
 //! let admin = Admin::open(Arc::clone(&board), vec![Door::Tcp { listener, steering: false }])?;
 //! println!("curl http://{address}/metrics");

@@ -117,7 +117,7 @@ pub struct Metric {
 }
 
 /// How a metric puts values together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
 pub enum MetricKind {
     /// Their sum, which never falls.
     Counter,

@@ -1,13 +1,14 @@
 //! Progress on standard error while a query runs.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use weir_admin::{Pace, percent};
-use weir_query::{Progress, QueryHandle, QueryState, TopColumn};
+use weir_query::{Progress, QueryState, RunningQuery, TopColumn};
 use weir_text::{ByteCount, Count, Rate};
 
 use crate::drawing::Drawing;
@@ -54,7 +55,7 @@ impl Screen {
     }
 
     /// Shows the progress of a query until what this returns is dropped.
-    pub(crate) fn watch(&self, query: QueryHandle, name: Option<Name>) -> Watch {
+    pub(crate) fn watch(&self, query: Arc<dyn RunningQuery>, name: Option<Name>) -> Watch {
         let bar = (self.show == Show::Line).then(|| {
             let style =
                 ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
@@ -83,7 +84,7 @@ impl Drop for Watch {
 }
 
 /// Shows progress until it is aborted; never ends by itself.
-async fn watch(query: QueryHandle, name: Option<Name>, show: Show, bar: Option<ProgressBar>) {
+async fn watch(query: Arc<dyn RunningQuery>, name: Option<Name>, show: Show, bar: Option<ProgressBar>) {
     let every = match show {
         Show::Nothing => return std::future::pending().await,
         Show::Line => Duration::from_millis(200),

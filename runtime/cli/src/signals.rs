@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
-use weir_query::{QueryHandle, QueryState};
+use weir_query::{QueryState, RunningQuery};
 
 use crate::control::SocketFile;
 use crate::exit::{Exit, say};
@@ -24,7 +24,7 @@ pub(crate) struct Signals {
 
 /// What runs.
 struct Running {
-    queries: Vec<QueryHandle>,
+    queries: Vec<Arc<dyn RunningQuery>>,
     socket: Option<Arc<SocketFile>>,
 }
 
@@ -48,7 +48,7 @@ impl Signals {
     }
 
     /// These are to be drained when a signal comes, or has come.
-    pub(crate) fn drain(self, queries: Vec<QueryHandle>, socket: Option<Arc<SocketFile>>) {
+    pub(crate) fn drain(self, queries: Vec<Arc<dyn RunningQuery>>, socket: Option<Arc<SocketFile>>) {
         // The thread lives as long as the process.
         drop(self.told.send(Running { queries, socket }));
     }
@@ -109,7 +109,7 @@ fn both() -> io::Result<(Signal, Signal)> {
 }
 
 fn stop(running: Option<&Running>) {
-    running.iter().flat_map(|running| &running.queries).for_each(QueryHandle::stop);
+    running.iter().flat_map(|running| &running.queries).for_each(|query| query.stop());
 }
 
 fn remove_socket(running: Option<&Running>) {

@@ -58,7 +58,7 @@ pub use replay::{
 pub use run::{
     BuildError, Cause, CommittedMetric, CommittedSeries, CounterKind, CounterSpec, Details, Durations, Ending, Extent,
     GuestLine, LogExporter, MetricRegistry, PartitionProgress, Progress, Query, QueryHandle, QueryState, Reading,
-    RecordPlace, RunError, Series, SinkDetails, SinkOverrides, SinkProgress, SourceProgress, Speaker, StageDetails,
-    StageError, StageProgress, Starting, StateError, Summary, TopColumn, read_manifest,
+    RecordPlace, RunError, RunningQuery, Series, SinkDetails, SinkOverrides, SinkProgress, SourceProgress, Speaker,
+    StageDetails, StageError, StageProgress, Starting, StateError, Summary, TopColumn, read_manifest,
 };
 pub use weir_batch::Fault;

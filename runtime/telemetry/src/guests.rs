@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use weir_query::{CommittedMetric, CommittedSeries, QueryHandle, Reading};
+use weir_query::{CommittedMetric, CommittedSeries, Reading, RunningQuery};
 use weir_sandbox::MetricKind;
 
 use crate::families::{About, Families, FamilyKind, Value};
@@ -18,7 +18,7 @@ const LINE_BYTES: usize = 48;
 const RESERVED: [&str; 5] = ["tenant", "query", "stage", "le", "overflow"];
 
 /// Adds what the functions of a query recorded.
-pub(crate) fn add_guests(families: &mut Families, query: &QueryHandle) {
+pub(crate) fn add_guests(families: &mut Families, query: &(impl RunningQuery + ?Sized)) {
     let metrics = query.metrics();
     for of_stage in metrics.chunk_by(|one, other| one.stage == other.stage) {
         let left_out = add_stage(families, (query.tenant(), query.query()), of_stage, GUEST_BYTES_MAX);

@@ -1,6 +1,6 @@
 //! Whether a process and its queries are well: what `/livez`, `/readyz` and `/healthz` answer.
 
-use weir_query::{QueryHandle, QueryState};
+use weir_query::{QueryState, RunningQuery};
 
 /// The states of a process' queries at one moment. What it says holds no text of a tenant's but names, which are letters,
 /// digits, `-`, `_` and `.`.
@@ -12,8 +12,8 @@ pub struct Health {
 
 impl Health {
     /// Of these queries.
-    pub fn of<'a>(queries: impl IntoIterator<Item = &'a QueryHandle>) -> Health {
-        let state = |query: &QueryHandle| (format!("{}/{}", query.tenant(), query.query()), query.state());
+    pub fn of<'a, Q: RunningQuery + ?Sized + 'a>(queries: impl IntoIterator<Item = &'a Q>) -> Health {
+        let state = |query: &Q| (format!("{}/{}", query.tenant(), query.query()), query.state());
         Health { queries: queries.into_iter().map(state).collect() }
     }
 

@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
-use weir_query::QueryHandle;
+use weir_query::RunningQuery;
 
 use crate::families::{Agreed, Families, Family, FamilyKind, LabelledSample, Sample, Unit, Value};
 use crate::queries::families;
@@ -32,8 +32,8 @@ pub struct ExportOrigin {
 
 /// The state of these queries as requests of OTLP, of about 2 MiB each at most: the figures that
 /// [`exposition`](crate::exposition) shows.
-pub fn otlp_requests<'a>(
-    queries: impl IntoIterator<Item = &'a QueryHandle>,
+pub fn otlp_requests<'a, Q: RunningQuery + ?Sized + 'a>(
+    queries: impl IntoIterator<Item = &'a Q>,
     origin: &ExportOrigin,
 ) -> Vec<ExportMetricsServiceRequest> {
     requests(families(queries), origin, SystemTime::now(), REQUEST_BYTES_MAX)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use weir_query::{
-    CounterKind, CounterSpec, Details, Durations, PartitionProgress, Progress, QueryHandle, QueryState, SinkProgress,
+    CounterKind, CounterSpec, Details, Durations, PartitionProgress, Progress, QueryState, RunningQuery, SinkProgress,
     SourceProgress, StageDetails, StageProgress,
 };
 
@@ -15,12 +15,12 @@ use Value::{Real, Whole};
 
 /// The state of these queries as text, version 0.0.4 of Prometheus' format. No two of them have both name and tenant in
 /// common.
-pub fn exposition<'a>(queries: impl IntoIterator<Item = &'a QueryHandle>) -> String {
+pub fn exposition<'a, Q: RunningQuery + ?Sized + 'a>(queries: impl IntoIterator<Item = &'a Q>) -> String {
     families(queries).into_text()
 }
 
 /// All that is measured: what is exported, in whatever form, is read from here.
-pub(crate) fn families<'a>(queries: impl IntoIterator<Item = &'a QueryHandle>) -> Families {
+pub(crate) fn families<'a, Q: RunningQuery + ?Sized + 'a>(queries: impl IntoIterator<Item = &'a Q>) -> Families {
     let mut families = Families::default();
     let about = About::new("weir.build.info", "", "The version of the program.");
     families.add(FamilyKind::Gauge, about, &[("version", env!("CARGO_PKG_VERSION"))], Whole(1));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use bincode::{Decode, Encode};
 use serde::Serialize;
 use weir_batch::{Batch, TraceContext};
 
@@ -14,7 +15,7 @@ use super::place::{Attributes, Places, SpanPlace};
 use super::{LINKS_MAX, Span, SpanKind, Tracing};
 
 /// What became of a query's batches, where it is traced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Encode, Decode)]
 pub struct TraceCounts {
     /// Batches that have a span.
     pub sampled: u64,

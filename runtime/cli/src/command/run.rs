@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use weir_admin::Board;
 use weir_plan::Plan;
-use weir_query::{Query, Starting};
+use weir_query::{Query, RunningQuery, Starting};
 use weir_sinks::SinkConfig;
 use weir_sources::FileSource;
 
@@ -56,8 +56,10 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
         let (queries, refused) = within_instances(plans.into_iter().map(|(_, plan)| plan), &engine);
         let queries: Vec<Starting> =
             queries.into_iter().map(|plan| otlp.watch(Query::starting(plan).within(soft(grace)))).collect();
-        let handles: Vec<_> = queries.iter().map(Starting::handle).collect();
-        let board = Arc::new(Board::new(queries.iter().map(|query| (query.handle(), query.plan()))));
+        let handle = |query: &Starting| -> Arc<dyn RunningQuery> { Arc::new(query.handle()) };
+        let handles: Vec<_> = queries.iter().map(handle).collect();
+        let board = queries.iter().map(|query| (handle(query), query.plan().delivery.commit_every));
+        let board = Arc::new(Board::new(board));
         let mut doors = Control::doors();
         if let Some(address) = args.metrics_listen {
             open_metrics(&mut doors, address, args, json)?;

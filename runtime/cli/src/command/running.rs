@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use tokio::task::{Id, JoinSet};
 use tracing::Instrument;
@@ -120,7 +121,7 @@ impl<'a> Run<'a> {
                 Ok((_, Event::Built(built))) => match *built {
                     Ok(query) => {
                         self.began += 1;
-                        let watch = self.screen.watch(query.handle(), shown.cloned());
+                        let watch = self.screen.watch(Arc::new(query.handle()), shown.cloned());
                         let span = self.span(&name);
                         let task = tasks.spawn(async move { Event::Ran(Box::new(query.run().await)) }.instrument(span));
                         watched.insert(task.id(), (name, Some(watch)));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use opentelemetry_http::Bytes;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use prost::Message;
-use weir_query::QueryHandle;
+use weir_query::RunningQuery;
 use weir_telemetry::{ExportOrigin, otlp_requests};
 
 use super::client::Client;
@@ -26,13 +26,13 @@ pub(super) struct Metrics {
 
 struct Exporter {
     client: Client,
-    queries: Vec<QueryHandle>,
+    queries: Vec<Arc<dyn RunningQuery>>,
     origin: ExportOrigin,
     fate: Arc<Fate>,
 }
 
 impl Metrics {
-    pub(super) fn start(settings: &MetricSettings, queries: Vec<QueryHandle>) -> anyhow::Result<Metrics> {
+    pub(super) fn start(settings: &MetricSettings, queries: Vec<Arc<dyn RunningQuery>>) -> anyhow::Result<Metrics> {
         let resource = ResourceAttributesWithSchema::from(&settings.outlet.resource).attributes.0;
         let origin = ExportOrigin { resource, start: SystemTime::now() };
         // An export waits for nobody: the next one has all of its figures, and newer ones.
@@ -79,7 +79,7 @@ impl Exporter {
             return;
         }
         let mut sent = Ok(());
-        for request in otlp_requests(&self.queries, &self.origin) {
+        for request in otlp_requests(self.queries.iter().map(|query| &**query), &self.origin) {
             if let Err(error) = self.client.post(Bytes::from(request.encode_to_vec())) {
                 sent = Err(opentelemetry_sdk::error::OTelSdkError::InternalFailure(error.to_string()));
                 break;

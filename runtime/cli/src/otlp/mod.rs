@@ -12,9 +12,10 @@ mod own_words;
 mod settings;
 mod traces;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use weir_query::{QueryHandle, Starting};
+use weir_query::{RunningQuery, Starting};
 
 use self::environment::Environment;
 use self::logs::Logs;
@@ -64,7 +65,7 @@ impl Otlp {
     }
 
     /// Exports what these queries do from now on, where that is asked for.
-    pub(crate) fn measure(&mut self, queries: Vec<QueryHandle>) {
+    pub(crate) fn measure(&mut self, queries: Vec<Arc<dyn RunningQuery>>) {
         if let Some(settings) = self.metrics.take() {
             self.measuring = unless(Metrics::start(&settings, queries), "metrics");
         }

@@ -79,7 +79,7 @@ macro_rules! counters {
         kept { $( $(#[$kept_meta:meta])* $kept:ident: $kept_type:ty, )* }
     ) => {
         $(#[$about])*
-        #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, bincode::Encode, bincode::Decode)]
         #[non_exhaustive]
         pub struct $values {
             $( $(#[$first_meta])* pub $first: $first_type, )*

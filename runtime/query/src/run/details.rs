@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::counters::{Counters, SinkCounters, StageCounters};
 use super::timing::Durations;
+use bincode::{Decode, Encode};
 use weir_trace::TraceCounts;
 
 /// How a query spends its time, and what waits in it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct Details {
     /// One a stage, in the order of the file.
     pub stages: Vec<StageDetails>,
@@ -25,7 +26,7 @@ pub struct Details {
 }
 
 /// A stage's.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct StageDetails {
     /// The stage.
     pub name: Arc<str>,
@@ -38,7 +39,7 @@ pub struct StageDetails {
 }
 
 /// A sink's.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct SinkDetails {
     /// The sink.
     pub name: Arc<str>,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use weir_formats::{Format, parquet_rows};
 
@@ -12,7 +13,7 @@ use weir_state::Positions;
 
 /// How much of a source was read, of how much: records of generators and Parquet files, bytes of other files, offsets of
 /// topics. A run that goes on within a file of text counts the bytes that are left; one within a file of Arrow does not know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Extent {
     /// What was read, at most `of`.
     pub read: u64,

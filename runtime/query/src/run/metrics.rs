@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bincode::{Decode, Encode};
 use serde::Serialize;
 use weir_sandbox::{Function, GuestSeries, MetricBatch, MetricDelta, MetricKind};
 
@@ -50,7 +51,7 @@ type Overflow = HashMap<(usize, usize), u64>;
 pub(super) type Folded = HashMap<(usize, Arc<GuestSeries>), MetricDelta>;
 
 /// One metric with one set of label values, as it stood at the last commit.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Encode, Decode)]
 pub struct Series {
     /// The stage that recorded it.
     pub stage: String,
@@ -67,7 +68,7 @@ pub struct Series {
 }
 
 /// The value of a series.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Encode, Decode)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Reading {
     /// The sum of all steps.
@@ -211,7 +212,7 @@ impl Reading {
 }
 
 /// A metric that a stage's function declares, with its series as they stood at the last commit.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct CommittedMetric {
     /// The stage.
     pub stage: Arc<str>,
@@ -232,7 +233,7 @@ pub struct CommittedMetric {
 }
 
 /// One set of label values.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct CommittedSeries {
     /// A value for each label, any text; none in an overflow series.
     pub labels: Vec<String>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::count::{Count, OnceCount, SharedCount};
@@ -15,7 +16,7 @@ use super::place::SourcePlace;
 use super::timing::Timing;
 
 /// The state of a query.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 pub enum QueryState {
     /// Its modules are compiled, its sources and sinks opened.

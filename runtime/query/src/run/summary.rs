@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use bincode::{Decode, Encode};
 use serde::Serialize;
 use weir_text::{ByteCount, Count, Rate, escape_quoted};
 
@@ -12,7 +13,7 @@ use super::progress::{Progress, StageProgress};
 use weir_trace::TraceCounts;
 
 /// Why a query ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// Every source came to its end.
@@ -37,7 +38,7 @@ impl fmt::Display for Ending {
 }
 
 /// The closing account of a query.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Encode, Decode)]
 pub struct Summary {
     /// The query.
     pub query: String,

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bincode::{Decode, Encode};
+
 /// Upper bounds of the buckets in nanoseconds: from a guest call over a small batch to a sink that hangs. Beyond the
 /// last one is one more bucket.
 const BOUNDS_NANOS: [u64; 14] = [
@@ -30,7 +32,7 @@ pub(crate) struct Timing {
 }
 
 /// Durations by bucket, at one moment.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
 pub struct Durations {
     /// Upper bounds of the buckets but the last, in seconds, ascending.
     pub bounds: Vec<f64>,

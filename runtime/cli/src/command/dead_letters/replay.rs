@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use weir_admin::{Board, QueryOutcome};
-use weir_query::{Ending, Replay, Replayed, Replaying};
+use weir_query::{Ending, Replay, Replayed, Replaying, RunningQuery};
 use weir_sinks::SinkConfig;
 use weir_text::elide;
 
@@ -43,10 +43,11 @@ pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
         let query = query.within(soft(GRACE));
         // By the query's name: it does not run meanwhile.
         let (name, tenant) = (query.plan().name.clone(), query.plan().tenant.to_string());
-        let board = Arc::new(Board::new([(query.handle(), query.plan())].into_iter()));
+        let handle: Arc<dyn RunningQuery> = Arc::new(query.handle());
+        let board = Arc::new(Board::new([(Arc::clone(&handle), query.plan().delivery.commit_every)].into_iter()));
         let control = Control::doors().open(Arc::clone(&board), true)?;
-        signals.drain(vec![query.handle()], control.socket());
-        let watch = screen.watch(query.handle(), None);
+        signals.drain(vec![Arc::clone(&handle)], control.socket());
+        let watch = screen.watch(handle, None);
         let ran = query.run().await;
         drop(watch);
         let summary = match &ran {
