@@ -19,7 +19,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 21] = [
     Rule {
         package: "weir-text",
         has: &["strsim"],
@@ -31,6 +31,23 @@ const RULES: [Rule; 20] = [
         has: &["rustix"],
         lacks: &["tokio", "arrow", "weir-batch", "weir-sandbox", "weir-sinks", "weir-plan", "weir-query"],
         reason: "everybody opens files by it",
+    },
+    Rule {
+        package: "weir-confine",
+        has: &["landlock", "seccompiler", "rustix"],
+        lacks: &[
+            "tokio",
+            "arrow",
+            "parquet",
+            "wasmtime",
+            "rdkafka",
+            "serde",
+            "weir-files",
+            "weir-batch",
+            "weir-sandbox",
+            "weir-query",
+        ],
+        reason: "what confines every process is in the supervisor's tree, and small enough to be read as a whole",
     },
     Rule {
         package: "weir-batch",

@@ -1,0 +1,48 @@
+//! The one function, in the order that the crate's page explains.
+
+use crate::{ConfineError, Confinement, Walls, limits};
+#[cfg(target_os = "linux")]
+use crate::{Wall, calls, descriptors, files, privileges, process};
+
+/// Takes away from this process what the confinement does not leave it, for good. Call it before any thread starts and before
+/// anything of a tenant's is read.
+///
+/// # Errors
+///
+/// More than one thread, another parent than expected, a folder that does not exist, or a step that the kernel refuses. The
+/// process is then confined in part, and must end. What the kernel does not have is no error: see [`Walls::missing`].
+#[cfg(target_os = "linux")]
+pub fn confine(confinement: &Confinement) -> Result<Walls, ConfineError> {
+    process::refuse_threads()?;
+    descriptors::close_inherited(&confinement.keep)?;
+    process::offer_to_the_oom_killer();
+    privileges::drop_all(confinement.identity)?;
+    limits::set(&confinement.budgets)?;
+    process::end_with_parent(confinement.parent)?;
+    process::close_to_others()?;
+    let executable_memory = process::refuse_new_code(confinement.has(Wall::Mdwe));
+    let (files, landlock_abi) = match confinement.has(Wall::Landlock) {
+        true => files::keep_to(&confinement.reads, &confinement.writes)?,
+        false => (crate::Enforced::No, 0),
+    };
+    let signals = match confinement.has(Wall::LandlockScopes) {
+        true => files::keep_signals_within()?,
+        false => crate::Enforced::No,
+    };
+    let system_calls = match confinement.has(Wall::Seccomp) {
+        true => calls::refuse(confinement.role),
+        false => crate::Enforced::No,
+    };
+    Ok(Walls { system_calls, files, signals, executable_memory, landlock_abi })
+}
+
+/// Limits the resources of this process. This system has none of the walls.
+///
+/// # Errors
+///
+/// A limit that is refused.
+#[cfg(not(target_os = "linux"))]
+pub fn confine(confinement: &Confinement) -> Result<Walls, ConfineError> {
+    limits::set(&confinement.budgets)?;
+    Ok(Walls::NONE)
+}
