@@ -19,7 +19,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 21] = [
+const RULES: [Rule; 22] = [
     Rule {
         package: "weir-text",
         has: &["strsim"],
@@ -48,6 +48,25 @@ const RULES: [Rule; 21] = [
             "weir-query",
         ],
         reason: "what confines every process is in the supervisor's tree, and small enough to be read as a whole",
+    },
+    Rule {
+        package: "weir-frame",
+        has: &["bincode", "rustix", "weir-text"],
+        lacks: &[
+            "arrow",
+            "parquet",
+            "wasmtime",
+            "rdkafka",
+            "tokio",
+            "serde",
+            "weir-config",
+            "weir-batch",
+            "weir-admission",
+            "weir-sandbox",
+            "weir-plan",
+            "weir-query",
+        ],
+        reason: "a supervisor reads frames of tenants' processes, and nothing else of theirs",
     },
     Rule {
         package: "weir-batch",
