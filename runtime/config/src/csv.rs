@@ -7,7 +7,9 @@ use toml::de::DeValue;
 use crate::key::{Key, Keys, SettingKind};
 use crate::kinds::{Boolean, or_env};
 use crate::problem::{KeyPlace, clip};
+use crate::suffix;
 use crate::table::{Item, Table};
+use crate::words::WriteFormat;
 
 keys! {
     /// How a file of CSV is written. Of another format every such key is wrong.
@@ -51,9 +53,6 @@ impl Keys for RecordCsvKeys {
     }
 }
 
-/// Suffixes of files that are CSV, as a regular expression of JSON Schema.
-const CSV_SUFFIXES: &str = r"\.([cC][sS][vV]|[tT][sS][vV])$";
-
 /// What a table of another format than CSV does not have.
 fn no_csv() -> Json {
     let keys = CsvKeys::describe();
@@ -69,9 +68,10 @@ pub(crate) fn csv_by_format(others: &[&str], default_is_other: bool) -> Json {
     })
 }
 
-/// Only CSV has the keys of CSV: without a `format` the suffix of the path tells.
+/// Only CSV has the keys of CSV: without a `format`, the suffix of the path tells the format.
 pub(crate) fn csv_by_suffix() -> Json {
-    let other = json!({ "type": "string", "not": { "pattern": CSV_SUFFIXES } });
+    let csv = suffix::pattern(&[WriteFormat::Csv]);
+    let other = json!({ "type": "string", "not": { "pattern": csv } });
     let others = json!({ "type": "array", "contains": other });
     json!({
         "if": { "required": ["format"] },
@@ -82,6 +82,16 @@ pub(crate) fn csv_by_suffix() -> Json {
             ] },
             "then": { "properties": no_csv() },
         },
+    })
+}
+
+/// Without a `delimiter`, all paths of CSV files have one delimiter: a tab for `.tsv`, a comma for all others.
+pub(crate) fn one_delimiter() -> Json {
+    let tabs = json!({ "pattern": suffix::pattern_of(&["tsv"]) });
+    let commas = json!({ "not": { "type": "string", "pattern": suffix::pattern_of(&["tsv"]) } });
+    json!({
+        "if": { "properties": { "delimiter": false, "format": { "const": "csv" } } },
+        "then": { "properties": { "paths": { "anyOf": [{ "items": tabs }, { "items": commas }] } } },
     })
 }
 

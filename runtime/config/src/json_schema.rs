@@ -13,7 +13,7 @@ use crate::settings::{BatchingKeys, DeliveryKeys, FileLettersKeys, LettersKindKe
 use crate::sink::{self, FileSinkKeys, StdoutSinkKeys};
 use crate::source::{FileSourceKeys, GeneratorKeys, NexmarkKeys, SourceErrorKeys, SourceKeys};
 use crate::table::LIST_MAX;
-use crate::words::{LettersWord, SinkWord, SourceWord, Words};
+use crate::words::{ErrorPolicy, LettersWord, SinkWord, SourceWord, Words};
 use crate::{retry, stage};
 
 /// The version of JSON Schema that editors of TOML know.
@@ -21,8 +21,9 @@ const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 
 /// A JSON Schema of query files (draft 7), as JSON text that ends with a line end.
 ///
-/// It refuses unknown and missing keys, wrong types, words and ranges, names that cannot be, and keys that exclude each other
-/// within a table. It cannot know files, functions and the names that a file gives to its own parts.
+/// It refuses unknown and missing keys, wrong types, words, ranges and names, keys that exclude each other within a table, file
+/// names whose suffix determines no format, and dead letters without a place. It cannot check files, functions, and references
+/// from one part of a query to another.
 pub fn query_schema() -> String {
     let mut keys = HeadKeys::describe();
     let reference = |name: &str| json!({ "$ref": format!("#/$defs/{name}") });
@@ -47,7 +48,7 @@ pub fn query_schema() -> String {
     ] {
         keys.push(Key { name, required, default: Json::Null, schema, values: String::new(), doc: doc.to_owned() });
     }
-    let mut schema = object(&keys, &json!({}));
+    let mut schema = object(&keys, &letters_have_a_place());
     let definitions = json!({
         "env": env(),
         "source": source(),
@@ -181,6 +182,21 @@ fn dead_letters() -> Json {
         of_kind(word, keys, &json!({}), &[])
     };
     any_kind(LettersWord::WORDS.iter().map(kind).collect())
+}
+
+/// A query without `[dead_letters]` must not use the policy `dead_letter`.
+fn letters_have_a_place() -> Json {
+    let other = json!({ "not": { "const": ErrorPolicy::DeadLetter.name() } });
+    let source = json!({ "properties": { "on_error": other } });
+    let retried = json!({ "properties": { "on_error": other, "retry": { "properties": { "then": other } } } });
+    json!({
+        "if": { "required": ["dead_letters"] },
+        "else": { "properties": {
+            "sources": { "additionalProperties": source },
+            "stages": { "items": retried },
+            "sinks": { "additionalProperties": retried },
+        } },
+    })
 }
 
 /// A group of keys with its name: what a table of QUERY.md lists.

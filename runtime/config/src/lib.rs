@@ -63,6 +63,7 @@ mod settings;
 mod sink;
 mod source;
 mod stage;
+mod suffix;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -91,6 +92,7 @@ pub use source::{
     FileSourceKeys, GeneratorKeys, NexmarkKeys, SourceDraft, SourceErrorKeys, SourceKeys, SourceKindDraft,
 };
 pub use stage::{CarryDraft, Input, StageDraft, StageKeys, StageMoreKeys};
+pub use suffix::SUFFIXES;
 pub use topics::{Pattern, Topics};
 pub use words::{
     CompressionWord, ErrorPolicy, Guarantee, IfExistsWord, IsolationWord, LettersWord, LossPolicy, NexmarkWord,

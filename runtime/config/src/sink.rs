@@ -122,6 +122,7 @@ keys! {
         "allOf": [
             crate::csv::csv_by_format(&["json_lines", "parquet", "arrow_ipc", "bincode"], false),
             crate::csv::csv_by_suffix(),
+            crate::suffix::writable(),
             crate::csv::some_nulls(),
         ],
     })

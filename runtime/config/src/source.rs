@@ -87,6 +87,8 @@ keys! {
         "allOf": [
             crate::csv::csv_by_format(&["json_lines", "parquet", "arrow_ipc"], false),
             crate::csv::csv_by_suffix(),
+            crate::csv::one_delimiter(),
+            crate::suffix::readable(),
         ],
     })
 }

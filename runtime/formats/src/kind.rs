@@ -1,4 +1,4 @@
-//! Which formats there are.
+//! The supported file formats.
 
 use std::fmt;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use weir_batch::Fault;
 
-/// A file format that records are read from or written to.
+/// A file format for reading or writing records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// One JSON object a line.
+    /// One JSON object per line.
     JsonLines,
     /// RFC 4180 with a header row.
     Csv,
@@ -39,7 +39,7 @@ impl Format {
         }
     }
 
-    /// What the names of such files end with, without the dot.
+    /// The usual suffix of file names, without the dot.
     pub const fn suffix(self) -> &'static str {
         match self {
             Format::JsonLines => "jsonl",
@@ -50,26 +50,34 @@ impl Format {
         }
     }
 
-    /// The format that a file's suffix tells of: jsonl, ndjson, json; csv, tsv; parquet; arrow, ipc, feather; bincode.
+    /// The suffixes of file names that determine a format: without the dot, in lower case.
+    pub const SUFFIXES: &[(&str, Format)] = &[
+        ("jsonl", Format::JsonLines),
+        ("ndjson", Format::JsonLines),
+        ("json", Format::JsonLines),
+        ("csv", Format::Csv),
+        ("tsv", Format::Csv),
+        ("parquet", Format::Parquet),
+        ("arrow", Format::ArrowIpc),
+        ("ipc", Format::ArrowIpc),
+        ("feather", Format::ArrowIpc),
+        ("bincode", Format::Bincode),
+    ];
+
+    /// The format that the suffix of a path determines, as in [`Format::SUFFIXES`]. The case of ASCII letters is ignored.
     pub fn from_suffix(path: &Path) -> Option<Format> {
-        let suffix = path.extension()?.to_str()?.to_ascii_lowercase();
-        Some(match suffix.as_str() {
-            "jsonl" | "ndjson" | "json" => Format::JsonLines,
-            "csv" | "tsv" => Format::Csv,
-            "parquet" => Format::Parquet,
-            "arrow" | "ipc" | "feather" => Format::ArrowIpc,
-            "bincode" => Format::Bincode,
-            _ => return None,
-        })
+        let suffix = path.extension()?.to_str()?;
+        let known = Format::SUFFIXES.iter().find(|(known, _)| suffix.eq_ignore_ascii_case(known));
+        known.map(|(_, format)| *format)
     }
 
-    /// Whether a file says its schema itself. The others need one declared, or inferred from their first records.
+    /// Whether files of this format contain their schema. For the others, a schema is declared, or inferred from the first records.
     pub const fn carries_schema(self) -> bool {
         matches!(self, Format::Parquet | Format::ArrowIpc | Format::Bincode)
     }
 
-    /// Whether queries read this format. Bincode frames are for consumers written in Rust: [`super::open_decoder`]
-    /// reads them back, but they are no interchange format.
+    /// Whether queries can read this format. Bincode frames are for consumers written in Rust: [`super::open_decoder`] can read
+    /// them, but they are not an interchange format.
     pub const fn can_decode(self) -> bool {
         !matches!(self, Format::Bincode)
     }
@@ -81,7 +89,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// A name that is no format's.
+/// A name that is not a format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown format `{name}`: use one of {}", Format::NAMES)]
 pub struct UnknownFormat {
@@ -90,12 +98,12 @@ pub struct UnknownFormat {
 }
 
 impl UnknownFormat {
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         Fault::Tenant
     }
 
-    /// Whether the same may succeed later.
+    /// Whether the same name may be valid later.
     pub fn retryable(&self) -> bool {
         false
     }

@@ -6,6 +6,9 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::Value as Json;
 use weir_config::Problem;
+use weir_formats::Format;
+
+use super::edited;
 
 static QUERY: LazyLock<Validator> = LazyLock::new(|| validator(&weir_config::query_schema()));
 static LIMITS: LazyLock<Validator> = LazyLock::new(|| validator(&weir_config::limits_schema()));
@@ -15,7 +18,7 @@ fn validator(schema: &str) -> Validator {
 }
 
 /// What no schema can see, with pieces of the messages that say so.
-const BEYOND: [(&str, &[&str]); 9] = [
+const BEYOND: [(&str, &[&str]); 10] = [
     (
         "values of keys that must differ",
         &[
@@ -36,7 +39,6 @@ const BEYOND: [(&str, &[&str]); 9] = [
             "is listed twice",
             "is already used by a",
             "is not read by any stage or sink",
-            "the query has no destination for dead letters",
             "inputs that are read together",
             "without `input`, all sources are read",
             "also uses group",
@@ -46,13 +48,10 @@ const BEYOND: [(&str, &[&str]); 9] = [
         ],
     ),
     (
-        "files: paths, suffixes and what is there",
+        "files: paths and what is there",
         &[
             "` does not exist",
             "is a folder",
-            "the suffix of",
-            "files can only be written",
-            "a json_lines file among csv files",
             "is not a regular file",
             "is not a usable folder",
             "also writes this file",
@@ -78,7 +77,6 @@ const BEYOND: [(&str, &[&str]); 9] = [
             "holds ",
             "is not supported for",
             "so its fields are unknown",
-            "use different delimiters",
             "has more than one column of this name",
             "a header name",
             "needs one field",
@@ -119,6 +117,7 @@ const BEYOND: [(&str, &[&str]); 9] = [
         "librdkafka's options, brokers and topics",
         &["option `", "librdkafka does not", "`sasl.", "host:port", "invalid topic", "a group ", "`ssl.", "`security."],
     ),
+    ("sources and sinks that a program registers", &["is registered under the name"]),
     (
         "the environment, and what a tenant may have",
         &[
@@ -220,4 +219,89 @@ fn every_example_is_valid() {
         }
     }
     assert!(queries >= 7 && limits >= 2, "too few examples were found: {queries}, {limits}");
+}
+
+/// Whether the schema of query files refuses a text.
+fn is_refused(text: &str) -> bool {
+    !QUERY.is_valid(&json(text).expect("TOML"))
+}
+
+#[test]
+fn suffixes_determine_formats_as_for_the_reader() {
+    let known = Format::SUFFIXES.iter().map(|(suffix, format)| (*suffix, format.name()));
+    let described = weir_config::SUFFIXES.iter().map(|(suffix, format)| (*suffix, format.name()));
+    assert_eq!(known.collect::<Vec<_>>(), described.collect::<Vec<_>>());
+
+    let stems = ["a", "late/a", ".a", "a.", "a.txt", "", "late/", "late/.", "..", "a\n", "\u{e9}", "-"];
+    let ends = ["", "/", "/.", "//./", "/..", "x", "\n", " ", ".gz"];
+    let suffixes = Format::SUFFIXES.iter().map(|(suffix, _)| *suffix);
+    let mut paths =
+        vec!["-".to_owned(), "a".to_owned(), "csv".to_owned(), "a.xlsx".to_owned(), "a.\u{212a}son".to_owned()];
+    for suffix in suffixes.flat_map(|suffix| [suffix.to_owned(), suffix.to_uppercase(), suffix.replace('s', "S")]) {
+        paths.extend(stems.iter().flat_map(|stem| ends.map(|end| format!("{stem}.{suffix}{end}"))));
+    }
+    let (mut right, mut wrong) = (0, 0);
+    for path in &paths {
+        let format = Format::from_suffix(Path::new(path));
+        let quoted = toml::Value::from(path.as_str()).to_string();
+        let readable = format.is_some_and(Format::can_decode);
+        for (key, value) in [("path", quoted.clone()), ("paths", quoted.clone()), ("paths", format!("[{quoted}]"))] {
+            let source = edited(r#"path = "flights.csv""#, &format!("{key} = {value}"));
+            assert_eq!(is_refused(&source), !readable, "source, {key} = {value}");
+        }
+        let sink = edited(r#"path = "out/late.parquet""#, &format!("path = {quoted}"));
+        assert_eq!(is_refused(&sink), format.is_none(), "sink, {path:?}");
+        // With a `format` the suffix does not matter.
+        let sink = edited(r#"path = "out/late.parquet""#, &format!("path = {quoted}\nformat = \"csv\""));
+        assert!(!is_refused(&sink), "sink with a format, {path:?}");
+        if format.is_some() { right += 1 } else { wrong += 1 }
+    }
+    assert!(right > 200 && wrong > 200, "{right} {wrong}");
+}
+
+#[test]
+fn paths_of_several_formats() {
+    let env = r#"{ env = "FILE" }"#;
+    for (keys, refused) in [
+        (r#"paths = ["a.csv", "b.CSV"]"#.to_owned(), false),
+        (r#"paths = ["a.json", "b.ndjson"]"#.to_owned(), false),
+        (r#"paths = ["a.csv", "b.json"]"#.to_owned(), true),
+        (r#"paths = ["a.arrow", "b.txt"]"#.to_owned(), true),
+        (r#"paths = ["a.csv", "b.json"]"#.to_owned() + "\nformat = \"json_lines\"", false),
+        (r#"paths = ["a.csv", "b.tsv"]"#.to_owned(), true),
+        (r#"paths = ["a.csv", "b.tsv"]"#.to_owned() + "\nformat = \"csv\"", true),
+        (r#"paths = ["a.txt", "b.tsv"]"#.to_owned() + "\nformat = \"csv\"", true),
+        (r#"paths = ["a.csv", "b.tsv"]"#.to_owned() + "\ndelimiter = \";\"", false),
+        (r#"paths = ["a.csv", "b.tsv"]"#.to_owned() + "\nformat = \"json_lines\"", false),
+        // Values of the environment are known only when the query starts.
+        (format!("path = {env}"), false),
+        (format!("paths = {env}"), false),
+        (format!("paths = [\"a.csv\", {env}]"), false),
+        (format!("paths = [\"a.txt\", {env}]"), true),
+        (format!("paths = [\"a.csv\", \"b.tsv\"]\nformat = {env}"), false),
+        (format!("path = \"a.txt\"\nformat = {env}"), false),
+    ] {
+        assert_eq!(is_refused(&edited(r#"path = "flights.csv""#, &keys)), refused, "{keys}");
+    }
+}
+
+#[test]
+fn dead_letters_without_a_place() {
+    const PLACE: &str = "\n[dead_letters]\npath = \"dead.jsonl\"\n";
+    const RETRY: &str = "on_error = \"retry\"\nretry = { then = \"dead_letter\" }";
+    for (from, to) in [
+        (r#"path = "flights.csv""#, "path = \"flights.csv\"\non_error = \"dead_letter\"".to_owned()),
+        (r#"on_error = "skip""#, r#"on_error = "dead_letter""#.to_owned()),
+        (r#"on_error = "skip""#, RETRY.to_owned()),
+        ("rows_max = 10", "on_error = \"dead_letter\"".to_owned()),
+        ("rows_max = 10", RETRY.to_owned()),
+    ] {
+        let text = edited(from, &to);
+        assert!(is_refused(&text), "{text}");
+        assert!(!is_refused(&(text + PLACE)), "{to}");
+    }
+    for policy in [r#"{ env = "POLICY" }"#, r#""fail""#, r#""skip""#, r#""retry""#] {
+        let text = edited(r#"on_error = "skip""#, &format!("on_error = {policy}"));
+        assert!(!is_refused(&text), "{text}");
+    }
 }
