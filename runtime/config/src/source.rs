@@ -177,12 +177,9 @@ fn source(name: &str, mut table: Table<'_>) -> SourceDraft {
     let (place, name) = (table.place.clone(), name.to_owned());
     let kind = SourceKeys::read(&mut table).kind;
     let kind_place = kind.place_or(&place).clone();
-    let Some(kind) = kind.value else {
-        // Without its kind nothing is known of the other keys.
-        let on_error = Setting { place: None, value: Some(ErrorPolicy::default()) };
-        return SourceDraft { place, kind_place, name, on_error, kind: None };
-    };
     let on_error = SourceErrorKeys::read(&mut table).on_error;
+    // The other keys depend on the kind.
+    let Some(kind) = kind.value else { return SourceDraft { place, kind_place, name, on_error, kind: None } };
     let draft = match kind {
         SourceWord::File => SourceKindDraft::File(Box::new(FileSourceKeys::read(&mut table))),
         SourceWord::Kafka => SourceKindDraft::Kafka(Box::new(KafkaSourceKeys::read(&mut table))),

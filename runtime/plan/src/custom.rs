@@ -11,9 +11,10 @@ use super::context::Context;
 
 /// The source that these keys name.
 pub(super) fn source(keys: &CustomKeys, cx: &Context<'_>) -> Option<CustomSource> {
+    let options = options(keys, cx.problems);
     let (place, connector) = find(keys, &cx.connectors.sources, "source", cx.problems)?;
     let name = keys.connector.value.as_deref().unwrap_or_default();
-    let source = CustomSource::new(name, connector, options(keys, cx.problems)?);
+    let source = CustomSource::new(name, connector, options?);
     match source.schema() {
         Ok(_) => Some(source),
         Err(reason) => {
@@ -25,9 +26,10 @@ pub(super) fn source(keys: &CustomKeys, cx: &Context<'_>) -> Option<CustomSource
 
 /// The sink that these keys name.
 pub(super) fn sink(keys: &CustomKeys, cx: &Context<'_>) -> Option<CustomSink> {
+    let options = options(keys, cx.problems);
     let (place, connector) = find(keys, &cx.connectors.sinks, "sink", cx.problems)?;
     let name = keys.connector.value.as_deref().unwrap_or_default();
-    let sink = CustomSink::new(name, connector, options(keys, cx.problems)?);
+    let sink = CustomSink::new(name, connector, options?);
     match sink.validate() {
         Ok(()) => Some(sink),
         Err(SinkError::Config { reason, .. }) => {
@@ -59,6 +61,7 @@ fn find<T: ?Sized>(
     None
 }
 
+/// The options. Mistakes are reported whether or not the connector is registered.
 fn options(keys: &CustomKeys, problems: &Problems) -> Option<BTreeMap<String, String>> {
     let mut options = BTreeMap::new();
     let mut complete = true;
@@ -68,7 +71,10 @@ fn options(keys: &CustomKeys, problems: &Problems) -> Option<BTreeMap<String, St
                 options.insert(option.name.clone(), text.clone());
             }
             OptionText::Wrong { message, help, .. } => {
-                problems.error(&option.place, message.clone(), help.clone());
+                // A mistake in `{ env = "NAME" }` has been reported already: then there is no message.
+                if !message.is_empty() {
+                    problems.error(&option.place, message.clone(), help.clone());
+                }
                 complete = false;
             }
         }

@@ -386,3 +386,68 @@ fn what_becomes_of_files_that_change() {
         ],
     );
 }
+
+#[test]
+fn an_unknown_connector_hides_no_other_mistake() {
+    check(
+        r#"name = "custom"
+
+[sources.feed]
+kind = "custom"
+on_error = "ignore"
+options = { last = 1.5, since = 2024-01-01, list = [1], "a.b" = { env = 1 }, right = true }
+connector = "fead"
+path = "a.csv"
+
+[sources.unnamed]
+kind = "custom"
+options = { last = 1.5 }
+
+[sources.empty]
+kind = "custom"
+connector = ""
+options = { last = 1.5 }
+
+[sources.number]
+kind = "custom"
+connector = 7
+options = 7
+
+[sources.kindless]
+kind = "costum"
+on_error = "ignore"
+
+[sinks.out]
+kind = "custom"
+connector = "nowhere"
+input = ["feed", "unnamed", "empty", "number", "kindless", "nothing"]
+on_error = "retry"
+retry = { times_max = 0 }
+queue_batches_max = "4"
+options = { last = 1.5 }
+colour = "red"
+"#,
+        &expect![[r#"
+            late.toml:5: sources.feed.on_error: unknown value `ignore`; use one of `fail`, `skip`, `dead_letter`
+            late.toml:6: sources.feed.options.last: expected a string, a number, true or false, or `{ env = "NAME" }`, found a float
+            late.toml:6: sources.feed.options.since: expected a string, a number, true or false, or `{ env = "NAME" }`, found a date or time
+            late.toml:6: sources.feed.options.list: expected a string, a number, true or false, or `{ env = "NAME" }`, found a list
+            late.toml:6: sources.feed.options."a.b".env: expected the name of an environment variable; write `{ env = "NAME" }`
+            late.toml:7: sources.feed.connector: no source is registered under the name `fead`; this program registers no sources: run the query in a program that does
+            late.toml:8: sources.feed.path: a custom source has no such key; its keys are `kind`, `on_error`, `connector`, `options`
+            late.toml:10: sources.unnamed.connector: missing; name a connector that the program registered, for example `connector = "feed"`
+            late.toml:12: sources.unnamed.options.last: expected a string, a number, true or false, or `{ env = "NAME" }`, found a float
+            late.toml:16: sources.empty.connector: must not be empty
+            late.toml:17: sources.empty.options.last: expected a string, a number, true or false, or `{ env = "NAME" }`, found a float
+            late.toml:21: sources.number.connector: expected a string, found an integer
+            late.toml:22: sources.number.options: expected a table, found an integer
+            late.toml:25: sources.kindless.kind: unknown value `costum`; did you mean `custom`?
+            late.toml:26: sources.kindless.on_error: unknown value `ignore`; use one of `fail`, `skip`, `dead_letter`
+            late.toml:30: sinks.out.connector: no sink is registered under the name `nowhere`; this program registers no sinks: run the query in a program that does
+            late.toml:31: sinks.out.input[5]: source or stage `nothing` does not exist; there are `empty`, `feed`, `kindless`, `number`, `unnamed`
+            late.toml:33: sinks.out.retry.times_max: 0 is out of range; use a number from 1 to 1000000
+            late.toml:34: sinks.out.queue_batches_max: expected an integer, found a string; write the number without quotes: 4
+            late.toml:35: sinks.out.options.last: expected a string, a number, true or false, or `{ env = "NAME" }`, found a float
+            late.toml:36: sinks.out.colour: a custom sink has no such key; its keys are `kind`, `input`, `on_error`, `retry`, `queue_batches_max`, `connector`, `options`"#]],
+    );
+}
