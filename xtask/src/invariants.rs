@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::shell::Workspace;
 use crate::sources::Package;
 use crate::tree::Tree;
-use crate::{circles, public, sizes};
+use crate::{circles, idle_tests, public, sizes};
 
 /// What one crate must and must not reach through its normal dependencies, direct or not.
 struct Rule {
@@ -335,6 +335,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         println!("errors of libraries say whose fault they are, and names of public types mean one thing");
     }
     broken.extend(public);
+    let idle = idle_tests::broken(workspace, &packages)?;
+    if idle.is_empty() {
+        println!("no library has tests that are never run");
+    }
+    broken.extend(idle);
     if !broken.is_empty() {
         bail!("{} invariants are broken\n  {}", broken.len(), broken.join("\n  "));
     }

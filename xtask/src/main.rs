@@ -12,6 +12,7 @@ mod demo;
 mod dist;
 mod fuzz;
 mod guests;
+mod idle_tests;
 mod invariants;
 mod java;
 mod machine_paths;

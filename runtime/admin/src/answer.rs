@@ -1,4 +1,4 @@
-//! What requests are answered with.
+//! Creates responses to requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,26 +16,26 @@ use crate::problem::{Code, RefusalBody, RequestProblem};
 use crate::route::{QueryName, Route, Wish};
 use crate::{ANSWER_BYTES_MAX, CLIENTS_MAX, REQUEST_BYTES_MAX, WAIT_MS_MAX};
 
-/// How long a client may take to send a body.
+/// The maximum time for sending a body.
 const BODY_MAX: Duration = Duration::from_secs(10);
 
-/// The type of the text format, version 0.0.4.
+/// The content type of the Prometheus text format, version 0.0.4.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// The body of a `POST`. An empty one has the defaults.
+/// The body of a `POST`. An empty body means the defaults.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Order {
-    /// How long to wait until it is done.
+    /// How long to wait until the query has done what was requested.
     #[serde(default)]
     wait_ms: u64,
 }
 
 type Answer = Response<Full<Bytes>>;
 
-/// Answers a request. Calls `extend` with the extra time that the answer may take.
+/// Responds to a request. Calls `extend` with the extra time that the response may take.
 pub(crate) async fn answer<B>(board: &Arc<Board>, via: Via, request: Request<B>, extend: impl Fn(Duration)) -> Answer
 where
     B: Body<Data = Bytes> + Send,
@@ -49,7 +49,7 @@ where
         Err(problem) => Err(problem),
     };
     let mut response = answered.unwrap_or_else(|problem| refusal(&problem, &path));
-    // Figures of now; and nothing that a browser might take for a page.
+    // The values are current only now, and browsers must not interpret the response as a page.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     tracing::debug!(status = response.status().as_u16(), is_head, "answered a request of the admin interface");
@@ -66,7 +66,7 @@ fn admitted<B>(via: Via, request: &Request<B>) -> Result<Route, RequestProblem> 
     Ok(route)
 }
 
-/// Answers a read, on a thread that may take its time: others are answered meanwhile.
+/// Responds to a read request on a blocking thread, so that other requests are served meanwhile.
 async fn read(board: &Arc<Board>, route: Route) -> Result<Answer, RequestProblem> {
     let board = Arc::clone(board);
     let read = tokio::task::spawn_blocking(move || {
@@ -106,7 +106,7 @@ where
     json(&board.steer(name, wish, wait).await?)
 }
 
-/// Reads the body of a `POST`: how long to wait.
+/// Reads the body of a `POST` and returns how long to wait.
 async fn order<B>(body: B) -> Result<Duration, RequestProblem>
 where
     B: Body<Data = Bytes> + Send,
@@ -132,7 +132,7 @@ where
     };
     let order: Order = match bytes.trim_ascii() {
         [] => Order::default(),
-        // Serde would take a list for an object.
+        // Serde would also accept a list for an object.
         text @ [b'{', ..] => {
             serde_json::from_slice(text).map_err(|error| malformed(format!("invalid body: {error}")))?
         }
@@ -157,7 +157,7 @@ fn json(body: &impl Serialize) -> Result<Answer, RequestProblem> {
 
 fn refusal(problem: &RequestProblem, path: &str) -> Answer {
     let refusal = RefusalBody { error: problem.clone() };
-    // It is made of strings, which can be written.
+    // The value consists of strings, so serialising cannot fail.
     let mut text = serde_json::to_vec(&refusal).unwrap_or_default();
     text.push(b'\n');
     let mut response = page(problem.code.status(), JSON, text);
@@ -182,6 +182,25 @@ fn page(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answe
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A value whose JSON is a string of this many bytes with its quotes.
+    fn said_of(bytes: usize) -> Result<(StatusCode, usize), String> {
+        let answer = json(&"x".repeat(bytes - 2));
+        let size = |answer: Answer| answer.body().size_hint().exact().map_or(0, |bytes| bytes as usize);
+        answer.map(|answer| (answer.status(), size(answer))).map_err(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn an_answer_has_at_most_16_mib() {
+        assert_eq!(said_of(ANSWER_BYTES_MAX), Ok((StatusCode::OK, ANSWER_BYTES_MAX + 1)));
+        let Err(said) = said_of(ANSWER_BYTES_MAX + 1) else { panic!("it is too long") };
+        expect_test::expect!["the response has 16777217 bytes: the maximum is 16777216; request a single query by its tenant and name"].assert_eq(&said);
+
+        let problem = json(&"x".repeat(ANSWER_BYTES_MAX)).expect_err("it is too long");
+        let refused = refusal(&problem, "/v1/queries");
+        assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(refused.body().size_hint().exact().is_some_and(|bytes| bytes < 1000));
+    }
 
     #[tokio::test]
     async fn a_body_says_how_long_to_wait() {
