@@ -1,4 +1,4 @@
-//! What a process runs.
+//! The queries of a process.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use crate::pace::{Pace, percent};
 use crate::problem::{Code, RequestProblem};
 use crate::route::{QueryName, Wish};
 
-/// The queries of a process, seen and steered by any thread. Those that have ended stay on it, with how they did. No two of
-/// them have both name and tenant in common.
+/// The queries of a process, which any thread can observe and control. Ended queries stay, with their outcome. No two of them have
+/// the same name and tenant.
 #[derive(Default)]
 pub struct Board(Vec<Entry>);
 
@@ -23,16 +23,16 @@ struct Entry {
     pace: Mutex<(Pace, Option<Duration>)>,
 }
 
-/// How a query ended.
+/// The outcome of a query.
 #[derive(Clone, Debug, Serialize)]
 pub struct QueryOutcome {
-    /// Why, as its summary says it.
+    /// The reason for the end, as in the query's summary.
     pub ending: String,
-    /// What failed, if something did.
+    /// The error, if the query failed.
     pub failure: Option<String>,
 }
 
-/// What a query does: the body of `GET /v1/tenants/{tenant}/queries/{query}`.
+/// The state of a query: the body of `GET /v1/tenants/{tenant}/queries/{query}`.
 #[derive(Serialize)]
 pub struct Report<'a> {
     query: &'a str,
@@ -41,7 +41,7 @@ pub struct Report<'a> {
     running: bool,
     uptime_ms: u64,
     commit_ms: Option<u64>,
-    /// How much of its input it has read, and how long the rest takes, where that is known.
+    /// The part of the input that has been read, and the time for the rest, if these are known.
     percent: Option<u64>,
     seconds_left: Option<u64>,
     ended: Option<&'a QueryOutcome>,
@@ -54,31 +54,31 @@ pub struct Reports<'a> {
     queries: Vec<Report<'a>>,
 }
 
-/// What became of a query that was told something: the body of the answer to a `POST`.
+/// The result of a request to a query: the body of the response to a `POST`.
 #[derive(Serialize)]
 pub struct Steered<'a> {
-    /// Whether it has done it; no where the time was up before.
+    /// Whether the query has done it; false if the time was up before.
     done: bool,
     #[serde(flatten)]
     report: Report<'a>,
 }
 
-/// What to wait for.
+/// The condition to wait for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
     Settled,
     Ended,
 }
 
-/// A query that has read nothing new for this long while it is to pause, reads no more. What is queued between its
-/// tasks is taken in meanwhile.
+/// If a query that must pause has read nothing new for this long, it has stopped reading. Records in queues between its tasks are
+/// processed meanwhile.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// How often a query is looked at that somebody waits for.
+/// How often to check a query while waiting for it.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 impl Board {
-    /// Of these queries, each with its time between commits, where it has one.
+    /// A board of these queries, each with its time between commits, if it has one.
     pub fn new(queries: impl Iterator<Item = (Arc<dyn RunningQuery>, Option<Duration>)>) -> Board {
         let entry = |(handle, commit_every)| Entry {
             handle,
@@ -90,7 +90,7 @@ impl Board {
         Board(queries.map(entry).collect())
     }
 
-    /// Writes down how a query ended. Of one that is not on it nothing is written.
+    /// Records the outcome of a query. Unknown queries are ignored.
     pub fn ended(&self, query: &str, tenant: &str, outcome: QueryOutcome) {
         if let Ok(entry) = self.find(query, tenant) {
             entry.ended.get_or_init(|| (outcome, entry.started.elapsed()));
@@ -102,7 +102,7 @@ impl Board {
         self.0.iter().map(|entry| &*entry.handle)
     }
 
-    /// Looks how fast inputs of known size are read.
+    /// Measures how fast inputs of known size are read.
     pub(crate) fn look(&self) {
         for entry in &self.0 {
             let share = entry.handle.progress().share_read();
@@ -111,18 +111,19 @@ impl Board {
         }
     }
 
-    /// What every query does, or every one of a tenant. A tenant without queries has none, whether it exists or not.
+    /// The reports of all queries, or of one tenant's queries. The result is empty for a tenant without queries, whether the tenant
+    /// exists or not.
     pub(crate) fn reports(&self, tenant: Option<&str>) -> Reports<'_> {
         let is_meant = |entry: &&Entry| tenant.is_none_or(|tenant| tenant == entry.handle.tenant());
         Reports { queries: self.0.iter().filter(is_meant).map(Entry::report).collect() }
     }
 
-    /// What one query does.
+    /// The report of one query.
     pub(crate) fn report(&self, name: &QueryName) -> Result<Report<'_>, RequestProblem> {
         Ok(self.find(&name.query, &name.tenant)?.report())
     }
 
-    /// Tells a query what to do, and waits until it has done it, for this long at most.
+    /// Sends a request to a query, and waits until it is done, at most for this long.
     pub(crate) async fn steer(
         &self,
         name: &QueryName,
@@ -190,7 +191,7 @@ impl Entry {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it came to this in time.
+    /// Whether the condition became true in time.
     async fn wait(&self, until: Until, at_most: Duration) -> bool {
         let started = Instant::now();
         let mut quiet = (Instant::now(), None);
@@ -208,7 +209,7 @@ impl Entry {
                         return true;
                     }
                 }
-                // There is nothing to wait for any more.
+                // The query has ended, so waiting is useless.
                 Until::Settled if progress.state.is_over() => return false,
                 Until::Settled if matches!(progress.state, QueryState::Draining | QueryState::Running) => return false,
                 Until::Ended | Until::Settled => {}

@@ -1,4 +1,4 @@
-//! Who may ask for what.
+//! Checks whether a client may send a request.
 
 use std::net::IpAddr;
 
@@ -9,23 +9,23 @@ use hyper::http::uri::Authority;
 use crate::problem::{Code, RequestProblem};
 use crate::route::Route;
 
-/// How a client came.
+/// How a client connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Via {
-    /// By the Unix socket, which only the user can reach.
+    /// By the Unix socket, which only this user can reach.
     Unix,
-    /// By the Unix socket, and there is no room for it.
+    /// By the Unix socket, when there are too many clients.
     UnixBusy,
-    /// By TCP: whoever can reach the address, and any web page in a browser that can.
+    /// By TCP: anybody who can reach the address, including web pages in browsers that can reach it.
     Tcp { steering: bool, loopback: bool },
 }
 
 impl Via {
-    /// Whether a request may be answered.
+    /// Checks whether a request may be answered.
     ///
-    /// A browser sends what a web page wants to an address that the page itself could not reach. It cannot be kept from
-    /// sending a POST without asking (so POST is refused with `Origin`), and a page whose own name was made to point here
-    /// (DNS rebinding) may read the answer (so the host must be an address or `localhost`, which no page can be named).
+    /// A browser sends requests for a web page to addresses that the page itself cannot reach. The page can send a POST without a
+    /// preflight request, so a POST with `Origin` is refused. A page whose own host name was pointed at this address (DNS
+    /// rebinding) could read responses, so the host must be an IP address or `localhost`, which no page can have as its name.
     pub(crate) fn admits<B>(self, route: &Route, request: &Request<B>) -> Result<(), RequestProblem> {
         let Via::Tcp { steering, loopback } = self else { return Ok(()) };
         let steers = matches!(route, Route::Steer(..));
@@ -38,7 +38,7 @@ impl Via {
             let remedy = "send the request without the header `Origin`";
             return Err(RequestProblem::new(Code::ForeignRequest, "web pages may not control queries", remedy));
         }
-        // Addresses that other machines can reach have names of their own, which only their owners know.
+        // Addresses that other machines can reach may have host names, which this process does not know.
         let held = steers || (loopback && route.is_v1());
         if held && !names_here(request) {
             let remedy = "name the host by its IP address, or `localhost`";

@@ -1,4 +1,4 @@
-//! The admin interface of a process that runs queries: one HTTP interface, over a Unix socket and TCP.
+//! The admin interface of a process that runs queries: HTTP over a Unix socket and TCP.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -18,18 +18,19 @@
 //!
 //! # The nouns
 //!
-//! **[`Board`]**: what a process runs, and how it ended. Shared by `Arc` between those who run queries and those who answer.
+//! **[`Board`]**: the queries of a process and their outcomes. Shared by `Arc` between the code that runs queries and the server.
 //!
-//! **[`Admin`]**: answers at its doors until it is dropped, on a thread of its own. One request a connection; at most
-//! [`CLIENTS_MAX`] clients at once by a Unix socket (a further one gets an error) and 32 by TCP (more wait). A head has 10 s (by
-//! TCP 5), a body 10 s, a connection 30 s and what its request asks to wait; heads have 16 KiB and 64 headers at most.
+//! **[`Admin`]**: the server. It serves its doors on a thread of its own until it is dropped. One request per connection; at most
+//! [`CLIENTS_MAX`] clients at once by Unix socket (further clients get an error) and 32 by TCP (further clients wait). Time limits:
+//! 10 s for a head (5 s by TCP), 10 s for a body, and 30 s for a connection, plus the time that the request asks to wait. Heads
+//! have at most 16 KiB and 64 headers.
 //!
-//! **[`Door`]**: where clients come in. Who reaches a Unix socket is the user, and may do everything. Who reaches a TCP address
-//! may be anybody, or a web page in somebody's browser: it is answered reads only, unless the operator asks for more. Even
-//! then a `POST` with `Origin`, or for a host that is not an IP address or `localhost`, is refused, and on a loopback
-//! address so are reads below `/v1` for such a host.
+//! **[`Door`]**: an address at which clients connect. Clients of the Unix socket are this user, and may send all requests. Clients
+//! of a TCP address may be anybody, including web pages in a browser: they may only read, unless the operator allows more. Even
+//! then a `POST` is refused if it has an `Origin`, or if its host is not an IP address or `localhost`. On a loopback address, reads
+//! below `/v1` with such a host are refused too.
 //!
-//! **[`Route`]**: what can be asked for; its `Display` is the path.
+//! **[`Route`]**: a parsed request; its `Display` is the path.
 //!
 //! | method and path | answer |
 //! |---|---|
@@ -40,14 +41,15 @@
 //! | `GET /v1/tenants/{tenant}/queries/{query}` | a report |
 //! | `POST /v1/tenants/{tenant}/queries/{query}/pause`, `resume`, `stop` | a report and `done` |
 //!
-//! The body of a `POST` is empty or `{"wait_ms":30000}`: how long to wait until it is done, at most [`WAIT_MS_MAX`]. What is below
-//! a tenant's path tells nothing of other tenants.
+//! The body of a `POST` is empty or `{"wait_ms":30000}`: how long to wait until it is done, at most [`WAIT_MS_MAX`]. Responses
+//! below a tenant's path contain nothing about other tenants.
 //!
-//! **[`Pace`]**: how long the rest of an input of known size takes. Each query of a board has one while an [`Admin`] lives: it is
-//! looked at every second, and a report has `percent` and `seconds_left`.
+//! **[`Pace`]**: estimates how long reading the rest of an input of known size takes. While an [`Admin`] lives, each query of a
+//! board has one, which is updated every second; its report has `percent` and `seconds_left`.
 //!
-//! **[`RequestProblem`]**: why a request is refused. Every answer that is not 200 has the body `{"error":{"code":…,"message":…,"remedy":…}}`,
-//! but those of health and those to what is not HTTP. Answers and problems may get more fields; paths and their meaning stay.
+//! **[`RequestProblem`]**: why a request was refused. Every response other than 200 has the body
+//! `{"error":{"code":…,"message":…,"remedy":…}}`, except responses about health and responses to clients that do not speak HTTP.
+//! Responses and problems may get more fields later; paths and their meaning stay.
 
 mod answer;
 mod board;
@@ -66,14 +68,14 @@ pub use problem::{Code, RefusalBody, RequestProblem};
 pub use route::{QueryName, Route, Wish};
 pub use server::{Admin, Door, ListenError, bind};
 
-/// Clients at once by a Unix socket.
+/// The maximum number of clients at once by Unix socket.
 pub const CLIENTS_MAX: usize = 16;
 
-/// The longest body of a request, in bytes.
+/// The maximum size of a request's body, in bytes.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 
-/// The longest answer, in bytes. [`Route::Metrics`] is bounded by what is measured instead.
+/// The maximum size of a response, in bytes. [`Route::Metrics`] is limited by the number of metrics instead.
 pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The longest that a request may ask to wait, in milliseconds.
+/// The maximum time that a request may ask to wait, in milliseconds.
 pub const WAIT_MS_MAX: u64 = 600_000;

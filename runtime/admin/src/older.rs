@@ -1,4 +1,4 @@
-//! Clients of before there was HTTP: they sent a line of JSON, and understand one.
+//! Support for clients of the protocol before HTTP, which sent and received a line of JSON.
 
 use std::io::{self, Cursor};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::problem::{Code, RequestProblem};
 
-/// The answer to an older client, in the form that it can read: it prints the message.
+/// The response to an older client, in a form that it can read: it prints the message.
 fn line() -> String {
     let message =
         "this process runs a newer version of weir, whose socket uses HTTP: use the `weir` command of that version";
@@ -17,11 +17,11 @@ fn line() -> String {
     format!("{}\n", serde_json::json!({ "weir": 1, "error": { "code": problem.code, "message": problem.message } }))
 }
 
-/// The longest request of an older client, in bytes.
+/// The maximum size of an older client's request, in bytes.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// The connection of a client that speaks HTTP. One that speaks the older protocol, which begins with a brace, has its answer,
-/// and is gone. `within` is the time for the first byte, and for everything about an older client.
+/// The connection of a client that speaks HTTP. A client of the older protocol, whose request begins with a brace, gets its
+/// response here, and is disconnected. `within` limits the time for the first byte, and for all communication with an older client.
 pub(crate) async fn http(
     mut stream: UnixStream,
     within: Duration,

@@ -1,27 +1,27 @@
-//! How long the rest of an input takes.
+//! Estimates how long reading the rest of an input takes.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How fast an input of known size has been read of late.
+/// The recent speed of reading an input of known size.
 #[derive(Debug, Default)]
 pub struct Pace(VecDeque<(Instant, f64)>);
 
 impl Pace {
-    /// Of so much time: as long as a change of the rate takes to show.
+    /// The period over which the speed is measured: a change of speed is visible after this time.
     const WINDOW: Duration = Duration::from_secs(15);
-    /// Of less nothing is concluded.
+    /// With less data than this, there is no estimate.
     const WINDOW_MIN: Duration = Duration::from_millis(900);
-    /// What would take longer is not said.
+    /// Longer estimates are not reported.
     const LEFT_MAX: Duration = Duration::from_hours(24 * 365);
 
-    /// Takes note of the part that was read by now, from 0 to 1 or unknown, and says how long the rest takes at this pace.
+    /// Records the part of the input that has been read, from 0 to 1, if known. Returns the estimated time for the rest.
     pub fn left(&mut self, now: Instant, share: Option<f64>) -> Option<Duration> {
         let Some(share) = share else {
             self.0.clear();
             return None;
         };
-        // It went back to its last commit.
+        // The query went back to its last commit.
         if self.0.back().is_some_and(|&(_, before)| share < before) {
             self.0.clear();
         }
@@ -39,7 +39,7 @@ impl Pace {
     }
 }
 
-/// Whole percents of a share from 0 to 1. There are 100 only where everything was read.
+/// A share from 0 to 1 in whole percent. The result is 100 only if everything was read.
 pub fn percent(share: f64) -> u64 {
     (share * 100.0).clamp(0.0, 100.0) as u64
 }

@@ -1,10 +1,10 @@
-//! Why a request is refused.
+//! Reasons for refusing requests.
 
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use weir_query::Fault;
 
-/// What is wrong with a request, and what to do. The body of every refusal is `{"error": …}` around it.
+/// Why a request was refused, and what to do. The body of every refusal is `{"error": …}` with this value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}{}{remedy}", if remedy.is_empty() { "" } else { "; " })]
 pub struct RequestProblem {
@@ -12,13 +12,13 @@ pub struct RequestProblem {
     pub code: Code,
     /// What is wrong, for people.
     pub message: String,
-    /// What to do about it; empty where there is nothing to do.
+    /// What to do; empty if nothing can be done.
     #[serde(default)]
     pub remedy: String,
 }
 
 impl RequestProblem {
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self.code {
             Code::AnswerTooLong | Code::Internal => Fault::Internal,
@@ -36,7 +36,7 @@ impl RequestProblem {
         }
     }
 
-    /// Whether the same may succeed later: where the process was busy, or the client slow.
+    /// Whether the same request may succeed later: if the process was busy, or the client slow.
     pub fn retryable(&self) -> bool {
         matches!(self.code, Code::Busy | Code::RequestTooSlow)
     }
@@ -47,31 +47,31 @@ impl RequestProblem {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Code {
-    /// A name, body or parameter of the request cannot be read. 400.
+    /// A name, the body or a parameter of the request is invalid. 400.
     Malformed,
-    /// The address answers reads only. 403.
+    /// The address allows only reads. 403.
     ReadOnly,
-    /// The request names another host, or comes from a web page. 403.
+    /// The request has a foreign host, or comes from a web page. 403.
     ForeignRequest,
-    /// There is nothing under the path. 404.
+    /// The path does not exist. 404.
     UnknownPath,
     /// The process runs no such query. 404.
     UnknownQuery,
-    /// The path is answered for other methods. 405.
+    /// The path does not support the method. 405.
     MethodNotAllowed,
-    /// The body did not come in time. 408.
+    /// The body did not arrive in time. 408.
     RequestTooSlow,
-    /// The query has ended, or is about to. 409.
+    /// The query has ended, or is ending. 409.
     Ending,
-    /// The body is too long. 413.
+    /// The body is too large. 413.
     RequestTooLong,
-    /// The answer would be too long. 500.
+    /// The response would be too large. 500.
     AnswerTooLong,
-    /// The process could not make the answer: a bug of it. 500.
+    /// The process could not create the response, because of a bug. 500.
     Internal,
-    /// Too many clients talk to the process. 503.
+    /// Too many clients are connected. 503.
     Busy,
-    /// The client speaks another protocol than this version.
+    /// The client speaks another protocol version.
     Version,
     /// A code of a newer version.
     #[serde(other)]
@@ -93,7 +93,7 @@ impl RequestProblem {
 }
 
 impl Code {
-    /// The status of an answer with this code.
+    /// The HTTP status of a response with this code.
     pub fn status(self) -> StatusCode {
         match self {
             Code::Malformed | Code::Version => StatusCode::BAD_REQUEST,

@@ -1,4 +1,4 @@
-//! What a request asks for.
+//! Parses methods and paths of requests.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use weir_text::percent_decoded;
 
 use crate::problem::{Code, RequestProblem};
 
-/// What can be asked for. Its `Display` is the path.
+/// A request. Its `Display` is the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// `/metrics`: the text format of Prometheus.
     Metrics,
-    /// `/livez`: the process answers.
+    /// `/livez`: whether the process responds.
     Live,
     /// `/readyz`: see [`weir_telemetry::Health::is_ready`].
     Ready,
@@ -38,26 +38,26 @@ pub struct QueryName {
     pub query: String,
 }
 
-/// What a query can be told to do.
+/// A request that changes the state of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
-    /// To read no more, and to settle what was taken in.
+    /// Read no more records, and finish those that were read.
     Pause,
-    /// To go on.
+    /// Continue.
     Resume,
-    /// To take in no more, finish and end.
+    /// Read no more records, finish and end.
     Stop,
 }
 
-/// What a name in a path need not be encoded for.
+/// Characters that are not encoded in names.
 const IN_NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 impl Route {
-    /// Reads method and path.
+    /// Parses a method and path.
     ///
     /// # Errors
     ///
-    /// The path is unknown, its names are not percent-encoded UTF-8, or the method is another one.
+    /// The path is unknown, its names are not percent-encoded UTF-8, or it does not support the method.
     pub(crate) fn of(method: &Method, uri: &Uri) -> Result<Route, RequestProblem> {
         let route = Route::at(uri.path())?;
         let fits = match &route {
@@ -68,7 +68,7 @@ impl Route {
             let message = format!("{} is not supported at this path", said(method.as_str()));
             return Err(RequestProblem::new(Code::MethodNotAllowed, message, format!("use {}", route.methods())));
         }
-        // Scrapers may be told to send parameters along; where something could depend on them they are refused.
+        // Scrapers may send parameters; below `/v1/` they are refused, because they could be meant to change the response.
         if uri.query().is_some() && uri.path().starts_with("/v1/") {
             let remedy = "remove everything after the `?`; pass settings of a POST in its body";
             return Err(RequestProblem::new(Code::Malformed, "this path takes no parameters", remedy));
@@ -99,17 +99,17 @@ impl Route {
         })
     }
 
-    /// The methods that it is answered for.
+    /// The methods that this route supports.
     pub(crate) fn methods(&self) -> &'static str {
         if matches!(self, Route::Steer(..)) { "POST" } else { "GET, HEAD" }
     }
 
-    /// The methods that a path is answered for, where there is such a path.
+    /// The methods that a path supports; `None` if the path does not exist.
     pub(crate) fn methods_at(path: &str) -> Option<&'static str> {
         Route::at(path).ok().map(|route| route.methods())
     }
 
-    /// Whether it tells more than figures and health.
+    /// Whether the response contains more than metrics and health.
     pub(crate) fn is_v1(&self) -> bool {
         !matches!(self, Route::Metrics | Route::Live | Route::Ready | Route::Healthy)
     }
@@ -140,7 +140,7 @@ impl fmt::Display for QueryName {
 impl Wish {
     const ALL: [Wish; 3] = [Wish::Pause, Wish::Resume, Wish::Stop];
 
-    /// As paths have it.
+    /// The name in paths.
     pub fn name(self) -> &'static str {
         match self {
             Wish::Pause => "pause",
@@ -150,7 +150,7 @@ impl Wish {
     }
 }
 
-/// A name of a path.
+/// Decodes a name in a path.
 fn decoded(name: &str) -> Result<String, RequestProblem> {
     let decoded = percent_decoded(name).and_then(|bytes| String::from_utf8(bytes.into_owned()).ok());
     let remedy = "write each byte other than letters, digits, `-`, `_` and `.` as `%` and two hexadecimal digits";
@@ -164,7 +164,7 @@ fn unknown() -> RequestProblem {
     RequestProblem::new(Code::UnknownPath, "unknown path", remedy)
 }
 
-/// A method is any token: the beginning will do.
+/// A method can be any token: only its beginning is shown.
 fn said(method: &str) -> String {
     method.chars().take(20).collect()
 }

@@ -1,4 +1,4 @@
-//! The sockets.
+//! The server: sockets and connections.
 
 use std::convert::Infallible;
 use std::io;
@@ -24,70 +24,70 @@ use crate::board::Board;
 use crate::guard::Via;
 use crate::older;
 
-/// Clients at once by TCP; more wait until one of them is done.
+/// The maximum number of clients at once by TCP; further clients wait.
 const TCP_CLIENTS_MAX: usize = 32;
 
-/// How many clients at once get the error that there is no room; further ones get no answer.
+/// The maximum number of clients at once that get the error about too many clients; further ones get no response.
 const BUSY_CLIENTS_MAX: usize = 16;
 
-/// How long a client may take to send its request's head: by TCP, where others wait for its place, and by a Unix socket.
+/// The time limits for a request's head: by TCP, where other clients wait, and by Unix socket.
 const TCP_HEAD_MAX: Duration = Duration::from_secs(5);
 const UNIX_HEAD_MAX: Duration = Duration::from_secs(10);
 
-/// How long a connection may last in all, beyond what the request asks to wait: it has one request and one answer.
+/// The time limit of a connection, without the time that the request asks to wait: it has one request and one response.
 const CONNECTION_MAX: Duration = Duration::from_secs(30);
 
-/// The longest head of a request, in bytes, and the most headers in it.
+/// The maximum size of a request's head in bytes, and the maximum number of its headers.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 
-/// How long the process stays to give the answers that it owes.
+/// How long dropping the server waits for unfinished responses.
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
-/// How often the pace of queries is looked at.
+/// How often the pace of queries is measured.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Threads that make answers.
+/// The number of threads that create responses.
 const READERS_MAX: usize = 4;
 
-/// Where clients come in.
+/// An address at which clients connect.
 #[derive(Debug)]
 pub enum Door {
-    /// A Unix socket. Whoever can reach it may steer queries: its folder is the user's alone.
+    /// A Unix socket. Anybody who can reach it may control queries; only this user can access its folder.
     Unix(StdUnixListener),
     /// A TCP address; see [`bind`].
     Tcp {
         /// The address.
         listener: StdTcpListener,
-        /// Whether queries can be steered by it, too.
+        /// Whether clients may control queries too.
         steering: bool,
     },
 }
 
-/// An address that cannot be bound. The fault lies outside: it is in use, or not this machine's.
+/// An address could not be bound: it is in use, or does not belong to this machine.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot serve metrics at {address}: {source}")]
 #[non_exhaustive]
 pub struct ListenError {
     /// The address.
     pub address: SocketAddr,
-    /// What went wrong.
+    /// The error of the operating system.
     pub source: io::Error,
 }
 
 impl ListenError {
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         Fault::External
     }
 
-    /// Whether the same may succeed later: an address in use may be free then.
+    /// Whether the same call may succeed later: an address in use may become free.
     pub fn retryable(&self) -> bool {
         self.source.kind() == io::ErrorKind::AddrInUse
     }
 }
 
-/// Binds an address, and says which one it is: it has the port that it got, where 0 was asked for.
+/// Binds an address. Returns the bound address, which has the actual port if port 0 was requested.
 ///
 /// # Errors
 ///
@@ -97,20 +97,21 @@ pub fn bind(address: SocketAddr) -> Result<(StdTcpListener, SocketAddr), ListenE
     bound.map(|(address, listener)| (listener, address)).map_err(|source| ListenError { address, source })
 }
 
-/// Answers at its doors until it is dropped. Dropping it waits for the answers that it owes, for a second at most.
+/// The server, until it is dropped. Dropping it waits at most a second for unfinished responses.
 #[derive(Debug)]
 pub struct Admin {
-    // Dropped, it ends the thread.
+    // Dropping this ends the thread.
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Admin {
-    /// Answers for these queries at these doors, on a thread of its own: also while guests hold every thread that queries run on.
+    /// Serves these queries at these doors. It uses a thread of its own, so that it responds even while guests occupy all other
+    /// threads.
     ///
     /// # Errors
     ///
-    /// The thread cannot be started, or a door not be listened at.
+    /// The thread cannot be started, or a door cannot be used.
     pub fn open(board: Arc<Board>, doors: Vec<Door>) -> io::Result<Admin> {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().thread_name("admin-reader").max_blocking_threads(READERS_MAX).build()?;
@@ -136,7 +137,7 @@ impl Admin {
                         tokio::time::sleep(Duration::from_millis(2)).await;
                     }
                 };
-                // Whoever is not answered by then sees the connection end.
+                // Clients without a response by then see the connection end.
                 drop(tokio::time::timeout(FAREWELL_MAX, paid).await);
             });
             runtime.shutdown_background();
@@ -150,13 +151,13 @@ impl Drop for Admin {
     fn drop(&mut self) {
         self.stop.take();
         if let Some(thread) = self.thread.take() {
-            // It answers nobody: had it panicked, there would be nothing to be done about it here.
+            // If the thread panicked, nothing can be done about it here.
             drop(thread.join());
         }
     }
 }
 
-/// Keeps the board's paces.
+/// Updates the paces of the board's queries.
 async fn look(board: Arc<Board>) {
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -166,7 +167,7 @@ async fn look(board: Arc<Board>) {
     }
 }
 
-/// A door that is open.
+/// An open door.
 enum Listening {
     Unix(UnixListener),
     Tcp(TcpListener, Via),
@@ -215,7 +216,7 @@ async fn accept_unix(listener: &UnixListener, board: &Arc<Board>, owed: &Arc<Ato
 async fn accept_tcp(listener: &TcpListener, via: Via, board: &Arc<Board>, owed: &Arc<AtomicUsize>) {
     let room = Arc::new(Semaphore::new(TCP_CLIENTS_MAX));
     loop {
-        // Never closed, so that there is always one to come.
+        // The semaphore is never closed, so this always succeeds.
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         let Some((stream, _)) = accepted(listener.accept().await).await else { continue };
         let (board, owed) = (Arc::clone(board), Arc::clone(owed));
@@ -229,7 +230,7 @@ async fn accept_tcp(listener: &TcpListener, via: Via, board: &Arc<Board>, owed: 
 async fn accepted<T>(accepted: io::Result<T>) -> Option<T> {
     match accepted {
         Ok(accepted) => Some(accepted),
-        // Out of descriptors, for example: asking again at once would be a loop that takes a core.
+        // For example, no file descriptors are left: retrying at once would occupy a core.
         Err(_) => {
             tokio::time::sleep(Duration::from_millis(100)).await;
             None
@@ -245,7 +246,7 @@ async fn greet(stream: UnixStream, via: Via, board: &Arc<Board>, owed: &Arc<Atom
     }
 }
 
-/// A request that was read, until its answer is written.
+/// Counts a request from when it was read until its response is written.
 struct Owed(Arc<AtomicUsize>);
 
 impl Owed {
@@ -261,7 +262,7 @@ impl Drop for Owed {
     }
 }
 
-/// One request and its answer.
+/// Serves one request.
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, via: Via, board: &Arc<Board>, owed: &Arc<AtomicUsize>) {
     let (deadline, over) = watch::channel(Instant::now() + CONNECTION_MAX);
     let request = OnceLock::new();
@@ -275,7 +276,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, via: Via, board: &Ar
         .header_read_timeout(if matches!(via, Via::Tcp { .. }) { TCP_HEAD_MAX } else { UNIX_HEAD_MAX })
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        // A client that keeps silent holds no place for the next one.
+        // An idle client must not occupy a place.
         .keep_alive(false);
     tokio::select! {
         served = http.serve_connection(TokioIo::new(stream), service) => {
@@ -287,13 +288,13 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, via: Via, board: &Ar
     }
 }
 
-/// Waits for a deadline that may be put off.
+/// Waits for a deadline that may be extended.
 async fn passed(mut deadline: watch::Receiver<Instant>) {
     loop {
         let at = *deadline.borrow_and_update();
         tokio::select! {
             () = tokio::time::sleep_until(at) => return,
-            // Where nobody can put it off any more the connection is over as well.
+            // If nobody can extend it any more, the connection has ended.
             changed = deadline.changed() => if changed.is_err() { return },
         }
     }

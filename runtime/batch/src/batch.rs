@@ -9,15 +9,15 @@ use arrow::compute::take;
 
 use crate::{BatchError, Schema, Selection, SystemColumns, TraceContext, normalise};
 
-/// Arrow columns of one schema, with a selection, system columns and a trace context. Passed as `Arc<Batch>`;
-/// a clone copies reference counts only.
+/// Arrow columns of one schema, with a selection, system columns and a trace context. Passed as `Arc<Batch>`; a clone copies only
+/// reference counts.
 #[derive(Clone, Debug)]
 pub struct Batch {
     schema: Arc<Schema>,
-    // One column a field, of the field's type, each of `physical_rows` rows: checked by `new`.
+    // One column per field, with the field's type and `physical_rows` rows: checked by `new`.
     columns: Vec<ArrayRef>,
     physical_rows: usize,
-    // Where it is set, its rows are below `physical_rows`.
+    // If set, all its rows are below `physical_rows`.
     selection: Option<Selection>,
     system: SystemColumns,
     trace: Option<TraceContext>,
@@ -28,14 +28,14 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// Columns that differ from the schema in number, type or nullability, or from each other in length;
-    /// more than `u32::MAX` rows.
+    /// Columns whose number, type or nullability does not match the schema, columns of different lengths, or more than `u32::MAX`
+    /// rows.
     pub fn new(schema: Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Batch, BatchError> {
         let rows = columns.first().map_or(0, |column| column.len());
         Batch::with_rows(schema, columns, rows)
     }
 
-    /// As [`Batch::new`], with the number of rows said: a batch without columns can have rows.
+    /// Like [`Batch::new`], with the number of rows given, so that a batch without columns can have rows.
     ///
     /// # Errors
     ///
@@ -83,13 +83,13 @@ impl Batch {
         }
     }
 
-    /// A batch of foreign Arrow columns, converted to carried types where they are not already: large and view
-    /// strings to `utf8`, dictionaries to their values, narrower floats and unsigned integers to the next type that
-    /// holds them, dates and timestamps of any unit to microseconds. Columns of carried types are shared.
+    /// Converts a batch of foreign Arrow columns: large strings and string views to `utf8`, dictionaries to their values, narrower
+    /// floats and unsigned integers to the next type that holds them, dates and timestamps of any unit to microseconds. Columns
+    /// that already have a type of [`DataType`] are shared.
     ///
     /// # Errors
     ///
-    /// A type that is not carried, or a value that its carried type cannot hold.
+    /// A type that is not supported, or a value that the target type cannot hold.
     pub fn from_arrow(schema: &Arc<Schema>, batch: &RecordBatch) -> Result<Batch, BatchError> {
         if batch.num_columns() != schema.len() {
             return Err(BatchError::ColumnCount { fields: schema.len(), columns: batch.num_columns() });
@@ -108,12 +108,12 @@ impl Batch {
         &self.schema
     }
 
-    /// How many rows count: the selected ones, or all.
+    /// The number of rows that count: the selected rows, or all.
     pub fn rows(&self) -> usize {
         self.selection.as_ref().map_or(self.physical_rows, Selection::len)
     }
 
-    /// How many rows the columns have, selected or not.
+    /// The number of rows in the columns, selected or not.
     pub fn physical_rows(&self) -> usize {
         self.physical_rows
     }
@@ -123,26 +123,26 @@ impl Batch {
         self.rows() == 0
     }
 
-    /// A column at its physical length.
+    /// A column, including the rows that are not selected.
     ///
     /// # Panics
     ///
-    /// Where the schema has no such field.
+    /// If the schema has no such field.
     pub fn column(&self, index: usize) -> &ArrayRef {
         &self.columns[index]
     }
 
-    /// The columns at their physical length.
+    /// The columns, including the rows that are not selected.
     pub fn columns(&self) -> &[ArrayRef] {
         &self.columns
     }
 
-    /// The rows that count, where not all do.
+    /// The selection; `None` if all rows count.
     pub fn selection(&self) -> Option<&Selection> {
         self.selection.as_ref()
     }
 
-    /// The physical row of a row that counts.
+    /// The physical row of the row with this number among those that count.
     pub fn physical_row(&self, row: usize) -> Option<usize> {
         match &self.selection {
             None => (row < self.physical_rows).then_some(row),
@@ -150,7 +150,7 @@ impl Batch {
         }
     }
 
-    /// The system columns, at their physical length.
+    /// The system columns, including the rows that are not selected.
     pub fn system(&self) -> &SystemColumns {
         &self.system
     }
@@ -159,14 +159,14 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// A system column of another length than the batch.
+    /// A system column whose length differs from the batch's.
     pub fn with_system(mut self, system: SystemColumns) -> Result<Batch, BatchError> {
         system.check(self.physical_rows)?;
         self.system = system;
         Ok(self)
     }
 
-    /// The trace context, where one was set.
+    /// The trace context, if one was set.
     pub fn trace(&self) -> Option<TraceContext> {
         self.trace
     }
@@ -176,12 +176,11 @@ impl Batch {
         self.trace = trace;
     }
 
-    /// The batch with only those of its rows that have their bit set. No column is copied; where every bit is set the
-    /// batch itself is shared.
+    /// Keeps the rows whose bit is set. No column is copied; if every bit is set, the batch itself is shared.
     ///
     /// # Errors
     ///
-    /// A bitmap that has not one bit a row.
+    /// A bitmap whose length is not the number of rows.
     pub fn filter(self: &Arc<Batch>, keep: &BooleanBuffer) -> Result<Arc<Batch>, BatchError> {
         if keep.len() != self.rows() {
             return Err(BatchError::RowCount { found: keep.len(), rows: self.rows() });
@@ -198,8 +197,8 @@ impl Batch {
         Ok(Arc::new(filtered))
     }
 
-    /// A range of the rows that count; columns and selection are shared. Costs as much as the range is long, so that a
-    /// batch can be cut into pieces from its beginning.
+    /// A range of the rows that count. Columns and selection are shared. The cost is linear in the length of the range, so a batch
+    /// can be cut into pieces from its beginning.
     ///
     /// # Errors
     ///
@@ -212,7 +211,7 @@ impl Batch {
         if first == 0 && end == self.rows() {
             return Ok(Arc::clone(self));
         }
-        // A batch has `u32::MAX` rows at most.
+        // A batch has at most `u32::MAX` rows.
         let number = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
         let selection = match &self.selection {
             None => Selection::range(number(first)..number(end)),
@@ -223,7 +222,7 @@ impl Batch {
         Ok(Arc::new(sliced))
     }
 
-    /// Consecutive physical rows of a batch in which every row counts, columns shared and no selection made.
+    /// Consecutive physical rows of a batch without a selection. Columns are shared, and no selection is created.
     ///
     /// # Errors
     ///
@@ -243,13 +242,13 @@ impl Batch {
         })
     }
 
-    /// A batch of new columns that stands in for rows of this one: row `i` comes of row `parents[i]` here, and takes
-    /// that row's carried columns and system columns. `parents: None` says row for row; then carried columns are
-    /// shared unless this batch has a selection.
+    /// A batch of new columns derived from this one: row `i` was made from row `parents[i]` of this batch, and gets its carried
+    /// columns and system columns. With `parents: None`, rows correspond one to one; then carried columns are shared unless this
+    /// batch has a selection.
     ///
     /// # Errors
     ///
-    /// A parent that does not exist, or columns that disagree with `schema`, which names the carried ones first.
+    /// A parent that does not exist, or columns that do not match `schema`, which lists the carried columns first.
     pub fn derive(
         &self,
         schema: Arc<Schema>,
@@ -292,8 +291,8 @@ impl Batch {
         Ok(batch)
     }
 
-    /// Bytes that [`Batch::derive`] would copy out of this batch's columns for these parents, without copying them:
-    /// values and offsets of the carried columns and of the system columns. A parent that does not exist adds none.
+    /// The bytes that [`Batch::derive`] would copy from this batch's columns for these parents: values and offsets of the carried
+    /// columns and of the system columns. Copies nothing. A parent that does not exist adds nothing.
     pub fn gathered_bytes(&self, carried: &[usize], parents: &[u32]) -> u64 {
         let carried = carried.iter().filter_map(|&index| self.columns.get(index)).map(|column| &**column);
         let system = &self.system;
@@ -317,12 +316,12 @@ impl Batch {
         rows.map(|row| span_bytes(column, row, row.saturating_add(1))).fold(0, u64::saturating_add)
     }
 
-    /// The rows that count as an Arrow record batch, for encoders. Columns are shared where every row counts, and
-    /// gathered where a selection leaves some out.
+    /// The rows that count as an Arrow record batch, for encoders. Columns are shared if every row counts; otherwise the selected
+    /// rows are copied.
     ///
     /// # Errors
     ///
-    /// What Arrow's `take` refuses: a string column that would pass 2 GiB.
+    /// Arrow's `take` fails if a string column would exceed 2 GiB.
     pub fn to_arrow(&self) -> Result<RecordBatch, BatchError> {
         let columns = match &self.selection {
             None => self.columns.clone(),
@@ -334,13 +333,13 @@ impl Batch {
         Ok(RecordBatch::try_new_with_options(self.schema.to_arrow(), columns, &options)?)
     }
 
-    /// Bytes that the columns occupy, selected or not; a buffer shared by several columns counts for each.
+    /// The bytes that the columns occupy, selected or not. A buffer that several columns share is counted once per column.
     pub fn memory_bytes(&self) -> usize {
         self.columns.iter().map(|column| column.get_array_memory_size()).sum()
     }
 }
 
-/// Bytes of the values from `start` to `end`, offsets included, bitmaps not. 0 where there are no such rows.
+/// Bytes of the values from `start` to `end` with their offsets, without bitmaps. 0 if there are no such rows.
 fn span_bytes(column: &dyn Array, start: usize, end: usize) -> u64 {
     let rows = end.saturating_sub(start) as u64;
     // Offsets are 0 or more and ascend.
@@ -362,7 +361,7 @@ fn span_bytes(column: &dyn Array, start: usize, end: usize) -> u64 {
     } else if let Some(structs) = column.as_struct_opt() {
         structs.columns().iter().map(|child| span_bytes(child, start, end)).fold(0, u64::saturating_add)
     } else {
-        // Booleans, at a byte each: no other type is carried.
+        // Booleans count one byte each: all other types are covered above.
         rows
     }
 }

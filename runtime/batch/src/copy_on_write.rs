@@ -1,11 +1,11 @@
-//! How often a mutation was free.
+//! Counts mutations with and without a copy.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Batch;
 
-/// Counts the outcomes of [`CopyOnWrite::make_mut`]. One a query; shared by its threads.
+/// Counts the outcomes of [`CopyOnWrite::make_mut`]. One per query, shared by its threads.
 #[derive(Debug, Default)]
 pub struct CopyOnWrite {
     free: AtomicU64,
@@ -13,8 +13,8 @@ pub struct CopyOnWrite {
 }
 
 impl CopyOnWrite {
-    /// The batch, to be written to: itself where nobody else holds it, else a copy of its frame (its columns stay
-    /// shared either way).
+    /// The batch for mutation: the batch itself if nobody else holds it, otherwise a copy of its frame. The columns stay shared in
+    /// both cases.
     pub fn make_mut<'a>(&self, batch: &'a mut Arc<Batch>) -> &'a mut Batch {
         let counter = if Arc::get_mut(batch).is_some() { &self.free } else { &self.copied };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -26,7 +26,7 @@ impl CopyOnWrite {
         self.free.load(Ordering::Relaxed)
     }
 
-    /// Mutations that had to copy the frame.
+    /// Mutations that copied the frame.
     pub fn copied(&self) -> u64 {
         self.copied.load(Ordering::Relaxed)
     }

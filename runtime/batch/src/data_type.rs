@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use arrow::datatypes::{self as arrow_types, TimeUnit};
 
-/// The types that records carry. Timestamps are microseconds since 1970-01-01T00:00:00Z, without leap seconds.
+/// The types of fields. Timestamps are microseconds since 1970-01-01T00:00:00Z, without leap seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DataType {
     /// True or false.
@@ -20,9 +20,9 @@ pub enum DataType {
     I64,
     /// IEEE 754 double.
     F64,
-    /// UTF-8 text, at most 2 GiB a column and batch.
+    /// UTF-8 text, at most 2 GiB per column and batch.
     Utf8,
-    /// Bytes, at most 2 GiB a column and batch.
+    /// Bytes, at most 2 GiB per column and batch.
     Binary,
     /// Microseconds since the Unix epoch, UTC.
     Timestamp,
@@ -72,7 +72,7 @@ impl DataType {
         }
     }
 
-    /// Whether values of this type can be read as the other one, each as the same value or not at all.
+    /// Whether values of this type can be read as the other type without changing their value.
     pub fn widens_to(self, other: DataType) -> bool {
         self.widened(other) == Some(other)
     }
@@ -87,7 +87,7 @@ impl DataType {
         }
     }
 
-    /// The Arrow type of such a column.
+    /// The Arrow type of a column.
     pub const fn to_arrow(self) -> arrow_types::DataType {
         match self {
             DataType::Bool => arrow_types::DataType::Boolean,
@@ -102,7 +102,7 @@ impl DataType {
         }
     }
 
-    /// Bytes of one value as it crosses the border to a guest; `None` for text and bytes. A bool is one byte there.
+    /// Bytes of one value in the guest interface; `None` for text and bytes. A bool is one byte there.
     pub const fn width(self) -> Option<usize> {
         match self {
             DataType::Bool | DataType::I8 => Some(1),
@@ -131,8 +131,8 @@ impl FromStr for DataType {
     }
 }
 
-/// The unit of a number in a `timestamp` field of a text format, counted from 1970-01-01T00:00:00Z. Records always carry
-/// microseconds: what is finer is rounded down.
+/// The unit of a number in a `timestamp` field of a text format, counted from 1970-01-01T00:00:00Z. Records always hold
+/// microseconds: finer values are rounded down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimestampUnit {
     /// Seconds.
@@ -160,7 +160,7 @@ impl TimestampUnit {
         }
     }
 
-    /// The power of ten that makes microseconds of such a number.
+    /// The power of ten that converts such a number to microseconds.
     pub const fn micros_exponent(self) -> i64 {
         match self {
             TimestampUnit::Seconds => 6,

@@ -1,27 +1,27 @@
-//! What can be wrong with a batch.
+//! Errors of batches.
 
 use crate::DataType;
 use weir_fault::Fault;
 
-/// A batch, schema or selection that does not hold together.
+/// An inconsistent batch, schema or selection.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError {
     /// Two fields of one schema have the same name.
     #[error("field `{name}` is declared twice")]
     DuplicateField {
-        /// The name that stands twice.
+        /// The repeated name.
         name: String,
     },
-    /// A field's name is empty, too long, or begins with the underscore that marks system columns.
+    /// A field's name is empty, too long, or begins with an underscore, which is reserved for system columns.
     #[error("invalid field name `{name}`: {reason}")]
     FieldName {
         /// The name, escaped.
         name: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: &'static str,
     },
-    /// The number of columns is not the number of fields.
+    /// The number of columns differs from the number of fields.
     #[error("the schema has {fields} fields, but the batch has {columns} columns")]
     ColumnCount {
         /// Fields in the schema.
@@ -39,25 +39,25 @@ pub enum BatchError {
         /// The rows of the batch.
         expected: usize,
     },
-    /// A column holds another type than its field says.
+    /// A column's type differs from its field's.
     #[error("column `{name}` is {found}, expected {expected}")]
     ColumnType {
         /// The column.
         name: String,
-        /// What its field says.
+        /// The field's type.
         expected: DataType,
         /// The Arrow type found.
         found: String,
     },
-    /// A column whose field admits no null holds some.
+    /// A column contains nulls, but its field is not nullable.
     #[error("column `{name}` has {nulls} nulls, but its field is not nullable")]
     UnexpectedNulls {
         /// The column.
         name: String,
-        /// How many.
+        /// The number of nulls.
         nulls: usize,
     },
-    /// An Arrow type that Weir does not carry.
+    /// An Arrow type that Weir does not support.
     #[error("column `{name}` has type {found}, which is not supported: convert it to one of {}", DataType::NAMES)]
     UnsupportedType {
         /// The column.
@@ -65,15 +65,15 @@ pub enum BatchError {
         /// The Arrow type found.
         found: String,
     },
-    /// A row number beyond the batch.
+    /// A row number beyond the end of the batch.
     #[error("row {row} is out of range: the batch has {rows} rows")]
     RowRange {
-        /// The row asked for.
+        /// The requested row.
         row: usize,
-        /// The rows there are.
+        /// The number of rows.
         rows: usize,
     },
-    /// The number of answers is not the number of rows.
+    /// The number of answers differs from the number of rows.
     #[error("the answer covers {found} rows, but the batch has {rows}")]
     RowCount {
         /// The answers.
@@ -81,12 +81,12 @@ pub enum BatchError {
         /// The rows of the batch.
         rows: usize,
     },
-    /// A value could not be converted on the way in.
+    /// A foreign value could not be converted.
     #[error("column `{name}`: {source}")]
     Convert {
         /// The column.
         name: String,
-        /// What Arrow says.
+        /// The error of Arrow.
         source: arrow::error::ArrowError,
     },
     /// Arrow refused an operation on well-formed columns.
@@ -95,10 +95,10 @@ pub enum BatchError {
 }
 
 impl BatchError {
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
-            // What somebody declared.
+            // Somebody declared it.
             BatchError::DuplicateField { .. } | BatchError::FieldName { .. } | BatchError::UnsupportedType { .. } => {
                 Fault::Tenant
             }
@@ -113,7 +113,7 @@ impl BatchError {
         }
     }
 
-    /// Whether the same may succeed later: never, since nothing outside takes part.
+    /// Whether the same call may succeed later: never, because nothing outside takes part.
     pub fn retryable(&self) -> bool {
         false
     }

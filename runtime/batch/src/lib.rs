@@ -1,5 +1,5 @@
-//! Record batches that are shared, not copied: Arrow columns, a selection, system columns and a trace context,
-//! passed from source to sink as `Arc<Batch>`. No I/O and no WebAssembly here.
+//! Record batches that are shared instead of copied: Arrow columns, a selection, system columns and a trace context. They pass from
+//! source to sink as `Arc<Batch>`. This crate does no I/O and does not know WebAssembly.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -21,20 +21,20 @@
 //!
 //! # The nouns
 //!
-//! **[`Batch`]**: columns of one [`Schema`] and equal length. Made by a source, owned by nobody in particular:
-//! every stage and sink holds an `Arc`. Sharing costs one reference count. Dropped with the last sink.
+//! **[`Batch`]**: columns of one [`Schema`] and equal length. A source creates it, and every stage and sink holds an `Arc`. Sharing
+//! costs one reference count. It is dropped after the last sink.
 //!
-//! **[`Selection`]**: which physical rows of a batch count, as ascending row numbers. A filter makes one (4 bytes a
-//! kept row); a batch of which every row counts has none, and costs nothing.
+//! **[`Selection`]**: the physical rows of a batch that count, as ascending row numbers. A filter creates one (4 bytes per kept
+//! row). A batch whose rows all count has no selection.
 //!
-//! **[`SystemColumns`]**: what the source knows of each record beside its fields: `_key`, `_timestamp`, `_partition`,
+//! **[`SystemColumns`]**: what the source knows about each record besides its fields: `_key`, `_timestamp`, `_partition`,
 //! `_offset`, `_headers`. Each is absent until a source fills it.
 //!
-//! **[`TraceContext`]**: the W3C trace context of the batch, 25 bytes by value. Only a batch that is traced has one: what its
-//! records came with is in their `_headers`.
+//! **[`TraceContext`]**: the W3C trace context of the batch, 25 bytes by value. Only traced batches have one. The contexts that
+//! records arrived with are in their `_headers`.
 //!
-//! **[`CopyOnWrite`]**: how often a mutation found its batch unshared (free) and how often it had to copy the batch's
-//! frame. Columns are shared even then: a copied frame is a few hundred bytes, never the data.
+//! **[`CopyOnWrite`]**: counts how often a mutation found its batch unshared (free), and how often it had to copy the batch's
+//! frame. A frame has a few hundred bytes; columns are shared even then.
 
 mod batch;
 mod copy_on_write;

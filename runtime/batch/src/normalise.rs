@@ -1,4 +1,4 @@
-//! Foreign Arrow columns become columns of the types that Weir carries.
+//! Converts foreign Arrow columns to the types that Weir supports.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::{BatchError, DataType};
 
 const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// The type under which a column of this Arrow type is carried: the same, or one that holds all its values.
-/// (A nanosecond timestamp loses its last three digits.)
+/// The type for a column of this Arrow type: the same type, or one that holds all its values. (A nanosecond timestamp loses its
+/// last three digits.)
 pub fn carried_as(name: &str, arrow_type: &ArrowType) -> Result<DataType, BatchError> {
     Ok(match arrow_type {
         ArrowType::Boolean => DataType::Bool,
@@ -40,7 +40,7 @@ pub fn carried_as(name: &str, arrow_type: &ArrowType) -> Result<DataType, BatchE
     })
 }
 
-/// The column as the carried type, shared where it already is.
+/// Converts a column, or shares it if it already has the type.
 pub(crate) fn to_carried(name: &str, column: &ArrayRef, to: DataType) -> Result<ArrayRef, BatchError> {
     if *column.data_type() == to.to_arrow() {
         return Ok(Arc::clone(column));
@@ -51,14 +51,14 @@ pub(crate) fn to_carried(name: &str, column: &ArrayRef, to: DataType) -> Result<
 fn convert(column: &ArrayRef, to: DataType) -> Result<ArrayRef, ArrowError> {
     match (column.data_type(), to) {
         (ArrowType::Dictionary(_, values), to) => {
-            // Only values that a row names are converted: the others are many, or out of range.
+            // Converts only the values that rows refer to: others may be many, or out of range.
             let rows = cast_with_options(column, values, &STRICT)?;
             match *rows.data_type() == to.to_arrow() {
                 true => Ok(rows),
                 false => convert(&rows, to),
             }
         }
-        // What is said to be text may be bytes that nobody has looked at.
+        // Text columns of other programs may contain bytes that are not UTF-8: check them.
         (ArrowType::Utf8View, DataType::Utf8) => written_text(column.as_string_view()),
         (ArrowType::BinaryView, DataType::Utf8) => written_text(column.as_binary_view()),
         (ArrowType::BinaryView, DataType::Binary) => {
@@ -69,14 +69,14 @@ fn convert(column: &ArrayRef, to: DataType) -> Result<ArrayRef, ArrowError> {
             TimeUnit::Second => micros::<TimestampSecondType>(column, |seconds| seconds.checked_mul(1_000_000)),
             TimeUnit::Millisecond => micros::<TimestampMillisecondType>(column, |millis| millis.checked_mul(1_000)),
             TimeUnit::Microsecond => micros::<TimestampMicrosecondType>(column, Some),
-            // Towards the past, before 1970 too.
+            // Round down, also before 1970.
             TimeUnit::Nanosecond => micros::<TimestampNanosecondType>(column, |nanos| Some(nanos.div_euclid(1_000))),
         },
         (ArrowType::Date32, DataType::Timestamp) => {
             micros::<Date32Type>(column, |days| i64::from(days).checked_mul(DAY_MICROS))
         }
         (ArrowType::Date64, DataType::Timestamp) => micros::<Date64Type>(column, |millis| millis.checked_mul(1_000)),
-        // The cast would round integers that no double holds.
+        // The cast would round integers that a double cannot hold.
         (ArrowType::Int64, DataType::F64) => {
             let exact = |value: i64| {
                 let double = value as f64;
@@ -89,11 +89,11 @@ fn convert(column: &ArrayRef, to: DataType) -> Result<ArrayRef, ArrowError> {
     }
 }
 
-/// A value that does not fit is an error, where the default would make it null.
+/// A value that does not fit is an error. By default, Arrow would make it null.
 const STRICT: CastOptions<'static> =
     CastOptions { safe: false, format_options: arrow::util::display::FormatOptions::new() };
 
-/// An instant of any unit in microseconds; one that they cannot hold is an error.
+/// Converts a timestamp of any unit to microseconds. A value that does not fit is an error.
 fn micros<T: ArrowPrimitiveType>(
     column: &ArrayRef,
     convert: impl Fn(T::Native) -> Option<i64>,
@@ -111,13 +111,13 @@ where
     Ok(Arc::new(converted))
 }
 
-/// A column of texts, each written out.
+/// A column of text views, copied to one buffer.
 fn written_text<T: ByteViewType>(column: &GenericByteViewArray<T>) -> Result<ArrayRef, ArrowError> {
     let (ends, values) = written(column)?;
     Ok(Arc::new(StringArray::try_new(ends, values, column.nulls().cloned())?))
 }
 
-/// The values of a column of views one behind the other, and where each begins and ends.
+/// The values of a column of views in one buffer, and the offsets of each.
 fn written<T: ByteViewType>(column: &GenericByteViewArray<T>) -> Result<(OffsetBuffer<i32>, Buffer), ArrowError> {
     let rows = 0..column.len();
     let bytes = |row: usize| -> &[u8] { if column.is_valid(row) { column.value(row).as_ref() } else { &[] } };
@@ -133,7 +133,7 @@ fn written<T: ByteViewType>(column: &GenericByteViewArray<T>) -> Result<(OffsetB
     Ok((OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(values)))
 }
 
-/// Whether a column can hold so many bytes.
+/// Whether a column can hold this many bytes.
 fn fits(bytes: usize) -> Result<(), ArrowError> {
     match i32::try_from(bytes) {
         Ok(_) => Ok(()),

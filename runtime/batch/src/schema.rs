@@ -8,14 +8,14 @@ use arrow::datatypes as arrow_types;
 
 use crate::{BatchError, DataType, TimestampUnit};
 
-/// One column's name, type, and whether it may hold nulls.
+/// The name, type and nullability of a column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Field {
-    /// The name, unique in its schema. Names that begin with `_` are the system's.
+    /// The name, unique in its schema. Names that begin with `_` are reserved for system columns.
     pub name: Arc<str>,
     /// The type.
     pub data_type: DataType,
-    /// Whether a value may be missing.
+    /// Whether values may be null.
     pub nullable: bool,
 }
 
@@ -31,28 +31,28 @@ impl Field {
     }
 }
 
-/// `delay i64` or `delay i64?`, the question mark where nulls are admitted.
+/// `delay i64`, or `delay i64?` if the field is nullable.
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}{}", weir_text::escape(&self.name), self.data_type, if self.nullable { "?" } else { "" })
     }
 }
 
-/// The fields of a batch, in order. Made once by a source or stage and shared by its batches.
+/// The fields of a batch, in order. Created once by a source or stage and shared by its batches.
 #[derive(Clone, Debug)]
 pub struct Schema {
     // Names are unique, checked by `new`; nothing changes them afterwards.
     fields: Vec<Field>,
-    // The field of each name, where there are too many to look through.
+    // The index of each field by name, if there are too many fields for a linear search.
     by_name: HashMap<Arc<str>, usize>,
-    // By field: the units of numbers, for those that have one.
+    // The units of numbers, by field index, for fields that have one.
     number_units: HashMap<usize, TimestampUnit>,
 }
 
-/// From this number of fields on they are found by a map.
+/// From this number of fields on, lookups use the map.
 const LOOKED_THROUGH: usize = 16;
 
-/// Schemas are equal when their fields are: how the numbers of a text format are read is not part of it.
+/// Schemas are equal if their fields are equal. Units of numbers in text formats do not count.
 impl PartialEq for Schema {
     fn eq(&self, other: &Schema) -> bool {
         self.fields == other.fields
@@ -66,7 +66,7 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// Two fields of one name, or a name that is empty, longer than 64 bytes or begins with `_`.
+    /// Two fields with the same name, or a name that is empty, longer than 64 bytes or begins with `_`.
     pub fn new(fields: Vec<Field>) -> Result<Schema, BatchError> {
         let mut names = HashSet::with_capacity(fields.len());
         for field in &fields {
@@ -92,21 +92,21 @@ impl Schema {
         Ok(Schema { fields, by_name, number_units: HashMap::new() })
     }
 
-    /// The same schema, whose `timestamp` fields at these positions are read from numbers of these units in JSON and CSV.
-    /// Without a unit a number is of whole microseconds.
+    /// The same schema, with units for the numbers that JSON and CSV contain for the `timestamp` fields at these positions. Without
+    /// a unit, numbers are whole microseconds.
     #[must_use]
     pub fn with_number_units(mut self, units: impl IntoIterator<Item = (usize, TimestampUnit)>) -> Schema {
         self.number_units.extend(units);
         self
     }
 
-    /// The first field whose numbers were given a unit, and the unit.
+    /// The first field with a unit for numbers, and the unit.
     pub fn first_number_unit(&self) -> Option<(&Field, TimestampUnit)> {
         let index = self.number_units.keys().min()?;
         self.fields.get(*index).zip(self.number_unit(*index))
     }
 
-    /// The unit that a number of the field at this position is in, where one was given.
+    /// The unit of numbers for the field at this position, if one was set.
     pub fn number_unit(&self, index: usize) -> Option<TimestampUnit> {
         self.number_units.get(&index).copied()
     }
@@ -116,7 +116,7 @@ impl Schema {
         &self.fields
     }
 
-    /// How many fields there are.
+    /// The number of fields.
     pub fn len(&self) -> usize {
         self.fields.len()
     }
@@ -149,11 +149,11 @@ impl Schema {
         Arc::new(arrow_types::Schema::new(fields))
     }
 
-    /// The Weir schema that columns of this Arrow schema get on their way in: see [`crate::Batch::from_arrow`].
+    /// The Weir schema for columns of this Arrow schema: see [`crate::Batch::from_arrow`].
     ///
     /// # Errors
     ///
-    /// A type that is not carried, or names that [`Schema::new`] refuses.
+    /// A type that is not supported, or names that [`Schema::new`] refuses.
     pub fn from_arrow(schema: &arrow_types::Schema) -> Result<Schema, BatchError> {
         let fields = schema
             .fields()

@@ -1,4 +1,4 @@
-//! What a source knows of each record beside its fields.
+//! System columns: what a source knows about each record besides its fields.
 
 use std::sync::Arc;
 
@@ -12,27 +12,26 @@ use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields};
 
 use crate::{BatchError, DataType};
 
-/// The system columns of a batch, each absent until a source fills it; all of the batch's physical length.
+/// The system columns of a batch, with the batch's physical length. Each is absent until a source fills it.
 #[derive(Clone, Debug, Default)]
 pub struct SystemColumns {
-    /// `_key`: the record's key, null where it has none.
+    /// `_key`: the record's key; null if it has none.
     pub key: Option<BinaryArray>,
     /// `_timestamp`: event time in microseconds since the Unix epoch.
     pub timestamp: Option<TimestampMicrosecondArray>,
-    /// `_partition`: the partition, or file, that the record came from.
+    /// `_partition`: the partition or file of the record.
     pub partition: Option<Int32Array>,
     /// `_offset`: the record's position in its partition, from 0.
     pub offset: Option<Int64Array>,
     /// `_headers`: a list of (key utf8, value binary) structs.
     pub headers: Option<ListArray>,
-    /// The topic, or file, that all of the batch's records came from.
+    /// The topic or file from which all records of the batch came.
     pub origin: Option<Arc<str>>,
-    /// Each record's bytes as they came, kept by a source only where somebody downstream may want them back: where a
-    /// record can become a dead letter.
+    /// The original bytes of each record. A source keeps them only if a record may become a dead letter later in the query.
     pub raw: Option<BinaryArray>,
 }
 
-/// A system column that a guest may read as it reads a field.
+/// A system column that a guest can read like a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SystemColumn {
     /// `_key`, nullable binary.
@@ -77,11 +76,11 @@ impl SystemColumn {
 }
 
 impl SystemColumns {
-    /// A `_headers` column: all records' headers one after the other, and how many each record has.
+    /// A `_headers` column, from the headers of all records in sequence and the number of headers per record.
     ///
     /// # Errors
     ///
-    /// Names, values and lengths that disagree.
+    /// Names, values and lengths that do not match.
     pub fn headers_of(
         names: StringArray,
         values: BinaryArray,
@@ -97,7 +96,7 @@ impl SystemColumns {
         Ok(ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), Arc::new(pairs), None)?)
     }
 
-    /// The column, where the source filled it.
+    /// The column, if the source filled it.
     pub fn get(&self, column: SystemColumn) -> Option<ArrayRef> {
         fn dynamic<A: Array + Clone + 'static>(array: &Option<A>) -> Option<ArrayRef> {
             array.as_ref().map(|array| Arc::new(array.clone()) as ArrayRef)
@@ -120,7 +119,7 @@ impl SystemColumns {
         self.take(&arrow::array::UInt32Array::from_iter_values(rows))
     }
 
-    /// Fails where a column has not this many rows.
+    /// Fails if a column does not have this many rows.
     pub(crate) fn check(&self, rows: usize) -> Result<(), BatchError> {
         let lengths = [
             ("_key", self.key.as_ref().map(Array::len)),

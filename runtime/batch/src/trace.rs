@@ -13,7 +13,7 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// A context of these ids; `None` where one is all zeros, which the specification forbids.
+    /// A context with these ids; `None` if one is all zeros, which the specification forbids.
     pub fn new(trace_id: [u8; 16], span_id: [u8; 8], sampled: bool) -> Option<TraceContext> {
         (trace_id != [0; 16] && span_id != [0; 8]).then_some(TraceContext { trace_id, span_id, flags: sampled.into() })
     }
@@ -47,18 +47,18 @@ impl fmt::Display for TraceContext {
     }
 }
 
-/// Bytes that are no `traceparent`.
+/// Bytes that are not a valid `traceparent`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a W3C traceparent: expected 00-<32 hex digits>-<16 hex digits>-<2 hex digits> with nonzero ids")]
 pub struct TraceParseError;
 
 impl TraceParseError {
-    /// Whose fault it is: it came with a record.
+    /// Who has to act: the bytes came with a record.
     pub fn fault(&self) -> Fault {
         Fault::External
     }
 
-    /// Whether the same may succeed later: the bytes stay what they are.
+    /// Whether the same bytes may be valid later: never.
     pub fn retryable(&self) -> bool {
         false
     }
@@ -68,7 +68,7 @@ impl FromStr for TraceContext {
     type Err = TraceParseError;
 
     fn from_str(text: &str) -> Result<TraceContext, TraceParseError> {
-        // Upper case is not valid, and `from_str_radix` would take a sign: hence the check of every byte.
+        // Upper case is not valid, and `from_str_radix` would accept a sign, so every byte is checked.
         let hex = |part: &str, digits: usize| {
             let lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
             (part.len() == digits && part.bytes().all(lower_hex))
@@ -80,7 +80,7 @@ impl FromStr for TraceContext {
         let mut next = || parts.next().ok_or(TraceParseError);
         let (version, trace, span, flags) = (next()?, next()?, next()?, next()?);
         let (trace, span, flags) = (hex(trace, 32)?, hex(span, 16)?, hex(flags, 2)?);
-        // A later version may append fields; version 00 may not, and ff is forbidden.
+        // A later version may append fields; version 00 may not. Version ff is forbidden.
         let version = hex(version, 2)?;
         if version == 0xff || (version == 0 && parts.next().is_some()) {
             return Err(TraceParseError);

@@ -1,4 +1,4 @@
-//! Whose fault an error is. Every public error of the libraries has two methods:
+//! Says who has to act on an error. Every public error type of the libraries has two methods:
 //!
 //! ```
 //! use weir_fault::Fault;
@@ -30,18 +30,18 @@
 //! );
 //! ```
 //!
-//! `cargo xtask invariants` finds a public error that lacks one of them.
+//! `cargo xtask invariants` reports public error types that lack one of them.
 
 use std::fmt;
 
 /// Who has to act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// Whoever wrote the module, its function, its query or its settings.
+    /// The tenant, who wrote the module, the query or its settings.
     Tenant,
-    /// The machine or another system: its operator, or whoever made the data.
+    /// The operator of this machine or of another system, or whoever produced the data.
     External,
-    /// This program. Nothing that a tenant hands in should lead here.
+    /// The developers of Weir. No input of a tenant should lead here.
     Internal,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// For tests: a line for each error, with its variant, its fault, and whether it is retryable.
+/// For tests: one line per error, with its variant, its fault, and whether it is retryable.
 #[macro_export]
 macro_rules! table {
     ($($error:expr),* $(,)?) => {{

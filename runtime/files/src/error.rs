@@ -1,33 +1,33 @@
-//! Why a file was not read.
+//! Errors of reading files.
 
 use std::io;
 use weir_fault::Fault;
 
 use crate::FileKind;
 
-/// A file that is not read. The message says what it is; who asked adds the path.
+/// A file could not be read. The message describes the file; the caller adds the path.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// The system refused.
+    /// An error of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is something else than a regular file.
+    /// The file is not a regular file.
     #[error("is {kind}: expected a regular file")]
     NotRegular {
-        /// What it is.
+        /// The kind of the file.
         kind: FileKind,
     },
-    /// It has more bytes than a file of its purpose may have, or never ends.
+    /// The file is larger than the caller accepts, or endless.
     #[error("is too large: the maximum is {bytes_max} bytes")]
     TooLarge {
-        /// The most.
+        /// The maximum size.
         bytes_max: u64,
     },
 }
 
 impl FileError {
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
             FileError::Io(_) => Fault::External,
@@ -35,14 +35,14 @@ impl FileError {
         }
     }
 
-    /// Whether the same may succeed later: where the system was interrupted.
+    /// Whether the same call may succeed later: true if the system call was interrupted.
     pub fn retryable(&self) -> bool {
         matches!(self, FileError::Io(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::TimedOut))
     }
 }
 
 impl FileError {
-    /// Whether there is no such file.
+    /// Whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, FileError::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }

@@ -1,4 +1,4 @@
-//! A folder, and what lies in it.
+//! Handles of folders.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -11,42 +11,42 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
 use crate::{FileError, FileKind};
 
-/// A handle of a folder. Names in it are of one component; no link in it is followed.
+/// A handle of a folder. Files are addressed by names of one component, and links are never followed.
 #[derive(Debug)]
 pub struct Folder {
     handle: OwnedFd,
-    // For messages.
+    // For error messages.
     path: PathBuf,
 }
 
 const OPEN_FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 impl Folder {
-    /// Opens the folder at a path that is trusted: links on the way are followed.
+    /// Opens the folder at a trusted path: links on the way are followed.
     ///
     /// # Errors
     ///
-    /// As for opening; what is not a folder.
+    /// Errors of opening, and paths that are not folders.
     pub fn open(path: &Path) -> io::Result<Folder> {
         let handle = rustix::fs::open(path, OPEN_FOLDER, Mode::empty())?;
         Ok(Folder { handle, path: path.to_owned() })
     }
 
-    /// As [`Folder::open`], making the folder and those above it where they are missing.
+    /// Like [`Folder::open`], but creates the folder and its parents if they are missing.
     ///
     /// # Errors
     ///
-    /// As for making and opening.
+    /// Errors of creating and opening.
     pub fn make(path: &Path) -> io::Result<Folder> {
         std::fs::create_dir_all(path)?;
         Folder::open(path)
     }
 
-    /// Opens the folder at `path` below `root`, making what is missing. `root` is trusted; below it no link is followed.
+    /// Opens the folder at `path` below `root`, and creates missing folders. `root` is trusted; below it, links are not followed.
     ///
     /// # Errors
     ///
-    /// As for making and opening; a path that is not below `root`, that holds `..`, or that leads through a link.
+    /// Errors of creating and opening, and a path that is not below `root`, contains `..`, or leads through a link.
     pub fn make_beneath(root: &Path, path: &Path) -> io::Result<Folder> {
         let below = path.strip_prefix(root).map_err(|_| invalid(path, "is not inside its root folder"))?;
         let mut folder = Folder::open(root)?;
@@ -61,11 +61,11 @@ impl Folder {
         Ok(folder)
     }
 
-    /// As [`Folder::sub`], made with this mode where it is missing.
+    /// Like [`Folder::sub`], but creates the folder with this mode if it is missing.
     ///
     /// # Errors
     ///
-    /// As for making, and [`Folder::sub`].
+    /// Errors of creating, and of [`Folder::sub`].
     pub fn make_sub(&self, name: impl AsRef<OsStr>, mode: u32) -> io::Result<Folder> {
         match rustix::fs::mkdirat(&self.handle, one(name.as_ref())?, Mode::from_raw_mode(mode)) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => self.sub(name),
@@ -73,11 +73,11 @@ impl Folder {
         }
     }
 
-    /// Opens the folder of this name in it.
+    /// Opens the subfolder of this name.
     ///
     /// # Errors
     ///
-    /// As for opening; a link.
+    /// Errors of opening; links are refused.
     pub fn sub(&self, name: impl AsRef<OsStr>) -> io::Result<Folder> {
         let name = one(name.as_ref())?;
         let handle = rustix::fs::openat(&self.handle, name, OPEN_FOLDER | OFlags::NOFOLLOW, Mode::empty());
@@ -85,43 +85,43 @@ impl Folder {
         Ok(Folder { handle, path: self.path.join(name) })
     }
 
-    /// Where it was when it was opened.
+    /// The path at which the folder was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Opens a regular file to be read.
+    /// Opens a regular file for reading.
     ///
     /// # Errors
     ///
-    /// As for opening; a link, or what is no regular file.
+    /// Errors of opening; links and files that are not regular are refused.
     pub fn read(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         self.open_file(name.as_ref(), OFlags::RDONLY, 0)
     }
 
-    /// The bytes of a regular file of at most so many.
+    /// Reads a regular file of at most this many bytes.
     ///
     /// # Errors
     ///
-    /// As [`Folder::read`], and one that is too large.
+    /// As [`Folder::read`]; larger files are refused.
     pub fn read_whole(&self, name: impl AsRef<OsStr>, bytes_max: u64) -> io::Result<Vec<u8>> {
         Ok(crate::read_bounded(self.read(name)?, bytes_max)?)
     }
 
-    /// Makes a file to be written, which must not exist.
+    /// Creates a file for writing, which must not exist.
     ///
     /// # Errors
     ///
-    /// As for making; `AlreadyExists` for whatever has the name, links too.
+    /// Errors of creating: `AlreadyExists` if the name is used, also by a link.
     pub fn create_new(&self, name: impl AsRef<OsStr>, mode: u32) -> io::Result<File> {
         self.open_file(name.as_ref(), OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL, mode)
     }
 
-    /// As [`Folder::create_new`], in place of whatever has the name: that is removed, not written to.
+    /// Like [`Folder::create_new`], but first removes a file or link of this name. Does not write to the old file.
     ///
     /// # Errors
     ///
-    /// As for making, and for removing: a folder stays.
+    /// Errors of creating and removing; a folder is not removed.
     pub fn create_anew(&self, name: impl AsRef<OsStr>, mode: u32) -> io::Result<File> {
         let name = name.as_ref();
         loop {
@@ -136,16 +136,16 @@ impl Folder {
         }
     }
 
-    /// Opens a regular file to be read and written, made empty where it is missing.
+    /// Opens a regular file for reading and writing, and creates it if it is missing.
     ///
     /// # Errors
     ///
-    /// As for opening; a link, what is no regular file, or one that has a name elsewhere as well.
+    /// Errors of opening; links, files that are not regular, and files with a second name are refused.
     pub fn open_or_create(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         self.open_own(name.as_ref(), OFlags::RDWR | OFlags::CREATE)
     }
 
-    /// As [`Folder::open_or_create`], with all writes at the end.
+    /// Like [`Folder::open_or_create`], but appends.
     ///
     /// # Errors
     ///
@@ -154,7 +154,7 @@ impl Folder {
         self.open_own(name.as_ref(), OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)
     }
 
-    /// Opens a regular file to be written, which is there.
+    /// Opens an existing regular file for writing.
     ///
     /// # Errors
     ///
@@ -163,7 +163,7 @@ impl Folder {
         self.open_file(name.as_ref(), OFlags::WRONLY, 0)
     }
 
-    /// A file with two names may be another's, which it would be written to through this one.
+    /// Refuses a file with a second name: it may belong to somebody else, and would be changed through this name.
     fn open_own(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
         let file = self.open_file(name, flags, 0o666)?;
         if rustix::fs::fstat(&file)?.st_nlink > 1 {
@@ -182,39 +182,39 @@ impl Folder {
         }
     }
 
-    /// Gives the file another name, in place of whatever has it.
+    /// Renames a file; an existing file with the new name is replaced.
     ///
     /// # Errors
     ///
-    /// As for renaming.
+    /// Errors of renaming.
     pub fn rename(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> io::Result<()> {
         Ok(rustix::fs::renameat(&self.handle, one(from.as_ref())?, &self.handle, one(to.as_ref())?)?)
     }
 
-    /// Gives the file a second name, which must be free.
+    /// Creates a hard link to a file. The new name must be free.
     ///
     /// # Errors
     ///
-    /// As for linking; `AlreadyExists`.
+    /// Errors of linking: `AlreadyExists` if the name is used.
     pub fn link(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> io::Result<()> {
         let (from, to) = (one(from.as_ref())?, one(to.as_ref())?);
         Ok(rustix::fs::linkat(&self.handle, from, &self.handle, to, AtFlags::empty())?)
     }
 
-    /// Removes a file, or a link itself.
+    /// Removes a file or link (not the file to which a link points).
     ///
     /// # Errors
     ///
-    /// As for removing.
+    /// Errors of removing.
     pub fn remove(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.handle, one(name.as_ref())?, AtFlags::empty())?)
     }
 
-    /// What has the name: of a link the link itself. `None` where nothing has.
+    /// The status of the file with this name; of a link, the status of the link. `None` if the name is not used.
     ///
     /// # Errors
     ///
-    /// As for asking.
+    /// Errors of reading the status.
     pub fn stat(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.handle, one(name.as_ref())?, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) => Ok(Some(found)),
@@ -223,21 +223,21 @@ impl Folder {
         }
     }
 
-    /// Whether this open file has the name here.
+    /// Whether this open file is the one that has the name.
     ///
     /// # Errors
     ///
-    /// As for asking.
+    /// Errors of reading the status.
     pub fn is_at(&self, file: impl AsFd, name: impl AsRef<OsStr>) -> io::Result<bool> {
         let open = rustix::fs::fstat(file)?;
         Ok(self.stat(name)?.is_some_and(|there| (there.st_dev, there.st_ino) == (open.st_dev, open.st_ino)))
     }
 
-    /// The names in it, in no order, with what each is.
+    /// All names in the folder with their file types, in no particular order.
     ///
     /// # Errors
     ///
-    /// As for reading it.
+    /// Errors of reading the folder.
     pub fn entries(&self) -> io::Result<Vec<(OsString, FileType)>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.handle)? {
@@ -257,17 +257,17 @@ impl Folder {
         Ok(names)
     }
 
-    /// Makes names in it survive the loss of the machine.
+    /// Syncs the folder, so that the names in it survive a crash of the machine.
     ///
     /// # Errors
     ///
-    /// As for syncing.
+    /// Errors of syncing.
     pub fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(&self.handle)?)
     }
 }
 
-/// The name, where it is one component.
+/// The name, if it is a single component.
 fn one(name: &OsStr) -> io::Result<&OsStr> {
     let mut components = Path::new(name).components();
     match (components.next(), components.next()) {
@@ -280,7 +280,7 @@ fn invalid(path: &Path, what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("{} {what}", path.display()))
 }
 
-/// Says of a link that it is one: "too many levels" is what the system says of it.
+/// Replaces the message for links: the operating system calls them "too many levels".
 fn explained(error: rustix::io::Errno, folder: &Folder, name: &OsStr) -> io::Error {
     let is_link = || {
         folder
@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(folder.create_new("nowhere", 0o600).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         let middle = Folder::make_beneath(&root.join("tenant"), &root.join("tenant/middle/deep"));
         assert!(middle.unwrap_err().to_string().contains("middle is a link"));
-        // In place of a link comes a file; what it led to stays.
+        // The link is replaced by a file; the file to which it pointed stays.
         folder.create_anew("link", 0o600).unwrap().write_all(b"ours").unwrap();
         assert_eq!(fs::read_to_string(&victim).unwrap(), "theirs");
         assert!(fs::symlink_metadata(root.join("tenant/link")).unwrap().is_file());
@@ -378,7 +378,7 @@ mod tests {
             });
             let mut made = 0;
             for number in 0..20_000 {
-                // Between two renames the folder is not there, or a link.
+                // Between the two renames the folder is missing, or is a link.
                 let Ok(folder) = Folder::open(&tenant).and_then(|tenant| tenant.sub("out")) else { continue };
                 made += usize::from(folder.create_new(format!("{number}"), 0o600).is_ok());
             }

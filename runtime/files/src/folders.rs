@@ -1,4 +1,4 @@
-//! The folders that a tenant's queries keep to.
+//! The folders to which a tenant's queries are limited.
 
 use std::fs::File;
 use std::io;
@@ -8,49 +8,49 @@ use weir_fault::Fault;
 
 use crate::{FileError, FileKind, Folder};
 
-/// Where a tenant's queries may read and write files, and have their modules.
+/// The folders in which a tenant's queries may read and write files, and have their modules.
 ///
-/// A path is taken for what it leads to: links followed, `.` and `..` resolved; of a file that is to be written, the
-/// folder that it is to be in. What cannot be told (a link that leads nowhere) is refused, and so is a file to be
-/// written whose name is a link. The plan keeps the resolved path, so that nothing is resolved twice.
+/// Checks apply to the resolved path: links are followed, and `.` and `..` are removed. For a file that will be written, the folder
+/// is resolved. Broken links are refused, and so is an output file whose name is a link. The plan keeps the resolved path, so that
+/// no path is resolved twice.
 ///
 /// # Between the check and the opening
 ///
-/// A file that is read is looked at again once it is open: the system is asked where the open file lies, so that no
-/// link swapped in meanwhile is followed unnoticed. A folder that is written to (of state, dead letters, file sinks) is
-/// opened from the tenant's folder on, component by component, without following a link, and everything in it is reached
-/// through that handle ([`crate::Folder`]): somebody who renames and links folders meanwhile changes nothing.
+/// An input file is checked again after opening: the operating system reports where the open file is, so a link that was swapped in
+/// meanwhile is detected. A folder for output (state, dead letters, file sinks) is opened from the tenant's folder on, component by
+/// component, without following links, and files in it are accessed only through that handle ([`crate::Folder`]). Renaming or
+/// linking folders meanwhile therefore has no effect.
 ///
-/// A hard link is the file itself: what is linked into the tenant's folder may be read from there. What is appended to
-/// (dead letters, locks) is refused where it has a second name.
+/// A hard link is the file itself: a file that is linked into the tenant's folder may be read from there. Files that are appended
+/// to (dead letters, locks) are refused if they have a second name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folders {
-    // Resolved; `None` is anywhere.
+    // Resolved; `None` if there are no bounds.
     within: Option<Arc<[PathBuf]>>,
 }
 
-/// A path that a tenant's query may not use.
+/// The reason why a tenant's query may not use a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denied {
-    /// It leads out of the folders.
+    /// The path leads out of the tenant's folders.
     #[error("is outside of the tenant's folders")]
     Outside,
-    /// A part of it is a link that leads nowhere, or in a circle: where it would lead later cannot be told.
+    /// A part of the path is a link that leads nowhere or in a circle, so its later target is unknown.
     #[error("contains a broken link")]
     BrokenLink,
-    /// A file that is to be written is a link.
+    /// The output file is a link.
     #[error("is a link, and output is not written through links")]
     Link,
 }
 
 impl Denied {
-    /// Whose fault it is: the query names the path.
+    /// Who has to act: the tenant, because the query names the path.
     pub fn fault(&self) -> Fault {
         Fault::Tenant
     }
 
-    /// Whether the same may succeed later.
+    /// Whether the same path may be allowed later.
     pub fn retryable(&self) -> bool {
         false
     }
@@ -62,11 +62,11 @@ impl Folders {
         Folders::default()
     }
 
-    /// These folders and all below them.
+    /// Limits paths to these folders and everything below them.
     ///
     /// # Errors
     ///
-    /// A folder that is not there: one that is made later may be anything.
+    /// A folder that does not exist: it could become anything later.
     pub fn within<P: AsRef<Path>>(folders: impl IntoIterator<Item = P>) -> io::Result<Folders> {
         let resolve = |folder: P| {
             let folder = folder.as_ref().canonicalize()?;
@@ -76,16 +76,16 @@ impl Folders {
         Ok(Folders { within: Some(within.into()) })
     }
 
-    /// The folders, resolved; none where there are no bounds.
+    /// The resolved folders; `None` if there are no bounds.
     pub fn paths(&self) -> Option<&[PathBuf]> {
         self.within.as_deref()
     }
 
-    /// The path to read a file by.
+    /// The resolved path for reading a file.
     ///
     /// # Errors
     ///
-    /// A path that leads out, or may come to.
+    /// A path that leads out of the folders, or could later.
     pub fn input(&self, path: &Path) -> Result<PathBuf, Denied> {
         let Some(within) = self.paths() else { return Ok(path.to_owned()) };
         let real = real_path(path);
@@ -95,15 +95,15 @@ impl Folders {
         if contains(within, &real.path) { Ok(real.path) } else { Err(Denied::Outside) }
     }
 
-    /// The path to write a file by, which need not exist; nor need its folder.
+    /// The resolved path for writing a file. The file and its folder need not exist.
     ///
     /// # Errors
     ///
-    /// A path that leads out, or may come to.
+    /// A path that leads out of the folders, or could later.
     pub fn output(&self, path: &Path) -> Result<PathBuf, Denied> {
         let Some(within) = self.paths() else { return Ok(path.to_owned()) };
-        // Hidden and numbered files lie beside the file, so that its folder is what counts: one of the tenant's folders
-        // is a file in none.
+        // Hidden and numbered files are next to the file, so its folder must be inside: a path that is itself one of the tenant's
+        // folders is refused.
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Err(Denied::Outside) };
         let folder = real_path(folder);
         if folder.broken_link {
@@ -123,7 +123,7 @@ impl Folders {
     ///
     /// # Errors
     ///
-    /// As for opening; what is no regular file; `PermissionDenied` for a file that lies outside.
+    /// Errors of opening; files that are not regular; `PermissionDenied` for a file outside of the folders.
     pub fn open(&self, path: &Path) -> io::Result<File> {
         match self.open_any(path)? {
             (file, FileKind::Regular) => Ok(file),
@@ -131,30 +131,30 @@ impl Folders {
         }
     }
 
-    /// Opens whatever can be read, without waiting, says what it is, and makes sure that it lies within.
+    /// Opens any readable file without waiting, returns its kind, and checks that it is inside of the folders.
     ///
     /// # Errors
     ///
-    /// As for opening; `PermissionDenied` for a file that lies outside.
+    /// Errors of opening; `PermissionDenied` for a file outside of the folders.
     pub fn open_any(&self, path: &Path) -> io::Result<(File, FileKind)> {
         let (file, kind) = crate::open(path)?;
         self.check_opened(&file, path)?;
         Ok((file, kind))
     }
 
-    /// The folder that `path` lies below and that bounds it; `None` where there are no bounds.
+    /// The folder that contains `path`; `None` if there are no bounds.
     pub fn root_of(&self, path: &Path) -> Option<&Path> {
         let roots = self.paths()?.iter().filter(|root| path.starts_with(root));
-        // Of folders within each other the inner one: fewer steps are to be watched.
+        // If folders are nested, the innermost: fewer components must be checked.
         roots.max_by_key(|root| root.as_os_str().len()).map(PathBuf::as_path)
     }
 
-    /// Opens a folder that is written to, made where it is missing. Within bounds no link on the way is followed; without
-    /// them the path is the query's own.
+    /// Opens a folder for writing, and creates it if it is missing. With bounds, links below the tenant's folder are not followed;
+    /// without bounds, the query chose the path itself.
     ///
     /// # Errors
     ///
-    /// As for making and opening; `PermissionDenied` for one outside, or behind a link.
+    /// Errors of creating and opening; `PermissionDenied` for a folder outside, or behind a link.
     pub fn folder(&self, path: &Path) -> io::Result<Folder> {
         match (self.paths(), self.root_of(path)) {
             (None, _) => Folder::make(path),
@@ -163,7 +163,7 @@ impl Folders {
         }
     }
 
-    /// Makes sure that an open file lies within, wherever its path leads by now.
+    /// Checks that an open file is inside of the folders, wherever its path leads now.
     pub fn check_opened(&self, file: &File, path: &Path) -> io::Result<()> {
         let Some(within) = self.paths() else { return Ok(()) };
         if contains(within, &place_of(file, path)?) {
@@ -177,28 +177,28 @@ fn contains(within: &[PathBuf], real: &Path) -> bool {
     within.iter().any(|folder| real.starts_with(folder))
 }
 
-/// Where an open file lies.
+/// The path of an open file.
 #[cfg(target_os = "linux")]
 fn place_of(file: &File, _path: &Path) -> io::Result<PathBuf> {
     use std::os::fd::AsRawFd;
     std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-/// Where an open file lies, as far as this system tells: where its path leads now.
+/// The path of an open file, as far as this operating system can tell: the resolved path now.
 #[cfg(not(target_os = "linux"))]
 fn place_of(_file: &File, path: &Path) -> io::Result<PathBuf> {
     path.canonicalize()
 }
 
-/// What a path leads to.
+/// A resolved path.
 pub struct RealPath {
-    /// The same for all ways of writing a path: links followed as far as the path exists, `.` and `..` resolved.
+    /// The same path for all spellings: links are followed as far as the path exists, and `.` and `..` are removed.
     pub path: PathBuf,
-    /// Whether a part of it is a link that could not be followed.
+    /// Whether a part of the path is a link that could not be followed.
     pub broken_link: bool,
 }
 
-/// Follows a path.
+/// Resolves a path.
 pub fn real_path(path: &Path) -> RealPath {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut real = RealPath { path: PathBuf::new(), broken_link: false };

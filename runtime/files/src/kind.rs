@@ -1,28 +1,28 @@
-//! What an open file is.
+//! Kinds of open files.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
-/// What an open file is, as far as reading it goes.
+/// The kind of an open file, as far as it matters for reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
-    /// Bytes on a disk, or in memory: all there, and readable again.
+    /// A file on a disk or in memory: complete, and can be read again.
     Regular,
     /// A folder.
     Folder,
-    /// A pipe, with a name or without: bytes that arrive over time, once.
+    /// A pipe, named or not: bytes arrive over time and can be read once.
     Pipe,
-    /// A terminal: likewise.
+    /// A terminal: bytes arrive over time and can be read once.
     Terminal,
-    /// `/dev/null`: no bytes.
+    /// `/dev/null`: empty.
     Null,
-    /// Any other device: endless, or with effects of its own.
+    /// Any other device: may be endless, or have side effects.
     Device,
     /// A socket.
     Socket,
-    /// A file that the kernel makes up when it is read, such as those in `/proc`.
+    /// A file whose content the kernel generates, such as those in `/proc`.
     Kernel,
 }
 
@@ -42,11 +42,11 @@ impl fmt::Display for FileKind {
 }
 
 impl FileKind {
-    /// What this file is.
+    /// The kind of this file.
     ///
     /// # Errors
     ///
-    /// As for asking the system.
+    /// Errors of reading the status.
     pub fn of(file: &File) -> io::Result<FileKind> {
         let metadata = file.metadata()?;
         let kind = metadata.file_type();
@@ -67,7 +67,7 @@ impl FileKind {
         })
     }
 
-    /// Whether its bytes arrive over time, and can be read once only.
+    /// Whether the bytes arrive over time and can be read only once.
     pub fn arrives(self) -> bool {
         matches!(self, FileKind::Pipe | FileKind::Terminal)
     }
@@ -76,7 +76,7 @@ impl FileKind {
 /// Major 1, minor 3 (<https://www.kernel.org/doc/Documentation/admin-guide/devices.txt>).
 const NULL: u64 = 0x103;
 
-/// Whether a regular file lies on a file system that the kernel makes up.
+/// Whether a regular file is on a file system whose content the kernel generates.
 #[cfg(target_os = "linux")]
 fn is_made_up(file: &File) -> io::Result<bool> {
     // procfs, sysfs, debugfs, tracefs, securityfs, cgroup, cgroup2, bpf, pstore, selinuxfs (linux/magic.h).

@@ -1,4 +1,4 @@
-//! Opening files that somebody else may have prepared.
+//! Opens files that an attacker may have prepared.
 //!
 //! ```
 //! use weir_files::{FileError, Folder, read_whole};
@@ -22,22 +22,24 @@
 //!
 //! # The nouns
 //!
-//! **[`FileKind`]**: what an open file is. [`open`] opens anything to be read, without waiting and without side effects on
-//! a terminal, and says what it is.
+//! **[`FileKind`]**: the kind of an open file. [`open`] opens any file for reading, without waiting and without side effects on a
+//! terminal, and returns its kind.
 //!
-//! **[`open_input`]** is for commands that a person gives a file or a pipe. **[`open_regular`]** and **[`read_whole`]** take regular files only, the second one of bounded size. Files of the
-//! kernel's own (procfs and its like) are none: they may block, never end, or hold secrets of this process.
+//! **[`open_input`]** is for commands whose input a person names: a file, pipe or terminal. **[`open_regular`]** and
+//! **[`read_whole`]** accept only regular files, the latter with a maximum size. Files that the kernel generates (procfs and
+//! similar) do not count as regular: they may block, never end, or contain secrets of this process.
 //!
-//! **[`Folder`]**: a handle of a folder. Everything in it is reached by a name of one component, and no link is followed,
-//! also where somebody renames and links on the way meanwhile. Costs one descriptor.
+//! **[`Folder`]**: a handle of a folder. Files in it are addressed by names of one component. Links are never followed, even if
+//! somebody renames or links folders at the same time. Costs one file descriptor.
 //!
-//! **[`Folders`]**: the folders that a tenant's queries keep to. Paths are checked when a query is read, and again when they are opened.
+//! **[`Folders`]**: the folders to which a tenant's queries are limited. Paths are checked when a query is read, and again when
+//! they are opened.
 //!
-//! **[`RuntimeFolder`]**: where sockets and locks of this user's running processes lie. Nobody else can write to it.
+//! **[`RuntimeFolder`]**: the folder for sockets and locks of this user's running processes. Other users cannot write to it.
 //!
-//! A folder below another one is walked component by component, each opened with `O_NOFOLLOW` relative to the one before.
-//! That admits what `openat2` with `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS` admits, since a component is never `..`, and it
-//! works on every kernel and under every filter of system calls.
+//! A folder below another one is opened component by component with `O_NOFOLLOW`, each relative to its parent. Components are never
+//! `..`, so this admits the same paths as `openat2` with `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`, and works on every kernel and
+//! under every system call filter.
 
 mod error;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Files to be read.
+//! Opens and reads files.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -9,16 +9,16 @@ use rustix::fs::OFlags;
 
 use crate::{FileError, FileKind};
 
-/// Opens a file to be read, whatever it is. Never waits: a pipe without a writer is open at once. A terminal does not
-/// become this process's. The descriptor does not block.
+/// Opens a file of any kind for reading, and never waits: a pipe without a writer opens at once. A terminal does not become this
+/// process's controlling terminal. The descriptor is non-blocking.
 ///
 /// # Errors
 ///
-/// As for opening. A socket cannot be opened.
+/// Errors of opening. A socket cannot be opened.
 pub fn open(path: impl AsRef<Path>) -> Result<(File, FileKind), FileError> {
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        // What the system says of a socket: there is no such device or address.
+        // The error for a socket: no such device or address.
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
             return Err(FileError::NotRegular { kind: FileKind::Socket });
         }
@@ -28,11 +28,11 @@ pub fn open(path: impl AsRef<Path>) -> Result<(File, FileKind), FileError> {
     Ok((file, kind))
 }
 
-/// Opens a regular file to be read.
+/// Opens a regular file for reading.
 ///
 /// # Errors
 ///
-/// As for opening, and [`FileError::NotRegular`].
+/// Errors of opening, and [`FileError::NotRegular`].
 pub fn open_regular(path: impl AsRef<Path>) -> Result<File, FileError> {
     match open(path)? {
         (file, FileKind::Regular) => Ok(file),
@@ -40,17 +40,17 @@ pub fn open_regular(path: impl AsRef<Path>) -> Result<File, FileError> {
     }
 }
 
-/// Opens what a person may name as an input: a regular file, or a pipe or terminal, of which reads then wait for bytes. A
-/// pipe that has no writer is at its end.
+/// Opens an input that a person named: a regular file, pipe or terminal. Reads from pipes and terminals wait for bytes. A pipe
+/// without a writer is at its end.
 ///
 /// # Errors
 ///
-/// As for opening, and [`FileError::NotRegular`] of anything else.
+/// Errors of opening, and [`FileError::NotRegular`] for other kinds.
 pub fn open_input(path: impl AsRef<Path>) -> Result<File, FileError> {
     match open(path)? {
         (file, FileKind::Regular) => Ok(file),
         (file, kind) if kind.arrives() => {
-            // Of this description alone, which the opening made.
+            // Changes only this file description, which was created here.
             rustix::fs::fcntl_setfl(&file, OFlags::empty()).map_err(io::Error::from)?;
             Ok(file)
         }
@@ -58,7 +58,7 @@ pub fn open_input(path: impl AsRef<Path>) -> Result<File, FileError> {
     }
 }
 
-/// Reads a whole regular file of at most so many bytes.
+/// Reads a whole regular file of at most this many bytes.
 ///
 /// # Errors
 ///
@@ -67,13 +67,13 @@ pub fn read_whole(path: impl AsRef<Path>, bytes_max: u64) -> Result<Vec<u8>, Fil
     read_bounded(open_regular(path)?, bytes_max)
 }
 
-/// The rest of an open file, of at most so many bytes.
+/// Reads the rest of an open file, of at most this many bytes.
 ///
 /// # Errors
 ///
-/// As for reading, and [`FileError::TooLarge`].
+/// Errors of reading, and [`FileError::TooLarge`].
 pub fn read_bounded(file: File, bytes_max: u64) -> Result<Vec<u8>, FileError> {
-    // By what it says of itself, where it does: nothing is read of one that is too large.
+    // Checks the reported size first: nothing is read of a file that is too large.
     if file.metadata()?.len() > bytes_max {
         return Err(FileError::TooLarge { bytes_max });
     }
@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    /// What is said of a path, at once.
+    /// The message for a path, without waiting.
     fn said(path: impl AsRef<Path>) -> String {
         let started = Instant::now();
         let said = match read_whole(path, 1 << 20) {
@@ -130,7 +130,7 @@ mod tests {
         }
         assert!(said(at("round")).contains("symbolic links"), "{}", said(at("round")));
         assert!(said(at("none")).contains("No such file"), "{}", said(at("none")));
-        // The kernel's log is root's to open.
+        // Only root may open the kernel's log.
         assert!(!said("/proc/kmsg").ends_with("bytes"), "{}", said("/proc/kmsg"));
     }
 
@@ -141,7 +141,7 @@ mod tests {
         std::fs::write(&path, [0; 10]).unwrap();
         assert_eq!(read_whole(&path, 10).unwrap().len(), 10);
         assert_eq!(read_whole(&path, 9).unwrap_err().to_string(), "is too large: the maximum is 9 bytes");
-        // A terabyte that takes no place on the disk.
+        // A sparse file of one terabyte.
         File::create(&path).unwrap().set_len(1 << 40).unwrap();
         assert_eq!(said(&path), "is too large: the maximum is 1048576 bytes");
     }

@@ -1,4 +1,4 @@
-//! The folder for what belongs to running processes.
+//! The folder for files of running processes.
 
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
@@ -8,32 +8,32 @@ use weir_fault::Fault;
 
 use rustix::process::geteuid;
 
-/// A folder that is this user's, and that nobody else can write to: `$WEIR_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/weir`, else
-/// `weir-<uid>` in the folder of temporary files.
+/// A folder that belongs to this user, and that nobody else can write to: `$WEIR_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/weir`, else
+/// `weir-<uid>` in the folder for temporary files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuntimeFolder(PathBuf);
 
-/// A runtime folder that cannot be used.
+/// The runtime folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuntimeFolderError {
-    /// The file system refused.
+    /// An error of the file system.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
-        /// On what.
+        /// The path.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// It is something else.
+    /// The path is not a folder.
     #[error("{} is not a folder", path.display())]
     NoFolder {
-        /// What it is.
+        /// The path.
         path: PathBuf,
     },
-    /// It is another user's.
+    /// The folder belongs to another user.
     #[error("{} belongs to user {uid}, who could control these queries or fake others: set WEIR_RUNTIME_DIR to a folder of your own", path.display())]
     Foreign {
         /// The folder.
@@ -41,13 +41,13 @@ pub enum RuntimeFolderError {
         /// Its owner.
         uid: u32,
     },
-    /// Others can write to it, or put another one in its place.
+    /// Others can write to the folder, or replace it.
     #[error(
         "{} is writable by others (mode {mode:04o}): run `chmod go-w` on it, or set WEIR_RUNTIME_DIR to another folder",
         path.display()
     )]
     Writable {
-        /// The folder, or the one above it.
+        /// The folder or its parent.
         path: PathBuf,
         /// Its mode.
         mode: u32,
@@ -55,23 +55,23 @@ pub enum RuntimeFolderError {
 }
 
 impl RuntimeFolderError {
-    /// Whose fault it is: the machine's set-up.
+    /// Who has to act: the operator of the machine.
     pub fn fault(&self) -> Fault {
         Fault::External
     }
 
-    /// Whether the same may succeed later.
+    /// Whether the same call may succeed later.
     pub fn retryable(&self) -> bool {
         false
     }
 }
 
 impl RuntimeFolder {
-    /// The folder, made where it is missing.
+    /// The folder; creates it if it is missing.
     ///
     /// # Errors
     ///
-    /// One that cannot be made, is another user's, or can be written to by others.
+    /// The folder cannot be created, belongs to another user, or can be written to by others.
     pub fn make() -> Result<RuntimeFolder, RuntimeFolderError> {
         let path = place();
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
@@ -79,7 +79,7 @@ impl RuntimeFolder {
         RuntimeFolder::check(path)
     }
 
-    /// The folder, where there is one.
+    /// The folder, if it exists.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl RuntimeFolder {
         }
     }
 
-    /// Where it is.
+    /// The path.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -101,7 +101,7 @@ impl RuntimeFolder {
         let look = |path: &Path, look: fn(&Path) -> io::Result<Metadata>| {
             look(path).map_err(|source| RuntimeFolderError::Io { action: "look at", path: path.to_owned(), source })
         };
-        // A link is somebody's choice of a folder, and may be another one a moment later.
+        // A link is refused: somebody else could change its target at any time.
         let found = look(&path, |path| fs::symlink_metadata(path))?;
         if !found.is_dir() {
             return Err(RuntimeFolderError::NoFolder { path });
@@ -112,7 +112,7 @@ impl RuntimeFolder {
         if found.mode() & 0o022 != 0 {
             return Err(RuntimeFolderError::Writable { path, mode: found.mode() & 0o7777 });
         }
-        // Where anybody may rename what lies in the folder above, they can exchange this one.
+        // If others may rename files in the parent folder, they can replace this folder.
         if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
             let mode = look(above, |path| fs::metadata(path))?.mode();
             if mode & 0o1002 == 0o002 {

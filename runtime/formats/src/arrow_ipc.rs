@@ -1,5 +1,4 @@
-//! Arrow IPC: written as a file (also known as Feather 2), uncompressed; read as a file or a stream, with or without
-//! compression.
+//! Arrow IPC: written as an uncompressed file (also known as Feather 2); read as a file or a stream, with or without compression.
 
 use std::fs::File;
 use std::io::Write;
@@ -22,7 +21,7 @@ pub(super) struct IpcDecoder {
     reader: IpcReader,
     projection: Projection,
     fill: Fill,
-    // What is left of a batch of the file that is larger than a batch may be.
+    // The rest of a record batch of the file that is larger than the batch limit.
     pieces: Option<Pieces>,
     // The number of its first record.
     block_record: i64,
@@ -41,7 +40,7 @@ impl IpcDecoder {
     }
 }
 
-/// The columns that an Arrow IPC file describes.
+/// The columns of an Arrow IPC file.
 pub(super) fn fields_of(file: File) -> Result<Vec<FileField>, FormatError> {
     guarded(Format::ArrowIpc, || Ok(FileField::of_arrow(IpcReader::open(file)?.schema())))
 }

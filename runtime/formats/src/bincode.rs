@@ -1,10 +1,10 @@
 //! Bincode frames: records for consumers written in Rust.
 //!
-//! A file is a sequence of frames. A frame is its length in bytes as a little-endian `u32`, then one [`Frame`] in
-//! bincode 2's standard configuration (little-endian, variable-length integers). The first frame is the header, then
-//! one frame a record, and the last one says how many records there were: a file without it is torn.
+//! A file is a sequence of frames. A frame is its length in bytes as a little-endian `u32`, followed by one [`Frame`] in bincode
+//! 2's standard configuration (little-endian, variable-length integers). The first frame is the header, followed by one frame per
+//! record. The last frame has the number of records: a file without it is incomplete.
 //!
-//! This is the only module that touches bincode's bytes, and it never decodes without a limit.
+//! Only this module reads and writes bincode. It never decodes without a limit.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
@@ -24,13 +24,13 @@ use super::{Decoded, Decoder, Encoder, Fill, Format, FormatError};
 use weir_batch::{Batch, DataType, Field, Schema};
 use weir_text::brief;
 
-/// The longest frame that is written or read.
+/// The maximum length of a frame.
 pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The version that a header names.
+/// The version in headers.
 pub const VERSION: u8 = 1;
 
-/// What a frame holds.
+/// The content of a frame.
 #[derive(Debug, PartialEq, Encode, BorrowDecode)]
 pub enum Frame<'a> {
     /// The first frame.
@@ -40,11 +40,11 @@ pub enum Frame<'a> {
         /// The fields of every record, in order.
         fields: Vec<FrameField<'a>>,
     },
-    /// One record: a value a field.
+    /// One record: one value per field.
     Record(Vec<Value<'a>>),
     /// The last frame.
     End {
-        /// How many records the file holds.
+        /// The number of records in the file.
         records: u64,
     },
 }
@@ -54,7 +54,7 @@ pub enum Frame<'a> {
 pub struct FrameField<'a> {
     /// The field's name.
     pub name: &'a str,
-    /// Its type's name, as in query files.
+    /// The name of its type, as in query files.
     pub data_type: &'a str,
     /// Whether its values may be [`Value::Null`].
     pub nullable: bool,
@@ -124,7 +124,7 @@ fn write_frame<W: Write>(writer: &mut W, frame: &Frame<'_>) -> Result<(), Format
     Ok(writer.write_all(&bytes)?)
 }
 
-/// The batch's columns have their fields' types, checked by `Batch`.
+/// `Batch` has checked that the columns have their fields' types.
 fn value(column: &dyn Array, data_type: DataType, row: usize) -> Value<'_> {
     if column.is_null(row) {
         return Value::Null;
@@ -175,7 +175,7 @@ pub(super) struct BincodeDecoder {
     projection: Projection,
     fill: Fill,
     next_offset: i64,
-    // Of the header, until the first batch accounts for it.
+    // The size of the header, until the first batch counts it.
     header_bytes: u64,
     ended: bool,
 }
@@ -206,21 +206,21 @@ fn header(frame: Frame<'_>) -> Result<Schema, FormatError> {
     Ok(Schema::new(fields.collect::<Result<_, FormatError>>()?)?)
 }
 
-/// The schema that a file of frames carries.
+/// The schema in a file of frames.
 pub(super) fn schema_of(file: File) -> Result<Schema, FormatError> {
     let mut frames = Frames { reader: BufReader::new(file), buffer: Vec::new() };
     frames.read()?;
     header(frames.frame()?)
 }
 
-/// One frame at a time.
+/// Reads frames.
 struct Frames {
     reader: BufReader<File>,
     buffer: Vec<u8>,
 }
 
 impl Frames {
-    /// Reads the next frame's bytes and says how many bytes of the file it took.
+    /// Reads the bytes of the next frame. Returns the number of bytes read from the file.
     fn read(&mut self) -> Result<u64, FormatError> {
         let mut length = [0; 4];
         self.fill(&mut length)?;
@@ -230,7 +230,7 @@ impl Frames {
             return Err(corrupt(format!("a frame has {size} bytes: the maximum is {FRAME_BYTES_MAX}")));
         }
         self.buffer.clear();
-        // `take` makes the buffer grow with what there is, not with what the length claims.
+        // With `take`, the buffer grows with the actual bytes, not with the stated length.
         let read = (&mut self.reader).take(length.into()).read_to_end(&mut self.buffer)?;
         if read != size {
             return Err(corrupt("it ends within a frame"));
@@ -321,7 +321,7 @@ fn push(column: &mut ColumnBuilder, value: Value<'_>) -> Result<(), FormatError>
     Ok(())
 }
 
-/// Appends the values of one record that stands alone; where that fails, those of some of its first fields.
+/// Appends the values of a single record. After an error, values of some of its first fields may have been appended.
 pub(super) fn push_record(bytes: &[u8], schema: &Schema, columns: &mut [ColumnBuilder]) -> Result<(), String> {
     let (frame, used) = ::bincode::borrow_decode_from_slice(bytes, limited()).map_err(|error| brief(&error))?;
     let Frame::Record(values) = frame else { return Err("the value is a frame of a file, not a record".to_owned()) };

@@ -1,10 +1,10 @@
-//! A writer that knows how much was written.
+//! A writer that counts bytes.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Buffers in pieces of 64 KiB, and counts the bytes.
+/// Buffers 64 KiB at a time, and counts the bytes.
 pub(super) struct CountingWriter<W: Write> {
     inner: io::BufWriter<W>,
     written: Arc<AtomicU64>,
@@ -15,7 +15,7 @@ impl<W: Write> CountingWriter<W> {
         CountingWriter { inner: io::BufWriter::with_capacity(64 * 1024, writer), written: Arc::default() }
     }
 
-    /// The count, which stays readable when an encoder owns the writer.
+    /// The counter, which stays readable when an encoder owns the writer.
     pub(super) fn counter(&self) -> ByteCounter {
         ByteCounter(Arc::clone(&self.written))
     }
@@ -33,7 +33,7 @@ impl<W: Write> Write for CountingWriter<W> {
     }
 }
 
-/// Reads the count of a [`CountingWriter`] or counting reader.
+/// The counter of a [`CountingWriter`] or of a counting reader.
 #[derive(Clone, Default)]
 pub(super) struct ByteCounter(pub(super) Arc<AtomicU64>);
 

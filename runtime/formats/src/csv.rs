@@ -1,8 +1,8 @@
-//! Files of CSV: the grammar is in [`super::csv_grammar`], what differs between files in [`CsvOptions`].
+//! CSV files: the grammar is in [`super::csv_grammar`], and differences between files are in [`CsvOptions`].
 //!
-//! Timestamps are RFC 3339 text (a number of microseconds where the year has not four digits), bytes are hex, numbers
-//! that are none `NaN`, `inf` and `-inf`. A number with a fraction of zeros or an exponent is read into an integer where
-//! it is exactly one.
+//! Timestamps are RFC 3339 text (or a number of microseconds if the year does not have four digits), bytes are hex, and numbers
+//! that are not finite are `NaN`, `inf` and `-inf`. A number with a fraction of zeros or an exponent is accepted for an integer
+//! field if its value is an integer.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(super) struct CsvDecoder {
     schema: Arc<Schema>,
     layout: CsvLayout,
     reused: Reused,
-    // What the header took, until a batch accounts for it.
+    // The size of the header, until a batch counts it.
     header_bytes: u64,
     records_max: usize,
     next_offset: i64,
@@ -46,7 +46,7 @@ impl CsvDecoder {
             false => CsvLayout::of_schema(options, &schema),
             true => match read_header(&mut records, options, &mut header_bytes)? {
                 Some(header) => CsvLayout::of_header(options, &header, &schema)?,
-                // No header and nothing behind it: the file is empty.
+                // No header and no records: the file is empty.
                 None => CsvLayout::of_schema(options, &schema),
             },
         };
@@ -58,7 +58,7 @@ impl CsvDecoder {
     }
 }
 
-/// The names in the first record; `None` where the file has no record. Adds the bytes that were read to `bytes_read`.
+/// The names in the first record; `None` if the file has no record. Adds the number of bytes read to `bytes_read`.
 pub(super) fn read_header<R: Patient>(
     records: &mut Records<R>,
     options: &CsvOptions,
@@ -104,14 +104,14 @@ impl Decoder for CsvDecoder {
         }
         let header_end = self.records.place().byte;
         if at.byte < header_end || place.record == 0 {
-            // The file had no record yet, and perhaps not all of its header.
+            // The file had no record, and perhaps only a part of its header.
             return match place.record {
                 0 => Ok(()),
                 _ => Err(place::refused(Format::Csv, format!("byte {} is within the header", at.byte))),
             };
         }
         self.records.resume(at)?;
-        // Its bytes were counted by whoever read it first.
+        // The first reader of the header has counted its bytes.
         self.header_bytes = 0;
         self.next_offset = place.record;
         Ok(())
@@ -143,7 +143,7 @@ impl Decoder for CsvDecoder {
                 }
             };
             if let Err(message) = pushed {
-                // Every record has a row; the rows of bad ones are left out at the end.
+                // Every record has a row; the rows of bad records are removed at the end.
                 columns.iter_mut().filter(|column| column.len() == row).for_each(ColumnBuilder::push_null);
                 faults.push((row, message));
             }

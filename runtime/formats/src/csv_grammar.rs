@@ -1,15 +1,14 @@
-//! The one grammar of CSV: where a record ends, what its fields are, and which lines are none.
+//! The CSV grammar: where records end, what their fields are, and which lines are faulty.
 //!
-//! A record ends with a newline, with or without a carriage return before it, or with the input; a carriage return
-//! anywhere else outside quotes is a fault. A quote opens a quoted field at the field's beginning and nowhere else. Inside, a quote is written twice; the field
-//! ends with a quote that a delimiter, a line end or the end of the input follows. A quote anywhere else is a fault, and
-//! so is any other text behind a closing quote. This is stricter than the csv crate and csv-core, which take both for
-//! text and cannot be asked not to.
+//! A record ends with a newline, optionally after a carriage return, or with the input. A carriage return anywhere else outside
+//! quotes is an error. A quote opens a quoted field only at the beginning of a field. Within a quoted field, quotes are doubled.
+//! The field ends with a quote that is followed by a delimiter, a line end or the end of the input. A quote anywhere else is an
+//! error, and so is other text after a closing quote. This is stricter than the csv crate and csv-core, which treat such quotes as
+//! text and have no option for it.
 //!
-//! Strictness also bounds the work. A place is inside quotes exactly if an odd number of quotes stands before it in its
-//! record. So where a record that begins on line `n` is found faulty on a later line, the lines between hold an even
-//! number of quotes each, and each of them is read alone when reading goes on at line `n + 1`: no line is looked at more
-//! than twice.
+//! Strictness also limits the work. A position is inside quotes exactly if an odd number of quotes precedes it in its record.
+//! Therefore, if a record that begins on line `n` is found to be faulty on a later line, each line in between contains an even
+//! number of quotes, and can be read by itself when reading continues at line `n + 1`: no line is read more than twice.
 
 use std::ops::Range;
 
@@ -17,21 +16,21 @@ use memchr::{memchr, memchr_iter, memchr2};
 
 use super::csv_options::Dialect;
 
-/// Why a line is no record.
+/// Why a line is not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GrammarFault {
     /// A quote opens on this line and does not close.
     OpenQuote,
-    /// A closing quote is followed by text.
+    /// Text follows a closing quote.
     TextAfterQuote,
     /// A quote in a field that does not begin with one.
     BareQuote,
-    /// A carriage return outside quotes that no newline follows.
+    /// A carriage return outside quotes without a newline after it.
     BareReturn,
 }
 
 impl GrammarFault {
-    /// What is said of it. `lines` is how far from the record's first line it was found.
+    /// The message. `lines` is the distance from the record's first line to the error.
     pub(super) fn message(self, lines: u64) -> String {
         let further = if lines == 1 { "1 line later".to_owned() } else { format!("{lines} lines later") };
         match (self, lines) {
@@ -53,12 +52,12 @@ impl GrammarFault {
     }
 }
 
-/// How far the search for a record's end has come. It goes on where it was when more bytes have arrived.
+/// The state of the search for a record's end. The search continues when more bytes have arrived.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Scan {
-    /// Bytes of the record that were looked at.
+    /// The number of bytes of the record that were examined.
     pub(super) at: usize,
-    /// Line ends among them, all inside quotes.
+    /// The number of line ends among them, all inside quotes.
     pub(super) lines: u64,
     state: ScanState,
 }
@@ -68,25 +67,25 @@ enum ScanState {
     #[default]
     Outside,
     Inside,
-    /// Behind a quote that stands in a quoted field: the last of it, or the first of two.
+    /// After a quote in a quoted field: the closing quote, or the first of two.
     AfterQuote,
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// The record's end is not among the bytes.
+    /// The end of the record is not in the bytes.
     More,
-    /// The record's end, without its line end, and where the next record begins.
+    /// The end of the record, without its line end, and the beginning of the next record.
     End { end: usize, next: usize },
-    /// The record's first line is none.
+    /// The record's first line is faulty.
     Fault(GrammarFault),
 }
 
 impl Scan {
-    /// Goes on with the search. `record` begins where the record does; `last` says that nothing follows it.
+    /// Continues the search. `record` starts at the beginning of the record; `last` says that no more bytes will follow.
     pub(super) fn advance(&mut self, dialect: Dialect, record: &[u8], last: bool) -> Cut {
-        // With no quote there is no state but `Outside`.
+        // Without quotes, the only state is `Outside`.
         let quote = dialect.quote.unwrap_or(b'\n');
         loop {
             let rest = record.get(self.at..).unwrap_or_default();
@@ -103,7 +102,7 @@ impl Scan {
                         let end = before.strip_suffix(b"\r").unwrap_or(before).len();
                         return Cut::End { end, next: place + 1 };
                     }
-                    // The byte before is outside quotes too: a delimiter there ends a field.
+                    // The previous byte is outside quotes too, so a delimiter there ends a field.
                     if place > 0 && record.get(place - 1) != Some(&dialect.delimiter) {
                         return Cut::Fault(GrammarFault::BareQuote);
                     }
@@ -142,7 +141,7 @@ impl Scan {
 }
 
 impl Scan {
-    /// As [`Scan::advance`], where every line is a record.
+    /// Like [`Scan::advance`], for dialects without quotes, in which every line is a record.
     pub(super) fn advance_line(&mut self, record: &[u8], last: bool) -> Cut {
         let rest = record.get(self.at..).unwrap_or_default();
         let Some(found) = memchr(b'\n', rest) else {
@@ -163,12 +162,12 @@ pub(super) struct FieldSpan {
     // Without the quotes around it.
     range: Range<usize>,
     pub(super) quoted: bool,
-    // Quotes within are still doubled.
+    // Quotes in the range are still doubled.
     doubled: bool,
 }
 
 impl FieldSpan {
-    /// The field's text. Where quotes in it are doubled it is made in `scratch`.
+    /// The field's text. If it contains doubled quotes, the text is written to `scratch`.
     pub(super) fn text<'a>(&self, record: &'a [u8], dialect: Dialect, scratch: &'a mut Vec<u8>) -> &'a [u8] {
         let raw = record.get(self.range.clone()).unwrap_or_default();
         let Some(quote) = dialect.quote.filter(|_| self.doubled) else { return raw };
@@ -184,8 +183,8 @@ impl FieldSpan {
     }
 }
 
-/// Finds the fields of a record, of which [`Scan`] has found the end: `record` has no line end. `fields` gets the first
-/// `fields_max` of them; returns how many there are.
+/// Splits a record into fields. `record` ends where [`Scan`] found its end, without the line end. Stores the first `fields_max`
+/// fields in `fields`, and returns the total number.
 pub(super) fn split(
     record: &[u8],
     dialect: Dialect,
@@ -202,7 +201,7 @@ pub(super) fn split(
         let mut start = 0;
         for end in memchr_iter(dialect.delimiter, record) {
             if fields.len() == fields_max {
-                // The others are counted only.
+                // The other fields are only counted.
                 let rest = record.get(start..).unwrap_or_default();
                 return Ok(fields_max + 1 + memchr_iter(dialect.delimiter, rest).count());
             }
@@ -262,7 +261,7 @@ mod tests {
     fn cut(text: &str) -> Cut {
         let dialect = CsvOptions::default().dialect();
         let whole = Scan::default().advance(dialect, text.as_bytes(), true);
-        // A search that goes on byte by byte comes to the same.
+        // A search byte by byte has the same result.
         let mut scan = Scan::default();
         for end in 0..text.len() {
             match scan.advance(dialect, &text.as_bytes()[..end], false) {

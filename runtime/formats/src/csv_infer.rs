@@ -1,4 +1,4 @@
-//! Which types the columns of a CSV file have.
+//! Infers the types of the columns of a CSV file.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,7 +11,7 @@ use super::widening::Widening;
 use super::{CsvOptions, Fill, Format, FormatError, Inferred, LeftOut, foreign};
 use weir_batch::{DataType, Field, Schema};
 
-/// The names in a file's header, in order; `None` where the file is empty. They may be anything.
+/// The names in a file's header, in order; `None` if the file is empty. The names can be any text.
 ///
 /// # Errors
 ///
@@ -22,12 +22,12 @@ pub fn csv_header(file: File, options: &CsvOptions) -> Result<Option<Vec<String>
     read_header(&mut records, options, &mut 0)
 }
 
-/// As [`super::infer`], of a CSV file that is written in its own way. Columns whose names no field may have, or that are
-/// there twice, are left out.
+/// Like [`super::infer`], for a CSV file with options. Columns are left out if their names are not valid for fields, or occur
+/// twice.
 ///
 /// # Errors
 ///
-/// As [`super::infer`], and options without a header.
+/// The errors of [`super::infer`], and options without a header.
 pub fn infer_csv(file: File, rows_max: usize, options: &CsvOptions) -> Result<Inferred, FormatError> {
     foreign::refuse_file(Format::Csv, &file)?;
     options.validate()?;
@@ -46,7 +46,7 @@ pub fn infer_csv(file: File, rows_max: usize, options: &CsvOptions) -> Result<In
         sampled += chunk.spans.len();
         for span in chunk.spans.iter().filter(|span| span.fault.is_none()) {
             let record = chunk.bytes.get(span.range.clone()).unwrap_or_default();
-            // Under any schema records that are not of the header's length are bad ones.
+            // Records whose length differs from the header's are bad under every schema.
             if split(record, dialect, header.len(), &mut fields) != Ok(header.len()) {
                 continue;
             }
@@ -55,7 +55,7 @@ pub fn infer_csv(file: File, rows_max: usize, options: &CsvOptions) -> Result<In
                 if value.is_empty() || !field.quoted && options.is_null(value) {
                     continue;
                 }
-                // What is not UTF-8 is bad under any type.
+                // Text that is not UTF-8 is bad for every type.
                 if let Ok(text) = std::str::from_utf8(value) {
                     widening.see_text(text);
                 }

@@ -1,25 +1,24 @@
-//! How a CSV file is written.
+//! Options of CSV files.
 
 use std::path::Path;
 use weir_batch::Fault;
 
-/// What differs between CSV files. The default is RFC 4180 with a header row: commas, double quotes, an empty field for
-/// a null.
+/// The options of a CSV file. The default is RFC 4180 with a header row: commas, double quotes, and an empty field for null.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CsvOptions {
-    /// What separates fields: one ASCII character.
+    /// The delimiter between fields: one ASCII character.
     pub delimiter: u8,
-    /// What fields are put in that hold delimiters, quotes or line ends. Without it no field can hold any.
+    /// The quote around fields that contain delimiters, quotes or line ends. Without it no field can contain these.
     pub quote: Option<u8>,
-    /// Whether the first record holds the fields' names. Without it they are the schema's, in order.
+    /// Whether the first record holds the names of the fields. Without a header, fields are in the order of the schema.
     pub header: bool,
-    /// What an unquoted field holds that is null. An encoder writes the first of them.
+    /// The unquoted texts that mean null. An encoder writes the first of them.
     pub nulls: Vec<String>,
-    /// Lines that begin with it are no records.
+    /// Lines that begin with this character are comments.
     pub comment: Option<u8>,
 }
 
-/// An option that cannot be, alone or beside the others.
+/// An option that is invalid, alone or in combination.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {reason}")]
 #[non_exhaustive]
@@ -31,12 +30,12 @@ pub struct CsvOptionError {
 }
 
 impl CsvOptionError {
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         Fault::Tenant
     }
 
-    /// Whether the same may succeed later.
+    /// Whether the same options may be valid later.
     pub fn retryable(&self) -> bool {
         false
     }
@@ -52,17 +51,18 @@ impl Default for CsvOptions {
 }
 
 impl CsvOptions {
-    /// The default, with tabs for a path that ends with `.tsv`.
+    /// The default options, but with tabs for a path that ends with `.tsv`.
     pub fn of_path(path: &Path) -> CsvOptions {
         let tabs = path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("tsv"));
         CsvOptions { delimiter: if tabs { b'\t' } else { b',' }, ..CsvOptions::default() }
     }
 
-    /// Refuses options under which a field could be read in two ways.
+    /// Refuses options with which a field could be read in two ways.
     ///
     /// # Errors
     ///
-    /// A character that is not ASCII or ends lines, two roles for one character, a null that no unquoted field can hold.
+    /// A character that is not ASCII or that ends lines, one character for two purposes, or a text for null that no unquoted field
+    /// can contain.
     pub fn validate(&self) -> Result<(), CsvOptionError> {
         let wrong = |key, reason: String| Err(CsvOptionError { key, reason });
         let roles = [("delimiter", Some(self.delimiter)), ("quote", self.quote), ("comment", self.comment)];
@@ -99,7 +99,7 @@ impl CsvOptions {
         Ok(())
     }
 
-    /// Whether an unquoted field that holds this is null.
+    /// Whether an unquoted field with this text is null.
     pub(super) fn is_null(&self, value: &[u8]) -> bool {
         self.nulls.iter().any(|null| null.as_bytes() == value)
     }
@@ -109,7 +109,7 @@ impl CsvOptions {
     }
 }
 
-/// What decides where records and fields end.
+/// The options that determine where records and fields end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dialect {
     pub(super) delimiter: u8,

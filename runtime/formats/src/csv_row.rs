@@ -1,4 +1,4 @@
-//! From the text of one CSV record to a row.
+//! Converts the text of one CSV record to a row.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,21 +9,21 @@ use super::error::listed;
 use super::{CsvOptions, FormatError};
 use weir_batch::Schema;
 
-/// Where the declared fields stand in a record.
+/// The positions of the declared fields in a record.
 #[derive(Debug)]
 pub(super) struct CsvLayout {
     options: CsvOptions,
-    // Of each field of the schema.
+    // By field of the schema.
     positions: Vec<usize>,
-    // Fields of a record.
+    // The number of fields of a record.
     width: usize,
-    // What says so, for messages.
+    // What determines the number, for messages.
     width_of: &'static str,
-    // Fields of a record that have to be found.
+    // The number of fields of a record that must be found.
     needed: usize,
 }
 
-/// What is made anew for each record, but for its memory.
+/// Buffers that are reused for each record.
 #[derive(Default)]
 pub(super) struct Reused {
     fields: Vec<FieldSpan>,
@@ -31,18 +31,18 @@ pub(super) struct Reused {
 }
 
 impl CsvLayout {
-    /// Of records that hold the fields of the schema, in its order.
+    /// For records whose fields are those of the schema, in its order.
     pub(super) fn of_schema(options: &CsvOptions, schema: &Schema) -> CsvLayout {
         let width = schema.len();
         let positions = (0..width).collect();
         CsvLayout { options: options.clone(), positions, width, width_of: "the schema has", needed: width }
     }
 
-    /// Of records under a header. Names that the schema does not have may be anything.
+    /// For records with a header. Names that the schema does not contain can be any text.
     ///
     /// # Errors
     ///
-    /// A declared field that is missing, or there twice.
+    /// A declared field that is missing from the header, or occurs twice.
     pub(super) fn of_header(
         options: &CsvOptions,
         header: &[String],
@@ -79,14 +79,13 @@ impl CsvLayout {
         &self.options
     }
 
-    /// Whether a blank line is a record: a null of the only column.
+    /// Whether a blank line is a record: a null in the only column.
     pub(super) fn takes_blank_lines(&self, schema: &Schema) -> bool {
         let nullable = schema.fields().first().is_some_and(|field| field.nullable);
         self.width == 1 && nullable && self.options.is_null(b"")
     }
 
-    /// Appends the record's values to the columns, or says what is wrong with it: then some columns may have one more
-    /// value than others.
+    /// Appends the record's values to the columns. After an error, some columns may have one more value than others.
     pub(super) fn push(
         &self,
         record: &[u8],

@@ -1,4 +1,4 @@
-//! Single values in CSV.
+//! Reads and writes single CSV values.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::numbers::{double, integer};
 use super::{CsvOptions, Format, FormatError, timestamp};
 use weir_batch::{DataType, Schema, TimestampUnit};
 
-/// One column as it grows.
+/// A column that is being built.
 pub(super) enum ColumnBuilder {
     Bool(BooleanBuilder),
     I8(PrimitiveBuilder<Int8Type>),
@@ -23,7 +23,7 @@ pub(super) enum ColumnBuilder {
     F64(PrimitiveBuilder<Float64Type>),
     Utf8(StringBuilder),
     Binary(BinaryBuilder),
-    /// With the unit of numbers, where one was given.
+    /// With the unit of numbers, if one was set.
     Timestamp(PrimitiveBuilder<TimestampMicrosecondType>, Option<TimestampUnit>),
 }
 
@@ -48,10 +48,10 @@ impl ColumnBuilder {
         }
     }
 
-    /// Appends the value of a field, or says why it cannot be and appends nothing.
+    /// Appends the value of a field. After an error, nothing is appended.
     ///
-    /// An unquoted field that holds one of the options' nulls is null. One in quotes is not, but for an empty one of a
-    /// type that has no empty value. Where the field admits no nulls, an empty text is empty, and a null a fault.
+    /// An unquoted field whose text is one of the options' nulls is null. A quoted field is not null, except an empty one if the
+    /// type has no empty value. If the field is not nullable, an empty text is an empty string, and other nulls are errors.
     pub(super) fn push(
         &mut self,
         value: &[u8],
@@ -83,7 +83,7 @@ impl ColumnBuilder {
         self.push_text(text)
     }
 
-    /// Appends the value that a text stands for, or says why it cannot be and appends nothing.
+    /// Appends the value of a text. After an error, nothing is appended.
     fn push_text(&mut self, text: &str) -> Result<(), String> {
         let expected = match self {
             ColumnBuilder::Bool(builder) => {
@@ -106,7 +106,7 @@ impl ColumnBuilder {
         expected.map_err(|expected| not(text, expected))
     }
 
-    /// How many values it has.
+    /// The number of values.
     pub(super) fn len(&self) -> usize {
         match self {
             ColumnBuilder::Bool(builder) => builder.len(),
@@ -179,7 +179,7 @@ pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
 }
 
-/// Appends a value that is not null, as text without quotes.
+/// Appends a value that is not null as text without quotes.
 pub(super) fn write_value(column: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Result<(), FormatError> {
     let number = |out: &mut Vec<u8>, value: i64| write!(out, "{value}");
     match column.data_type() {

@@ -1,8 +1,8 @@
-//! Writing CSV so that it reads back as it was.
+//! Writes CSV that reads back unchanged.
 //!
-//! A null is the first of the options' nulls, without quotes. A value is put in quotes where it is empty, equals one of
-//! the nulls, holds a delimiter, quote or line end, or would begin a comment: what is in quotes is never null. A row
-//! whose only value is a null that is written as nothing is a blank line.
+//! A null is written as the first of the options' nulls, without quotes. A value is quoted if it is empty, equals one of the nulls,
+//! contains a delimiter, quote or line end, or would begin a comment: quoted text is never null. A row whose only value is a null
+//! that is written as an empty text is a blank line.
 
 use std::io::Write;
 
@@ -41,7 +41,7 @@ impl<W: Write + Send> Encoder for CsvEncoder<W> {
     fn write(&mut self, batch: &Batch) -> Result<(), FormatError> {
         let schema = batch.schema();
         let batch = batch.to_arrow()?;
-        // A batch's text is made in memory, so that the bytes are counted when the batch was taken.
+        // The text of a batch is built in memory, so that its bytes are counted when the batch has been accepted.
         let mut rows = Row { options: &self.options, text: Vec::new() };
         let mut value = Vec::new();
         for row in 0..batch.num_rows() {
@@ -92,7 +92,7 @@ impl Row<'_> {
         self.delimit(index);
         let CsvOptions { delimiter, quote, comment, .. } = *self.options;
         let apart = |&byte: &u8| byte == delimiter || Some(byte) == quote || matches!(byte, b'\r' | b'\n');
-        // At the beginning of a line also what a reader would pass over there: a comment, a byte order mark.
+        // At the beginning of a line, also quote what a reader would skip: a comment or a byte order mark.
         let passed_over = || {
             index == 0 && (comment.is_some() && value.first().copied() == comment || value.starts_with(b"\xef\xbb\xbf"))
         };
@@ -121,7 +121,8 @@ impl Row<'_> {
         }
     }
 
-    /// Ends a row of so many fields. One without fields is told from a blank line by an empty field in quotes.
+    /// Ends a row with this number of fields. A row without fields is written as an empty quoted field, to distinguish it from a
+    /// blank line.
     fn end(&mut self, fields: usize) {
         if fields == 0 {
             let quote = self.options.quote.unwrap_or(self.options.delimiter);

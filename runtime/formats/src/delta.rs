@@ -1,4 +1,4 @@
-//! Checks the delta encodings of Parquet's texts before the library allocates by the counts that they state.
+//! Checks Parquet's delta encodings of texts before the library allocates memory by the counts that they state.
 //!
 //! <https://parquet.apache.org/docs/file-format/data-pages/encodings/>: DELTA_BINARY_PACKED holds the lengths of
 //! DELTA_LENGTH_BYTE_ARRAY, and the lengths of prefixes and suffixes of DELTA_BYTE_ARRAY.
@@ -9,7 +9,7 @@ fn invalid(reason: &str) -> ParquetError {
     ParquetError::General(format!("a page with delta encoding: {reason}"))
 }
 
-/// Whether the lengths of a DELTA_LENGTH_BYTE_ARRAY page can be read: there are at most `values_max` of them.
+/// Checks the lengths in a DELTA_LENGTH_BYTE_ARRAY page: there must be at most `values_max`.
 pub(super) fn lengths(data: &[u8], values_max: u64) -> Result<(), ParquetError> {
     let mut count = 0;
     walk(data, values_max, |_| {
@@ -19,8 +19,8 @@ pub(super) fn lengths(data: &[u8], values_max: u64) -> Result<(), ParquetError> 
     Ok(())
 }
 
-/// The bytes that the values of a DELTA_BYTE_ARRAY page take once each has its prefix, which may be most of them: a
-/// prefix repeats what stands before.
+/// The size of the values of a DELTA_BYTE_ARRAY page including their prefixes, which may be most of it: a prefix repeats a part of
+/// the previous value.
 pub(super) fn shared_prefixes(data: &[u8], values_max: u64) -> Result<u64, ParquetError> {
     let mut bytes = 0_u64;
     let mut add = |length: i32| match u64::try_from(length) {
@@ -36,7 +36,7 @@ pub(super) fn shared_prefixes(data: &[u8], values_max: u64) -> Result<u64, Parqu
     Ok(bytes)
 }
 
-/// Decodes 32-bit numbers in DELTA_BINARY_PACKED and says how many bytes they took.
+/// Decodes 32-bit numbers in DELTA_BINARY_PACKED. Returns the number of bytes read.
 fn walk(
     data: &[u8],
     values_max: u64,
@@ -84,7 +84,7 @@ fn walk(
                 return Err(invalid("numbers with more than 64 bits"));
             }
             let end = position.saturating_add(width * per_mini / 8);
-            // The last part may be cut off behind its last value.
+            // The last part may end after its last value.
             let packed = data.get(position..end.min(data.len())).unwrap_or_default();
             let count = (per_mini as u64).min(left) as usize;
             if packed.len() < (width * count).div_ceil(8) {
@@ -119,7 +119,7 @@ fn zigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
 
-/// `width` bits from the bit `start` on, the least significant first.
+/// `width` bits, starting at bit `start`, least significant bit first.
 fn bits(packed: &[u8], start: usize, width: usize) -> u64 {
     let mut bytes = [0; 16];
     let from = packed.get(start / 8..).unwrap_or_default();
@@ -145,7 +145,7 @@ mod tests {
         .map_err(|error| error.to_string())
     }
 
-    /// The examples of the specification, with one part of 128 values a block.
+    /// The examples of the specification, with one miniblock of 128 values per block.
     #[test]
     fn the_specification_s_examples() {
         // 1, 2, 3, 4, 5: every delta is 1, in 0 bits.

@@ -1,4 +1,4 @@
-//! What can be wrong with a file.
+//! Errors of reading and writing files.
 
 use std::io;
 
@@ -9,35 +9,35 @@ use weir_text::brief;
 use super::Format;
 use weir_batch::{BatchError, DataType, Fault};
 
-/// A file that cannot be read or written as a whole. (One record that cannot be read is a [`super::BadRecord`].)
+/// A file cannot be read or written. (A single record that cannot be read is a [`super::BadRecord`].)
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
-    /// The file or pipe failed.
+    /// An I/O error of the file or pipe.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The format carries no schema and none was given.
+    /// The format has no schema, and none was given.
     #[error("{format} has no schema: declare the fields in `schema`, or set `infer = true`")]
     SchemaRequired {
         /// The format.
         format: Format,
     },
-    /// A file that its first bytes show to be of another kind.
+    /// The first bytes of the file show that it has another format.
     #[error("the file is {found} and cannot be read as {format}: {help}")]
     Foreign {
-        /// The format that it was to be read as.
+        /// The expected format.
         format: Format,
-        /// What it is.
+        /// The actual kind of the file.
         found: &'static str,
         /// What to do.
         help: &'static str,
     },
-    /// Too little to infer a schema from.
+    /// A schema cannot be inferred.
     #[error("cannot infer a schema from this {format} file: {reason}")]
     NotInferable {
         /// The format.
         format: Format,
-        /// What is missing or in the way.
+        /// The reason.
         reason: String,
     },
     /// A declared field is not in the file.
@@ -61,27 +61,27 @@ pub enum FormatError {
         name: String,
         /// The declared type.
         declared: DataType,
-        /// What the file says.
+        /// The type in the file.
         found: String,
     },
-    /// The first line of a CSV file is no usable header.
+    /// The first line of a CSV file is not a valid header.
     #[error("invalid header row: {reason}")]
     Header {
         /// What is wrong with it.
         reason: String,
     },
-    /// Options of CSV that cannot be together.
+    /// Invalid CSV options.
     #[error(transparent)]
     CsvOption(#[from] super::CsvOptionError),
-    /// The file is torn, damaged, or of another format.
+    /// The file is incomplete, damaged, or of another format.
     #[error("invalid {format} file: {reason}")]
     Corrupt {
-        /// The format it was read as.
+        /// The format as which it was read.
         format: Format,
-        /// What the reader says.
+        /// The message of the reader.
         reason: String,
     },
-    /// What the file states would take more memory than a file may take.
+    /// Reading the file would take more memory than allowed.
     #[error("{what} takes {bytes} bytes: the maximum for {format} is {bytes_max}; {remedy}")]
     TooLarge {
         /// The format.
@@ -95,7 +95,7 @@ pub enum FormatError {
         /// What can be done.
         remedy: &'static str,
     },
-    /// A place to resume from that this file does not have.
+    /// The file does not have the place from which to resume.
     #[error("the stored position cannot be used: {reason}")]
     Place {
         /// The format.
@@ -103,17 +103,17 @@ pub enum FormatError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A record that was taken for whole because the file ended there, and that goes on now.
+    /// The last record was cut off by the end of the file, was read nevertheless, and has now grown.
     #[error(
         "the last record was taken up to byte {byte}, where the file ended without a line end, but the record now continues there"
     )]
     Continued {
         /// The format.
         format: Format,
-        /// Where it went on.
+        /// The position at which it was continued.
         byte: u64,
     },
-    /// A batch of another schema was given to an encoder.
+    /// An encoder was given a batch with another schema.
     #[error("a batch with the schema ({found}) was passed to an encoder for ({expected})")]
     SchemaMismatch {
         /// The encoder's schema.
@@ -121,7 +121,7 @@ pub enum FormatError {
         /// The batch's.
         found: String,
     },
-    /// A record that is larger than its format admits.
+    /// The record is larger than its format allows.
     #[error("the record has {bytes} bytes: the maximum for {format} is {bytes_max}")]
     RecordTooLarge {
         /// The format.
@@ -131,24 +131,24 @@ pub enum FormatError {
         /// The limit.
         bytes_max: u64,
     },
-    /// An encoder that failed before was written to again.
+    /// The encoder has failed before.
     #[error("the encoder has failed before and accepts no more batches")]
     Failed,
-    /// The columns do not hold together.
+    /// Inconsistent columns.
     #[error(transparent)]
     Batch(#[from] BatchError),
-    /// The encoder refused well-formed columns.
+    /// The encoder refused valid columns.
     #[error("cannot write {format}: {reason}")]
     Encode {
         /// The format.
         format: Format,
-        /// What the writer says.
+        /// The message of the writer.
         reason: String,
     },
 }
 
 impl FormatError {
-    /// Whose fault it is: what was declared is the tenant's, and what the file holds is of whoever wrote it.
+    /// Who has to act: the tenant for declarations, and whoever wrote the file for its contents.
     pub fn fault(&self) -> Fault {
         match self {
             FormatError::SchemaRequired { .. }
@@ -170,14 +170,14 @@ impl FormatError {
         }
     }
 
-    /// Whether the same may succeed later: only what the system refused for the moment.
+    /// Whether the same call may succeed later: only after temporary errors of the operating system.
     pub fn retryable(&self) -> bool {
         self.io().is_some_and(|error| {
             matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
         })
     }
 
-    /// The failure of the file or pipe beneath, where that is the cause.
+    /// The I/O error of the file or pipe, if it is the cause.
     pub fn io(&self) -> Option<&io::Error> {
         match self {
             FormatError::Io(error) => Some(error),
@@ -185,12 +185,12 @@ impl FormatError {
         }
     }
 
-    /// Whether nothing is wrong but that the bytes of a [`super::Feed`] have not arrived yet.
+    /// Whether the only problem is that a [`super::Feed`] has no more bytes yet.
     pub fn is_waiting(&self) -> bool {
         self.io().is_some_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// What an Arrow reader says of a file, or the I/O error that it met.
+    /// The error of an Arrow reader, or the I/O error that caused it.
     pub(super) fn read(format: Format, error: ArrowError) -> FormatError {
         match error {
             ArrowError::IoError(_, error) if is_environment(&error) => FormatError::Io(error),
@@ -198,7 +198,7 @@ impl FormatError {
         }
     }
 
-    /// What the Parquet reader says of a file, or the I/O error that it met.
+    /// The error of the Parquet reader, or the I/O error that caused it.
     pub(super) fn read_parquet(error: ParquetError) -> FormatError {
         match io_of(error) {
             Ok(error) if is_environment(&error) => FormatError::Io(error),
@@ -207,7 +207,8 @@ impl FormatError {
         }
     }
 
-    /// The same, as damage where the file ends early or states what cannot be: that is no failure of the disk.
+    /// Converts I/O errors that the contents of the file cause (an early end, an impossible position) to errors about a damaged
+    /// file.
     pub(super) fn of_file(self, format: Format) -> FormatError {
         match self {
             FormatError::Io(error) if !is_environment(&error) => FormatError::Corrupt { format, reason: brief(&error) },
@@ -215,7 +216,7 @@ impl FormatError {
         }
     }
 
-    /// What an Arrow writer says, or the I/O error that it met.
+    /// The error of an Arrow writer, or the I/O error that caused it.
     pub(super) fn write(format: Format, error: ArrowError) -> FormatError {
         match error {
             ArrowError::IoError(_, error) => FormatError::Io(error),
@@ -223,7 +224,7 @@ impl FormatError {
         }
     }
 
-    /// What the Parquet writer says, or the I/O error that it met.
+    /// The error of the Parquet writer, or the I/O error that caused it.
     pub(super) fn write_parquet(error: ParquetError) -> FormatError {
         match io_of(error) {
             Ok(error) => FormatError::Io(error),
@@ -232,8 +233,8 @@ impl FormatError {
     }
 }
 
-/// What the system says, but for an end of file or a position that cannot be: the rest is the file's fault. Decompressors
-/// say what they find in the same type.
+/// Whether an I/O error comes from the operating system. An unexpected end or an invalid position are caused by the file's
+/// contents. Decompressors use the same type for their errors.
 fn is_environment(error: &io::Error) -> bool {
     error.raw_os_error().is_some()
         && !matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput)
@@ -249,7 +250,7 @@ fn io_of(error: ParquetError) -> Result<io::Error, ParquetError> {
     }
 }
 
-/// Names of a file, for a message: a header may hold very many.
+/// Names of fields for a message, shortened: a header may contain very many.
 pub(super) fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 30;
     let more = names.len().saturating_sub(SHOWN);

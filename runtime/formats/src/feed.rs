@@ -1,28 +1,28 @@
-//! Bytes that arrive over time, handed to a decoder as they come.
+//! Bytes that arrive over time, for a decoder.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes of a pipe or terminal, between the task that waits for them and the decoder that reads them. Clones share the
-/// bytes. Memory follows from what was added and not yet read: whoever adds looks at [`Feed::pending`] first.
+/// Bytes of a pipe or terminal, between the task that waits for them and the decoder that reads them. Clones share the bytes.
+/// Memory is bounded by the bytes that were added and not read: check [`Feed::pending`] before adding.
 ///
-/// Where there are no bytes, a read answers [`io::ErrorKind::WouldBlock`], until [`Feed::close`]; then it is the end. A
-/// decoder gives that error back and loses nothing: it is asked again when there is more.
+/// Without bytes, a read returns [`io::ErrorKind::WouldBlock`] until [`Feed::close`], and the end of the file after that. A decoder
+/// returns this error without losing anything; call it again when there are more bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Feed(Arc<Mutex<FeedState>>);
 
 #[derive(Debug, Default)]
 struct FeedState {
     bytes: Vec<u8>,
-    // How much of `bytes` was read.
+    // The number of `bytes` that were read.
     read: usize,
-    // Whether what was read is kept, for another decoder to begin with.
+    // Whether bytes are kept after reading, so that another decoder can start with them.
     keep: bool,
     closed: bool,
 }
 
 impl Feed {
-    /// Without bytes yet. Keeps what is read, for [`Feed::rewind`], until [`Feed::settle`].
+    /// An empty feed. Keeps bytes after reading, for [`Feed::rewind`], until [`Feed::settle`].
     pub fn new() -> Feed {
         let feed = Feed::default();
         feed.lock().keep = true;
@@ -39,35 +39,35 @@ impl Feed {
         state.bytes.extend_from_slice(bytes);
     }
 
-    /// There will be no more.
+    /// Marks the end: no more bytes follow.
     pub fn close(&self) {
         self.lock().closed = true;
     }
 
-    /// Bytes that were not read yet.
+    /// The number of bytes that were not read yet.
     pub fn pending(&self) -> usize {
         let state = self.lock();
         state.bytes.len() - state.read
     }
 
-    /// Goes back to the first byte: a decoder could not be opened with what there was.
+    /// Goes back to the first byte, after a decoder could not be opened with the bytes so far.
     pub fn rewind(&self) {
         self.lock().read = 0;
     }
 
-    /// Keeps no longer what was read: the decoder is open.
+    /// Stops keeping bytes after reading: the decoder is open.
     pub fn settle(&self) {
         self.lock().keep = false;
     }
 
-    /// The first bytes that are still kept, at most so many.
+    /// The first bytes that are still kept, at most this many.
     pub(super) fn beginning(&self, most: usize) -> Vec<u8> {
         let state = self.lock();
         state.bytes.get(..most).unwrap_or(&state.bytes).to_vec()
     }
 
     fn lock(&self) -> MutexGuard<'_, FeedState> {
-        // Every change leaves the bytes whole.
+        // The bytes are consistent after every change.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -95,7 +95,8 @@ mod tests {
     use crate::{Feed, Fill, Format, FormatError, open_decoder};
     use weir_batch::{DataType, Field, Schema};
 
-    /// The records of a feed that gets these pieces one by one, as ids, with the numbers of bad ones, and the bytes read.
+    /// Reads a feed that gets these pieces one by one. Returns ids of records, numbers of bad records, and the number of bytes
+    /// read.
     fn fed<'a>(format: Format, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<i64>, Vec<i64>, u64) {
         let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::I64)]).unwrap());
         let fill = Fill { record_bytes_max: 1 << 20, ..Fill::from(3) };

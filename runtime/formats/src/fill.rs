@@ -1,22 +1,23 @@
-//! How much a batch holds.
+//! Limits of batches.
 
 use std::time::Duration;
 
 use super::row_bytes::fixed_bytes;
 use weir_batch::Schema;
 
-/// When a batch goes on, and which records are too large for any.
+/// When a batch is full, and which records are too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fill {
-    /// With this many records; at least one.
+    /// The maximum number of records; at least one.
     pub records_max: usize,
-    /// Before its records take more bytes than this: values at their width, texts and bytes written out. A record that
-    /// is larger is a batch alone.
+    /// The maximum size in bytes: fixed-width values by their width, texts and bytes by their length. A larger record becomes a
+    /// batch by itself.
     pub bytes_max: usize,
-    /// A record of more bytes than this is a bad record: by its values that are read, and in CSV and JSON by its text, which
-    /// may have 1 MiB in any case.
+    /// The maximum size of a record; larger records are bad records. Counts the values that are read and, in CSV and JSON, the
+    /// record's text, which may always have 1 MiB.
     pub record_bytes_max: usize,
-    /// This long after its first record, where the file is a pipe or terminal and of lines. Without it, when it is full.
+    /// The maximum time from the first record to the end of the batch, for pipes and terminals in line-based formats. `None`: no
+    /// time limit.
     pub delay_max: Option<Duration>,
 }
 
@@ -33,13 +34,13 @@ impl Fill {
     /// The default of `record_bytes_max`.
     pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-    /// The message for a record of `bytes` bytes, which is larger than the limit.
+    /// The message for a record of `bytes` bytes, which exceeds the limit.
     pub fn too_large(&self, bytes: u64) -> String {
         let bytes_max = self.record_bytes_max;
         format!("the record has {bytes} bytes: the maximum is {bytes_max}; raise `batching.record_bytes_max`")
     }
 
-    /// The same, with no more records than fit into a batch of this schema if every text is empty.
+    /// The same limits, with at most the number of records that fit into a batch of this schema if all texts are empty.
     #[must_use]
     pub fn for_schema(self, schema: &Schema) -> Fill {
         let fitting = self.bytes_max as u64 / fixed_bytes(schema).max(1);

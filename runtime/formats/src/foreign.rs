@@ -1,4 +1,4 @@
-//! Files of another kind than they are read as, told by their first bytes.
+//! Recognises files of other formats by their first bytes.
 
 use std::fs::File;
 use std::io;
@@ -6,10 +6,10 @@ use std::os::unix::fs::FileExt;
 
 use super::{Format, FormatError};
 
-/// How many bytes tell what a file is.
+/// The number of bytes that are examined.
 pub(super) const TELLING_BYTES: usize = 16;
 
-/// What a file is that begins so, where no format begins so, and what to do about it.
+/// The compression format of a file that begins with these bytes, and what to do about it. No supported format begins with them.
 fn compression(begin: &[u8]) -> Option<(&'static str, &'static str)> {
     Some(match begin {
         [0x1f, 0x8b, ..] => ("compressed by gzip", "unpack it first, for example with `gunzip`"),
@@ -24,7 +24,7 @@ fn compression(begin: &[u8]) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// The same for a file of text.
+/// The same for binary formats, in place of text.
 fn no_text(begin: &[u8]) -> Option<(&'static str, &'static str)> {
     Some(match begin {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ("UTF-16", "save it as UTF-8"),
@@ -34,7 +34,7 @@ fn no_text(begin: &[u8]) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// Refuses a file whose first bytes say that it is no file of this format.
+/// Refuses a file whose first bytes belong to another format.
 pub(super) fn refuse(format: Format, begin: &[u8]) -> Result<(), FormatError> {
     let text = matches!(format, Format::JsonLines | Format::Csv);
     match compression(begin).or_else(|| no_text(begin).filter(|_| text)) {
@@ -43,7 +43,7 @@ pub(super) fn refuse(format: Format, begin: &[u8]) -> Result<(), FormatError> {
     }
 }
 
-/// The same for a file that can be looked at without reading on in it. Of a pipe nothing is known before it is read.
+/// The same for a file in which the position can be restored. A pipe cannot be checked before it is read.
 pub(super) fn refuse_file(format: Format, file: &File) -> Result<(), FormatError> {
     let regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
     let mut begin = [0; TELLING_BYTES];

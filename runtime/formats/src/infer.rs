@@ -1,4 +1,4 @@
-//! Which fields a file has.
+//! Infers schemas of files.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,14 +11,14 @@ use super::{
 };
 use weir_batch::{BatchError, Field, Schema};
 
-/// The schema of a file, as [`infer`] finds it.
+/// The schema of a file according to [`infer`].
 ///
 /// # Errors
 ///
-/// As [`infer`], and a column of a Parquet or Arrow file that cannot be read.
+/// The errors of [`infer`], and a column of a Parquet or Arrow file that cannot be read.
 pub fn infer_schema(format: Format, file: File, rows_max: usize) -> Result<Schema, FormatError> {
     match format {
-        // A column that cannot be read is left out by whoever declares the others, and not in silence.
+        // A column that cannot be read must be left out explicitly, by declaring the others.
         Format::Parquet | Format::ArrowIpc => {
             let fields = fields_of(format, file)?.iter().map(FileField::carried).collect::<Result<_, _>>()?;
             Ok(Schema::new(fields)?)
@@ -27,17 +27,16 @@ pub fn infer_schema(format: Format, file: File, rows_max: usize) -> Result<Schem
     }
 }
 
-/// The schema of a file: the one it carries, or one inferred from its first `rows_max` records (64 MiB of them at most).
+/// The schema of a file: the one in the file, or one inferred from the first `rows_max` records (at most 64 MiB).
 ///
-/// What is inferred admits nulls in every field, and reads every record that was looked at: the type of a field is the
-/// narrowest that takes all of its values, `bool`, `i64`, `f64`, in CSV `timestamp`, else `utf8`. It cannot know what
-/// later records hold: one that disagrees will be a bad record. Text in JSON stays `utf8`, dates and times too. A field of
-/// which the sample has only nulls becomes `utf8`. Fields of JSON that hold lists or objects are left out, and those
-/// whose names no field may have.
+/// An inferred schema has only nullable fields, and fits every record of the sample: the type of a field is the narrowest that fits
+/// all of its values: `bool`, `i64`, `f64`, for CSV `timestamp`, otherwise `utf8`. Later records may not fit; they are then bad
+/// records. Text in JSON stays `utf8`, including dates and times. A field with only nulls in the sample becomes `utf8`. JSON fields
+/// with lists or objects are left out, and so are fields with invalid names.
 ///
 /// # Errors
 ///
-/// A file that cannot be read, a sample without records, or without a field that can be read.
+/// A file that cannot be read, or a sample without records or without a readable field.
 pub fn infer(format: Format, file: File, rows_max: usize) -> Result<Inferred, FormatError> {
     foreign::refuse_file(format, &file)?;
     match format {
@@ -51,7 +50,7 @@ pub fn infer(format: Format, file: File, rows_max: usize) -> Result<Inferred, Fo
 /// The fields of JSON records, in the order of their first appearance.
 #[derive(Default)]
 struct Keys {
-    // Each with the number of the last record that had it, bad ones counted.
+    // With the number of the last record that had the field; bad records count.
     fields: Vec<(String, Widening, usize)>,
     by_name: HashMap<String, usize>,
     looked_at: usize,
@@ -96,7 +95,7 @@ fn infer_json(file: File, rows_max: usize) -> Result<Inferred, FormatError> {
 }
 
 impl Keys {
-    /// Looks at a record, unless it is a bad one.
+    /// Adds a record to the sample, unless it is a bad record.
     fn see(&mut self, record: &[u8]) {
         let Ok(mut json) = Json::new(record) else { return };
         let mut entries: Vec<(usize, Value<'_>)> = Vec::new();
@@ -122,7 +121,7 @@ impl Keys {
             Ok(())
         });
         if read.is_err() {
-            // What it would have added to the fields is not in any record that can be read.
+            // Fields that only this record has are not in any readable record.
             for (name, _, _) in self.fields.drain(known..) {
                 self.by_name.remove(&name);
             }
@@ -142,8 +141,7 @@ fn fields_of(format: Format, file: File) -> Result<Vec<FileField>, FormatError> 
     }
 }
 
-/// The columns that a query can read, and the others: of a type that is not carried, or with a name that is odd or that
-/// more than one column has.
+/// The columns that a query can read, and the others: columns with an unsupported type, an invalid name, or a repeated name.
 fn readable(fields: &[FileField]) -> Result<Inferred, FormatError> {
     let mut times = HashMap::<&str, usize>::new();
     for field in fields {

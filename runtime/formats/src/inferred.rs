@@ -1,29 +1,29 @@
-//! Fields that were found in a file.
+//! Inferred schemas.
 
 use std::sync::Arc;
 
 use super::widening::Widening;
 use weir_batch::{Field, Schema};
 
-/// The fields of a file, as far as they can be read.
+/// The fields of a file that can be read, and the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inferred {
-    /// Those that can.
+    /// The readable fields.
     pub schema: Schema,
-    /// Those that cannot, in their order.
+    /// The other fields, in their order.
     pub left_out: Vec<LeftOut>,
-    // Of each field, what its values say, where the schema was inferred from them.
+    // The observed values of each field, if the schema was inferred from values.
     pub(super) seen: Vec<Widening>,
 }
 
 impl Inferred {
-    /// Of a file that carries this schema.
+    /// For a file that contains this schema.
     pub fn of_schema(schema: Schema) -> Inferred {
         Inferred { schema, left_out: Vec::new(), seen: Vec::new() }
     }
 
-    /// What both files are read by, where they have the same fields: inferred from the values of both as if they were in one
-    /// file, or wide enough for the types that both carry. What is left out is not looked at.
+    /// A schema that fits both files, if they have the same fields: inferred from the values of both, or wide enough for both
+    /// types. Fields that are left out are ignored.
     pub fn with(&self, other: &Inferred) -> Option<Inferred> {
         let (one, two) = (self.schema.fields(), other.schema.fields());
         if one.len() != two.len() || one.iter().zip(two).any(|(one, two)| one.name != two.name) {
@@ -47,8 +47,8 @@ impl Inferred {
 /// A field that cannot be declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Its name, as the file has it.
+    /// The name in the file.
     pub name: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }

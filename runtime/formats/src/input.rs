@@ -1,4 +1,4 @@
-//! What a decoder reads: a file, or a pipe's or terminal's bytes as they come.
+//! Inputs of decoders: files, and bytes of pipes and terminals.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,12 +8,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Feed;
 
-/// What a decoder is opened over.
+/// The input of a decoder.
 #[derive(Debug)]
 pub enum DecoderInput {
-    /// A file from where it stands. Every format can be read from a regular one.
+    /// A file, from its current position. Every format can be read from a regular file.
     File(File),
-    /// Bytes that arrive over time. JSON lines and CSV can be read from it.
+    /// Bytes that arrive over time, for JSON lines and CSV.
     Feed(Feed),
 }
 
@@ -30,7 +30,7 @@ impl From<Feed> for DecoderInput {
 }
 
 impl DecoderInput {
-    /// The file, for a format that has to seek in it or that waits for its bytes.
+    /// The file, for formats that seek, or that wait for bytes.
     pub(super) fn file(self) -> io::Result<File> {
         match self {
             DecoderInput::File(file) => Ok(file),
@@ -39,34 +39,33 @@ impl DecoderInput {
     }
 }
 
-/// A reader whose caller can choose how long it waits for bytes. Where it waits no longer, it answers
-/// [`io::ErrorKind::WouldBlock`], and loses nothing. One over a [`Feed`] never waits: whoever reads gives that error
-/// back, in a state in which it can be asked again.
+/// A reader whose caller can limit how long it waits for bytes. When the time is over, it returns [`io::ErrorKind::WouldBlock`] and
+/// loses nothing. A reader of a [`Feed`] never waits: the caller passes the error on, in a state in which it can be called again.
 pub(super) trait Patient: Read {
-    /// Reads on at this byte. Only a file can.
+    /// Continues at this byte. Only files support this.
     fn seek_to(&mut self, _byte: u64) -> io::Result<()> {
         Err(io::ErrorKind::NotSeekable.into())
     }
 
-    /// The file, where it is one.
+    /// The file, if this is one.
     fn as_file(&self) -> Option<&File> {
         None
     }
 
-    /// From now on every read waits as long as it takes.
+    /// From now on every read waits without limit.
     fn wait_for_ever(&mut self) {}
 
-    /// From now on reads wait until the delay of a batch has passed.
+    /// From now on reads wait at most the delay of a batch.
     fn wait_a_while(&mut self) {}
 }
 
-/// Bytes that are all there.
+/// Complete bytes.
 impl Patient for &[u8] {}
 
-/// A file, and how long the first record of a batch may wait for others.
+/// A file, and the maximum time that the first record of a batch waits for others.
 pub(super) struct Input {
     bytes: DecoderInput,
-    // `None` for a regular file, whose bytes are there, and where nothing was said of a delay.
+    // `None` for a regular file, whose bytes are all available, or if no delay was set.
     delay_max: Option<Duration>,
     deadline: Option<Instant>,
 }

@@ -1,4 +1,4 @@
-//! What an Arrow IPC message states, checked before the library reads its body: it allocates by stated lengths.
+//! Checks the lengths in an Arrow IPC message before the library reads its body, because the library allocates memory by them.
 //!
 //! <https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc>
 
@@ -8,13 +8,13 @@ use arrow::ipc::{self, CompressionType, MetadataVersion};
 use super::budget::{EXPANDED_BYTES_MAX, LZ4_RATIO_MAX, SCHEMA_DEPTH_MAX, ZSTD_RATIO_MAX, corrupt, within};
 use super::{Format, FormatError};
 
-/// Stated before each compressed buffer: its length when decompressed, or that it is not compressed.
+/// The length before each compressed buffer: the length when decompressed, or a marker for an uncompressed buffer.
 const PREFIX_BYTES: usize = 8;
 const NOT_COMPRESSED: i64 = -1;
-/// More rows than an array of 32-bit offsets can have.
+/// More rows than an array with 32-bit offsets can have.
 const ROWS_MAX: i64 = i32::MAX as i64;
 
-/// How metadata is verified: what it points to may be shared, so that a small message unfolds to a large one.
+/// Options for verifying metadata: several references may share a target, so a small message could expand to a large one.
 pub(super) fn verifier() -> flatbuffers::VerifierOptions {
     flatbuffers::VerifierOptions {
         // A field takes about three levels of tables and vectors.
@@ -29,7 +29,7 @@ fn damaged(reason: impl ToString) -> FormatError {
     corrupt(Format::ArrowIpc, reason)
 }
 
-/// A field whose type is nested deeper than it may be. The library recurses into types.
+/// Refuses fields whose types are nested too deeply: the library recurses into types.
 pub(super) fn check_depth(field: &Field) -> Result<(), FormatError> {
     let mut open = vec![(field.data_type(), 0)];
     while let Some((data_type, depth)) = open.pop() {
@@ -56,7 +56,7 @@ fn children(data_type: &DataType) -> Vec<&Field> {
     }
 }
 
-/// The parts of a record batch's metadata that belong to its columns, in the order of the schema.
+/// The metadata of a record batch for each column, in the order of the schema.
 struct Parts<'a> {
     nodes: usize,
     buffers: usize,
@@ -65,7 +65,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// Passes over the nodes and buffers of a field.
+    /// Skips the nodes and buffers of a field.
     fn pass(&mut self, field: &Field) -> Result<(), FormatError> {
         self.nodes += 1;
         self.buffers += match field.data_type() {
@@ -92,8 +92,8 @@ impl Parts<'_> {
     }
 }
 
-/// Checks a record batch of these fields, or a dictionary's values, whose body has `body` bytes. Says how many bytes the
-/// columns at `used` take beside the body, decompressed.
+/// Checks a record batch with these fields, or the values of a dictionary, whose body has `body` bytes. Returns the memory that the
+/// columns at `used` take besides the body, decompressed.
 pub(super) fn check_batch(
     batch: &ipc::RecordBatch<'_>,
     fields: &[&Field],
@@ -162,7 +162,7 @@ fn slice<'a>(body: &'a [u8], buffer: &ipc::Buffer) -> Result<&'a [u8], FormatErr
     })
 }
 
-/// What a compressed buffer says it will be, as far as that can be.
+/// The stated size of a compressed buffer, if it is possible.
 fn expanded_bytes(bytes: &[u8], codec: CompressionType) -> Result<u64, FormatError> {
     let Some((prefix, compressed)) = bytes.split_first_chunk::<PREFIX_BYTES>() else {
         return match bytes.is_empty() {
@@ -175,7 +175,7 @@ fn expanded_bytes(bytes: &[u8], codec: CompressionType) -> Result<u64, FormatErr
         return Ok(0);
     }
     let expanded = u64::try_from(stated).map_err(|_| damaged(format!("a compressed buffer of {stated} bytes")))?;
-    // The library allocates what is stated. A codec that it does not know, it refuses.
+    // The library allocates the stated size. It refuses unknown codecs.
     let (name, ratio_max) = match codec {
         CompressionType::LZ4_FRAME => ("LZ4", LZ4_RATIO_MAX),
         CompressionType::ZSTD => ("zstd", ZSTD_RATIO_MAX),

@@ -1,4 +1,4 @@
-//! Reads the messages of an Arrow IPC file or stream, and hands them to the library once they are checked.
+//! Reads the messages of an Arrow IPC file or stream, checks them, and passes them to the library.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
@@ -19,31 +19,31 @@ use super::{Format, FormatError};
 
 const MAGIC: &[u8; 6] = b"ARROW1";
 const CONTINUATION: [u8; 4] = [0xff; 4];
-/// Read at once before more is allocated, where it is not known how much there is.
+/// The number of bytes that are read before more is allocated, if the length of the input is unknown.
 const READ_BYTES: u64 = 1024 * 1024;
-/// All that deltas of dictionaries may copy. The library copies a dictionary for each of its deltas.
+/// The maximum size of all copies for dictionary deltas. The library copies a dictionary for each of its deltas.
 const DELTA_BYTES_MAX: u64 = 16 * EXPANDED_BYTES_MAX;
 
 /// Reads record batches.
 pub(super) struct IpcReader {
     input: Input,
-    // Of a file with a footer, the blocks still to be read; a stream has none.
+    // For a file with a footer, the blocks that were not read yet; `None` for a stream.
     blocks: Option<VecDeque<Block>>,
-    // How many of them, at the beginning, are dictionaries.
+    // The number of dictionary blocks, which come first.
     dictionary_blocks: usize,
-    // Record batches that were given or passed over.
+    // The number of record batches that were returned or skipped.
     given: u64,
-    // All columns; those that are read admit nulls, which are checked record by record.
+    // All columns. Those that are read are nullable here; nulls are checked per record later.
     schema: SchemaRef,
     used: Vec<usize>,
-    // The ids of the dictionaries that columns in use need.
+    // The ids of the dictionaries for the columns in use.
     dictionaries_used: HashSet<i64>,
     dictionaries: HashMap<i64, ArrayRef>,
     delta_bytes: u64,
     ended: bool,
 }
 
-/// The file, and how many bytes of it are left, where that is known: a pipe has no length.
+/// The file, and the number of bytes left, if known: a pipe has no length.
 struct Input {
     reader: BufReader<Box<dyn ReadSeek>>,
     position: u64,
@@ -53,7 +53,7 @@ struct Input {
 trait ReadSeek: Read + Seek + Send {}
 impl ReadSeek for File {}
 
-/// A message: its metadata as a flatbuffer, and the length of the body that follows.
+/// The metadata of a message as a flatbuffer, and the length of the body after it.
 struct Message {
     metadata: Vec<u8>,
     body_bytes: u64,
@@ -68,7 +68,7 @@ fn arrow(error: ArrowError) -> FormatError {
 }
 
 impl IpcReader {
-    /// Reads the schema of a file or stream. Only the file form begins with the magic bytes.
+    /// Reads the schema of a file or stream. Only files begin with the magic bytes.
     pub(super) fn open(file: File) -> Result<IpcReader, FormatError> {
         let metadata = file.metadata()?;
         let length = metadata.is_file().then_some(metadata.len());
@@ -99,7 +99,7 @@ impl IpcReader {
         &self.schema
     }
 
-    /// Reads these columns of every batch, in this order, and no others.
+    /// Reads only these columns of every batch, in this order.
     pub(super) fn project(&mut self, used: &[usize]) {
         let fields = self.schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
         self.schema = Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()));
@@ -108,18 +108,17 @@ impl IpcReader {
         self.dictionaries_used = used.filter_map(|field| dictionary_id(field)).collect();
     }
 
-    /// How many bytes were read, or passed over.
+    /// The number of bytes that were read or skipped.
     pub(super) fn position(&self) -> u64 {
         self.input.position
     }
 
-    /// How many record batches were given or passed over.
+    /// The number of record batches that were returned or skipped.
     pub(super) fn blocks_given(&self) -> u64 {
         self.given
     }
 
-    /// Passes over the first record batches, of which only the metadata is read, and says how many records they hold. Comes
-    /// before anything is read.
+    /// Skips the first record batches, reading only their metadata. Returns their number of records. Call this before reading.
     pub(super) fn pass_blocks(&mut self, count: u64) -> Result<u64, FormatError> {
         let mut records = 0_u64;
         if let Some(blocks) = &mut self.blocks {
@@ -157,7 +156,7 @@ impl IpcReader {
         }
     }
 
-    /// Takes a message that is no record batch.
+    /// Handles a message that is not a record batch.
     fn take_other(&mut self, message: &ipc::Message<'_>, body_bytes: u64) -> Result<(), FormatError> {
         match message.header_type() {
             MessageHeader::DictionaryBatch => {
@@ -174,7 +173,7 @@ impl IpcReader {
         }
     }
 
-    /// The next record batch, of the columns in use.
+    /// The next record batch, with the columns in use.
     pub(super) fn next(&mut self) -> Result<Option<RecordBatch>, FormatError> {
         while !self.ended {
             let Some(Message { metadata, body_bytes }) = self.next_message()? else {
@@ -233,7 +232,7 @@ impl IpcReader {
     }
 }
 
-/// How many records a record batch states.
+/// The number of records that a record batch states.
 fn records_of(message: &ipc::Message<'_>) -> Result<u64, FormatError> {
     let length = message.header_as_record_batch().map(|batch| batch.length());
     let records = length.and_then(|length| u64::try_from(length).ok());
@@ -244,18 +243,18 @@ fn beyond(block: u64, blocks: u64) -> FormatError {
     place::refused(Format::ArrowIpc, format!("record batch {block} is beyond the {blocks} of the file"))
 }
 
-/// The id of the dictionary that a column's values are in.
+/// The id of the dictionary for a column.
 fn dictionary_id(field: &Field) -> Option<i64> {
     #[expect(deprecated, reason = "the readers of Arrow IPC have no other way to tell a field's dictionary")]
     field.dict_id()
 }
 
-/// Verified metadata: nothing in it points outside of it.
+/// Verifies metadata: all references in it are inside of it.
 fn parse(metadata: &[u8]) -> Result<ipc::Message<'_>, FormatError> {
     ipc::root_as_message_with_opts(&verifier(), metadata).map_err(|error| damaged(format!("a message: {error:?}")))
 }
 
-/// The schema in a message of this metadata.
+/// The schema in the metadata of a message.
 pub(super) fn schema_of_message(metadata: &[u8]) -> Result<ArrowSchema, FormatError> {
     let message = parse(metadata)?;
     let schema = message.header_as_schema().ok_or_else(|| damaged("it does not begin with a schema"))?;
@@ -272,7 +271,7 @@ fn schema_of(schema: ipc::Schema<'_>) -> Result<ArrowSchema, FormatError> {
 }
 
 impl Input {
-    /// Whether the file begins with these bytes; it is read from its beginning all the same.
+    /// Whether the file begins with these bytes. Does not change the position.
     fn begins_with(&mut self, magic: &[u8]) -> Result<bool, FormatError> {
         let mut found = Vec::new();
         (&mut self.reader).take(magic.len() as u64).read_to_end(&mut found)?;
@@ -280,7 +279,7 @@ impl Input {
         Ok(found == magic)
     }
 
-    /// Schema and blocks of a file, the dictionaries' first, and how many these are.
+    /// The schema and blocks of a file, dictionaries first, and the number of dictionaries.
     fn read_footer(&mut self) -> Result<(ArrowSchema, VecDeque<Block>, usize), FormatError> {
         const TAIL_BYTES: u64 = 10;
         let length = self.length.unwrap_or(0);
@@ -303,7 +302,7 @@ impl Input {
         let dictionary_blocks = footer.dictionaries().map_or(0, |dictionaries| dictionaries.len());
         let dictionaries = footer.dictionaries().into_iter().flatten();
         let blocks: VecDeque<Block> = dictionaries.chain(batches).copied().collect();
-        // Blocks that overlap would make a large table of a small file.
+        // Overlapping blocks could make a large table from a small file.
         let mut bytes = 0_u64;
         for block in &blocks {
             let lengths = u64::try_from(block.metaDataLength()).ok().zip(u64::try_from(block.bodyLength()).ok());
@@ -352,7 +351,7 @@ impl Input {
                 false => Err(damaged("it ends within a message")),
             };
         };
-        // Files of before Arrow 0.15 have the length alone.
+        // Files from before Arrow 0.15 have only the length.
         if prefix == CONTINUATION {
             let bytes = self.read_exactly(4)?;
             prefix = bytes.first_chunk().copied().unwrap_or_default();
@@ -384,7 +383,7 @@ impl Input {
         Ok(Buffer::from_vec(self.read_exactly(length)?))
     }
 
-    /// Whether the file can have so many more bytes.
+    /// Checks that the file can have this many more bytes.
     fn has(&self, bytes: u64) -> Result<(), FormatError> {
         match self.length {
             Some(length) if length.saturating_sub(self.position) < bytes => {
@@ -395,7 +394,7 @@ impl Input {
         }
     }
 
-    /// The next bytes. No more is allocated than the file has, or gives.
+    /// Reads the next bytes. Never allocates more than the file contains.
     fn read_exactly(&mut self, bytes: u64) -> Result<Vec<u8>, FormatError> {
         self.has(bytes)?;
         let known = if self.length.is_some() { bytes } else { bytes.min(READ_BYTES) };

@@ -1,31 +1,31 @@
-//! Where a JSON value ends, told by its brackets and quotes.
+//! Finds the end of a JSON value by its brackets and quotes.
 
-/// Follows a value byte by byte. It knows too little to say that something is JSON, and enough to find the end of what
-/// is; where it is not, it ends at a place from which reading can go on.
+/// Follows a value byte by byte. It does not check that the text is JSON, but finds the end of valid JSON. In invalid JSON it stops
+/// at a place at which reading can continue.
 pub(super) struct Brackets {
     ends: Ends,
-    // How many bytes of its line come before the value, and before the next byte.
+    // The number of bytes of the line before the value, and before the next byte.
     begin_column: u64,
     column: u64,
     newlines: u64,
-    // How many brackets are open, and which of the innermost are braces, the last bit the innermost.
+    // The number of open brackets, and which of the innermost are braces; the last bit is the innermost.
     depth: u64,
     braces: u128,
     text: Text,
-    // The last byte outside of texts that is not white space, a quote for a text.
+    // The last byte outside of strings that is not white space; a quote stands for a string.
     last: u8,
-    // Whether only white space was seen on this line.
+    // Whether this line contains only white space so far.
     line_is_blank: bool,
     first: Option<u8>,
     torn: bool,
 }
 
-/// Where a value ends that is neither list nor object.
+/// Where a value ends that is neither a list nor an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ends {
-    /// With its line.
+    /// At the end of its line.
     WithLine,
-    /// With its line, and at the array's next comma or bracket.
+    /// At the end of its line, or at the next comma or bracket of the array.
     InArray,
 }
 
@@ -36,19 +36,19 @@ enum Text {
     Escape,
 }
 
-/// What a byte means for the value.
+/// The meaning of a byte for the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// It belongs to it.
+    /// The byte is a part of the value.
     Inside,
-    /// It belongs to it, and ends it.
+    /// The byte is the last one of the value.
     EndAfter,
-    /// It does not belong to it: the value ended before.
+    /// The value ended before this byte.
     EndBefore,
 }
 
 impl Brackets {
-    /// A value that begins behind this many bytes of its line.
+    /// A value that begins after this many bytes of its line.
     pub(super) fn new(ends: Ends, begin_column: u64) -> Brackets {
         Brackets {
             ends,
@@ -65,7 +65,7 @@ impl Brackets {
         }
     }
 
-    /// The number of these bytes that belong to the value, where it ends among them.
+    /// The number of these bytes that belong to the value, if it ends among them.
     pub(super) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         for (index, &byte) in bytes.iter().enumerate() {
             match self.step(byte) {
@@ -93,7 +93,7 @@ impl Brackets {
             if scalar && !first {
                 return Step::EndBefore;
             }
-            // A text does not go over a line end: its quote is missing.
+            // A string cannot contain a line end: its closing quote is missing.
             self.torn |= self.text != Text::Outside;
             self.text = Text::Outside;
             self.newlines += 1;
@@ -110,7 +110,7 @@ impl Brackets {
         Step::Inside
     }
 
-    /// A byte outside of texts that is not white space.
+    /// Handles a byte outside of strings that is not white space.
     fn outside(&mut self, byte: u8, first: bool) -> Step {
         let blank = std::mem::take(&mut self.line_is_blank);
         let before = std::mem::replace(&mut self.last, byte);
@@ -123,7 +123,7 @@ impl Brackets {
                     && self.column <= self.begin_column
                     && !self.takes_value(before)
                 {
-                    // No value belongs here, and the line begins as the next record's would.
+                    // No value is allowed here, and the line begins like the next record.
                     return Step::EndBefore;
                 }
                 if first || self.depth > 0 {
@@ -144,12 +144,12 @@ impl Brackets {
         Step::Inside
     }
 
-    /// Whether a value may come behind this byte.
+    /// Whether a value is allowed after this byte.
     fn takes_value(&self, before: u8) -> bool {
         matches!(before, b':' | b'[') || (before == b',' && self.braces & 1 == 0)
     }
 
-    /// Whether the value is neither list nor object.
+    /// Whether the value is neither a list nor an object.
     pub(super) fn is_scalar(&self) -> bool {
         !matches!(self.first, Some(b'{' | b'['))
     }
@@ -159,27 +159,28 @@ impl Brackets {
         self.first == Some(b'{')
     }
 
-    /// How many of its brackets are not closed.
+    /// The number of open brackets.
     pub(super) fn depth(&self) -> u64 {
         self.depth
     }
 
-    /// Whether more has to come, by the brackets and the last byte: not behind a whole element of the outermost list.
+    /// Whether the value is incomplete, according to the brackets and the last byte. False after a complete element of the
+    /// outermost list.
     pub(super) fn is_open_for_more(&self) -> bool {
         self.depth > 1 || matches!(self.last, b'[' | b',')
     }
 
-    /// Whether a line ended within a text.
+    /// Whether a line ended within a string.
     pub(super) fn text_is_torn(&self) -> bool {
         self.torn
     }
 
-    /// How many line ends were seen.
+    /// The number of line ends so far.
     pub(super) fn newlines(&self) -> u64 {
         self.newlines
     }
 
-    /// How many bytes of its line come before the next byte.
+    /// The number of bytes of the line before the next byte.
     pub(super) fn column(&self) -> u64 {
         self.column
     }

@@ -1,9 +1,9 @@
-//! JSON: one object a line, one after the other over several lines, or the elements of one array. UTF-8, RFC 8259.
+//! JSON: one object per line, consecutive objects over several lines, or the elements of one array. UTF-8, RFC 8259.
 //!
-//! Timestamps are RFC 3339 text (a number of microseconds where the year has not four digits), bytes are hex text,
-//! and numbers that JSON has not are the texts `NaN`, `Infinity` and `-Infinity`. Nulls are written, not left out.
-//! Reading takes the same, numbers in quotes, and whole numbers written as `61.0`. Keys that are not declared are
-//! passed over, though their values have to be JSON, and a missing key is a null.
+//! Timestamps are RFC 3339 text (or a number of microseconds if the year does not have four digits), bytes are hex text, and
+//! numbers that are not finite are the texts `NaN`, `Infinity` and `-Infinity`. Nulls are written, not left out. Reading accepts
+//! the same, and also numbers in quotes and integers written as `61.0`. Undeclared keys are skipped, though their values must be
+//! valid JSON. A missing key is null.
 
 use std::fs::File;
 use std::io::Write;
@@ -22,12 +22,11 @@ use super::place::{PlaceAt, ResumePlace};
 use super::{BadRecord, Decoded, Decoder, Encoder, Fill, Format, FormatError, NewKey};
 use weir_batch::{Batch, Schema};
 
-/// More records a chunk are cut to this.
+/// The maximum number of records per chunk.
 const RECORDS_MAX: usize = 64 * 1024;
-/// What the columns of a chunk take beside its text, at most: a record may be two bytes long and a row of each of 4,096
-/// fields.
+/// The maximum size of the columns of a chunk: a record of two bytes may be a row with 4,096 fields.
 const COLUMN_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// What is looked at of a file for its schema, at most: every key in it may be another one.
+/// The maximum size of a schema's sample: every key may be a different one.
 const SAMPLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 pub(super) struct JsonLinesDecoder {
@@ -58,7 +57,7 @@ impl Decoder for JsonLinesDecoder {
 
     fn resume(&mut self, place: &ResumePlace, _next: i64) -> Result<(), FormatError> {
         let at = place.in_text(Format::JsonLines)?;
-        // Before the first record it may not be decided how records follow each other.
+        // Before the first record the layout may be unknown.
         if place.record > 0 {
             self.records.resume(at)?;
             self.next_offset = place.record;
@@ -139,7 +138,7 @@ impl<W: Write + Send> Encoder for JsonLinesEncoder<W> {
     }
 }
 
-/// Gives the first records of a file to `look`, until there are enough or they are long enough together.
+/// Passes the first records of a file to `look`, up to the maximum number or size.
 pub(super) fn sample(file: File, records_max: usize, mut look: impl FnMut(&[u8])) -> Result<(), FormatError> {
     let mut records = JsonRecords::new(Input::new(file, None), Fill::RECORD_BYTES_MAX);
     let (mut sampled, mut bytes) = (0, 0);

@@ -1,8 +1,8 @@
-//! Cuts a JSON file into records: one a line, one object after the other, or the elements of one array.
+//! Cuts a JSON file into records: one per line, consecutive objects, or the elements of one array.
 //!
-//! Which of these a file is, its first record says ([`Layout`]). Only lines can be cut without looking into them. In the
-//! other layouts brackets are counted and texts passed over ([`Brackets`]); what a record holds is for its reader to
-//! judge. Every byte is looked at once, and memory follows from a chunk.
+//! The first record determines the [`Layout`] of a file. Only lines can be cut without parsing. For the other layouts, brackets are
+//! counted and strings are skipped ([`Brackets`]); the reader of a record checks its content. Every byte is examined once, and
+//! memory is bounded by the size of a chunk.
 
 use std::io::{self, BufRead};
 use std::ops::Range;
@@ -15,102 +15,102 @@ use super::place::{self, TextLayout, TextPlace};
 use super::records::{KEPT_BYTES_MAX, overlong, text_bytes_max};
 use super::{Format, FormatError};
 
-/// A chunk ends after the record that passes this, whatever its number of records: memory follows from it.
+/// A chunk ends after the record that exceeds this size, which bounds memory.
 const CHUNK_BYTES_MAX: usize = 4 * 1024 * 1024;
 const READ_BYTES: usize = 256 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Cuts records from a reader. Holds one chunk. After [`io::ErrorKind::WouldBlock`] it can be asked again.
+/// Cuts records from a reader. Holds one chunk. After [`io::ErrorKind::WouldBlock`] it can be called again.
 pub(super) struct JsonRecords<R> {
     reader: R,
-    // The longest record that is read whole.
+    // The maximum size of a record that is kept completely.
     record_bytes_max: usize,
-    // `None` until the first record has told.
+    // `None` until the first record determines it.
     layout: Option<Layout>,
     look: Look,
-    // What was read and not yet handed out begins at `start`.
+    // Bytes that were read and not returned yet begin at `start`.
     buffer: Vec<u8>,
     start: usize,
     end_of_file: bool,
-    // Where the next byte to be handed out stands: its line, counted from 1, and how many bytes of it come before.
+    // The position of the next byte to return: its line, counted from 1, and the number of bytes before it on the line.
     line: u64,
     column: u64,
-    // The record that is being cut, where its end has not been found.
+    // The record that is being cut, until its end is found.
     open: Option<Open>,
-    // Bytes of the file that were handed out.
+    // The number of bytes of the file that were returned.
     consumed: u64,
-    // Whether a record that the end of the file cuts off is left alone; else, whether there was one.
+    // If the end of the file cuts off a record: true leaves that record for later. Otherwise, whether there was one.
     leaves_open_end: bool,
     cut_off: bool,
-    // Where the last element of the array ended.
+    // The end of the last element of the array.
     element_end: Option<TextPlace>,
     spans: Vec<JsonSpan>,
 }
 
-/// How records stand in a file.
+/// The layout of a file: how records follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
-    /// One record a line.
+    /// One record per line.
     Lines,
-    /// Objects, each as long as its brackets are open: the first one goes over several lines.
+    /// Consecutive objects: the first one spans several lines.
     Objects,
     /// The elements of one array.
     Array(ArrayPlace),
 }
 
-/// Where in the array the next byte stands.
+/// The position of the next byte relative to the array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ArrayPlace {
-    /// Before the array's bracket.
+    /// Before the array's opening bracket.
     Outside,
-    /// Behind the bracket: an element follows, or the end.
+    /// After the opening bracket: an element or the closing bracket follows.
     Begun,
-    /// Behind a comma: an element follows.
+    /// After a comma: an element follows.
     Comma,
-    /// Behind an element: a comma follows, or the end.
+    /// After an element: a comma or the closing bracket follows.
     Element,
-    /// Behind the array: nothing follows.
+    /// After the array: nothing may follow.
     Behind,
 }
 
 /// Some consecutive records.
 pub(super) struct JsonChunk<'a> {
-    /// The chunk, with what stands between its records.
+    /// The chunk, including the bytes between its records.
     pub(super) bytes: &'a [u8],
-    /// The records in it. Blank lines are none.
+    /// The records in the chunk. Blank lines are not records.
     pub(super) spans: &'a [JsonSpan],
-    /// Bytes of the file that the chunk consumed.
+    /// The number of bytes of the file that the chunk consumed.
     pub(super) bytes_read: u64,
 }
 
 /// One record of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct JsonSpan {
-    /// Where the record stands in the chunk, without its line end.
+    /// The position of the record in the chunk, without its line end.
     pub(super) range: Range<usize>,
-    /// The line that it begins on.
+    /// The line on which it begins.
     pub(super) line: u64,
-    /// Why it is a bad record, where that is known without reading it.
+    /// Why it is a bad record, if that is known without parsing it.
     pub(super) fault: Option<JsonFault>,
 }
 
-/// What is wrong with a record, whatever it holds.
+/// An error of a record, whatever its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JsonFault {
-    /// It is longer than a record may be; its length is given.
+    /// It exceeds the maximum size; has the size.
     Overlong(u64),
     /// An element of the array is missing before this comma or bracket.
     NoElement,
     /// There is no comma between the element before and this one.
     NoComma,
-    /// It stands behind the end of the array.
+    /// It follows the end of the array.
     BehindArray,
     /// The file ends within the array. The record is empty.
     OpenArray,
 }
 
 impl JsonFault {
-    /// The message, given the longest record allowed.
+    /// The message, for this maximum size of records.
     pub(super) fn message(self, record_bytes_max: usize) -> String {
         match self {
             JsonFault::Overlong(bytes) => return overlong(bytes, record_bytes_max),
@@ -123,16 +123,16 @@ impl JsonFault {
     }
 }
 
-/// A record whose end is looked for.
+/// A record whose end has not been found.
 struct Open {
-    // How many bytes of the buffer were looked at.
+    // The number of bytes of the buffer that were examined.
     scanned: usize,
-    // How many were looked at and not kept: the record is too long.
+    // The number of bytes that were examined and dropped, because the record is too long.
     dropped: u64,
     brackets: Brackets,
 }
 
-/// How far the beginning of the file was looked at for its layout.
+/// The state of determining the layout.
 #[derive(Default)]
 struct Look {
     at: usize,
@@ -142,7 +142,7 @@ struct Look {
 }
 
 impl<R: Patient> JsonRecords<R> {
-    /// Records that are bad where they are longer than `record_bytes_max`, and than 1 MiB.
+    /// Records are bad if they exceed both `record_bytes_max` and 1 MiB.
     pub(super) fn new(reader: R, record_bytes_max: usize) -> JsonRecords<R> {
         JsonRecords {
             reader,
@@ -163,7 +163,7 @@ impl<R: Patient> JsonRecords<R> {
         }
     }
 
-    /// The length that a record may have.
+    /// The maximum size of a record.
     pub(super) fn record_bytes_max(&self) -> usize {
         self.record_bytes_max
     }
@@ -173,8 +173,8 @@ impl<R: Patient> JsonRecords<R> {
         self.leaves_open_end = true;
     }
 
-    /// Where the next record begins, or what stands before it. At the end of an array it is the end of its last element: who
-    /// writes the file with more of them puts a comma there.
+    /// The beginning of the next record, or of the bytes before it. At the end of an array, the end of its last element: more
+    /// elements would begin with a comma there.
     pub(super) fn place(&self) -> TextPlace {
         if let Some(place) = self.element_end.filter(|_| self.layout == Some(Layout::Array(ArrayPlace::Behind))) {
             return place;
@@ -184,7 +184,7 @@ impl<R: Patient> JsonRecords<R> {
         TextPlace { byte: self.consumed, line: self.line, column, layout, cut_off: self.cut_off }
     }
 
-    /// Goes to a place, before anything was read.
+    /// Moves to a place, before anything was read.
     pub(super) fn resume(&mut self, place: TextPlace) -> Result<(), FormatError> {
         let Some(file) = self.reader.as_file() else {
             return Err(place::refused(Format::JsonLines, "only files have positions"));
@@ -221,7 +221,7 @@ impl<R: Patient> JsonRecords<R> {
             let (end, dropped) = match self.cut(position) {
                 Ok(Some(taken)) => taken,
                 Ok(None) => break,
-                // The first record has waited long enough for others. What was read of the next one stays.
+                // The first record has waited long enough for others. The bytes of the next one are kept.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && bytes_read > 0 => break,
                 Err(error) => return Err(error),
             };
@@ -243,7 +243,7 @@ impl<R: Patient> JsonRecords<R> {
         Ok(Some(JsonChunk { bytes: &self.buffer[..position], spans: &self.spans, bytes_read }))
     }
 
-    /// Notes where the array's last element ends: it does at this byte, where a record was cut and one may follow.
+    /// Records that the array's last element ended before this byte, after which another record may follow.
     fn end_element(&mut self, byte: u64) {
         let (line, column) = (self.line, self.column);
         self.element_end = self
@@ -252,8 +252,8 @@ impl<R: Patient> JsonRecords<R> {
             .map(|layout| TextPlace { byte, line, column, layout: layout.in_place(), cut_off: false });
     }
 
-    /// Takes the record at `from`, or what stands between records there. Where the next one begins, and the bytes that
-    /// were dropped from the buffer; `None` where the file has ended.
+    /// Cuts the record at `from`, or the bytes between records there. Returns the beginning of the next record, and the number of
+    /// bytes dropped from the buffer; `None` at the end of the file.
     fn cut(&mut self, from: usize) -> io::Result<Option<(usize, u64)>> {
         if self.open.is_none() {
             let byte = loop {
@@ -278,12 +278,12 @@ impl<R: Patient> JsonRecords<R> {
             self.open = None;
             return Ok(None);
         };
-        // The only way here is with an open record.
+        // There always is an open record here.
         let Some(open) = self.open.take() else { return Ok(None) };
         Ok(Some(self.take(from, &open, cut_off)))
     }
 
-    /// Takes what is no record at `from`: white space, and the array's own brackets and commas. Where it ends.
+    /// Skips bytes at `from` that are not a record: white space, and the array's own brackets and commas. Returns their end.
     fn between(&mut self, from: usize, byte: u8) -> Option<usize> {
         let layout = self.layout?;
         if layout == Layout::Lines {
@@ -314,7 +314,7 @@ impl<R: Patient> JsonRecords<R> {
         Some(from + 1)
     }
 
-    /// The file has ended: its array has to have ended before.
+    /// At the end of the file: its array must have ended before.
     fn end_of_array(&mut self, from: usize) {
         if let Some(Layout::Array(place)) = self.layout
             && place != ArrayPlace::Behind
@@ -328,8 +328,8 @@ impl<R: Patient> JsonRecords<R> {
         }
     }
 
-    /// Reads until the open record has an end, and keeps of it what may be kept. Whether the file ended within it; `None`
-    /// where it did, and the record is left alone.
+    /// Reads until the end of the open record, keeping at most the maximum size. Returns whether the file ended within the record;
+    /// `None` if it did and the record is left for later.
     fn look_for_end(&mut self, from: usize) -> io::Result<Option<bool>> {
         let lines = self.layout == Some(Layout::Lines);
         loop {
@@ -357,7 +357,7 @@ impl<R: Patient> JsonRecords<R> {
         }
     }
 
-    /// Makes a span of the record at `from`. As [`JsonRecords::cut`].
+    /// Creates a span for the record at `from`. Returns the same as [`JsonRecords::cut`].
     fn take(&mut self, from: usize, open: &Open, cut_off: bool) -> (usize, u64) {
         let mut end = from + open.scanned;
         let bytes = &self.buffer[from..end];
@@ -391,9 +391,9 @@ impl<R: Patient> JsonRecords<R> {
             && *place != ArrayPlace::Behind
         {
             *place = match () {
-                // A record that is cut off says so: nothing is said of the array beside it.
+                // For a record that is cut off, no error about the array is added.
                 () if cut_off => ArrayPlace::Behind,
-                // So does one whose end is missing, and the comma that came behind it is in it.
+                // The same for a record whose closing bracket is missing; the comma after it was counted as a part of it.
                 () if open.brackets.depth() > 0 => ArrayPlace::Comma,
                 () => ArrayPlace::Element,
             };
@@ -401,8 +401,7 @@ impl<R: Patient> JsonRecords<R> {
         (end, open.dropped)
     }
 
-    /// Looks at the beginning of the file for how its records stand; `None` where that is not decided yet and the file may
-    /// grow.
+    /// Examines the beginning of the file to determine the layout; `None` if that is not possible yet and the file may grow.
     fn find_layout(&mut self) -> io::Result<Option<Layout>> {
         while self.buffer.len() < BYTE_ORDER_MARK.len() && self.fill()? {}
         foreign::refuse(Format::JsonLines, &self.buffer)
@@ -424,12 +423,12 @@ impl<R: Patient> JsonRecords<R> {
         }
     }
 
-    /// Reads more; false at the end of the file.
+    /// Reads more bytes; false at the end of the file.
     fn fill(&mut self) -> io::Result<bool> {
         if self.end_of_file {
             return Ok(false);
         }
-        // A single read: a pipe gives what there is, and is not waited for to fill the buffer.
+        // A single read: do not wait for a pipe to fill the buffer.
         let end = self.buffer.len();
         self.buffer.resize(end + READ_BYTES, 0);
         let read = loop {
@@ -472,7 +471,7 @@ impl Layout {
 }
 
 impl Look {
-    /// What the next byte says of the layout, if that decides it.
+    /// Examines the next byte. Returns the layout if this determines it.
     fn step(&mut self, byte: u8) -> Option<Layout> {
         let array = Some(Layout::Array(ArrayPlace::Outside));
         let white = is_white(byte);
@@ -498,7 +497,7 @@ impl Look {
             };
         }
         match () {
-            // What else is there is a line behind the one that is an array.
+            // More lines follow the line with the array.
             () if self.closed => {
                 if white {
                     None
@@ -506,7 +505,7 @@ impl Look {
                     Some(Layout::Lines)
                 }
             }
-            // One line, and it ends at an element: the next one goes on with the array, or has nothing to do with it.
+            // A single line that ends after an element: the next line may continue the array, or be unrelated.
             () if several_lines && white => None,
             () if several_lines => {
                 if matches!(byte, b',' | b']') {
@@ -531,7 +530,7 @@ impl Look {
     /// The layout of a file that has ended, or whose first record is very long.
     fn at_last(&self, end_of_file: bool) -> Layout {
         match &self.brackets {
-            // A line alone that begins an array is no record, and nothing in it is.
+            // A single line that begins an array is neither a record nor contains one.
             Some(brackets) if !brackets.is_object() && (self.closed || brackets.newlines() > 0 || !end_of_file) => {
                 Layout::Array(ArrayPlace::Outside)
             }
@@ -541,15 +540,15 @@ impl Look {
     }
 }
 
-/// What JSON calls white space, and nothing else.
+/// White space as defined by JSON.
 fn is_white(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// How many bytes come before the first line end.
+/// The number of bytes before the first line end.
 fn newline(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes;
-    // On a slice this is a vectorised search, and cannot fail.
+    // For a slice this is a vectorised search, and cannot fail.
     let taken = rest.skip_until(b'\n').unwrap_or(0);
     (taken > 0 && bytes.get(taken - 1) == Some(&b'\n')).then(|| taken - 1)
 }

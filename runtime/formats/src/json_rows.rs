@@ -1,7 +1,7 @@
-//! JSON records into columns.
+//! Converts JSON records to columns.
 //!
-//! The cost is linear in the bytes, plus a value for each declared field of each record. A key is compared with the one
-//! that the record before had at this place; only where they differ is it looked up.
+//! The cost is linear in the bytes, plus one value for each declared field of each record. A key is first compared with the key at
+//! the same position in the previous record; only if they differ is it looked up.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,15 +17,15 @@ use super::numbers::{double, integer};
 use super::{FormatError, timestamp};
 use weir_batch::{Field, Schema};
 
-/// From this number of keys on, a record's keys are looked for in a set, and not one by one.
+/// From this number of keys on, a set is used to find repeated keys of a record.
 const KEYS_LOOKED_THROUGH: usize = 32;
 
-/// Columns of some records as they grow. Every record has a row; the rows of bad ones are left out at the end.
+/// The columns of some records. Every record has a row; the rows of bad records are removed at the end.
 pub(super) struct JsonRows<'a> {
     schema: &'a Schema,
     fields: HashMap<&'a str, usize>,
     columns: Vec<ColumnBuilder>,
-    // Of each field, the number of the last record that had it, counted from 1.
+    // For each field, the number of the last record that had it, counted from 1.
     seen: Vec<usize>,
     rows: usize,
     bad: Vec<(usize, String)>,
@@ -35,13 +35,13 @@ pub(super) struct JsonRows<'a> {
     scratch: String,
 }
 
-/// What came of some records.
+/// Decoded records.
 pub(super) struct JsonColumns {
-    /// The columns of the good ones.
+    /// The columns of the valid records.
     pub(super) columns: Vec<ArrayRef>,
-    /// How many there are.
+    /// The number of valid records.
     pub(super) rows: usize,
-    /// The others, ascending, each with what is wrong with it.
+    /// The bad records, ascending, with their errors.
     pub(super) bad: Vec<(usize, String)>,
 }
 
@@ -60,13 +60,13 @@ impl<'a> JsonRows<'a> {
         }
     }
 
-    /// The same, telling of keys that are not declared. `first` is the number of the first record.
+    /// Also records undeclared keys. `first` is the number of the first record.
     pub(super) fn watching(mut self, new_keys: Option<&'a mut NewKeys>, first: i64) -> JsonRows<'a> {
         self.new_keys = new_keys.map(|new_keys| (new_keys, first));
         self
     }
 
-    /// Appends a record, which is a bad one if it is not exactly one JSON object that fits the schema.
+    /// Appends a record. It is a bad record unless it is exactly one JSON object that fits the schema.
     pub(super) fn push(&mut self, record: &[u8]) {
         let pushed = self.read(record).and_then(|()| self.push_missing());
         self.rows += 1;
@@ -77,13 +77,13 @@ impl<'a> JsonRows<'a> {
         }
     }
 
-    /// Appends a record of which it is known that it cannot be read.
+    /// Appends a record that is known to be bad.
     pub(super) fn push_bad(&mut self, message: String) {
         self.rows += 1;
         self.make_up(message);
     }
 
-    /// Makes what there is of a bad record a whole row.
+    /// Completes the row of a bad record.
     fn make_up(&mut self, message: String) {
         self.columns.iter_mut().filter(|column| column.len() < self.rows).for_each(ColumnBuilder::push_null);
         self.bad.push((self.rows - 1, message));
@@ -128,7 +128,7 @@ impl<'a> JsonRows<'a> {
         Ok(())
     }
 
-    /// The good records.
+    /// The valid records.
     pub(super) fn finish(mut self) -> Result<JsonColumns, FormatError> {
         let mut columns: Vec<_> = self.columns.iter_mut().map(ColumnBuilder::finish).collect();
         if !self.bad.is_empty() {
@@ -143,7 +143,7 @@ impl<'a> JsonRows<'a> {
     }
 }
 
-/// Appends the value, or says why it cannot be and appends nothing.
+/// Appends the value. After an error, nothing is appended.
 fn push(column: &mut ColumnBuilder, field: &Field, value: Value<'_>, scratch: &mut String) -> Result<(), String> {
     let text = match value {
         Value::Null if field.nullable => {
@@ -168,7 +168,7 @@ fn push(column: &mut ColumnBuilder, field: &Field, value: Value<'_>, scratch: &m
         ColumnBuilder::I32(builder) => integer(text).map(|value| builder.append_value(value)),
         ColumnBuilder::I64(builder) => integer(text).map(|value| builder.append_value(value)),
         ColumnBuilder::F64(builder) => double(text).map(|value| builder.append_value(value)),
-        // A number or truth value is the text that it is written as: nothing of it is lost.
+        // In a text field, a number or boolean is kept as it is written.
         ColumnBuilder::Utf8(builder) => {
             builder.append_value(text);
             Some(())
@@ -199,16 +199,16 @@ fn not(field: &Field, found: &str, column: &ColumnBuilder) -> String {
     format!("field `{}`: {found} is not {expected}", field.name)
 }
 
-/// The keys of the record that is read, in their order, none twice.
+/// The keys of the current record, in their order and without duplicates.
 #[derive(Default)]
 struct Keys {
-    // Those of the record before, as far as this one has the same; longer where this one ended early.
+    // The keys of the previous record, as far as this record has the same; longer if this record ended early.
     list: Vec<(String, Option<usize>)>,
-    // How many of `list` are valid. The others keep their memory.
+    // The number of valid entries in `list`. The others keep their memory.
     valid: usize,
-    // The next key's place.
+    // The position of the next key.
     place: usize,
-    // All that are valid, once this record differs and has many.
+    // All valid keys, once this record differs and has many.
     set: HashSet<String>,
 }
 
@@ -228,7 +228,7 @@ impl Keys {
         let key = key.text(scratch);
         let place = self.place;
         if place < self.valid {
-            // The same keys as before: none of them stands there twice.
+            // The same keys as in the previous record, so none is repeated.
             if let Some((_, field)) = self.list.get(place).filter(|(before, _)| before == key) {
                 self.place += 1;
                 return Ok(*field);

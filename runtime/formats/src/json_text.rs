@@ -1,17 +1,17 @@
-//! The text of one JSON record, after RFC 8259 and nothing beside it.
+//! Parses the text of one JSON record according to RFC 8259, without extensions.
 //!
-//! Nothing here recurses: nesting is a stack of bits. Every byte is looked at, also of values that nobody reads.
+//! This parser does not recurse: nesting is a stack of bits. Every byte is checked, including those of skipped values.
 
-/// How deep a record may be nested, its own object counted. A deeper one is a bad record.
+/// The maximum nesting depth of a record, including its own object. Deeper records are bad records.
 pub const DEPTH_MAX: u32 = 128;
 
-/// A place in a JSON text. What is wrong is said with the byte at which it stands, counted from 1.
+/// A position in a JSON text. Errors contain the position in bytes, counted from 1.
 pub(super) struct Json<'a> {
     text: &'a str,
     at: usize,
 }
 
-/// A text in quotes: what stands between them, and whether it has escapes.
+/// A string: the text between the quotes, and whether it has escapes.
 #[derive(Clone, Copy)]
 pub(super) struct Quoted<'a> {
     pub(super) raw: &'a str,
@@ -22,7 +22,7 @@ pub(super) struct Quoted<'a> {
 pub(super) enum Value<'a> {
     Null,
     Bool(bool),
-    /// As it is written.
+    /// As written.
     Number(&'a str),
     Text(Quoted<'a>),
     List,
@@ -42,14 +42,14 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Calls `entry` with each key of the object that the whole text must be; it has to take the value.
+    /// Calls `entry` with each key of the object that must be the whole text. `entry` must consume the value.
     pub(super) fn object(
         &mut self,
         mut entry: impl FnMut(&mut Json<'a>, Quoted<'a>) -> Result<(), String>,
     ) -> Result<(), String> {
         self.space();
         if self.peek() != Some(b'{') {
-            // What is no JSON at all is called so.
+            // If the text is not JSON at all, report that.
             self.skip(0)?;
             self.end()?;
             return Err("not an object: a record must be a JSON object".to_owned());
@@ -76,7 +76,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The value of a field of the record's object. Lists and objects are passed over.
+    /// The value of a field of the record's object. Lists and objects are skipped.
     pub(super) fn value(&mut self) -> Result<Value<'a>, String> {
         Ok(match self.peek() {
             Some(b'"') => Value::Text(self.quoted()?),
@@ -90,10 +90,10 @@ impl<'a> Json<'a> {
         })
     }
 
-    /// Passes over a value that is nested in `outer` others.
+    /// Skips a value that is nested in `outer` others.
     pub(super) fn skip(&mut self, outer: u32) -> Result<(), String> {
         let mut depth = outer;
-        // The last bit says whether the innermost value that is open is an object.
+        // The last bit says whether the innermost open value is an object.
         let mut open: u128 = 0;
         'value: loop {
             match self.peek() {
@@ -126,7 +126,7 @@ impl<'a> Json<'a> {
                 self.space();
                 let object = open & 1 == 1;
                 match self.peek() {
-                    // Not behind a bracket that opened just now: that was looked at above.
+                    // Not directly after an opening bracket: that case is handled above.
                     Some(b',') => {
                         self.at += 1;
                         self.space();
@@ -157,7 +157,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Nothing but white space may follow.
+    /// Only white space may follow.
     fn end(&mut self) -> Result<(), String> {
         self.space();
         match self.peek() {
@@ -166,7 +166,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A key and its colon, up to the value.
+    /// Parses a key and its colon.
     fn key(&mut self) -> Result<Quoted<'a>, String> {
         if self.peek() != Some(b'"') {
             return Err(self.expected("a key in double quotes"));
@@ -217,7 +217,7 @@ impl<'a> Json<'a> {
         Ok(&self.text[begin..self.at])
     }
 
-    /// At least one.
+    /// At least one digit.
     fn digits(&mut self) -> Result<(), String> {
         let begin = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
@@ -226,7 +226,7 @@ impl<'a> Json<'a> {
         if self.at == begin { Err(self.expected("a digit")) } else { Ok(()) }
     }
 
-    /// A text in quotes, from the opening one.
+    /// Parses a string, starting at the opening quote.
     fn quoted(&mut self) -> Result<Quoted<'a>, String> {
         let begin = self.at + 1;
         let mut escaped = false;
@@ -303,7 +303,7 @@ impl<'a> Json<'a> {
 }
 
 impl<'a> Quoted<'a> {
-    /// The text itself. `scratch` is used where there are escapes.
+    /// The string's value. `scratch` is used if there are escapes.
     pub(super) fn text<'s>(self, scratch: &'s mut String) -> &'s str
     where
         'a: 's,
@@ -324,7 +324,7 @@ impl<'a> Quoted<'a> {
     }
 }
 
-/// The character of an escape that was checked, and how long the escape is without its backslash.
+/// The character of a checked escape, and the escape's length without its backslash.
 fn unescape(escape: &str) -> (char, usize) {
     let unit = |at: usize| escape.get(at..at + 4).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0);
     let unicode = |code: u32| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
@@ -346,15 +346,15 @@ fn unescape(escape: &str) -> (char, usize) {
     }
 }
 
-/// How many bytes there are before the first quote, backslash or control character. Eight at a time: strings are most
-/// of most records.
+/// The number of bytes before the first quote, backslash or control character. Examines eight at a time, because most bytes of most
+/// records are in strings.
 fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     let (words, _) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        // The high bit of each byte that is zero; those behind the first one may be wrong.
+        // The high bit of each zero byte; bits after the first zero byte may be wrong.
         let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
         let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
         let found = controls | zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
@@ -376,7 +376,7 @@ mod tests {
 
     use super::*;
 
-    /// The keys and values of an object, or what is wrong with it.
+    /// The keys and values of an object, or the error.
     fn read(text: &[u8]) -> Result<String, String> {
         let mut found = String::new();
         let mut scratch = String::new();
@@ -510,7 +510,7 @@ mod tests {
         }
     }
 
-    /// What serde_json says of a whole text, surrogates and depth included.
+    /// The result of serde_json for a whole text, including surrogates and depth.
     fn peer(text: &[u8]) -> Option<serde_json::Value> {
         serde_json::from_slice(text).ok().filter(serde_json::Value::is_object)
     }
@@ -520,7 +520,7 @@ mod tests {
 
         #[test]
         fn serde_json_agrees(text in r#"(\{"a":)?[\[\]{},:" \\01.eE+\-untrflasbd\n]{0,24}\}?"#) {
-            // It takes numbers beyond a double for an error; here that is for the field to say.
+            // serde_json refuses numbers that a double cannot hold; here, the field's type decides.
             let finite = !text.contains(['e', 'E']);
             if finite {
                 prop_assert_eq!(read(text.as_bytes()).is_ok(), peer(text.as_bytes()).is_some(), "{}", text);

@@ -1,4 +1,4 @@
-//! Rows written as lines of JSON; single values where Arrow's own way would lose some.
+//! Writes rows as JSON lines, with special cases where Arrow's writer would lose information.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -19,19 +19,19 @@ pub(super) fn arrow_writer<W: Write>(writer: W) -> Writer<W, LineDelimited> {
     WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(WrittenValues)).build(writer)
 }
 
-/// One row as a line of JSON without its line end: how records of binary formats are shown and kept.
+/// One row as a line of JSON without its line end: the form in which records of binary formats are shown and stored.
 pub(super) fn row_as_json(batch: &RecordBatch, row: usize) -> Vec<u8> {
     let mut line = Vec::new();
     let written = arrow_writer(&mut line).write(&batch.slice(row, 1));
     if let Err(error) = written {
-        // Types that JSON cannot hold do not get here: they are not carried.
+        // Types that JSON cannot represent are not supported, and never get here.
         line = brief(&error).into_bytes();
     }
     line.truncate(line.trim_ascii_end().len());
     line
 }
 
-/// Timestamps in RFC 3339 with their `Z`; numbers that JSON has not, as text.
+/// Timestamps in RFC 3339 with `Z`; numbers that are not finite as text.
 #[derive(Debug)]
 struct WrittenValues;
 
@@ -69,7 +69,7 @@ impl Encoder for Doubles<'_> {
     }
 }
 
-/// The shortest text that reads back as the same number, with an exponent where that is shorter.
+/// The shortest text that reads back as the same number, with an exponent if that is shorter.
 pub(super) fn write_f64(value: f64, out: &mut Vec<u8>) {
     // Writing to a `Vec` cannot fail.
     write!(out, "{value:?}").unwrap_or_default();

@@ -1,5 +1,5 @@
-//! File formats: bytes become batches, and batches bytes. No path is opened here: a decoder takes a file, an encoder
-//! any writer.
+//! File formats: decodes bytes to batches, and encodes batches to bytes. This crate does not open paths: a decoder reads from a
+//! file, and an encoder writes to any writer.
 //!
 //! ```
 //! use std::io::{Seek, Write};
@@ -27,18 +27,18 @@
 //! # }
 //! ```
 //!
-//! **[`Format`]**: which formats there are, and what each can do.
+//! **[`Format`]**: the supported formats and their properties.
 //!
-//! **[`Decoder`]**: reads one file, a batch at a time; owned by one source. Memory follows from the batch, never from
-//! the file. A record that cannot be read is a [`BadRecord`], and the others of its chunk arrive.
+//! **[`Decoder`]**: reads one file, one batch at a time; owned by one source. Memory is bounded by the batch, not by the file. A
+//! record that cannot be read becomes a [`BadRecord`]; the other records of its chunk are returned.
 //!
-//! **[`Feed`]**: bytes that arrive over time, from a pipe or terminal. No thread waits for them: a decoder over it says
-//! that it needs more ([`FormatError::is_waiting`]) and is asked again.
+//! **[`Feed`]**: bytes that arrive over time from a pipe or terminal, without a thread that waits for them: a decoder of a feed
+//! returns an error if it needs more ([`FormatError::is_waiting`]), and can be called again.
 //!
-//! **[`Encoder`]**: writes one file; owned by one sink. Only rows that count and only fields are written. A batch with
-//! a selection is gathered first; one without is written from where it stands.
+//! **[`Encoder`]**: writes one file; owned by one sink. It writes only rows that count, and only fields. The rows of a batch with a
+//! selection are copied first; other batches are written without a copy.
 //!
-//! **[`RecordEncoder`]**: the same records one by one, for sinks whose records are messages.
+//! **[`RecordEncoder`]**: encodes single records, for sinks whose records are messages.
 
 mod arrow_ipc;
 pub mod bincode;

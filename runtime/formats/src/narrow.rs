@@ -1,4 +1,4 @@
-//! From a chunk of which something does not decode, the rows that do.
+//! Finds the valid rows of a chunk that cannot be decoded as a whole.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,18 +15,18 @@ use super::{BadRecord, Decoded, Fill, FormatError};
 use weir_batch::{Batch, Schema, SystemColumns};
 use weir_text::brief;
 
-/// What became of the rows of a chunk.
+/// The result for the rows of a chunk.
 pub(super) struct Narrowed {
-    /// The good rows.
+    /// The valid rows.
     pub(super) batch: RecordBatch,
     /// Their numbers within the chunk, ascending.
     pub(super) good: Vec<usize>,
-    /// The others, ascending, each with a message.
+    /// The bad rows, ascending, with messages.
     pub(super) bad: Vec<(usize, String)>,
 }
 
-/// Decodes halves of a chunk that does not decode, halves of those halves, and so on, until only the guilty rows are
-/// left out: about `2 b log2(n / b)` calls for `b` bad rows of `n`.
+/// If a chunk cannot be decoded, decodes its halves, then halves of those, and so on, until only the bad rows are left out: about
+/// `2 b log2(n / b)` calls for `b` bad rows of `n`.
 pub(super) fn narrow(
     schema: &SchemaRef,
     rows: usize,
@@ -34,7 +34,7 @@ pub(super) fn narrow(
 ) -> Result<Narrowed, FormatError> {
     let mut batches = Vec::new();
     let mut narrowed = Narrowed { batch: RecordBatch::new_empty(Arc::clone(schema)), good: vec![], bad: vec![] };
-    // A stack, the leftmost range on top: rows are visited in order.
+    // A stack with the leftmost range on top, so that rows are visited in order.
     let mut pending = Vec::new();
     pending.push(0..rows);
     while let Some(range) = pending.pop() {
@@ -58,7 +58,7 @@ pub(super) fn narrow(
     Ok(narrowed)
 }
 
-/// Turns a piece of a file into what its decoder hands on.
+/// Converts a piece of a file to the result of its decoder.
 pub(super) fn decoded_piece(
     schema: &Arc<Schema>,
     piece: Piece,
@@ -75,7 +75,7 @@ pub(super) fn decoded_piece(
     }
 }
 
-/// A record as a line of JSON, without the values that are long.
+/// A record as a line of JSON, without its long values.
 pub(super) fn abridged(row: &RecordBatch) -> Vec<u8> {
     const VALUE_BYTES_MAX: u64 = 1024;
     let short = (0..row.num_columns()).filter(|&index| {
@@ -84,8 +84,8 @@ pub(super) fn abridged(row: &RecordBatch) -> Vec<u8> {
     row.project(&short.collect::<Vec<_>>()).map_or_else(|_| Vec::new(), |short| row_as_json(&short, 0))
 }
 
-/// Turns columns as a file has them, in the order of `schema`, into a batch: carried types, no nulls where none are
-/// admitted. `first` is the number of the first row within the file.
+/// Converts columns of a file, in the order of `schema`, to a batch with supported types and without forbidden nulls. `first` is
+/// the number of the first row within the file.
 pub(super) fn decoded_columns(
     schema: &Arc<Schema>,
     found: &RecordBatch,
@@ -107,7 +107,7 @@ pub(super) fn decoded_columns(
     bad.extend(nulls);
     let batch = match Batch::from_arrow(schema, &sound) {
         Ok(batch) => batch,
-        // A value that its carried type cannot hold.
+        // A value that the target type cannot hold.
         Err(weir_batch::BatchError::Convert { .. }) => {
             let narrowed = narrow(&schema.to_arrow(), sound.num_rows(), |rows| {
                 let part = Batch::from_arrow(schema, &sound.slice(rows.start, rows.len()));
@@ -129,17 +129,17 @@ pub(super) fn decoded_columns(
     Ok(Decoded { bad: bad.collect(), batch: with_offsets(batch, first, &good)?, bytes_read })
 }
 
-/// The batch with `_offset` filled: row `i` is row `rows[i]` of a chunk that begins at record `first`.
+/// Fills `_offset` of a batch: row `i` is row `rows[i]` of a chunk that begins at record `first`.
 pub(super) fn with_offsets(batch: Batch, first: i64, rows: &[usize]) -> Result<Batch, FormatError> {
     let offsets = Int64Array::from_iter_values(rows.iter().map(|&row| first.saturating_add(row as i64)));
     Ok(batch.with_system(SystemColumns { offset: Some(offsets), ..SystemColumns::default() })?)
 }
 
-/// The rows that hold a null in a field that admits none, ascending, with the first such field of each.
+/// The rows with a null in a field that is not nullable, ascending, with the first such field of each.
 fn null_faults(schema: &Schema, found: &RecordBatch) -> Vec<(usize, String)> {
     let mut faults: Vec<(usize, String)> = Vec::new();
     for (field, column) in schema.fields().iter().zip(found.columns()) {
-        // A dictionary's nulls can stand in its values.
+        // The nulls of a dictionary array may be in its values.
         let Some(nulls) = column.logical_nulls().filter(|_| !field.nullable) else { continue };
         let rows = (0..nulls.len()).filter(|&row| nulls.is_null(row));
         faults.extend(rows.map(|row| (row, null_message(&field.name))));
@@ -149,7 +149,7 @@ fn null_faults(schema: &Schema, found: &RecordBatch) -> Vec<(usize, String)> {
     faults
 }
 
-/// What is said of a value that is missing and may not be.
+/// The message about a missing value.
 pub(super) fn null_message(field: &str) -> String {
     format!("field `{field}` is null, but is not nullable")
 }

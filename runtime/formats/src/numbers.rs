@@ -1,10 +1,10 @@
-//! Numbers from their decimal text: exact, or none.
+//! Parses decimal numbers exactly.
 //!
-//! The text is a sign, digits with a point, and an exponent: what JSON has, and what CSV and quoted numbers have beside
-//! it (`+5`, `.5`, `5.`). The work is linear in the text, whatever its exponent says.
+//! The text is a sign, digits with a point, and an exponent: the syntax of JSON, plus forms in CSV and in quotes (`+5`, `.5`,
+//! `5.`). The work is linear in the text, whatever the exponent.
 
-/// An integer, also one that is written with a fraction of zeros or an exponent. `None` where the text is no number, has
-/// a fraction, or is beyond `N`.
+/// An integer, also if written with a fraction of zeros or an exponent. `None` if the text is not a number, has a fraction, or is
+/// out of range for `N`.
 pub(super) fn integer<N: TryFrom<i64>>(text: &str) -> Option<N> {
     let value = match text.parse::<i64>() {
         Ok(value) => value,
@@ -13,21 +13,21 @@ pub(super) fn integer<N: TryFrom<i64>>(text: &str) -> Option<N> {
     N::try_from(value).ok()
 }
 
-/// The nearest double, `NaN` and the infinities included where they are written as words. `None` where the text is no
-/// number, or where a number of digits is beyond what a double holds.
+/// The nearest double, including `NaN` and the infinities if written as words. `None` if the text is not a number, or if a number
+/// in digits is out of range.
 pub(super) fn double(text: &str) -> Option<f64> {
     let value = text.parse::<f64>().ok()?;
     let word = || !text.bytes().any(|byte| byte.is_ascii_digit());
     (value.is_finite() || word()).then_some(value)
 }
 
-/// Whether a double holds this integer exactly.
+/// Whether a double can hold this integer exactly.
 pub(super) fn fits_double(value: i64) -> bool {
     i128::from(value) == value as f64 as i128
 }
 
-/// The number times `10^shift`, rounded towards minus infinity, and whether that cut nothing off. `None` where the text
-/// is no decimal number, or the result is beyond an `i64`.
+/// The number times `10^shift`, rounded towards minus infinity, and whether this is exact. `None` if the text is not a decimal
+/// number, or the result is out of range for an `i64`.
 pub(super) fn scaled(text: &str, shift: i64) -> Option<(i64, bool)> {
     let (negative, text) = match text.as_bytes() {
         [b'-', rest @ ..] => (true, rest),
@@ -52,9 +52,9 @@ pub(super) fn scaled(text: &str, shift: i64) -> Option<(i64, bool)> {
         return Some((0, true));
     }
     let mut digits = digits.skip(zeros);
-    // How many digits stand before the point once it is moved, leading zeros left out.
+    // The number of digits before the shifted point, without leading zeros.
     let before = (whole.len() as i64 - zeros as i64).saturating_add(exponent).saturating_add(shift);
-    // The first digit is not zero: from twenty digits on the number is beyond an `i64`.
+    // The first digit is not zero, so with twenty digits the number exceeds an `i64`.
     if before > 19 {
         return None;
     }
@@ -69,7 +69,7 @@ pub(super) fn scaled(text: &str, shift: i64) -> Option<(i64, bool)> {
     Some((i64::try_from(value).ok()?, exact))
 }
 
-/// An exponent, cut to what no text is long enough to make up for.
+/// The exponent, limited to values that no text is long enough to compensate.
 fn exponent(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
@@ -170,7 +170,7 @@ mod tests {
         #[test]
         fn whatever_the_text_nothing_panics(text in "[-+0-9.eE]{0,30}") {
             let found = scaled(&text, 0);
-            // Where a double reads a whole number that it holds exactly, it is the same one.
+            // If a double holds a whole number exactly, it equals the integer.
             if let (Some((value, true)), Some(double)) = (found, double(&text)) {
                 proptest::prop_assert_eq!(value as f64, double);
             }

@@ -1,4 +1,4 @@
-//! The decoder of a format.
+//! Opens decoders.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use super::{BadRecord, CsvOptions, Decoded, Decoder, Fill, Format, FormatError, 
 use super::{arrow_ipc, bincode, csv, foreign, json_lines, parquet};
 use weir_batch::Schema;
 
-/// A decoder of this file or feed, from its current beginning to its end. `fill` says when a batch is full; a number is the most
-/// records of a batch.
+/// A decoder for this file or feed, from its current position to its end. `fill` says when a batch is full; a number is the maximum
+/// number of records per batch.
 ///
-/// `schema` is the declared one. JSON lines and CSV need it; the formats that carry a schema take it as the choice of
-/// columns, each of which the file must have with the same type, and read all columns without it. Fields that are not
-/// declared are passed over. Where a declared field admits no nulls, a record that holds one is a bad record.
+/// `schema` is the declared schema. JSON lines and CSV need it. For formats that contain a schema, it selects columns, each of
+/// which the file must have with the same type; without it all columns are read. Fields that are not declared are skipped. A record
+/// with a null in a field that is not nullable is a bad record.
 ///
 /// # Errors
 ///
-/// A file that is not of this format, that lacks a declared field or has it with another type, or that cannot be read;
-/// a feed of a format other than JSON lines and CSV. [`FormatError::is_waiting`] where a feed has not enough bytes yet:
-/// open it again, rewound, when there are more.
+/// A file that is not of this format, that lacks a declared field or has it with another type, or that cannot be read; a feed with
+/// a format other than JSON lines and CSV. [`FormatError::is_waiting`] if a feed has too few bytes: rewind it, and call this again
+/// when there are more.
 pub fn open_decoder(
     format: Format,
     input: impl Into<DecoderInput>,
@@ -38,7 +38,7 @@ pub fn open_decoder(
             Box::new(json_lines::JsonLinesDecoder::new(Input::new(input, fill.delay_max), declared()?, &fill))
         }
         Format::Csv => return open_csv_decoder(input, &declared()?, fill, &CsvOptions::default()),
-        // These two cut a batch before they make it.
+        // These two limit batches while reading.
         Format::Parquet => return Ok(Box::new(parquet::ParquetDecoder::new(input.file()?, schema, fill)?)),
         Format::ArrowIpc => return Ok(Box::new(arrow_ipc::IpcDecoder::new(input.file()?, schema, fill)?)),
         Format::Bincode => Box::new(bincode::BincodeDecoder::new(input.file()?, schema, fill)?),
@@ -46,12 +46,12 @@ pub fn open_decoder(
     Ok(Box::new(Cut { decoder, fill, cut: VecDeque::new(), begin: None }))
 }
 
-/// Cuts what a decoder of whole records made by its bytes.
+/// Cuts the batches of a decoder by their sizes.
 struct Cut {
     decoder: Box<dyn Decoder>,
     fill: Fill,
     cut: VecDeque<Decoded>,
-    // Where what is being cut begins.
+    // The beginning of the batch that is being cut.
     begin: Option<ResumePlace>,
 }
 
@@ -91,7 +91,7 @@ impl Decoder for Cut {
 }
 
 impl Decoded {
-    /// The same records in batches that keep to the limits, in order.
+    /// Splits the records into batches that respect the limits, in order.
     fn cut(self, fill: &Fill) -> Result<VecDeque<Decoded>, FormatError> {
         let Decoded { batch, mut bad, mut bytes_read } = self;
         let few = fill.bytes_max.min(fill.record_bytes_max) as u64;
@@ -118,7 +118,7 @@ impl Decoded {
             let rows = fitting.max(1);
             let too_large = fitting == 0 && size > record_bytes_max;
             let end = first + rows;
-            // Bad records go with the good ones before which they stand.
+            // A bad record goes with the valid records after it.
             let later = match end < sizes.len() {
                 true => bad.iter().position(|bad| bad.offset > offset(end)).unwrap_or(bad.len()),
                 false => bad.len(),
@@ -140,11 +140,11 @@ impl Decoded {
     }
 }
 
-/// As [`open_decoder`], of a CSV file that is written in its own way.
+/// Like [`open_decoder`], for a CSV file with options.
 ///
 /// # Errors
 ///
-/// Options that [`CsvOptions::validate`] refuses, and those of [`open_decoder`].
+/// Options that [`CsvOptions::validate`] refuses, and the errors of [`open_decoder`].
 pub fn open_csv_decoder(
     input: impl Into<DecoderInput>,
     schema: &Arc<Schema>,
@@ -159,7 +159,7 @@ pub fn open_csv_decoder(
     Ok(Box::new(Cut { decoder, fill, cut: VecDeque::new(), begin: None }))
 }
 
-/// Refuses what its first bytes show to be something else.
+/// Refuses a file whose first bytes belong to another format.
 fn refuse_foreign(format: Format, input: &DecoderInput) -> Result<(), FormatError> {
     match input {
         DecoderInput::File(file) => foreign::refuse_file(format, file),

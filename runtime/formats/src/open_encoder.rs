@@ -1,4 +1,4 @@
-//! The encoder of a format.
+//! Opens encoders.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use super::counting_writer::CountingWriter;
 use super::{CsvOptions, Encoder, Format, FormatError, arrow_ipc, bincode, csv_write, json_lines, parquet};
 use weir_batch::{Batch, Schema};
 
-/// An encoder of batches of this schema. Writes are buffered: the writer needs no buffer of its own.
+/// An encoder for batches of this schema. Writes are buffered, so the writer needs no buffer.
 ///
 /// # Errors
 ///
-/// What the writer answers to the header, where the format has one.
+/// An error of the writer when the header is written, if the format has one.
 pub fn open_encoder<W: Write + Send + 'static>(
     format: Format,
     schema: &Arc<Schema>,
@@ -28,12 +28,11 @@ pub fn open_encoder<W: Write + Send + 'static>(
     Ok(Box::new(Fused { inner, schema: Arc::clone(schema), failed: false }))
 }
 
-/// As [`open_encoder`], of a CSV file that is written in its own way. A decoder with the same options reads back what was
-/// written.
+/// Like [`open_encoder`], for CSV with options. A decoder with the same options reads the same values.
 ///
 /// # Errors
 ///
-/// Options that [`CsvOptions::validate`] refuses, and what the writer answers to the header.
+/// Options that [`CsvOptions::validate`] refuses, and errors of the writer when the header is written.
 pub fn open_csv_encoder<W: Write + Send + 'static>(
     schema: &Arc<Schema>,
     writer: W,
@@ -43,8 +42,7 @@ pub fn open_csv_encoder<W: Write + Send + 'static>(
     Ok(Box::new(Fused { inner, schema: Arc::clone(schema), failed: false }))
 }
 
-/// What all encoders have in common: one schema, and nothing after an error, which may have come in the middle of a
-/// record.
+/// The common part of all encoders: checks the schema, and refuses everything after an error, which may have left half a record.
 struct Fused {
     inner: Box<dyn Encoder>,
     schema: Arc<Schema>,

@@ -1,5 +1,5 @@
-//! Apache Parquet. Read a page at a time, so memory does not grow with the file; written in row groups of about 16 MiB, Snappy
-//! compressed.
+//! Apache Parquet. Read one page at a time, so that memory does not grow with the file; written in row groups of about 16 MiB with
+//! Snappy compression.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -28,14 +28,14 @@ use super::row_bytes::fixed_bytes;
 use super::{Decoded, Decoder, Encoder, Fill, Format, FormatError, parquet_footer, utc};
 use weir_batch::{Batch, Schema};
 
-/// An open row group is closed at this size: what a writer holds in memory, and what a reader can skip.
+/// A row group is closed at this size, which bounds the memory of the writer, and is the unit that a reader can skip.
 const ROW_GROUP_BYTES: usize = 16 * 1024 * 1024;
 
-/// How many rows a Parquet file says that it has. Only its footer is read.
+/// The number of rows according to a Parquet file's footer. Reads only the footer.
 ///
 /// # Errors
 ///
-/// A file that is not Parquet, or damaged.
+/// A file that is not Parquet, or is damaged.
 pub fn parquet_rows(file: File) -> Result<u64, FormatError> {
     let length = file.metadata()?.len();
     let file = Arc::new(file);
@@ -48,18 +48,18 @@ pub fn parquet_rows(file: File) -> Result<u64, FormatError> {
 
 pub(super) struct ParquetDecoder {
     file: CountedFile,
-    // Of the columns that are read, and no others.
+    // Only for the columns that are read.
     metadata: ArrowReaderMetadata,
     projection: Projection,
-    // Of each field of the schema, its column in the file.
+    // For each field of the schema, its column in the file.
     columns: Vec<Column>,
     fill: Fill,
     next_group: usize,
-    // The number of the first record of the open group, or of the next one where none is open.
+    // The number of the first record of the open group, or of the next group if none is open.
     group_record: i64,
-    // Rows of the next group that are not needed.
+    // The number of rows of the next group to skip.
     skip: u64,
-    // The rows that the open row group still owes are counted: a column that ends early is damage.
+    // The number of rows that the open row group still has to return: a column that ends early is damaged.
     group: Option<(ParquetRecordBatchReader, u64)>,
     pieces: Option<Pieces>,
     next_offset: i64,
@@ -97,7 +97,7 @@ impl ParquetDecoder {
         })
     }
 
-    /// Opens the next row group; false where there is none.
+    /// Opens the next row group; false if there is none.
     fn open_group(&mut self) -> Result<bool, FormatError> {
         let Some(group) = self.metadata.metadata().row_groups().get(self.next_group) else { return Ok(false) };
         let rows = group_rows(group)?;
@@ -108,7 +108,7 @@ impl ParquetDecoder {
             needs.push((chunk, parquet_pages::scan(&self.file.file, &chunk)?));
         }
         check_memory(&needs)?;
-        // Read once more, which is not progress.
+        // Reading a page again is not progress.
         let file = Arc::new(CountedFile { read: ByteCounter::default(), ..self.file.clone() });
         for ((chunk, needs), column) in needs.iter_mut().zip(group.columns()) {
             if needs.look {
@@ -116,7 +116,7 @@ impl ParquetDecoder {
             }
         }
         check_memory(&needs)?;
-        // What a reader returns at once is bounded by bytes, as far as the pages tell.
+        // The number of rows per read is bounded by bytes, as far as the pages state sizes.
         let row_bytes = fixed_bytes(self.projection.schema());
         let values = self.columns.iter().zip(&needs).map(|(column, (_, needs))| column.value_bytes(needs.value_bytes));
         let row_bytes = values.fold(row_bytes, u64::saturating_add);
@@ -133,7 +133,7 @@ impl ParquetDecoder {
         Ok(true)
     }
 
-    /// Where the pages of a column are, which must be in the file.
+    /// The position of a column's pages, which must be in the file.
     fn chunk(&self, column: &ColumnChunkMetaData, rows: u64) -> Result<Chunk, FormatError> {
         let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
         let range = u64::try_from(start).ok().zip(u64::try_from(column.compressed_size()).ok());
@@ -158,7 +158,7 @@ impl ParquetDecoder {
         })
     }
 
-    /// The rows that the file's reader makes next, as the schema orders them.
+    /// The next rows of the file's reader, in the order of the schema.
     fn read_rows(&mut self) -> Result<Option<RecordBatch>, FormatError> {
         loop {
             let Some((reader, left)) = &mut self.group else {
@@ -204,7 +204,7 @@ fn group_rows(group: &RowGroupMetaData) -> Result<u64, FormatError> {
     u64::try_from(group.num_rows()).map_err(|_| corrupt(Format::Parquet, "a row group with a negative number of rows"))
 }
 
-/// Whether a page of each column and the dictionaries can be held at once.
+/// Checks that a page of each column and the dictionaries fit into memory together.
 fn check_memory(needs: &[(Chunk, Needs)]) -> Result<(), FormatError> {
     let bytes = needs.iter().flat_map(|(_, needs)| [needs.dictionary_bytes, needs.page_bytes]);
     let bytes = bytes.fold(0, u64::saturating_add);
@@ -212,7 +212,7 @@ fn check_memory(needs: &[(Chunk, Needs)]) -> Result<(), FormatError> {
     within(Format::Parquet, what, bytes, EXPANDED_BYTES_MAX, "read fewer columns, or write it with smaller pages")
 }
 
-/// The columns that a Parquet file describes.
+/// The columns of a Parquet file.
 pub(super) fn fields_of(file: &File) -> Result<Vec<FileField>, FormatError> {
     let length = file.metadata()?.len();
     guarded(Format::Parquet, || {
@@ -227,7 +227,7 @@ impl Decoder for ParquetDecoder {
     }
 
     fn place(&self) -> Option<ResumePlace> {
-        // A group of which everything was given is behind.
+        // A group whose rows were all returned is finished.
         let given = self.group.as_ref().is_none_or(|(_, left)| *left == 0);
         let given = given && self.pieces.as_ref().is_none_or(Pieces::is_empty);
         let open = self.group.is_some() || self.pieces.is_some();
@@ -284,7 +284,7 @@ impl Decoder for ParquetDecoder {
     }
 }
 
-/// A file of which every read is counted, and none is attempted beyond the end: a damaged file may ask for any length.
+/// A file that counts all reads, and refuses to read beyond its end: a damaged file may state any length.
 #[derive(Clone)]
 struct CountedFile {
     file: Arc<File>,
@@ -315,7 +315,7 @@ impl ChunkReader for CountedFile {
     }
 }
 
-/// Reads on in a [`CountedFile`].
+/// Sequential reads of a [`CountedFile`].
 struct CountedRead {
     inner: BufReader<File>,
     read: ByteCounter,

@@ -1,4 +1,4 @@
-//! The columns of a Parquet file as Arrow types. Nested and unknown columns are described, and never read.
+//! The columns of a Parquet file as Arrow types. Nested and unknown columns are described, but never read.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use super::projection::FileField;
 use super::{Format, FormatError};
 use weir_text::brief;
 
-/// Under this key, writers of Arrow keep what Parquet's own types cannot say.
+/// The key under which Arrow writers store what Parquet's own types cannot express.
 const ARROW_SCHEMA_KEY: &str = "ARROW:schema";
 
-/// A column or group at the top of the file's schema.
+/// A top-level column or group of the file's schema.
 pub(super) struct Root {
     parquet: TypePtr,
-    // The number of its first leaf among all of the file: that of its values, where it is no group.
+    // The index of its first leaf column in the file.
     leaf: usize,
     data_type: Result<ArrowType, String>,
 }
@@ -30,12 +30,12 @@ pub(super) struct Root {
 /// A column that is read.
 pub(super) struct Column {
     pub(super) name: String,
-    /// Its number among the file's leaves.
+    /// The index among the file's leaf columns.
     pub(super) leaf: usize,
     parquet: TypePtr,
-    // What it is read as: texts and bytes as views, which share a dictionary's values.
+    // The type for reading: texts and bytes are read as views, which share the values of a dictionary.
     read_as: ArrowField,
-    // Text whose bytes the library has not checked.
+    // Text that the library does not check to be UTF-8.
     unchecked: bool,
 }
 
@@ -65,7 +65,7 @@ impl Root {
         }
     }
 
-    /// How the column is read, where it is of a type that Weir carries.
+    /// How the column is read, if Weir supports its type.
     pub(super) fn column(&self) -> Result<Column, FormatError> {
         let name = self.parquet.name().to_owned();
         let unsupported = |reason: &str| corrupt(Format::Parquet, format!("column `{name}`: {reason}"));
@@ -88,10 +88,10 @@ impl Root {
 }
 
 impl Column {
-    /// Bytes of a value while it is read, where the pages say `found` for the fullest of them.
+    /// The size of a value during reading, if the pages state `found` for the largest.
     pub(super) fn value_bytes(&self, found: u64) -> u64 {
         match self.parquet.get_physical_type() {
-            // A view beside the page that it points into.
+            // A view, besides the page to which it points.
             Physical::BYTE_ARRAY => found.saturating_add(16),
             Physical::FIXED_LEN_BYTE_ARRAY => self.type_length(),
             _ => 8,
@@ -105,7 +105,7 @@ impl Column {
         }
     }
 
-    /// The values as bytes, where they are called text and nobody has looked: they are checked as they are carried.
+    /// Converts text that nobody has checked to bytes; it is checked during the later conversion.
     pub(super) fn bytes_unless_checked(&self, values: &ArrayRef) -> ArrayRef {
         match values.as_string_view_opt().filter(|_| self.unchecked) {
             Some(texts) => Arc::new(texts.clone().to_binary_view()),
@@ -114,7 +114,7 @@ impl Column {
     }
 }
 
-/// The metadata as if these columns were all that the file has, in their order: the library looks at all it is given.
+/// The metadata reduced to these columns, in their order: the library processes everything that it gets.
 pub(super) fn only(metadata: &ParquetMetaData, columns: &[Column]) -> Result<ArrowReaderMetadata, FormatError> {
     let schema = descriptor(columns.iter().map(|column| Arc::clone(&column.parquet)).collect())
         .map_err(|reason| corrupt(Format::Parquet, reason))?;
@@ -149,15 +149,15 @@ fn optional(parquet: &Type) -> bool {
     !info.has_repetition() || info.repetition() != Repetition::REQUIRED
 }
 
-/// The Arrow type that Parquet's own type says.
+/// The Arrow type for a Parquet type.
 fn arrow_type(parquet: &TypePtr) -> Result<ArrowType, String> {
     let descriptor = descriptor(vec![Arc::clone(parquet)])?;
     let schema = parquet_to_arrow_schema(&descriptor, None).map_err(|error| brief(&error))?;
     schema.fields().first().map(|field| field.data_type().clone()).ok_or_else(|| "no columns".to_owned())
 }
 
-/// The type with what the Arrow writer said of it, where that matters to Weir. INT96 is read as microseconds: nanoseconds
-/// hold the years 1677 to 2262 only.
+/// The type, refined by what the Arrow writer stored if it matters to Weir. INT96 is read as microseconds, because nanoseconds
+/// cover only the years 1677 to 2262.
 fn hinted(parquet: &Type, found: ArrowType, hint: Option<&ArrowType>) -> ArrowType {
     if parquet.is_primitive() && parquet.get_physical_type() == Physical::INT96 {
         return ArrowType::Timestamp(TimeUnit::Microsecond, None);
@@ -174,13 +174,13 @@ fn hinted(parquet: &Type, found: ArrowType, hint: Option<&ArrowType>) -> ArrowTy
     }
 }
 
-/// The Arrow schema that the writer kept. Parquet's own has precedence: one that cannot be read is passed over.
+/// The Arrow schema that the writer stored. Parquet's schema has precedence, so an invalid Arrow schema is ignored.
 fn hints(metadata: &ParquetMetaData) -> Option<ArrowSchema> {
     use base64::Engine;
     let entries = metadata.file_metadata().key_value_metadata()?;
     let entry = entries.iter().find(|entry| entry.key == ARROW_SCHEMA_KEY)?;
     let bytes = base64::engine::general_purpose::STANDARD.decode(entry.value.as_ref()?).ok()?;
-    // A message with its length, or an old one without.
+    // A message with its length, or an old one without it.
     let message = bytes.strip_prefix(&[0xff; 4]).and_then(|rest| rest.get(4..)).unwrap_or(&bytes);
     schema_of_message(message).ok()
 }

@@ -1,4 +1,4 @@
-//! A Parquet file's description of itself, checked before the library parses it.
+//! Checks the footer of a Parquet file before the library parses it.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -11,9 +11,9 @@ use super::{Format, FormatError};
 
 /// The footer's length and the magic bytes.
 const TAIL_BYTES: u64 = 8;
-/// What a schema element and its column take in memory, beside names.
+/// The memory for a schema element and its column, without names.
 const ELEMENT_BYTES: u64 = 1024;
-/// What one name takes in a column's path.
+/// The memory for one name in a column's path.
 const NAME_BYTES: u64 = 24;
 
 const REMEDY: &str = "write it with fewer columns or larger row groups";
@@ -21,7 +21,7 @@ const REMEDY: &str = "write it with fewer columns or larger row groups";
 /// Reads the footer of a file of this length.
 pub(super) fn read(file: &File, length: u64) -> Result<ParquetMetaData, FormatError> {
     let mut tail = [0; TAIL_BYTES as usize];
-    // The magic bytes stand at the beginning as well.
+    // The magic bytes also occur at the beginning of the file.
     let start = length.checked_sub(TAIL_BYTES).filter(|&start| start >= 4);
     let start = start.ok_or_else(|| corrupt(Format::Parquet, format!("{length} bytes are too few")))?;
     file.read_exact_at(&mut tail, start)?;
@@ -42,8 +42,8 @@ pub(super) fn read(file: &File, length: u64) -> Result<ParquetMetaData, FormatEr
     ParquetMetaDataReader::decode_metadata(&bytes).map_err(FormatError::read_parquet)
 }
 
-/// Whether the library can parse this footer within the budget: it recurses into the schema, and allocates lists by
-/// their stated lengths.
+/// Checks that the library can parse this footer within the memory limit: it recurses into the schema, and allocates lists by their
+/// stated lengths.
 fn check(footer: &[u8]) -> Result<(), FormatError> {
     let mut cursor = Cursor::new(footer);
     let mut schema = SchemaTree::default();
@@ -79,7 +79,7 @@ fn walk(cursor: &mut Cursor<'_>, schema: &mut SchemaTree) -> Result<(), ThriftFa
     Ok(())
 }
 
-/// A schema element: the length of its name, and the number of its children.
+/// Reads a schema element: the length of its name, and the number of its children.
 fn element(cursor: &mut Cursor<'_>) -> Result<(u64, i32), ThriftFault> {
     let (mut last, mut name_bytes, mut children) = (0, 0, 0);
     while let Some(field) = cursor.field(last)? {
@@ -93,10 +93,10 @@ fn element(cursor: &mut Cursor<'_>) -> Result<(u64, i32), ThriftFault> {
     Ok((name_bytes, children))
 }
 
-/// The tree that a list of schema elements describes, each before its children.
+/// The tree in a list of schema elements, in which parents precede their children.
 #[derive(Default)]
 struct SchemaTree {
-    // Of each open group: the children still to come, and the bytes of the path to it.
+    // For each open group: the number of remaining children, and the size of the path to it.
     open: Vec<(i32, u64)>,
     memory: u64,
 }
@@ -105,7 +105,7 @@ impl SchemaTree {
     fn add(&mut self, name_bytes: u64, children: i32) -> Result<(), ThriftFault> {
         let path = self.open.last().map_or(0, |(_, path)| *path);
         let path = path.saturating_add(name_bytes).saturating_add(NAME_BYTES);
-        // Every column keeps its path, so that long names of outer groups are copied for each.
+        // Every column stores its path, so long names of outer groups are copied for each column.
         self.memory = self.memory.saturating_add(ELEMENT_BYTES).saturating_add(path);
         if let Some((left, _)) = self.open.last_mut() {
             *left -= 1;
@@ -140,9 +140,9 @@ mod tests {
     fn depth_and_paths_are_limited() {
         assert!(of_elements(&[(6, 2), (1, 0), (1, 0)]).unwrap() < 10_000);
         assert_eq!(of_elements(&[(1, 1); 100]), Err(ThriftFault::Invalid("its schema is nested deeper than 64")));
-        // Siblings are not deep.
+        // Siblings do not add depth.
         assert!(of_elements(&[&[(1, 1_000)][..], &[(1, 1), (1, 0)].repeat(1_000)].concat()).is_ok());
-        // A group with a name of a megabyte, whose thousand columns each keep it.
+        // A group with a name of a megabyte, which each of its thousand columns stores.
         assert!(of_elements(&[&[(1, 1), (1 << 20, 1_000)][..], &[(1, 0); 1_000]].concat()).unwrap() > 1_000 << 20);
     }
 }

@@ -1,5 +1,5 @@
-//! The pages of one Parquet column chunk, checked before the library decodes any of them: their headers always, and what
-//! they hold where the library would allocate by it.
+//! Checks the pages of one Parquet column chunk before the library decodes them: always their headers, and their content where the
+//! library allocates memory by it.
 
 use std::fs::File;
 use std::io;
@@ -17,30 +17,30 @@ use super::delta;
 use super::thrift::{Cursor, ThriftFault, ThriftKind};
 use super::{Format, FormatError};
 
-/// Page headers are short, but may hold the least and greatest value of a page.
+/// Page headers are short, but may contain the minimum and maximum value of a page.
 const HEADER_READ_BYTES: usize = 512;
 const HEADER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// What all pages of a chunk have in common.
+/// The common properties of all pages of a chunk.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chunk {
-    /// Where its first page begins.
+    /// The beginning of the first page.
     pub(super) start: u64,
-    /// Bytes of all its pages with their headers.
+    /// The size of all pages with their headers.
     pub(super) length: u64,
-    /// Rows of the row group. Columns are flat: no page has more values.
+    /// The number of rows in the row group. Columns are flat, so no page has more values.
     pub(super) rows: u64,
-    /// The type as it is stored.
+    /// The stored type.
     pub(super) physical: Type,
-    /// Of values of a fixed length, that.
+    /// The length of a value, for types with a fixed length.
     pub(super) type_length: u64,
-    /// Whether values may be missing.
+    /// Whether the column is nullable.
     pub(super) optional: bool,
-    /// The most bytes that a stored byte can become.
+    /// The maximum expansion of a stored byte.
     pub(super) ratio_max: u64,
 }
 
-/// The most bytes that a byte compressed by this codec can become.
+/// The maximum expansion of a byte by this codec.
 pub(super) fn ratio_max(codec: Compression) -> u64 {
     match codec {
         Compression::UNCOMPRESSED => 1,
@@ -48,25 +48,25 @@ pub(super) fn ratio_max(codec: Compression) -> u64 {
         Compression::GZIP(_) => DEFLATE_RATIO_MAX,
         Compression::LZ4 | Compression::LZ4_RAW => LZ4_RATIO_MAX,
         Compression::ZSTD(_) => ZSTD_RATIO_MAX,
-        // The library is built without these, and refuses them.
+        // The library is built without these codecs, and refuses them.
         Compression::LZO | Compression::BROTLI(_) => u64::MAX,
     }
 }
 
-/// What reading a chunk will take.
+/// The memory for reading a chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Needs {
-    /// Bytes of its dictionary.
+    /// The size of its dictionary.
     pub(super) dictionary_bytes: u64,
-    /// Bytes of its largest data page.
+    /// The size of its largest data page.
     pub(super) page_bytes: u64,
-    /// Bytes that a value of its fullest page takes on average, dictionaries apart.
+    /// The average size of a value in its fullest page, without dictionaries.
     pub(super) value_bytes: u64,
-    /// Whether that cannot be told without a [`look`] into the pages.
+    /// Whether the size is unknown without a [`look`] into the pages.
     pub(super) look: bool,
 }
 
-/// A page header, as far as it matters here.
+/// The relevant parts of a page header.
 #[derive(Default)]
 struct Header {
     kind: Option<i32>,
@@ -84,7 +84,7 @@ const DELTA_LENGTH_BYTE_ARRAY: i32 = 6;
 const DELTA_BYTE_ARRAY: i32 = 7;
 const RLE_DICTIONARY: i32 = 8;
 
-/// Bytes of the fewest that a value of this type takes in a dictionary.
+/// The minimum size of a value of this type in a dictionary.
 fn least_bytes(chunk: &Chunk) -> u64 {
     match chunk.physical {
         Type::BOOLEAN => 1,
@@ -95,7 +95,7 @@ fn least_bytes(chunk: &Chunk) -> u64 {
     }
 }
 
-/// Reads the header of every page of a chunk, and checks that each fits into the chunk and that its numbers fit its size.
+/// Reads the header of every page of a chunk. Checks that each page fits into the chunk, and that its counts fit its size.
 pub(super) fn scan(file: &File, chunk: &Chunk) -> Result<Needs, FormatError> {
     let mut needs = Needs { look: chunk.physical == Type::INT96, ..Needs::default() };
     let (mut position, mut left) = (chunk.start, chunk.length);
@@ -114,7 +114,7 @@ pub(super) fn scan(file: &File, chunk: &Chunk) -> Result<Needs, FormatError> {
                 format!("a page has {stored} bytes, but only {left} are left in its column"),
             ));
         }
-        // The library allocates what is stated.
+        // The library allocates the stated size.
         if expanded > stored.saturating_mul(chunk.ratio_max) {
             let reason = format!("a page of {stored} bytes is stated to expand to {expanded}");
             return Err(corrupt(Format::Parquet, reason));
@@ -123,7 +123,7 @@ pub(super) fn scan(file: &File, chunk: &Chunk) -> Result<Needs, FormatError> {
         position += stored;
         let values = match header.kind {
             Some(DATA | DATA_V2 | DICTIONARY) => size(header.values),
-            // Pages of an unknown kind are passed over.
+            // Pages of an unknown kind are skipped.
             _ => continue,
         };
         let Some(values) = values else {
@@ -134,7 +134,7 @@ pub(super) fn scan(file: &File, chunk: &Chunk) -> Result<Needs, FormatError> {
                 let reason = format!("a dictionary of {values} values in {expanded} bytes");
                 return Err(corrupt(Format::Parquet, reason));
             }
-            // A view of 16 bytes a value, where the values are text or bytes.
+            // A view of 16 bytes per value, for texts and bytes.
             needs.dictionary_bytes = needs.dictionary_bytes.saturating_add(expanded).saturating_add(values * 16);
             continue;
         }
@@ -191,7 +191,7 @@ fn header(cursor: &mut Cursor<'_>) -> Result<Header, ThriftFault> {
             (1, ThriftKind::Integer) => header.kind = Some(cursor.integer32()?),
             (2, ThriftKind::Integer) => header.expanded = Some(cursor.integer32()?),
             (3, ThriftKind::Integer) => header.stored = Some(cursor.integer32()?),
-            // The headers of data pages of either version, and of dictionary pages, begin with the number of values.
+            // The headers of data pages of both versions, and of dictionary pages, begin with the number of values.
             (5 | 7 | 8, ThriftKind::Struct) => {
                 let encoding_id = if field.id == 8 { 4 } else { 2 };
                 let mut last = 0;
@@ -210,8 +210,8 @@ fn header(cursor: &mut Cursor<'_>) -> Result<Header, ThriftFault> {
     Ok(header)
 }
 
-/// Looks into the pages of a chunk whose headers were scanned, one page at a time, where more than their headers matters:
-/// delta encodings state counts and repeat prefixes, INT96 holds days that microseconds cannot.
+/// Examines the pages of a chunk whose headers were checked, one at a time, if their content matters: delta encodings state counts
+/// and repeat prefixes, and INT96 holds days that microseconds cannot hold.
 pub(super) fn look<R: ChunkReader + 'static>(
     file: &Arc<R>,
     column: &ColumnChunkMetaData,
@@ -228,7 +228,7 @@ pub(super) fn look<R: ChunkReader + 'static>(
     Ok(needs)
 }
 
-/// The bytes that a page's values take where that is more than the page has.
+/// The size of a page's values, if it exceeds the size of the page.
 fn expanded_bytes(page: &Page, chunk: &Chunk) -> Result<u64, ParquetError> {
     let (values, data) = match page {
         Page::DictionaryPage { buf, .. } => {
@@ -242,7 +242,7 @@ fn expanded_bytes(page: &Page, chunk: &Chunk) -> Result<u64, ParquetError> {
                     let length = buf.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize);
                     length.saturating_add(4)
                 }
-                // Packed: a bit a value.
+                // Packed: one bit per value.
                 (true, _) => num_values.div_ceil(8) as usize,
             };
             (*num_values, buf.get(levels..))
@@ -262,9 +262,9 @@ fn expanded_bytes(page: &Page, chunk: &Chunk) -> Result<u64, ParquetError> {
     }
 }
 
-/// A day that a timestamp of microseconds cannot hold would become another one.
+/// A day that a timestamp in microseconds cannot hold would change its value.
 fn check_days(values: &[u8], chunk: &Chunk) -> Result<(), ParquetError> {
-    // Of the years -290015 to 293954: what microseconds can hold, less what the nanoseconds of a day may state.
+    // The years -290015 to 293954: the range of microseconds, less what the nanoseconds of a day may add.
     const DAYS: std::ops::RangeInclusive<i32> = -104_204_650..=109_085_825;
     if chunk.physical != Type::INT96 {
         return Ok(());

@@ -1,26 +1,26 @@
-//! Cuts what a file's reader made into batches that are bounded by bytes as well as by records.
+//! Splits the output of a file's reader into batches that are limited by bytes as well as by records.
 
 use arrow::array::RecordBatch;
 
 use super::Fill;
 use super::row_bytes::{bytes_at_most, carried_bytes};
 
-/// Rows of a file that wait to be handed on, as its reader made them: texts may be views or dictionaries still, which
-/// hold each value once. Only a piece of them is ever made into the columns that Weir carries.
+/// Rows of a file as its reader returned them, waiting to be returned: texts may still be views or dictionaries, which hold each
+/// value once. Only one piece at a time is converted to columns of supported types.
 pub(super) struct Pieces {
     rows: RecordBatch,
 }
 
-/// What is handed on at once.
+/// The next part to return.
 pub(super) enum Piece {
-    /// Records that together, or one that alone, make a batch.
+    /// Records, or a single record, for one batch.
     Batch(RecordBatch),
-    /// One record that is larger than any may be, and its bytes.
+    /// One record that exceeds the maximum size, and its size.
     TooLarge(RecordBatch, u64),
 }
 
 impl Piece {
-    /// How many records it is.
+    /// The number of records.
     pub(super) fn rows(&self) -> usize {
         match self {
             Piece::Batch(rows) | Piece::TooLarge(rows, _) => rows.num_rows(),
@@ -33,12 +33,12 @@ impl Pieces {
         Pieces { rows }
     }
 
-    /// Whether all rows were handed on.
+    /// Whether all rows were returned.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.num_rows() == 0
     }
 
-    /// The next piece; `None` where all rows were handed on.
+    /// The next piece; `None` if all rows were returned.
     pub(super) fn next(&mut self, fill: &Fill) -> Option<Piece> {
         let window = self.rows.num_rows().min(fill.records_max.max(1));
         if window == 0 {

@@ -1,4 +1,4 @@
-//! Where in a file a decoder can go on.
+//! Places in files at which a decoder can continue.
 
 use std::fs::File;
 use std::io;
@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{Format, FormatError};
 
-/// A place from which another decoder of the same file goes on: see [`super::Decoder::place`]. What was decoded before it is not
-/// decoded again.
+/// A place at which another decoder of the same file can continue: see [`super::Decoder::place`]. Records before it are not decoded
+/// again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResumePlace {
-    /// The number of the first record there, counted from 0.
+    /// The number of the first record after the place, counted from 0.
     pub record: i64,
-    /// Where that is.
+    /// The place.
     pub at: PlaceAt,
 }
 
-/// Where records begin, in the terms of the format.
+/// The place in terms of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum PlaceAt {
-    /// A byte of CSV or JSON.
+    /// A byte of a CSV or JSON file.
     Text(TextPlace),
     /// A row group of Parquet, counted from 0.
     RowGroup(u64),
@@ -35,45 +35,45 @@ pub enum PlaceAt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextPlace {
-    /// How many bytes of the file come before.
+    /// The number of bytes of the file before it.
     pub byte: u64,
-    /// The line that it is on, counted from 1.
+    /// The line, counted from 1.
     pub line: u64,
-    /// How many bytes of that line come before; 0 where every record begins a line.
+    /// The number of bytes of the line before it; 0 if every record begins a line.
     #[serde(default)]
     pub column: u64,
     /// How records follow each other.
     #[serde(default)]
     pub layout: TextLayout,
-    /// The file ended here, before its last record did: without a line end, or within quotes or brackets. Whatever stands
-    /// behind may belong to that record.
+    /// Whether the file ended here before its last record did: without a line end, or within quotes or brackets. Bytes that follow
+    /// later may belong to that record.
     #[serde(default)]
     pub cut_off: bool,
 }
 
-/// How records of text follow each other.
+/// How records follow each other in text formats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextLayout {
-    /// Each begins a line.
+    /// Each record begins a line.
     #[default]
     Lines,
-    /// JSON objects, each as long as its brackets are open.
+    /// Consecutive JSON objects.
     Objects,
-    /// The elements of a JSON array, before its bracket.
+    /// The elements of a JSON array; the place is before the opening bracket.
     ArrayOutside,
-    /// The same, behind the bracket.
+    /// The place is after the opening bracket.
     ArrayBegun,
-    /// The same, behind a comma.
+    /// The place is after a comma.
     ArrayComma,
-    /// The same, behind an element.
+    /// The place is after an element.
     ArrayElement,
-    /// The same, behind the array.
+    /// The place is after the array.
     ArrayBehind,
 }
 
 impl PlaceAt {
-    /// The byte, of a place in text.
+    /// The byte, for a place in text.
     pub fn text(&self) -> Option<&TextPlace> {
         match self {
             PlaceAt::Text(place) => Some(place),
@@ -82,13 +82,13 @@ impl PlaceAt {
     }
 }
 
-/// Why a place cannot be gone to.
+/// The error for an invalid place.
 pub(super) fn refused(format: Format, reason: impl Into<String>) -> FormatError {
     FormatError::Place { format, reason: reason.into() }
 }
 
 impl ResumePlace {
-    /// The place in text, of a record number that can be.
+    /// The place in text, if the record number is possible.
     pub(super) fn in_text(&self, format: Format) -> Result<TextPlace, FormatError> {
         match self.at {
             PlaceAt::Text(place) if self.record >= 0 && place.line > 0 => Ok(place),
@@ -101,8 +101,8 @@ impl ResumePlace {
 }
 
 impl TextPlace {
-    /// The place in this file, which is behind the line end of a record that was cut off before. Refused where it is beyond
-    /// the file, within a line, or where that record goes on.
+    /// The place in this file, moved after the line end of a record that was cut off before. Refused if it is beyond the end of the
+    /// file, within a line, or if that record was continued.
     pub(super) fn within(mut self, format: Format, file: &File) -> Result<TextPlace, FormatError> {
         let length = file.metadata()?.len();
         if self.byte > length {
@@ -131,7 +131,7 @@ impl TextPlace {
     }
 }
 
-/// Reads what there is at a place, and says how much.
+/// Reads the available bytes at a place. Returns their number.
 fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
     loop {
         match file.read_at(bytes, at) {

@@ -1,4 +1,4 @@
-//! Which columns of a file that carries its schema are read.
+//! Selects the columns to read from a file that contains its schema.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use weir_batch::Field;
 use weir_batch::carried_as;
 use weir_batch::{BatchError, Schema};
 
-/// A column as the file describes it. A name or type that Weir does not carry matters only where the column is read.
+/// A column of a file. An unsupported name or type matters only if the column is read.
 pub(super) struct FileField {
     pub(super) name: String,
     pub(super) nullable: bool,
-    /// The type, or why there is none for it.
+    /// The type, or why it is not supported.
     pub(super) data_type: Result<ArrowType, String>,
 }
 
@@ -28,7 +28,7 @@ impl FileField {
         fields.collect()
     }
 
-    /// The field as Weir carries it.
+    /// The field with a supported type.
     pub(super) fn carried(&self) -> Result<Field, BatchError> {
         let data_type = match &self.data_type {
             Ok(found) => carried_as(&self.name, found)?,
@@ -40,7 +40,7 @@ impl FileField {
         Ok(Field { name: self.name.as_str().into(), data_type, nullable: self.nullable })
     }
 
-    /// The type for a message.
+    /// The type, for a message.
     fn found(&self) -> String {
         match &self.data_type {
             Ok(found) => found.to_string(),
@@ -49,10 +49,10 @@ impl FileField {
     }
 }
 
-/// The declared fields found in a file's schema, or all of the file's.
+/// The declared fields with their columns in the file, or all columns of the file.
 pub(super) struct Projection {
     schema: Arc<Schema>,
-    // Of each field, in the schema's order, the column of the file.
+    // For each field, in the order of the schema, its column in the file.
     positions: Vec<usize>,
 }
 
@@ -72,7 +72,7 @@ impl Projection {
         &self.schema
     }
 
-    /// The file's columns that are needed, in the order of the schema. The others are not looked at.
+    /// The file's columns that are read, in the order of the schema.
     pub(super) fn positions(&self) -> &[usize] {
         &self.positions
     }

@@ -1,4 +1,4 @@
-//! Records one by one, for sources whose records are messages.
+//! Decodes single records, for sources whose records are messages.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,22 +14,22 @@ use super::json_rows::{JsonColumns, JsonRows};
 use super::{CsvOptions, FormatError, bincode};
 use weir_batch::{Batch, BatchError, DataType, Schema};
 
-/// What the bytes of a single record are.
+/// The format of a single record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RecordFormat {
     /// One JSON object.
     #[default]
     JsonLines,
-    /// One record of CSV without header, its fields in the order of the schema: see [`RecordDecoder::csv`].
+    /// One CSV record without a header, with the fields in the order of the schema: see [`RecordDecoder::csv`].
     Csv,
-    /// One [`super::bincode::Frame::Record`] without a length, its values in the order of the schema.
+    /// One [`super::bincode::Frame::Record`] without its length, with the values in the order of the schema.
     Bincode,
-    /// The only field's value, as it is.
+    /// The value of the only field, unchanged.
     Raw,
 }
 
 impl RecordFormat {
-    /// Every one.
+    /// All formats.
     pub const ALL: [RecordFormat; 4] =
         [RecordFormat::JsonLines, RecordFormat::Csv, RecordFormat::Bincode, RecordFormat::Raw];
 
@@ -43,7 +43,7 @@ impl RecordFormat {
         }
     }
 
-    /// Why records of this schema cannot be decoded so: a raw record has one field, of bytes or text.
+    /// Why records of this schema cannot be decoded in this format: a raw record has one field, of bytes or text.
     pub fn refuses(self, schema: &Schema) -> Option<String> {
         let fits = |data_type| matches!(data_type, DataType::Binary | DataType::Utf8);
         match (self, schema.fields()) {
@@ -65,22 +65,22 @@ impl fmt::Display for RecordFormat {
     }
 }
 
-/// Decodes records each of which stands alone, as [`super::RecordEncoder`] encodes them. Owned by one source; holds no
-/// record.
+/// Decodes records that are complete by themselves, as [`super::RecordEncoder`] encodes them. Owned by one source; holds no
+/// records.
 #[derive(Debug)]
 pub struct RecordDecoder {
     format: RecordFormat,
     schema: Arc<Schema>,
-    // Of records of CSV.
+    // For CSV records.
     csv: CsvLayout,
 }
 
-/// What became of some records.
+/// Decoded records.
 #[derive(Debug)]
 pub struct DecodedRecords {
-    /// The good ones, in their order, without system columns.
+    /// The valid records, in their order, without system columns.
     pub batch: Batch,
-    /// The others, ascending by row, each with what is wrong with it.
+    /// The bad records, ascending by row, with their errors.
     pub bad: Vec<(usize, String)>,
 }
 
@@ -88,15 +88,15 @@ fn kept(rows: usize, bad: &[(usize, String)]) -> BooleanBuffer {
     BooleanBuffer::collect_bool(rows, |row| bad.binary_search_by_key(&row, |(row, _)| *row).is_err())
 }
 
-/// What is said of a record without a value.
+/// The message about a record without a value.
 const TOMBSTONE: &str = "the value is null (a tombstone)";
 
 impl RecordDecoder {
-    /// A decoder of records of this schema.
+    /// A decoder for records of this schema.
     ///
     /// # Errors
     ///
-    /// A schema that [`RecordFormat::refuses`].
+    /// A schema that [`RecordFormat::refuses`] refuses.
     pub fn new(format: RecordFormat, schema: Arc<Schema>) -> Result<RecordDecoder, FormatError> {
         match format.refuses(&schema) {
             Some(reason) => Err(FormatError::Header { reason }),
@@ -107,16 +107,16 @@ impl RecordDecoder {
         }
     }
 
-    /// A decoder of records of CSV, of which each value is one: a line, or lines of which all but the last end within
-    /// quotes. A line end behind it counts for nothing. No value is a header, a comment, or begins with a byte order
-    /// mark. An empty value is a null where the schema is one field that admits nulls.
+    /// A decoder for CSV records, one per value: one line, or several lines if line ends are quoted. A line end after the record is
+    /// ignored. No value is a header or a comment, or begins with a byte order mark. An empty value is a null if the schema has one
+    /// field that is nullable.
     ///
-    /// The fields of a record are the schema's, in order; with the `header` of the file that the records are of, as the
-    /// header has them.
+    /// The fields of a record are in the order of the schema or, with `header`, in the order of the header of the file from which
+    /// the records came.
     ///
     /// # Errors
     ///
-    /// Options that [`CsvOptions::validate`] refuses, and a field that the header lacks or has twice.
+    /// Options that [`CsvOptions::validate`] refuses, and a field that the header lacks or repeats.
     pub fn csv(
         schema: Arc<Schema>,
         options: &CsvOptions,
@@ -135,11 +135,11 @@ impl RecordDecoder {
         &self.schema
     }
 
-    /// Decodes records, each a value of `values`. A raw record shares its bytes with them.
+    /// Decodes records, one per value of `values`. Raw records share the bytes of `values`.
     ///
     /// # Errors
     ///
-    /// More than Arrow's arrays hold. Whatever is wrong with a record is its own fault.
+    /// More bytes than Arrow's arrays can hold. Errors of single records are in the result.
     pub fn decode(&self, values: &BinaryArray) -> Result<DecodedRecords, FormatError> {
         match self.format {
             RecordFormat::JsonLines => self.json(values),
@@ -195,7 +195,7 @@ impl RecordDecoder {
         Ok(DecodedRecords { batch: Batch::with_rows(Arc::clone(&self.schema), columns, rows)?, bad })
     }
 
-    /// Decodes record by record. What `push` appended of a record that is bad is made up to a whole row, and left out.
+    /// Decodes record by record. The partial row of a bad record is completed, and removed later.
     fn rows(
         &self,
         values: &BinaryArray,

@@ -1,4 +1,4 @@
-//! Records one by one, for sinks whose records are messages.
+//! Encodes single records, for sinks whose records are messages.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{CsvOptions, Encoder, Format, FormatError, open_csv_encoder, open_encoder};
 use weir_batch::{Batch, Schema};
 
-/// Encodes records so that each stands alone: a JSON object without a line end, a line of CSV without header and line
-/// end, or one [`super::bincode::Frame::Record`] without the length before it. Owned by one sink. The values are those
-/// that [`open_encoder`] writes, since it writes them.
+/// Encodes records so that each is complete by itself: a JSON object without a line end, a line of CSV without header and line end,
+/// or one [`super::bincode::Frame::Record`] without its length. Owned by one sink. The values are the same as those of
+/// [`open_encoder`], which it uses.
 pub struct RecordEncoder {
     format: Format,
-    // Of CSV: what a line end within a record stands in.
+    // For CSV: the quote around fields with line ends.
     quote: Option<u8>,
     encoder: Box<dyn Encoder>,
     written: Shared,
 }
 
-/// What the encoder wrote and was not yet cut into records. The encoder owns one handle, the cutter the other; they are
-/// never at it at once.
+/// Bytes from the encoder that were not yet cut into records. The encoder owns one handle and the cutter the other; they never use
+/// it at the same time.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
 
@@ -39,11 +39,11 @@ impl Write for Shared {
 }
 
 impl RecordEncoder {
-    /// An encoder of records of this schema.
+    /// An encoder for records of this schema.
     ///
     /// # Errors
     ///
-    /// A format whose records do not stand alone: Parquet and Arrow IPC.
+    /// A format whose records are not complete by themselves: Parquet and Arrow IPC.
     pub fn new(format: Format, schema: &Arc<Schema>) -> Result<RecordEncoder, FormatError> {
         if matches!(format, Format::Parquet | Format::ArrowIpc) {
             let reason = "it cannot encode single records, only files".to_owned();
@@ -54,13 +54,13 @@ impl RecordEncoder {
         }
         let written = Shared::default();
         let mut encoder = open_encoder(format, schema, written.clone())?;
-        // The header, where the format has one.
+        // The header, if the format has one.
         encoder.flush()?;
         written.lock().clear();
         Ok(RecordEncoder { format, quote: None, encoder, written })
     }
 
-    /// An encoder of records of CSV. No header is written, whatever the options say.
+    /// An encoder for CSV records. Never writes a header, whatever the options say.
     ///
     /// # Errors
     ///
@@ -72,12 +72,12 @@ impl RecordEncoder {
         Ok(RecordEncoder { format: Format::Csv, quote: options.quote, encoder, written })
     }
 
-    /// Appends the rows that count to `bytes`, and to `ends` where in `bytes` each of them ends: the first begins where
-    /// `bytes` ended before, each other one where the one before it ends. On an error nothing is appended.
+    /// Appends the rows that count to `bytes`, and the end of each row in `bytes` to `ends`. Rows are consecutive; the first begins
+    /// at the previous end of `bytes`. After an error, nothing is appended.
     ///
     /// # Errors
     ///
-    /// As [`Encoder::write`]; after an error every call fails.
+    /// The errors of [`Encoder::write`]; after an error every call fails.
     pub fn encode(&mut self, batch: &Batch, bytes: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<(), FormatError> {
         self.encoder.write(batch)?;
         self.encoder.flush()?;
@@ -102,14 +102,14 @@ impl RecordEncoder {
     }
 }
 
-/// The first record, and what follows it.
+/// Splits off the first record.
 fn cut(format: Format, quote: Option<u8>, written: &[u8]) -> Option<(&[u8], &[u8])> {
     if let Format::Bincode = format {
         let (length, rest) = written.split_first_chunk::<4>()?;
         return rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?);
     }
-    // JSON escapes line ends. CSV quotes them, and what the encoder writes has quotes for no other purpose, and doubled
-    // within: a line end stands in quotes after an odd number of them.
+    // JSON escapes line ends. CSV quotes them. The encoder writes quotes only for quoting, and doubles them within, so a line end
+    // after an odd number of quotes is inside of a field.
     let mut quoted = false;
     let end = written.iter().position(|&byte| {
         quoted ^= Some(byte) == quote;

@@ -11,45 +11,45 @@ use super::input::Patient;
 use super::place::{self, TextLayout, TextPlace};
 use super::{Format, FormatError};
 
-/// Of a record that is too long, what is kept at most. A line may have this length whatever `record_bytes_max` says: that
-/// is of the values in it that are read.
+/// The maximum number of bytes of an overlong record that are kept. A line may always have this length, because `record_bytes_max`
+/// only limits the values that are read.
 pub(super) const KEPT_BYTES_MAX: usize = 1024 * 1024;
-/// A chunk ends after the record that passes this, whatever its number of records: memory follows from it.
+/// A chunk ends after the record that exceeds this size, which bounds memory.
 const CHUNK_BYTES_MAX: usize = 4 * 1024 * 1024;
 const READ_BYTES: usize = 256 * 1024;
 
-/// Cuts records, whose quoted fields may span lines, from a reader. Holds one chunk. Its work is linear in what it reads,
-/// whatever that is and however it arrives.
+/// Cuts records from a reader; quoted fields may span lines. Holds one chunk. The work is linear in the input, whatever the
+/// content, and however it arrives.
 pub(super) struct Records<R> {
     reader: R,
     dialect: Dialect,
     // Whether a blank line is a record.
     blank_is_record: bool,
-    // The longest record that is read whole.
+    // The maximum size of a record that is kept completely.
     record_bytes_max: usize,
-    // What was read and not yet handed out: the bytes from `start` to `filled`. Behind them is room for the next read.
+    // Bytes that were read and not returned yet, from `start` to `filled`. After `filled` there is room for the next read.
     buffer: Vec<u8>,
     start: usize,
     filled: usize,
     end_of_file: bool,
     at_beginning: bool,
-    // The line that the next record begins on, counted from 1.
+    // The line on which the next record begins, counted from 1.
     line: u64,
-    // How much of the record that is being cut was looked at.
+    // The state of the search for the end of the current record.
     scan: Scan,
-    // Why it is its first line alone, of which the end is looked for.
+    // The error because of which the record is only its first line, whose end is searched.
     fault: Option<RecordFault>,
-    // Whether the line that is being cut is a comment, of which a part may have been dropped already.
+    // Whether the current line is a comment; parts of it may have been dropped.
     in_comment: bool,
-    // The length so far of an overlong record whose end has not come.
+    // The length so far of an overlong record whose end was not found yet.
     overlong: Option<u64>,
-    // Bytes of the file that were handed out.
+    // The number of bytes of the file that were returned.
     consumed: u64,
-    // Whether a record that the end of the file cuts off is left alone; else, whether there was one.
+    // If the end of the file cuts off a record: true leaves that record for later. Otherwise, whether there was one.
     leaves_open_end: bool,
     cut_off: bool,
     spans: Vec<Span>,
-    // Bytes that were looked at or moved.
+    // The number of bytes that were examined or moved.
     #[cfg(test)]
     work: u64,
 }
@@ -58,30 +58,30 @@ pub(super) struct Records<R> {
 pub(super) struct Chunk<'a> {
     /// The chunk, line ends included.
     pub(super) bytes: &'a [u8],
-    /// The records in it. Blank lines and comments are none.
+    /// The records in the chunk. Blank lines and comments are not records.
     pub(super) spans: &'a [Span],
-    /// Bytes of the file that the chunk consumed.
+    /// The number of bytes of the file that the chunk consumed.
     pub(super) bytes_read: u64,
 }
 
 /// One record of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Span {
-    /// Where the record stands in the chunk, without its line end.
+    /// The position of the record in the chunk, without its line end.
     pub(super) range: Range<usize>,
-    /// The line that it begins on.
+    /// The line on which it begins.
     pub(super) line: u64,
-    /// Why it cannot be read, where that is known without reading it.
+    /// Why it cannot be read, if that is known without parsing it.
     pub(super) fault: Option<RecordFault>,
 }
 
-/// Why a record cannot be cut out.
+/// Why a record cannot be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordFault {
-    /// It is longer than a record may be; its length is given.
+    /// It exceeds the maximum size; has the size.
     Overlong(u64),
-    /// A quote opens on this line and does not close within the length of a record. The record is this line alone, and
-    /// the next one is tried as a record again.
+    /// A quote opens on this line and does not close within the maximum size of a record. Only this line is the bad record; reading
+    /// continues with the next line.
     OpenTooLong,
     /// The record breaks the grammar of CSV, this number of lines after its first. Only its first line is the bad record;
     /// reading continues with the next line.
@@ -89,7 +89,7 @@ pub(super) enum RecordFault {
 }
 
 impl RecordFault {
-    /// The message, given the longest record allowed.
+    /// The message, for this maximum size of records.
     pub(super) fn message(self, record_bytes_max: usize) -> String {
         match self {
             RecordFault::Overlong(bytes) => overlong(bytes, record_bytes_max),
@@ -101,18 +101,18 @@ impl RecordFault {
     }
 }
 
-/// What is said of a record of this length.
+/// The message about a record of this length.
 pub(super) fn overlong(bytes: u64, record_bytes_max: usize) -> String {
     format!("the record has {bytes} bytes: the maximum is {record_bytes_max}; raise `batching.record_bytes_max`")
 }
 
-/// The length that a record of text may have.
+/// The maximum length of a record's text.
 pub(super) fn text_bytes_max(record_bytes_max: usize) -> usize {
     record_bytes_max.max(KEPT_BYTES_MAX)
 }
 
 impl<R: Patient> Records<R> {
-    /// Records that are bad where they are longer than `record_bytes_max`, and than 1 MiB.
+    /// Records are bad if they exceed both `record_bytes_max` and 1 MiB.
     pub(super) fn new(reader: R, dialect: Dialect, record_bytes_max: usize) -> Records<R> {
         Records {
             reader,
@@ -138,12 +138,12 @@ impl<R: Patient> Records<R> {
         }
     }
 
-    /// The length that a record may have.
+    /// The maximum size of a record.
     pub(super) fn record_bytes_max(&self) -> usize {
         self.record_bytes_max
     }
 
-    /// From now on a blank line is a record: one empty field.
+    /// From now on a blank line is a record with one empty field.
     pub(super) fn take_blank_lines(&mut self) {
         self.blank_is_record = true;
     }
@@ -153,13 +153,13 @@ impl<R: Patient> Records<R> {
         self.leaves_open_end = true;
     }
 
-    /// Where the next record begins.
+    /// The beginning of the next record.
     pub(super) fn place(&self) -> TextPlace {
         let (byte, line, cut_off) = (self.consumed, self.line, self.cut_off);
         TextPlace { byte, line, column: 0, layout: TextLayout::Lines, cut_off }
     }
 
-    /// Goes to a place. Only what comes before the first record was read.
+    /// Moves to a place. At most the bytes before the first record were read.
     pub(super) fn resume(&mut self, place: TextPlace) -> Result<(), FormatError> {
         let Some(file) = self.reader.as_file() else {
             return Err(place::refused(Format::Csv, "only files have positions"));
@@ -172,8 +172,8 @@ impl<R: Patient> Records<R> {
         Ok(())
     }
 
-    /// The next records, at most `records_max`; `None` at the end of the file. After [`io::ErrorKind::WouldBlock`] it can
-    /// be asked again: nothing is lost.
+    /// The next records, at most `records_max`; `None` at the end of the file. After [`io::ErrorKind::WouldBlock`] it can be called
+    /// again: nothing is lost.
     pub(super) fn next(&mut self, records_max: usize) -> io::Result<Option<Chunk<'_>>> {
         self.spans.clear();
         let mut bytes_read = 0;
@@ -185,7 +185,7 @@ impl<R: Patient> Records<R> {
                 bytes_read += 3;
             }
         }
-        // Only where more was handed out than is left: what is moved was read at least once.
+        // Only if more bytes were returned than are left, so that each byte is moved at most as often as bytes are read.
         if self.start > self.filled - self.start {
             self.remove(0..self.start);
             self.start = 0;
@@ -198,7 +198,7 @@ impl<R: Patient> Records<R> {
             let end = match self.cut(position, &mut bytes_read) {
                 Ok(Some(end)) => end,
                 Ok(None) => break,
-                // The first record has waited long enough for others. What was read of the next one stays.
+                // The first record has waited long enough for others. The bytes of the next one are kept.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && bytes_read > 0 => break,
                 Err(error) => return Err(error),
             };
@@ -217,8 +217,8 @@ impl<R: Patient> Records<R> {
         Ok(Some(Chunk { bytes: &self.buffer[..position], spans: &self.spans, bytes_read }))
     }
 
-    /// Cuts the record at `from` and says where the next one begins; `None` where the file has ended. Bytes that are
-    /// dropped from the buffer are added to `bytes_read`.
+    /// Cuts the record at `from`. Returns the beginning of the next record; `None` at the end of the file. Adds the number of bytes
+    /// that are dropped from the buffer to `bytes_read`.
     fn cut(&mut self, from: usize, bytes_read: &mut u64) -> io::Result<Option<usize>> {
         if self.overlong.is_some() {
             return self.cut_overlong(from, bytes_read);
@@ -237,7 +237,7 @@ impl<R: Patient> Records<R> {
             };
             let Scan { at, lines, .. } = self.scan;
             self.count(at - before);
-            // Without the newline alone: what has to be waited for is not known to be a line end.
+            // Without the newline: bytes that have not arrived may not be a line end.
             let length = match found {
                 Cut::End { end, next } if next > end => next - 1,
                 _ => at,
@@ -263,7 +263,7 @@ impl<R: Patient> Records<R> {
         }
     }
 
-    /// The record that is being cut becomes its first line alone, which is a bad record.
+    /// Reduces the current record to its first line, which is a bad record.
     fn take_first_line(&mut self, fault: RecordFault) {
         self.fault = Some(fault);
         self.scan = Scan::default();
@@ -276,7 +276,7 @@ impl<R: Patient> Records<R> {
         }
     }
 
-    /// Passes the comment at `from`. It may be of any length: what is not needed is dropped.
+    /// Skips the comment at `from`. It may have any length, so its bytes are dropped.
     fn pass_comment(&mut self, from: usize, bytes_read: &mut u64) -> io::Result<Option<usize>> {
         self.in_comment = true;
         let mut passed = 0;
@@ -303,14 +303,14 @@ impl<R: Patient> Records<R> {
         }
     }
 
-    /// The record at `from` has passed the limit, and has no line end within it.
+    /// The record at `from` exceeds the maximum size without a line end.
     fn cut_overlong(&mut self, from: usize, bytes_read: &mut u64) -> io::Result<Option<usize>> {
         let kept = from + KEPT_BYTES_MAX;
-        // What is dropped here cannot be dropped again: the rest of the line is waited for.
+        // Dropped bytes cannot be read again, so wait for the rest of the line.
         self.reader.wait_for_ever();
         let mut length = self.overlong.unwrap_or(KEPT_BYTES_MAX as u64);
         let mut passed = 0;
-        // Drop the rest of the line, a read at a time.
+        // Drop the rest of the line, one read at a time.
         loop {
             let rest = &self.buffer[kept..self.filled];
             let (rest, newline) = (rest.len(), memchr(b'\n', rest));
@@ -343,7 +343,7 @@ impl<R: Patient> Records<R> {
         Ok(Some(kept))
     }
 
-    /// Takes bytes out of the buffer.
+    /// Removes bytes from the buffer.
     fn remove(&mut self, range: Range<usize>) {
         let moved = self.filled - range.end;
         self.buffer.copy_within(range.end..self.filled, range.start);
@@ -351,16 +351,16 @@ impl<R: Patient> Records<R> {
         self.count(moved);
     }
 
-    /// Reads more; false at the end of the file.
+    /// Reads more bytes; false at the end of the file.
     fn fill(&mut self) -> io::Result<bool> {
         if self.end_of_file {
             return Ok(false);
         }
-        // Room is made once and used by many reads: a pipe may give a byte at a time.
+        // Room is allocated once for many reads: a pipe may return one byte at a time.
         if self.buffer.len() - self.filled < READ_BYTES {
             self.buffer.resize(self.filled + 2 * READ_BYTES, 0);
         }
-        // A single read: a pipe gives what there is, and is not waited for to fill the buffer.
+        // A single read: do not wait for a pipe to fill the buffer.
         let end = (self.filled + READ_BYTES).min(self.buffer.len());
         let read = loop {
             match self.reader.read(&mut self.buffer[self.filled..end]) {
@@ -389,10 +389,10 @@ mod tests {
     use super::super::CsvOptions;
     use super::*;
 
-    /// What the records of these tests may have.
+    /// The maximum size of records in these tests.
     const RECORD_BYTES_MAX: usize = KEPT_BYTES_MAX;
 
-    /// Gives so many bytes a read, and has none every other time.
+    /// Returns this many bytes per read, and nothing at every other read.
     struct Trickle<'a>(&'a [u8], usize, bool);
 
     impl Read for Trickle<'_> {
@@ -441,7 +441,7 @@ mod tests {
         drain(records(text), records_max, text.len()).0
     }
 
-    /// However a text is cut into batches and however it arrives, the same comes of it.
+    /// The result does not depend on how a text is cut into batches and how it arrives.
     fn check_faults(text: &str, expect: &[(&str, u64, Option<RecordFault>)]) {
         let expect: Found = expect.iter().map(|&(text, line, fault)| (text.to_owned(), line, fault)).collect();
         for records_max in [1, 2, 100] {
@@ -492,7 +492,7 @@ mod tests {
         check_faults("\"\na\"b\nc", &expect);
     }
 
-    /// So long as it is, a record is read or not, however it arrives.
+    /// Whether a record is read depends only on its length, not on how it arrives.
     #[test]
     fn the_longest_record() {
         for extra in [0, 1] {
@@ -532,7 +532,7 @@ mod tests {
         }
     }
 
-    /// Whatever the text, each of its bytes is looked at and moved a few times, and no more often in a longer one.
+    /// For every text, each byte is examined and moved a bounded number of times, independent of the length.
     #[test]
     fn work_is_linear() {
         let patterns = [
@@ -564,7 +564,7 @@ mod tests {
                 let (work, bytes) = (records.work, text.len() as u64);
                 assert!(work <= 5 * bytes, "{prefix:?} {pattern:?}: {work} for {bytes} bytes");
             }
-            // By records of one and by reads of a few bytes.
+            // With one record per batch, and a few bytes per read.
             let text = pattern.repeat(20_000 / pattern.len());
             let (_, work) = drain(records(Trickle(text.as_bytes(), 3, false)), 1, text.len());
             assert!(work <= 5 * text.len() as u64, "{pattern:?}: {work} for {} bytes", text.len());
@@ -572,7 +572,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        // What is well-formed is read as the csv crate reads it.
+        // Well-formed CSV is read as by the csv crate.
         #[test]
         fn the_csv_crate_agrees(text in "[ab,\"\n]{0,40}") {
             let found = cut(text.as_bytes(), 100);
@@ -586,7 +586,7 @@ mod tests {
             let found = cut(text.as_bytes(), 100);
             let trickle = records(Trickle(text.as_bytes(), step, false));
             proptest::prop_assert_eq!(&drain(trickle, records_max, text.len()).0, &found);
-            // Every line is a comment, blank, or belongs to the record that begins there or to one before it.
+            // Every line is a comment, blank, or a part of the record that begins there or on an earlier line.
             let lines: Vec<u64> = found.iter().map(|(_, line, _)| *line).collect();
             proptest::prop_assert!(lines.is_sorted_by(|one, two| one < two));
         }

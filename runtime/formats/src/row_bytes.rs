@@ -1,10 +1,10 @@
-//! How many bytes rows take.
+//! Sizes of rows.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType as ArrowType;
 
-/// No more than these bytes are taken by the first `rows` rows together. Far cheaper than a look at each row, and the
-/// most that most batches need; of dictionaries it knows nothing.
+/// An upper bound for the size of the first `rows` rows together. Much cheaper than examining each row, and sufficient for most
+/// batches. Does not support dictionaries.
 pub(super) fn bytes_at_most(columns: &[ArrayRef], rows: usize) -> u64 {
     fn between<T: Copy + Into<i64>>(offsets: &[T], rows: usize) -> u64 {
         match (offsets.first(), offsets.get(rows).or(offsets.last())) {
@@ -30,8 +30,8 @@ pub(super) fn bytes_at_most(columns: &[ArrayRef], rows: usize) -> u64 {
     bytes.fold(0, u64::saturating_add)
 }
 
-/// The bytes that each of the first `rows` rows takes in the columns that Weir carries: texts and bytes written out, with
-/// 4 bytes for where they end, and everything else at its width.
+/// The size of each of the first `rows` rows in columns of supported types: texts and bytes by their length plus 4 bytes for the
+/// offset, and everything else by its width.
 pub(super) fn carried_bytes(columns: &[ArrayRef], rows: usize) -> Vec<u64> {
     let mut sizes = vec![0_u64; rows];
     for column in columns {
@@ -53,20 +53,20 @@ pub(super) fn carried_bytes(columns: &[ArrayRef], rows: usize) -> Vec<u64> {
     sizes
 }
 
-/// The bytes that a row takes beside texts and bytes of any length.
+/// The size of a row without texts and bytes.
 pub(super) fn fixed_bytes(schema: &weir_batch::Schema) -> u64 {
     schema.fields().iter().map(|field| field.data_type.width().map_or(OFFSET_BYTES, |width| width as u64)).sum()
 }
 
-/// Where a text or bytes end in their column.
+/// The size of an offset in a column of texts or bytes.
 const OFFSET_BYTES: u64 = 4;
 
-/// Narrow types may be carried as wider ones; nothing is wider than 8 bytes.
+/// Narrow types may be converted to wider ones; no type is wider than 8 bytes.
 fn width(found: &ArrowType) -> u64 {
     found.primitive_width().map_or(1, |width| width.next_power_of_two().clamp(1, 8) as u64)
 }
 
-/// Says how long the value of a row is, in columns of texts and bytes.
+/// The lengths of values in columns of texts and bytes.
 fn lengths<'a>(column: &'a dyn Array) -> Option<Box<dyn Fn(usize) -> u64 + 'a>> {
     fn between<T: Copy + Into<i64>>(offsets: &[T]) -> impl Fn(usize) -> u64 + '_ {
         |row| match (offsets.get(row), offsets.get(row + 1)) {
@@ -93,7 +93,7 @@ fn lengths<'a>(column: &'a dyn Array) -> Option<Box<dyn Fn(usize) -> u64 + 'a>> 
             let dictionary = column.as_any_dictionary();
             let values = dictionary.values();
             let length = lengths(values)?;
-            // Without values there is no key either.
+            // Without values there are no keys either.
             let keys = if values.is_empty() { Vec::new() } else { dictionary.normalized_keys() };
             Box::new(move |row| keys.get(row).map_or(0, |&key| length(key)))
         }

@@ -1,8 +1,8 @@
-//! Walks Thrift's compact protocol, in which Parquet describes itself, without allocating what it states.
+//! Walks Thrift's compact protocol, which Parquet uses for metadata, without allocating memory by stated sizes.
 //!
 //! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
 
-/// Structures and lists within each other. Parquet's own nest 7 deep.
+/// The maximum nesting of structures and lists. Parquet's own structures nest 7 deep.
 const DEPTH_MAX: usize = 24;
 
 /// A field of a structure: its id and type.
@@ -27,34 +27,34 @@ pub(super) enum ThriftKind {
     Uuid,
 }
 
-/// Why the bytes are no Thrift.
+/// Why the bytes are not valid Thrift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ThriftFault {
-    /// They end too early, or a length points beyond their end.
+    /// The bytes end too early, or a length points beyond their end.
     Short,
-    /// They cannot be read whatever follows.
+    /// The bytes are invalid, whatever follows.
     Invalid(&'static str),
 }
 
-/// The header of a list or set: the number of its elements, each of which takes at least a byte of what follows.
+/// The header of a list or set: the number of its elements, each of which has at least one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ListHeader {
     pub(super) length: usize,
     pub(super) kind: ThriftKind,
 }
 
-/// A place in the bytes.
+/// A position in the bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
     position: usize,
-    /// Bytes of memory that a reader may take for what was passed over: a rough upper estimate.
+    /// The memory that a reader may need for the skipped values: a rough upper estimate.
     pub(super) memory: u64,
 }
 
-/// What a parsed structure takes in memory, at most, beside what it points to.
+/// The maximum memory of a parsed structure, without what it points to.
 const STRUCT_BYTES: u64 = 256;
-/// What any other value takes.
+/// The memory of any other value.
 const VALUE_BYTES: u64 = 24;
 
 impl<'a> Cursor<'a> {
@@ -62,7 +62,7 @@ impl<'a> Cursor<'a> {
         Cursor { bytes, position: 0, memory: 0 }
     }
 
-    /// How many bytes were passed.
+    /// The number of bytes before the position.
     pub(super) fn position(&self) -> usize {
         self.position
     }
@@ -113,7 +113,7 @@ impl<'a> Cursor<'a> {
         self.take(length)
     }
 
-    /// The next field of a structure, whose last field had the id `last`; `None` at its end.
+    /// The next field of a structure, after the field with the id `last`; `None` at its end.
     pub(super) fn field(&mut self, last: i16) -> Result<Option<FieldHeader>, ThriftFault> {
         let header = self.byte()?;
         if header == 0 {
@@ -147,7 +147,7 @@ impl<'a> Cursor<'a> {
         Ok(ListHeader { length, kind: kind(header & 0x0f)? })
     }
 
-    /// Passes over a value.
+    /// Skips a value.
     pub(super) fn skip(&mut self, kind: ThriftKind) -> Result<(), ThriftFault> {
         self.skip_at(kind, 0)
     }
@@ -158,7 +158,7 @@ impl<'a> Cursor<'a> {
         }
         self.memory = self.memory.saturating_add(VALUE_BYTES);
         match kind {
-            // A field's header holds its value; an element of a list is a byte: see `element`.
+            // The header of a field contains its boolean value; as an element of a list it is a byte: see `element`.
             ThriftKind::True | ThriftKind::False => {}
             ThriftKind::Byte => drop(self.byte()?),
             ThriftKind::Integer => drop(self.varint()?),

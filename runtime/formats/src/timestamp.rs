@@ -1,4 +1,4 @@
-//! Timestamps as text.
+//! Parses and writes timestamps as text.
 
 use std::io::Write;
 
@@ -6,11 +6,11 @@ use super::numbers::{integer, scaled};
 use weir_batch::TimestampUnit;
 
 const DAY_US: i64 = 86_400_000_000;
-/// 0000-01-01T00:00:00Z and the microsecond after 9999-12-31: what RFC 3339 can write.
+/// 0000-01-01T00:00:00Z to 9999-12-31: the range of RFC 3339.
 const RFC_3339_US: std::ops::Range<i64> = -62_167_219_200_000_000..253_402_300_800_000_000;
 
-/// Appends `2001-01-01T00:01:00Z`, with six digits of fraction where it is not zero, as RFC 3339 has it. False, and
-/// nothing appended, for years that RFC 3339 cannot write.
+/// Appends `2001-01-01T00:01:00Z`, with six digits of fraction unless it is zero, according to RFC 3339. Returns false and appends
+/// nothing for years that RFC 3339 cannot express.
 pub(super) fn write_rfc_3339(micros: i64, out: &mut Vec<u8>) -> bool {
     if !RFC_3339_US.contains(&micros) {
         return false;
@@ -27,18 +27,17 @@ pub(super) fn write_rfc_3339(micros: i64, out: &mut Vec<u8>) -> bool {
     written.is_ok()
 }
 
-/// Microseconds since the Unix epoch: of text as in `parse_text`, or of a decimal number, which is taken as
-/// microseconds.
+/// Microseconds since the Unix epoch, from a text as in `parse_text`, or from a decimal number of microseconds.
 ///
 /// # Errors
 ///
-/// Any other text, and what is beyond an `i64`.
+/// Any other text, and values that an `i64` cannot hold.
 pub fn parse(text: &str) -> Result<i64, String> {
     parse_in(text, None)
 }
 
-/// The same, with the unit that a number is in. Without a unit a number is of whole microseconds; with one it may have a
-/// fraction, and what is finer than a microsecond is rounded down.
+/// The same, with the unit of numbers. Without a unit, a number is whole microseconds. With a unit it may have a fraction; finer
+/// values than microseconds are rounded down.
 pub(super) fn parse_in(text: &str, unit: Option<TimestampUnit>) -> Result<i64, String> {
     let number = match unit {
         None => integer(text),
@@ -50,14 +49,14 @@ pub(super) fn parse_in(text: &str, unit: Option<TimestampUnit>) -> Result<i64, S
     }
 }
 
-/// Microseconds since the Unix epoch of text: a date, `2001-01-31`, and after `T` or a space a time, `23:59`, `23:59:59`,
-/// `23:59:59.5` or with a comma, and after that `Z`, `UTC`, `GMT` or an offset as `+02:00`, `+0200` or `+02`, with or
-/// without a space. UTC where nothing is said of it. The time may also be `235959`. What is finer than a microsecond is cut
-/// off, which is rounding down also before 1970.
+/// Microseconds since the Unix epoch, from a text: a date, `2001-01-31`; optionally, after `T` or a space, a time, `23:59`,
+/// `23:59:59`, `23:59:59.5` or with a comma; and after that `Z`, `UTC`, `GMT` or an offset such as `+02:00`, `+0200` or `+02`, with
+/// or without a space. The default is UTC. The time may also be `235959`. Finer values than microseconds are rounded down, also
+/// before 1970.
 ///
 /// # Errors
 ///
-/// Any other text, a number included.
+/// Any other text, including numbers.
 pub(super) fn parse_text(text: &str) -> Result<i64, String> {
     form(text.as_bytes()).ok_or_else(|| "not a timestamp such as 2001-01-31T23:59:59Z".to_owned())
 }
@@ -89,7 +88,7 @@ fn form(text: &[u8]) -> Option<i64> {
         [h0, h1, m0, m1, s0, s1, ref rest @ ..] => (two(h0, h1)?, two(m0, m1)?, two(s0, s1)?, rest),
         _ => return None,
     };
-    // The 60th second is a leap second, which is counted as the one that follows it.
+    // The 60th second is a leap second, and counts as the following second.
     let leap_second = second == 60 && minute == 59;
     if hour > 23 || minute > 59 || (second > 59 && !leap_second) {
         return None;
@@ -109,7 +108,7 @@ fn form(text: &[u8]) -> Option<i64> {
     };
     let zone = rest.strip_prefix(b" ").unwrap_or(rest);
     let offset_minutes = match *zone {
-        // A space with nothing behind it is no form of anything.
+        // A space with nothing after it is not valid.
         [] if rest.is_empty() => 0,
         [b'Z' | b'z'] => 0,
         _ if zone.eq_ignore_ascii_case(b"UTC") || zone.eq_ignore_ascii_case(b"GMT") => 0,
@@ -134,7 +133,7 @@ fn two(tens: u8, ones: u8) -> Option<i64> {
     Some(digit(tens)? * 10 + digit(ones)?)
 }
 
-/// The day's number, counted from 1970-01-01 (<https://howardhinnant.github.io/date_algorithms.html#days_from_civil>).
+/// The number of days since 1970-01-01 (<https://howardhinnant.github.io/date_algorithms.html#days_from_civil>).
 fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -144,7 +143,7 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// Year, month and day of a day since 1970-01-01, in the proleptic Gregorian calendar
+/// The year, month and day for a number of days since 1970-01-01, in the proleptic Gregorian calendar
 /// (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
 fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
@@ -200,7 +199,7 @@ mod tests {
             ("1969-12-31T22:30:00-01:30", 0),
             ("0000-01-01T00:00:00Z", RFC_3339_US.start),
             ("2000-02-29", 951_782_400_000_000),
-            // A leap second is the one that follows it.
+            // A leap second counts as the following second.
             ("1970-01-01T23:59:60Z", DAY_US),
             ("1970-01-01T000001.5Z", 1_500_000),
             ("-5", -5),

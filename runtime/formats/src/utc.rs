@@ -1,4 +1,4 @@
-//! Timestamps with their zone, for formats that know zones: Weir's are instants, and written as such.
+//! Timestamps with the time zone UTC, for formats that store time zones.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use weir_batch::{Batch, BatchError, DataType, Schema};
 
 const ZONE: &str = "UTC";
 
-/// The Arrow schema, each timestamp in the zone UTC.
+/// The Arrow schema, with the zone UTC for each timestamp.
 pub(super) fn schema(schema: &Schema) -> SchemaRef {
     let arrow_schema = schema.to_arrow();
     let fields = arrow_schema.fields().iter().map(|field| match field.data_type() {
@@ -21,7 +21,7 @@ pub(super) fn schema(schema: &Schema) -> SchemaRef {
     Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()))
 }
 
-/// The rows that count, of that schema. No values are copied for the zone.
+/// The rows that count, with that schema. No values are copied for the zone.
 pub(super) fn batch(batch: &Batch) -> Result<RecordBatch, BatchError> {
     let rows = batch.to_arrow()?;
     if !batch.schema().fields().iter().any(|field| field.data_type == DataType::Timestamp) {

@@ -1,18 +1,18 @@
-//! The narrowest type that every sampled value of a field fits.
+//! Finds the narrowest type that fits all sampled values of a field.
 //!
-//! Each value is tried with the functions that read it later, so that what is proposed is what can be read. Beyond that
-//! a type has to give the value back as it was: `007` and `12345678901234567890` stay text, and integers become doubles
-//! beside other doubles only where all of them are exact.
+//! Each value is tried with the functions that will read it later, so the result can be read. In addition, a type must preserve the
+//! value as written: `007` and `12345678901234567890` stay text, and integers become doubles together with other doubles only if
+//! all of them are exact.
 
 use super::json_text::Value;
 use super::numbers::{double, fits_double};
 use super::timestamp;
 use weir_batch::DataType;
 
-/// From the narrowest on: the first that is left is the type.
+/// From the narrowest on: the first that remains is the type.
 const CANDIDATES: [DataType; 5] = [DataType::Bool, DataType::I64, DataType::F64, DataType::Timestamp, DataType::Utf8];
 
-/// What is known of a field from the values that were seen.
+/// The result of the values so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Widening {
     fits: [bool; CANDIDATES.len()],
@@ -28,7 +28,7 @@ impl Default for Widening {
 }
 
 impl Widening {
-    /// A value of JSON. Text is text, whatever it looks like: only its author knows whether `2001-01-31` is a date.
+    /// Adds a JSON value. Text stays text, whatever it looks like: only its author knows whether `2001-01-31` is a date.
     pub(super) fn see_json(&mut self, value: &Value<'_>) {
         match *value {
             Value::Null => {}
@@ -46,7 +46,7 @@ impl Widening {
         }
     }
 
-    /// A value of CSV that is not null. A number is no timestamp: nobody knows its unit.
+    /// Adds a CSV value that is not null. A number is not a timestamp, because its unit is unknown.
     pub(super) fn see_text(&mut self, text: &str) {
         self.digits |= text.bytes().any(|byte| byte.is_ascii_digit());
         self.keep(|data_type| match data_type {
@@ -58,7 +58,7 @@ impl Widening {
         });
     }
 
-    /// The type: `utf8` where there were only nulls, and `None` where nothing fits: lists and objects.
+    /// The type: `utf8` if there were only nulls, and `None` if no type fits (lists and objects).
     pub(super) fn data_type(&self) -> Option<DataType> {
         if !self.seen {
             return Some(DataType::Utf8);
@@ -67,7 +67,7 @@ impl Widening {
         fitting.find(|(data_type, _)| *data_type != DataType::F64 || self.digits).map(|(data_type, _)| data_type)
     }
 
-    /// What is known from the values of both.
+    /// Combines the values of both.
     pub(super) fn with(&self, other: &Widening) -> Widening {
         let mut both = self.clone();
         both.fits.iter_mut().zip(other.fits).for_each(|(fits, other)| *fits &= other);
@@ -83,7 +83,7 @@ impl Widening {
     }
 }
 
-/// An integer as integers are written: without a sign for plus, leading zeros, a fraction or an exponent.
+/// An integer in its usual form: without a plus sign, leading zeros, a fraction or an exponent.
 fn is_plain_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let padded = digits.len() > 1 && digits.starts_with('0');

@@ -1,4 +1,4 @@
-//! What the client's errors mean.
+//! Maps errors of the client to [`KafkaProblem`].
 
 use std::error::Error;
 
@@ -8,7 +8,7 @@ use weir_text::brief;
 use crate::{ErrorCode, HiddenValues, KafkaConnection, KafkaProblem};
 
 impl KafkaProblem {
-    /// What a code of librdkafka's means for a producer.
+    /// The meaning of an error code of librdkafka for a producer.
     pub fn of(code: impl Into<ErrorCode>) -> KafkaProblem {
         let code = code.into();
         match code.0 {
@@ -22,7 +22,7 @@ impl KafkaProblem {
             | Code::SaslAuthenticationFailed
             | Code::UnsupportedSASLMechanism
             | Code::Authentication => KafkaProblem::NotAuthorised(code),
-            // `InvalidMessageSize` is what a broker without a limit of its own for the topic says.
+            // A broker without a limit of its own for the topic sends `InvalidMessageSize`.
             Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize => {
                 KafkaProblem::MessageTooLarge(code)
             }
@@ -50,12 +50,12 @@ impl KafkaProblem {
         }
     }
 
-    /// What an error of the client's means.
+    /// The meaning of an error of the client.
     pub fn of_error(error: &(dyn Error + 'static)) -> KafkaProblem {
         let known: Option<&KafkaError> = error.downcast_ref();
         match (known, known.and_then(KafkaError::rdkafka_error_code)) {
             (_, Some(code)) => KafkaProblem::of(code),
-            // It would quote the value, which may be a secret.
+            // The text would contain the value, which may be a secret.
             (Some(KafkaError::ClientConfig(_, _, name, _)), None) => {
                 KafkaProblem::Settings(format!("`{}`", brief(name)))
             }
@@ -63,7 +63,7 @@ impl KafkaProblem {
         }
     }
 
-    /// What it means that no client can be made of a connection.
+    /// The meaning of an error from creating a client for a connection.
     pub fn of_settings(connection: &KafkaConnection, error: &(dyn Error + 'static)) -> KafkaProblem {
         match KafkaProblem::of_error(error) {
             KafkaProblem::Settings(_) => KafkaProblem::Settings(connection.hidden().explain(error)),
@@ -73,10 +73,10 @@ impl KafkaProblem {
 }
 
 impl HiddenValues {
-    /// What an error of the client's says, without values and control characters.
+    /// The text of a client's error, without values of options and without control characters.
     pub fn explain(&self, error: &(dyn Error + 'static)) -> String {
         match error.downcast_ref() {
-            // The client would quote the value, which may be secret.
+            // The text would contain the value, which may be secret.
             Some(KafkaError::ClientConfig(_, _, name, _)) => {
                 format!("librdkafka does not accept the value of `{}`", brief(name))
             }

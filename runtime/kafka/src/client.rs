@@ -1,9 +1,9 @@
-//! What the client says of single options.
+//! Checks single options with the client.
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
-/// Whether the client takes a value of an option; what it says of it, where it does not. Nothing is connected to.
+/// Checks whether the client accepts a value of an option; the error is the client's. Does not connect.
 pub(crate) fn try_option(name: &str, value: &str) -> Result<(), Option<String>> {
     match ClientConfig::new().set(name, value).create_native_config() {
         Ok(_) => Ok(()),

@@ -1,6 +1,6 @@
-//! Options in a program without the client, which opens no connection.
+//! Option checks in a program without the client, which cannot open connections.
 
-/// Nobody here knows what the client would take.
+/// Without the client, values cannot be checked.
 pub(crate) fn try_option(_name: &str, _value: &str) -> Result<(), Option<String>> {
     Ok(())
 }

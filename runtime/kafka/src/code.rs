@@ -1,15 +1,15 @@
-//! What a broker or the client answered.
+//! Error codes of brokers and the client.
 
 use std::fmt;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-/// An error code of Kafka's protocol, or of librdkafka's own.
+/// An error code of Kafka's protocol or of librdkafka.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ErrorCode(pub(crate) Code);
 
 impl ErrorCode {
-    /// Whether it is over after a while: a coordinator that moves, a broker that is away.
+    /// Whether the error is temporary: for example a coordinator that moves, or a broker that is down.
     pub fn passes(self) -> bool {
         matches!(
             self.0,

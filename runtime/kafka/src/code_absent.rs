@@ -1,13 +1,13 @@
-//! The error code in a program without the Kafka client. It has no values.
+//! The error code in a program without the Kafka client.
 
 use std::fmt;
 
-/// An error code of Kafka's protocol, or of the client's own. No value of it can be made in this program.
+/// An error code of Kafka's protocol or of the client. It has no values in this program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {}
 
 impl ErrorCode {
-    /// Whether it is over after a while.
+    /// Whether the error is temporary.
     pub fn passes(self) -> bool {
         match self {}
     }

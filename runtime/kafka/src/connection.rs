@@ -1,4 +1,4 @@
-//! How brokers are reached.
+//! Connections to brokers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,47 +10,47 @@ use crate::client;
 use crate::hidden::HiddenValues;
 use crate::options::{self, KafkaOption, KafkaSide};
 
-/// The brokers of a cluster, and librdkafka's options for talking to them.
+/// The brokers of a cluster, and options of librdkafka for the connection.
 ///
-/// It comes from a query file, which is a tenant's: only options of [`KafkaConnection::allowed_options`] can be set.
-/// Values of options may be secrets: they appear neither in `Debug` nor in `Display`, nor in any error.
+/// It comes from a tenant's query file, so only [`KafkaConnection::allowed_options`] can be set. Values of options may be secrets:
+/// they never appear in `Debug`, `Display` or errors.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KafkaConnection {
-    /// `host:port`, several with commas between them.
+    /// `host:port`, or several separated by commas.
     pub brokers: String,
-    /// librdkafka's options by name. TLS and SASL are among them.
+    /// Options of librdkafka by name, including those of TLS and SASL.
     pub options: BTreeMap<String, String>,
 }
 
-/// A connection that no client can be made of.
+/// A connection for which no client can be created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {reason}")]
 #[non_exhaustive]
 pub struct KafkaConnectionError {
-    /// The setting: `brokers` or `options`.
+    /// The wrong key: `brokers` or `options`.
     pub key: &'static str,
-    /// The option, where it is one's fault.
+    /// The wrong option, if the error is about one.
     pub option: Option<String>,
-    /// What is wrong, and what would be right. It names the option and never quotes a value.
+    /// What is wrong, and what to write instead. It may contain the option's name, but never a value.
     pub reason: String,
 }
 
 impl KafkaConnectionError {
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         Fault::Tenant
     }
 
-    /// Whether the same may succeed later.
+    /// Whether the same connection may be valid later.
     pub fn retryable(&self) -> bool {
         false
     }
 }
 
-/// How the names of options end that are numbers.
+/// The endings of the names of options with numbers.
 const OF_NUMBERS: [&str; 8] = [".ms", ".bytes", ".kbytes", ".messages", ".size", ".level", ".ttl", ".threshold"];
 
-/// Whether a number is one in full. librdkafka takes `0x7530`, and passes over what stands behind digits: `60s` would be 60 ms.
+/// Whether a text is completely a number. librdkafka accepts `0x7530`, and ignores text after digits: it would read `60s` as 60 ms.
 fn is_number(name: &str, value: &str) -> bool {
     value.parse::<i64>().is_ok() || name == "linger.ms" && value.parse::<f64>().is_ok_and(f64::is_finite)
 }
@@ -61,29 +61,29 @@ impl KafkaConnection {
         KafkaConnection { brokers: brokers.into(), options: BTreeMap::new() }
     }
 
-    /// The same with this option.
+    /// Adds an option.
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> KafkaConnection {
         self.options.insert(name.into(), value.into());
         self
     }
 
-    /// Every option that can be set, with the clients that it is of.
+    /// All options that can be set, and for which clients.
     pub fn allowed_options() -> &'static [KafkaOption] {
         options::ALLOWED
     }
 
-    /// Checks names and values without connecting to anything.
+    /// Checks names and values without connecting.
     ///
     /// # Errors
     ///
-    /// [`KafkaConnectionError`], which names the option, and the one that was perhaps meant.
+    /// [`KafkaConnectionError`] with the name of the option and a suggestion.
     pub fn validate(&self) -> Result<(), KafkaConnectionError> {
         let brokers = |reason: String| Err(KafkaConnectionError { key: "brokers", option: None, reason });
         if self.brokers.is_empty() {
             return brokers("must name at least one broker, as host:port".to_owned());
         }
         for broker in self.brokers.split(',') {
-            // No scheme: librdkafka would take it for another security protocol.
+            // Schemes are not allowed: librdkafka would interpret them as another security protocol.
             let of_address = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]%".contains(&byte);
             if broker.is_empty() || !broker.bytes().all(of_address) {
                 let broker = weir_text::escape_to(broker, 80);
@@ -96,7 +96,7 @@ impl KafkaConnection {
         self.check_login()
     }
 
-    /// Checks one option by itself. Whether several go together, [`KafkaConnection::validate`] says.
+    /// Checks a single option. [`KafkaConnection::validate`] also checks combinations.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl KafkaConnection {
         KafkaConnection::check_option(name, value)
     }
 
-    /// A login without a named mechanism would be GSSAPI's, which runs a command.
+    /// Without a named mechanism, a login would use GSSAPI, which runs a command.
     fn check_login(&self) -> Result<(), KafkaConnectionError> {
         let (one, other) = (self.options.get("sasl.mechanism"), self.options.get("sasl.mechanisms"));
         let refuse = |reason: String| {
@@ -125,7 +125,7 @@ impl KafkaConnection {
     }
 
     fn logs_in(&self) -> bool {
-        // librdkafka does not mind upper case here.
+        // librdkafka accepts upper case here.
         self.options.get("security.protocol").is_some_and(|protocol| protocol.to_lowercase().contains("sasl"))
     }
 
@@ -136,19 +136,19 @@ impl KafkaConnection {
             let instead = options::nearest(name).map(|nearest| format!(": did you mean `{nearest}`?"));
             return refuse(format!("`{shown}` cannot be set{}", instead.unwrap_or_default()));
         };
-        // PEM has lines. Elsewhere a line end would only forge lines in logs.
+        // PEM contains line ends. In other values a line end could only forge log lines.
         let control = |c: char| c == '\0' || (c.is_control() && !(name.ends_with(".pem") && matches!(c, '\n' | '\r')));
         if value.contains(control) {
             return refuse(format!("`{shown}` contains a control character"));
         }
-        // Tells a name from its value only now: setting some of the others would load code at once.
+        // The client is asked only about allowed names: setting some other options would load code at once.
         match client::try_option(name, value) {
             Ok(()) if OF_NUMBERS.iter().any(|end| name.ends_with(end)) && !is_number(name, value) => {
                 refuse(format!("`{shown}` must be a decimal number without a unit"))
             }
             Ok(()) => Ok(()),
             Err(Some(description)) if !option.secret => {
-                // The rest would quote the value.
+                // The rest of the text contains the value.
                 let range = description.split_once("is outside allowed range ").map(|(_, range)| brief(range));
                 let range = range.map(|range| format!(": the allowed range is {range}")).unwrap_or_default();
                 refuse(format!("librdkafka does not accept this value of `{shown}`{range}"))
@@ -157,18 +157,18 @@ impl KafkaConnection {
         }
     }
 
-    /// What texts of its clients must not show.
+    /// The values that texts of this connection's clients must not show.
     pub fn hidden(&self) -> HiddenValues {
         let free = self.options.iter().filter(|(name, _)| options::find(name).is_none_or(|option| option.free));
         HiddenValues::new(free.map(|(_, value)| value.as_str()))
     }
 
-    /// The settings for a client of this side, by librdkafka's names. The caller adds what its own settings say, and never prints
-    /// them: passwords and private keys are among them.
+    /// The settings for a client of this side, with librdkafka's names. The caller adds settings of its own, and must not print
+    /// them: they contain passwords and private keys.
     pub fn settings(&self, side: KafkaSide) -> Vec<(String, String)> {
         let mut settings = Vec::new();
         let mut set = |name: &str, value: &str| settings.push((name.to_owned(), value.to_owned()));
-        // Once more, for a connection that was never validated: nothing else can get in here.
+        // Checks the names again, in case the connection was never validated.
         for (name, value) in &self.options {
             if options::find(name).is_some_and(|option| option.side.concerns(side)) {
                 set(name, value);
@@ -176,14 +176,14 @@ impl KafkaConnection {
         }
         let named = ["sasl.mechanism", "sasl.mechanisms"].iter().any(|name| self.options.contains_key(*name));
         if self.logs_in() && !named {
-            // For a connection that was never validated, too: librdkafka's default is GSSAPI, which runs a command. Where
-            // nobody logs in it warns of a mechanism.
+            // Also for a connection that was never validated: librdkafka's default is GSSAPI, which runs a command. Without a
+            // login, setting a mechanism would cause a warning.
             set("sasl.mechanisms", "PLAIN");
         }
         set("bootstrap.servers", &self.brokers);
-        // Looking at a topic must not make it.
+        // Reading a topic must not create it.
         set("allow.auto.create.topics", "false");
-        // A broker is told nothing of this client that it need not know.
+        // Do not send metrics of this client to the broker.
         set("enable.metrics.push", "false");
         settings
     }

@@ -1,19 +1,19 @@
-//! Positions of a consumer group, on their way into a transaction.
+//! Positions of a consumer group that a transaction commits.
 
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How far a member of a consumer group has read, and who it is: what a Kafka transaction commits of a source. Made by the
-/// source's side of Kafka, and opaque to everybody between.
+/// The positions of a member of a consumer group, and its identity: the data of a source that a Kafka transaction commits. The
+/// Kafka source creates it; for everything in between it is opaque.
 pub struct GroupOffsets {
     next: BTreeMap<(String, i32), i64>,
     member: Box<dyn Any + Send + Sync>,
 }
 
 impl GroupOffsets {
-    /// Of these positions: of each partition its topic, its number and the offset of the next record to be read. `member` is
-    /// what the writer's client is given, of a type that reader and writer of one client library agree on.
+    /// The positions: for each partition the topic, the number and the offset of the next record to read. `member` is passed to the
+    /// writer's client; reader and writer agree on its type.
     pub fn new(
         positions: impl IntoIterator<Item = (String, i32, i64)>,
         member: impl Any + Send + Sync,
@@ -22,12 +22,12 @@ impl GroupOffsets {
         GroupOffsets { next, member: Box::new(member) }
     }
 
-    /// What the writer's client is given; `None` where the reader has another client library.
+    /// The value for the writer's client; `None` if the reader uses another client library.
     pub fn member<T: Any>(&self) -> Option<&T> {
         self.member.downcast_ref()
     }
 
-    /// The offset of the next record to be read of a partition; `None` where it is not among them.
+    /// The offset of the next record to read from a partition; `None` if the partition is not included.
     pub fn next(&self, topic: &str, partition: i32) -> Option<i64> {
         self.next.get(&(topic.to_owned(), partition)).copied()
     }

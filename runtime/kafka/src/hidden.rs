@@ -1,12 +1,12 @@
-//! What texts of librdkafka must not show.
+//! Values that texts of librdkafka must not show.
 
 use std::sync::Arc;
 
-/// Shorter values are not hidden: they are parts of ordinary words.
+/// Shorter values are not hidden, because they occur in ordinary words.
 const BYTES_MIN: usize = 4;
 
-/// The values of a connection's options that anybody may choose freely: passwords, keys, names of users and clients. librdkafka
-/// repeats some of them in its errors and log lines.
+/// The values of a connection's options that are free text: passwords, keys, names of users and clients. librdkafka repeats some of
+/// them in errors and log lines.
 #[derive(Clone, Debug, Default)]
 pub struct HiddenValues(Values);
 
@@ -22,19 +22,19 @@ impl std::fmt::Debug for Values {
 impl HiddenValues {
     pub(crate) fn new<'a>(values: impl Iterator<Item = &'a str>) -> HiddenValues {
         let long = |value: &&str| value.trim().len() >= BYTES_MIN;
-        // Of a certificate or key each line, too.
+        // Each line of a certificate or key is hidden too.
         let mut all: Vec<String> = values
             .flat_map(|value| std::iter::once(value).chain(value.lines()))
             .filter(long)
             .map(str::to_owned)
             .collect();
-        // What holds another one comes before it.
+        // Longer values come first, because they may contain shorter ones.
         all.sort_unstable_by_key(|value| std::cmp::Reverse(value.len()));
         all.dedup();
         HiddenValues(Values(all.into()))
     }
 
-    /// The text with `…` for each of the values.
+    /// Replaces each of the values with `…`.
     pub fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for value in self.0.0.iter().filter(|value| !value.trim().is_empty()) {

@@ -1,4 +1,4 @@
-//! Headers whose names are no text.
+//! Headers whose names are not valid UTF-8.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,12 +8,12 @@ use std::sync::Once;
 pub type HeaderRef<'a> = (&'a str, Option<&'a [u8]>);
 
 thread_local! {
-    // A panic on this thread would be caught, and is no news.
+    // A panic on this thread will be caught, and is not reported.
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A header, or what stands for one whose name is no UTF-8: whoever may write to the topic can send such a name, and the
-/// client panics over it.
+/// A header, or a replacement if its name is not valid UTF-8. Anybody who can write to the topic can send such a name, and the
+/// client panics when it reads it.
 pub fn legible<'a>(get: impl FnOnce() -> Option<HeaderRef<'a>>) -> HeaderRef<'a> {
     CAUGHT.set(true);
     let got = catch_unwind(AssertUnwindSafe(get));
@@ -29,7 +29,7 @@ pub fn legible<'a>(get: impl FnOnce() -> Option<HeaderRef<'a>>) -> HeaderRef<'a>
     got.ok().flatten().unwrap_or(("\u{fffd}", None))
 }
 
-/// A text of the client's, or `None` where it panics over it since it is no UTF-8.
+/// A text of the client; `None` if the client panics because it is not valid UTF-8.
 pub fn text<'a>(get: impl FnOnce() -> &'a str) -> Option<&'a str> {
     CAUGHT.set(true);
     let got = catch_unwind(AssertUnwindSafe(get));
@@ -37,8 +37,8 @@ pub fn text<'a>(get: impl FnOnce() -> &'a str) -> Option<&'a str> {
     got.ok()
 }
 
-/// Keeps panics over illegible headers, which are caught, from being reported: whoever may write to a topic could fill the
-/// standard error of its readers with them. All others are reported as they were. For programs to call once, at their start.
+/// Suppresses reports of caught panics over invalid headers: otherwise anybody who can write to a topic could fill the standard
+/// error of its readers. Other panics are reported as before. Programs call this once, at their start.
 pub fn hush_illegible_headers() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    /// What was reported of the panics below.
+    /// The panics that were reported during the test below.
     static REPORTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
     fn panics<T>(message: &str) -> T {
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_header_over_which_the_client_panics_is_passed_on_without_its_value() {
-        // Other tests of this process panic as they ever did.
+        // Panics of other tests in this process are reported as before.
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| match panic.payload().downcast_ref::<String>() {
             Some(message) if message.starts_with("illegible") => {

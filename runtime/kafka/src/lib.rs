@@ -1,5 +1,5 @@
-//! What readers and writers of Kafka topics share: how brokers are reached, which options of librdkafka a query file may set, what an
-//! error code means, and what log lines may show. No type of the client is public here: settings are names and values.
+//! The common part of reading and writing Kafka topics: connections, the options of librdkafka that a query file may set, the
+//! meaning of error codes, and log lines without secrets. No type of the client is public here: settings are names and values.
 //!
 //! ```
 //! use weir_kafka::{KafkaConnection, KafkaSide};
@@ -17,13 +17,13 @@
 //!
 //! # The nouns
 //!
-//! **[`KafkaConnection`]**: brokers, and those of librdkafka's options that a query file may set: none that reads a file, runs a command,
-//! loads code or weakens a delivery guarantee.
+//! **[`KafkaConnection`]**: brokers, and the options of librdkafka that a query file may set. None of these reads a file, runs a
+//! command, loads code or weakens a delivery guarantee.
 //!
-//! **[`KafkaProblem`]**: why a topic cannot be written to, and whether trying again may help. **[`ErrorCode`]**: what a broker or the
-//! client answered.
+//! **[`KafkaProblem`]**: why writing to a topic failed, and whether a retry may help. **[`ErrorCode`]**: an error code of a broker
+//! or the client.
 //!
-//! **[`HiddenValues`]**: values of options, which texts of the client must not show.
+//! **[`HiddenValues`]**: values of options that texts of the client must not show.
 
 #[cfg(feature = "client")]
 mod answer;
@@ -60,6 +60,6 @@ pub use names::{refuse_group, refuse_topic};
 pub use options::{KafkaOption, KafkaSide};
 pub use problem::KafkaProblem;
 
-/// Whether this program has a client, and so can open topics: the feature `client`. Without it settings can be read and checked, but
-/// for the values that only the client knows.
+/// Whether this program contains the client, and can therefore open topics: the feature `client`. Without it, settings can be read
+/// and checked, except for values that only the client can check.
 pub const HAS_CLIENT: bool = cfg!(feature = "client");

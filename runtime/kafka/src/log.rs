@@ -2,11 +2,11 @@
 
 use crate::HiddenValues;
 
-/// Hands a log line of librdkafka's to `tracing`, under the target `librdkafka`. Every client's context calls it from
-/// its `ClientContext::log`, with syslog's level: 0 is the worst, 7 is for debugging. Values of options are not shown.
+/// Passes a log line of librdkafka to `tracing`, under the target `librdkafka`. Every client context calls this in its
+/// `ClientContext::log`, with the syslog level: 0 is the most severe, 7 is for debugging. Values of options are hidden.
 pub fn log_librdkafka(level: i32, facility: &str, line: &str, hidden: &HiddenValues) {
     let line = hidden.hide(line);
-    // What a transaction fails of is returned by the call that met it, and told by whoever made that: a rebalance is an ordinary event.
+    // The call in a transaction that fails returns the error too, and its caller reports it: a rebalance, for example, is ordinary.
     if facility == "TXNERR" {
         return tracing::debug!(target: "librdkafka", facility, "{line}");
     }

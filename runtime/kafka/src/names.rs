@@ -1,9 +1,9 @@
-//! Names that Kafka takes.
+//! Checks names of topics and groups.
 
-/// The longest group that Kafka's own tools take.
+/// The maximum length that Kafka's own tools accept for a group.
 const GROUP_BYTES_MAX: usize = 255;
 
-/// Why Kafka would not take a topic's name.
+/// Why Kafka would refuse the name of a topic; `None` for valid names.
 pub fn refuse_topic(topic: &str) -> Option<&'static str> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     match topic {
@@ -15,7 +15,7 @@ pub fn refuse_topic(topic: &str) -> Option<&'static str> {
     }
 }
 
-/// Why Kafka would not take a group's name.
+/// Why Kafka would refuse the name of a group; `None` for valid names.
 pub fn refuse_group(group: &str) -> Option<&'static str> {
     match group {
         "" => Some("must not be empty"),

@@ -1,18 +1,18 @@
-//! What a query file may tell librdkafka.
+//! The options of librdkafka that a query file may set.
 
-/// Which clients an option is of.
+/// The clients to which an option applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KafkaSide {
-    /// Of readers and writers.
+    /// Consumers and producers.
     Both,
-    /// Of readers.
+    /// Consumers.
     Consumer,
-    /// Of writers.
+    /// Producers.
     Producer,
 }
 
 impl KafkaSide {
-    /// Whether an option of this side concerns a client of the other.
+    /// Whether an option of this side applies to a client of the other side.
     pub(crate) fn concerns(self, client: KafkaSide) -> bool {
         self == client || self == KafkaSide::Both || client == KafkaSide::Both
     }
@@ -24,11 +24,11 @@ impl KafkaSide {
 pub struct KafkaOption {
     /// The name.
     pub name: &'static str,
-    /// Which clients it is of.
+    /// The clients to which it applies.
     pub side: KafkaSide,
     /// Whether its value is a password or a private key.
     pub secret: bool,
-    /// Whether its value may be any text: it is hidden wherever librdkafka repeats it.
+    /// Whether its value is free text: then it is hidden in texts of librdkafka.
     pub free: bool,
 }
 
@@ -56,12 +56,12 @@ const fn producer(name: &'static str) -> KafkaOption {
     option(name, KafkaSide::Producer)
 }
 
-/// Everything else is refused: a query file is a tenant's, and librdkafka has options that load a library
-/// (`plugin.library.paths`, `ssl.providers`, `ssl.engine.*`), run a command (`sasl.kerberos.kinit.cmd`), read a file
-/// (`*.location`, `*.keytab`, `sasl.oauthbearer.assertion.*`), call any URL (`sasl.oauthbearer.*`), switch off the
-/// check of certificates, or change what a delivery guarantee rests on (`acks`, `enable.idempotence`, `retries`,
-/// `enable.auto.commit`, `isolation.level`). What the settings of a source or sink name themselves (the topic, the
-/// group, compression, the partitioner) is not repeated here either.
+/// All other options are refused, because a query file is a tenant's. librdkafka has options that load a library
+/// (`plugin.library.paths`, `ssl.providers`, `ssl.engine.*`), run a command (`sasl.kerberos.kinit.cmd`), read a file (`*.location`,
+/// `*.keytab`, `sasl.oauthbearer.assertion.*`), call any URL (`sasl.oauthbearer.*`), turn off certificate checks, or change
+/// settings on which a delivery guarantee depends (`acks`, `enable.idempotence`, `retries`, `enable.auto.commit`,
+/// `isolation.level`). Settings that sources and sinks have keys for (topic, group, compression, partitioner) are not included
+/// either.
 pub(crate) static ALLOWED: &[KafkaOption] = &[
     both("broker.address.family"),
     both("broker.address.ttl"),
@@ -127,11 +127,10 @@ pub(crate) fn find(name: &str) -> Option<&'static KafkaOption> {
     ALLOWED.iter().find(|option| option.name == name)
 }
 
-/// The allowed name that looks most like this one, where one looks like it at all.
+/// The allowed name that is most similar to this one, if any is similar.
 pub(crate) fn nearest(name: &str) -> Option<&'static str> {
     weir_text::nearest_of_alike(name, ALLOWED.iter().map(|option| option.name))
 }
 
-/// The ways to log in that need neither a command nor a URL of the query's choice. GSSAPI, which librdkafka would take
-/// where none is named, runs `kinit`.
+/// The login mechanisms that need neither a command nor a URL of the query's choice. GSSAPI, librdkafka's default, runs `kinit`.
 pub(crate) const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];

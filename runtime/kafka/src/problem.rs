@@ -1,4 +1,4 @@
-//! What Kafka answers.
+//! Errors of writing to Kafka.
 
 use std::time::Duration;
 
@@ -6,28 +6,28 @@ use weir_batch::Fault;
 
 use crate::ErrorCode;
 
-/// Why a topic cannot be written to.
+/// Why writing to a topic failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KafkaProblem {
-    /// No broker answered in time.
+    /// No broker responded in time.
     #[error("no broker answered within {} ms: {reason}", after.as_millis())]
     Unreachable {
-        /// How long it was waited for.
+        /// How long the client waited.
         after: Duration,
-        /// What the last try met with.
+        /// The error of the last attempt.
         reason: String,
     },
-    /// There is no such topic, or none that this user may see.
+    /// The topic does not exist, or this user may not see it.
     #[error("the topic does not exist")]
     UnknownTopic,
-    /// The user may not do this, or is not who it claims to be.
+    /// The user lacks a permission, or could not be authenticated.
     #[error("not authorised: {0}")]
     NotAuthorised(ErrorCode),
-    /// A record is larger than the client or the broker takes.
+    /// A record is larger than the client or the broker accepts.
     #[error("a record is too large: {0}")]
     MessageTooLarge(ErrorCode),
-    /// The broker's rules for the topic refuse the record.
+    /// The broker refused the record because of the topic's rules.
     #[error("the broker refused the record: {0}")]
     Refused(ErrorCode),
     /// Records were not delivered in time.
@@ -36,33 +36,33 @@ pub enum KafkaProblem {
     /// Another producer with the same transactional id has taken over.
     #[error("another producer has taken over: {0}")]
     Fenced(ErrorCode),
-    /// The group has moved on: the positions in the transaction are another member's to keep.
+    /// Another member of the group now owns the partitions, so this transaction cannot commit their positions.
     #[error("another member of the group has taken over: {0}")]
     OtherMember(ErrorCode),
-    /// The producer met an error after which it is of no use.
+    /// The producer failed permanently.
     #[error("the producer failed permanently: {0}")]
     Fatal(ErrorCode),
-    /// The transaction that the sink writes in failed before.
+    /// The transaction of the sink has failed before.
     #[error("its transaction has failed before")]
     AfterError,
     /// A sink failed or was dropped before all of its records were written.
     #[error("a sink failed or was dropped before all of its records were written")]
     Abandoned,
-    /// No client can be made of these settings.
+    /// No client can be created with these settings.
     #[error("librdkafka does not accept the settings: {0}")]
     Settings(String),
-    /// Any other answer.
+    /// Any other error.
     #[error("{0}")]
     Other(ErrorCode),
 }
 
 impl KafkaProblem {
-    /// Whether a broker refused a record for what it is, and would take others.
+    /// Whether a broker refused the record because of its content, and would accept others.
     pub fn is_refusal(&self) -> bool {
         matches!(self, KafkaProblem::MessageTooLarge(_) | KafkaProblem::Refused(_))
     }
 
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
             KafkaProblem::UnknownTopic
@@ -84,7 +84,7 @@ impl KafkaProblem {
     pub fn retryable(&self) -> bool {
         match self {
             KafkaProblem::Unreachable { .. } | KafkaProblem::TimedOut(_) => true,
-            // A new producer has a new identity, and begins a new sequence.
+            // A new producer has a new identity, and starts a new sequence.
             KafkaProblem::Fatal(_) => true,
             KafkaProblem::Other(code) => code.passes_for_producers(),
             _ => false,

@@ -1,4 +1,4 @@
-//! What a query file may tell librdkafka, and what not.
+//! The options that a query file may set.
 
 use expect_test::{Expect, expect};
 
@@ -15,8 +15,7 @@ fn check(name: &str, value: &str, expect: Expect) {
     expect.assert_eq(&refused(name, value));
 }
 
-/// Every option that reads a file, runs a command, loads code, calls a URL, shows what it should not, or weakens what
-/// delivery rests on.
+/// All options that read a file, run a command, load code, call a URL, reveal secrets, or weaken delivery guarantees.
 #[test]
 fn what_reaches_beyond_the_connection_is_refused() {
     for name in [
@@ -67,7 +66,7 @@ fn what_reaches_beyond_the_connection_is_refused() {
         "statistics.interval.ms",
         "test.mock.num.brokers",
         "transactional.id",
-        // librdkafka takes names with other letters or with spaces for others; so does this list.
+        // librdkafka treats names with other case or spaces as different names, and so does this list.
         "LINGER.MS",
         " linger.ms",
         "linger.ms\0",
@@ -75,13 +74,13 @@ fn what_reaches_beyond_the_connection_is_refused() {
     ] {
         let text = refused(name, "1");
         assert!(text.contains("cannot be set"), "{text}");
-        // Nor does it get to librdkafka when nobody validates.
+        // Without validation, the option still does not reach librdkafka.
         let config = KafkaConnection::new("localhost:9092").with(name, "sneaked in").settings(KafkaSide::Both);
         assert!(!config.iter().any(|(_, value)| value == "sneaked in"), "{name}");
     }
 }
 
-/// Names by their pattern, should a new version of librdkafka bring more.
+/// Checks names by pattern, in case a new version of librdkafka has more options.
 #[test]
 fn the_list_holds_nothing_of_the_kind() {
     let options = KafkaConnection::allowed_options();
@@ -161,12 +160,12 @@ fn a_login_that_was_never_validated_is_not_the_librarys_own_and_without_one_none
     assert_eq!(mechanism(one().with("security.protocol", "plaintext")), None);
 }
 
-/// Every option of the list is one that librdkafka knows.
+/// librdkafka knows every option of the list.
 #[test]
 fn what_is_allowed_is_taken() {
     for option in KafkaConnection::allowed_options() {
         let values = ["1", "5000", "true", "any", "use_all_dns_ips", "PLAIN", "plaintext", "text"];
-        // A library without TLS knows the names and takes no value.
+        // A librdkafka without TLS knows the names, but accepts no value.
         let needs_tls = option.name.starts_with("ssl.");
         let taken = values
             .iter()
@@ -207,7 +206,7 @@ fn secrets_are_not_shown() {
     assert!(shown.contains("client.id"));
     let error = connection.validate().unwrap_err();
     assert!(!format!("{error} {error:?}").contains("s3cret"));
-    // A value that librdkafka refuses is not repeated either.
+    // A value that librdkafka refuses is not quoted either.
     assert!(!refused("ssl.key.pem", "s3cret\0").contains("s3cret"));
 }
 

@@ -1,4 +1,4 @@
-//! Where dead letters go.
+//! Writes dead letters.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use super::file::LetterFile;
 use super::letter::{self, Sender, Why};
 use super::topic::{self, TopicLetterSink};
 
-/// Where dead letters go: to a file as lines of JSON, or to a topic as messages with the error in their headers. Both forms
-/// are described at [`Letter`].
+/// Writes dead letters: to a file as lines of JSON, or to a topic as messages with the error in their headers. [`Letter`] describes
+/// both forms.
 ///
-/// Letters are gathered, handed on by [`DeadLetters::write_out`] after each turn, and durable after
-/// [`DeadLetters::flush`]. A letter that is too large for its place is written without the record's value, and counted.
+/// Letters are collected, passed on by [`DeadLetters::write_out`] after each turn, and durable after [`DeadLetters::flush`]. A
+/// letter that is too large is written without the record's value, and counted.
 pub struct DeadLetters {
     to: Destination,
     pending: Vec<Letter>,
-    /// Told how many letters are written without their records.
+    /// Called with the number of letters that are written without their records.
     omitted: Option<Box<dyn Fn(u64) + Send + Sync>>,
 }
 
@@ -34,8 +34,8 @@ enum Destination {
 }
 
 impl DeadLetters {
-    /// Opens the file to append to it, making its folder where that is missing. It has to lie within these folders.
-    /// With `committed` bytes, what follows them belongs to no commit, and is cut off.
+    /// Opens the file for appending, and creates its folder if it is missing. The file must be inside of these folders. With
+    /// `committed`, bytes after that length belong to no commit, and are removed.
     ///
     /// # Errors
     ///
@@ -45,16 +45,16 @@ impl DeadLetters {
         Ok(DeadLetters { to: Destination::File(file), pending: Vec::new(), omitted: None })
     }
 
-    /// The schema of a sink of letters: the value of each.
+    /// The schema for a sink of letters: the value of each letter.
     ///
     /// # Errors
     ///
-    /// None in practice: the schema is fixed.
+    /// None in practice, because the schema is fixed.
     pub fn schema() -> Result<Schema, BatchError> {
         topic::schema()
     }
 
-    /// Letters that go to a sink of [`DeadLetters::schema`], which writes keys and headers too.
+    /// Writes letters to a sink with [`DeadLetters::schema`], which also writes keys and headers.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl DeadLetters {
         Ok(DeadLetters { to: Destination::Topic(sink), pending: Vec::new(), omitted: None })
     }
 
-    /// The same. `count` is called with the number of letters that were too large, and were written without their records.
+    /// Sets a function that is called with the number of letters that were too large, and were written without their records.
     #[must_use]
     pub fn counted(mut self, count: impl Fn(u64) + Send + Sync + 'static) -> DeadLetters {
         self.omitted = Some(Box::new(count));
@@ -75,7 +75,7 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// A record that cannot be written as JSON.
+    /// A record that cannot be converted to JSON.
     pub fn add_row(
         &mut self,
         sender: &Sender,
@@ -87,7 +87,7 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Adds what a source could not decode, with the row of what else it knows of it.
+    /// Adds a record that a source could not decode, and a row with everything else that the source knows about it.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Hands on what was added.
+    /// Passes on all added letters.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Makes every letter durable. A failure is final: after a failed fsync the system may have dropped the pages.
+    /// Makes all letters durable. A failure is final: after a failed fsync the operating system may have dropped the pages.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl DeadLetters {
         }
     }
 
-    /// Flushes, and lets go of the place.
+    /// Flushes and closes the file or sink.
     ///
     /// # Errors
     ///
@@ -154,7 +154,7 @@ impl DeadLetters {
         }
     }
 
-    /// How many bytes of letters the file holds; `None` where they go elsewhere.
+    /// The length of the file in bytes; `None` for a topic.
     pub fn file_bytes(&self) -> Option<u64> {
         match &self.to {
             Destination::File(file) => Some(file.bytes()),

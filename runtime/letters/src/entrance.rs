@@ -1,4 +1,4 @@
-//! How a letter becomes a record again, at the source or stage where it died.
+//! Converts letters back to records, for the source or stage where they failed.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,47 +13,47 @@ use weir_files::Folders;
 use weir_plan::{LettersEntrance, SourceKind, SourcePlan};
 use weir_state::{Letter, LetterValue};
 
-/// Letters that are decoded at once, at most, while they are only looked at.
+/// The maximum number of letters that are decoded at once for a preview.
 pub const LOOKED_AT: usize = 1024;
 
-/// Decodes the letters of one place.
+/// Decodes the letters of one source, stage or sink.
 pub struct Entrance {
     schema: Arc<Schema>,
     what: What,
 }
 
 enum What {
-    /// What a stage or sink received: as JSON, or as the value of a record of one of these sources, which it reads itself.
+    /// Records that a stage or sink received: as JSON, or as values that it read directly from one of these sources.
     Received { record: RecordDecoder, originals: Vec<(Arc<str>, RecordDecoder)> },
-    /// What a source could not decode, in its format.
+    /// Records that a source could not decode, in its format.
     Bytes(RecordDecoder),
-    /// Lines of CSV files, whose headers say what is where. A decoder for each file.
+    /// Lines of CSV files, whose headers name the columns. One decoder per file.
     Csv { folders: Folders, options: CsvOptions, files: HashMap<Option<String>, Result<RecordDecoder, String>> },
-    /// Nothing that could come in here.
+    /// No letters can be replayed here.
     Nothing,
 }
 
-/// Some letters, decoded.
+/// Decoded letters.
 pub struct Restored {
-    /// The records, with their system columns.
+    /// The valid records, with their system columns.
     pub batch: Batch,
-    /// Those that are none, ascending, each with what is wrong with it.
+    /// The indices of the invalid letters, ascending, with what is wrong.
     pub bad: Vec<(usize, String)>,
 }
 
-/// Which of an entrance's decoders a letter is for. Letters that are decoded together have one.
+/// The decoder of an entrance that a letter needs. Letters that are decoded together need the same one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
     /// A record as JSON.
     Record,
-    /// Bytes as this source read them; `None` where the letter does not name it.
+    /// Bytes as this source read them; `None` if the letter does not name the source.
     Original(Option<String>),
-    /// Nothing: the record was too large.
+    /// No content: the record was too large.
     Omitted,
 }
 
 impl Form {
-    /// What this letter holds.
+    /// The form of this letter.
     pub fn of(letter: &Letter) -> Form {
         match &letter.value {
             LetterValue::Record { .. } => Form::Record,
@@ -64,11 +64,11 @@ impl Form {
 }
 
 impl Entrance {
-    /// The entrance at this place of a plan, by which records of this schema come in.
+    /// The entrance at this place of a plan, for records with this schema.
     ///
     /// # Errors
     ///
-    /// A schema that the format of the letters cannot hold.
+    /// A schema that the format of the letters does not support.
     pub fn of(place: &LettersEntrance, schema: &Arc<Schema>, folders: &Folders) -> Result<Entrance, FormatError> {
         match place {
             LettersEntrance::Source(kind) => Entrance::of_source(kind, schema, folders),
@@ -76,13 +76,13 @@ impl Entrance {
         }
     }
 
-    /// The entrance of a stage or sink that reads this schema: from these sources directly, if there are any.
+    /// The entrance of a stage or sink with this input schema. `sources` are those from which it reads directly.
     ///
     /// # Errors
     ///
     /// As [`Entrance::of`].
     pub fn of_input(input: &Arc<Schema>, sources: &[SourcePlan]) -> Result<Entrance, FormatError> {
-        // The letter was written by this program: numbers in it are microseconds, whatever those of the source are.
+        // This program wrote the letter, so numbers are microseconds, whatever the unit of the source.
         let written = Schema::new(input.fields().to_vec())?;
         let record = RecordDecoder::new(RecordFormat::JsonLines, Arc::new(written))?;
         let mut originals = Vec::new();
@@ -105,7 +105,7 @@ impl Entrance {
             SourceKind::File { format: Format::Csv, csv, .. } => {
                 What::Bytes(RecordDecoder::csv(Arc::clone(schema), csv, None)?)
             }
-            // Of binary formats a letter holds the record as JSON.
+            // For binary formats, a letter holds the record as JSON.
             SourceKind::File { .. } => bytes(RecordFormat::JsonLines)?,
             SourceKind::Kafka(config) => What::Bytes(config.decoder(schema)?),
             SourceKind::Generator { .. }
@@ -116,12 +116,12 @@ impl Entrance {
         Ok(Entrance { schema: Arc::clone(schema), what })
     }
 
-    /// The schema of what comes in.
+    /// The schema of the records.
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema
     }
 
-    /// Why a letter cannot come in here at all, whatever its record holds.
+    /// Why a letter cannot be replayed here, whatever its record contains.
     pub fn refuses(&mut self, letter: &Letter) -> Option<String> {
         if letter.value == LetterValue::Omitted {
             return Some("its record was too large to store".to_owned());
@@ -143,16 +143,16 @@ impl Entrance {
         }
     }
 
-    /// Whether a record that does not decode is the letter's fault, and nobody would keep it.
+    /// Whether a record that does not decode would be lost.
     pub fn must_decode(&self) -> bool {
         matches!(self.what, What::Received { .. })
     }
 
-    /// Decodes letters that are not refused, and are of one origin and one [`Form`].
+    /// Decodes letters that are not refused, all of one origin and one [`Form`].
     ///
     /// # Errors
     ///
-    /// Letters that are refused, or system columns that do not fit. A record that does not decode is in [`Restored::bad`].
+    /// Letters that are refused, or system columns that do not fit. Records that do not decode are in [`Restored::bad`].
     pub fn decode(&mut self, letters: &[&Letter]) -> Result<Restored, FormatError> {
         let refused = || FormatError::Header { reason: "the dead letter cannot be replayed here".to_owned() };
         let bytes = || BinaryArray::from_iter(letters.iter().map(|letter| letter.original()));
@@ -182,13 +182,13 @@ impl Entrance {
     }
 }
 
-/// The decoder of the source that a letter's value came from.
+/// The decoder for the source of a letter's value.
 fn original<'a>(originals: &'a [(Arc<str>, RecordDecoder)], letter: &Letter) -> Option<&'a RecordDecoder> {
     let source = letter.source.as_deref()?;
     originals.iter().find(|(name, _)| **name == *source).map(|(_, decoder)| decoder)
 }
 
-/// The decoder of the file that a letter came from.
+/// The decoder for the file of a letter.
 fn csv_file<'a>(
     folders: &Folders,
     options: &CsvOptions,
@@ -198,10 +198,10 @@ fn csv_file<'a>(
 ) -> &'a Result<RecordDecoder, String> {
     files.entry(letter.origin.clone()).or_insert_with(|| {
         let path = letter.origin.as_deref().ok_or("it does not name its file of origin")?;
-        // A letter's word is not the query file's: it is read like any other file of the tenant's, within its folders.
+        // The path comes from the letter, not from the query file: the file is only read inside of the tenant's folders.
         let path = folders.input(Path::new(path)).map_err(|error| format!("its file of origin {error}"))?;
         let file = folders.open(&path).map_err(|error| format!("the header of {}: {error}", path.display()))?;
-        // A pipe would be waited for, and would be read empty.
+        // Reading a pipe would wait, or find it empty.
         if !file.metadata().is_ok_and(|there| there.is_file()) {
             return Err(format!("the header of {}: it is not a regular file", path.display()));
         }

@@ -1,4 +1,4 @@
-//! Why dead letters are not kept.
+//! Errors of writing dead letters.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use weir_batch::{BatchError, Fault};
 use weir_formats::FormatError;
 use weir_sinks::{RowRefusal, SinkError};
 
-/// Dead letters could not be kept, so the query cannot go on.
+/// Dead letters could not be written, so the query cannot continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeadLetterError {
@@ -16,7 +16,7 @@ pub enum DeadLetterError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file is shorter than it was at the last commit.
@@ -32,7 +32,7 @@ pub enum DeadLetterError {
         /// Its length at the last commit.
         committed: u64,
     },
-    /// Somebody else writes the file.
+    /// Another process writes the file.
     #[error(
         "dead letters {}: the file is in use: a query that writes it is running, or its dead letters are being replayed",
         path.display()
@@ -44,25 +44,25 @@ pub enum DeadLetterError {
     /// The sink of the letters failed.
     #[error("dead letters: {0}")]
     Sink(#[from] SinkError),
-    /// The topic takes no letter, however short.
+    /// The topic refuses every letter, however short.
     #[error("dead letters: even a dead letter without its record is refused: {why}")]
     NoRoom {
-        /// Why.
+        /// The reason.
         why: Box<RowRefusal>,
     },
-    /// Letters could not be put into a batch.
+    /// Letters could not be converted to a batch.
     #[error("dead letters: {0}")]
     Batch(#[from] BatchError),
     /// A record could not be written as JSON.
     #[error("could not write a dead letter as JSON: {0}")]
     Encode(#[from] FormatError),
-    /// A record's JSON is no JSON.
+    /// A record's JSON is invalid.
     #[error("could not write a dead letter as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
 impl DeadLetterError {
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
             DeadLetterError::Io { .. } | DeadLetterError::Cut { .. } | DeadLetterError::InUse { .. } => Fault::External,

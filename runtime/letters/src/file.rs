@@ -14,8 +14,8 @@ use super::paths::{ReplayPaths, folder_of};
 use weir_files::Folders;
 use weir_state::{LINE_BYTES_MAX, Letter};
 
-/// A JSON-lines file that letters are appended to. Locked for as long as it is open: its letters are replayed only while
-/// no query adds to them.
+/// A JSON-lines file to which letters are appended. Locked while it is open, so that its letters are replayed only while no query
+/// adds to them.
 pub(super) struct LetterFile {
     path: PathBuf,
     file: Arc<File>,
@@ -23,8 +23,8 @@ pub(super) struct LetterFile {
 }
 
 impl LetterFile {
-    /// Opens the file, making it where it is missing. What stands behind `committed` bytes is cut off; without such a
-    /// number a torn last line of an earlier crash is closed off instead.
+    /// Opens the file, and creates it if it is missing. Bytes after `committed` are removed. Without `committed`, a torn last line
+    /// of an earlier crash is ended instead.
     pub(super) fn open(path: &Path, folders: &Folders, committed: Option<u64>) -> Result<LetterFile, DeadLetterError> {
         let io = |source| DeadLetterError::Io { path: path.to_owned(), source };
         let folder = Arc::new(folders.folder(folder_of(path)).map_err(io)?);
@@ -32,7 +32,7 @@ impl LetterFile {
         let mut file = open_locked(path, &folder, folders, &replay)?;
         let mut bytes = file.seek(SeekFrom::End(0)).map_err(io)?;
         match committed {
-            // The letters that are missing are there, and being replayed.
+            // The missing letters are being replayed.
             Some(committed) if bytes < committed && replay.is_going_on() => {}
             Some(committed) if bytes < committed => {
                 return Err(DeadLetterError::Cut { path: path.to_owned(), found: bytes, committed });
@@ -44,7 +44,7 @@ impl LetterFile {
             Some(_) => {}
             None => bytes = close_off(&mut file, bytes).map_err(io)?,
         }
-        // The file's name must last as long as what is in it.
+        // The file's name must be as durable as its content.
         folder.sync().map_err(io)?;
         Ok(LetterFile { path: path.to_owned(), file: Arc::new(file), bytes })
     }
@@ -53,7 +53,7 @@ impl LetterFile {
         self.bytes
     }
 
-    /// Appends letters, a line each. Says how many of them are without the record's value, because they are too long.
+    /// Appends letters, one line each. Returns how many were written without the record's value because they are too long.
     pub(super) async fn append_letters(&mut self, letters: Vec<Letter>) -> Result<u64, DeadLetterError> {
         let (mut lines, mut omitted) = (Vec::new(), 0);
         for letter in letters {
@@ -88,10 +88,10 @@ impl LetterFile {
     }
 }
 
-/// As much as is written at once.
+/// The maximum number of bytes per write.
 const WRITE_BYTES: usize = 4 << 20;
 
-/// Appends a letter as a line of at most this many bytes; says whether it had to be shortened.
+/// Appends a letter as a line of at most this many bytes. Returns whether it had to be shortened.
 fn write_line(letter: Letter, line_bytes_max: usize, into: &mut Vec<u8>) -> Result<bool, DeadLetterError> {
     let begin = into.len();
     letter.write_line(into)?;
@@ -109,12 +109,12 @@ fn write_line(letter: Letter, line_bytes_max: usize, into: &mut Vec<u8>) -> Resu
     Ok(true)
 }
 
-/// Opens the file and takes its lock. What a replay that crashed had left of it is put in its place first.
+/// Opens the file and takes its lock. Before that, letters left by a crashed replay are moved back.
 fn open_locked(path: &Path, folder: &Folder, folders: &Folders, replay: &ReplayPaths) -> Result<File, DeadLetterError> {
     let io = |source| DeadLetterError::Io { path: path.to_owned(), source };
     let name = path.file_name().unwrap_or(OsStr::new(""));
     loop {
-        // A link is not followed, and what has a second name elsewhere is not written to.
+        // Links are not followed, and files with a second name are refused.
         let file = folder.append(name).map_err(io)?;
         folders.check_opened(&file, path).map_err(io)?;
         match lock(&file, folder, name).map_err(io)? {
@@ -126,7 +126,7 @@ fn open_locked(path: &Path, folder: &Folder, folders: &Folders, replay: &ReplayP
     }
 }
 
-/// Ends a torn last line, so that the next letter stands on one of its own. Says how long the file is then.
+/// Ends a torn last line, so that the next letter begins a new line. Returns the new length of the file.
 fn close_off(file: &mut File, bytes: u64) -> io::Result<u64> {
     if bytes == 0 {
         return Ok(0);

@@ -1,4 +1,4 @@
-//! The letter of a record that died.
+//! Creates letters from records that failed.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use super::error::DeadLetterError;
 use weir_plan::Origins;
 use weir_state::{Header, Letter, LetterValue};
 
-/// What every letter of a place says alike.
+/// The common facts of all letters of a source, stage or sink.
 #[derive(Clone, Debug)]
 pub struct Sender {
     /// The query.
@@ -20,13 +20,13 @@ pub struct Sender {
     pub tenant: Arc<str>,
     /// The source, stage or sink.
     pub place: Arc<str>,
-    /// Digest of the module and name of the function, where a guest was at work.
+    /// The digest of the module and the name of the function, if a guest failed.
     pub guest: Option<(Arc<str>, Arc<str>)>,
-    /// What is known of the sources of its records; of a source nothing need be.
+    /// The known facts about the sources of its records.
     pub origins: Origins,
 }
 
-/// Why a record is dead.
+/// Why a record failed.
 #[derive(Clone, Copy)]
 pub struct Why<'a> {
     /// The error's code.
@@ -35,14 +35,14 @@ pub struct Why<'a> {
     pub message: &'a str,
 }
 
-/// The letter of a record that a stage or sink received.
+/// The letter for a record that a stage or sink received.
 pub(super) fn of_row(sender: &Sender, batch: &Arc<Batch>, row: usize, why: Why<'_>) -> Result<Letter, DeadLetterError> {
     let (partition, offset) = position(batch, row);
     let system = batch.system();
     let origin = system.origin.as_deref();
     let source = sender.origins.source(origin);
     let physical = batch.physical_row(row);
-    // As its source had it, where nobody has changed it since.
+    // The original value, if no stage has changed the record.
     let original = system.raw.as_ref().zip(physical).filter(|_| sender.origins.direct && source.is_some());
     let value = match original {
         Some((column, row)) => LetterValue::Original(column.is_valid(row).then(|| column.value(row).to_vec())),
@@ -64,7 +64,7 @@ pub(super) fn of_row(sender: &Sender, batch: &Arc<Batch>, row: usize, why: Why<'
     })
 }
 
-/// The letter of what a source could not decode, of which it knows beside the bytes what a row of `system` holds.
+/// The letter for a record that a source could not decode. `system` has a row with what the source knows besides the bytes.
 pub(super) fn of_bad(
     sender: &Sender,
     origin: Option<&str>,
@@ -103,7 +103,7 @@ impl Sender {
     }
 }
 
-/// Where a row came from, where its source said so.
+/// The partition and offset of a row, if its source sets them.
 pub fn position(batch: &Batch, row: usize) -> (Option<i32>, Option<i64>) {
     let Some(row) = batch.physical_row(row) else { return (None, None) };
     let system = batch.system();
@@ -148,7 +148,7 @@ fn record_json(batch: &Arc<Batch>, row: usize) -> Result<Vec<u8>, DeadLetterErro
     Ok(buffer.take().trim_ascii().to_vec())
 }
 
-/// The encoder owns its writer, so the bytes come back through a second handle.
+/// The encoder owns its writer, so the bytes are read through a second handle.
 #[derive(Clone, Default)]
 struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 

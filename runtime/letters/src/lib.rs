@@ -1,12 +1,13 @@
-//! Dead letters: records that failed, kept with what is needed to find out why and to run them again.
+//! Dead letters: records that failed, stored with their error so that they can be examined and replayed.
 //!
 //! **[`DeadLetters`]** writes them: to a file as lines of JSON, or to a topic as messages with the error in their headers. A
-//! [`Sender`] says what all letters of one source, stage or sink say alike, and [`Why`] what was wrong with a record.
+//! [`Sender`] has the common facts of all letters of one source, stage or sink, and [`Why`] the error of a record.
 //!
-//! **[`ReplayPaths`]** names the files beside a file of letters while they are replayed, and [`lock`] lets one at a time have a file.
+//! **[`ReplayPaths`]**: the files next to a letter file during a replay. [`lock`] lets one process at a time use a letter file.
 //!
-//! **[`Entrance`]** makes records of letters, with their system columns: a source's as bytes for its format, a stage's or sink's as what
-//! it had received. [`LettersSource`] reads the letters of a [`weir_plan::LettersPlan`] as a source.
+//! **[`Entrance`]** converts letters back to records with their system columns: letters of a source by decoding their bytes,
+//! letters of a stage or sink to the record that it had received. [`LettersSource`] reads the letters of a
+//! [`weir_plan::LettersPlan`] as a source.
 //!
 //! The letter itself, its two forms and their readers are in `weir_state`: [`weir_state::Letter`].
 

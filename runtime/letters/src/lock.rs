@@ -1,4 +1,4 @@
-//! One at a time: whoever writes a file of letters holds a lock on it.
+//! Locks on letter files: every writer holds one.
 
 use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use weir_files::Folder;
 
-/// What came of taking the lock.
+/// The result of taking the lock.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Locked {
-    /// Held until the file is closed, by whoever has a handle of it.
+    /// The lock is held until all handles of the file are closed.
     Held,
-    /// Somebody else has it.
+    /// Another process holds it.
     InUse,
-    /// The name belongs to another file by now: it has to be opened again.
+    /// The name now belongs to another file: open it again.
     Moved,
 }
 
-/// A thread of an attempt that was just ended may still write, and has the lock for as long.
+/// A thread of an attempt that has just ended may still write, and hold the lock.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Takes the lock of a file that was opened by this name. What is no regular file is not locked.
+/// Takes the lock of a file that was opened by this name. Files that are not regular are not locked.
 pub fn lock(file: &File, folder: &Folder, name: &OsStr) -> io::Result<Locked> {
     if !file.metadata()?.is_file() {
         return Ok(Locked::Held);

@@ -1,4 +1,4 @@
-//! The files of a replay, and what their being there says.
+//! The files of a replay, and the meaning of their existence.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -7,41 +7,40 @@ use std::sync::Arc;
 
 use weir_files::Folder;
 
-/// The files beside a file of letters while they are replayed, each with its name and a word more.
+/// The files next to a letter file during a replay. Their names are the letter file's with a suffix.
 ///
-/// A replay divides the letters into `.replaying`, which it is to run, and `.rest`, which stays. Both are written in
-/// full first. The rename that gives `.replaying` its name is the one step from which on the letters in it are being
-/// replayed, and then `.rest` takes the place of the file itself: where both are there, that rename is still to be made,
-/// and whoever opens the file next makes it.
+/// A replay divides the letters into `.replaying`, which it processes, and `.rest`, which stays. Both are first written completely.
+/// Renaming a file to `.replaying` is the atomic step that starts the replay. Then `.rest` replaces the letter file. If both exist,
+/// this second rename is still missing, and whoever opens the letter file next does it.
 ///
-/// All of them are reached through the folder's handle: a link under one of the names leads nowhere.
+/// All files are accessed through the folder's handle, so links under these names are not followed.
 #[derive(Clone, Debug)]
 pub struct ReplayPaths {
     folder: Arc<Folder>,
     /// The file of letters.
     pub letters: OsString,
-    /// What is being replayed.
+    /// The letters that are being replayed.
     pub replaying: OsString,
-    /// The same before it is whole.
+    /// The same file before it is complete.
     pub new: OsString,
-    /// What is not.
+    /// The letters that are not replayed.
     pub rest: OsString,
 }
 
-/// The name of what is being replayed.
+/// The name of the file of letters that are being replayed.
 fn with(letters: &OsStr, suffix: &str) -> OsString {
     let mut name = letters.to_owned();
     name.push(suffix);
     name
 }
 
-/// The folder of a path; that of a bare name is the current one.
+/// The folder of a path; for a bare name, the current folder.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl ReplayPaths {
-    /// Of the letters of this path, in its folder.
+    /// The paths for the letter file of this path, in its folder.
     pub fn of(letters: &Path, folder: Arc<Folder>) -> ReplayPaths {
         let letters = letters.file_name().unwrap_or_default().to_owned();
         let with = |suffix| with(&letters, suffix);
@@ -49,13 +48,13 @@ impl ReplayPaths {
         ReplayPaths { folder, letters, replaying, new, rest }
     }
 
-    /// Where what is being replayed of these letters is, if anything is.
+    /// The file of an unfinished replay of these letters, if there is one.
     pub fn unfinished(letters: &Path) -> Option<PathBuf> {
         let replaying = folder_of(letters).join(with(letters.file_name()?, ".replaying"));
         replaying.symlink_metadata().is_ok().then_some(replaying)
     }
 
-    /// The folder that they are in.
+    /// The folder of the files.
     pub fn folder(&self) -> &Arc<Folder> {
         &self.folder
     }
@@ -65,7 +64,7 @@ impl ReplayPaths {
         self.folder.path().join(name)
     }
 
-    /// Whether letters were taken out to be replayed, and have not come to their end.
+    /// Whether a replay of these letters has begun and not ended.
     pub fn is_going_on(&self) -> bool {
         self.is_there(&self.replaying)
     }
@@ -74,19 +73,19 @@ impl ReplayPaths {
         self.folder.stat(name).is_ok_and(|there| there.is_some())
     }
 
-    /// Puts what a replay left in the place of the letters, if that is still to be done. Asked by who has the lock.
+    /// Finishes the second rename if it is missing. The caller holds the lock.
     pub fn put_back(&self) -> io::Result<bool> {
         if !(self.is_there(&self.replaying) && self.is_there(&self.rest)) {
             return Ok(false);
         }
-        // What is no file is not put there.
+        // Only a regular file is renamed.
         drop(self.folder.read(&self.rest)?);
         self.folder.rename(&self.rest, &self.letters)?;
         self.folder.sync()?;
         Ok(true)
     }
 
-    /// Gives what was replayed its last name, and says it.
+    /// Renames the replayed file to its final name, and returns it.
     pub fn put_away(&self) -> io::Result<PathBuf> {
         let prefix = format!("{}.replayed-", self.letters.to_string_lossy());
         let mut last = 0_u64;

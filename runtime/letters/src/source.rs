@@ -1,4 +1,4 @@
-//! Letters as a source: what died at one place comes in there again.
+//! Letters as a source of records.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -18,38 +18,38 @@ use weir_state::LetterLines;
 use weir_state::{Letter, LetterValue};
 use weir_state::{Partition, Positions};
 
-/// Reads the letters of one place. A position is the number of the next line.
+/// Reads the letters of one source, stage or sink. A position is the number of the next line.
 pub struct LettersSource {
     letters: Arc<Letters>,
     schema: Arc<Schema>,
     records_max: usize,
     from: u64,
-    // `None` before the first read, while a blocking thread has it, or after such a thread died.
+    // `None` before the first read, while a blocking thread uses it, or after such a thread panicked.
     open: Option<Open>,
     begun: bool,
 }
 
-/// What its blocking threads need.
+/// Data for its blocking threads.
 struct Letters {
     plan: LettersPlan,
-    // One of them works at a time.
+    // Only one of them works at a time.
     entrance: Mutex<Entrance>,
 }
 
 struct Open {
     lines: LetterLines<BufReader<File>>,
     partition: Partition,
-    // A letter of another origin, with its number and bytes, which begins the next batch.
+    // A letter of another origin, with its number and size, which begins the next batch.
     next: Option<(u64, u64, Letter)>,
 }
 
 impl LettersSource {
-    /// The source of these letters, whose records have this schema; CSV files whose headers tell columns are read within
+    /// The source of these letters, whose records have this schema. CSV files whose headers name the columns are read inside of
     /// these folders.
     ///
     /// # Errors
     ///
-    /// A schema that the format of the letters cannot hold.
+    /// A schema that the format of the letters does not support.
     pub fn new(
         plan: &LettersPlan,
         schema: &Arc<Schema>,
@@ -63,7 +63,7 @@ impl LettersSource {
     }
 }
 
-/// A batch of letters is full with this many bytes of their file, whatever their number.
+/// A batch of letters ends after this many bytes of their file, whatever their number.
 const BYTES_MAX: u64 = 16 << 20;
 
 impl Letters {
@@ -71,7 +71,7 @@ impl Letters {
         SourceError::Io { path: self.plan.path.clone(), source }
     }
 
-    /// The file's name alone would not do: the next replay's file has the same, and other letters.
+    /// The file's name is not enough: the file of the next replay has the same name, but other letters.
     fn partition(&self, file: &File) -> io::Result<Partition> {
         let there = file.metadata()?;
         let written = format!("{}.{:09}", there.mtime(), there.mtime_nsec());
@@ -96,7 +96,7 @@ impl Letters {
         while letters.len() < letters_max && bytes < BYTES_MAX {
             let Some(entry) = open.lines.next() else { break };
             let entry = entry.map_err(|error| self.io(error))?;
-            // What is no letter was left out when the file was made.
+            // Invalid letters were left out when the file was created.
             let Ok(letter) = entry.letter else { continue };
             if entry.number < from || *letter.place != *self.plan.place {
                 continue;
@@ -140,7 +140,7 @@ impl Source for LettersSource {
         &self.schema
     }
 
-    /// Positions of an earlier replay's letters are passed over.
+    /// Positions of an earlier replay are ignored.
     async fn seek(&mut self, positions: &Positions) -> Result<(), SourceError> {
         let open = self.letters.open().map_err(|error| self.letters.io(error))?;
         self.from = positions.get(&open.partition).and_then(|next| u64::try_from(next).ok()).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The system columns of records that come back.
+//! The system columns of replayed records.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use weir_batch::{BatchError, SystemColumns};
 
 use weir_state::{Header, Letter, LetterValue};
 
-/// What letters know of their records beside the fields. All of them have the first one's origin. A column of which no
-/// letter knows anything is left out.
+/// The system columns according to the letters, which all have the first one's origin. Columns without any known value are left
+/// out.
 pub(super) fn system_columns(letters: &[&Letter]) -> Result<SystemColumns, BatchError> {
     let any = |known: fn(&Letter) -> bool| letters.iter().any(|letter| known(letter));
     let binary =
@@ -19,7 +19,7 @@ pub(super) fn system_columns(letters: &[&Letter]) -> Result<SystemColumns, Batch
     let offsets = || Int64Array::from_iter(letters.iter().map(|letter| letter.offset));
     let timestamps = || TimestampMicrosecondArray::from_iter(letters.iter().map(|letter| letter.timestamp_us));
     let of_letters = || headers_column(letters.iter().map(|letter| letter.headers.as_slice()));
-    // Of a record as JSON nobody may take the original for what a stage had received.
+    // If the letter holds JSON, the original value is not what the stage received.
     let is_original = |letter: &Letter| matches!(letter.value, LetterValue::Original(_));
     Ok(SystemColumns {
         key: any(|letter| letter.key.is_some()).then(|| binary(|letter| letter.key.as_deref())),

@@ -1,4 +1,4 @@
-//! What is written as a letter reads back as the record that it was.
+//! Letters read back as the record that was written.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ struct Values {
     t: Option<i64>,
 }
 
-/// Numbers with their ends more often than chance would have it.
+/// Integers, with extreme values more often than by chance.
 fn integer() -> impl Strategy<Value = i64> {
     prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX), -5_i64..5, Just(9_007_199_254_740_993)]
 }
@@ -43,7 +43,7 @@ fn double() -> impl Strategy<Value = f64> {
     prop_oneof![any::<f64>(), proptest::sample::select(odd.to_vec())]
 }
 
-/// Years of four digits and beyond.
+/// Years of four digits and more.
 fn time() -> impl Strategy<Value = i64> {
     prop_oneof![integer(), -70_000_000_000_000_000_i64..260_000_000_000_000_000]
 }
@@ -61,7 +61,7 @@ fn values() -> impl Strategy<Value = Values> {
     (numbers, others).prop_map(|((b, i8, i16, i32, i64), (f, s, y, t))| Values { b, i8, i16, i32, i64, f, s, y, t })
 }
 
-/// Names that JSON has to escape, and one that stands for another in it.
+/// Names that JSON has to escape, and one that looks like an escape.
 const NAMES: [&str; 9] = ["b\"", "i\\8", "é", "i32", "a b", "{", "u0041", "null", "t'"];
 
 fn batch_of(rows: &[Values]) -> Batch {
@@ -99,7 +99,7 @@ fn letters_of(batch: &Arc<Batch>) -> Vec<Letter> {
     letters.collect()
 }
 
-/// The letter after it was written and read, the same in both forms.
+/// Writes and reads a letter, in both forms.
 fn read_back(letter: &Letter) -> Letter {
     let mut text = Vec::new();
     letter.write_line(&mut text).unwrap();
@@ -125,7 +125,7 @@ proptest! {
             if let (Some(before), Some(after)) =
                 (before.as_primitive_opt::<Float64Type>(), after.as_primitive_opt::<Float64Type>())
             {
-                // By their bits, but for what a NaN carries.
+                // Compares bits, except for the payload of NaNs.
                 let bits = |value: Option<f64>| value.map(|value| if value.is_nan() { 1 } else { value.to_bits() });
                 let (before, after): (Vec<_>, Vec<_>) = (before.iter().map(bits).collect(), after.iter().map(bits).collect());
                 prop_assert_eq!(before, after);
@@ -201,7 +201,7 @@ fn what_a_topic_says_of_a_record_that_does_not_decode_is_kept() {
     let same = |letter: &Letter| (letter.key.clone(), letter.timestamp_us, letter.headers.clone());
     assert_eq!(same(&letter(&system, 1)), same(&known));
     assert_eq!(same(&letter(&system, 0)), same(&nothing));
-    // Files know nothing more.
+    // Files have no other facts.
     assert_eq!(same(&letter(&SystemColumns::default(), 0)), same(&nothing));
     assert_eq!(letter(&system, 1).bytes(), Some(&[0][..]));
     // A null value is not an empty one.
@@ -209,7 +209,7 @@ fn what_a_topic_says_of_a_record_that_does_not_decode_is_kept() {
     assert_eq!(letter(&system, 0).value, LetterValue::Original(None));
 }
 
-/// Names that a record may try to speak for its letter with, beside any others.
+/// Header names with which a record could try to forge facts of its letter, and others.
 fn header_name() -> impl Strategy<Value = String> {
     let ours =
         ["weir.", "weir.error.code", "weir.error.query", "weir.letter.version", "weir.original.x", "weir", "WEIR.x"];
@@ -256,7 +256,7 @@ proptest! {
     #[test]
     fn letters_come_back_in_both_forms(letter in letter()) {
         read_back(&letter);
-        // What goes to the topic is what was read from one.
+        // A letter in a topic contains the record as it was read.
         let message = LetterMessage::of(letter.clone());
         prop_assert_eq!(&message.key, &letter.key);
         if let LetterValue::Original(value) = &letter.value {
@@ -269,7 +269,7 @@ proptest! {
         headers in vec((header_name(), bytes()), 0..20), key in bytes(), value in bytes(),
     ) {
         let message = LetterMessage { key, value, headers };
-        // A record alone is never a letter of somebody: what it calls `weir.` is not taken for the letter's.
+        // A record alone is never a letter: its headers with `weir.` are not taken for facts.
         if let Some(Ok(letter)) = message.read() {
             prop_assert!(message.headers.iter().any(|(name, _)| name == "weir.error.query"), "{letter:?}");
         }
@@ -317,12 +317,12 @@ fn forged_and_damaged_messages_are_refused_with_the_header() {
         &|it| set(it, "weir.letter.value", Some(b"record")),
         "the record is not JSON: expected value at line 1 column 1",
     );
-    // A message of somebody else is none, whatever it is called.
+    // A foreign message is never a letter, whatever its headers.
     let foreign = LetterMessage { headers: vec![("weir.error.code".to_owned(), None)], ..LetterMessage::default() };
     assert_eq!(foreign.read(), None);
 }
 
-/// Letters that 0.1.0 wrote to a topic: JSON values, with bytes in hexadecimal digits.
+/// Letters that version 0.1.0 wrote to a topic: JSON values, with bytes in hexadecimal digits.
 #[test]
 fn letters_that_0_1_0_wrote_to_a_topic_are_read() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/0.1.0/topic/letters.jsonl");

@@ -1,4 +1,4 @@
-//! A topic of dead letters.
+//! Writes letters to a topic.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::error::DeadLetterError;
 use super::system::headers_column;
 use weir_state::{Letter, LetterMessage};
 
-/// The one column of a sink of letters; keys and headers are system columns.
+/// The only column of a sink of letters; keys and headers are system columns.
 pub const LETTER_COLUMN: &str = "value";
 
-/// As much as goes into one batch, so that Arrow's offsets and memory have bounds.
+/// The maximum size of a batch, which bounds Arrow's offsets and memory.
 const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// A sink that letters are written to as messages.
@@ -31,7 +31,7 @@ impl TopicLetterSink {
         Ok(TopicLetterSink { sink, schema: Arc::new(schema()?) })
     }
 
-    /// Writes letters. Says how many of them are without the record's value, because they are too large.
+    /// Writes letters. Returns how many were written without the record's value because they are too large.
     pub(super) async fn write(&mut self, letters: Vec<Letter>) -> Result<u64, DeadLetterError> {
         let mut omitted = 0;
         let mut letters = letters.into_iter().peekable();
@@ -55,7 +55,7 @@ impl TopicLetterSink {
         Ok(omitted)
     }
 
-    /// Writes letters as they are, and gives back those that the topic does not take.
+    /// Writes letters unchanged, and returns those that the topic refused.
     async fn write_batch(
         &mut self,
         letters: &[Letter],
@@ -73,7 +73,7 @@ impl TopicLetterSink {
         };
         let batch = Batch::new(Arc::clone(&self.schema), vec![values])?.with_system(system)?;
         let refused = self.sink.write(Arc::new(batch)).await?.refused;
-        // A sink that names a row which it was not given has broken its contract: no letter is passed over for it.
+        // A sink that refuses a row which it did not get breaks its contract: the index panics instead of losing a letter.
         Ok(refused.into_iter().map(|refused| (letters[refused.row].clone(), refused.why)).collect())
     }
 

@@ -1,11 +1,11 @@
-//! Headers as a line of JSON holds them.
+//! Headers in a letter's JSON.
 
 use serde::Deserialize;
 
 /// A header with its value encoded.
 pub(crate) type EncodedHeader = (String, Option<String>);
 
-/// Headers of either version.
+/// Headers in the form of either version.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum ReadHeaders {

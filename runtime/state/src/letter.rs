@@ -6,9 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::encoded_headers::ReadHeaders;
 
-/// Declares [`Letter`], with each of its facts once: its field, which is its key in a line of JSON, `as` its name in the
-/// headers of a message, and `or null` where a line has the key in any case. `line` are the keys of a line that hold the
-/// record, whose encoding depends on the version.
+/// Declares [`Letter`] and its facts. For each fact: the field, whose name is the key in JSON; `as` the name in message headers;
+/// and `or null` if the JSON always has the key. `line` lists the keys that hold the record, whose encoding depends on the version.
 macro_rules! letter {
     (
         $(#[$about:meta])*
@@ -23,7 +22,7 @@ macro_rules! letter {
             $( $(#[$record_doc])+ pub $record: $record_type, )*
         }
 
-        /// The JSON of a letter of either version. Keys that are not known are passed over.
+        /// The JSON of a letter of either version. Unknown keys are ignored.
         #[derive(Deserialize)]
         pub(crate) struct Line {
             $( pub(crate) $field: $type, )*
@@ -31,14 +30,14 @@ macro_rules! letter {
         }
 
         impl Line {
-            /// Its letter, with this record.
+            /// The letter with this record.
             pub(crate) fn into_letter(self, $( $record: $record_type ),*) -> Letter {
                 Letter { $( $field: self.$field, )* $( $record, )* }
             }
         }
 
         impl Letter {
-            /// Writes the facts' keys of a line of JSON.
+            /// Writes the facts as keys of a JSON object.
             pub(crate) fn write_facts<M: SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
                 $(
                     if self.$field.is_known() $( || stringify!($null) == "null" )? {
@@ -48,13 +47,13 @@ macro_rules! letter {
                 Ok(())
             }
 
-            /// The facts that are known as texts, with their names in headers.
+            /// The known facts as texts, with the names of their headers.
             pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
                 let facts = [$( ($name, self.$field.text()), )*];
                 facts.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
             }
 
-            /// The letter whose facts have these texts, with this record.
+            /// The letter with these texts of facts, and this record.
             pub(crate) fn of_facts<'a>(
                 text_of: impl Fn(&str) -> Result<Option<&'a str>, String>,
                 $( $record: $record_type ),*
@@ -70,40 +69,40 @@ macro_rules! letter {
 }
 
 letter! {
-    /// A dead letter: why a record is dead, where it came from, and the record itself. Written by a query to a file
-    /// ([`Letter::parse`] reads its lines) or to a topic, as a message with the error in its headers.
+    /// A dead letter: a failed record, why it failed, and where it came from. A query writes it to a file ([`Letter::parse`] reads
+    /// its lines) or to a topic, as a message with the error in its headers.
     facts {
         /// The query.
         query as "query": String;
         /// Its tenant.
         tenant as "tenant": String;
-        /// The source, stage or sink at which the record died.
+        /// The source, stage or sink at which the record failed.
         place as "place": String;
-        /// Digest of the module that was at work, in hexadecimal digits.
+        /// The digest of the module, in hexadecimal digits.
         module as "module": Option<String>;
-        /// Its function.
+        /// The function.
         function as "function": Option<String>;
-        /// Why, for machines.
+        /// The error code.
         code as "code": String;
-        /// Why, for people.
+        /// The error message.
         message as "message": String;
-        /// The query's source that read the record, where that is known.
+        /// The query's source that read the record, if known.
         source as "source": Option<String>;
         /// The file or topic that the record came from.
         origin as "origin": Option<String>;
-        /// Its partition.
+        /// The partition.
         partition as "partition": Option<i32>, or null;
-        /// Its place in there.
+        /// The offset in the partition.
         offset as "offset": Option<i64>, or null;
-        /// Its event time, in microseconds since the Unix epoch.
+        /// The event time, in microseconds since the Unix epoch.
         timestamp_us as "timestamp": Option<i64>;
-        /// The line that it began on.
+        /// The line on which the record began.
         line as "line": Option<u64>;
     }
     record {
-        /// Its key.
+        /// The record's key.
         key: Option<Vec<u8>>;
-        /// Its headers: names and values.
+        /// The record's headers: names and values.
         headers: Vec<Header>;
         /// The record itself.
         value: LetterValue;
@@ -117,20 +116,20 @@ letter! {
         bytes_hex: Option<String>;
         value: Option<String>;
         bytes: Option<String>;
-        // As it was written: reading it into numbers of this program's would change some.
+        // Kept as text: parsing numbers would change some.
         record: Option<Box<RawValue>>;
     }
 }
 
-/// A fact that a letter says in JSON and in a header.
+/// A fact that a letter has in JSON and in a header.
 trait Fact: Sized {
-    /// Its text; `None` where it is not known.
+    /// The text; `None` if the fact is not known.
     fn text(&self) -> Option<String>;
 
     /// Whether it is known.
     fn is_known(&self) -> bool;
 
-    /// Read again; says what is wrong with the text.
+    /// Parses the text; the error says what is wrong with it.
     fn of_text(text: Option<&str>) -> Result<Self, &'static str>;
 }
 
@@ -162,22 +161,22 @@ impl<T: std::fmt::Display + std::str::FromStr> Fact for Option<T> {
     }
 }
 
-/// A header's name, and its value where it has one.
+/// A header's name, and its value, if any.
 pub type Header = (String, Option<Vec<u8>>);
 
-/// What a letter holds of its record.
+/// The content of a record in a letter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LetterValue {
-    /// Its value as the source had it; `None` is a null value (a tombstone of a topic).
+    /// The value as the source read it; `None` is a null value (a tombstone in a topic).
     Original(Option<Vec<u8>>),
     /// The fields that the stage or sink received.
     Record {
         /// A JSON object.
         record: String,
-        /// The original value. Letters of version 1 may hold it beside the record; a letter in a topic does not.
+        /// The original value. Only letters of version 1 in files may have both.
         bytes: Option<Vec<u8>>,
     },
-    /// Nothing: the letter would have been too large for its topic or file.
+    /// Omitted: the letter would have been too large for its topic or file.
     #[default]
     Omitted,
 }
@@ -194,7 +193,7 @@ impl LetterValue {
 }
 
 impl Letter {
-    /// The version of letters that this program writes. It reads this one and those before.
+    /// The version of letters that this program writes. It also reads earlier versions.
     pub const VERSION: u64 = 2;
 
     /// The fields that a stage or sink received, as a JSON object.
@@ -205,7 +204,7 @@ impl Letter {
         }
     }
 
-    /// The record's value as its source had it.
+    /// The record's value as its source read it.
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.value {
             LetterValue::Original(bytes) | LetterValue::Record { bytes, .. } => bytes.as_deref(),
@@ -213,7 +212,7 @@ impl Letter {
         }
     }
 
-    /// The original value, which the system columns of a record that comes back hold.
+    /// The original value, for the system columns of the replayed record.
     pub fn original(&self) -> Option<&[u8]> {
         match &self.value {
             LetterValue::Original(bytes) => bytes.as_deref(),
@@ -226,7 +225,7 @@ impl Letter {
         Letter { value: LetterValue::Omitted, ..self }
     }
 
-    /// The letter without anything that may be of any length.
+    /// The letter without all parts of unlimited length.
     pub fn bare(self) -> Letter {
         const TEXT_CHARS_MAX: usize = 200;
         let cut = |text: String| text.chars().take(TEXT_CHARS_MAX).collect::<String>();
@@ -240,7 +239,7 @@ impl Letter {
         }
     }
 
-    /// How many bytes it takes at least, before any encoding.
+    /// A lower bound for its size in bytes, before any encoding.
     pub fn content_bytes(&self) -> usize {
         let headers = self.headers.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len));
         let value = self.bytes().map_or(0, <[u8]>::len) + self.record().map_or(0, str::len);
@@ -248,7 +247,7 @@ impl Letter {
     }
 }
 
-/// What is said of a letter that a later program wrote.
+/// The message about a letter that a later version of this program wrote.
 pub(super) fn of_later_version(version: &str) -> String {
     format!(
         "the dead letter has version {version}, but this program reads versions up to {}: use a newer `weir`",

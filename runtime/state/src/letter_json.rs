@@ -1,8 +1,8 @@
-//! A letter as a line of JSON.
+//! Letters as lines of JSON.
 //!
-//! Version 2 holds bytes once, in base64. Its `headers` is an object, so that programs which know version 1 alone refuse
-//! the line, rather than read it without its key and headers. Version 1, which has no `version`, holds bytes in hexadecimal
-//! digits under `key_hex` and `bytes_hex`, and headers in a list.
+//! Version 2 holds bytes once, in base64. Its `headers` is an object, so that programs which only know version 1 refuse the line
+//! instead of reading it without its key and headers. Version 1, which has no key `version`, holds bytes in hexadecimal digits
+//! under `key_hex` and `bytes_hex`, and headers in a list.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,10 +14,10 @@ use crate::encoded_headers::{EncodedHeader, ReadHeaders};
 use crate::letter::{Line, of_later_version};
 use crate::{Header, Letter, LetterValue};
 
-/// A longer line is no letter, and none is written.
+/// Longer lines are not letters, and are never written.
 pub const LINE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// What is read of a line that is no letter of this program's.
+/// The version of a line that this program cannot read as a letter.
 #[derive(Deserialize)]
 struct Other {
     version: Option<serde_json::Number>,
@@ -29,7 +29,7 @@ struct WrittenHeaders<'a> {
     base64: Vec<(&'a str, Option<String>)>,
 }
 
-/// A message of a topic that was to be a letter and is none, as a line that says so.
+/// An invalid letter from a topic, as a line that preserves it.
 #[derive(Serialize)]
 struct Damaged<'a> {
     version: u64,
@@ -67,11 +67,11 @@ fn unhex(key: &str, hex: &str) -> Result<Vec<u8>, String> {
 }
 
 impl Letter {
-    /// Reads one letter, a JSON object of version 1 or 2.
+    /// Parses one letter, a JSON object of version 1 or 2.
     ///
     /// # Errors
     ///
-    /// Why it is none.
+    /// What is wrong with the text.
     pub fn parse(text: &[u8]) -> Result<Letter, String> {
         match serde_json::from_slice::<Line>(text) {
             Ok(Line { version: Some(version), .. }) if version > Letter::VERSION => {
@@ -124,11 +124,11 @@ impl Letter {
         Ok(line.into_letter(key, headers, value))
     }
 
-    /// Appends the letter as a line of version 2, with its line end. [`Letter::parse`] reads the same letter from it.
+    /// Appends the letter as a line of version 2, with its line end. [`Letter::parse`] returns the same letter.
     ///
     /// # Errors
     ///
-    /// A record that is no JSON.
+    /// A record that is not valid JSON.
     pub fn write_line(&self, into: &mut Vec<u8>) -> Result<(), serde_json::Error> {
         let record = self.record().map(serde_json::from_str::<&RawValue>).transpose()?;
         let begin = into.len();
@@ -148,14 +148,14 @@ impl Letter {
             line.serialize_entry("record", record)?;
         }
         line.end()?;
-        // Between the tokens of a record's JSON a line end means nothing, and in a string there is none.
+        // In JSON, line ends occur only between tokens, where they mean nothing.
         into.iter_mut().skip(begin).filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
         into.push(b'\n');
         Ok(())
     }
 }
 
-/// A message that is no letter though it says that it is one, as a line that keeps everything of it.
+/// An invalid letter from a topic, as a line that preserves all of it.
 pub fn damaged_line(
     reason: &str,
     (partition, offset): (i32, i64),
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(record.record(), Some(r#"{"n":1e400}"#));
     }
 
-    /// Letters of version 1 may hold the original value beside the record. Written as version 2 they keep both.
+    /// Letters of version 1 may have both the original value and the record. Written as version 2, they keep both.
     #[test]
     fn a_letter_of_version_1_that_is_written_again_loses_nothing() {
         for more in [
@@ -262,7 +262,7 @@ mod tests {
         assert!(serde_json::from_slice::<First>(&line).is_err());
     }
 
-    /// However deep a record is nested, reading its letter does not recurse, and it is for its decoder to refuse.
+    /// Reading a letter does not recurse into its record, however deeply nested; the record's decoder refuses it.
     #[test]
     fn a_record_may_be_nested_deep() {
         use weir_formats::{RecordDecoder, RecordFormat};

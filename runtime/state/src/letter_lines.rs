@@ -1,4 +1,4 @@
-//! Letters in the order in which they were written.
+//! Reads letters in the order in which they were written.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -11,15 +11,15 @@ use crate::{LINE_BYTES_MAX, Letter};
 /// A line of a file of letters, or a message of their topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its place, from 0. What is no letter has one too.
+    /// The position, from 0. Lines that are not letters count too.
     pub number: u64,
-    /// The bytes that it takes, with its line end.
+    /// The size in bytes, with the line end.
     pub bytes: u64,
-    /// The letter, or why it is none.
+    /// The letter, or why the line is not one.
     pub letter: Result<Letter, String>,
 }
 
-/// Reads letters one a time from lines: memory follows from the longest, never from the file.
+/// Reads letters one at a time from lines. Memory is bounded by the longest line, not by the file.
 pub struct LetterLines<R> {
     lines: R,
     next: u64,
@@ -28,11 +28,11 @@ pub struct LetterLines<R> {
 }
 
 impl LetterLines<BufReader<File>> {
-    /// The letters of a file, which has to lie within these folders.
+    /// The letters of a file, which must be inside of these folders.
     ///
     /// # Errors
     ///
-    /// As for opening it.
+    /// Errors of opening the file.
     pub fn open(path: &Path, folders: &Folders) -> io::Result<LetterLines<BufReader<File>>> {
         Ok(LetterLines::new(BufReader::with_capacity(1 << 16, folders.open(path)?)))
     }
@@ -44,7 +44,7 @@ impl<R: BufRead> LetterLines<R> {
         LetterLines { lines, next: 0, line: Vec::new(), line_bytes_max: LINE_BYTES_MAX }
     }
 
-    /// The next line without its end, or as much of it as is kept; how long it is; and whether it has an end.
+    /// Reads the next line. Returns as much of it as is kept, its length, and whether it has an end.
     fn read_line(&mut self) -> io::Result<(u64, bool)> {
         self.line.clear();
         let mut bytes = 0;
@@ -101,7 +101,7 @@ mod tests {
     const GOOD: &str = r#"{"query":"q","tenant":"t","place":"p","code":"c","message":"m"}"#;
 
     fn entries(text: &str, line_bytes_max: usize) -> Vec<Entry> {
-        // A buffer of a few bytes, so that lines go across its ends.
+        // With a small buffer, lines cross its ends.
         let mut lines = LetterLines::new(BufReader::with_capacity(7, text.as_bytes()));
         lines.line_bytes_max = line_bytes_max;
         lines.map(Result::unwrap).collect()

@@ -1,8 +1,8 @@
-//! A letter as a message of a topic: the record as it was, and the error in headers.
+//! Letters as messages of a topic: the original record, with the error in headers.
 //!
-//! Key, value and headers are the record's own. What the letter says is in headers beside them, whose names begin with
-//! `weir.`. Headers of the record's own that begin so have `weir.original.` in place of `weir.`, so that no record can speak
-//! for its letter.
+//! Key, value and headers are the record's own. The facts of the letter are in additional headers, whose names begin with `weir.`.
+//! If the record has headers with this prefix, the prefix is replaced by `weir.original.`, so that a record cannot forge facts of
+//! its letter.
 
 use crate::letter::of_later_version;
 use crate::{Header, Letter, LetterValue};
@@ -18,14 +18,14 @@ const ERROR: &str = "weir.error.";
 pub struct LetterMessage {
     /// The record's key.
     pub key: Option<Vec<u8>>,
-    /// What the letter holds of the record.
+    /// The content of the record.
     pub value: Option<Vec<u8>>,
-    /// The record's headers, and what the letter says.
+    /// The record's headers, and the facts of the letter.
     pub headers: Vec<Header>,
 }
 
 impl LetterMessage {
-    /// The letter as a message.
+    /// Converts a letter to a message.
     pub fn of(letter: Letter) -> LetterMessage {
         let facts = letter.facts();
         let mut headers = Vec::with_capacity(letter.headers.len() + facts.len() + 2);
@@ -45,11 +45,11 @@ impl LetterMessage {
         LetterMessage { key: letter.key, value, headers }
     }
 
-    /// The letter that a message is; `None` of one that does not say it is a letter of this form.
+    /// Converts a message to a letter; `None` if the message does not claim to be a letter of this form.
     ///
     /// # Errors
     ///
-    /// What is wrong with a message that says so.
+    /// What is wrong with a message that claims to be a letter.
     pub fn read(&self) -> Option<Result<Letter, String>> {
         let is_letter = self.headers.iter().any(|(name, _)| name == VERSION);
         is_letter.then(|| self.letter())

@@ -1,7 +1,6 @@
-//! What a query keeps: positions, manifests and dead letters, as values and as the bytes that are written to disk and to topics.
+//! The durable state of a query: positions, manifests and dead letters, as values, and as bytes for disk and topics.
 //!
-//! No broker is asked here. What is read may come from anywhere, and was perhaps written by an earlier or a later
-//! version.
+//! This crate does not connect to brokers. Its input may come from anywhere, and from earlier or later versions of Weir.
 //!
 //! ```
 //! use weir_state::{StateManifest, Partition, Positions, SourcePositions};
@@ -15,12 +14,13 @@
 //!
 //! # The nouns
 //!
-//! **[`Positions`]**: for each [`Partition`] of a source the offset of the next record, for a file with a [`FileMark`]: where decoding
-//! goes on, and what the file looked like; for a topic with its [`TopicId`]. An entry a partition.
+//! **[`Positions`]**: for each [`Partition`] of a source, the offset of the next record. For a file also a [`FileMark`], which says
+//! where decoding continues and how the file looked; for a topic its [`TopicId`]. One entry per partition.
 //!
-//! **[`StateManifest`]**: the state of a query at its last commit. One file, with its version and checksum; earlier versions are read.
+//! **[`StateManifest`]**: the state of a query at its last commit. One file, with version and checksum; earlier versions can be
+//! read.
 //!
-//! **[`Letter`]**: a dead letter: a record, and why it is dead. A line of JSON in a file, or a [`LetterMessage`] in a topic.
+//! **[`Letter`]**: a dead letter: a failed record and its error. A line of JSON in a file, or a [`LetterMessage`] in a topic.
 
 mod encoded_headers;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a commit writes down: how far sources were read, and which files that made.
+//! The state manifest, which a commit writes: positions of sources, and output files.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use weir_text::{escape_to, hex};
 
 use crate::{FileMark, Partition, Positions, TopicId};
 
-/// The state of a query at its last commit. Written as one line that names version and checksum, and one of JSON.
+/// The state of a query at its last commit. Written as a line with version and checksum, and a line of JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StateManifest {
@@ -18,26 +18,26 @@ pub struct StateManifest {
     pub query: String,
     /// Its tenant.
     pub tenant: String,
-    /// Commits so far, of all runs.
+    /// The number of commits, over all runs.
     pub commits: u64,
-    /// Records taken in and committed so far, of all runs.
+    /// The number of records read and committed, over all runs.
     pub records: u64,
-    /// Where each source goes on.
+    /// The positions of the sources.
     pub sources: Vec<SourcePositions>,
-    /// The files of the last commit, which whoever finds this publishes if that has not been done.
+    /// The output files of the last commit. The next start publishes them if that has not been done.
     pub files: Vec<PreparedFile>,
-    /// The numbers that the next file of each numbered sink has at least.
+    /// The lowest number for the next file of each numbered sink.
     pub next_numbers: Vec<NextNumber>,
-    /// How long the file of dead letters was. What stands behind that was never committed.
+    /// The length of the dead-letter file. Bytes after this were never committed.
     pub dead_letter_bytes: Option<u64>,
-    /// What guests recorded.
+    /// The metrics that guests recorded.
     pub metrics: Vec<StoredSeries>,
-    /// The program that wrote it, and its version; empty in those of version 1.
+    /// The program that wrote the manifest, with its version; empty in manifests of version 1.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub written_by: String,
 }
 
-/// Where a source goes on.
+/// The positions of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourcePositions {
@@ -47,37 +47,37 @@ pub struct SourcePositions {
     pub partitions: Vec<PartitionPosition>,
 }
 
-/// Where a partition goes on.
+/// The position in a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartitionPosition {
     /// The topic or file.
     pub origin: String,
-    /// Its number.
+    /// The partition's number.
     pub number: i32,
-    /// The offset of the next record; [`Positions::END`] where there is none.
+    /// The offset of the next record; [`Positions::END`] if there is none.
     pub next: i64,
-    /// Of a file, where decoding goes on, and what the file looked like. Versions 1 and 2 have none.
+    /// For files: where decoding continues, and how the file looked. Not in versions 1 and 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<FileMark>,
-    /// The id of the topic, where it was known. Versions 1 and 2 have none.
+    /// The topic's id, if known. Not in versions 1 and 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic_id: Option<TopicId>,
 }
 
-/// A file that is durable under one name, and to be found under another.
+/// A durable file under a hidden name, which must be renamed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreparedFile {
-    /// Where it was written.
+    /// The hidden path.
     pub hidden: PathBuf,
-    /// Where it belongs.
+    /// The final path.
     pub path: PathBuf,
     /// The number in its name.
     pub number: u64,
 }
 
-/// The lowest number that a sink's next file may have.
+/// The lowest number for a sink's next file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NextNumber {
@@ -97,7 +97,7 @@ pub struct StoredSeries {
     pub metric: String,
     /// Its label values, in the order of the metric's labels.
     pub labels: Vec<String>,
-    /// Whether it is the one that takes what is beyond the limit.
+    /// Whether this is the series for values beyond the limit of series.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overflow: bool,
     /// The value.
@@ -108,7 +108,7 @@ pub struct StoredSeries {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case", tag = "kind")]
 pub enum StoredValue {
-    /// The sum of all steps.
+    /// A sum of increments.
     Counter {
         /// The sum.
         sum: f64,
@@ -118,83 +118,83 @@ pub enum StoredValue {
         /// The value.
         last: f64,
     },
-    /// Values by bucket.
+    /// Counts of values by bucket.
     Histogram {
         /// Values in each bucket.
         buckets: Vec<u64>,
-        /// How many there were.
+        /// The number of values.
         count: u64,
         /// Their sum.
         sum: f64,
     },
 }
 
-/// Bytes that are no whole manifest.
+/// Bytes that are not a valid manifest.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// The first line is missing or is not a manifest's.
+    /// The first line is missing or invalid.
     #[error("it is not a state manifest, or it is damaged")]
     NoManifest,
-    /// It was written by a later version of this program.
+    /// A later version of this program wrote the manifest.
     #[error(
         "it has version {found}, written by {}, but this program ({WRITER}) reads versions {VERSION_MIN} to {VERSION}: run \
          the version that wrote it, or a later one",
         if written_by.is_empty() { "another program" } else { written_by }
     )]
     Version {
-        /// The version that it names.
+        /// The version of the manifest.
         found: String,
-        /// The program that wrote it; empty where it does not say.
+        /// The program that wrote it; empty if unknown.
         written_by: String,
     },
-    /// The contents are not those that were written.
+    /// The contents do not match the checksum.
     #[error("its checksum does not match its contents: it is damaged or was modified")]
     Checksum,
-    /// The contents were written by something else.
+    /// The contents are not a manifest.
     #[error("its contents cannot be read: {0}")]
     Json(#[from] serde_json::Error),
 }
 
 impl ManifestError {
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
-            // An older program was put in place of the one that wrote it.
+            // Somebody replaced the program by an older version.
             ManifestError::Version { .. } => Fault::Tenant,
             ManifestError::NoManifest | ManifestError::Checksum | ManifestError::Json(_) => Fault::External,
         }
     }
 
-    /// Whether the same may succeed later: the bytes stay what they are.
+    /// Whether the same bytes may be valid later: never.
     pub fn retryable(&self) -> bool {
         false
     }
 }
 
 const MAGIC: &str = "weir-manifest";
-/// The version that is written. 2 has `written_by`, 3 has `file` and `topic_id` of partitions; whatever an older program would not understand
-/// raises it.
+/// The version that this program writes. 2 added `written_by`, 3 added `file` and `topic_id` of partitions. Every change that an
+/// older program would not understand increments it.
 const VERSION: u32 = 3;
 
-/// The earliest version that is read.
+/// The earliest version that this program reads.
 const VERSION_MIN: u32 = 1;
 
-/// What the name of a source begins with that reads dead letters again: the rest is the name of the source that they are of.
+/// The prefix for names of sources that replay dead letters: the name of the original source follows.
 pub const LETTERS_OF: &str = "letters of ";
 
-/// What `written_by` says.
+/// The value of `written_by`.
 pub const WRITER: &str = concat!("weir ", env!("CARGO_PKG_VERSION"));
 
-/// The most of `written_by` that is said.
+/// The maximum length of `written_by` in messages.
 const WRITER_CHARS_MAX: usize = 40;
 
 impl StateManifest {
-    /// The bytes of the file, in the version of this program.
+    /// The bytes of the manifest file, in the current version.
     ///
     /// # Errors
     ///
-    /// A path that is no UTF-8.
+    /// A path that is not valid UTF-8.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
         let body = match self.written_by == WRITER {
             true => serde_json::to_vec(self)?,
@@ -206,11 +206,11 @@ impl StateManifest {
         Ok(bytes)
     }
 
-    /// Reads a whole file.
+    /// Parses a whole manifest file.
     ///
     /// # Errors
     ///
-    /// Anything but exactly what [`StateManifest::to_bytes`] made.
+    /// Anything that [`StateManifest::to_bytes`] did not write.
     pub fn from_bytes(bytes: &[u8]) -> Result<StateManifest, ManifestError> {
         let newline = bytes.iter().position(|&byte| byte == b'\n').ok_or(ManifestError::NoManifest)?;
         let (first, body) = bytes.split_at(newline);
@@ -234,7 +234,7 @@ impl StateManifest {
         Ok(serde_json::from_slice(body)?)
     }
 
-    /// Where a source goes on; nowhere in particular if it is not known here.
+    /// The positions of a source; empty if the source is unknown.
     pub fn positions(&self, source: &str) -> Positions {
         let source = self.sources.iter().find(|known| known.source == source);
         let partitions = source.into_iter().flat_map(|source| &source.partitions);
@@ -252,8 +252,8 @@ impl StateManifest {
         positions
     }
 
-    /// Takes over where these sources go on. The sources of a replay of dead letters, and the query's own, leave each
-    /// other's positions alone: either goes on where it was, however they take turns.
+    /// Replaces the positions of these sources. Sources of a replay of dead letters and the query's own sources do not change each
+    /// other's positions: each continues where it was.
     pub fn keep_sources(&mut self, sources: Vec<SourcePositions>) {
         let is_replay = |source: &SourcePositions| source.source.starts_with(LETTERS_OF);
         let replay = sources.iter().any(is_replay);
@@ -261,14 +261,14 @@ impl StateManifest {
         self.sources.extend(sources);
     }
 
-    /// The lowest number that a sink's next file may have.
+    /// The lowest number for a sink's next file.
     pub fn next_number(&self, sink: &str) -> u64 {
         self.next_numbers.iter().find(|known| known.sink == sink).map_or(1, |known| known.number)
     }
 }
 
 impl SourcePositions {
-    /// The positions of a source, for keeping.
+    /// The positions of a source, for the manifest.
     pub fn new(source: &str, positions: &Positions) -> SourcePositions {
         let partition = |(partition, next): (&Partition, i64)| PartitionPosition {
             origin: partition.origin.to_string(),
@@ -281,7 +281,7 @@ impl SourcePositions {
     }
 }
 
-/// Who says that it wrote this, in a version that is not known here.
+/// The writer of a manifest whose version is unknown.
 fn writer(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Written {
@@ -293,8 +293,8 @@ fn writer(body: &[u8]) -> String {
         .unwrap_or_default()
 }
 
-/// What the first line says of the body. From version 3 on it covers the version: one that is changed to an older one is
-/// not read as such.
+/// The checksum in the first line. From version 3 on it covers the version, so that a manifest whose version was changed to an
+/// older one is refused.
 fn checksum(version: u32, body: &[u8]) -> String {
     let mut digest = Sha256::new();
     if version >= 3 {

@@ -1,46 +1,46 @@
-//! What is kept of a file beside the number of its next record: where to go on, and what the file looked like.
+//! The data that is stored for a file besides the number of its next record: where to continue, and how the file looked.
 
 use serde::{Deserialize, Serialize};
 use weir_formats::ResumePlace;
 
-/// Kept with the position in a file.
+/// Stored with the position in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileMark {
-    /// Where decoding goes on: at the next record, or at the beginning of what is decoded at once and holds it.
+    /// Where decoding continues: at the next record, or at the beginning of the unit of decoding that contains it.
     pub place: ResumePlace,
-    /// What the file looked like.
+    /// How the file looked.
     pub seen: Seen,
 }
 
-/// What a file looked like when a position in it was taken. Costs two reads of 64 KiB at most to make and to compare, however
-/// large the file is.
+/// How a file looked when a position in it was taken. Creating and comparing it reads at most 64 KiB twice, however large the file
+/// is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
     /// Its length in bytes.
     pub size: u64,
-    /// How many of them were read, from the first one on: only these are compared. All of a file whose format is read from
-    /// its end.
+    /// The number of bytes that were read, from the beginning: only these are compared. The whole file for formats that are read
+    /// from the end.
     pub bytes: u64,
-    /// The SHA-256 of the first 64 KiB of these, in hex.
+    /// The SHA-256 of the first 64 KiB of these bytes, in hex.
     pub head: String,
-    /// How many of the last of these `tail` is of: 64 KiB at most.
+    /// The number of last bytes that `tail` covers: at most 64 KiB.
     pub tail_bytes: u64,
-    /// The SHA-256 of those, in hex.
+    /// The SHA-256 of the last bytes, in hex.
     pub tail: String,
-    /// The file's number in its file system. It only tells a rewritten file from a replaced one: a copy is the same file.
+    /// The file's inode number. It only distinguishes a rewritten file from a replaced one; a copy counts as the same file.
     pub inode: u64,
 }
 
 impl Seen {
-    /// The most bytes at the beginning of a file that are hashed.
+    /// The maximum number of bytes at the beginning of a file that are hashed.
     pub const HEAD_BYTES_MAX: u64 = 64 * 1024;
-    /// The most bytes at its end.
+    /// The maximum number of bytes at the end that are hashed.
     pub const TAIL_BYTES_MAX: u64 = 64 * 1024;
     const HASH_CHARS: usize = 64;
 
-    /// The hash of the head, where it cannot become another one by more bytes.
+    /// The hash of the head, if it is complete, so that appended bytes cannot change it.
     pub fn full_head(&self) -> Option<&str> {
         (self.bytes >= Seen::HEAD_BYTES_MAX).then_some(&self.head)
     }
@@ -59,11 +59,11 @@ impl Seen {
 }
 
 impl FileMark {
-    /// Whether this can have been kept with the number of a next record. It may come from anywhere.
+    /// Checks the mark against the number of the next record. The mark may come from anywhere.
     ///
     /// # Errors
     ///
-    /// What cannot be.
+    /// What is impossible about it.
     pub fn validate(&self, next: i64) -> Result<(), String> {
         self.seen.validate()?;
         let record = self.place.record;

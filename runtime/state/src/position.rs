@@ -1,4 +1,4 @@
-//! How far a source has been read.
+//! Positions in sources.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::{FileMark, TopicId};
 pub struct Partition {
     /// The topic, or the file's path.
     pub origin: Arc<str>,
-    /// The partition's number, or the file's place in the list.
+    /// The partition's number, or the file's index in the list.
     pub number: i32,
 }
 
@@ -24,27 +24,27 @@ impl fmt::Display for Partition {
     }
 }
 
-/// For each partition of one source the offset of the next record to be read. An entry a partition.
+/// For each partition of one source, the offset of the next record to read. One entry per partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Positions(BTreeMap<Partition, Position>, Topics);
 
-/// The ids of the topics that positions are of, where they are known.
+/// The known ids of topics, by partition.
 type Topics = BTreeMap<Partition, TopicId>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Position {
     next: i64,
-    // Of a file, what is kept beside the number.
+    // For a file: the data stored besides the number.
     mark: Option<Arc<FileMark>>,
     // Where the batch before this position begins.
     begin: Option<ResumePlace>,
 }
 
 impl Positions {
-    /// The position of a partition that was read to its end, and has no more.
+    /// The position of a partition that was read to its end.
     pub const END: i64 = i64::MAX;
 
-    /// Moves the positions that the other one names. One that names no topic's id leaves it as it is known here.
+    /// Takes over the positions in `to`. A known topic id stays if `to` has none.
     pub fn advance(&mut self, to: &Positions) {
         self.1.extend(to.1.iter().map(|(partition, id)| (partition.clone(), id.clone())));
         for (partition, position) in &to.0 {
@@ -52,17 +52,17 @@ impl Positions {
         }
     }
 
-    /// Moves one.
+    /// Sets one position.
     pub fn set(&mut self, partition: Partition, next: i64) {
         self.0.insert(partition, Position { next, mark: None, begin: None });
     }
 
-    /// Moves one in a file. The batch before this position begins at `begin`.
+    /// Sets a position in a file. The batch before this position begins at `begin`.
     pub fn set_in_file(&mut self, partition: Partition, next: i64, mark: Arc<FileMark>, begin: Option<ResumePlace>) {
         self.0.insert(partition, Position { next, mark: Some(mark), begin });
     }
 
-    /// Moves one back into the batch that it is behind.
+    /// Moves a position back into the batch before it.
     pub fn set_within(&mut self, partition: Partition, next: i64) {
         let Some(position) = self.0.get_mut(&partition) else { return self.set(partition, next) };
         position.next = next;
@@ -70,7 +70,7 @@ impl Positions {
         position.mark = mark.map(|(mark, place)| Arc::new(FileMark { place, seen: mark.seen.clone() }));
     }
 
-    /// Forgets these partitions: somebody else reads them now.
+    /// Removes these partitions, because somebody else reads them now.
     pub fn forget(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             self.0.remove(partition);
@@ -78,12 +78,12 @@ impl Positions {
         }
     }
 
-    /// Notes the id of the topic that a partition's position is of.
+    /// Sets the topic id for a partition's position.
     pub fn set_topic(&mut self, partition: Partition, id: TopicId) {
         self.1.insert(partition, id);
     }
 
-    /// The id of the topic that a partition's position is of, where it is known.
+    /// The topic id for a partition's position, if known.
     pub fn topic(&self, partition: &Partition) -> Option<&TopicId> {
         self.1.get(partition)
     }
@@ -93,22 +93,22 @@ impl Positions {
         self.0.get(partition).map(|position| position.next)
     }
 
-    /// What is kept beside it, of a file.
+    /// The data stored besides the position, for a file.
     pub fn mark(&self, partition: &Partition) -> Option<&Arc<FileMark>> {
         self.0.get(partition)?.mark.as_ref()
     }
 
-    /// All of them, in the order of origins and numbers.
+    /// All positions, ordered by origin and number.
     pub fn iter(&self) -> impl Iterator<Item = (&Partition, i64)> {
         self.0.iter().map(|(partition, position)| (partition, position.next))
     }
 
-    /// How many partitions there are.
+    /// The number of partitions.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no positions.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The id of a topic, which differs between a deleted topic and a new one of the same name (KIP-516).
+//! The id of a topic, which distinguishes a deleted topic from a new one with the same name (KIP-516).
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,23 +6,23 @@ use weir_fault::Fault;
 
 use serde::{Deserialize, Serialize};
 
-/// A topic's id as Kafka writes it: 16 bytes in base64 without padding, so 22 letters.
+/// A topic's id in Kafka's notation: 16 bytes in base64 without padding (22 characters).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TopicId(Arc<str>);
 
-/// A text that is no topic's id.
+/// A text that is not a topic id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a topic id must have {} base64 characters", TopicId::LETTERS)]
 pub struct NoTopicId;
 
 impl NoTopicId {
-    /// Whose fault it is: a broker, or a damaged manifest, has such an id.
+    /// Who has to act: the id came from a broker or a damaged manifest.
     pub fn fault(&self) -> Fault {
         Fault::External
     }
 
-    /// Whether the same may succeed later.
+    /// Whether the same text may be valid later.
     pub fn retryable(&self) -> bool {
         false
     }
@@ -31,11 +31,11 @@ impl NoTopicId {
 impl TopicId {
     const LETTERS: usize = 22;
 
-    /// The id of these letters. Kafka's tools and librdkafka write two of them in either of two ways; both are the same here.
+    /// Parses an id. Kafka's tools and librdkafka use different characters for two of the base64 digits; both are accepted.
     ///
     /// # Errors
     ///
-    /// A text of another length, or with other letters.
+    /// A text of another length, or with other characters.
     pub fn new(text: &str) -> Result<TopicId, NoTopicId> {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte);
         if text.len() != TopicId::LETTERS || !text.bytes().all(legal) {
@@ -44,7 +44,7 @@ impl TopicId {
         Ok(TopicId(text.replace('+', "-").replace('/', "_").into()))
     }
 
-    /// The letters.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

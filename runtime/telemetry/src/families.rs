@@ -1,26 +1,25 @@
-//! Families of samples, each with its kind once: what the text of Prometheus and what OTLP are both made from.
+//! Families of samples. The Prometheus text and OTLP are both made from these.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// What a family's samples are.
+/// The kind of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FamilyKind {
-    /// Only rises while the process lives.
+    /// Never decreases while the process lives.
     Counter,
-    /// Goes up and down; of several series the sum means something. A gauge to Prometheus.
+    /// Increases and decreases; sums over several series make sense. A gauge in Prometheus.
     UpDownCounter,
     Gauge,
     Histogram,
 }
 
-/// Families by the name that Prometheus knows them by. Samples of one family stay together, in the order in which they
-/// came.
+/// Families by their Prometheus names. The samples of a family stay together, in the order in which they were added.
 #[derive(Default)]
 pub(crate) struct Families(pub(crate) BTreeMap<String, Family>);
 
 pub(crate) struct Family {
-    /// As OpenTelemetry knows it: with dots, and without the unit.
+    /// The name in OpenTelemetry: with dots, without the unit.
     pub(crate) name: String,
     pub(crate) kind: FamilyKind,
     pub(crate) help: Agreed<String>,
@@ -36,7 +35,7 @@ pub(crate) struct LabelledSample {
 
 pub(crate) enum Sample {
     Number(Value),
-    /// Buckets are not accumulated, and one more than there are bounds.
+    /// Buckets are not cumulative; there is one more than there are bounds.
     Histogram {
         bounds: Vec<f64>,
         buckets: Vec<u64>,
@@ -44,19 +43,19 @@ pub(crate) enum Sample {
     },
 }
 
-/// What is said of a family by several who may not agree.
+/// A property of a family on which several functions may disagree.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Agreed<T> {
     Said(T),
     Disputed,
 }
 
-/// What a family counts.
+/// The unit of a family.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// By the code that OpenTelemetry uses (UCUM): `s`, `By`, `{record}`.
+    /// A unit in the code that OpenTelemetry uses (UCUM): `s`, `By`, `{record}`.
     Code(&'static str),
-    /// A tenant's word for it. It is no part of any name.
+    /// A unit that a tenant chose. It is not a part of any name.
     Word(String),
 }
 
@@ -68,10 +67,10 @@ pub(crate) enum Value {
     Real(f64),
 }
 
-/// Labels with their values. Names are `[a-zA-Z_][a-zA-Z0-9_]*`; values are any text.
+/// Label names with their values. Names are `[a-zA-Z_][a-zA-Z0-9_]*`; values are any text.
 pub(crate) type Labels<'a> = [(&'a str, &'a str)];
 
-/// What is said of a family: its dotted name, what it measures, which may be empty, and in which unit.
+/// The description of a family: its name with dots, its help, which may be empty, and its unit.
 #[derive(Clone)]
 pub(crate) struct About<'a> {
     pub(crate) name: &'a str,
@@ -79,7 +78,7 @@ pub(crate) struct About<'a> {
     pub(crate) unit: Unit,
 }
 
-/// Explanations are cut after this many characters.
+/// Help is cut after this many characters.
 pub(crate) const HELP_CHARS_MAX: usize = 300;
 
 impl<'a> About<'a> {
@@ -87,13 +86,13 @@ impl<'a> About<'a> {
         About { name, help, unit: Unit::Code(unit) }
     }
 
-    /// With a unit and an explanation that somebody else chose, cut.
+    /// A description with a unit and help from outside; both are cut.
     pub(crate) fn told(name: &'a str, unit: &str, help: &'a str) -> About<'a> {
         About { name, help, unit: Unit::Word(said(unit)) }
     }
 
-    /// The name that Prometheus knows it by, as the standard translation has it: underscores for dots, the unit behind
-    /// it where it is one of measure, and `_total` behind a counter.
+    /// The Prometheus name according to the standard translation: underscores in place of dots, then the unit if it is a unit of
+    /// measure, then `_total` for a counter.
     pub(crate) fn prometheus_name(&self, kind: FamilyKind) -> String {
         let mut name = self.name.replace('.', "_");
         if kind == FamilyKind::Counter && name.ends_with("_total") {
@@ -114,7 +113,7 @@ impl<'a> About<'a> {
 }
 
 impl Unit {
-    /// The unit in a word; `None` where things are counted.
+    /// The unit as a word; `None` for counts.
     pub(crate) fn word(&self) -> Option<&str> {
         match self {
             Unit::Code("s") => Some("seconds"),
@@ -133,16 +132,16 @@ impl<T: PartialEq> Agreed<T> {
     }
 }
 
-/// What is said of a family, cut, and with a mark for each control character but the line's end, which is escaped.
-/// Prometheus takes a NUL in a comment for the end of the text: with one in its unit, a guest would hide all that
-/// comes after it, and that is the runtime's own.
+/// A text of a family: cut, and with a mark in place of each control character except line ends, which are escaped later.
+/// Prometheus treats a NUL in a comment as the end of the text: with a NUL in its unit, a guest could hide all following metrics,
+/// which include those of the runtime.
 fn said(text: &str) -> String {
     let shown = |character: char| if character.is_control() && character != '\n' { '\u{fffd}' } else { character };
     text.chars().take(HELP_CHARS_MAX).map(shown).collect()
 }
 
 impl Families {
-    /// The family of this name, which has one kind wherever it is asked for.
+    /// The family of this name. Every caller uses the same kind for a name.
     fn family(&mut self, kind: FamilyKind, about: About<'_>) -> &mut Family {
         let (prometheus, help) = (about.prometheus_name(kind), said(about.help));
         match self.0.entry(prometheus) {
@@ -166,7 +165,7 @@ impl Families {
         self.family(kind, about).series.push(series);
     }
 
-    /// Adds a histogram: `buckets` are not accumulated, and one more than there are bounds.
+    /// Adds a histogram: `buckets` are not cumulative, and there is one more than there are bounds.
     pub(crate) fn add_histogram(
         &mut self,
         about: About<'_>,

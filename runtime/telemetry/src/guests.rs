@@ -1,4 +1,4 @@
-//! What guests recorded. Names and label values here were chosen by tenants, who are not to be trusted with them.
+//! Metrics that guests recorded. Tenants choose names and label values, so these are not trusted.
 
 use std::borrow::Cow;
 
@@ -7,17 +7,17 @@ use weir_sandbox::MetricKind;
 
 use crate::families::{About, Families, FamilyKind, Value};
 
-/// The most that a stage's series with labels take of the text, in bytes. A histogram repeats its labels in every
-/// bucket: within a stage's limit of series, that could be hundreds of megabytes.
+/// The maximum size, in bytes of text, of a stage's series with labels. A histogram repeats its labels in every bucket, which could
+/// take hundreds of megabytes within a stage's limit of series.
 pub const GUEST_BYTES_MAX: usize = 4 << 20;
 
-/// About what a line has beside its name and labels.
+/// The approximate size of a line without its name and labels.
 const LINE_BYTES: usize = 48;
 
-/// Labels that the runtime gives a series.
+/// Labels that the runtime sets.
 const RESERVED: [&str; 5] = ["tenant", "query", "stage", "le", "overflow"];
 
-/// Adds what the functions of a query recorded.
+/// Adds the metrics that the functions of a query recorded.
 pub(crate) fn add_guests(families: &mut Families, query: &(impl RunningQuery + ?Sized)) {
     let metrics = query.metrics();
     for of_stage in metrics.chunk_by(|one, other| one.stage == other.stage) {
@@ -30,11 +30,11 @@ pub(crate) fn add_guests(families: &mut Families, query: &(impl RunningQuery + ?
     }
 }
 
-/// Adds the metrics of one stage, and says how many series were left out.
+/// Adds the metrics of one stage, and returns the number of series that were left out.
 fn add_stage(families: &mut Families, of: (&str, &str), metrics: &[CommittedMetric], mut room: usize) -> u64 {
     let mut left_out = 0;
     for metric in metrics {
-        // With its kind in the name also where Prometheus would add it: a counter and a histogram stay two.
+        // The name contains the kind, as in Prometheus, so that a counter and a histogram of one name stay different metrics.
         let name = format!("weir.guest.{}", exported(metric, metrics));
         let help = if metric.help.is_empty() { "A metric of a guest, without a description." } else { &metric.help };
         let about = About::told(&name, &metric.unit, help);
@@ -45,7 +45,7 @@ fn add_stage(families: &mut Families, of: (&str, &str), metrics: &[CommittedMetr
             if series.overflow {
                 labels.push(("overflow", "true"));
             }
-            // What has no labels is as much as was declared, and cannot grow.
+            // Series without labels were declared, so their number cannot grow.
             if !series.labels.is_empty() {
                 let bytes = text_bytes(&name, &labels, series);
                 if bytes > room {
@@ -74,7 +74,7 @@ fn add_stage(families: &mut Families, of: (&str, &str), metrics: &[CommittedMetr
     left_out
 }
 
-/// The name under which a metric is exported. Which one it is follows from its own function's declarations alone.
+/// The exported name of a metric. It depends only on the declarations of the metric's own function.
 fn exported<'a>(metric: &'a CommittedMetric, of_stage: &[CommittedMetric]) -> Cow<'a, str> {
     let name = metric.name.as_str();
     let with = |ending: &str| Cow::Owned(format!("{name}{ending}"));
@@ -90,10 +90,10 @@ fn exported<'a>(metric: &'a CommittedMetric, of_stage: &[CommittedMetric]) -> Co
     }
 }
 
-/// A histogram that is called like this would be taken for something else, be it the part of another histogram.
+/// A histogram with such a name could be mistaken for another metric, such as a part of another histogram.
 const HISTOGRAM_NOT: [&str; 6] = ["_total", "_value", "_bucket", "_sum", "_count", "_histogram"];
 
-/// The name under which a label is exported: never the runtime's, and another one for every other label.
+/// The exported name of a label: never one of the runtime's, and different for different labels.
 fn exported_label(label: &str) -> Cow<'_, str> {
     if RESERVED.contains(&label) || label.starts_with("guest_") {
         Cow::Owned(format!("guest_{label}"))
@@ -102,7 +102,7 @@ fn exported_label(label: &str) -> Cow<'_, str> {
     }
 }
 
-/// What a series takes of the text, at most: a character of a label's value may become two.
+/// An upper bound for the size of a series in the text: a character of a label value may be escaped to two.
 fn text_bytes(name: &str, labels: &[(&str, &str)], series: &CommittedSeries) -> usize {
     let lines = match &series.reading {
         Reading::Histogram { buckets, .. } => buckets.len().saturating_add(2),

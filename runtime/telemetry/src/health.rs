@@ -1,24 +1,24 @@
-//! Whether a process and its queries are well: what `/livez`, `/readyz` and `/healthz` answer.
+//! The health of a process and its queries, for `/livez`, `/readyz` and `/healthz`.
 
 use weir_query::{QueryState, RunningQuery};
 
-/// The states of a process' queries at one moment. What it says holds no text of a tenant's but names, which are letters,
-/// digits, `-`, `_` and `.`.
+/// The states of a process' queries at one moment. The only texts of tenants in it are names, which consist of letters, digits,
+/// `-`, `_` and `.`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    // A name and state each.
+    // Names and states.
     queries: Vec<(String, QueryState)>,
 }
 
 impl Health {
-    /// Of these queries.
+    /// The health of these queries.
     pub fn of<'a, Q: RunningQuery + ?Sized + 'a>(queries: impl IntoIterator<Item = &'a Q>) -> Health {
         let state = |query: &Q| (format!("{}/{}", query.tenant(), query.query()), query.state());
         Health { queries: queries.into_iter().map(state).collect() }
     }
 
-    /// Whether the process takes in what its queries are for: none of them is still to start, and one at least reads, works
-    /// or waits. One that has failed does not make the others unready.
+    /// Whether the process does its work: all queries have started, and at least one reads, works or waits. A failed query does not
+    /// make the process unready.
     pub fn is_ready(&self) -> bool {
         let at_work =
             |state: &QueryState| matches!(state, QueryState::Running | QueryState::Paused | QueryState::Retrying);
@@ -31,7 +31,7 @@ impl Health {
         !self.queries.iter().any(|(_, state)| *state == QueryState::Failed)
     }
 
-    /// `ok`, or `not ok` and a line a query: `acme/late failed`.
+    /// `ok`, or `not ok` and one line per query: `acme/late failed`.
     pub fn text(&self, ok: bool) -> String {
         if ok {
             return "ok\n".to_owned();

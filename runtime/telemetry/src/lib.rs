@@ -1,4 +1,4 @@
-//! What running queries do: in the text format of Prometheus, and as OTLP. `weir-admin` serves it.
+//! Exports the metrics of running queries: in the Prometheus text format, and as OTLP. `weir-admin` serves the former.
 //!
 //! ```no_run
 //! use weir_query::QueryHandle;
@@ -13,37 +13,36 @@
 //!
 //! # The nouns
 //!
-//! **[`exposition`]**: the state of any number of queries as text, version 0.0.4. It holds the runtime's own metrics
-//! (`weir_query_…`, `weir_source_…`, `weir_stage_…`, `weir_sink_…`, `process_…`), and what guests recorded (`weir_guest_…`). Costs a
-//! copy of every series, and the text.
+//! **[`exposition`]**: the metrics of any number of queries as text, version 0.0.4: the runtime's own (`weir_query_…`,
+//! `weir_source_…`, `weir_stage_…`, `weir_sink_…`, `process_…`), and those that guests recorded (`weir_guest_…`). Costs a copy of
+//! every series, and the text.
 //!
-//! **[`otlp_requests`]**: the same figures as OTLP carries them: made from the same families, so that neither knows one
-//! that the other does not. Counters are monotonic cumulative sums since [`ExportOrigin::start`], histograms have explicit
-//! bounds, attributes are the labels. Names have dots, and the unit beside them: `weir.stage.guest` in `s` is
-//! `weir_stage_guest_seconds_total` here, as Prometheus translates names itself. A guest's unit is an annotation, such as
-//! `{minutes}`, since it is a tenant's word; its metric keeps the kind in the name, `weir.guest.late_total`. What the
-//! process takes has OpenTelemetry's names, `process.memory.usage` and `process.cpu.time`.
+//! **[`otlp_requests`]**: the same metrics as OTLP requests, made from the same families. Counters are monotonic cumulative sums
+//! since [`ExportOrigin::start`], histograms have explicit bounds, and labels become attributes. Names have dots, and units are
+//! separate: `weir.stage.guest` with unit `s` corresponds to `weir_stage_guest_seconds_total`, as in Prometheus' own translation. A
+//! guest's unit becomes an annotation, such as `{minutes}`, because a tenant chose it. The name of a guest's metric contains the
+//! kind: `weir.guest.late_total`. Metrics of the process have OpenTelemetry's names, `process.memory.usage` and `process.cpu.time`.
 //!
-//! **[`Health`]**: whether queries have started, and whether one has failed: what `/readyz` and `/healthz` answer.
+//! **[`Health`]**: whether all queries have started, and whether one has failed, for `/readyz` and `/healthz`.
 //!
 //! # What guests can and cannot do to it
 //!
-//! The kind of a guest's metric is in its name: the counter `late` is `weir_guest_late_total`, the gauge `late` is
-//! `weir_guest_late_value`, and the histogram `late` is `weir_guest_late` with `_bucket`, `_sum` and `_count`. What
-//! carries the ending already is left as it is, unless its function declares the shorter name as well; a histogram whose
-//! name has such an ending itself gets `_histogram`. So functions of two tenants that use one name for two kinds
-//! never share a family, and no tenant can change what another's metrics are called or how they are typed.
+//! The name of a guest's metric contains its kind: the counter `late` is `weir_guest_late_total`, the gauge `late` is
+//! `weir_guest_late_value`, and the histogram `late` is `weir_guest_late` with `_bucket`, `_sum` and `_count`. A name that already
+//! has the ending stays unchanged, unless its function also declares the shorter name. A histogram whose own name has such an
+//! ending gets `_histogram`. Therefore functions of two tenants that use one name for two kinds never share a family, and no tenant
+//! can change the names or types of another tenant's metrics.
 //!
-//! Every series has the labels `tenant`, `query` and `stage`, which are the runtime's. A guest's label of that name, or
-//! `le` or `overflow`, or one that begins with `guest_`, gets `guest_` in front: two labels never become one. Values are
-//! those of the last commit. What was beyond the limit of series is in the one with `overflow="true"`, and
-//! `weir_stage_metric_overflow_values_total` says how many values that took in this run.
+//! Every series has the labels `tenant`, `query` and `stage`, which the runtime sets. A guest's label with one of these names, or
+//! `le`, `overflow`, or a name that begins with `guest_`, gets the prefix `guest_`, so that different labels stay different. Values
+//! are those of the last commit. Values beyond the limit of series are in the series with `overflow="true"`, and
+//! `weir_stage_metric_overflow_values_total` counts them for this run.
 //!
-//! What a function says of a metric, its unit and help, has no control characters here: a NUL there would end the text for
-//! Prometheus. Where two functions share a family and say different things of it, neither is told.
+//! Control characters are removed from units and help of guests: a NUL would end the text for Prometheus. If two functions share a
+//! family but disagree on unit or help, it is left out.
 //!
-//! A stage's series with labels take at most [`GUEST_BYTES_MAX`] of the text, so that nobody's metrics keep others from
-//! being read. `weir_stage_metric_series_left_out` says how many series that left out.
+//! A stage's series with labels take at most [`GUEST_BYTES_MAX`] of the text, so that no stage prevents the reading of other
+//! metrics. `weir_stage_metric_series_left_out` counts the series that were left out.
 
 mod families;
 mod guests;

@@ -1,4 +1,4 @@
-//! The same families as OTLP carries them
+//! The families as OTLP metrics
 //! (<https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/metrics/v1/metrics.proto>).
 
 use std::time::SystemTime;
@@ -18,10 +18,10 @@ use weir_query::RunningQuery;
 use crate::families::{Agreed, Families, Family, FamilyKind, LabelledSample, Sample, Unit, Value};
 use crate::queries::families;
 
-/// About how much a request holds. A receiver takes 4 to 20 MiB; what guests record may be more.
+/// The approximate size of a request. Receivers accept 4 to 20 MiB; metrics of guests may be larger.
 const REQUEST_BYTES_MAX: usize = 2 << 20;
 
-/// Who sends metrics, and since when they are counted.
+/// The sender of metrics, and the start of their counting.
 #[derive(Clone, Debug)]
 pub struct ExportOrigin {
     /// Attributes of the process.
@@ -30,8 +30,7 @@ pub struct ExportOrigin {
     pub start: SystemTime,
 }
 
-/// The state of these queries as requests of OTLP, of about 2 MiB each at most: the figures that
-/// [`exposition`](crate::exposition) shows.
+/// The metrics of these queries as OTLP requests of about 2 MiB each: the same metrics as in [`exposition`](crate::exposition).
 pub fn otlp_requests<'a, Q: RunningQuery + ?Sized + 'a>(
     queries: impl IntoIterator<Item = &'a Q>,
     origin: &ExportOrigin,
@@ -106,7 +105,7 @@ fn metric(family: &Family, points: Points) -> Metric {
 }
 
 impl Unit {
-    /// As UCUM has it. A tenant's word becomes an annotation, which may be any printable ASCII but braces.
+    /// The unit in UCUM. A tenant's unit becomes an annotation, which may contain any printable ASCII except braces.
     fn code(&self) -> String {
         match self {
             Unit::Code(code) => (*code).to_owned(),
@@ -123,7 +122,7 @@ impl Unit {
     }
 }
 
-/// Characters of a tenant's unit; with its braces, what OpenTelemetry's own instruments take.
+/// The maximum length of a tenant's unit, without the braces; the limit of OpenTelemetry's own instruments.
 const UNIT_CHARS_MAX: usize = 61;
 
 #[derive(Clone, Copy)]
@@ -132,7 +131,7 @@ struct Times {
     now: u64,
 }
 
-/// What is collected of a family, by what it is.
+/// The data points of a family, by kind.
 enum Points {
     Numbers(Vec<NumberDataPoint>),
     Histograms(Vec<HistogramDataPoint>),
@@ -153,7 +152,7 @@ impl Points {
         }
     }
 
-    /// Adds a sample, and says how many bytes it takes.
+    /// Adds a sample, and returns its size in bytes.
     fn push(&mut self, series: &LabelledSample, times: Times) -> usize {
         let attributes = series.labels.iter().map(|(name, value)| text(name, value)).collect();
         match (self, &series.reading) {
@@ -189,13 +188,13 @@ impl Points {
                 points.push(point);
                 size
             }
-            // A family's samples are of its kind: they are made so in one place.
+            // All samples of a family have its kind, because they are created in one place.
             _ => 0,
         }
     }
 }
 
-/// An attribute that is a text.
+/// An attribute with a text value.
 pub(crate) fn text(name: &str, value: &str) -> KeyValue {
     let value = AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) };
     KeyValue { key: name.to_owned(), value: Some(value), ..KeyValue::default() }

@@ -1,4 +1,4 @@
-//! What the process as a whole takes, under the names that OpenTelemetry gives it.
+//! Metrics of the whole process, with OpenTelemetry's names.
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -15,7 +15,7 @@ pub(crate) fn add_process(families: &mut Families) {
     families.add(FamilyKind::Counter, about, &[], Value::Real(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9));
 }
 
-/// As the kernel says it; `None` where there is no such file.
+/// The resident memory according to the kernel; `None` if the file does not exist.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

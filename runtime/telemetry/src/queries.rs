@@ -13,13 +13,12 @@ use crate::process::add_process;
 
 use Value::{Real, Whole};
 
-/// The state of these queries as text, version 0.0.4 of Prometheus' format. No two of them have both name and tenant in
-/// common.
+/// The metrics of these queries as text, version 0.0.4 of Prometheus' format. No two of the queries have the same name and tenant.
 pub fn exposition<'a, Q: RunningQuery + ?Sized + 'a>(queries: impl IntoIterator<Item = &'a Q>) -> String {
     families(queries).into_text()
 }
 
-/// All that is measured: what is exported, in whatever form, is read from here.
+/// All metrics. Every export format is made from these.
 pub(crate) fn families<'a, Q: RunningQuery + ?Sized + 'a>(queries: impl IntoIterator<Item = &'a Q>) -> Families {
     let mut families = Families::default();
     let about = About::new("weir.build.info", "", "The version of the program.");
@@ -121,7 +120,7 @@ fn kind_of(kind: CounterKind) -> FamilyKind {
     }
 }
 
-/// Records that failed, a series a code: a guest's own are 64 at most, and `other`.
+/// Failed records, one series per code: a guest has at most 64 codes, and `other`.
 fn by_code(families: &mut Families, name: &str, of: [(&str, &str); 3], errors: &BTreeMap<String, u64>) {
     let [tenant, query, place] = of;
     for (code, count) in errors {
@@ -135,7 +134,7 @@ fn timed(families: &mut Families, name: &str, help: &str, times: &Durations, lab
     families.add_histogram(About::new(name, "s", help), labels, (&times.bounds, &times.buckets, times.sum));
 }
 
-/// What is not known of a partition has no sample.
+/// Unknown figures of a partition have no sample.
 fn add_partition(families: &mut Families, of: [(&str, &str); 3], partition: &PartitionProgress) {
     let number = partition.number.to_string();
     let [tenant, query, source] = of;
@@ -165,7 +164,7 @@ mod tests {
 
     use super::*;
 
-    /// `UPDATE_EXPECT=1 cargo test -p weir-telemetry --lib` writes the tables anew.
+    /// `UPDATE_EXPECT=1 cargo test -p weir-telemetry --lib` rewrites the tables.
     #[test]
     fn the_tables_of_the_docs_follow_from_the_list_of_counters() {
         let document = expect_file!["../../../docs/metrics.md"];

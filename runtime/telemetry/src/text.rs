@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use crate::families::{Agreed, Families, Family, FamilyKind, LabelledSample, Sample, Value};
 
 impl Families {
-    /// All of it, as text.
+    /// All families as text.
     pub(crate) fn into_text(self) -> String {
         let series = self.0.values().map(|family| family.series.len()).sum::<usize>();
         let mut text = String::with_capacity(series * 160 + self.0.len() * 160);
@@ -29,7 +29,7 @@ impl Family {
             Agreed::Disputed => line(text, format_args!("# HELP {name} Functions describe this metric differently.")),
         }
         line(text, format_args!("# TYPE {name} {kind}"));
-        // A comment to parsers of this version; people, and those of OpenMetrics, read it.
+        // Parsers of this version ignore this comment; people and OpenMetrics parsers read it.
         if let Agreed::Said(unit) = &self.unit
             && let Some(unit) = unit.word()
         {
@@ -81,7 +81,7 @@ fn sample(text: &mut String, name: &str, suffix: &str, labels: &[(String, String
     line(text, format_args!(" {value}"));
 }
 
-/// As the format writes numbers.
+/// Numbers as the format requires them.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -89,14 +89,14 @@ impl fmt::Display for Value {
             Value::Signed(value) => write!(f, "{value}"),
             Value::Real(value) if value.is_nan() => f.write_str("NaN"),
             Value::Real(value) if value.is_infinite() => f.write_str(if value > 0.0 { "+Inf" } else { "-Inf" }),
-            // Three hundred digits would be right, and long.
+            // Without an exponent, the number would have up to three hundred digits.
             Value::Real(value) if value != 0.0 && !(1e-5..1e16).contains(&value.abs()) => write!(f, "{value:e}"),
             Value::Real(value) => write!(f, "{value}"),
         }
     }
 }
 
-/// Text with what would end it escaped; quotes only where it stands in quotes.
+/// Text with special characters escaped; quotes are escaped only within quotes.
 struct Escaped<'a>(&'a str, bool);
 
 impl fmt::Display for Escaped<'_> {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use percent_encoding::percent_decode_str;
 
-/// Two digits a byte, in small letters.
+/// Two lower-case hexadecimal digits per byte.
 pub fn hex(bytes: impl AsRef<[u8]>) -> String {
     let bytes = bytes.as_ref();
     let mut text = String::with_capacity(2 * bytes.len());
@@ -16,7 +16,7 @@ pub fn hex(bytes: impl AsRef<[u8]>) -> String {
     text
 }
 
-/// The bytes of percent-encoded text; `None` where a `%` has not two digits behind it.
+/// Decodes percent-encoded text into bytes. `None` if a `%` is not followed by two hexadecimal digits.
 pub fn percent_decoded(text: &str) -> Option<Cow<'_, [u8]>> {
     let whole = |rest: &str| rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
     text.split('%').skip(1).all(whole).then(|| percent_decode_str(text).into())

@@ -1,22 +1,22 @@
-//! Text that came from outside, made fit for terminals, logs and lines.
+//! Escapes text from outside, so that it is safe to print in terminals, logs and single lines.
 
 use std::fmt::{self, Write};
 
-/// The text with everything escaped that a terminal, or a reader of lines, might take for more than text: control characters,
-/// invisible ones, those that turn the reading direction, line separators, and accents without a letter. Quotes,
-/// backslashes and spaces mean nothing there, and stay.
+/// Escapes all characters that a terminal, or a reader of lines, could treat as more than text: control characters, invisible
+/// characters, characters that change the reading direction, line separators, and combining characters without a base letter.
+/// Quotes, backslashes and spaces have no effect there and stay unchanged.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     push(&mut escaped, text);
     escaped
 }
 
-/// The same of the first characters.
+/// Like [`escape`], but only the first characters.
 pub fn escape_to(text: &str, chars_max: usize) -> String {
     escape(start(text, chars_max).0)
 }
 
-/// The same, with an ellipsis for what was left out.
+/// Like [`escape_to`], with an ellipsis if characters were left out.
 pub fn elide(text: &str, chars_max: usize) -> String {
     let (start, is_all) = start(text, chars_max);
     let mut escaped = escape(start);
@@ -26,8 +26,8 @@ pub fn elide(text: &str, chars_max: usize) -> String {
     escaped
 }
 
-/// What a library says of an error or of a file, on one line and not endless: at most 300 characters, with a space for each control
-/// character, and an ellipsis for what was left out. It may quote what it read.
+/// A message of a library about an error or a file, which may quote the input. Returns one line of at most 300 characters, with a
+/// space in place of each control character, and an ellipsis if characters were left out.
 pub fn brief(said: &(impl ToString + ?Sized)) -> String {
     let text = said.to_string();
     let (start, is_all) = start(text.trim_end(), 300);
@@ -38,20 +38,21 @@ pub fn brief(said: &(impl ToString + ?Sized)) -> String {
     brief
 }
 
-/// The same, cut to a number of bytes: the longest start that ends neither within a character nor within an escape.
+/// Like [`escape`], cut to a number of bytes. The result never ends within a character or within an escape.
 pub fn escape_within(text: &str, bytes_max: usize) -> String {
     let mut escaping = Escaping::new(bytes_max);
-    // An error says that there was more than that.
+    // An error means that the text was longer than that.
     let _cut = escaping.write_str(text).is_err();
     escaping.into_text()
 }
 
-/// The same of text between double quotes, which it cannot end: quotes and backslashes have a backslash before them.
+/// Like [`escape`], for text between double quotes: also puts a backslash before quotes and backslashes, so that the text cannot
+/// end the quotes.
 pub fn escape_quoted(text: &str) -> String {
     escape(&text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// The same of several lines, which stay lines: for text whose line ends are one's own.
+/// Like [`escape`], but keeps line ends: for text whose line ends come from this program.
 pub fn escape_lines(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
@@ -64,7 +65,8 @@ pub fn escape_lines(text: &str) -> String {
     escaped
 }
 
-/// The same JSON, with everything escaped in its own way that [`escape`] escapes: within JSON that can only be in strings.
+/// Escapes the characters that [`escape`] escapes with escapes of JSON, so that the JSON keeps its meaning. In valid JSON they
+/// occur only in strings.
 pub fn escape_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     let mut before = None;
@@ -82,11 +84,11 @@ pub fn escape_json(json: &str) -> String {
     escaped
 }
 
-/// The same of the first characters of something's display, which is ended as soon as there is enough of it: a few bytes of a
-/// mangled name can stand for a megabyte.
+/// Like [`escape_to`], for a value's `Display`. Stops formatting as soon as the limit is reached: a mangled name of a few bytes can
+/// expand to a megabyte.
 pub fn escape_display(value: impl fmt::Display, chars_max: usize) -> String {
     let mut start = Start { text: String::new(), chars_left: chars_max };
-    // An error says that it was ended, or that it ended itself; what there is until then is kept.
+    // An error means that formatting was stopped, or failed; the text until then is kept.
     let _ended = write!(start, "{value:#}").is_err();
     escape(&start.text)
 }
@@ -107,7 +109,7 @@ impl Write for Start {
     }
 }
 
-/// Escapes what is written to it, and refuses more than a number of bytes.
+/// Escapes the text that is written to it, up to a number of bytes.
 #[derive(Debug)]
 pub struct Escaping {
     text: String,
@@ -116,12 +118,12 @@ pub struct Escaping {
 }
 
 impl Escaping {
-    /// Empty, for at most this number of bytes.
+    /// An empty text with a limit in bytes.
     pub fn new(bytes_max: usize) -> Escaping {
         Escaping { text: String::new(), bytes_max, before: None }
     }
 
-    /// What was written, as far as it fits.
+    /// The text that was written, as far as it fits.
     pub fn into_text(self) -> String {
         self.text
     }
@@ -134,7 +136,7 @@ impl Write for Escaping {
             push_one(&mut self.text, self.before, character);
             if self.text.len() > self.bytes_max {
                 self.text.truncate(end);
-                // Nor what is shorter, and comes after it.
+                // A shorter text that follows is not added either.
                 self.bytes_max = end;
                 return Err(fmt::Error);
             }
@@ -144,7 +146,7 @@ impl Write for Escaping {
     }
 }
 
-/// The first characters, and whether they are all.
+/// The first characters, and whether these are all.
 fn start(text: &str, chars_max: usize) -> (&str, bool) {
     match text.char_indices().nth(chars_max) {
         Some((end, _)) => (text.get(..end).unwrap_or_default(), false),
@@ -164,12 +166,12 @@ fn push_one(escaped: &mut String, before: Option<char>, character: char) {
     if is_plain(before, character) { escaped.push(character) } else { escaped.extend(character.escape_debug()) }
 }
 
-/// Whether a character stays as it is behind this one.
+/// Whether a character is left unescaped after this one.
 fn is_plain(before: Option<char>, character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_graphic() || character == ' ';
     }
-    // Spaces of other widths are invisible, and are just that.
+    // Spaces of other widths are invisible, but harmless.
     if character.is_whitespace() && !character.is_control() && !matches!(character, '\u{2028}' | '\u{2029}') {
         return true;
     }
@@ -177,7 +179,7 @@ fn is_plain(before: Option<char>, character: char) -> bool {
     let mut buffer = [0; 5];
     buffer[0] = b'a';
     let length = character.encode_utf8(&mut buffer[1..]).len();
-    // What is printable only behind another character is an accent. It may be behind one that is shown.
+    // A character that can be printed only after another one is an accent. It is left unescaped after a visible character.
     let (alone, behind) = (&buffer[1..=length], &buffer[..=length]);
     let [alone, behind] = [alone, behind].map(|bytes| std::str::from_utf8(bytes).unwrap_or("\0"));
     is_printable(alone)
@@ -210,7 +212,7 @@ mod tests {
             HOSTILE,
             "a\\u{1b}[2J\\r\\n\\u{9b}31m\\u{202e}b\\u{7f}\"\\0\\t\\u{e0001}\\u{200b}\\u{feff}\\u{2066}\\u{2028}é",
         );
-        // Letters of many scripts are made of several characters. Accents on nothing would be on what is before the text.
+        // Letters of many scripts consist of several characters. An accent without a letter would be drawn over the text before it.
         check("e\u{301} हिन्दी ไทย", "e\u{301} हिन्दी ไทย");
         check("\u{301}x", "\\u{301}x");
         check("a\n\u{301} \u{301}", "a\\n\\u{301} \\u{301}");

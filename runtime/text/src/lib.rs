@@ -1,4 +1,4 @@
-//! Text for people and terminals, each thing once.
+//! Text for people and terminals: escaping, suggestions, numbers.
 //!
 //! ```
 //! use weir_text::{ByteCount, elide, escape, nearest};
@@ -11,18 +11,18 @@
 //!
 //! # The nouns
 //!
-//! **[`escape`]**: text from outside (guests, files, topics, other processes), so that it can neither break a line nor colour a
-//! terminal nor turn the reading direction. [`escape_to`] and [`escape_within`] take a part of it, [`elide`] marks what it left
-//! out, [`escape_display`] ends what has no end, [`escape_lines`] keeps line ends, [`escape_quoted`] is for text in quotes, [`escape_json`]
-//! keeps JSON the same JSON, [`brief`] is for what libraries say in errors, and [`Escaping`] takes what is being
-//! written. All of them have one rule, and what is escaped once stays as it is when it is escaped again. Cost: linear in what
-//! is kept.
+//! **[`escape`]**: makes text from outside (guests, files, topics, other processes) safe to print: the text cannot break a line,
+//! colour a terminal or change the reading direction. Variants: [`escape_to`] and [`escape_within`] limit the length, [`elide`]
+//! adds an ellipsis, [`escape_display`] stops long `Display` output, [`escape_lines`] keeps line ends, [`escape_quoted`] is for
+//! text in quotes, [`escape_json`] keeps JSON valid, [`brief`] is for error messages of libraries, and [`Escaping`] escapes while
+//! writing. All use the same rule, and escaping a text twice has the same result as escaping it once. The cost is linear in the
+//! output.
 //!
-//! **[`nearest`], [`nearest_of_alike`]**: what somebody may have meant by a mistyped word.
+//! **[`nearest`], [`nearest_of_alike`]**: suggestions for a mistyped word.
 //!
-//! **[`hex`], [`percent_decoded`]**: bytes as text, and text as bytes.
+//! **[`hex`], [`percent_decoded`]**: convert bytes to text, and text to bytes.
 //!
-//! **[`ByteCount`], [`Count`], [`Rate`]**: numbers for people.
+//! **[`ByteCount`], [`Count`], [`Rate`]**: format numbers for people.
 
 mod bytes;
 mod escape;

@@ -1,19 +1,20 @@
-//! Did you mean …?
+//! Suggestions for mistyped words.
 
-/// Longer words are not looked at further: a distance costs the product of both lengths.
+/// Longer words get no suggestions: a comparison costs the product of both lengths.
 const WORD_CHARS_MAX: usize = 64;
 
-/// The candidate that somebody may have meant by a word: a third of it mistyped, or much of it left out. Case does not count.
+/// The candidate that is most like a word: at most a third of the characters mistyped, or many left out. Ignores case.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     within(3, 0.8, word, candidates)
 }
 
-/// The same among candidates that look alike, as names with common beginnings do: a quarter of the word mistyped, or less left out.
+/// Like [`nearest`], for candidates that are similar to each other, such as names with common beginnings: at most a quarter of the
+/// characters mistyped, or fewer left out.
 pub fn nearest_of_alike<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     within(4, 0.85, word, candidates)
 }
 
-/// One character in so many mistyped, or a likeness of Jaro and Winkler from 0 to 1.
+/// Accepts one mistyped character per this number of characters, or a Jaro-Winkler similarity of at least this value (0 to 1).
 fn within<'a>(
     mistyped: usize,
     likeness_min: f64,

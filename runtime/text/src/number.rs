@@ -1,8 +1,8 @@
-//! Numbers for people to read.
+//! Formats numbers for people.
 
 use std::fmt;
 
-/// Bytes: `512 B`, `12.3 kB`, `4.5 MB`, `6.7 GB`.
+/// A number of bytes: `512 B`, `12.3 kB`, `4.5 MB`, `6.7 GB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteCount(pub u64);
 
@@ -18,7 +18,7 @@ impl fmt::Display for ByteCount {
     }
 }
 
-/// A number with a comma after each thousand: `1,234,567`.
+/// A number with thousands separators: `1,234,567`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count(pub u64);
 
@@ -36,12 +36,12 @@ impl fmt::Display for Count {
     }
 }
 
-/// Records a second: `0.4 rec/s`, `40 rec/s`, `12,345 rec/s`, `5.12 M rec/s`.
+/// A rate in records per second: `0.4 rec/s`, `40 rec/s`, `12,345 rec/s`, `5.12 M rec/s`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate(pub f64);
 
 impl Rate {
-    /// The rate of so many records in so many seconds; 0 where no time has passed.
+    /// The rate of a number of records in a number of seconds. 0 if no time has passed.
     pub fn of(records: u64, seconds: f64) -> Rate {
         Rate(if seconds > 0.0 { records as f64 / seconds } else { 0.0 })
     }

@@ -1,4 +1,4 @@
-//! The trace contexts that a batch's records came with.
+//! The trace contexts with which a batch's records arrived.
 
 use weir_batch::arrow::array::{Array, AsArray};
 use weir_batch::{Batch, TraceContext};
@@ -8,22 +8,22 @@ use super::LINKS_MAX;
 /// The header that carries a W3C trace context.
 const TRACEPARENT: &str = "traceparent";
 
-/// The distinct contexts in the `traceparent` headers of a batch, as far as they find room.
+/// The distinct contexts in the `traceparent` headers of a batch, up to [`LINKS_MAX`].
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Arrived {
     /// In the order of the records, at most [`LINKS_MAX`].
     pub(super) contexts: Vec<TraceContext>,
-    /// Headers whose context found no room.
+    /// Headers whose context did not fit.
     pub(super) unlinked: u32,
-    /// Headers that are no trace context.
+    /// Headers that are not valid trace contexts.
     pub(super) malformed: u64,
-    /// Whether one of the contexts, also one without room, is of a trace that is recorded.
+    /// Whether at least one context, including those that did not fit, belongs to a recorded trace.
     pub(super) sampled: bool,
 }
 
 impl Arrived {
-    /// Reads the headers of every row that counts. Costs nothing where no record has headers, and a comparison a record
-    /// where each has the same context as the one before it.
+    /// Reads the headers of every row that counts. Free if no record has headers; one comparison per record if all records have the
+    /// same context.
     pub(super) fn of(batch: &Batch) -> Arrived {
         let mut arrived = Arrived::default();
         let Some(lists) = &batch.system().headers else { return arrived };
@@ -45,7 +45,7 @@ impl Arrived {
         arrived
     }
 
-    /// Says whether the same value, come again at once, would add nothing.
+    /// Returns whether adding the same value again would change nothing.
     fn add(&mut self, value: &[u8]) -> bool {
         let Some(context) = std::str::from_utf8(value).ok().and_then(|text| text.parse::<TraceContext>().ok()) else {
             self.malformed += 1;
@@ -59,7 +59,7 @@ impl Arrived {
             self.contexts.push(context);
         } else {
             self.unlinked = self.unlinked.saturating_add(1);
-            // Somebody looks at recorded traces alone: at least one of them is to be among the links.
+            // Only recorded traces can be viewed, so at least one of them must be among the links.
             if let Some(last) = self.contexts.last_mut().filter(|_| context.sampled() && !self.sampled) {
                 *last = context;
             }

@@ -1,4 +1,4 @@
-//! Fresh ids for spans.
+//! Random ids for spans.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use weir_batch::TraceContext;
 
-/// Hands out ids that differ between processes and spans: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) from a seed
-/// that the standard library draws from the system. Shared by a query's tasks. Not for secrets.
+/// Generates ids that differ between processes and spans: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), with a seed that the
+/// standard library takes from the operating system. Shared by a query's tasks. Not for secrets.
 pub(super) struct TraceIds {
     state: AtomicU64,
 }
 
-/// What SplitMix64 counts by.
+/// The increment of SplitMix64.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl TraceIds {
@@ -24,7 +24,7 @@ impl TraceIds {
         (u128::from(self.number()) << 64 | u128::from(self.number())).to_be_bytes()
     }
 
-    /// A sampled span of this trace. `None` where an id is all zeros, once in 2^64.
+    /// The ids of a sampled span in this trace. `None` if an id is all zeros, once in 2^64.
     pub(super) fn span_of(&self, trace_id: [u8; 16]) -> Option<TraceContext> {
         TraceContext::new(trace_id, self.number().to_be_bytes(), true)
     }

@@ -1,6 +1,6 @@
-//! Traces: a span a batch, and one for every step that the batch takes.
+//! Traces of queries: a span per batch, and a child span for every step of the batch.
 //!
-//! Nothing here knows an exporter: finished spans are plain values, handed to a [`SpanExporter`].
+//! This crate does not know exporters: finished spans are plain values, passed to a [`SpanExporter`].
 
 mod arrived;
 mod ids;
@@ -17,10 +17,10 @@ pub use span::{Span, SpanExporter, SpanKind, SpanValue};
 pub use spans::TraceCounts;
 pub use spans::{BatchSpan, Draw, Drawn, OpenSpan, Spans, TraceCounters};
 
-/// Links of a span at most: distinct contexts that arrived in a batch's records, or batches of a commit.
+/// The maximum number of links per span: distinct contexts in a batch's records, or batches of a commit.
 pub const LINKS_MAX: usize = 32;
 
-/// Which batches are traced, and where their spans go. Cheap to clone: one for all of a process's queries.
+/// The sampler and exporter of all queries of a process. Cheap to clone.
 #[derive(Clone)]
 pub struct Tracing {
     sampler: Sampler,
@@ -28,7 +28,7 @@ pub struct Tracing {
 }
 
 impl Tracing {
-    /// Traces the batches that the sampler takes.
+    /// Traces the batches that the sampler selects.
     pub fn new(sampler: Sampler, exporter: Arc<dyn SpanExporter>) -> Tracing {
         Tracing { sampler, exporter }
     }

@@ -1,20 +1,20 @@
-//! What the spans of a query say of its parts.
+//! Attributes of the spans of each part of a query.
 
 use super::{SpanKind, SpanValue};
 
-/// Attributes, as a span has them.
+/// The attributes of a span.
 pub type Attributes = Vec<(&'static str, SpanValue)>;
 
 /// A source, stage or sink.
 #[derive(Clone, Debug)]
 pub struct SpanPlace {
-    /// The role of its spans towards other systems.
+    /// The span kind.
     pub kind: SpanKind,
-    /// What each of its spans says.
+    /// The attributes of all its spans.
     pub attributes: Attributes,
 }
 
-/// What the spans of each part of a query say, by the part's index.
+/// The attributes of each part of a query, by the part's index.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     /// The query itself.

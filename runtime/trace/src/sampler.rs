@@ -1,36 +1,35 @@
-//! Which batches are traced.
+//! Selects the batches to trace.
 
 use weir_batch::Fault;
 
-/// Decides by a batch's own trace id, and by the contexts that arrived in its records: the samplers that OpenTelemetry
-/// names in `OTEL_TRACES_SAMPLER`.
+/// Decides by a batch's own trace id, and by the contexts of its records. The samplers are those of `OTEL_TRACES_SAMPLER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampler {
-    // Trace ids whose last 63 bits are below this are sampled, as OpenTelemetry's SDKs do it.
+    // Trace ids whose last 63 bits are below this are sampled, as in OpenTelemetry's SDKs.
     below: u64,
     by_parents: bool,
 }
 
-/// Every trace id is below.
+/// All trace ids are below this.
 const ALL: u64 = 1 << 63;
 
-/// Settings that name no sampler.
+/// Settings that do not describe a sampler.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SamplerError {
-    /// There is no such sampler.
+    /// The sampler is unknown.
     #[error(
         "unknown sampler `{0}`: use always_on, always_off, traceidratio, parentbased_always_on, \
          parentbased_always_off or parentbased_traceidratio"
     )]
     Name(String),
-    /// The argument is no ratio.
+    /// The argument is not a ratio.
     #[error("`{0}` is not a ratio between 0 and 1")]
     Ratio(String),
 }
 
 impl SamplerError {
-    /// Whose fault it is: the environment of the process says it.
+    /// Who has to act: whoever set the environment of the process.
     pub fn fault(&self) -> Fault {
         Fault::External
     }
@@ -42,19 +41,19 @@ impl SamplerError {
 }
 
 impl Default for Sampler {
-    /// `parentbased_always_on`: everything.
+    /// `parentbased_always_on`: traces everything.
     fn default() -> Sampler {
         Sampler { below: ALL, by_parents: true }
     }
 }
 
 impl Sampler {
-    /// The sampler of these values of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`; the default without a name. A
-    /// ratio that is not given is 1.
+    /// The sampler for these values of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`. Without a name, the default. The
+    /// default ratio is 1.
     ///
     /// # Errors
     ///
-    /// An unknown name, or an argument that is no ratio.
+    /// An unknown name, or an argument that is not a ratio.
     pub fn named(name: Option<&str>, argument: Option<&str>) -> Result<Sampler, SamplerError> {
         let Some(name) = name else { return Ok(Sampler::default()) };
         let (root, by_parents) = match name.strip_prefix("parentbased_") {
@@ -70,12 +69,12 @@ impl Sampler {
         Ok(Sampler { below, by_parents })
     }
 
-    /// Whether a sampled context among a batch's records makes the batch sampled.
+    /// Whether a sampled context in one of a batch's records causes the batch to be sampled.
     pub(super) fn by_parents(self) -> bool {
         self.by_parents
     }
 
-    /// Whether the ratio takes this trace.
+    /// Whether the ratio selects this trace.
     pub(super) fn takes(self, trace_id: [u8; 16]) -> bool {
         (u128::from_be_bytes(trace_id) as u64) >> 1 < self.below // the last eight bytes, less their last bit
     }
@@ -108,7 +107,7 @@ mod tests {
         }
         assert_eq!((share("traceidratio", "0"), share("traceidratio", "1")), (0.0, 1.0));
         assert_eq!((share("always_off", "1"), share("always_on", "0")), (0.0, 1.0));
-        // Below half: the id that the ratio is compared with, as any SDK would.
+        // Below half: the id is compared with the ratio as in any SDK.
         let half = Sampler::named(Some("traceidratio"), Some("0.5")).unwrap();
         assert!(half.takes((u128::from(u64::MAX) << 64 | 0x7fff_ffff_ffff_ffff).to_be_bytes()));
         assert!(!half.takes((1_u128 << 64 | 0x8000_0000_0000_0000).to_be_bytes()));

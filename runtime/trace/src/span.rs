@@ -1,43 +1,43 @@
-//! A finished span, as plain values.
+//! Finished spans, as plain values.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use weir_batch::TraceContext;
 
-/// A span that has ended.
+/// A finished span.
 #[derive(Clone, Debug)]
 pub struct Span {
-    /// Its own ids; sampled, always.
+    /// The trace and span ids; always sampled.
     pub context: TraceContext,
-    /// The id of the span that it is part of, in the same trace.
+    /// The id of the parent span, in the same trace.
     pub parent: Option<[u8; 8]>,
     /// `weir.batch`, `weir.source`, `weir.stage`, `weir.sink` or `weir.commit`.
     pub name: &'static str,
-    /// Its role towards other systems.
+    /// The span kind.
     pub kind: SpanKind,
-    /// When it began.
+    /// The start time.
     pub start: SystemTime,
-    /// When it ended.
+    /// The end time.
     pub end: SystemTime,
-    /// What is known of it.
+    /// The attributes.
     pub attributes: Vec<(&'static str, SpanValue)>,
-    /// Spans of other traces that it goes on from, at most [`crate::LINKS_MAX`].
+    /// Links to spans of other traces, at most [`crate::LINKS_MAX`].
     pub links: Vec<TraceContext>,
-    /// How often a context found no more room among the links: once a record.
+    /// The number of contexts that did not fit among the links, counted once per record.
     pub links_dropped: u32,
-    /// Why it failed, if it did.
+    /// The error, if the work failed.
     pub error: Option<String>,
 }
 
-/// A span's role towards other systems.
+/// The span kind of OpenTelemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpanKind {
     /// Within Weir.
     Internal,
     /// A request to a broker.
     Client,
-    /// Work on messages of a broker.
+    /// Processing of messages from a broker.
     Consumer,
 }
 
@@ -74,8 +74,8 @@ impl From<u64> for SpanValue {
     }
 }
 
-/// Takes finished spans. Called from the tasks that do the work: it must neither block nor fail, and drops what it
-/// cannot keep.
+/// Receives finished spans. Called from the tasks that do the work, so it must not block or fail, and drops spans that it cannot
+/// keep.
 pub trait SpanExporter: Send + Sync {
     /// Takes one span.
     fn export(&self, span: Span);

@@ -14,18 +14,18 @@ use super::ids::TraceIds;
 use super::place::{Attributes, Places, SpanPlace};
 use super::{LINKS_MAX, Span, SpanKind, Tracing};
 
-/// What became of a query's batches, where it is traced.
+/// Counts of traced batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Encode, Decode)]
 pub struct TraceCounts {
-    /// Batches that have a span.
+    /// Batches with a span.
     pub sampled: u64,
-    /// Batches that have none.
+    /// Batches without a span.
     pub unsampled: u64,
-    /// `traceparent` headers that are no trace context, in the batches that were looked at.
+    /// Invalid `traceparent` headers, in the batches whose headers were read.
     pub malformed: u64,
 }
 
-/// As they are counted, through every attempt.
+/// The counters, over all attempts of a query.
 #[derive(Default)]
 pub struct TraceCounters {
     sampled: AtomicU64,
@@ -34,7 +34,7 @@ pub struct TraceCounters {
 }
 
 impl TraceCounters {
-    /// What was counted up to now.
+    /// The current counts.
     pub fn read(&self) -> TraceCounts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (sampled, unsampled) = (read(&self.sampled), read(&self.unsampled));
@@ -42,31 +42,31 @@ impl TraceCounters {
     }
 }
 
-/// From when until when a reader waited for a batch and its decoding.
+/// When a reader began and ended to wait for a batch and its decoding.
 #[derive(Clone, Copy)]
 struct Waited {
     from: SystemTime,
     until: SystemTime,
 }
 
-/// Draws the traces of a source's batches before these are read: only a batch that may have a span is timed.
+/// Draws the trace ids of a source's batches before these are read, so that only batches that may get a span are timed.
 pub struct Draw {
     shared: Arc<Shared>,
-    // Whether its records may bring contexts that decide.
+    // Whether contexts in the records can cause sampling.
     parents: bool,
 }
 
-/// The trace of a batch to come.
+/// The trace of a batch that has not been read yet.
 pub struct Drawn {
     trace_id: [u8; 16],
-    // Whether it is sampled whatever its records bring.
+    // Whether it is sampled, whatever its records contain.
     taken: bool,
     from: Option<SystemTime>,
     waited: Option<Waited>,
 }
 
 impl Draw {
-    /// To be called when the waiting for a batch begins.
+    /// Call this when the wait for a batch begins.
     pub fn next(&self) -> Drawn {
         let trace_id = self.shared.ids.trace_id();
         let taken = self.shared.tracing.sampler.takes(trace_id);
@@ -76,17 +76,17 @@ impl Draw {
 }
 
 impl Drawn {
-    /// Once the batch has come.
+    /// Call this when the batch has arrived.
     pub fn came(self) -> Drawn {
         let waited = self.from.map(|from| Waited { from, until: SystemTime::now() });
         Drawn { waited, ..self }
     }
 }
 
-/// Begins the spans of one query.
+/// Creates the spans of one query.
 pub struct Spans {
     shared: Arc<Shared>,
-    // Batches since the last commit, as its links.
+    // The batches since the last commit: links of its span.
     uncommitted: Vec<TraceContext>,
     uncommitted_unlinked: u32,
 }
@@ -99,23 +99,23 @@ struct Shared {
 }
 
 impl Spans {
-    /// The spans of a query with these parts, counted there.
+    /// The spans of a query with these parts. Batches are counted in `counters`.
     pub fn new(tracing: Tracing, places: Places, counters: Arc<TraceCounters>) -> Spans {
         let shared = Shared { tracing, ids: TraceIds::new(), places, counters };
         Spans { shared: Arc::new(shared), uncommitted: Vec::new(), uncommitted_unlinked: 0 }
     }
 
-    /// For the reader of this source. Of all sources only those of messages have headers.
+    /// The draw for the reader of this source. Only sources of messages have headers.
     pub fn draw(&self, source: usize) -> Draw {
         let messages = self.shared.places.sources.get(source).is_some_and(|place| place.kind == SpanKind::Client);
         Draw { shared: Arc::clone(&self.shared), parents: messages && self.shared.tracing.sampler.by_parents() }
     }
 
-    /// The span of a batch that a source has read, if the batch is sampled.
+    /// Begins the span of a batch that a source has read, if the batch is sampled.
     pub fn begin(&mut self, source: usize, batch: &Batch, drawn: Drawn) -> Option<Arc<BatchSpan>> {
         let Shared { tracing, ids, counters, places } = &*self.shared;
         let Drawn { trace_id, taken, waited, .. } = drawn;
-        // Contexts are looked for where they may decide, or become links.
+        // Contexts are read only if they can cause sampling, or become links.
         let arrived = if taken || tracing.sampler.by_parents() { Arrived::of(batch) } else { Arrived::default() };
         if arrived.malformed > 0 {
             counters.malformed.fetch_add(arrived.malformed, Ordering::Relaxed);
@@ -178,8 +178,7 @@ impl Spans {
         Some(Arc::new(BatchSpan(OpenSpan { span, shared: Arc::clone(&self.shared), of: None })))
     }
 
-    /// The span of a commit that begins now, if a batch that it commits has one. A trace of its own: it is of many
-    /// batches.
+    /// Begins the span of a commit, if one of its batches has a span. It has its own trace, because it belongs to several batches.
     pub fn commit(&mut self, records: u64) -> Option<OpenSpan> {
         if self.uncommitted.is_empty() {
             return None;
@@ -207,23 +206,23 @@ fn open(
     Span { context, parent, name, kind, start, end: start, attributes, links, links_dropped, error }
 }
 
-/// The span of one batch. Held by all that work on the batch; it ends when the last of them lets go.
+/// The span of one batch. Held by everything that works on the batch; it ends when the last holder drops it.
 pub struct BatchSpan(OpenSpan);
 
 impl BatchSpan {
-    /// What is written to the headers of the batch's records.
+    /// The context to write to the headers of the batch's records.
     pub fn context(&self) -> TraceContext {
         self.0.span.context
     }
 
-    /// A stage at work on so many of the batch's records.
+    /// Begins the span of a stage that processes this many of the batch's records.
     pub fn stage(self: &Arc<BatchSpan>, stage: usize, records_in: usize) -> Option<OpenSpan> {
         let mut span = self.child("weir.stage", self.0.shared.places.stages.get(stage))?;
         span.set("weir.records.in", records_in);
         Some(span)
     }
 
-    /// A sink at its write of so many records.
+    /// Begins the span of a sink that writes this many records.
     pub fn sink(self: &Arc<BatchSpan>, sink: usize, records: usize) -> Option<OpenSpan> {
         let place = self.0.shared.places.sinks.get(sink);
         let mut span = self.child("weir.sink", place)?;
@@ -248,13 +247,13 @@ impl BatchSpan {
 pub struct OpenSpan {
     span: Span,
     shared: Arc<Shared>,
-    // A child keeps its batch's span open: dropped after this one was exported.
+    // A child keeps its batch's span open: the field is dropped after this span was exported.
     #[expect(dead_code, reason = "held for its drop alone")]
     of: Option<Arc<BatchSpan>>,
 }
 
 impl OpenSpan {
-    /// Its ids.
+    /// The ids of the span.
     pub fn context(&self) -> TraceContext {
         self.span.context
     }
@@ -264,7 +263,7 @@ impl OpenSpan {
         self.span.attributes.push((name, value.into()));
     }
 
-    /// Says how the span's work failed.
+    /// Marks the span as failed.
     pub fn fail(&mut self, error: &impl fmt::Display) {
         self.span.error = Some(error.to_string());
     }
