@@ -11,10 +11,10 @@ use crate::spec::{FieldSpec, Shape};
 /// What a transform returns for a row, unless it fails. Derived for rows together with [`Row`].
 #[diagnostic::on_unimplemented(
     message = "a transform cannot return `{Self}`",
-    label = "not an answer that a transform can give",
-    note = "the return type says the kind: `bool` is a filter, a row (a struct with `#[derive(Row)]`) a map, \
-            `Option<row>` a filter and map, `Vec<row>`, `[row; N]` or `impl Iterator<Item = row>` a flat map, \
-            and a `Result` of one of these may fail a row"
+    label = "not a return type of a transform",
+    note = "the return type determines the kind of transform: `bool` is a filter, a row (a struct with `#[derive(Row)]`) is a map, \
+            `Option<row>` is a filter and map, `Vec<row>`, `[row; N]` or `impl Iterator<Item = row>` is a flat map; \
+            with a `Result` of one of these, single rows can fail"
 )]
 pub trait Output: Sized {
     /// The kind.
@@ -109,10 +109,10 @@ impl<I: Iterator> IntoIterator for Flat<I> {
 /// What a transform returns: an [`Output`], or a `Result` of one.
 #[diagnostic::on_unimplemented(
     message = "a transform cannot return `{Self}`",
-    label = "not an answer that a transform can give",
-    note = "the return type says the kind: `bool` is a filter, a row (a struct with `#[derive(Row)]`) a map, \
-            `Option<row>` a filter and map, `Vec<row>`, `[row; N]` or `impl Iterator<Item = row>` a flat map, \
-            and a `Result` of one of these may fail a row"
+    label = "not a return type of a transform",
+    note = "the return type determines the kind of transform: `bool` is a filter, a row (a struct with `#[derive(Row)]`) is a map, \
+            `Option<row>` is a filter and map, `Vec<row>`, `[row; N]` or `impl Iterator<Item = row>` is a flat map; \
+            with a `Result` of one of these, single rows can fail"
 )]
 pub trait Answer {
     /// The kind.

@@ -8,9 +8,9 @@ use crate::window::{BytesColumn, Column, FixedColumn, NullableColumn, TextColumn
 /// A type that a row's field may have, read from windows of the lifetime `'w`. The list is closed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the type of a row's field",
-    label = "not a type of column",
-    note = "a field is bool, i8, i16, i32, i64, f64, Timestamp, &str, String, &[u8] or Vec<u8>, \
-            or an Option of one of these where the column may hold nulls"
+    label = "not a column type",
+    note = "use bool, i8, i16, i32, i64, f64, Timestamp, &str, String, &[u8] or Vec<u8>, \
+            or an Option of one of these if the column can contain nulls"
 )]
 pub trait Field<'w>: sealed::Sealed + Sized {
     /// The column's type.
@@ -30,8 +30,8 @@ pub trait Field<'w>: sealed::Sealed + Sized {
 /// A [`Field`] that is not an `Option`.
 #[diagnostic::on_unimplemented(
     message = "`Option<{Self}>` cannot be the type of a row's field",
-    label = "not a type of column",
-    note = "an Option in a row holds bool, i8, i16, i32, i64, f64, Timestamp, &str, String, &[u8] or Vec<u8>"
+    label = "not a column type",
+    note = "an Option in a row can contain bool, i8, i16, i32, i64, f64, Timestamp, &str, String, &[u8] or Vec<u8>"
 )]
 pub trait Present {}
 

@@ -103,16 +103,19 @@ const fn check_fields(fields: &[FieldSpec], input: bool) {
     let mut i = 0;
     while i < fields.len() {
         let FieldSpec { name, ty, nullable } = fields[i];
-        assert!(!name.is_empty() && name.len() <= NAME_LEN_MAX, "a field's name has 1 to 64 bytes");
+        assert!(!name.is_empty() && name.len() <= NAME_LEN_MAX, "invalid field name: use 1 to 64 bytes");
         if name.as_bytes()[0] == b'_' {
-            assert!(input, "an output field's name does not begin with `_`: those are the system's");
+            assert!(
+                input,
+                "the name of an output field cannot begin with `_`: such names are reserved for system columns"
+            );
             let system = same(name, "_key") && matches!(ty, FieldType::Binary)
                 || same(name, "_timestamp") && matches!(ty, FieldType::Timestamp)
                 || same(name, "_partition") && matches!(ty, FieldType::I32)
                 || same(name, "_offset") && matches!(ty, FieldType::I64);
             assert!(
                 system && nullable,
-                "the system's columns are `_key`: Option<&[u8]>, `_timestamp`: Option<Timestamp>, \
+                "the system columns are `_key`: Option<&[u8]>, `_timestamp`: Option<Timestamp>, \
                  `_partition`: Option<i32>, `_offset`: Option<i64>"
             );
         }

@@ -14,7 +14,7 @@ const OBSERVATIONS_MAX: usize = 1024;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a metric",
     label = "not a metric",
-    note = "a metric is a Counter, Gauge or Histogram; put `#[metric(skip)]` on a field that is none"
+    note = "use a Counter, Gauge or Histogram, or put `#[metric(skip)]` on a field that is not a metric"
 )]
 pub trait Metric: Default {
     /// The kind.

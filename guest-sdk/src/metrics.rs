@@ -41,7 +41,7 @@ pub trait Metrics: MetricSet + 'static {
     message = "`{Self}` declares no metrics",
     label = "not a set of metrics",
     note = "put `#[derive(Default, MetricSet)]` on the struct, with a field for each metric: \
-            Counter, Gauge or Histogram, or `Counter<1>` with one label and so on"
+            Counter, Gauge or Histogram, or `Counter<1>` for a counter with one label"
 )]
 pub trait MetricSet: Default {
     /// The metrics, in the order of their indices.

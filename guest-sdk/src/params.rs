@@ -25,8 +25,8 @@ impl Params for () {
 /// A type that a parameter may have.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the type of a parameter",
-    label = "not a type of parameter",
-    note = "a parameter is bool, i64, f64 or String"
+    label = "not a parameter type",
+    note = "use bool, i64, f64 or String"
 )]
 pub trait Param: Sized {
     /// The parameter's type.

@@ -31,8 +31,8 @@ pub trait Row: Sized {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a row that can be read",
     label = "not a row",
-    note = "put `#[derive(Row)]` on a struct with named fields, one field for each column; what it borrows has the struct's \
-            own lifetime, not `'static`"
+    note = "put `#[derive(Row)]` on a struct with named fields, one field for each column; fields that borrow must use the \
+            struct's own lifetime, not `'static`"
 )]
 pub trait ReadRow<'w>: Row {
     /// The windows it is read from.

@@ -88,14 +88,17 @@ impl MetricSpec {
     pub const fn checked(self, labels: usize) -> Self {
         assert!(
             self.labels.len() == labels,
-            "the number of labels(…) is not that of the metric's type: `Counter<2>` takes two, `Counter` none"
+            "the number of labels in `labels(…)` differs from the metric's type: `Counter<2>` has two labels, `Counter` none"
         );
         match self.kind {
             MetricKind::Histogram => {
-                assert!(!self.buckets.is_empty(), "a histogram needs its bounds: `#[metric(buckets(0, 15, 60))]`");
+                assert!(
+                    !self.buckets.is_empty(),
+                    "a histogram needs buckets, for example `#[metric(buckets(0, 15, 60))]`"
+                );
             }
             MetricKind::Counter | MetricKind::Gauge => {
-                assert!(self.buckets.is_empty(), "only a histogram has buckets");
+                assert!(self.buckets.is_empty(), "only a histogram can have `buckets(…)`");
             }
         }
         self

@@ -1,4 +1,4 @@
-//! What every exported function's expansion shares: its manifest, its exports, its state.
+//! The parts that the expansions of all exported functions share: manifest, exports and state.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -9,26 +9,26 @@ use syn::{Error, Lifetime, LitStr, Result, Type};
 
 use crate::text;
 
-/// A function as it goes into the manifest and the export names.
+/// An exported function, as the manifest and the export names describe it.
 pub(crate) struct Export {
     pub(crate) name: String,
     /// An expression of type `weir_guest::rt::Function`.
     pub(crate) function: TokenStream,
-    /// An expression of type `Box<dyn FnMut(u32)>`, which runs a batch of so many rows. Evaluated once an instance.
+    /// An expression of type `Box<dyn FnMut(u32)>`, which processes a batch with this number of rows. Evaluated once per instance.
     pub(crate) runner: TokenStream,
 }
 
 impl Export {
-    /// Manifest, `weir_init_…` and `weir_call_…`. Natively they are compiled too, so that mistakes show in
-    /// `cargo check`, but neither exported nor linked.
+    /// The manifest, `weir_init_…` and `weir_call_…`. Native builds compile them too, so that `cargo check` reports mistakes, but
+    /// neither export nor link them.
     ///
-    /// The author's types are mentioned in two expressions only, each time with their own spans: a mistake is then
-    /// reported about once, and where it was made.
+    /// The author's types occur in only two expressions, with their own spans, so that the compiler reports a mistake once or
+    /// twice, and at the place where it was made.
     pub(crate) fn expand(&self) -> TokenStream {
         let Export { name, function, runner } = self;
         let init_export = format!("weir_init_{name}");
         let call_export = format!("weir_call_{name}");
-        // The names that show in a trap's backtrace.
+        // These names are shown in the backtrace of a trap.
         let init_ident = format_ident!("init_{name}");
         let call_ident = format_ident!("call_{name}");
         quote! {
@@ -61,8 +61,8 @@ impl Export {
     }
 }
 
-/// The name that a type's function is exported under: the type's in snake case, or as `name = "…"` says. `shape` is what the
-/// attribute goes on, and `expected` how it is written.
+/// The name under which a type's function is exported: the value of `name = "…"`, or the type's name in snake case. `shape` and
+/// `expected` are the error messages for a wrong item and for wrong arguments.
 pub(crate) fn exported_name(ty: &Type, arguments: TokenStream, shape: &str, expected: &str) -> Result<String> {
     let Type::Path(path) = ty else { return Err(Error::new(ty.span(), shape)) };
     let Some(last) = path.path.segments.last() else { return Err(Error::new(ty.span(), shape)) };
@@ -82,7 +82,7 @@ pub(crate) fn exported_name(ty: &Type, arguments: TokenStream, shape: &str, expe
     Ok(name)
 }
 
-/// Refuses a name that the contract does not allow.
+/// Refuses a name that the ABI does not allow.
 pub(crate) fn check_name(name: &str, span: proc_macro2::Span) -> Result<()> {
     if text::is_name(name) {
         return Ok(());
@@ -90,12 +90,12 @@ pub(crate) fn check_name(name: &str, span: proc_macro2::Span) -> Result<()> {
     Err(Error::new(
         span,
         format!(
-            "`{name}` cannot be a function's name: a lower-case letter, then lower-case letters, digits and `_`, at most 64"
+            "invalid function name `{name}`: use 1 to 64 lower-case letters, digits and `_`, and begin with a letter"
         ),
     ))
 }
 
-/// `ty` with every lifetime made `'static`: the form in which it can be named outside of the function.
+/// `ty` with every lifetime replaced by `'static`, so that it can be named outside of the function.
 pub(crate) fn at_static(ty: &Type) -> Type {
     struct Static;
     impl VisitMut for Static {

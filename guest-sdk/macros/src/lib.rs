@@ -1,7 +1,7 @@
-//! The macros of `weir-guest`, which re-exports and documents them. Authors depend on that crate only.
+//! The macros of `weir-guest`, which re-exports and documents them. Authors of guests depend only on that crate.
 //!
-//! What they write is plain data and calls into `weir_guest::rt`: no loop and no conversion is spelled out in an
-//! author's crate, so that a defect is mended in one place and a compile error points at what the author wrote.
+//! The expansions contain plain data and calls into `weir_guest::rt`, but no loops or conversions. A defect is therefore fixed in
+//! one place, and compile errors point at the author's code.
 
 mod function;
 mod metric_set;
@@ -15,13 +15,13 @@ mod transform;
 
 use proc_macro::TokenStream;
 
-/// Describes a struct as the fields that a function reads or writes. See the crate `weir-guest`.
+/// Makes a struct a row: its fields are the fields that a function reads or writes. See the crate `weir-guest`.
 #[proc_macro_derive(Row, attributes(row))]
 pub fn derive_row(item: TokenStream) -> TokenStream {
     expand(syn::parse(item).and_then(row::expand))
 }
 
-/// Describes a struct as the parameters of a function. See the crate `weir-guest`.
+/// Makes a struct the parameters of a function. See the crate `weir-guest`.
 #[proc_macro_derive(Params, attributes(param))]
 pub fn derive_params(item: TokenStream) -> TokenStream {
     expand(syn::parse(item).and_then(params::expand))
@@ -39,7 +39,7 @@ pub fn transform(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(item, |item| transform::expand(arguments.into(), item))
 }
 
-/// Exports a filter that reads and answers through `weir_guest::raw`. See there.
+/// Exports a filter that reads and writes through `weir_guest::raw`. See that module.
 #[proc_macro_attribute]
 pub fn raw_filter(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(item, |item| transform::expand_raw(arguments.into(), item))
@@ -51,7 +51,7 @@ pub fn metrics(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(item, |item| metrics::expand(arguments.into(), item))
 }
 
-/// An attribute that cannot do its work leaves the author's item as it was: one mistake, one error.
+/// Expands an attribute. After an error the author's item stays unchanged, so that one mistake causes one error.
 fn attribute(
     item: TokenStream,
     work: impl FnOnce(proc_macro2::TokenStream) -> syn::Result<proc_macro2::TokenStream>,

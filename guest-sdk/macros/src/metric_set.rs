@@ -18,22 +18,22 @@ struct Metric {
     beside: Option<Beside>,
 }
 
-/// What a field is that is no metric.
+/// The meaning of a field that is not a metric.
 #[derive(Clone, Copy, PartialEq)]
 enum Beside {
-    /// `#[metric(skip)]`: state.
+    /// `#[metric(skip)]`: state that the function keeps.
     State,
-    /// `#[metric(param)]`: set at the start, and read afterwards.
+    /// `#[metric(param)]`: set at the start, and only read afterwards.
     Param,
 }
 
 pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
     let ident = &input.ident;
     let Data::Struct(data) = &input.data else {
-        return Err(Error::new(ident.span(), "a set of metrics is a struct, one field for each metric"));
+        return Err(Error::new(ident.span(), "expected a struct with one field for each metric"));
     };
     let Fields::Named(fields) = &data.fields else {
-        return Err(Error::new(ident.span(), "a set of metrics has named fields: they are the names of the metrics"));
+        return Err(Error::new(ident.span(), "expected named fields: their names are the names of the metrics"));
     };
     let (mut specs, mut binds, mut flushes, mut names) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut keeps_state = false;
@@ -45,7 +45,10 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
         }
         let Metric { name, help, unit, labels, buckets, .. } = &metric;
         if names.contains(name) {
-            return Err(Error::new(field.span(), format!("a second metric named `{name}`")));
+            return Err(Error::new(
+                field.span(),
+                format!("two metrics are named `{name}`: rename one with `#[metric(name = \"…\")]`"),
+            ));
         }
         let index = u32::try_from(names.len()).unwrap_or(u32::MAX);
         names.push(name.clone());
@@ -81,7 +84,7 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
             }
         }
 
-        // Evaluated here and not only where the set is used, so that a mistake shows at once.
+        // Evaluated here, so that the compiler reports mistakes even if the set is not used.
         const _: &[::weir_guest::rt::MetricSpec] = <#ident #ty_generics as ::weir_guest::rt::MetricSet>::SPECS;
     })
 }
@@ -101,7 +104,7 @@ fn parse(field: &Field) -> Result<Metric> {
     }
     if metric.beside.is_none() && !text::is_name(&metric.name) {
         let message = format!(
-            "`{}` cannot be a metric's name: a lower-case letter, then lower-case letters, digits and `_`, at most 64",
+            "invalid metric name `{}`: use 1 to 64 lower-case letters, digits and `_`, and begin with a letter",
             metric.name
         );
         return Err(Error::new(field.span(), message));
@@ -127,7 +130,10 @@ fn parse_key(meta: &ParseNestedMeta<'_>, metric: &mut Metric) -> Result<()> {
         for label in Punctuated::<LitStr, Token![,]>::parse_terminated(&content)? {
             let name = label.value();
             if !text::is_name(&name) || metric.labels.contains(&name) {
-                return Err(Error::new(label.span(), "a label is named once, in lower case: `labels(\"origin\")`"));
+                let message = format!(
+                    "invalid or repeated label `{name}`: use different names of lower-case letters, digits and `_`, for example `labels(\"origin\")`"
+                );
+                return Err(Error::new(label.span(), message));
             }
             metric.labels.push(name);
         }
@@ -139,7 +145,12 @@ fn parse_key(meta: &ParseNestedMeta<'_>, metric: &mut Metric) -> Result<()> {
             let ascends = number.is_some_and(|number| metric.buckets.last().is_none_or(|last| *last < number));
             match number {
                 Some(number) if ascends => metric.buckets.push(number),
-                _ => return Err(Error::new(bound.span(), "buckets are ascending numbers: `buckets(0, 15, 60)`")),
+                _ => {
+                    return Err(Error::new(
+                        bound.span(),
+                        "expected ascending numbers, for example `buckets(0, 15, 60)`",
+                    ));
+                }
             }
         }
     } else {

@@ -14,7 +14,10 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         return Err(Error::new(item.impl_token.span, SHAPE));
     }
     if !item.generics.params.is_empty() {
-        return Err(Error::new(item.generics.span(), "an exported set of metrics cannot be generic"));
+        return Err(Error::new(
+            item.generics.span(),
+            "an exported set of metrics cannot be generic; remove the generic parameters",
+        ));
     }
     let ty = (*item.self_ty).clone();
     let name = exported_name(&ty, arguments, SHAPE, "expected `#[metrics(name = \"…\")]`")?;
@@ -26,7 +29,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         })
     };
     let Some(row) = associated("Row") else {
-        return Err(Error::new(item.self_ty.span(), "say which row is observed: `type Row<'a> = …;`"));
+        return Err(Error::new(item.self_ty.span(), "missing the type of the observed row: add `type Row<'a> = …;`"));
     };
     let row = at_static(&row);
     if associated("Params").is_none() {
@@ -52,5 +55,4 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     Ok(quote!(#item #export))
 }
 
-const SHAPE: &str =
-    "`#[metrics]` goes on `impl Metrics for …`, with `type Row<'a>` and `fn observe(&mut self, row: …)`";
+const SHAPE: &str = "expected `impl Metrics for …` with `type Row<'a>` and `fn observe(&mut self, row: …)`";

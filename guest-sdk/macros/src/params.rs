@@ -10,13 +10,16 @@ use crate::text;
 pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
     let ident = &input.ident;
     let Data::Struct(data) = &input.data else {
-        return Err(Error::new(ident.span(), "parameters are a struct, one field for each parameter"));
+        return Err(Error::new(ident.span(), "expected a struct with one field for each parameter"));
     };
     let Fields::Named(fields) = &data.fields else {
-        return Err(Error::new(ident.span(), "parameters have named fields: they are the names in the query file"));
+        return Err(Error::new(
+            ident.span(),
+            "expected named fields: their names are the names of the parameters in query files",
+        ));
     };
     if !input.generics.params.is_empty() {
-        return Err(Error::new(input.generics.span(), "parameters cannot be generic"));
+        return Err(Error::new(input.generics.span(), "parameters cannot be generic; remove the generic parameters"));
     }
     let (mut specs, mut loads, mut checks) = (Vec::new(), Vec::new(), Vec::new());
     for (index, field) in fields.named.iter().enumerate() {
@@ -61,7 +64,7 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// A default as JSON. Whether it is of the field's type, the compiler says.
+/// A default as JSON. The compiler checks that it has the type of the field.
 fn json(value: &Expr) -> Result<String> {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Bool(bool), .. }) => Ok(bool.value.to_string()),
@@ -70,7 +73,7 @@ fn json(value: &Expr) -> Result<String> {
         Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)) => Ok(format!("-{}", json(&unary.expr)?)),
         other => match text::number(other) {
             Some(number) if number.is_finite() => Ok(text::json_number(number)),
-            _ => Err(Error::new(other.span(), "a default is a literal: `default = 60`")),
+            _ => Err(Error::new(other.span(), "expected a literal, for example `default = 60`")),
         },
     }
 }

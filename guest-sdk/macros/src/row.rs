@@ -20,7 +20,7 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
     let ident = &input.ident;
     let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
 
-    // A struct that borrows is read from windows of its own lifetime, one that does not from any.
+    // A struct that borrows is read from windows of its own lifetime. Other structs are read from windows of any lifetime.
     let (read_generics, window) = match &lifetime {
         Some(lifetime) => (quote!(#impl_generics), lifetime.clone()),
         None => (quote!(<'__window>), Lifetime::new("'__window", ident.span())),
@@ -32,7 +32,7 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
     let names: Vec<_> = fields.iter().map(|field| &field.name).collect();
     let indices: Vec<_> = (0..fields.len()).map(syn::Index::from).collect();
     let numbers: Vec<u32> = (0..).take(fields.len()).collect();
-    // Each mention carries the span of the author's type, so that an error about it points there.
+    // Each expression has the span of the author's type, so that errors point there.
     let write: Vec<_> = fields
         .iter()
         .map(|field| {
@@ -51,7 +51,7 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
         .collect();
     let pending = format_ident!("__pending");
 
-    // What borrows for ever can be written, but no window lives so long.
+    // A row that borrows for `'static` can be written but not read: no window has this lifetime.
     let read_impl = (!fields.iter().any(|field| mentions_static(&field.ty))).then(|| {
         quote! {
             #[automatically_derived]
@@ -120,10 +120,10 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
 
 fn fields(input: &DeriveInput) -> Result<Vec<RowField>> {
     let Data::Struct(data) = &input.data else {
-        return Err(Error::new(input.ident.span(), "a row is a struct with named fields, one for each column"));
+        return Err(Error::new(input.ident.span(), "expected a struct with named fields, one for each column"));
     };
     let Fields::Named(named) = &data.fields else {
-        return Err(Error::new(input.ident.span(), "a row's fields need names: they are the names of its columns"));
+        return Err(Error::new(input.ident.span(), "expected named fields: their names are the names of the columns"));
     };
     let mut fields: Vec<RowField> = Vec::new();
     for field in &named.named {
@@ -140,10 +140,11 @@ fn fields(input: &DeriveInput) -> Result<Vec<RowField>> {
             })?;
         }
         if name.is_empty() || name.len() > 64 {
-            return Err(Error::new(ident.span(), "a column's name has 1 to 64 bytes"));
+            return Err(Error::new(ident.span(), "invalid column name: use 1 to 64 bytes"));
         }
         if fields.iter().any(|other| other.name == name) {
-            return Err(Error::new(ident.span(), format!("a second field for the column `{name}`")));
+            let message = format!("column `{name}` has two fields: remove one, or set `#[row(name = \"…\")]`");
+            return Err(Error::new(ident.span(), message));
         }
         fields.push(RowField { ident, name, ty: field.ty.clone() });
     }
@@ -162,7 +163,7 @@ fn mentions_static(ty: &Type) -> bool {
     search.0
 }
 
-/// The one lifetime that a row may have: that of the window which it borrows from.
+/// The only lifetime that a row may have: the lifetime of the window from which it borrows.
 fn lifetime(input: &DeriveInput) -> Result<Option<Lifetime>> {
     let mut lifetime = None;
     for parameter in &input.generics.params {
@@ -171,7 +172,7 @@ fn lifetime(input: &DeriveInput) -> Result<Option<Lifetime>> {
             other => {
                 return Err(Error::new(
                     other.span(),
-                    "a row has at most one lifetime and no other generic parameter: its columns' types must be known",
+                    "a row can have only one generic parameter, a lifetime: the types of its columns must be known",
                 ));
             }
         }

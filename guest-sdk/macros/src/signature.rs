@@ -1,4 +1,4 @@
-//! What an author's function takes and returns, as the macros need it.
+//! The argument and return types of an author's function.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -7,10 +7,10 @@ use syn::{Error, FnArg, GenericArgument, GenericParam, PathArguments, Result, Si
 
 use crate::function::at_static;
 
-pub(crate) const RETURNS: &str = "a transform returns `bool` (filter), a row (map), `Option<row>` (filter and map), \
+pub(crate) const RETURNS: &str = "expected a return type of `bool` (filter), a row (map), `Option<row>` (filter and map), \
     `Vec<row>` or `impl Iterator<Item = row>` (flat map), or a `Result` of one of these";
 
-/// The type of a row that is taken by value or by reference, and the expression that reads it.
+/// The type of a row that a function takes by value or by reference, and the expression that reads such a row.
 pub(crate) fn row_argument(row: Type) -> (Type, TokenStream) {
     let (row, by_reference) = match row {
         Type::Reference(reference) if reference.mutability.is_none() => ((*reference.elem).clone(), true),
@@ -25,19 +25,22 @@ pub(crate) fn row_argument(row: Type) -> (Type, TokenStream) {
 pub(crate) fn check_signature(signature: &Signature) -> Result<()> {
     let refuse = |span, message: &str| Err(Error::new(span, message));
     if let Some(token) = &signature.asyncness {
-        return refuse(token.span(), "an exported function cannot be async: there is nothing to wait for in a guest");
+        return refuse(token.span(), "an exported function cannot be async; remove `async`");
     }
     if let Some(token) = &signature.unsafety {
-        return refuse(token.span(), "an exported function cannot be unsafe");
+        return refuse(token.span(), "an exported function cannot be unsafe; remove `unsafe`");
     }
     if let Some(token) = &signature.abi {
-        return refuse(token.span(), "an exported function is an ordinary Rust function; the macro adds the export");
+        return refuse(
+            token.span(),
+            "an exported function cannot have an ABI; remove `extern`: the macro adds the export",
+        );
     }
     for parameter in &signature.generics.params {
         if !matches!(parameter, GenericParam::Lifetime(_)) {
             return refuse(
                 parameter.span(),
-                "an exported function cannot be generic: its columns' types must be known",
+                "an exported function cannot be generic: the types of its columns must be known",
             );
         }
     }
@@ -47,19 +50,20 @@ pub(crate) fn check_signature(signature: &Signature) -> Result<()> {
 pub(crate) fn argument_type(argument: &FnArg) -> Result<Type> {
     match argument {
         FnArg::Typed(typed) => match &*typed.ty {
-            Type::ImplTrait(ty) => {
-                Err(Error::new(ty.span(), "an exported function cannot be generic: its columns' types must be known"))
-            }
+            Type::ImplTrait(ty) => Err(Error::new(
+                ty.span(),
+                "an exported function cannot be generic: the types of its columns must be known",
+            )),
             ty => Ok(ty.clone()),
         },
         FnArg::Receiver(receiver) => Err(Error::new(
             receiver.span(),
-            "a transform is a function, not a method: put `#[transform]` on the `impl`, with `fn apply(&mut self, row: Row) -> …`",
+            "`#[transform]` cannot be used on a method: put it on the `impl`, with `fn apply(&mut self, row: Row) -> …`",
         )),
     }
 }
 
-/// How the macro adapts what an author's function returns.
+/// How the macro adapts the value that an author's function returns.
 pub(crate) enum Wrap {
     Nothing,
     Iterator,
@@ -76,7 +80,7 @@ impl Wrap {
     }
 }
 
-/// The return type as a type that can be named, `impl Iterator<Item = T>` becoming `Vec<T>`.
+/// The return type as a type that can be named: `impl Iterator<Item = T>` becomes `Vec<T>`.
 pub(crate) fn answer(returned: &Type) -> Result<(Type, Wrap)> {
     if let Some(item) = iterator_item(returned)? {
         return Ok((syn::parse_quote_spanned!(returned.span()=> ::std::vec::Vec<#item>), Wrap::Iterator));

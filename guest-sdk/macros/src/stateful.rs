@@ -9,15 +9,18 @@ use crate::function::{Export, at_static, exported_name};
 use crate::signature::{RETURNS, answer, argument_type, check_signature, row_argument};
 use crate::text;
 
-const SHAPE: &str = "`#[transform]` on an `impl` wants `fn apply(&mut self, row: Row) -> …`, and `fn start(params: Params) -> Self` \
-    where it has parameters or no `Default`";
+const SHAPE: &str = "expected an `impl` without a trait, with `fn apply(&mut self, row: Row) -> …`, and with \
+    `fn start(params: Params) -> Self` if it has parameters or does not implement `Default`";
 
 pub(crate) fn expand(arguments: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     if let Some((_, path, _)) = &item.trait_ {
         return Err(Error::new(path.span(), SHAPE));
     }
     if !item.generics.params.is_empty() {
-        return Err(Error::new(item.generics.span(), "an exported transform cannot be generic"));
+        return Err(Error::new(
+            item.generics.span(),
+            "an exported transform cannot be generic; remove the generic parameters",
+        ));
     }
     let ty = (*item.self_ty).clone();
     let name = exported_name(&ty, arguments, SHAPE, "expected `#[transform(name = \"…\")]`")?;
@@ -58,7 +61,7 @@ pub(crate) fn expand(arguments: TokenStream, item: ItemImpl) -> Result<TokenStre
     Ok(quote!(#item #export))
 }
 
-/// The row that `apply` takes, and what it returns.
+/// The types of the row that `apply` takes and of the value that it returns.
 fn row_of(apply: &ImplItemFn) -> Result<(Type, Type)> {
     let signature = &apply.sig;
     check_signature(signature)?;
@@ -78,7 +81,7 @@ fn row_of(apply: &ImplItemFn) -> Result<(Type, Type)> {
     Ok((argument_type(row)?, (**returned).clone()))
 }
 
-/// The parameters that `start` takes, and what makes the state of them.
+/// The type of the parameters that `start` takes, and a closure that creates the state from them.
 fn start_of(start: &ImplItemFn, ty: &Type) -> Result<(TokenStream, TokenStream)> {
     let signature = &start.sig;
     check_signature(signature)?;

@@ -2,10 +2,10 @@
 
 use syn::{Attribute, Expr, ExprLit, ExprUnary, Lit, Meta, UnOp};
 
-/// The longest name the contract allows, as `weir_abi::NAME_LEN_MAX` says.
+/// The longest name that the ABI allows: `weir_abi::NAME_LEN_MAX`.
 const NAME_LEN_MAX: usize = 64;
 
-/// The doc comment among `attributes`, one space of indentation and surrounding empty lines removed.
+/// The doc comment in `attributes`, without surrounding empty lines and one space of indentation.
 pub(crate) fn doc(attributes: &[Attribute]) -> String {
     let lines: Vec<String> = attributes
         .iter()
@@ -28,7 +28,7 @@ pub(crate) fn plain(ident: &syn::Ident) -> String {
     text.strip_prefix("r#").map(str::to_owned).unwrap_or(text)
 }
 
-/// Whether `name` may name a function, a metric or a label.
+/// Whether `name` can be the name of a function, metric or label.
 pub(crate) fn is_name(name: &str) -> bool {
     name.len() <= NAME_LEN_MAX
         && name.starts_with(|c: char| c.is_ascii_lowercase())

@@ -14,10 +14,14 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         return stateful::expand(arguments, item);
     }
     if !arguments.is_empty() {
-        return Err(Error::new(arguments.span(), "`#[transform]` takes no arguments"));
+        return Err(Error::new(arguments.span(), "unexpected arguments: `#[transform]` on a function takes none"));
     }
-    let function: ItemFn = syn::parse2(item)
-        .map_err(|error| Error::new(error.span(), "`#[transform]` goes on a function: `fn name(row: Row) -> …`, or on an `impl` with `fn apply(&mut self, row: Row) -> …`"))?;
+    let function: ItemFn = syn::parse2(item).map_err(|error| {
+        Error::new(
+            error.span(),
+            "expected a function `fn name(row: Row) -> …`, or an `impl` with `fn apply(&mut self, row: Row) -> …`",
+        )
+    })?;
     check_signature(&function.sig)?;
     let signature = &function.sig;
     let ident = &signature.ident;
@@ -28,7 +32,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     let (Some(row), params, None) = (types.next(), types.next(), types.next()) else {
         return Err(Error::new(
             signature.paren_token.span.join(),
-            "a transform takes one row, and if it has parameters a reference to them: `fn name(row: Row, params: &Params) -> …`",
+            "expected one row and, optionally, a reference to parameters: `fn name(row: Row, params: &Params) -> …`",
         ));
     };
     let (row, row_argument) = row_argument(row);
@@ -38,7 +42,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
             let params = at_static(&reference.elem);
             (quote!(#params), Some(quote!(__params)))
         }
-        Some(other) => return Err(Error::new(other.span(), "parameters are taken by reference: `&Params`")),
+        Some(other) => return Err(Error::new(other.span(), "take the parameters by reference: `&Params`")),
     };
 
     let ReturnType::Type(_, returned) = &signature.output else {
@@ -68,7 +72,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
 
 pub(crate) fn expand_raw(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let row: Type = syn::parse2(arguments).map_err(|error| {
-        Error::new(error.span(), "`#[raw_filter(Row)]` names the row whose fields the filter reads")
+        Error::new(error.span(), "expected the row type whose fields the filter reads: `#[raw_filter(Row)]`")
     })?;
     let function: ItemFn = syn::parse2(item)?;
     check_signature(&function.sig)?;

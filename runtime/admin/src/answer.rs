@@ -194,7 +194,10 @@ mod tests {
     fn an_answer_has_at_most_16_mib() {
         assert_eq!(said_of(ANSWER_BYTES_MAX), Ok((StatusCode::OK, ANSWER_BYTES_MAX + 1)));
         let Err(said) = said_of(ANSWER_BYTES_MAX + 1) else { panic!("it is too long") };
-        expect_test::expect!["the response has 16777217 bytes: the maximum is 16777216; request a single query by its tenant and name"].assert_eq(&said);
+        expect_test::expect![
+            "the response has 16777217 bytes: the maximum is 16777216; request a single query by its tenant and name"
+        ]
+        .assert_eq(&said);
 
         let problem = json(&"x".repeat(ANSWER_BYTES_MAX)).expect_err("it is too long");
         let refused = refusal(&problem, "/v1/queries");
