@@ -3,7 +3,7 @@
 use crate::Fault;
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ModuleLimits;
 
@@ -13,7 +13,7 @@ pub const HARDENED_MEMORY_BYTES: usize = 64 << 20;
 /// Everything that a tenant may use, in one value; each field falls back to its default.
 ///
 /// The limits of a batch hold for each call of a function, those of a module when it is admitted.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// The largest module, its custom sections (names, debug information, the manifest) left out. Default 4 MiB: a guest

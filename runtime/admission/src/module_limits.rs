@@ -1,6 +1,6 @@
 //! Caps on what a module may be before it is compiled.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A cap of [`ModuleLimits`], as limits files and refusals speak of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ macro_rules! module_limits {
         /// [`Limits::compile_memory_bytes_max`](crate::Limits::compile_memory_bytes_max) end the process that compiles: caps can
         /// be raised where a worker compiles ([`Compiler::Worker`](crate::Compiler::Worker)), and should not be where the
         /// host itself does.
-        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct ModuleLimits {
             $($(#[$doc])+ pub $key: usize,)+

@@ -6,12 +6,13 @@ use std::fmt;
 use std::path::PathBuf;
 use weir_fault::Fault;
 
+use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use weir_text::escape_to;
 pub use weir_text::nearest;
 
 /// One mistake, or one warning: where it stands, what is wrong, and what would be right.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Problem {
     /// The key's path, such as `stages.late.params.min_delay`; empty where no key is to blame.
     pub key: String,
@@ -110,7 +111,7 @@ impl KeyPlace {
 }
 
 /// A place for people: what is left of one when the text is gone, for what only later turns out to be wrong.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Spot {
     /// The key's path.
     pub key: String,

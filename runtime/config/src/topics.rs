@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Which topics a tenant's queries may read and write, at which brokers, and which variables of the environment they may
 /// send there. Kafka's own access control is the fence that holds against anything else than a query file: this one says
 /// early what it would say late, and where all tenants share a user it is the only one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topics {
     // `None` is any.
     topics: Option<Arc<[Pattern]>>,

@@ -23,7 +23,7 @@ use crate::{FileError, FileKind, Folder};
 ///
 /// A hard link is the file itself: a file that is linked into the tenant's folder may be read from there. Files that are appended
 /// to (dead letters, locks) are refused if they have a second name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Folders {
     // Resolved; `None` if there are no bounds.
     within: Option<Arc<[PathBuf]>>,

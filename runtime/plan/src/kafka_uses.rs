@@ -1,5 +1,6 @@
 //! The topics that a query reads and writes.
 
+use bincode::{Decode, Encode};
 use weir_kafka::KafkaConnection;
 use weir_sandbox::TenantId;
 
@@ -30,7 +31,7 @@ struct TopicUse {
 }
 
 /// A consumer group in use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Encode, Decode)]
 pub(super) struct GroupUse {
     /// The key that says so.
     pub(super) spot: Spot,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use weir_config::{
     KeyPlace, LimitsDraft, Problem, Problems, QueryFileError, RightKeys, Setting, TenantDraft, Topics, UnknownTenants,
     WrittenText, clip,
@@ -44,7 +45,7 @@ pub struct LimitsFile {
 }
 
 /// What one tenant may use.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantLimits {
     /// What its functions may use.
     pub limits: Limits,
@@ -82,6 +83,30 @@ impl LimitsFile {
         let file = resolve(draft, folder, &problems);
         // Nothing in a limits file is only odd.
         text::finish(file, problems).map(|(file, _no_warnings)| file)
+    }
+
+    /// A limits file that names only this tenant, and refuses every other one: what a process gets that works for one tenant. Whether a
+    /// query file may speak for the tenant was decided by whoever made it. `path` is where the limits were read from, so that no query
+    /// writes there.
+    pub fn of_one(tenant: TenantId, limits: TenantLimits, path: Option<PathBuf>) -> LimitsFile {
+        let limits = TenantLimits { queries: Folders::anywhere(), ..limits };
+        LimitsFile { path, tenants: BTreeMap::from([(tenant, limits)]), ..LimitsFile::of_nobody() }
+    }
+
+    /// A limits file that refuses every tenant.
+    pub fn of_nobody() -> LimitsFile {
+        LimitsFile {
+            path: None,
+            defaults: TenantLimits::default(),
+            tenants: BTreeMap::new(),
+            unknown: UnknownTenants::Refuse,
+        }
+    }
+
+    /// What a tenant may use; `None` where the file does not name it and refuses it, or where a query file at this path may not
+    /// speak for it.
+    pub fn granted(&self, path: &Path, tenant: &TenantId) -> Option<&TenantLimits> {
+        self.of(tenant).filter(|_| self.may_speak(Some(path), tenant))
     }
 
     /// What a tenant may use; `None` where the file does not name it and refuses those.

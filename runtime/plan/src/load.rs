@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use weir_batch::Schema;
-use weir_config::{ErrorPolicy, LossPolicy, Problem, Problems, QueryDraft, QueryFileError, QueryReader, Topics};
+use weir_config::{
+    ErrorPolicy, KeyPlace, LossPolicy, Problem, Problems, QueryDraft, QueryFileError, QueryReader, Topics,
+};
 use weir_sandbox::{FunctionState, Limits, TenantId};
 
 use super::bind::{BoundStage, Modules, bind};
@@ -15,7 +17,9 @@ use super::delivery::{self, Letters};
 use super::kafka_sink;
 use super::limits::Ceiling;
 use super::limits_file::{LimitsFile, TenantLimits};
+use super::paths::OwnFile;
 use super::plan::{DeadLettersPlan, Node, Plan, SinkPlan, StagePlan, instances, loss_policy};
+use super::reading::QueryReading;
 use super::settings;
 use super::sink::{self, SinkPart};
 use super::source::{self, SourcePart};
@@ -54,6 +58,30 @@ impl Plan {
             .map_err(|problems| QueryFileError { path: path.to_owned(), problems })
     }
 
+    /// Resolves what another process has read of the query file at this path, within what a limits file gives its tenant.
+    /// The draft need not be true to the file: whatever it says is checked here.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::load`].
+    pub fn of_draft(reading: QueryReading, path: &Path, limits: &LimitsFile) -> Result<Plan, QueryFileError> {
+        let QueryReading { draft, problems } = reading;
+        let place = draft.tenant.place.clone().unwrap_or_else(|| KeyPlace::default().child("tenant", 0));
+        let tenant = tenant(draft.tenant.value.as_deref(), &place, &problems, Some(path), Some(limits));
+        let plan = match tenant {
+            Some((_, Some(_))) => {
+                let at = (text::folder_of(path), Some(path));
+                resolve(draft, tenant, at, limits.path(), &Connectors::default(), &problems)
+            }
+            // Whoever may not speak for a tenant gets nothing resolved.
+            _ => None,
+        };
+        let wrong = |problems| QueryFileError { path: path.to_owned(), problems };
+        let (mut plan, warnings) = text::finish(plan, problems).map_err(wrong)?;
+        plan.warnings = warnings;
+        Ok(plan)
+    }
+
     /// Checks the text of a query file, under the default limits. Paths in it are taken from `folder`.
     ///
     /// # Errors
@@ -81,7 +109,7 @@ pub(super) fn parse(
     connectors: &Connectors,
 ) -> Result<Plan, Vec<Problem>> {
     let mut reading = QueryReader::begin(text)?;
-    let tenant = tenant(&reading, path, limits);
+    let tenant = tenant(reading.tenant().value.as_deref(), &reading.tenant_place(), reading.problems(), path, limits);
     match &tenant {
         Some((tenant, Some(given))) => {
             reading.take_environment(tenant.as_str(), &given.topics, &|name| std::env::var_os(name));
@@ -120,8 +148,8 @@ fn resolve(
     let rights = given.map(|given| given.topics.clone()).unwrap_or_default();
     let query = draft.name.value.as_deref().unwrap_or("query");
     let mut cx = Context::new(folder, ceiling, (id, query, rights), connectors, problems);
-    path.into_iter().for_each(|path| cx.paths.this(path, "query file"));
-    limits_path.into_iter().for_each(|path| cx.paths.this(path, "limits file"));
+    path.into_iter().for_each(|path| cx.paths.this(path, OwnFile::Query));
+    limits_path.into_iter().for_each(|path| cx.paths.this(path, OwnFile::Limits));
     if let (Some(id), Some(given)) = (id, given) {
         cx.paths.confine(id, given.folders.clone());
     }
@@ -180,16 +208,17 @@ fn resolve(
 }
 
 /// The query's tenant, and what the limits file gives it, where there is one.
-fn tenant(
-    reading: &QueryReader<'_>,
+pub(super) fn tenant(
+    text: Option<&str>,
+    place: &KeyPlace,
+    problems: &Problems,
     path: Option<&Path>,
     limits: Option<&LimitsFile>,
 ) -> Option<(TenantId, Option<TenantLimits>)> {
-    let (text, problems) = (reading.tenant().value?, reading.problems());
-    let tenant = match text.parse::<TenantId>() {
+    let tenant = match text?.parse::<TenantId>() {
         Ok(tenant) => tenant,
         Err(error) => {
-            problems.error(&reading.tenant_place(), error.to_string(), "");
+            problems.error(place, error.to_string(), "");
             return None;
         }
     };
@@ -200,7 +229,7 @@ fn tenant(
     if given.is_none() || !limits.may_speak(path, &tenant) {
         let message = format!("this file may not use the tenant `{tenant}`");
         let help = "set the tenant of the query, and keep the file in a folder of that tenant; the operator lists these folders in the limits file (`[tenants.NAME]`, `queries`; `unknown_tenants`)";
-        problems.error(&reading.tenant_place(), message, help);
+        problems.error(place, message, help);
         return Some((tenant, None));
     }
     Some((tenant, given))

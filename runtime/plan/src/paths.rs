@@ -1,7 +1,13 @@
 //! The files that a query reads and writes.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
+use bincode::{Decode, Encode};
 use weir_files::{FileError, FileKind};
 use weir_sandbox::TenantId;
 
@@ -27,30 +33,72 @@ pub(super) struct InputFile {
 }
 
 /// What a query does with a file, or with the standard output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Encode, Decode)]
 pub(super) struct FileUse {
     /// The key that says so.
     pub(super) spot: Spot,
     pub(super) kind: UseKind,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Encode, Decode)]
 pub(super) enum UseKind {
-    /// The file itself that is being read: a query file, a limits file. The text says which.
+    /// The file itself that is being read.
     This {
-        path: PathBuf,
-        is: &'static str,
+        path: UsedPath,
+        is: OwnFile,
     },
     Read {
-        path: PathBuf,
+        path: UsedPath,
         regular: bool,
     },
     /// With `numbered`, files of this name with numbers in it.
     Write {
-        path: PathBuf,
+        path: UsedPath,
         numbered: bool,
     },
     Stdout,
+}
+
+/// A file that says what the query is.
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+pub(super) enum OwnFile {
+    Query,
+    Limits,
+}
+
+impl OwnFile {
+    fn name(self) -> &'static str {
+        match self {
+            OwnFile::Query => "query file",
+            OwnFile::Limits => "limits file",
+        }
+    }
+}
+
+/// A path of any bytes, which bincode's own paths are not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UsedPath(PathBuf);
+
+impl std::ops::Deref for UsedPath {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Encode for UsedPath {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.0.as_os_str().as_bytes().encode(encoder)
+    }
+}
+
+bincode::impl_borrow_decode!(UsedPath);
+
+impl<C> Decode<C> for UsedPath {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<UsedPath, DecodeError> {
+        Ok(UsedPath(PathBuf::from(OsString::from_vec(Vec::decode(decoder)?))))
+    }
 }
 
 /// How many files of a folder are looked at for a name like the one that is not there.
@@ -89,7 +137,7 @@ impl<'a> Paths<'a> {
         let path = self.allowed(place, written, Folders::input)?;
         match self.check_file(written, &path) {
             Ok(regular) => {
-                let kind = UseKind::Read { path: real_path(&path).path, regular };
+                let kind = UseKind::Read { path: UsedPath(real_path(&path).path), regular };
                 self.uses.push(FileUse { spot: self.problems.spot(place), kind });
                 Some(InputFile { path, regular })
             }
@@ -107,10 +155,10 @@ impl<'a> Paths<'a> {
             return None;
         }
         let path = self.allowed(place, written, Folders::output)?;
-        let kind = UseKind::Write { path: real_path(&path).path, numbered };
+        let kind = UseKind::Write { path: UsedPath(real_path(&path).path), numbered };
         if let Some(other) = self.uses.iter().find(|other| other.kind.meets(&kind)) {
             let message = match &other.kind {
-                UseKind::This { is, .. } => format!("this is the {is} itself"),
+                UseKind::This { is, .. } => format!("this is the {} itself", is.name()),
                 UseKind::Write { .. } => format!("`{}` also writes this file", other.spot.key),
                 UseKind::Read { .. } | UseKind::Stdout => format!("`{}` reads this file", other.spot.key),
             };
@@ -121,8 +169,8 @@ impl<'a> Paths<'a> {
     }
 
     /// Remembers a file that is read to know what the query is: no output may be written over it.
-    pub(super) fn this(&mut self, path: &Path, is: &'static str) {
-        let kind = UseKind::This { path: real_path(path).path, is };
+    pub(super) fn this(&mut self, path: &Path, is: OwnFile) {
+        let kind = UseKind::This { path: UsedPath(real_path(path).path), is };
         self.uses.push(FileUse { spot: Spot::default(), kind });
     }
 
@@ -218,7 +266,7 @@ impl UseKind {
         let (Some(path), UseKind::Write { path: written, numbered }) = (self.path(), write) else { return false };
         let of = |numbered: bool, base: &Path, path: &Path| numbered && unnumbered(path).is_some_and(|it| it == base);
         let numbered_here = matches!(self, UseKind::Write { numbered: true, .. });
-        path == written || of(*numbered, written, path) || of(numbered_here, path, written)
+        path == &**written || of(*numbered, written, path) || of(numbered_here, path, written)
     }
 }
 

@@ -1,10 +1,11 @@
 //! How many parts a query may have.
 
+use serde::{Deserialize, Serialize};
 use weir_config::{KeyPlace, Problems, SizeKeys};
 use weir_sandbox::TenantId;
 
 /// The most sources, stages and sinks of one query. Each costs a task, descriptors and buffers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
     /// Sources of a query.
     pub sources_max: u64,

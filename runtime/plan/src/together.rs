@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use weir_sandbox::TenantId;
-
 use super::LimitsFile;
+use super::claims::Claims;
 use super::connectors::Connectors;
 use super::paths::{FileUse, UseKind, unnumbered};
 use super::plan::Plan;
@@ -40,42 +39,37 @@ impl Plan {
         let mut loaded: Vec<_> =
             paths.iter().map(|path| Plan::load_under(path.as_ref(), limits, &Connectors::default())).collect();
         let right = loaded.iter().enumerate().filter_map(|(index, plan)| Some((index, plan.as_ref().ok()?)));
-        let (places, plans): (Vec<usize>, Vec<&Plan>) = right.unzip();
-        let found = clashes(&plans);
-        for (place, mut problems) in places.into_iter().zip(found) {
+        let (places, claims): (Vec<usize>, Vec<Claims>) = right.map(|(index, plan)| (index, plan.claims())).unzip();
+        let found = clashes(&claims.iter().collect::<Vec<_>>());
+        for (place, problems) in places.into_iter().zip(found) {
             if problems.is_empty() {
                 continue;
             }
-            problems.sort_by_key(|problem| (problem.line, problem.column));
             if let (Some(loaded), Some(path)) = (loaded.get_mut(place), paths.get(place)) {
                 *loaded = Err(QueryFileError { path: path.as_ref().to_owned(), problems });
             }
         }
         loaded
     }
-
-    /// What it is called to whoever reads of `to`: one tenant is told nothing of another one's names.
-    fn called_to(&self, to: &Plan) -> String {
-        match self.tenant == to.tenant {
-            true => format!("query `{}` of tenant `{}`", self.name, self.tenant),
-            false => "a query of another tenant in this run".to_owned(),
-        }
-    }
 }
 
-/// What is wrong with each of these plans because of the others.
-fn clashes(plans: &[&Plan]) -> Vec<Vec<Problem>> {
+/// What is wrong with each of these queries because of the others, sorted by line: a list for each, in their order. Where two
+/// are in each other's way, the later one has the problem.
+pub fn clashes(plans: &[&Claims]) -> Vec<Vec<Problem>> {
     let mut found = vec![Vec::new(); plans.len()];
     names(plans, &mut found);
     instances(plans, &mut found);
     files(plans, &mut found);
     groups(plans, &mut found);
+    for problems in &mut found {
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+    }
     found
 }
 
 /// Counters, dead letters and log lines say query and tenant, so that the two together have to be unique.
-fn names(plans: &[&Plan], found: &mut [Vec<Problem>]) {
-    let mut seen: HashMap<(&str, &TenantId), usize> = HashMap::new();
+fn names(plans: &[&Claims], found: &mut [Vec<Problem>]) {
+    let mut seen: HashMap<(&str, &str), usize> = HashMap::new();
     for (plan, found) in plans.iter().zip(found) {
         let times = seen.entry((&plan.name, &plan.tenant)).or_default();
         if *times > 0 {
@@ -87,12 +81,12 @@ fn names(plans: &[&Plan], found: &mut [Vec<Problem>]) {
 }
 
 /// Stages keep their instances, so that queries which need more than there may be would wait for each other for good.
-fn instances(plans: &[&Plan], found: &mut [Vec<Problem>]) {
-    let mut needed: BTreeMap<&TenantId, usize> = BTreeMap::new();
+fn instances(plans: &[&Claims], found: &mut [Vec<Problem>]) {
+    let mut needed: BTreeMap<&str, usize> = BTreeMap::new();
     for (plan, found) in plans.iter().zip(found) {
-        let (all, most) = (needed.entry(&plan.tenant).or_default(), plan.limits.instances_max);
+        let (all, most) = (needed.entry(&plan.tenant).or_default(), plan.instances_max);
         let before = *all;
-        *all += plan.instances_max();
+        *all += plan.instances;
         // One that needs too many by itself has been told.
         if *all > most && before > 0 {
             let message = format!(
@@ -106,7 +100,7 @@ fn instances(plans: &[&Plan], found: &mut [Vec<Problem>]) {
 }
 
 /// Members of a group share its topics out among them, so that each query would get a part of the records.
-fn groups(plans: &[&Plan], found: &mut [Vec<Problem>]) {
+fn groups(plans: &[&Claims], found: &mut [Vec<Problem>]) {
     for (index, (plan, found)) in plans.iter().zip(found).enumerate() {
         let others = || plans.iter().take(index).flat_map(|other| other.groups.iter().map(move |group| (other, group)));
         for group in &plan.groups {
@@ -123,7 +117,7 @@ fn groups(plans: &[&Plan], found: &mut [Vec<Problem>]) {
     }
 }
 
-fn files(plans: &[&Plan], found: &mut [Vec<Problem>]) {
+fn files(plans: &[&Claims], found: &mut [Vec<Problem>]) {
     type User<'a> = (usize, &'a FileUse);
     let mut writes: HashMap<&Path, Vec<User<'_>>> = HashMap::new();
     let mut once: HashMap<&Path, User<'_>> = HashMap::new();

@@ -6,6 +6,7 @@ mod environment;
 mod hostile;
 mod kafka;
 mod outside;
+mod reading;
 mod right;
 mod schema;
 mod together;
