@@ -1,9 +1,9 @@
-//! Work that may block.
+//! Runs blocking work.
 
 use crate::SinkError;
 
-/// Runs the work on a thread where it may block. If the caller stops waiting, the work still runs to its end, and
-/// its result is dropped there.
+/// Runs the work on a thread on which it may block. If the caller stops waiting, the work still runs to its end, and its result is
+/// dropped on that thread.
 pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SinkError> + Send + 'static,
 ) -> Result<T, SinkError> {

@@ -1,4 +1,4 @@
-//! Which sinks there are.
+//! The kinds of sinks.
 
 use std::sync::Arc;
 
@@ -12,27 +12,27 @@ use crate::{
 /// The settings of any sink.
 #[derive(Clone, Debug)]
 pub enum SinkConfig {
-    /// The standard output.
+    /// Standard output.
     Stdout(StdoutSinkConfig),
     /// A file, or numbered files.
     File(FileSinkConfig),
-    /// A Kafka topic, without transactions: a sink that writes in one is made by [`crate::KafkaTransactions::sink`].
+    /// A Kafka topic, without transactions: [`crate::KafkaTransactions::sink`] creates sinks with transactions.
     Kafka(Box<KafkaSinkConfig>),
-    /// Memory, read through the handle.
+    /// Memory, which is read through the handle.
     Memory(MemoryHandle),
-    /// A sink that the embedding program brings.
+    /// A sink of the embedding program.
     Custom(CustomSink),
-    /// Nothing: batches are counted and dropped.
+    /// A sink that counts batches and drops them.
     Count,
 }
 
 impl SinkConfig {
-    /// Checks what can be checked without opening anything, and without a schema: for Kafka see also
+    /// Checks everything that needs neither the schema nor an open connection or file: for Kafka see also
     /// [`KafkaSinkConfig::validate`].
     ///
     /// # Errors
     ///
-    /// [`SinkError::Config`], which names the setting.
+    /// [`SinkError::Config`] with the key.
     pub fn validate(&self) -> Result<(), SinkError> {
         match self {
             SinkConfig::File(config) => config.validate(),
@@ -46,7 +46,7 @@ impl SinkConfig {
     ///
     /// # Errors
     ///
-    /// What [`SinkConfig::validate`] refuses, and what the place answers.
+    /// The errors of [`SinkConfig::validate`], and errors of opening.
     pub async fn build(&self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
         Ok(match self {
             SinkConfig::Stdout(config) => Box::new(StdoutSink::open(config, schema).await?),

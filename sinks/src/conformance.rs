@@ -1,6 +1,6 @@
-//! The contract of [`Sink`], executed.
+//! Checks that a sink fulfils the contract of [`Sink`].
 //!
-//! Every implementation runs [`check`] over a [`SinkPlace`] of its own in its tests, fakes included.
+//! The tests of every implementation, including fakes, run [`check`] with a [`SinkPlace`].
 
 mod batches;
 
@@ -13,42 +13,42 @@ use weir_batch::{Batch, Schema};
 
 use crate::{Sink, SinkError, SinkStats, Written};
 
-/// Where a sink's records go, and how they are read back.
+/// The destination of a sink's records, and how to read them back.
 #[async_trait]
 pub trait SinkPlace: Send {
-    /// Opens a sink over a fresh place: what earlier sinks wrote is not to be read back any more.
+    /// Opens a sink with an empty destination: records of earlier sinks must not be read back any more.
     async fn open(&mut self, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError>;
 
-    /// Opens another sink over the place as it is. Asked only where sinks keep something beside their output.
+    /// Opens another sink with the destination as it is. Only called for sinks that store data besides their output.
     async fn reopen(&mut self, _schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError> {
         Err(SinkError::NothingKept)
     }
 
-    /// What a reader of the place finds at this moment.
+    /// What a reader of the destination finds now.
     async fn read_back(&mut self, schema: &Arc<Schema>) -> ReadBack;
 
-    /// Whether the sink's purpose is to keep the batches it takes.
+    /// Whether the purpose of the sink is to keep batches.
     fn keeps_batches(&self) -> bool {
         false
     }
 
-    /// Whether the sink takes more after a flush.
+    /// Whether the sink accepts batches after a flush.
     fn goes_on_after_flush(&self) -> bool {
         true
     }
 
-    /// Whether records without fields can be written there.
+    /// Whether the sink accepts records without fields.
     fn takes_records_without_fields(&self) -> bool {
         true
     }
 
-    /// A length of text above which a row is refused while the sink is healthy; above 4,000, so that the other rows of the
-    /// check are taken. `None` where every row is taken.
+    /// The length of text above which the sink refuses a row, without failing; more than 4,000, so that the other rows of the check
+    /// are accepted. `None` if the sink accepts every row.
     fn refuses_text_above(&self) -> Option<usize> {
         None
     }
 
-    /// What a sink leaves behind that no reader is to find, such as hidden files.
+    /// What a sink leaves behind besides its output, such as hidden files.
     fn leftovers(&mut self) -> Vec<String> {
         Vec::new()
     }
@@ -59,30 +59,30 @@ pub trait SinkPlace: Send {
 pub enum ReadBack {
     /// The records, in order.
     Batches(Vec<Arc<Batch>>),
-    /// Their number, where they are written for people.
+    /// Only their number can be read back, because they are formatted for people.
     Count(usize),
-    /// Nothing: the place keeps nothing.
+    /// The destination does not keep records.
     Unreadable,
-    /// Something torn.
+    /// Incomplete output.
     Torn(String),
 }
 
-/// A rule that a sink broke.
+/// A rule that a sink violated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The rule, as [`Sink`] states it.
+    /// The rule, in the words of [`Sink`].
     pub rule: &'static str,
     /// What happened instead.
     pub detail: String,
 }
 
 impl Violation {
-    /// Whose fault it is: the sink's author's.
+    /// Who has to act: the author of the sink.
     pub fn fault(&self) -> Fault {
         Fault::Internal
     }
 
-    /// Whether the same may succeed later.
+    /// Whether the same check may succeed later.
     pub fn retryable(&self) -> bool {
         false
     }
@@ -106,11 +106,11 @@ const COUNT: &str = "count";
 const REFUSED_ROWS_ARE_NAMED: &str = "refused rows are named";
 const KEEP_IN_ONE_STEP: &str = "keep in one step";
 
-/// Executes the contract over this place.
+/// Checks the contract with this destination.
 ///
 /// # Errors
 ///
-/// The first rule that the sink broke.
+/// The first rule that the sink violated.
 pub async fn check<P: SinkPlace>(place: &mut P) -> Result<(), Violation> {
     all_once_in_order(place).await?;
     records_without_fields(place).await?;
@@ -123,18 +123,18 @@ pub async fn check<P: SinkPlace>(place: &mut P) -> Result<(), Violation> {
     keep_in_one_step(place).await
 }
 
-/// A batch is written, and every row of it taken.
+/// Checks that a batch is written and no row is refused.
 async fn taken(rule: &'static str, step: &str, sink: &mut Box<dyn Sink>, batch: &Arc<Batch>) -> Result<(), Violation> {
     let Written { refused } = owed(rule, step, sink.write(Arc::clone(batch)).await)?;
     expect(rule, refused.is_empty(), || format!("{step} refused {refused:?}"))
 }
 
-/// An error where the contract promises success.
+/// Checks that a call succeeds, as the contract promises.
 fn owed<T>(rule: &'static str, step: &str, result: Result<T, SinkError>) -> Result<T, Violation> {
     result.map_err(|error| Violation { rule, detail: format!("{step} failed: {error}") })
 }
 
-/// Success where the contract promises an error.
+/// Checks that a call fails, as the contract promises.
 fn refused<T>(rule: &'static str, step: &str, result: Result<T, SinkError>) -> Result<(), Violation> {
     match result {
         Ok(_) => Err(Violation { rule, detail: format!("{step} was accepted") }),
@@ -146,7 +146,7 @@ fn expect(rule: &'static str, holds: bool, detail: impl FnOnce() -> String) -> R
     if holds { Ok(()) } else { Err(Violation { rule, detail: detail() }) }
 }
 
-/// The reader finds exactly these rows.
+/// Checks that the reader finds exactly these rows.
 async fn finds<P: SinkPlace>(
     place: &mut P,
     rule: &'static str,
@@ -176,7 +176,7 @@ async fn finds<P: SinkPlace>(
     Err(Violation { rule, detail })
 }
 
-/// A new sink is given all of these batches and closed.
+/// Opens a new sink, writes all of these batches and closes it.
 async fn written_and_closed<P: SinkPlace>(
     place: &mut P,
     schema: &Arc<Schema>,
@@ -215,7 +215,7 @@ async fn records_without_fields<P: SinkPlace>(place: &mut P) -> Result<(), Viola
     if place.takes_records_without_fields() {
         return written_and_closed(place, &schema, &[batch]).await;
     }
-    // Refusing them is fair, losing them is not. Refusing may begin at the opening.
+    // The sink may refuse them, already when it is opened, but must not lose them.
     if let Ok(mut sink) = place.open(&schema).await {
         refused(ALL_ONCE_IN_ORDER, "a record without fields", sink.write(batch).await)?;
     }
@@ -332,7 +332,7 @@ async fn refused_rows_are_named<P: SinkPlace>(place: &mut P) -> Result<(), Viola
     let Some(text_bytes) = place.refuses_text_above() else { return Ok(()) };
     let schema = batches::schema();
     let long = |first, rows, long: &[usize]| batches::with_long_text(&schema, first, rows, long, text_bytes + 1);
-    // A batch with the rows of it that are refused; by selection, by the whole batch, and by none.
+    // Batches with the rows that are refused: in a selection, all rows, and none.
     let mixed = long(0, 6, &[1, 4]);
     let selected = batches::every_second(&long(100, 7, &[1, 2, 6]));
     let of = |first, rows| batches::batch(&schema, first, rows);

@@ -1,4 +1,4 @@
-//! Sinks that the embedding program brings.
+//! Sinks of the embedding program.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use weir_batch::Schema;
 
 use crate::{MemoryHandle, MemorySink, Sink, SinkError};
 
-/// Opens sinks of a kind that Weir does not have. A program registers it under a name, and query files use it by
+/// Opens sinks of a kind that Weir does not have. A program registers a connector under a name, and query files refer to it with
 /// `kind = "custom"` and that name. Shared by all queries that use it.
 #[async_trait]
 pub trait SinkConnector: Send + Sync {
@@ -17,21 +17,21 @@ pub trait SinkConnector: Send + Sync {
     ///
     /// # Errors
     ///
-    /// What is wrong with them, for whoever wrote the query file.
+    /// What is wrong with the options, for the author of the query file.
     fn validate(&self, options: &BTreeMap<String, String>) -> Result<(), String>;
 
-    /// A sink for batches of this schema. Called for each attempt of a query.
+    /// Opens a sink for batches of this schema. Called for each attempt of a query.
     ///
     /// # Errors
     ///
-    /// A sink that cannot be opened: [`SinkError::Custom`].
+    /// [`SinkError::Custom`] if the sink cannot be opened.
     async fn open(&self, options: &BTreeMap<String, String>, schema: &Arc<Schema>) -> Result<Box<dyn Sink>, SinkError>;
 }
 
 /// A registered sink with the options of a query file. `Debug` does not show their values.
 #[derive(Clone)]
 pub struct CustomSink {
-    /// The name that it was registered under.
+    /// The name under which it was registered.
     pub name: Arc<str>,
     /// The options.
     pub options: BTreeMap<String, String>,
@@ -44,11 +44,11 @@ impl CustomSink {
         CustomSink { name: name.into(), options, connector }
     }
 
-    /// As [`SinkConnector::validate`].
+    /// See [`SinkConnector::validate`].
     ///
     /// # Errors
     ///
-    /// [`SinkError::Config`] of the key `options`.
+    /// [`SinkError::Config`] with the key `options`.
     pub fn validate(&self) -> Result<(), SinkError> {
         self.connector.validate(&self.options).map_err(|reason| SinkError::Config { key: "options", reason })
     }
@@ -65,7 +65,7 @@ impl fmt::Debug for CustomSink {
     }
 }
 
-/// Every sink opened by it adds to the same batches.
+/// Every sink that this opens adds to the same batches.
 #[async_trait]
 impl SinkConnector for MemoryHandle {
     fn validate(&self, options: &BTreeMap<String, String>) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! Counts and drops.
+//! A sink that counts batches and drops them.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::memory::check_schema;
 use crate::phase::Phase;
 use crate::{Prepared, Sink, SinkError, SinkStats, Written};
 
-/// Counts batches and drops them: what a query costs without its output.
+/// Counts batches and drops them, to measure the cost of a query without its output.
 pub struct CountingSink {
     schema: Arc<Schema>,
     phase: Phase,

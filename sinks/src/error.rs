@@ -1,4 +1,4 @@
-//! What can go wrong with a sink.
+//! Errors of sinks.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,87 +9,87 @@ use weir_kafka::{KafkaConnectionError, KafkaProblem};
 
 use crate::RowRefusal;
 
-/// A sink that could not be opened, or that takes nothing more.
+/// A sink could not be opened, or accepts nothing more.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SinkError {
-    /// Settings that no sink can be made of.
+    /// Invalid settings.
     #[error("{key}: {reason}")]
     Config {
-        /// The setting.
+        /// The key.
         key: &'static str,
-        /// What would be right.
+        /// What is wrong, and what to write instead.
         reason: String,
     },
-    /// The file exists and is not to be replaced.
+    /// The file exists and must not be replaced.
     #[error("{} already exists: remove it, choose another path, or allow replacing it", path.display())]
     FileExists {
         /// The file.
         path: PathBuf,
     },
-    /// There is something else than a file where the file should go.
+    /// The path exists, but is not a file.
     #[error("{} is {found}: a file sink needs the path of a file", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
-        /// What stands there.
+        /// What it is.
         found: &'static str,
     },
-    /// The file system refused.
+    /// An error of the file system.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
-        /// On which path.
+        /// The path.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The disk, the quota or the largest file size is used up.
+    /// The disk is full, or the quota or the maximum file size is reached.
     #[error("no space left for {}: {source}", path.display())]
     Full {
         /// The file that did not fit.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// An unfinished file is not what was written: something else deletes, replaces or cuts files of the folder. Nothing of it
-    /// is committed.
+    /// An unfinished file has changed: something else deletes, replaces or truncates files of the folder. Nothing of the file is
+    /// committed.
     #[error("{} {found} before it was published, and its contents are lost: keep other programs out of this folder", path.display())]
     PartChanged {
         /// The file's hidden name.
         path: PathBuf,
-        /// What became of it.
+        /// What happened to the file.
         found: &'static str,
     },
-    /// The standard output refused.
+    /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Stdout(#[source] io::Error),
-    /// Whoever read the standard output has closed it: the end of the work, not a failure of it.
+    /// The reader of standard output has closed it. This ends the query, but is not a failure.
     #[error("the reader of standard output has closed it")]
     ReaderGone,
-    /// Kafka refused, or did not answer.
+    /// Writing to Kafka failed.
     #[error("cannot write to topic `{topic}`{}: {source}", of_partition(*partition))]
     Kafka {
-        /// The topic. In a transaction it may be that of another sink, whose record was lost.
+        /// The topic. In a transaction it may be the topic of another sink whose record was lost.
         topic: String,
-        /// The partition, where a record was lost that had one already.
+        /// The partition, if a record was lost after it had been assigned one.
         partition: Option<i32>,
-        /// What went wrong.
+        /// The error.
         source: KafkaProblem,
     },
-    /// A record that the sink cannot take, where the query is to fail over one.
+    /// The sink cannot take a record, and the policy of the query is to fail.
     #[error("{record} is refused: {why}, or set `on_error` to \"dead_letter\" or \"skip\"")]
     Refused {
         /// The record, by source, partition and offset.
         record: String,
-        /// Why, and what would help.
+        /// The reason, with a remedy.
         why: Box<RowRefusal>,
     },
     /// A batch could not be encoded.
     #[error(transparent)]
     Encode(FormatError),
-    /// A file without numbers was flushed, which published it, and was then written to.
+    /// A file without numbers was published by a flush, and then written to.
     #[error(
         "{} was already published and takes no more records: number the files to publish them one by one",
         path.display()
@@ -98,16 +98,16 @@ pub enum SinkError {
         /// The file.
         path: PathBuf,
     },
-    /// A sink that publishes in one step was asked to do it in two.
+    /// The sink does not support two-phase commits.
     #[error("the sink does not support two-phase commits (durable first, visible later)")]
     OneStep,
-    /// A sink that keeps nothing beside its output was asked to.
+    /// The sink cannot store data together with its output.
     #[error("the sink cannot store positions together with its output")]
     NothingKept,
-    /// The sink failed before.
+    /// The sink has failed before.
     #[error("the sink has failed before and accepts nothing more")]
     AfterError,
-    /// The sink was closed.
+    /// The sink was closed before.
     #[error("the sink is closed and accepts nothing more")]
     AfterClose,
     /// A sink of a [`crate::SinkConnector`] failed.
@@ -115,12 +115,12 @@ pub enum SinkError {
     Custom {
         /// What happened, and what to do.
         reason: String,
-        /// Whose fault it is.
+        /// Who has to act.
         fault: Fault,
         /// Whether a new sink may succeed with the records since the last flush.
         retryable: bool,
     },
-    /// The task that ran the sink ended without an answer.
+    /// The task of the sink panicked or was stopped.
     #[error("the sink's task ended without an answer")]
     Ended,
 }
@@ -132,12 +132,12 @@ impl From<KafkaConnectionError> for SinkError {
 }
 
 impl SinkError {
-    /// The task that ran the sink ended without an answer: it panicked or was stopped.
+    /// The error for a sink whose task panicked or was stopped.
     pub fn ended() -> SinkError {
         SinkError::Ended
     }
 
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
             SinkError::Config { .. } | SinkError::FileExists { .. } | SinkError::NotAFile { .. } => Fault::Tenant,
@@ -160,8 +160,8 @@ impl SinkError {
         }
     }
 
-    /// Whether a new sink over the same place may succeed with the records since the last flush. This one will not: an
-    /// error lasts.
+    /// Whether a new sink with the same destination may succeed with the records since the last flush. This sink will not: errors
+    /// are permanent.
     pub fn retryable(&self) -> bool {
         match self {
             SinkError::Full { .. } | SinkError::PartChanged { .. } => true,
@@ -178,12 +178,12 @@ impl SinkError {
         }
     }
 
-    /// Whether a broker refused a record for what it is: [`crate::BrokerRefusals`] finds out which.
+    /// Whether a broker refused a record because of its content: [`crate::BrokerRefusals`] finds the record.
     pub fn is_broker_refusal(&self) -> bool {
         matches!(self, SinkError::Kafka { source, .. } if source.is_refusal())
     }
 
-    /// Whether the reader of the standard output went away, which ends a query quietly.
+    /// Whether the reader of standard output has closed it, which ends a query without an error.
     pub fn is_reader_gone(&self) -> bool {
         matches!(self, SinkError::ReaderGone)
     }
@@ -199,7 +199,7 @@ impl SinkError {
         }
     }
 
-    /// An encoder's error over a file.
+    /// An error of an encoder that writes to a file.
     pub(crate) fn encode(path: &Path, error: FormatError) -> SinkError {
         match error {
             FormatError::Io(source) => SinkError::file("write", path, source),
@@ -207,7 +207,7 @@ impl SinkError {
         }
     }
 
-    /// An error of the standard output.
+    /// An error of standard output.
     pub(crate) fn stdout(source: io::Error) -> SinkError {
         match source.kind() {
             io::ErrorKind::BrokenPipe => SinkError::ReaderGone,
@@ -216,7 +216,7 @@ impl SinkError {
     }
 }
 
-/// Which partition, where there is one to name.
+/// The partition in a message, if there is one.
 fn of_partition(partition: Option<i32>) -> String {
     partition.map_or_else(String::new, |partition| format!(", partition {partition}"))
 }

@@ -1,4 +1,4 @@
-//! Where record batches go.
+//! Sinks: destinations of record batches.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -35,29 +35,29 @@
 //!
 //! # The nouns
 //!
-//! **[`Sink`]**: takes `Arc<Batch>`, names the rows that it cannot take, and says when the rest is durable. Owned by one task of a query, lives as long as it. What
-//! an implementation owes stands beside the trait, and [`conformance::check`] executes it.
+//! **[`Sink`]**: takes `Arc<Batch>`, names the rows that it cannot take, and says when the rest is durable. Owned by one task of a
+//! query, and lives as long as the query. The trait's documentation has the contract, and [`conformance::check`] checks it.
 //!
-//! **[`SinkConfig`]**: the settings of any sink. `validate` touches nothing; `build` opens the sink.
+//! **[`SinkConfig`]**: the settings of any sink. `validate` does no I/O; `build` opens the sink.
 //!
-//! **[`FileSink`]**: a file, or a row of numbered ones, each of which appears whole or not at all. Holds one open file
-//! and what its encoder buffers (for Parquet about 16 MiB). A flush costs two syncs.
+//! **[`FileSink`]**: one file, or numbered files, which become visible only when they are complete. Holds one open file and the
+//! buffers of its encoder (for Parquet about 16 MiB). A flush costs two syncs.
 //!
-//! **[`KafkaSink`]**: messages of a topic, acknowledged by all in-sync replicas. Holds a producer with its threads, and
-//! up to 64 MiB of records that are on their way. A flush waits for the last acknowledgement.
+//! **[`KafkaSink`]**: writes messages to a topic and waits for acknowledgements by all in-sync replicas. Holds a producer with its
+//! threads, and up to 64 MiB of unacknowledged records. A flush waits for the last acknowledgement.
 //!
-//! **[`KafkaTransactions`]**: one transactional producer that the sinks of a query write through, so that their records
-//! and the positions of the sources become visible in one step. Lives until its first error, then is opened again.
+//! **[`KafkaTransactions`]**: a transactional producer that all sinks of a query use, so that their records and the positions of
+//! the sources become visible together. Lives until its first error; then a new one is opened.
 //!
-//! **[`Table`]**: rows as aligned text, escaped, for people to read.
+//! **[`Table`]**: formats rows as aligned, escaped text for people.
 //!
-//! **[`StdoutSink`]**: a table, JSON lines or CSV for the standard output.
+//! **[`StdoutSink`]**: writes a table, JSON lines or CSV to standard output.
 //!
 //! **[`MemorySink`]** keeps batches for tests, **[`CountingSink`]** counts and drops them.
 //!
-//! **[`SinkConnector`]**: opens sinks of a kind that the embedding program brings.
+//! **[`SinkConnector`]**: opens custom sinks of the embedding program.
 //!
-//! **[`SinkError`]**: says whose fault it is and whether a new sink may succeed. An error lasts.
+//! **[`SinkError`]**: an error with its fault, and whether a new sink may succeed. Errors are permanent.
 
 mod blocking;
 mod config;

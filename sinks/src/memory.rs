@@ -11,7 +11,7 @@ use weir_formats::FormatError;
 use crate::phase::Phase;
 use crate::{Prepared, RefusedRow, RowRefusal, Sink, SinkError, SinkStats, Written};
 
-/// Keeps every batch. The batches are read through a [`MemoryHandle`].
+/// Keeps every batch. A [`MemoryHandle`] reads the batches.
 pub struct MemorySink {
     schema: Arc<Schema>,
     handle: MemoryHandle,
@@ -19,7 +19,7 @@ pub struct MemorySink {
     stats: SinkStats,
 }
 
-/// Reads what a [`MemorySink`] took; shared by `clone`. A new sink over an old handle adds to what is there.
+/// Reads the batches of a [`MemorySink`]; clones share them. A new sink with an old handle adds to its batches.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryHandle {
     shared: Arc<Mutex<Shared>>,
@@ -28,13 +28,13 @@ pub struct MemoryHandle {
 #[derive(Debug, Default)]
 struct Shared {
     written: Vec<Arc<Batch>>,
-    // How many of them were flushed.
+    // The number of flushed batches.
     durable: usize,
     flushes: u64,
     closed: bool,
-    // The longest text or bytes of a row that is taken.
+    // The maximum length of a text or binary value.
     value_bytes_max: Option<usize>,
-    // What the last commit kept, where commits keep something.
+    // The data that the last commit stored, for sinks that store data.
     kept: Option<Vec<u8>>,
 }
 
@@ -44,14 +44,14 @@ impl MemoryHandle {
         MemoryHandle::default()
     }
 
-    /// The same, with rows refused that hold a text or bytes longer than this.
+    /// Refuses rows with a longer text or binary value than this.
     #[must_use]
     pub fn refusing_above(self, value_bytes_max: usize) -> MemoryHandle {
         self.lock().value_bytes_max = Some(value_bytes_max);
         self
     }
 
-    /// The same, of sinks that keep positions together with their batches, as a database does.
+    /// Makes its sinks store positions together with their batches, like a database.
     #[must_use]
     pub fn keeping_positions(self) -> MemoryHandle {
         self.lock().kept = Some(Vec::new());
@@ -64,17 +64,17 @@ impl MemoryHandle {
         shared.written[..shared.durable].to_vec()
     }
 
-    /// The batches that were written, flushed or not.
+    /// All written batches, flushed or not.
     pub fn written(&self) -> Vec<Arc<Batch>> {
         self.lock().written.clone()
     }
 
-    /// Rows that count in the batches that were flushed.
+    /// The number of rows in the flushed batches.
     pub fn rows(&self) -> usize {
         self.batches().iter().map(|batch| batch.rows()).sum()
     }
 
-    /// How many flushes there were.
+    /// The number of flushes.
     pub fn flushes(&self) -> u64 {
         self.lock().flushes
     }
@@ -85,7 +85,7 @@ impl MemoryHandle {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
-        // Every change is one assignment or push: a panic elsewhere leaves nothing half done.
+        // Every change is a single assignment or push, so the data is consistent even after a panic.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -136,7 +136,7 @@ impl Sink for MemorySink {
         let mut shared = self.handle.lock();
         let kept = shared.kept.clone();
         if kept.is_some() {
-            // What an earlier sink has not committed is rolled back.
+            // Rolls back what an earlier sink has not committed.
             let durable = shared.durable;
             shared.written.truncate(durable);
         }
@@ -169,7 +169,7 @@ impl Sink for MemorySink {
     }
 }
 
-/// Rows with a text or bytes longer than this.
+/// Rows with a longer text or binary value than this.
 fn too_long(batch: &Batch, bytes_max: usize) -> Vec<RefusedRow> {
     let longest = |row: usize| {
         let lengths = batch.columns().iter().map(|column| {
@@ -192,7 +192,7 @@ fn too_long(batch: &Batch, bytes_max: usize) -> Vec<RefusedRow> {
     refused.collect()
 }
 
-/// Refuses a batch of another schema, as an encoder does.
+/// Refuses a batch with another schema, as an encoder does.
 pub(crate) fn check_schema(schema: &Arc<Schema>, batch: &Batch) -> Result<(), SinkError> {
     if Arc::ptr_eq(schema, batch.schema()) || **schema == **batch.schema() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Where a sink stands between its opening and its end.
+//! The state of a sink between opening and closing.
 
 use crate::SinkError;
 
@@ -20,7 +20,7 @@ impl Phase {
         }
     }
 
-    /// Hands the result on, and remembers an error.
+    /// Passes on a result, and remembers an error.
     pub(crate) fn keep<T>(&mut self, result: Result<T, SinkError>) -> Result<T, SinkError> {
         if result.is_err() {
             *self = Phase::Failed;

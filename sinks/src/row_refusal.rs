@@ -1,24 +1,24 @@
-//! Why a row is not taken.
+//! Reasons for refusing rows.
 
 use weir_batch::Fault;
 
-/// Why a sink cannot take a row. The text says what would help.
+/// Why a sink cannot take a row. The text contains a remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RowRefusal {
-    /// The record is larger than its place admits.
+    /// The record is larger than its destination allows.
     #[error("it has {bytes} bytes, but {limit} allows only {bytes_max}: raise {remedy}")]
     TooLarge {
-        /// What the record takes where it is measured.
+        /// The size of the record.
         bytes: u64,
-        /// What is allowed.
+        /// The maximum.
         bytes_max: u64,
-        /// What sets the limit, for example "topic `late`".
+        /// Where the limit comes from, for example "topic `late`".
         limit: String,
-        /// The option to raise, with its place.
+        /// The option to raise, and where it is.
         remedy: &'static str,
     },
-    /// The record goes to a partition that the topic has not.
+    /// The topic does not have the record's partition.
     #[error(
         "topic `{topic}` has no partition {partition}: add partitions, or choose another `partitioner` than `keep`"
     )]
@@ -33,17 +33,17 @@ pub enum RowRefusal {
     ByBroker {
         /// The topic.
         topic: String,
-        /// Bytes of key, value and headers, before compression.
+        /// The size of key, value and headers before compression.
         bytes: u64,
-        /// What the broker answered.
+        /// The error of the broker.
         problem: weir_kafka::KafkaProblem,
-        /// What would help.
+        /// The remedy.
         remedy: &'static str,
     },
 }
 
 impl RowRefusal {
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
             RowRefusal::TooLarge { .. } | RowRefusal::NoPartition { .. } => Fault::Tenant,
@@ -51,14 +51,14 @@ impl RowRefusal {
         }
     }
 
-    /// Whether the same may succeed later: the record stays what it is.
+    /// Whether the same record may be accepted later: never.
     pub fn retryable(&self) -> bool {
         false
     }
 }
 
 impl RowRefusal {
-    /// For machines: the code of a dead letter.
+    /// The code of a dead letter.
     pub fn code(&self) -> &'static str {
         match self {
             RowRefusal::TooLarge { .. } => "too_large",

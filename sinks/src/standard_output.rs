@@ -1,4 +1,4 @@
-//! The standard output, of which a write can be called off.
+//! Standard output with cancellable writes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -10,25 +10,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, OFlags};
 
-/// The process's standard output. A write waits for the reader as long as it takes, until [`Cancel`] is dropped.
+/// The process's standard output. A write waits for the reader without limit, until [`Cancel`] is dropped.
 pub(crate) struct StandardOutput {
     file: File,
     waits: Waits,
     cancelled: Arc<AtomicBool>,
 }
 
-/// How a write behaves where nobody reads.
+/// What happens if the reader does not read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Waits {
-    /// Never: a regular file.
+    /// Writes never wait: a regular file.
     Never,
-    /// It answers at once that there is no room.
+    /// A write returns at once if there is no room.
     Answers,
-    /// It blocks, unless it is asked first whether there is room, and no more is written than that.
+    /// A write blocks. Therefore wait for room before each write, and write no more than fits.
     Blocks,
 }
 
-/// Dropped, it makes the writes of its [`StandardOutput`] fail, also the one that waits just then.
+/// When dropped, makes the writes of its [`StandardOutput`] fail, including one that is waiting.
 pub(crate) struct Cancel(Arc<AtomicBool>);
 
 impl Drop for Cancel {
@@ -37,27 +37,27 @@ impl Drop for Cancel {
     }
 }
 
-/// What a pipe that says it has room takes without blocking, and whole (POSIX, `PIPE_BUF`).
+/// The number of bytes that a pipe with room takes completely without blocking (POSIX, `PIPE_BUF`).
 const ROOM_BYTES: usize = 4096;
 
-/// How often a write that waits looks whether it was called off.
+/// How often a waiting write checks whether it was cancelled.
 const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 impl StandardOutput {
-    /// The standard output that this process was started with.
+    /// The standard output with which this process was started.
     pub(crate) fn open() -> io::Result<(StandardOutput, Cancel)> {
         let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         StandardOutput::over(file, "/proc/self/fd/1")
     }
 
-    /// This file, which has the path as well.
+    /// This file, which also has a path.
     fn over(file: File, path: &str) -> io::Result<(StandardOutput, Cancel)> {
         let kind = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
         let (file, waits) = match kind {
             FileType::RegularFile | FileType::Directory | FileType::BlockDevice => (file, Waits::Never),
             FileType::Fifo | FileType::CharacterDevice => match answering(path) {
                 Ok(own) => (own, Waits::Answers),
-                // A pipe without a reader says so at the first write.
+                // For a pipe without a reader, the first write fails.
                 Err(_) => (file, Waits::Blocks),
             },
             _ => (file, Waits::Blocks),
@@ -66,7 +66,7 @@ impl StandardOutput {
         Ok((StandardOutput { file, waits, cancelled: Arc::clone(&cancelled) }, Cancel(cancelled)))
     }
 
-    /// Waits until there is room, or it is called off.
+    /// Waits until there is room, or writing is cancelled.
     fn wait(&self) -> io::Result<()> {
         loop {
             if self.cancelled.load(Ordering::Relaxed) {
@@ -81,8 +81,8 @@ impl StandardOutput {
     }
 }
 
-/// A description of its own, which does not block: that of the standard output is shared with other processes, and stays
-/// as it was.
+/// Opens a non-blocking file description of its own. The one of standard output is shared with other processes, and stays
+/// unchanged.
 fn answering(path: &str) -> io::Result<File> {
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     OpenOptions::new().write(true).custom_flags(flags).open(path)
@@ -115,12 +115,12 @@ mod tests {
 
     use super::*;
 
-    /// A write that fills what nobody reads, and is called off.
+    /// A write that fills the pipe because nobody reads, and is cancelled.
     fn check(reader: impl AsFd, writer: File, path: Option<&str>) {
         let own = format!("/proc/self/fd/{}", writer.as_raw_fd());
         let (mut output, cancel) = StandardOutput::over(writer, path.unwrap_or(&own)).unwrap();
         let writes = std::thread::spawn(move || output.write_all(&[b'x'; 1 << 22]));
-        // The writer waits when the reader's end is full and stays so.
+        // The writer waits once the pipe is full and stays full.
         let mut polled = [PollFd::new(&reader, PollFlags::IN)];
         poll(&mut polled, None).unwrap();
         assert!(!writes.is_finished());
@@ -135,7 +135,7 @@ mod tests {
     fn a_write_that_nobody_reads_can_be_called_off() {
         let (reader, writer) = io::pipe().unwrap();
         check(&reader, File::from(std::os::fd::OwnedFd::from(writer)), None);
-        // Where it cannot be opened anew.
+        // Without a path it cannot be opened again.
         let (reader, writer) = io::pipe().unwrap();
         check(&reader, File::from(std::os::fd::OwnedFd::from(writer)), Some("/proc/none"));
         let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();

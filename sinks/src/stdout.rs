@@ -1,4 +1,4 @@
-//! The standard output.
+//! A sink for standard output.
 
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
@@ -16,38 +16,37 @@ use crate::{Sink, SinkError, SinkStats, Written};
 /// Settings of a [`StdoutSink`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StdoutSinkConfig {
-    /// How rows are written.
+    /// The format.
     pub format: StdoutFormat,
-    /// Rows that a table shows; the rest is counted in its last line. The other formats write all rows.
+    /// The maximum number of rows in a table; its last line has the number of further rows. Other formats write all rows.
     pub rows_max: usize,
-    /// How CSV is written.
+    /// The options for CSV.
     pub csv: CsvOptions,
 }
 
-/// How rows are written to the standard output.
+/// The format of rows on standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StdoutFormat {
     /// Aligned columns under one header, for people.
     Table,
-    /// One JSON object a row.
+    /// One JSON object per row.
     JsonLines,
     /// RFC 4180 with a header.
     Csv,
 }
 
-/// Writes rows to the standard output, or to what stands in for it. Every batch is handed on at once. When the reader
-/// closes its end, writes fail with [`SinkError::ReaderGone`]. A reader that reads nothing is waited for, until the sink is
-/// dropped: then the write that waits ends within a moment.
+/// Writes rows to standard output, or to another writer. Every batch is written at once. If the reader closes its end, writes fail
+/// with [`SinkError::ReaderGone`]. If the reader does not read, a write waits until the sink is dropped, and then ends quickly.
 pub struct StdoutSink {
-    // `None` while a write is under way, and from the first error on.
+    // `None` during a write, and after the first error.
     output: Option<Output>,
     phase: Phase,
     stats: SinkStats,
-    // Dropped with the sink, it ends a write that waits for the reader.
+    // Dropped with the sink: ends a write that waits for the reader.
     _cancel: Option<Cancel>,
 }
 
-/// What a pipe holds.
+/// The capacity of a pipe.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 enum Output {
@@ -56,19 +55,19 @@ enum Output {
 }
 
 impl StdoutSink {
-    /// A sink over the process's standard output.
+    /// A sink for the process's standard output.
     ///
     /// # Errors
     ///
-    /// What the output answers to the header.
+    /// An error of the output when the header is written.
     pub async fn open(config: &StdoutSinkConfig, schema: &Arc<Schema>) -> Result<StdoutSink, SinkError> {
         let (output, cancel) = StandardOutput::open().map_err(SinkError::stdout)?;
-        // Gathers what an encoder writes in pieces. Every batch ends with a flush.
+        // Collects the small writes of an encoder. Every batch ends with a flush.
         let sink = StdoutSink::over(config, schema, BufWriter::with_capacity(BUFFER_BYTES, output)).await?;
         Ok(StdoutSink { _cancel: Some(cancel), ..sink })
     }
 
-    /// A sink over any writer.
+    /// A sink for any writer.
     ///
     /// # Errors
     ///
@@ -95,8 +94,8 @@ impl StdoutSink {
         Ok(StdoutSink { output: Some(output.await?), phase: Phase::Open, stats: SinkStats::default(), _cancel: None })
     }
 
-    /// Runs a step over the output away from the async threads. After an error the output is gone, and dropped
-    /// there too: an encoder's drop may write what it still holds.
+    /// Runs a step with the output on a blocking thread. After an error the output is dropped there too, because dropping an
+    /// encoder may write its buffers.
     async fn step(
         &mut self,
         step: impl FnOnce(&mut Output) -> Result<(), SinkError> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Rows as aligned text.
+//! Formats rows as aligned text.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use weir_text::elide;
 use crate::SinkError;
 use crate::memory::check_schema;
 
-/// The longest cell, in characters; the rest becomes an ellipsis.
+/// The maximum length of a cell, in characters; an ellipsis replaces the rest.
 const CELL_CHARS_MAX: usize = 60;
 
-/// Renders batches under one header. A column is as wide as its widest cell so far.
+/// Formats batches under one header. The width of a column is that of its widest cell so far.
 pub struct Table {
     schema: Arc<Schema>,
-    // What cells have taken so far, without padding; empty before the first.
+    // The widths of the columns so far, without padding; empty before the first row.
     widths: Vec<u16>,
     header_written: bool,
     rows_left: usize,
@@ -27,7 +27,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table of rows of this schema, of which at most `rows_max` are shown.
+    /// A table for rows of this schema, of which at most `rows_max` are shown.
     pub fn new(schema: &Arc<Schema>, rows_max: usize) -> Table {
         Table {
             schema: Arc::clone(schema),
@@ -43,7 +43,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// A batch of another schema, or a value that cannot be shown.
+    /// A batch of another schema, or a value that cannot be formatted.
     pub fn render(&mut self, batch: &Arc<Batch>) -> Result<String, SinkError> {
         check_schema(&self.schema, batch)?;
         let shown = batch.rows().min(self.rows_left);
@@ -67,7 +67,7 @@ impl Table {
         }
         let has_header = !std::mem::replace(&mut self.header_written, true);
         if columns.is_empty() {
-            // Records without columns are lines all the same.
+            // Records without columns are lines too.
             let text = "\n".repeat(shown + usize::from(has_header));
             self.bytes += text.len() as u64;
             return Ok(text);
@@ -96,7 +96,7 @@ impl Table {
         Ok(text)
     }
 
-    /// The last line, where rows were left out.
+    /// The last line, if rows were left out.
     pub fn footer(&self) -> String {
         match self.rows_hidden {
             0 => String::new(),
@@ -105,12 +105,12 @@ impl Table {
         }
     }
 
-    /// Bytes rendered so far.
+    /// The number of bytes so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Whether a column's cells begin below each other, as text does, or end there.
+    /// Whether the cells of a column are aligned left, like text, or right.
     fn alignment(data_type: DataType) -> CellAlignment {
         match data_type {
             DataType::Utf8 | DataType::Binary | DataType::Timestamp => CellAlignment::Left,
@@ -119,7 +119,7 @@ impl Table {
     }
 }
 
-/// A value on one line of bounded length: records come from anywhere, and a terminal obeys what it is sent.
+/// A value on one escaped line of limited length: values are not trusted, and terminals interpret control characters.
 fn cell(text: &str) -> String {
     elide(text, CELL_CHARS_MAX)
 }

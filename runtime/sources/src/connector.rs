@@ -1,4 +1,4 @@
-//! Sources that the embedding program brings.
+//! Sources of the embedding program.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,28 +8,28 @@ use weir_batch::Schema;
 
 use crate::{Source, SourceError};
 
-/// Opens sources of a kind that Weir does not have. A program registers it under a name, and query files use it by
+/// Opens sources of a kind that Weir does not have. A program registers a connector under a name, and query files refer to it with
 /// `kind = "custom"` and that name. Shared by all queries that use it.
 pub trait SourceConnector: Send + Sync {
-    /// The schema of the source's batches under these options. Called once, when a query file is checked.
+    /// The schema of the source's batches with these options. Called once, when a query file is checked.
     ///
     /// # Errors
     ///
-    /// What is wrong with the options, for whoever wrote the query file.
+    /// What is wrong with the options, for the author of the query file.
     fn schema(&self, options: &BTreeMap<String, String>) -> Result<Schema, String>;
 
-    /// A source that begins at its beginning. Called for each attempt of a query; [`Source::seek`] says where to go on.
+    /// Opens a source at its beginning. Called for each attempt of a query; [`Source::seek`] sets the position.
     ///
     /// # Errors
     ///
-    /// A source that cannot be opened: [`SourceError::Custom`].
+    /// [`SourceError::Custom`] if the source cannot be opened.
     fn open(&self, options: &BTreeMap<String, String>) -> Result<Box<dyn Source>, SourceError>;
 }
 
 /// A registered source with the options of a query file. `Debug` does not show their values.
 #[derive(Clone)]
 pub struct CustomSource {
-    /// The name that it was registered under.
+    /// The name under which it was registered.
     pub name: Arc<str>,
     /// The options.
     pub options: BTreeMap<String, String>,
@@ -42,7 +42,7 @@ impl CustomSource {
         CustomSource { name: name.into(), options, connector }
     }
 
-    /// As [`SourceConnector::schema`].
+    /// See [`SourceConnector::schema`].
     ///
     /// # Errors
     ///
@@ -51,7 +51,7 @@ impl CustomSource {
         self.connector.schema(&self.options)
     }
 
-    /// As [`SourceConnector::open`].
+    /// See [`SourceConnector::open`].
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Files as a source: one after the other, each a partition.
+//! Files as a source: read one after the other, each a partition.
 
 mod change;
 mod files;
@@ -24,34 +24,34 @@ use self::files::{Files, Step};
 use crate::new_keys::NewKeyCount;
 use crate::{Source, SourceError, SourceEvent};
 
-/// Reads files in the order given. `_partition` is the file's place in the list, `_offset` the record's in its file.
+/// Reads files in the given order. `_partition` is the file's index in the list, `_offset` the record's number in its file.
 ///
-/// Decoding runs on a blocking thread, one of the share that the sources of a query have; one batch is in memory at a
-/// time. A pipe or terminal is waited for without a thread: one that is silent holds a descriptor and nothing else.
+/// Decoding runs on a blocking thread, which counts towards the limit for all sources of a query. One batch is in memory at a time.
+/// Waiting for a pipe or terminal uses no thread: an idle one only holds a file descriptor.
 pub struct FileSource {
     schema: Arc<Schema>,
-    // Threads that the sources of the query may take for reading.
+    // Permits for the blocking threads of the query's sources.
     share: Arc<Semaphore>,
-    // `None` only while a blocking thread has it, or after such a thread died.
+    // `None` only while a blocking thread uses it, or after such a thread panicked.
     files: Option<Files>,
-    // The read that is under way. Whoever stops waiting for it finds it here again.
+    // The current read. If the caller stops waiting, the next call continues to wait for it.
     reading: Option<JoinHandle<(Files, Result<Step, SourceError>)>>,
     paused: bool,
 }
 
 impl FileSource {
-    /// The threads that all file sources of a query may hold at once. A read takes one for as long as it takes to decode a
-    /// batch; a file on a network that is away, for as long as that.
+    /// The maximum number of threads that all file sources of a query may use at once. A read uses one while it decodes a batch; on
+    /// a network file system that does not respond, for as long as that lasts.
     pub const THREADS_MAX: usize = 8;
 
-    /// A source over these files; none is opened before the first batch is asked for.
+    /// A source of these files. None is opened before the first batch is requested.
     pub fn new(paths: Vec<PathBuf>, format: Format, schema: Arc<Schema>, fill: Fill) -> FileSource {
         let files = Files::new(paths, format, Arc::clone(&schema), fill);
         let share = Arc::new(Semaphore::new(FileSource::THREADS_MAX));
         FileSource { schema, share, files: Some(files), reading: None, paused: false }
     }
 
-    /// The same, of CSV that is written in its own way.
+    /// Sets options for CSV.
     #[must_use]
     pub fn with_csv(mut self, csv: CsvOptions) -> FileSource {
         if let Some(files) = &mut self.files {
@@ -60,7 +60,7 @@ impl FileSource {
         self
     }
 
-    /// The same, kept to these folders: a file that turns out to lie elsewhere once it is open is an error.
+    /// Limits the source to these folders: a file that is elsewhere when it is open is an error.
     #[must_use]
     pub fn within(mut self, folders: Folders) -> FileSource {
         if let Some(files) = &mut self.files {
@@ -69,7 +69,7 @@ impl FileSource {
         self
     }
 
-    /// The same, which does this where a file has changed since its position was kept, or changes while it is read.
+    /// Sets what to do if a file has changed since its position was stored, or changes while it is read.
     #[must_use]
     pub fn on_change(mut self, on_change: OnChange) -> FileSource {
         if let Some(files) = &mut self.files {
@@ -78,7 +78,8 @@ impl FileSource {
         self
     }
 
-    /// The same, where this run has read it before: what was written on since then is what it would have come to.
+    /// Tells the source that an earlier attempt of this run read the files: what was written since then is what that attempt would
+    /// have read later.
     #[must_use]
     pub fn again(mut self, again: bool) -> FileSource {
         if let Some(files) = &mut self.files {
@@ -87,15 +88,14 @@ impl FileSource {
         self
     }
 
-    /// The same, with threads from this share.
+    /// Uses threads from these permits.
     #[must_use]
     pub fn sharing(mut self, share: Arc<Semaphore>) -> FileSource {
         self.share = share;
         self
     }
 
-    /// Begins a read, once there is something to be read and a thread to read with. Nothing is lost where the caller
-    /// stops waiting.
+    /// Begins a read as soon as there are bytes and a free thread. If the caller stops waiting, nothing is lost.
     async fn begin(&mut self) -> Result<(), SourceError> {
         let lost = || SourceError::Thread("an earlier read has not finished".to_owned());
         let files = self.files.as_mut().ok_or_else(lost)?;
@@ -113,7 +113,7 @@ impl FileSource {
 }
 
 impl FileSource {
-    /// The same, of a schema that was inferred from this many records of each file: see [`Source::count_new_keys`].
+    /// Tells the source that its schema was inferred from this many records of each file: see [`Source::count_new_keys`].
     #[must_use]
     pub fn inferred_from(mut self, sample: u64) -> FileSource {
         if let Some(files) = &mut self.files {
@@ -144,7 +144,7 @@ impl Source for FileSource {
     async fn next(&mut self) -> Result<Option<SourceEvent>, SourceError> {
         loop {
             if self.paused {
-                // Until it is asked anew.
+                // Waits until it is called again.
                 return std::future::pending().await;
             }
             let Some(reading) = &mut self.reading else {

@@ -1,4 +1,4 @@
-//! The seed workload: the same thousand records again and again.
+//! The seed workload: the same thousand records, repeated.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use weir_state::{Partition, Positions};
 
 use crate::{Source, SourceBatch, SourceError, SourceEvent};
 
-/// Rows of a seed batch.
+/// The number of rows of a seed batch.
 pub const SEED_BATCH_ROWS: usize = 1000;
 
 /// `id i64, name utf8, value f64`.
@@ -28,8 +28,8 @@ pub fn seed_schema() -> Result<Schema, BatchError> {
     ])
 }
 
-/// The template: record `i` of 0..999 has `id` i, `name` `record_i`, `value` 1.5 i, a timestamp of 1640995200000 ms and
-/// i seconds, offset i, partition 0, no key and no headers.
+/// The template. Record `i` of 0..999 has `id` i, `name` `record_i`, `value` 1.5 i, a timestamp of 1640995200000 ms plus i seconds,
+/// offset i, partition 0, no key and no headers.
 ///
 /// # Errors
 ///
@@ -50,21 +50,21 @@ pub fn seed_batch() -> Result<Batch, BatchError> {
     Batch::new(Arc::new(seed_schema()?), vec![id, name, value])?.with_system(system)
 }
 
-/// Hands out the template's columns, shared, as many times as asked.
+/// Returns the template's columns, shared, this many times.
 pub struct GeneratorSource {
     template: Batch,
     batches: u64,
     next: u64,
-    // Rows of the next batch that an earlier run has taken.
+    // Rows of the next batch that an earlier run has read.
     skip: usize,
 }
 
-/// The one partition of a generated stream.
+/// The only partition of a generated stream.
 pub(crate) fn generated() -> Partition {
     Partition { origin: "generated".into(), number: 0 }
 }
 
-/// Where a generated stream is to go on; 0 without a position.
+/// The position in a generated stream; 0 if none is stored.
 pub(crate) fn generated_position(positions: &Positions) -> Result<u64, SourceError> {
     let mut next = 0;
     for (partition, position) in positions.iter() {
@@ -77,7 +77,7 @@ pub(crate) fn generated_position(positions: &Positions) -> Result<u64, SourceErr
 }
 
 impl GeneratorSource {
-    /// This number of batches.
+    /// Generates this number of batches.
     ///
     /// # Errors
     ///

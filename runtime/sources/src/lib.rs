@@ -1,4 +1,4 @@
-//! Where records come from: the [`Source`] contract, and files, Kafka topics and generated records as its implementations.
+//! Sources of records: the [`Source`] contract, and its implementations for files, Kafka topics and generated records.
 //!
 //! ```
 //! use weir_formats::{Fill, Format};
@@ -22,18 +22,19 @@
 //!
 //! # The nouns
 //!
-//! **[`Source`]**: a stream of batches with positions. Owned by one task of a query, which reads it until it ends or the query does.
+//! **[`Source`]**: a stream of batches with positions. Owned by one task of a query, until the source or the query ends.
 //!
-//! **[`FileSource`]**: files one after the other, each a partition. Holds one open file, and a thread only while it decodes.
+//! **[`FileSource`]**: reads files one after the other, each a partition. Holds one open file, and uses a thread only while it
+//! decodes.
 //!
-//! **[`KafkaSource`]**: topics, read by a member of a consumer group or by partitions of its own choice. Holds a consumer with its
+//! **[`KafkaSource`]**: reads topics, as a member of a consumer group or with assigned partitions. Holds a consumer with its
 //! threads, and up to 64 MiB of records.
 //!
-//! **[`GeneratorSource`]** and **[`NexmarkSource`]** make records for tests and benchmarks.
+//! **[`GeneratorSource`]** and **[`NexmarkSource`]** generate records for tests and benchmarks.
 //!
-//! **[`SourceConnector`]**: opens sources of a kind that the embedding program brings; [`MemoryBatches`] is one.
+//! **[`SourceConnector`]**: opens custom sources of the embedding program, such as [`MemoryBatches`].
 //!
-//! **[`SourceError`]**: says whose fault it is and whether opening the source again may help.
+//! **[`SourceError`]**: an error with its fault, and whether opening the source again may help.
 
 mod connector;
 #[cfg(test)]
@@ -66,76 +67,75 @@ pub use kafka::{
 pub use memory::MemoryBatches;
 pub use nexmark::{HAS_NEXMARK, NexmarkSource, NexmarkStream, nexmark_schema};
 
-/// A stream of batches with positions. Owned by its query, read by one task.
+/// A stream of batches with positions. Owned by a query, read by one task.
 #[async_trait]
 pub trait Source: Send {
     /// The schema of every batch.
     fn schema(&self) -> &Arc<Schema>;
 
-    /// Goes to these positions. Called once at most, and before the first [`Source::next`]. What they do not name is
-    /// read from where it would have been.
+    /// Moves to these positions. Called at most once, before the first [`Source::next`]. Partitions without a position are read
+    /// from their default position.
     ///
     /// # Errors
     ///
-    /// Positions that are none of this source's, or a source that cannot be read again.
+    /// Positions of another source, or a source that cannot be read again.
     async fn seek(&mut self, positions: &Positions) -> Result<(), SourceError>;
 
-    /// Tells where this run has committed before, of a source whose own system keeps positions: what that has forgotten since is noticed.
-    /// Called before the first [`Source::next`].
+    /// Sets the positions of this run's earlier commits, for a source whose system stores positions itself: it can detect that the
+    /// system has lost them. Called before the first [`Source::next`].
     fn recall(&mut self, _committed: &Positions) {}
 
-    /// What comes next, or `None` at the end of the stream, for good. Cancelling the call must lose no record that a
-    /// later call could not still return, unless the query ends.
+    /// The next event; `None` at the end of the stream, also in later calls. Cancelling the call must not lose records: a later
+    /// call returns them, unless the query ends.
     async fn next(&mut self) -> Result<Option<SourceEvent>, SourceError>;
 
-    /// Where the source's own system keeps positions, if it does; may be asked from another task while `next` waits.
+    /// The system that stores the source's positions, if there is one. It may be used from another task while `next` waits.
     fn keeper(&self) -> Option<Arc<dyn PositionKeeper>> {
         None
     }
 
-    /// Whether the source wants [`Source::next`] to be called while the query pauses: it gives no batches then, only
-    /// other events. Any other source is simply left alone.
+    /// Whether [`Source::next`] must be called while the query is paused: then it returns no batches, only other events. Other
+    /// sources are not called during a pause.
     fn pause(&mut self, _paused: bool) -> bool {
         false
     }
 
-    /// Counts here, from now on, each key of records that nobody declared and that was not among the records which the
-    /// schema was inferred from.
+    /// From now on, counts undeclared keys of records that were not in the records from which the schema was inferred.
     fn count_new_keys(&mut self, _count: &Arc<AtomicU64>) {}
 
-    /// Counts here each file that was begun anew because it had changed, also those before this call.
+    /// Counts files that were read again because they had changed, including those before this call.
     fn count_read_anew(&mut self, _count: &Arc<AtomicU64>) {}
 }
 
-/// A system that keeps the positions of a source's readers, such as a Kafka consumer group.
+/// A system that stores the positions of a source's readers, such as a Kafka consumer group.
 #[async_trait]
 pub trait PositionKeeper: Send + Sync {
-    /// Keeps these positions. Returning means that a reader which starts now starts there.
+    /// Stores these positions. When this returns, a new reader starts at them.
     async fn commit(&self, positions: &Positions) -> Result<(), SourceError>;
 
-    /// The positions as Kafka's transactions take them, with the group that they are for.
+    /// The positions in the form of Kafka transactions, with their group.
     fn of_transaction(&self, positions: &Positions) -> Result<GroupOffsets, SourceError>;
 
-    /// Makes sure, before a commit, that what was read up to these positions is of the topics that they name: one that was deleted and
-    /// made again meanwhile is another one.
+    /// Checks, before a commit, that the records up to these positions came from the topics that the positions name: a topic may
+    /// have been deleted and created again.
     ///
     /// # Errors
     ///
-    /// What ends the query, or brings it back to its last commit.
+    /// An error that ends the query, or sends it back to its last commit.
     async fn vouch(&self, _positions: &Positions) -> Result<(), SourceError> {
         Ok(())
     }
 
-    /// The end of each partition that is read here, as far as it is known: the offset that its next record will get.
+    /// The known end of each partition that is read here: the offset of its next record.
     fn ends(&self) -> Positions;
 
-    /// What the source waits for before it can read, where it does.
+    /// What the source is waiting for before it can read, if anything.
     fn waits_for(&self) -> Option<String> {
         None
     }
 }
 
-/// What a source has to say.
+/// An event of a source.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -144,34 +144,35 @@ pub trait PositionKeeper: Send + Sync {
 pub enum SourceEvent {
     /// Records.
     Batch(SourceBatch),
-    /// Partitions begin here, before any batch of theirs.
+    /// Partitions begin here. Sent before any of their batches.
     Begin(Begin),
-    /// A partition goes on elsewhere, since its log does not hold what was to be read. Batches before this are of what it held.
+    /// A partition continues at another offset, because its log does not contain the expected one. Batches before this event are
+    /// from before the gap.
     Moved(Moved),
-    /// Partitions are about to be read by somebody else. All batches of theirs came before this. Whoever reads the
-    /// source commits what it took of them, and then lets go of this.
+    /// Another reader is about to get these partitions. All of their batches were sent before. The receiver commits their records,
+    /// and then drops this.
     Revoking(Revoking),
 }
 
-/// Where partitions begin.
+/// The positions at which partitions begin.
 #[derive(Debug, Default)]
 pub struct Begin {
-    /// Positions at which a new reader would begin, too.
+    /// Positions at which a new reader would begin too.
     pub kept: Positions,
-    /// Positions that are to be kept with the next commit: without it a new reader could begin elsewhere.
+    /// Positions to store with the next commit: without that, a new reader could begin elsewhere.
     pub new: Positions,
-    /// Those of which earlier records were read by somebody else, who had kept the position.
+    /// Partitions whose earlier records another reader read, which had stored the position.
     pub resumed: Vec<Partition>,
 }
 
-/// A partition that goes on elsewhere.
+/// A partition that continues at another offset.
 #[derive(Debug)]
 pub struct Moved {
     /// The partition.
     pub partition: Partition,
-    /// The offset that it goes on at.
+    /// The new offset.
     pub to: i64,
-    /// The id of its topic, where it is known.
+    /// The id of its topic, if known.
     pub topic: Option<TopicId>,
 }
 
@@ -180,31 +181,31 @@ pub struct Moved {
 pub struct Revoking {
     /// The partitions.
     pub partitions: Vec<Partition>,
-    /// They are somebody else's already: their positions cannot be committed any more.
+    /// Whether another reader already has them: then their positions cannot be committed any more.
     pub lost: bool,
-    /// Dropped with this, which is what the source waits for.
+    /// The source waits until this is dropped.
     pub done: tokio::sync::oneshot::Sender<()>,
 }
 
-/// What a source read at once.
+/// The result of a read.
 #[derive(Debug)]
 pub struct SourceBatch {
-    /// The records that were understood.
+    /// The valid records.
     pub batch: Batch,
-    /// The records that were not, with their bytes.
+    /// The bad records, with their bytes.
     pub bad: Vec<BadRecord>,
-    /// What the source knows of each of those, in their order: with topics their partitions, offsets, keys, timestamps
-    /// and headers. `None` where it knows nothing more, or there is none.
+    /// What the source knows about the bad records, in their order: for topics partitions, offsets, keys, timestamps and headers.
+    /// `None` if nothing is known, or there are no bad records.
     pub bad_system: Option<Box<SystemColumns>>,
-    /// Bytes read from outside for all of them.
+    /// The number of bytes that were read.
     pub bytes: u64,
-    /// The file that they come from, where there is one.
+    /// The file from which the records came, if any.
     pub origin: Option<ReadOrigin>,
-    /// Where the next records will be read, of the partitions that these come from.
+    /// The new positions of the partitions in this batch.
     pub positions: Positions,
 }
 
-/// Where a batch was read.
+/// The file of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadOrigin {
     /// The file.
@@ -213,7 +214,7 @@ pub struct ReadOrigin {
     pub partition: i32,
 }
 
-/// A source that cannot go on.
+/// An error after which a source cannot continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
@@ -222,10 +223,10 @@ pub enum SourceError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A file's contents are not what its format says.
+    /// A file's contents do not match its format.
     #[error("{}: {source}", path.display())]
     Format {
         /// The file.
@@ -233,36 +234,36 @@ pub enum SourceError {
         /// What is wrong.
         source: FormatError,
     },
-    /// A generated batch does not hold together.
+    /// A generated batch is inconsistent.
     #[error(transparent)]
     Batch(#[from] BatchError),
-    /// The positions to begin at are not this source's.
+    /// The stored positions belong to another source.
     #[error(
         "stored positions refer to {kept}, which is now {found}: restore it, or start without the stored positions"
     )]
     Moved {
-        /// The partition that they were kept for.
+        /// The partition of a stored position.
         kept: Partition,
-        /// What stands there now.
+        /// The partition that is there now.
         found: String,
     },
-    /// A file is not what it was when its position was kept, or changes while it is read.
+    /// A file has changed since its position was stored, or changes while it is read.
     #[error("{}: {changed}", path.display())]
     Changed {
         /// The file.
         path: PathBuf,
-        /// How and since when.
+        /// The change, and when it happened.
         changed: Changed,
     },
-    /// A file does not have the place at which its position was kept.
+    /// A file does not contain the place of its stored position.
     #[error("{}: {source}: restore the file, or remove the folder of the query's `state` to read everything again", path.display())]
     Place {
         /// The file.
         path: PathBuf,
-        /// Why it does not.
+        /// The reason.
         source: FormatError,
     },
-    /// What was kept with a position in a file cannot be.
+    /// The data stored with a position in a file is invalid.
     #[error(
         "{}: the data stored with its position is invalid: {reason}: remove the folder of the query's `state` to read everything again",
         path.display()
@@ -273,20 +274,20 @@ pub enum SourceError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Records that are gone once they are read.
+    /// The records can be read only once.
     #[error("{what} cannot be read again from a position: it is {found}")]
     NotSeekable {
         /// The source's file.
         what: String,
-        /// What it is.
+        /// The kind of the file.
         found: &'static str,
     },
-    /// A topic cannot be read on, or its positions not be kept.
+    /// A topic cannot be read, or its positions cannot be stored.
     #[error("kafka at {brokers}: {source}")]
     Kafka {
         /// The brokers.
         brokers: String,
-        /// Why.
+        /// The reason.
         source: KafkaSourceError,
     },
     /// A source of a [`SourceConnector`] failed.
@@ -294,12 +295,12 @@ pub enum SourceError {
     Custom {
         /// What happened, and what to do.
         reason: String,
-        /// Whose fault it is.
+        /// Who has to act.
         fault: Fault,
         /// Whether opening it again may help.
         retryable: bool,
     },
-    /// The thread that read the file ended without an answer.
+    /// The thread that read the file panicked.
     #[error("the reading thread ended: {0}")]
     Thread(String),
 }
@@ -314,17 +315,17 @@ impl SourceError {
         }
     }
 
-    /// Whether positions were not kept because somebody else reads the partitions now.
+    /// Whether positions were not stored because another reader has the partitions now.
     pub fn is_lost(&self) -> bool {
         matches!(self, SourceError::Kafka { source: KafkaSourceError::Lost(_), .. })
     }
 
-    /// Whether what was read since the last commit may be of another topic than it was taken for: it is to be read again.
+    /// Whether the records since the last commit may be from another topic than expected, and must be read again.
     pub fn starts_over(&self) -> bool {
         matches!(self, SourceError::Kafka { source: KafkaSourceError::StartedOver { .. }, .. })
     }
 
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
             SourceError::Io { .. } | SourceError::Format { .. } => Fault::External,

@@ -9,24 +9,24 @@ use weir_state::{Partition, Positions};
 
 use crate::{Source, SourceBatch, SourceConnector, SourceError, SourceEvent};
 
-/// Gives batches that a program holds, once each and in their order. Registered as a connector it begins anew for each query.
+/// Returns batches of the program, once each and in their order. As a registered connector, it begins again for each query.
 #[derive(Clone, Debug)]
 pub struct MemoryBatches {
     schema: Arc<Schema>,
     batches: Arc<[Arc<Batch>]>,
 }
 
-/// Reads [`MemoryBatches`]. Its position is the number of rows before it.
+/// Reads [`MemoryBatches`]. Positions are numbers of rows.
 struct MemorySource {
     all: MemoryBatches,
     next: usize,
-    // Rows of the next batch that were read before.
+    // The number of rows of the next batch that were read before.
     skip: usize,
     position: usize,
 }
 
 impl MemoryBatches {
-    /// These batches, all of this schema. Sharing them costs one reference count each.
+    /// A source of these batches, which all have this schema. Sharing them costs one reference count each.
     pub fn new(schema: &Arc<Schema>, batches: impl IntoIterator<Item = Arc<Batch>>) -> MemoryBatches {
         MemoryBatches { schema: Arc::clone(schema), batches: batches.into_iter().collect() }
     }

@@ -1,4 +1,4 @@
-//! Keys of JSON that appear behind the records that a schema was inferred from.
+//! Keys of JSON that first appear after the records from which the schema was inferred.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,19 +7,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use weir_batch::Schema;
 use weir_formats::{Decoded, Decoder, FormatError, ResumePlace};
 
-/// Keys of a file that are named in warnings. The others are only counted.
+/// The maximum number of warnings about keys of a file. Further keys are only counted.
 const WARNINGS_MAX: u64 = 5;
 
-/// Where keys are counted that the inferred schema of a source does not have.
+/// Counts keys that the inferred schema of a source does not contain.
 #[derive(Clone, Debug)]
 pub(super) struct NewKeyCount {
-    /// How many records of each file were looked at for the schema.
+    /// The number of records of each file from which the schema was inferred.
     pub(super) sample: u64,
     pub(super) count: Arc<AtomicU64>,
 }
 
 impl NewKeyCount {
-    /// The decoder of a file, whose new keys are counted and warned of.
+    /// Makes a file's decoder count new keys and warn about them.
     pub(super) fn watch(&self, path: &Path, mut decoder: Box<dyn Decoder>) -> Box<dyn Decoder> {
         decoder.watch_new_keys(self.sample);
         Box::new(Watched { decoder, path: path.to_owned(), keys: self.clone(), found: 0 })

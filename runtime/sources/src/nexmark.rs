@@ -1,4 +1,4 @@
-//! The Nexmark auction benchmark's streams, generated (<https://github.com/nexmark/nexmark>).
+//! The streams of the Nexmark auction benchmark (<https://github.com/nexmark/nexmark>).
 
 #[cfg(not(feature = "nexmark"))]
 mod absent;
@@ -37,7 +37,7 @@ impl NexmarkStream {
     }
 }
 
-/// The fields of a Nexmark stream, under the benchmark's names.
+/// The fields of a Nexmark stream, with the benchmark's names.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A pipe or terminal, waited for without a thread.
+//! Waits for pipes and terminals without a thread.
 
 use std::fs::File;
 use std::io;
@@ -8,37 +8,37 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::time::Instant;
 use weir_formats::{Feed, Fill};
 
-/// The near end of a pipe or terminal. While nothing arrives it holds a descriptor and no thread, and can be dropped at
-/// any time. What arrives goes to a [`Feed`], which a decoder reads.
+/// The reading end of a pipe or terminal. While nothing arrives it holds only a file descriptor, and can be dropped at any time.
+/// Bytes are added to a [`Feed`], from which a decoder reads.
 #[derive(Debug)]
 pub(super) struct Pipe {
-    // Does not block: opened so, by a path, which made a description of its own. That of a standard input which other
-    // processes share stays as it was.
+    // Non-blocking: opened by a path, which created a new file description. A standard input that is shared with other processes
+    // stays unchanged.
     receiver: Receiver,
     feed: Feed,
-    // Line ends that arrived since the decoder last asked for more, and when its first byte did. Not every record ends
-    // with a line: after the delay the decoder is asked in any case.
+    // The number of line ends since the decoder last asked for more bytes, and the time of the first byte. Not every record ends
+    // with a line, so after the delay the decoder is called in any case.
     lines: usize,
     since: Option<Instant>,
-    // The decoder may have whole records left.
+    // Whether the decoder may have complete records left.
     more: bool,
     ended: bool,
     // Whether the decoder is open.
     settled: bool,
-    // Bytes that the decoder was not content with when it was last asked.
+    // The number of bytes with which the decoder last failed to open.
     asked_with: usize,
 }
 
-/// How much is read at once: what a pipe holds.
+/// The size of a read: the capacity of a pipe.
 const READ_BYTES: usize = 64 * 1024;
 
-/// Bytes that wait for the decoder at most: then it is asked, however few records they are.
+/// The maximum number of bytes that wait for the decoder: then it is called, however few records they are.
 const PENDING_BYTES_MAX: usize = 1024 * 1024;
 
 impl Pipe {
-    /// Watches a file that was opened without blocking. Called within the async runtime.
+    /// Watches a file that was opened in non-blocking mode. Call this within the async runtime.
     pub(super) fn new(file: File) -> io::Result<Pipe> {
-        // What it is was looked at. A terminal is read as a pipe is.
+        // The caller has checked the kind. A terminal is read like a pipe.
         let receiver = Receiver::from_file_unchecked(file)?;
         let (lines, since, more, ended) = (0, None, false, false);
         Ok(Pipe { receiver, feed: Feed::new(), lines, since, more, ended, settled: false, asked_with: 0 })
@@ -49,25 +49,25 @@ impl Pipe {
         self.feed.clone()
     }
 
-    /// The decoder is open.
+    /// Call this when the decoder is open.
     pub(super) fn settle(&mut self) {
         self.settled = true;
         self.feed.settle();
     }
 
-    /// The decoder gave records, and may have more.
+    /// Call this when the decoder has returned records, and may have more.
     pub(super) fn gave(&mut self) {
         self.more = true;
     }
 
-    /// The decoder has to wait.
+    /// Call this when the decoder needs more bytes.
     pub(super) fn wants_more(&mut self) {
         (self.more, self.lines, self.since) = (false, 0, None);
         self.asked_with = self.feed.pending();
     }
 
-    /// Waits until it is worth asking the decoder: there is a batch, what there is has waited for long enough,
-    /// or the end is there. Dropped, it loses nothing.
+    /// Waits until calling the decoder is useful: the bytes may fill a batch, have waited for the delay, or the input has ended.
+    /// Cancelling loses nothing.
     pub(super) async fn ready(&mut self, fill: Fill) -> io::Result<()> {
         while !self.is_ready(fill) {
             let due = self.since.and_then(|since| since.checked_add(fill.delay_max.unwrap_or(FOR_EVER)));
@@ -87,8 +87,8 @@ impl Pipe {
         }
         match self.settled {
             true => self.lines >= fill.records_max,
-            // A header is enough to open a decoder. It begins with the first byte each time: a header in many small
-            // pieces is tried a few times, not with each piece.
+            // A header is enough to open a decoder. Each attempt starts with the first byte, so a header that arrives in many small
+            // parts is not tried after each of them.
             false => self.lines > 0 && new > self.asked_with / 8,
         }
     }
@@ -105,10 +105,10 @@ impl Pipe {
     }
 }
 
-/// Where no delay is set, a batch waits until it is full.
+/// Without a delay, a batch waits until it is full.
 const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
-/// What there is, once there is something; nothing at the end.
+/// Reads the available bytes after waiting for them; empty at the end.
 async fn read(receiver: &Receiver) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; READ_BYTES];
     loop {

@@ -1,4 +1,4 @@
-//! Batches that the conformance check writes.
+//! Batches for the conformance check.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use weir_batch::arrow::array::{
 use weir_batch::arrow::buffer::BooleanBuffer;
 use weir_batch::{Batch, BatchError, DataType, Field, Schema};
 
-/// A field of every type, most of them with nulls.
+/// Fields of every type, most of them nullable.
 pub(super) fn schema() -> Arc<Schema> {
     let mut fields = vec![Field::new("id", DataType::I64)];
     fields.extend(DataType::ALL.map(|data_type| Field::nullable(format!("a_{data_type}"), data_type)));
     Arc::new(sound(Schema::new(fields)))
 }
 
-/// No field at all.
+/// A schema without fields.
 pub(super) fn no_fields() -> Schema {
     sound(Schema::new(vec![]))
 }
 
-/// What is built here is right by construction; the tests of this module build all of it.
+/// The values here are valid by construction; the tests of this module build all of them.
 fn sound<T>(built: Result<T, BatchError>) -> T {
     match built {
         Ok(built) => built,
@@ -32,7 +32,7 @@ fn sound<T>(built: Result<T, BatchError>) -> T {
 /// Rows with these numbers.
 pub(super) fn batch(schema: &Arc<Schema>, first: i64, rows: usize) -> Arc<Batch> {
     let ids: Vec<i64> = (first..).take(rows).collect();
-    // Every seventh value of a column is null, in each column at other rows.
+    // Every seventh value of a column is null, at different rows for each column.
     fn values<T>(ids: &[i64], column: i64, value: impl Fn(i64) -> T) -> impl Iterator<Item = Option<T>> {
         ids.iter().map(move |&id| ((id + column) % 7 != 0).then(|| value(id)))
     }
@@ -58,7 +58,7 @@ pub(super) fn batch(schema: &Arc<Schema>, first: i64, rows: usize) -> Arc<Batch>
     Arc::new(sound(Batch::new(Arc::clone(schema), columns)))
 }
 
-/// Rows with these numbers, of which those at `long` have a text of this many bytes.
+/// Rows with these numbers; those at `long` have a text of this many bytes.
 pub(super) fn with_long_text(
     schema: &Arc<Schema>,
     first: i64,
@@ -78,7 +78,7 @@ pub(super) fn with_long_text(
     Arc::new(sound(Batch::new(Arc::clone(schema), columns.collect())))
 }
 
-/// The batch without these of its rows that count.
+/// The batch without these rows.
 pub(super) fn without(batch: &Arc<Batch>, rows: &[usize]) -> Arc<Batch> {
     sound(batch.filter(&BooleanBuffer::collect_bool(batch.rows(), |row| !rows.contains(&row))))
 }

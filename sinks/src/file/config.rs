@@ -15,38 +15,38 @@ use crate::SinkError;
 pub struct FileSinkConfig {
     /// The file. Numbered files put their number before its suffix: `late.csv` becomes `late-000001.csv`.
     pub path: PathBuf,
-    /// The folder that bounds it, where one does: below it no link on the way to the file is followed.
+    /// If set, links below this folder are not followed on the way to the file.
     pub beneath: Option<PathBuf>,
-    /// What is written.
+    /// The format.
     pub format: Format,
-    /// How it is written, where it is CSV.
+    /// The options for CSV.
     pub csv: CsvOptions,
-    /// A file of at least this many bytes is published and the next one begun. Numbers the files.
+    /// Publishes a file when it has at least this many bytes, and starts the next. Files get numbers.
     pub rotate_bytes_max: Option<u64>,
-    /// A file whose first record is this old is published. Numbers the files.
+    /// Publishes a file when its first record is this old. Files get numbers.
     pub rotate_after: Option<Duration>,
-    /// Numbers the files although nothing rotates, so that every flush publishes one.
+    /// Gives files numbers although they do not rotate, so that every flush publishes one.
     pub numbered: bool,
-    /// Files that rotate wait for the next flush, so that nothing is visible that a commit has not covered.
+    /// Publishes rotated files only with the next flush, so that readers see only what was committed.
     pub held_until_flush: bool,
-    /// The lowest number of a file, where the numbers before were given out already.
+    /// The lowest number for a file, if lower numbers have been used already.
     pub number_min: u64,
-    /// What to do when the file exists. Numbered files never replace any: they go on after the highest number.
+    /// What to do if the file exists. Numbered files never replace others: they continue after the highest number.
     pub if_exists: IfExists,
 }
 
-/// What to do when the file exists.
+/// What to do if the file exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IfExists {
-    /// Fail, at the opening and again at the publishing.
+    /// Fail, when the sink is opened and again when the file is published.
     #[default]
     Fail,
-    /// Replace it in one step when the new one is whole.
+    /// Replace it atomically when the new file is complete.
     Replace,
 }
 
 impl FileSinkConfig {
-    /// A whole file at this path, which must not exist.
+    /// One file at this path, which must not exist.
     pub fn new(path: impl Into<PathBuf>, format: Format) -> FileSinkConfig {
         FileSinkConfig {
             path: path.into(),
@@ -62,19 +62,19 @@ impl FileSinkConfig {
         }
     }
 
-    /// Whether files are numbered.
+    /// Whether files get numbers.
     pub fn is_numbered(&self) -> bool {
         self.numbered || self.rotate_bytes_max.is_some() || self.rotate_after.is_some()
     }
 
-    /// Checks what can be checked without touching the file system.
+    /// Checks everything that does not need the file system.
     ///
     /// # Errors
     ///
-    /// [`SinkError::Config`], which names the setting.
+    /// [`SinkError::Config`] with the key.
     pub fn validate(&self) -> Result<(), SinkError> {
         let refuse = |key, reason: &str| Err(SinkError::Config { key, reason: reason.to_owned() });
-        // `Path` forgets a slash at the end, which says that a folder is meant.
+        // `Path` ignores a slash at the end, which means that the path is a folder.
         let folder_is_meant = self.path.as_os_str().as_encoded_bytes().last() == Some(&b'/');
         if self.path.file_name().is_none() || folder_is_meant {
             return refuse("path", "must end in the name of a file");
@@ -88,7 +88,7 @@ impl FileSinkConfig {
         Ok(())
     }
 
-    /// The folder of the files.
+    /// The folder for the files.
     pub(super) fn folder(&self) -> &Path {
         match self.path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -96,7 +96,7 @@ impl FileSinkConfig {
         }
     }
 
-    /// Opens the folder, made where it is missing.
+    /// Opens the folder, and creates it if it is missing.
     pub(super) fn open_folder(&self) -> io::Result<Folder> {
         match &self.beneath {
             Some(root) => Folder::make_beneath(root, self.folder()),

@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all.
+//! Writes files that become visible only when they are complete.
 
 mod config;
 mod numbering;
@@ -20,17 +20,17 @@ use numbering::Numbering;
 pub use part::publish_prepared;
 use part::{Finished, Part};
 
-/// Writes a file, or a row of numbered ones.
+/// Writes one file, or numbered files.
 ///
-/// Records go to a hidden file in the same folder. A flush finishes it, syncs it, gives it its final name and syncs the
-/// folder, so that a file is whole from the moment it is seen, also after the loss of the machine.
+/// Records are written to a hidden file in the same folder. A flush completes it, syncs it, renames it to its final name and syncs
+/// the folder. So a visible file is complete, even after a crash of the machine.
 ///
-/// In two steps ([`Sink::prepare`], [`Sink::publish`]) only a numbered one does it.
+/// Only numbered files support two-phase commits ([`Sink::prepare`], [`Sink::publish`]).
 ///
-/// A numbered sink goes on with the next number. One without numbers has one file: a flush publishes it, and a write
-/// afterwards fails with [`SinkError::Published`]. Closed without having seen a record, a sink without numbers still
-/// publishes its file (readers are told that there is nothing), a numbered one none. Dropped without `close`, it
-/// publishes nothing and removes its hidden file.
+/// A sink with numbers continues with the next number. A sink without numbers has one file: a flush publishes it, and later writes
+/// fail with [`SinkError::Published`]. If no record was written, `close` publishes an empty file without numbers (so that readers
+/// know that there is nothing), but no numbered file. If the sink is dropped without `close`, it publishes nothing and removes its
+/// hidden file.
 pub struct FileSink {
     inner: Option<Inner>,
     phase: Phase,
@@ -38,17 +38,17 @@ pub struct FileSink {
     deadline: Option<Instant>,
 }
 
-/// What travels to the blocking thread and back.
+/// The state that moves to the blocking thread and back.
 struct Inner {
     config: Arc<FileSinkConfig>,
     schema: Arc<Schema>,
-    // All files are made and named through this: nobody can move them elsewhere by renaming what the path names.
+    // All files are created and renamed through this handle, so renaming folders of the path has no effect.
     folder: Arc<Folder>,
-    // Made by the first record.
+    // Created with the first record.
     part: Option<Part>,
-    // Finished, and waiting for the flush.
+    // Complete files that wait for the flush.
     held: Vec<Finished>,
-    // Durable, named to whoever commits them, and not yet visible.
+    // Durable files that are not visible yet; the caller of `prepare` knows them.
     prepared: Vec<(Finished, Prepared)>,
     next_number: u64,
     published: u64,
@@ -56,12 +56,12 @@ struct Inner {
 }
 
 impl FileSink {
-    /// Opens the sink: creates the folder where it is missing, and removes what dead sinks over the same path left.
+    /// Opens the sink: creates the folder if it is missing, and removes hidden files of dead sinks with the same path.
     ///
     /// # Errors
     ///
-    /// Settings that [`FileSinkConfig::validate`] refuses; a file that is there and may not be replaced; a path that is
-    /// no file's; a folder that cannot be written to.
+    /// Settings that [`FileSinkConfig::validate`] refuses; a file that exists and must not be replaced; a path that is not a file;
+    /// a folder that cannot be written to.
     pub async fn open(config: &FileSinkConfig, schema: &Arc<Schema>) -> Result<FileSink, SinkError> {
         config.validate()?;
         let (config, schema) = (Arc::new(config.clone()), Arc::clone(schema));
@@ -71,7 +71,7 @@ impl FileSink {
             let folder = Arc::new(folder);
             check_path(&config, &folder)?;
             part::remove_leftovers(&config, &folder)?;
-            // Shows at once whether the folder can be written to, and what the encoder says of the schema.
+            // Checks early whether the folder can be written to, and whether the encoder accepts the schema.
             let part = Part::create(&config, &schema, &folder)?;
             let next_number = config.number_min;
             Ok(Inner {
@@ -90,14 +90,14 @@ impl FileSink {
         Ok(FileSink { inner, phase: Phase::Open, stats: SinkStats::default(), deadline: None })
     }
 
-    /// Runs a step away from the async threads. After an error the hidden file is gone.
+    /// Runs a step on a blocking thread. After an error the hidden file is removed.
     async fn step(
         &mut self,
         step: impl FnOnce(&mut Inner) -> Result<(), SinkError> + Send + 'static,
     ) -> Result<(), SinkError> {
         self.phase.check()?;
         let Some(mut inner) = self.inner.take() else { return Err(SinkError::AfterError) };
-        // The deadline belongs to what the step may publish or lose.
+        // The deadline is for the file that this step may publish or lose.
         self.deadline = None;
         let done = off_thread(move || step(&mut inner).map(|()| inner)).await;
         let inner = self.phase.keep(done)?;
@@ -109,7 +109,7 @@ impl FileSink {
     }
 }
 
-/// Refuses a path under which no file may be published.
+/// Refuses a path at which no file can be published.
 fn check_path(config: &FileSinkConfig, folder: &Folder) -> Result<(), SinkError> {
     if config.is_numbered() {
         return Ok(());
@@ -119,7 +119,7 @@ fn check_path(config: &FileSinkConfig, folder: &Folder) -> Result<(), SinkError>
     match there.map(|there| FileType::from_raw_mode(there.st_mode)) {
         None => Ok(()),
         Some(FileType::Directory) => Err(SinkError::NotAFile { path: path.clone(), found: "a folder" }),
-        // A rename would replace the link by a file, and leave what it leads to.
+        // A rename would replace the link instead of the file to which it points.
         Some(FileType::Symlink) => Err(SinkError::NotAFile { path: path.clone(), found: "a link" }),
         Some(FileType::RegularFile) if config.if_exists == IfExists::Fail => {
             Err(SinkError::FileExists { path: path.clone() })
@@ -167,7 +167,7 @@ impl Inner {
         }
     }
 
-    /// Finishes the file at hand; published at once, unless it is to wait for the flush.
+    /// Completes the current file. Publishes it at once, unless it must wait for the flush.
     fn rotate(&mut self) -> Result<(), SinkError> {
         let Some(part) = self.part.take() else { return Ok(()) };
         let finished = part.finish(&self.config.path)?;
@@ -183,10 +183,10 @@ impl Inner {
         if self.config.is_numbered() {
             let numbering = Numbering::new(&self.config);
             let first = numbering.next(&self.folder)?.max(self.config.number_min);
-            // Another sink over the same path may take a number first.
+            // Another sink with the same path may use a number first.
             finished.publish((first..=u64::MAX).map(|number| numbering.name(number)), IfExists::Fail)?;
         } else {
-            // What stands there may have changed since the opening.
+            // The path may have changed since the sink was opened.
             check_path(&self.config, &self.folder)?;
             finished.publish(std::iter::once(self.config.file_name().to_owned()), self.config.if_exists)?;
         }
@@ -199,7 +199,7 @@ impl Inner {
         self.published_bytes = self.published_bytes.saturating_add(bytes);
     }
 
-    /// Publishes everything; in two steps what is held, so that the names are in the order of the records.
+    /// Publishes everything. In a two-phase commit, the files are published in the order of their records.
     fn publish_all(&mut self) -> Result<(), SinkError> {
         if let Some(part) = self.part.take() {
             let finished = part.finish(&self.config.path)?;
@@ -223,14 +223,14 @@ impl Inner {
         if self.held.is_empty() {
             return Ok(Vec::new());
         }
-        // Whoever remembers them names what is there, and nothing else.
+        // Only files that exist are returned to the caller, who stores their names.
         self.held.iter_mut().try_for_each(Finished::check)?;
-        // The hidden names have to last as long as whoever remembers them.
+        // The hidden names must be durable before the caller stores them.
         part::sync_folder(&self.folder)?;
         let numbering = Numbering::new(&self.config);
         let mut number = numbering.next(&self.folder)?.max(self.next_number);
         for mut finished in std::mem::take(&mut self.held) {
-            // Whoever publishes them may be started in another folder.
+            // The process that publishes them may have another current folder.
             let absolute = |path: &Path| {
                 std::path::absolute(path).map_err(|source| SinkError::file("tell the full path of", path, source))
             };
@@ -271,7 +271,7 @@ impl Sink for FileSink {
         stats.count(&batch, 0);
         self.step(move |inner| inner.write(&batch)).await?;
         self.stats = SinkStats { bytes: self.stats.bytes, files: self.stats.files, ..stats };
-        // With a steady stream nobody calls `tick`.
+        // With a continuous stream nobody calls `tick`.
         self.tick().await?;
         Ok(Written::ALL)
     }

@@ -34,14 +34,14 @@ impl Numbering {
         name
     }
 
-    /// The number after the highest that is in this folder; 1 in a folder without any.
+    /// The number after the highest one in this folder; 1 if there is none.
     pub(super) fn next(&self, folder: &Folder) -> Result<u64, SinkError> {
         let entries = folder.entries().map_err(|source| SinkError::file("read", folder.path(), source))?;
         let highest = entries.iter().filter_map(|(name, _)| self.number(name)).max().unwrap_or(0);
         Ok(highest.saturating_add(1))
     }
 
-    /// The number of a file of this name, where it is one of ours.
+    /// The number in a file name; `None` if the file is not one of this sink's.
     fn number(&self, name: &OsStr) -> Option<u64> {
         let name = Path::new(name);
         if name.extension() != self.suffix.as_deref() {

@@ -1,4 +1,4 @@
-//! A file that is being written and is not yet visible.
+//! Files that are being written and are not visible yet.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
@@ -16,10 +16,10 @@ use weir_formats::{Encoder, Format, open_csv_encoder, open_encoder};
 use super::{FileSinkConfig, IfExists};
 use crate::{Prepared, SinkError};
 
-/// A hidden file beside the final one, locked as long as it is open. It becomes visible by [`Finished::publish`] only, and
-/// goes away when it is dropped.
+/// A hidden file next to the final one, locked while it is open. It becomes visible only by [`Finished::publish`], and is removed
+/// when this is dropped.
 pub(super) struct Part {
-    // Taken by `publish`. Before `hidden`, so that the encoder lets go of the file first.
+    // Taken by `publish`. Declared before `hidden`, so that the encoder closes the file first.
     encoder: Option<Box<dyn Encoder>>,
     hidden: Hidden,
     records: u64,
@@ -30,11 +30,11 @@ pub(super) struct Part {
 struct Hidden {
     folder: Arc<Folder>,
     name: OsString,
-    // Holds the lock, and is synced at the end.
+    // Holds the lock; synced at the end.
     file: File,
-    // How long it was when it was last looked at: it never becomes shorter.
+    // Its length at the last check: it must never become shorter.
     bytes: u64,
-    // Somebody was told of it, and will publish it.
+    // The caller has stored its name, and will publish it.
     kept: bool,
 }
 
@@ -43,8 +43,7 @@ impl Drop for Hidden {
         if self.kept {
             return;
         }
-        // Published or not, the hidden name is of no use any more. If it cannot be removed, the next sink over this
-        // path will try.
+        // The hidden name is no longer needed. If it cannot be removed, the next sink with this path will try again.
         self.folder.remove(&self.name).unwrap_or_default();
     }
 }
@@ -67,7 +66,7 @@ impl Part {
 
     /// Writes the rows that count.
     pub(super) fn write(&mut self, path: &Path, batch: &Batch) -> Result<(), SinkError> {
-        // Rows behind a file that was cut would hide that.
+        // Rows after the end of a truncated file would hide that it was truncated.
         self.hidden.look()?;
         let Some(encoder) = &mut self.encoder else { return Err(SinkError::AfterError) };
         encoder.write(batch).map_err(|error| SinkError::encode(path, error))?;
@@ -83,7 +82,7 @@ impl Part {
         self.records
     }
 
-    /// When the first record came.
+    /// The time of the first record.
     pub(super) fn opened(&self) -> Instant {
         self.opened
     }
@@ -92,7 +91,7 @@ impl Part {
         self.encoder.as_ref().map_or(0, |encoder| encoder.bytes_written())
     }
 
-    /// Finishes the file and syncs it. Nothing is visible yet.
+    /// Completes the file and syncs it. It is not visible yet.
     pub(super) fn finish(mut self, path: &Path) -> Result<Finished, SinkError> {
         self.hidden.look()?;
         let Some(encoder) = self.encoder.take() else { return Err(SinkError::AfterError) };
@@ -105,26 +104,26 @@ impl Part {
     }
 }
 
-/// A whole file, synced, under its hidden name.
+/// A complete and durable file with its hidden name.
 pub(super) struct Finished {
     hidden: Hidden,
     pub(super) bytes: u64,
 }
 
 impl Finished {
-    /// Fails where the file under the hidden name is not what was written, as long as it was written.
+    /// Fails if the file with the hidden name is not the one that was written, or has another length.
     pub(super) fn check(&mut self) -> Result<(), SinkError> {
         self.hidden.check()
     }
 
-    /// Its hidden name, which from now on stays until the file is published: somebody else may do it.
+    /// Returns the hidden name. From now on the file stays until it is published, possibly by another process.
     pub(super) fn keep(&mut self) -> PathBuf {
         self.hidden.kept = true;
         self.hidden.path()
     }
 
-    /// Gives it the first of these names that is free (or may be replaced), and syncs the folder. On an error nothing is
-    /// visible under any of the names.
+    /// Renames the file to the first of these names that is free (or may be replaced), and syncs the folder. After an error the
+    /// file is not visible under any of the names.
     pub(super) fn publish(
         mut self,
         mut names: impl Iterator<Item = OsString>,
@@ -149,13 +148,12 @@ impl Finished {
     }
 }
 
-/// Publishes what an earlier sink prepared, as far as that has not been done. Files that are neither under the one name
-/// nor under the other were published, and taken away by their reader since. `open` opens the folder that they lie in.
-/// Says how many were published now.
+/// Publishes the files that an earlier sink prepared, unless this has been done. Files that have neither name were published, and
+/// removed by their reader. `open` opens the folder of the files. Returns the number of files that were published now.
 ///
 /// # Errors
 ///
-/// Another file under the name of a prepared one, two names that are not in one folder, or what the file system answers.
+/// Another file with the name of a prepared one, two names in different folders, or an error of the file system.
 pub fn publish_prepared(prepared: &[Prepared], open: impl Fn(&Path) -> io::Result<Folder>) -> Result<usize, SinkError> {
     let mut published = 0;
     for Prepared { hidden, path, .. } in prepared {
@@ -172,7 +170,7 @@ pub fn publish_prepared(prepared: &[Prepared], open: impl Fn(&Path) -> io::Resul
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(source) => return Err(SinkError::file("read", hidden, source)),
         };
-        // It has the name already where the end came between the two steps below.
+        // It already has the name if the process ended between the two steps below.
         if !folder.is_at(&file, name).map_err(|source| failed("read", source))? {
             match give_name(&folder, hidden_name, name, IfExists::Fail) {
                 Ok(()) => published += 1,
@@ -194,7 +192,7 @@ pub fn publish_prepared(prepared: &[Prepared], open: impl Fn(&Path) -> io::Resul
     Ok(published)
 }
 
-/// Makes names in this folder survive the loss of the machine.
+/// Makes names in this folder durable.
 pub(super) fn sync_folder(folder: &Folder) -> Result<(), SinkError> {
     folder.sync().map_err(|source| SinkError::file("sync", folder.path(), source))
 }
@@ -214,14 +212,14 @@ impl Hidden {
                 Err(source) => return Err(SinkError::file("create a file beside", &config.path, source)),
             };
             file.lock().map_err(|source| SinkError::file("lock", &folder.path().join(&name), source))?;
-            // Another sink may have taken the file for a dead one's before it was locked, and removed it.
+            // Before the lock was taken, another sink may have considered the file dead, and removed it.
             if folder.is_at(&file, &name).unwrap_or(false) {
                 return Ok(Hidden { folder: Arc::clone(folder), name, file, bytes: 0, kept: false });
             }
         }
     }
 
-    /// How long it is; fails where it has become shorter.
+    /// Returns the file's length; fails if the file has become shorter.
     fn look(&mut self) -> Result<u64, SinkError> {
         let found = self.file.metadata().map_err(|source| SinkError::file("read", &self.path(), source))?;
         if found.len() < self.bytes {
@@ -231,7 +229,7 @@ impl Hidden {
         Ok(self.bytes)
     }
 
-    /// Fails where the file under the name is another one, or none, or shorter or longer than it was.
+    /// Fails if the name is missing, belongs to another file, or the file has another length.
     fn check(&mut self) -> Result<(), SinkError> {
         let changed = |found| Err(SinkError::PartChanged { path: self.path(), found });
         let there = self.folder.stat(&self.name).map_err(|source| SinkError::file("read", &self.path(), source))?;
@@ -253,14 +251,14 @@ impl Hidden {
     }
 }
 
-/// Gives the file under `hidden` this name as well; where it must not replace another, fails with `AlreadyExists`.
+/// Adds the final name for the file `hidden`. If it must not replace another file, fails with `AlreadyExists`.
 fn give_name(folder: &Folder, hidden: &OsStr, name: &OsStr, if_exists: IfExists) -> io::Result<()> {
     if if_exists == IfExists::Replace {
         return folder.rename(hidden, name);
     }
     match folder.link(hidden, name) {
         Err(error) if !has_links(&error) => {
-            // No hard links here: look first. Another process can slip in between, but only on such systems.
+            // Without hard links, check first. Another process could create the name in between, but only on such systems.
             match folder.stat(name)? {
                 Some(_) => Err(io::ErrorKind::AlreadyExists.into()),
                 None => folder.rename(hidden, name),
@@ -283,13 +281,13 @@ fn prefix(config: &FileSinkConfig) -> OsString {
     name
 }
 
-/// Removes the hidden files that dead sinks over this path left behind. A living one's are locked, and stay.
+/// Removes the hidden files of dead sinks with this path. Files of living sinks are locked, and stay.
 pub(super) fn remove_leftovers(config: &FileSinkConfig, folder: &Folder) -> Result<(), SinkError> {
     let prefix = prefix(config);
     for (name, kind) in folder.entries().map_err(|source| SinkError::file("read", folder.path(), source))? {
         let unique = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
         let unique = unique.and_then(|name| name.strip_suffix(SUFFIX.as_bytes()));
-        // `late.csv` is not to touch what belongs to `late.csv.old`.
+        // `late.csv` must not remove files of `late.csv.old`.
         let ours = unique.is_some_and(|unique| unique.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-'));
         if !ours || kind != FileType::RegularFile {
             continue;
@@ -300,7 +298,7 @@ pub(super) fn remove_leftovers(config: &FileSinkConfig, folder: &Folder) -> Resu
                 let removed = folder.remove(&name);
                 removed.map_err(|source| SinkError::file("remove", &folder.path().join(&name), source))?;
             }
-            // Alive, or on a file system without locks, where nothing tells.
+            // The sink lives, or the file system does not support locks.
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
         }
     }

@@ -1,14 +1,14 @@
-//! What can have become of a file whose position was kept, and what is done about it.
+//! Changes of files whose position was stored.
 
 use std::fmt;
 
-/// What becomes of a file that has changed since a position in it was kept.
+/// What to do if a file has changed since its position was stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnChange {
     /// The query fails.
     #[default]
     Fail,
-    /// What was written behind the position is read; a file of other contents is read from its beginning.
+    /// Reads what was added after the position. A file with other contents is read from its beginning.
     Follow,
 }
 
@@ -17,32 +17,32 @@ pub enum OnChange {
 pub enum FileChange {
     /// It is longer.
     Grown {
-        /// Its bytes at the position.
+        /// Its length at the time of the position.
         was: u64,
-        /// Its bytes now.
+        /// Its length now.
         is: u64,
     },
     /// It is shorter.
     Shrunk {
-        /// Its bytes at the position.
+        /// Its length at the time of the position.
         was: u64,
-        /// Its bytes now.
+        /// Its length now.
         is: u64,
     },
-    /// What was read of it is not in it any more.
+    /// The bytes that were read have changed.
     Rewritten {
-        /// Its bytes at the position.
+        /// Its length at the time of the position.
         was: u64,
-        /// Its bytes now.
+        /// Its length now.
         is: u64,
         /// Another file has its name.
         replaced: bool,
     },
-    /// It grew while its last line was read, which has no line end: it may not be whole.
+    /// It grew while its last line was read, which has no line end and may be incomplete.
     Growing {
-        /// Its bytes when its end was read.
+        /// Its length when its end was read.
         was: u64,
-        /// Its bytes now.
+        /// Its length now.
         is: u64,
     },
 }
@@ -57,7 +57,7 @@ impl FileChange {
         }
     }
 
-    /// What has happened to the file, and when: `the file has grown since its position was stored (from 7 to 11 bytes)`.
+    /// Describes the change and its time: `the file has grown since its position was stored (from 7 to 11 bytes)`.
     pub(super) fn described(&self, since: Since) -> String {
         let what = match self {
             FileChange::Grown { .. } => "has grown",
@@ -75,19 +75,19 @@ impl FileChange {
     }
 }
 
-/// When a change came.
+/// When a change happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
-    /// Since the position was kept that is to be gone on from. `goes_on` says that the file can be read on there.
+    /// Since the position was stored. `goes_on` says that the file can be read from there on.
     Kept {
-        /// What was read is still there.
+        /// The bytes that were read are unchanged.
         goes_on: bool,
     },
-    /// While it was read.
+    /// While the file was read.
     Read,
 }
 
-/// A change that is not followed, with what can be done.
+/// A change that is not followed, with a remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Changed {
     /// How the file has changed.

@@ -1,4 +1,4 @@
-//! The files of a source, read one after the other.
+//! Reads the files of a source, one after the other.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -22,44 +22,44 @@ use crate::{ReadOrigin, SourceBatch, SourceError};
 use weir_files::Folders;
 use weir_state::{FileMark, Partition, Positions};
 
-/// What came of a read.
+/// The result of a read.
 pub(super) enum Step {
     Batch(Box<SourceBatch>),
-    /// Nothing yet: the bytes of a pipe have not arrived.
+    /// Nothing yet: no bytes of the pipe have arrived.
     Wait,
     End,
 }
 
-/// A file that is being read.
+/// An open file.
 struct OpenFile {
-    // Not open yet where a pipe has not given enough for it.
+    // `None` while a pipe has too few bytes for opening a decoder.
     decoder: Option<Box<dyn Decoder>>,
-    // Where its bytes arrive over time.
+    // For a pipe or terminal.
     pipe: Option<Pipe>,
-    // Of a regular file.
+    // For a regular file.
     watch: Option<Watch>,
-    // Records of it that were taken by an earlier run.
+    // The number of its records that an earlier run read.
     skip: i64,
-    // Bytes of text that were read, also by an earlier run.
+    // The number of bytes of text that were read, including by an earlier run.
     bytes: u64,
-    // Where the next batch begins.
+    // The beginning of the next batch.
     begin: Option<ResumePlace>,
 }
 
-/// Where a file begins to be read.
+/// Where to begin reading a file.
 #[derive(Clone, Debug)]
 enum Start {
-    /// With its first record.
+    /// At its first record.
     Beginning,
-    /// Behind these many records, which are decoded and passed over: versions before 0.2 kept nothing else.
+    /// After this many records, which are decoded and skipped: versions before 0.2 stored only the number.
     Skip(i64),
-    /// With this record, from where the mark says.
+    /// At this record, from the place in the mark.
     Mark { next: i64, mark: Arc<FileMark> },
-    /// Not at all: everything was read.
+    /// Nowhere: the file was read completely.
     End,
 }
 
-/// The files still to be read.
+/// The files that have not been read completely.
 pub(super) struct Files {
     paths: Vec<PathBuf>,
     pub(super) folders: Folders,
@@ -68,21 +68,21 @@ pub(super) struct Files {
     schema: Arc<Schema>,
     fill: Fill,
     pub(super) on_change: OnChange,
-    /// Whether positions were kept by this run.
+    /// Whether this run has stored positions before.
     pub(super) again: bool,
-    // Of each path, where positions were kept.
+    // For each path with a stored position.
     starts: Vec<Start>,
     next_path: usize,
     open: Option<OpenFile>,
-    // All batches of a file share one `_partition` column, as slices of the longest made so far.
+    // All batches of a file share one `_partition` column, as slices of the longest one so far.
     partition: Option<Int32Array>,
-    // Where the schema was inferred.
+    // If the schema was inferred.
     pub(super) new_keys: Option<NewKeyCount>,
-    /// Files that were begun anew because they had changed.
+    /// Counts files that were read again from the beginning because they had changed.
     pub(super) read_anew: Arc<AtomicU64>,
 }
 
-/// The file's name in positions: the same from whichever folder the query is run.
+/// The file's name in positions, which does not depend on the current folder.
 fn origin_of(path: &Path) -> Arc<str> {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into()
 }
@@ -107,8 +107,7 @@ impl Files {
         }
     }
 
-    /// Goes to where an earlier run was. Checks every file that has a kept position, also one that was read to its
-    /// end.
+    /// Moves to the stored positions. Checks every file with a position, including files that were read completely.
     pub(super) fn seek(&mut self, positions: &Positions) -> Result<(), SourceError> {
         for (partition, _) in positions.iter() {
             let path = usize::try_from(partition.number).ok().and_then(|number| self.paths.get(number));
@@ -151,19 +150,19 @@ impl Files {
         self.start_at(path, &file, next, mark)
     }
 
-    /// Where a file is gone on with of which this was kept.
+    /// Where to continue a file with this stored mark.
     fn start_at(&self, path: &Path, file: &File, next: i64, mark: &Arc<FileMark>) -> Result<Start, SourceError> {
         let io = |source| io_error(path, source);
         let behind = || Start::Mark { next, mark: Arc::clone(mark) };
         let appendable = self.appendable();
         let Some(Difference { change, goes_on }) = difference(&mark.seen, file, appendable).map_err(io)? else {
-            // What stands behind the end of a file that may grow is a line that was not whole.
+            // If a file may grow, the bytes after the last complete line are an incomplete line.
             let left = appendable && mark.seen.size > mark.seen.bytes;
             return Ok(if next == Positions::END && !left { Start::End } else { behind() });
         };
         let since = Since::Kept { goes_on };
         match (self.on_change, goes_on) {
-            // The run looked at the file when it began.
+            // This run checked the file when it began.
             (OnChange::Fail, true) if self.again => Ok(if next == Positions::END { Start::End } else { behind() }),
             (OnChange::Fail, _) => {
                 Err(SourceError::Changed { path: path.to_owned(), changed: Changed { change, since } })
@@ -184,7 +183,7 @@ impl Files {
         self.read_anew.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether files of the format can be written on at their end, so that what was read stays as it is.
+    /// Whether files of this format can be appended to, so that what was read stays unchanged.
     fn appendable(&self) -> bool {
         !self.format.carries_schema()
     }
@@ -194,24 +193,24 @@ impl Files {
         Partition { origin, number: i32::try_from(index).unwrap_or(i32::MAX) }
     }
 
-    /// The number of the file that is open, or was last.
+    /// The number of the current file, or of the last one.
     fn index(&self) -> usize {
         self.next_path.saturating_sub(1)
     }
 
-    /// Waits until a read has something to do.
+    /// Waits until a read can do something.
     pub(super) async fn ready(&mut self) -> Result<(), SourceError> {
         let Some(pipe) = self.open.as_mut().and_then(|open| open.pipe.as_mut()) else { return Ok(()) };
         let ready = pipe.ready(self.fill).await;
         ready.map_err(|source| SourceError::Io { path: self.path(), source })
     }
 
-    /// The file that is open, or was last.
+    /// The path of the current file, or of the last one.
     fn path(&self) -> PathBuf {
         self.paths.get(self.index()).cloned().unwrap_or_default()
     }
 
-    /// Opens a file: a pipe without waiting for anybody to write to it.
+    /// Opens a file. For a pipe, does not wait for a writer.
     fn open(&self, path: &Path, start: &Start) -> Result<OpenFile, SourceError> {
         let io = |source| io_error(path, source);
         let unread = |decoder, pipe| OpenFile { decoder, pipe, watch: None, skip: 0, bytes: 0, begin: None };
@@ -231,10 +230,10 @@ impl Files {
 
     fn open_regular(&self, path: &Path, file: File, start: &Start) -> Result<OpenFile, SourceError> {
         let io = |source| io_error(path, source);
-        // Since it was looked at, other files may have been read for long.
+        // Reading other files may have taken a long time since the file was checked.
         let start = match start {
             Start::Mark { next, mark } => match self.start_at(path, &file, *next, mark)? {
-                // What it had grown by is gone again: it is read on at its end.
+                // The additional bytes are gone again: continue at its end.
                 Start::End => start.clone(),
                 start => start,
             },
@@ -262,7 +261,7 @@ impl Files {
             })?;
         }
         let begin = decoder.place();
-        // Before the first record the decoder counts what it reads itself.
+        // Before the first record, the decoder counts the bytes that it reads.
         let text = begin.as_ref().filter(|place| place.record > 0).and_then(|place| place.at.text());
         let bytes = text.map_or(0, |text| text.byte);
         Ok(OpenFile { decoder: Some(decoder), pipe: None, watch: Some(watch), skip, bytes, begin })
@@ -325,7 +324,7 @@ impl Files {
         }
     }
 
-    /// Looks at the file after a read: what is to be kept of it, or how it has changed meanwhile.
+    /// Checks the file after a read. Returns its new mark, or how it changed meanwhile.
     fn look(
         &self,
         open: &mut OpenFile,
@@ -337,8 +336,8 @@ impl Files {
         let place = decoder.place();
         let text = place.as_ref().and_then(|place| place.at.text());
         let cut_off = text.is_some_and(|text| text.cut_off);
-        // What is compared ends where reading goes on: the end of an array is not there any more when it has grown. Within
-        // what was decoded at once, that is behind the place.
+        // The comparison ends where reading will continue: a growing array loses its end. Within a unit of decoding, that is after
+        // the place.
         let last = decoded.as_ref().ok().and_then(Option::as_ref).and_then(last_record);
         let behind = place.as_ref().is_some_and(|place| last.is_none_or(|last| place.record > last));
         let bytes = text.filter(|_| behind).map_or(open.bytes, |text| text.byte.min(open.bytes));
@@ -349,7 +348,7 @@ impl Files {
         };
         if matches!(decoded, Ok(None)) && self.appendable() && seen.size > open.bytes {
             match self.on_change {
-                // What was written since the end was found is found by whoever reads on.
+                // Bytes written after the end was found are for the next read to find.
                 OnChange::Fail => seen.size = open.bytes,
                 OnChange::Follow => tracing::warn!(
                     bytes = seen.size - open.bytes,
@@ -361,7 +360,7 @@ impl Files {
         Ok(Ok(place.map(|place| FileMark { place, seen })))
     }
 
-    /// Begins with the open file anew, which has changed while it was read; an error where that is not wanted.
+    /// Starts the current file again, because it changed while it was read. An error if that is not allowed.
     fn begin_anew(&mut self, change: FileChange) -> Result<(), SourceError> {
         let path = self.path();
         if self.on_change == OnChange::Fail {
@@ -375,7 +374,7 @@ impl Files {
         Ok(())
     }
 
-    /// The next records of a file. Of a pipe whose bytes have not arrived: [`FormatError::is_waiting`].
+    /// The next records of a file. For a pipe without bytes: [`FormatError::is_waiting`].
     fn decode(&self, open: &mut OpenFile) -> Result<Option<Decoded>, SourceError> {
         let path = self.path();
         let OpenFile { decoder, pipe, .. } = open;
@@ -403,7 +402,7 @@ impl Files {
         decoded.map_err(|source: FormatError| SourceError::Format { path, source })
     }
 
-    /// No records, and the position after the last one of the file.
+    /// An empty batch with the position after the last record of the file.
     fn at_end(&self, mark: Option<FileMark>) -> Result<SourceBatch, SourceError> {
         let columns = self.schema.fields().iter().map(|field| new_empty_array(&field.data_type.to_arrow())).collect();
         let batch = Batch::with_rows(Arc::clone(&self.schema), columns, 0)?;
@@ -444,14 +443,14 @@ fn positions_at(partition: Partition, next: i64, mark: Option<FileMark>, begin: 
     positions
 }
 
-/// The number of the last record, good or bad.
+/// The number of the last record, valid or bad.
 fn last_record(decoded: &Decoded) -> Option<i64> {
     let offsets = decoded.batch.system().offset.as_ref();
     let last_good = offsets.and_then(|offsets| offsets.values().last()).copied();
     last_good.max(decoded.bad.last().map(|bad| bad.offset))
 }
 
-/// What an earlier run did not take.
+/// The records that an earlier run did not read.
 fn not_skipped(skip: i64, mut decoded: Decoded) -> Result<Option<Decoded>, SourceError> {
     if skip == 0 || decoded.batch.is_empty() && decoded.bad.is_empty() {
         return Ok(Some(decoded));

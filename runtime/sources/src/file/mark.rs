@@ -1,4 +1,4 @@
-//! What a file looks like, and how it differs from what was seen of it before.
+//! Marks of files, and differences from them.
 
 use std::fs::File;
 use std::io;
@@ -11,15 +11,15 @@ use super::change::FileChange;
 
 const TAIL_BYTES_MIN: u64 = 4 * 1024;
 
-/// How a file differs from what was seen of it.
+/// How a file differs from its mark.
 pub(super) struct Difference {
     pub(super) change: FileChange,
-    /// What was read is still there, and the file may be read on behind it.
+    /// The bytes that were read are unchanged, and the file can be read from there on.
     pub(super) goes_on: bool,
 }
 
-/// What these first bytes of a file look like, the last `new` of which were read since the last look: the costs follow from
-/// these. `head` is what is known of the head, where that is as long as it can be.
+/// The mark for the first `bytes` bytes of a file, of which the last `new` were read since the last mark; these determine the cost.
+/// `head` is the known hash of the head, if the head has its full length.
 pub(super) fn seen(file: &File, bytes: u64, new: u64, head: Option<&str>) -> io::Result<Seen> {
     let metadata = file.metadata()?;
     let tail_bytes = (new / 16).clamp(TAIL_BYTES_MIN, Seen::TAIL_BYTES_MAX).min(bytes);
@@ -31,12 +31,12 @@ pub(super) fn seen(file: &File, bytes: u64, new: u64, head: Option<&str>) -> io:
     Ok(Seen { size: metadata.len(), bytes, head, tail_bytes, tail, inode: metadata.ino() })
 }
 
-/// Whether the bytes that were read are in this file, as far as that is looked at.
+/// Whether the file still contains the bytes that were read, according to the hashes.
 fn is_in(seen: &Seen, file: &File) -> io::Result<bool> {
     if file.metadata()?.len() < seen.bytes {
         return Ok(false);
     }
-    // Shortened meanwhile.
+    // The file was shortened meanwhile.
     let or_shorter = |same: io::Result<bool>| match same {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         same => same,
@@ -46,7 +46,7 @@ fn is_in(seen: &Seen, file: &File) -> io::Result<bool> {
     or_shorter(head.and_then(|same| Ok(same && tail()?)))
 }
 
-/// How this file differs, if it does. `appendable` says that its format can be written on at the end.
+/// How the file differs from the mark, if it does. `appendable` says that its format can be appended to.
 pub(super) fn difference(seen: &Seen, file: &File, appendable: bool) -> io::Result<Option<Difference>> {
     let metadata = file.metadata()?;
     let (was, is) = (seen.size, metadata.len());
@@ -62,7 +62,7 @@ pub(super) fn difference(seen: &Seen, file: &File, appendable: bool) -> io::Resu
 
 /// The SHA-256 of a part of a file, in hex.
 fn hash(file: &File, from: u64, bytes: u64) -> io::Result<String> {
-    // Validated, or made here: 64 KiB at most.
+    // At most 64 KiB: the length was validated, or computed here.
     let mut part = vec![0; usize::try_from(bytes).map_err(|_| io::ErrorKind::InvalidInput)?];
     file.read_exact_at(&mut part, from)?;
     Ok(weir_text::hex(Sha256::digest(&part)))

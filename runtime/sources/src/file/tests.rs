@@ -1,4 +1,4 @@
-//! Files that change while they are read, and positions within a batch.
+//! Tests of files that change while they are read, and of positions within a batch.
 
 use std::fs;
 use std::io::{Seek, Write};
@@ -40,7 +40,7 @@ fn ids(batch: &SourceBatch) -> Vec<i64> {
     batch.batch.to_arrow().unwrap().column(0).as_primitive::<Int64Type>().values().to_vec()
 }
 
-/// The ids that are left, or the error; with the number of files that were begun anew.
+/// The remaining ids or the error, with the number of files that were read again.
 async fn rest(source: &mut FileSource, folder: &Path) -> String {
     let count = Arc::new(AtomicU64::new(0));
     source.count_read_anew(&count);
@@ -80,11 +80,11 @@ async fn a_file_that_changes_while_it_is_read() {
     check(Follow, write(other()), &expect!["500 to 599, 100 ids, 1 anew"]).await;
     check(Fail, write("id\n".to_owned()), &expect![[r#"./in.csv: the file has shrunk while it was read (from 703 to 3 bytes): run the query when the file is complete, or set `on_change = "follow"` with a `state` in `[delivery]`"#]]).await;
     check(Fail, write(format!("id\n{}", lines(500..700))), &expect![[r#"./in.csv: the file was rewritten while it was read (from 703 to 1403 bytes): run the query when the file is complete, or set `on_change = "follow"` with a `state` in `[delivery]`"#]]).await;
-    // All was read in one piece before.
+    // Everything was read before.
     check(Fail, append(lines(100..200)), &expect!["10 to 199, 190 ids, 0 anew"]).await;
     check(Follow, append(lines(100..200)), &expect!["10 to 199, 190 ids, 0 anew"]).await;
     check(Fail, write(format!("id\n{}", lines(0..100))), &expect!["10 to 99, 90 ids, 0 anew"]).await;
-    // The file that is open stays as it was: another one has its name.
+    // The open file stays unchanged; the name belongs to another file.
     let replace = |path: &Path| {
         fs::write(path.with_extension("new"), format!("id\n{}", lines(500..600))).unwrap();
         fs::rename(path.with_extension("new"), path).unwrap();
@@ -118,7 +118,7 @@ async fn a_position_within_a_batch_goes_on_at_the_beginning_of_that() {
             rest(&mut again, folder.path()).await,
             format!("{} to 99, {} ids, 0 anew", batch * 10 + 10, 90 - batch * 10)
         );
-        // What was read of the batch is compared, though it is decoded again.
+        // The part of the batch that was read is compared, although it is decoded again.
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.replace(&format!("{:06}", batch * 10 + 2), "555555")).unwrap();
         let error = source(&path, Format::Csv, OnChange::Fail).seek(&within).await.unwrap_err();
@@ -127,7 +127,7 @@ async fn a_position_within_a_batch_goes_on_at_the_beginning_of_that() {
     }
 }
 
-/// A file of this format with three parts of ten ids, the first of which is this one.
+/// A file of this format with three parts of ten ids, beginning with this id.
 fn parts(path: &PathBuf, format: Format, first: i64) {
     let mut file = fs::File::create(path).unwrap();
     file.rewind().unwrap();
@@ -160,7 +160,7 @@ async fn a_binary_file_that_has_changed_is_another_file() {
         parts(&path, format, 100);
         let error = source(&path, format, OnChange::Fail).seek(&read.positions).await.unwrap_err();
         assert!(error.to_string().contains("the file was rewritten since its position was stored"), "{error}");
-        // The one that is open was written over.
+        // The open file was overwritten.
         let said = rest(&mut first, folder.path()).await;
         assert!(said.contains("the file was rewritten while it was read (from "), "{said}");
         let mut again = source(&path, format, OnChange::Follow);
@@ -194,11 +194,11 @@ async fn a_run_that_tries_again_goes_on_with_a_file_that_was_written_on_meanwhil
     let mut again = source(&path, Format::Csv, OnChange::Fail).again(true);
     again.seek(&within).await.unwrap();
     assert_eq!(rest(&mut again, folder.path()).await, "10 to 39, 30 ids, 0 anew");
-    // It had come to the end of the file: what was written behind that is for the next run to find.
+    // The end of the file was reached: bytes written after it are for the next run.
     let mut again = source(&path, Format::Csv, OnChange::Fail).again(true);
     again.seek(&end).await.unwrap();
     assert!(next(&mut again).await.unwrap().is_none());
-    // Other contents are none that this run would have read.
+    // This run would not have read other contents.
     fs::write(&path, format!("id\n{}", lines(500..540))).unwrap();
     let error = source(&path, Format::Csv, OnChange::Fail).again(true).seek(&within).await.unwrap_err();
     assert!(error.to_string().contains("the file was rewritten since its position was stored"), "{error}");

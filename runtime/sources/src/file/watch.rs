@@ -1,4 +1,4 @@
-//! A file that may change while it is read.
+//! Detects changes of a file while it is read.
 
 use std::fs::File;
 use std::io;
@@ -9,17 +9,17 @@ use weir_state::Seen;
 use super::change::FileChange;
 use super::mark::{self, Difference};
 
-/// Looks at a file after each batch of it. A file that nobody writes to costs a call of the system, and text a hash of a small
-/// part of what was read.
+/// Checks a file after each of its batches. For an unchanged file this costs a system call; for text also a hash of a small part of
+/// the bytes that were read.
 pub(super) struct Watch {
-    // The same open file that the decoder has; nothing here depends on where it stands.
+    // The same open file as the decoder's; its file position is not used here.
     file: File,
-    // Whether it can be written on at its end.
+    // Whether the format can be appended to.
     appendable: bool,
     last: Option<(Seen, Stamp)>,
 }
 
-/// Changes whenever the file does, as far as its clock tells.
+/// Differs after every change of the file, as far as the file system's clock shows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     size: u64,
@@ -39,7 +39,7 @@ impl Stamp {
 }
 
 impl Watch {
-    /// Watches a file of which nothing was read, or what `seen` says.
+    /// Watches a file from which nothing was read, or which was read as `seen` says.
     pub(super) fn new(file: File, appendable: bool, seen: Option<&Seen>) -> io::Result<Watch> {
         let stamp = Stamp::of(&file)?;
         let seen = match (seen, appendable) {
@@ -50,8 +50,8 @@ impl Watch {
         Ok(Watch { file, appendable, last: seen.map(|seen| (seen, stamp)) })
     }
 
-    /// What was seen of the file after so many bytes, `new` of them since the last look; or how what was read has changed
-    /// meanwhile. `cut_off` says that the file ended within its last record.
+    /// The mark after `bytes` bytes, of which `new` were read since the last call; or how the bytes that were read have changed.
+    /// `cut_off` says that the file ended within its last record.
     pub(super) fn look(&mut self, bytes: u64, new: u64, cut_off: bool) -> io::Result<Result<Seen, FileChange>> {
         let stamp = Stamp::of(&self.file)?;
         let is = stamp.size;
@@ -76,7 +76,7 @@ impl Watch {
         }
         let known = self.last.as_ref().map(|(seen, _)| seen);
         let seen = match known {
-            // At the end: nothing more was read.
+            // At the end of the file: nothing more was read.
             Some(seen) if seen.bytes == bytes && seen.size == is => seen.clone(),
             known => match mark::seen(&self.file, bytes, new, known.and_then(Seen::full_head)) {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {

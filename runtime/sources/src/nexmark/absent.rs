@@ -1,4 +1,4 @@
-//! A program without these streams: no value of the source can be made.
+//! The replacement in a program without these streams. It has no values.
 
 use std::sync::Arc;
 
@@ -9,15 +9,15 @@ use weir_state::Positions;
 use super::NexmarkStream;
 use crate::{Source, SourceError, SourceEvent};
 
-/// Generates one stream. This program was built without the feature `nexmark`, and generates none.
+/// Generates a stream. This program was built without the feature `nexmark`, so it cannot.
 pub enum NexmarkSource {}
 
 impl NexmarkSource {
-    /// Records of this stream.
+    /// Generates records of this stream.
     ///
     /// # Errors
     ///
-    /// Always: this program was built without the streams.
+    /// Always, because this program was built without the feature.
     pub fn new(_stream: NexmarkStream, _events: u64, _records_max: usize) -> Result<NexmarkSource, SourceError> {
         let reason = "this program was built without Nexmark: build it with the feature `nexmark`".to_owned();
         Err(SourceError::Custom { reason, fault: Fault::Tenant, retryable: false })

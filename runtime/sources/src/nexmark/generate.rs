@@ -1,4 +1,4 @@
-//! The streams, generated.
+//! Generates the streams.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use super::{NexmarkStream, nexmark_schema};
 use crate::generator::{generated, generated_position};
 use crate::{Source, SourceBatch, SourceError, SourceEvent};
 
-/// 2015-07-15T00:00:00Z, the time at which the benchmark's own streams begin; the crate's default is the present.
+/// 2015-07-15T00:00:00Z, the beginning of the benchmark's own streams; the crate's default is the current time.
 const BASE_TIME_MS: u64 = 1_436_918_400_000;
 
-/// Generates one stream. The same settings give the same records.
+/// Generates a stream. The same settings generate the same records.
 pub struct NexmarkSource {
     schema: Arc<Schema>,
     stream: NexmarkStream,
@@ -28,7 +28,7 @@ pub struct NexmarkSource {
 }
 
 impl NexmarkSource {
-    /// At most `events` records of this stream, in batches of at most `records_max`.
+    /// Generates at most `events` records of this stream, in batches of at most `records_max`.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl Source for NexmarkSource {
         &self.schema
     }
 
-    /// Makes the records before the position again, and drops them: a million a second.
+    /// Generates the records before the position again and drops them: about a million per second.
     async fn seek(&mut self, positions: &Positions) -> Result<(), SourceError> {
         let mut skip = generated_position(positions)?.min(self.left);
         self.left -= skip;
@@ -98,7 +98,7 @@ impl Source for NexmarkSource {
             return Ok(None);
         }
         self.left -= rows as u64;
-        // Generating takes about a microsecond a record: other tasks get their turn between batches.
+        // Generating takes about a microsecond per record, so let other tasks run between batches.
         tokio::task::yield_now().await;
         let batch = self.batch(rows)?;
         let positions = Positions::from_iter([(generated(), self.next_offset)]);
