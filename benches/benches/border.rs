@@ -54,7 +54,7 @@ fn filter<M: Measurement>(criterion: &mut Criterion<M>, clock: &str) {
     group.throughput(Throughput::Elements(ROWS as u64));
     group.bench_function("native", |bencher| bencher.iter(|| native_filter(black_box(&batch))));
     for (fuel, name) in [(true, ""), (false, ", no fuel")] {
-        let engine = Engine::new(&EngineConfig { fuel, ..EngineConfig::default() }).expect("an engine");
+        let engine = Engine::new(&EngineConfig::default().with(|it| it.fuel = fuel)).expect("an engine");
         let mut windows = Guest::new(&engine, "seed", "two_field", batch.schema());
         let mut getters = Guest::new(&engine, "seed", "two_field_getters", batch.schema());
         let same = native_filter(&batch);

@@ -17,7 +17,11 @@ use weir_tests::guest_module;
 const ROWS: usize = 8192;
 
 fn engine(optimise: bool) -> Engine {
-    Engine::new(&EngineConfig { optimise, instances_max: 16, ..EngineConfig::default() }).expect("an engine")
+    Engine::new(&EngineConfig::default().with(|it| {
+        it.optimise = optimise;
+        it.instances_max = 16;
+    }))
+    .expect("an engine")
 }
 
 const TIERS: [(&str, bool); 2] = [("baseline", false), ("optimised", true)];

@@ -69,6 +69,7 @@ pub enum ReadBack {
 
 /// A rule that a sink violated.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Violation {
     /// The rule, in the words of [`Sink`].
     pub rule: &'static str,

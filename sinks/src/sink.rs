@@ -99,6 +99,7 @@ pub trait Sink: Send {
 
 /// The result of a write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Written {
     /// The refused rows, ascending. All others were taken.
     pub refused: Vec<RefusedRow>,
@@ -107,10 +108,16 @@ pub struct Written {
 impl Written {
     /// Every row was taken.
     pub const ALL: Written = Written { refused: Vec::new() };
+
+    /// Every row was taken but these, which ascend.
+    pub fn but(refused: Vec<RefusedRow>) -> Written {
+        Written { refused }
+    }
 }
 
 /// A row that a healthy sink cannot take.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RefusedRow {
     /// Its index among the rows of the batch that count, from 0.
     pub row: usize,
@@ -118,8 +125,16 @@ pub struct RefusedRow {
     pub why: RowRefusal,
 }
 
+impl RefusedRow {
+    /// The row in this place, and why it is refused.
+    pub fn new(row: usize, why: RowRefusal) -> RefusedRow {
+        RefusedRow { row, why }
+    }
+}
+
 /// A complete and durable file that is not visible yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Prepared {
     /// The current path.
     pub hidden: PathBuf,
@@ -129,8 +144,16 @@ pub struct Prepared {
     pub number: u64,
 }
 
+impl Prepared {
+    /// A file that waits at `hidden`, and will be at `path` with this number in its name.
+    pub fn new(hidden: PathBuf, path: PathBuf, number: u64) -> Prepared {
+        Prepared { hidden, path, number }
+    }
+}
+
 /// The amount of data that a sink has taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SinkStats {
     /// The number of rows.
     pub records: u64,

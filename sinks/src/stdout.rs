@@ -15,6 +15,7 @@ use crate::{Sink, SinkError, SinkStats, Written};
 
 /// Settings of a [`StdoutSink`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StdoutSinkConfig {
     /// The format.
     pub format: StdoutFormat,
@@ -22,6 +23,19 @@ pub struct StdoutSinkConfig {
     pub rows_max: usize,
     /// The options for CSV.
     pub csv: CsvOptions,
+}
+
+impl StdoutSinkConfig {
+    /// All rows, in this format.
+    pub fn new(format: StdoutFormat) -> StdoutSinkConfig {
+        StdoutSinkConfig { format, rows_max: usize::MAX, csv: CsvOptions::default() }
+    }
+
+    /// Changes fields: `StdoutSinkConfig::new(StdoutFormat::Csv).with(|it| it.rows_max = 10)`.
+    pub fn with(mut self, change: impl FnOnce(&mut StdoutSinkConfig)) -> StdoutSinkConfig {
+        change(&mut self);
+        self
+    }
 }
 
 /// The format of rows on standard output.

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::shell::Workspace;
 use crate::sources::Package;
 use crate::tree::Tree;
-use crate::{circles, idle_tests, public, sizes};
+use crate::{circles, growth, idle_tests, public, sizes};
 
 /// What one crate must and must not reach through its normal dependencies, direct or not.
 struct Rule {
@@ -340,6 +340,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         println!("no library has tests that are never run");
     }
     broken.extend(idle);
+    let closed = growth::broken(&packages);
+    if closed.is_empty() {
+        println!("public structs and the enums of `weir` can grow, or are closed on purpose");
+    }
+    broken.extend(closed);
     if !broken.is_empty() {
         bail!("{} invariants are broken\n  {}", broken.len(), broken.join("\n  "));
     }

@@ -11,6 +11,7 @@ mod debian;
 mod demo;
 mod dist;
 mod fuzz;
+mod growth;
 mod guests;
 mod idle_tests;
 mod invariants;

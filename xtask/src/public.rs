@@ -33,11 +33,16 @@ struct Public {
     is_open: bool,
 }
 
+/// The packages whose public types other programs may use.
+pub(crate) fn libraries(packages: &[Package]) -> impl Iterator<Item = &Package> {
+    packages.iter().filter(|package| !OTHERS.contains(&package.name.as_str()))
+}
+
 /// What is wrong, a line each.
 pub(crate) fn broken(packages: &[Package]) -> Vec<String> {
-    let libraries = packages.iter().filter(|package| !OTHERS.contains(&package.name.as_str()));
-    let files: Vec<(String, String)> =
-        libraries.flat_map(|package| package.texts.values().map(|text| (package.name.clone(), text.clone()))).collect();
+    let files: Vec<(String, String)> = libraries(packages)
+        .flat_map(|package| package.texts.values().map(|text| (package.name.clone(), text.clone())))
+        .collect();
     check(&files, &SHARED)
 }
 

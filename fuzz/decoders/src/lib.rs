@@ -148,7 +148,7 @@ fn every_type() -> Arc<Schema> {
 }
 
 fn schema<const N: usize>(fields: [(&str, DataType, bool); N]) -> Schema {
-    let fields = fields.map(|(name, data_type, nullable)| Field { name: name.into(), data_type, nullable });
+    let fields = fields.map(|(name, data_type, nullable)| Field::with_nulls(name, data_type, nullable));
     Schema::new(fields.to_vec()).expect("the names are good")
 }
 

@@ -25,11 +25,19 @@ struct Entry {
 
 /// The outcome of a query.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct QueryOutcome {
     /// The reason for the end, as in the query's summary.
     pub ending: String,
     /// The error, if the query failed.
     pub failure: Option<String>,
+}
+
+impl QueryOutcome {
+    /// An ending, and what failed.
+    pub fn new(ending: impl Into<String>, failure: Option<String>) -> QueryOutcome {
+        QueryOutcome { ending: ending.into(), failure }
+    }
 }
 
 /// The state of a query: the body of `GET /v1/tenants/{tenant}/queries/{query}`.

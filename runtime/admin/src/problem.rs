@@ -7,6 +7,7 @@ use weir_query::Fault;
 /// Why a request was refused, and what to do. The body of every refusal is `{"error": …}` with this value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}{}{remedy}", if remedy.is_empty() { "" } else { "; " })]
+#[non_exhaustive]
 pub struct RequestProblem {
     /// The kind, for programs.
     pub code: Code,
@@ -80,6 +81,7 @@ pub enum Code {
 
 /// The body of a refusal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RefusalBody {
     /// The problem.
     pub error: RequestProblem,

@@ -31,11 +31,19 @@ pub enum Route {
 
 /// A query, by its tenant and name.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueryName {
     /// The tenant.
     pub tenant: String,
     /// The query.
     pub query: String,
+}
+
+impl QueryName {
+    /// The query of this name of this tenant.
+    pub fn new(tenant: impl Into<String>, query: impl Into<String>) -> QueryName {
+        QueryName { tenant: tenant.into(), query: query.into() }
+    }
 }
 
 /// A request that changes the state of a query.

@@ -13,6 +13,7 @@ const NAME_CHARS_MAX: usize = 80;
 
 /// A module beyond a cap: where, which, by how much, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CapExceeded {
     /// The part of the module, where it is not the whole.
     pub place: Option<CapPlace>,

@@ -6,6 +6,7 @@ use weir_batch::{DataType, Field};
 
 /// One function of a module, as its manifest declares it.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Function {
     /// The name, unique in its module.
     pub name: String,
@@ -25,6 +26,15 @@ pub struct Function {
     pub params: Vec<Param>,
     /// The metrics it records, in the order of their indices.
     pub metrics: Vec<Metric>,
+}
+
+impl Function {
+    /// A function of no fields, parameters and metrics, which fails no row and does not say whether it keeps state.
+    pub fn new(name: impl Into<String>, kind: FunctionKind) -> Function {
+        let (input, output, params, metrics) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (name, doc, state) = (name.into(), String::new(), FunctionState::Unknown);
+        Function { name, kind, fallible: false, state, doc, input, output, params, metrics }
+    }
 }
 
 /// What a function keeps in its memory from batch to batch, as its module says.
@@ -62,6 +72,7 @@ pub enum OutputShape {
 
 /// A value that the query gives to a function.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Param {
     /// The name, unique in its function.
     pub name: String,
@@ -101,6 +112,7 @@ pub enum ParamValue {
 
 /// A metric that a function records.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Metric {
     /// The name, unique in its function.
     pub name: String,
@@ -114,6 +126,14 @@ pub struct Metric {
     pub labels: Vec<String>,
     /// Upper bounds of a histogram's buckets, ascending and finite; a last bucket takes what lies above.
     pub buckets: Vec<f64>,
+}
+
+impl Metric {
+    /// A metric without labels, buckets, unit and help.
+    pub fn new(name: impl Into<String>, kind: MetricKind) -> Metric {
+        let (unit, help, labels, buckets) = (String::new(), String::new(), Vec::new(), Vec::new());
+        Metric { name: name.into(), kind, unit, help, labels, buckets }
+    }
 }
 
 /// How a metric puts values together.

@@ -15,6 +15,7 @@ pub const HARDENED_MEMORY_BYTES: usize = 64 << 20;
 /// The limits of a batch hold for each call of a function, those of a module when it is admitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Limits {
     /// The largest module, its custom sections (names, debug information, the manifest) left out. Default 4 MiB: a guest
     /// in Rust takes 60 KB to 1.4 MB, one by Go's compiler 1.8 MB and more. Compile time grows with it.
@@ -151,6 +152,12 @@ impl LimitsError {
 }
 
 impl Limits {
+    /// Changes fields: `Limits::default().with(|it| it.series_max = 100)`.
+    pub fn with(mut self, change: impl FnOnce(&mut Limits)) -> Limits {
+        change(&mut self);
+        self
+    }
+
     /// The fields that are one value for all of a tenant: no stage has its own.
     pub const OF_TENANT: [&str; 7] = [
         "compile_cpu_s_max",
@@ -225,6 +232,7 @@ impl Limits {
     Amount(.unit, *.current),
     Amount(.unit, *.requested)
 )]
+#[non_exhaustive]
 pub struct LimitExceeded {
     /// What is limited: `memory`, `output rows`, …
     pub name: &'static str,

@@ -26,6 +26,7 @@ const BUCKETS_MAX: usize = 256;
 
 /// The functions that a module declares, in the order of its manifest.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ModuleManifest {
     /// The functions; at least one, names unique.
     pub functions: Vec<Arc<Function>>,
@@ -233,7 +234,7 @@ fn input_field(raw: RawField) -> Result<Field, String> {
     } else {
         check_field("input field", &raw.name)?;
     }
-    Ok(Field { name: raw.name.into(), data_type, nullable: raw.nullable })
+    Ok(Field::with_nulls(raw.name, data_type, raw.nullable))
 }
 
 fn output_field(raw: RawField) -> Result<Field, String> {
@@ -242,7 +243,7 @@ fn output_field(raw: RawField) -> Result<Field, String> {
         return Err(format!("output field `{}`: names that begin with `_` are reserved", clean(&raw.name)));
     }
     check_field("output field", &raw.name)?;
-    Ok(Field { name: raw.name.into(), data_type, nullable: raw.nullable })
+    Ok(Field::with_nulls(raw.name, data_type, raw.nullable))
 }
 
 fn data_type(raw: &RawField) -> Result<DataType, String> {

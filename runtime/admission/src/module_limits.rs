@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A cap of [`ModuleLimits`], as limits files and refusals speak of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ModuleCap {
     /// The field, and the key in a limits file.
     pub key: &'static str,

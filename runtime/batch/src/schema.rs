@@ -10,6 +10,7 @@ use crate::{BatchError, DataType, TimestampUnit};
 
 /// The name, type and nullability of a column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Field {
     /// The name, unique in its schema. Names that begin with `_` are reserved for system columns.
     pub name: Arc<str>,
@@ -28,6 +29,11 @@ impl Field {
     /// A field whose values may be null.
     pub fn nullable(name: impl Into<Arc<str>>, data_type: DataType) -> Field {
         Field { name: name.into(), data_type, nullable: true }
+    }
+
+    /// A field whose values may be null where `nullable` says so.
+    pub fn with_nulls(name: impl Into<Arc<str>>, data_type: DataType, nullable: bool) -> Field {
+        Field { name: name.into(), data_type, nullable }
     }
 }
 

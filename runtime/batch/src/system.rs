@@ -14,6 +14,7 @@ use crate::{BatchError, DataType};
 
 /// The system columns of a batch, with the batch's physical length. Each is absent until a source fills it.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct SystemColumns {
     /// `_key`: the record's key; null if it has none.
     pub key: Option<BinaryArray>,
@@ -76,6 +77,12 @@ impl SystemColumn {
 }
 
 impl SystemColumns {
+    /// Changes fields: `SystemColumns::default().with(|it| it.offset = Some(offsets))`.
+    pub fn with(mut self, change: impl FnOnce(&mut SystemColumns)) -> SystemColumns {
+        change(&mut self);
+        self
+    }
+
     /// A `_headers` column, from the headers of all records in sequence and the number of headers per record.
     ///
     /// # Errors

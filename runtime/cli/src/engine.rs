@@ -16,8 +16,11 @@ pub(crate) fn config() -> EngineConfig {
     // The running program, whatever has taken its name in the meantime.
     let program = PathBuf::from("/proc/self/exe");
     let compiler = Compiler::Worker { program, arguments: vec![COMPILE_WORKER.to_owned()] };
-    let cache = cache_folder().map(|folder| CacheConfig { folder, bytes_max: CACHE_BYTES_MAX });
-    EngineConfig { compiler, cache, ..EngineConfig::default() }
+    let cache = cache_folder().map(|folder| CacheConfig::new(folder, CACHE_BYTES_MAX));
+    EngineConfig::default().with(|it| {
+        it.compiler = compiler;
+        it.cache = cache;
+    })
 }
 
 /// An engine; one without a cache where there is none to be had.
@@ -26,7 +29,7 @@ pub(crate) fn engine(config: EngineConfig) -> Result<Engine, EngineError> {
         Err(EngineError::Cache(error)) => {
             let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
             tracing::warn!("modules are compiled on each run because the code cache is not available: {error}{source}");
-            Engine::new(&EngineConfig { cache: None, ..config })
+            Engine::new(&config.with(|it| it.cache = None))
         }
         done => done,
     }

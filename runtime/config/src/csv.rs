@@ -29,6 +29,7 @@ keys! {
 
 /// How single records of CSV are written, each the value of a message, without a header, and no comment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RecordCsvKeys {
     /// How they are written. `header` and `comment` are as the defaults.
     pub csv: CsvKeys,

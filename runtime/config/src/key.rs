@@ -27,6 +27,7 @@ pub trait SettingKind {
 
 /// The description of one key.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Key {
     /// The key.
     pub name: &'static str,

@@ -12,6 +12,7 @@ use crate::table::{Item, Table};
 
 /// One limit, described.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct LimitKey {
     /// The key.
     pub name: &'static str,

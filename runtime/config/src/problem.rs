@@ -13,6 +13,7 @@ pub use weir_text::nearest;
 
 /// One mistake, or one warning: where it stands, what is wrong, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[non_exhaustive]
 pub struct Problem {
     /// The key's path, such as `stages.late.params.min_delay`; empty where no key is to blame.
     pub key: String,
@@ -24,6 +25,13 @@ pub struct Problem {
     pub message: String,
     /// What would be right; empty where the message already says so.
     pub help: String,
+}
+
+impl Problem {
+    /// What is wrong with a file as a whole.
+    pub fn of_file(message: impl Into<String>) -> Problem {
+        Problem { key: String::new(), line: 0, column: 0, message: message.into(), help: String::new() }
+    }
 }
 
 /// `stages.late.function: missing; name a function of the module`.
@@ -42,6 +50,7 @@ impl fmt::Display for Problem {
 
 /// A query file that cannot be run, or a limits file that cannot be kept: every mistake in it, in the order of its lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueryFileError {
     /// The file.
     pub path: PathBuf,
@@ -50,6 +59,11 @@ pub struct QueryFileError {
 }
 
 impl QueryFileError {
+    /// These problems of a file, at least one.
+    pub fn new(path: impl Into<PathBuf>, problems: Vec<Problem>) -> QueryFileError {
+        QueryFileError { path: path.into(), problems }
+    }
+
     /// Whose fault it is: whoever wrote the file mends it.
     pub fn fault(&self) -> Fault {
         Fault::Tenant
@@ -81,6 +95,7 @@ impl std::error::Error for QueryFileError {}
 
 /// A key's path and where it stands in the text. Kept beside every value that a later check may complain about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct KeyPlace {
     /// The key's path, such as `stages.late.params.min_delay`.
     pub key: String,
@@ -112,6 +127,7 @@ impl KeyPlace {
 
 /// A place for people: what is left of one when the text is gone, for what only later turns out to be wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[non_exhaustive]
 pub struct Spot {
     /// The key's path.
     pub key: String,

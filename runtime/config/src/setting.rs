@@ -6,6 +6,7 @@ use crate::problem::KeyPlace;
 
 /// What a file says of one key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Setting<T> {
     /// Where the key is; `None` where the file leaves it out.
     pub place: Option<KeyPlace>,

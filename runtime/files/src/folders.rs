@@ -191,6 +191,7 @@ fn place_of(_file: &File, path: &Path) -> io::Result<PathBuf> {
 }
 
 /// A resolved path.
+#[non_exhaustive]
 pub struct RealPath {
     /// The same path for all spellings: links are followed as far as the path exists, and `.` and `..` are removed.
     pub path: PathBuf,

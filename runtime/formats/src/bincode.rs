@@ -51,6 +51,7 @@ pub enum Frame<'a> {
 
 /// A field in the header.
 #[derive(Debug, PartialEq, Encode, BorrowDecode)]
+#[non_exhaustive]
 pub struct FrameField<'a> {
     /// The field's name.
     pub name: &'a str,
@@ -201,7 +202,7 @@ fn header(frame: Frame<'_>) -> Result<Schema, FormatError> {
     }
     let fields = fields.into_iter().map(|field| {
         let data_type = field.data_type.parse().map_err(corrupt)?;
-        Ok(Field { name: field.name.into(), data_type, nullable: field.nullable })
+        Ok(Field::with_nulls(field.name, data_type, field.nullable))
     });
     Ok(Schema::new(fields.collect::<Result<_, FormatError>>()?)?)
 }

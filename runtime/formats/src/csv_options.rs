@@ -5,6 +5,7 @@ use weir_batch::Fault;
 
 /// The options of a CSV file. The default is RFC 4180 with a header row: commas, double quotes, and an empty field for null.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CsvOptions {
     /// The delimiter between fields: one ASCII character.
     pub delimiter: u8,
@@ -51,6 +52,12 @@ impl Default for CsvOptions {
 }
 
 impl CsvOptions {
+    /// Changes fields: `CsvOptions::default().with(|it| it.delimiter = b';')`.
+    pub fn with(mut self, change: impl FnOnce(&mut CsvOptions)) -> CsvOptions {
+        change(&mut self);
+        self
+    }
+
     /// The default options, but with tabs for a path that ends with `.tsv`.
     pub fn of_path(path: &Path) -> CsvOptions {
         let tabs = path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("tsv"));

@@ -52,6 +52,7 @@ pub trait Decoder: Send {
 
 /// The result of one call of [`Decoder::next`]. It always consumed bytes, though the batch may be empty.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Decoded {
     /// The valid records. `_offset` is each record's number within the file, counted from 0. Bad records have numbers too, so the
     /// numbers of valid records have gaps.
@@ -64,6 +65,7 @@ pub struct Decoded {
 
 /// A record that could not be read. The other records of its chunk are returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BadRecord {
     /// The record's number within the file, counted from 0.
     pub offset: i64,
@@ -74,4 +76,11 @@ pub struct BadRecord {
     pub bytes: Vec<u8>,
     /// Why it could not be read.
     pub message: String,
+}
+
+impl BadRecord {
+    /// A record of no known line.
+    pub fn new(offset: i64, bytes: Vec<u8>, message: impl Into<String>) -> BadRecord {
+        BadRecord { offset, line: None, bytes, message: message.into() }
+    }
 }

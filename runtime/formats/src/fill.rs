@@ -7,6 +7,7 @@ use weir_batch::Schema;
 
 /// When a batch is full, and which records are too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fill {
     /// The maximum number of records; at least one.
     pub records_max: usize,
@@ -29,6 +30,12 @@ impl From<usize> for Fill {
 }
 
 impl Fill {
+    /// Changes fields: `Fill::from(8192).with(|it| it.bytes_max = 1 << 20)`.
+    pub fn with(mut self, change: impl FnOnce(&mut Fill)) -> Fill {
+        change(&mut self);
+        self
+    }
+
     /// The default of `bytes_max`.
     pub const BYTES_MAX: usize = 16 * 1024 * 1024;
     /// The default of `record_bytes_max`.

@@ -37,7 +37,7 @@ impl Inferred {
                 Some(seen) => seen.data_type()?,
                 None => one.data_type.widened(two.data_type)?,
             };
-            Some(Field { name: Arc::clone(&one.name), data_type, nullable: one.nullable || two.nullable })
+            Some(Field::with_nulls(Arc::clone(&one.name), data_type, one.nullable || two.nullable))
         });
         let schema = Schema::new(fields.collect::<Option<Vec<_>>>()?).ok()?;
         Some(Inferred { schema, left_out: self.left_out.clone(), seen })
@@ -46,6 +46,7 @@ impl Inferred {
 
 /// A field that cannot be declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LeftOut {
     /// The name in the file.
     pub name: String,

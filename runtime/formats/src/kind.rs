@@ -8,6 +8,7 @@ use weir_batch::Fault;
 
 /// A file format for reading or writing records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Format {
     /// One JSON object per line.
     JsonLines,
@@ -92,6 +93,7 @@ impl fmt::Display for Format {
 /// A name that is not a format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown format `{name}`: use one of {}", Format::NAMES)]
+#[non_exhaustive]
 pub struct UnknownFormat {
     /// The name, escaped.
     pub name: String,

@@ -132,7 +132,7 @@ pub(super) fn decoded_columns(
 /// Fills `_offset` of a batch: row `i` is row `rows[i]` of a chunk that begins at record `first`.
 pub(super) fn with_offsets(batch: Batch, first: i64, rows: &[usize]) -> Result<Batch, FormatError> {
     let offsets = Int64Array::from_iter_values(rows.iter().map(|&row| first.saturating_add(row as i64)));
-    Ok(batch.with_system(SystemColumns { offset: Some(offsets), ..SystemColumns::default() })?)
+    Ok(batch.with_system(SystemColumns::default().with(|it| it.offset = Some(offsets)))?)
 }
 
 /// The rows with a null in a field that is not nullable, ascending, with the first such field of each.

@@ -7,6 +7,7 @@ const KNOWN_BYTES_MAX: usize = 1024 * 1024;
 
 /// An undeclared key that first appeared after the sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewKey {
     /// The key, escaped, its first 60 characters.
     pub name: String,

@@ -37,7 +37,7 @@ impl FileField {
                 return Err(BatchError::UnsupportedType { name, found: found.clone() });
             }
         };
-        Ok(Field { name: self.name.as_str().into(), data_type, nullable: self.nullable })
+        Ok(Field::with_nulls(self.name.as_str(), data_type, self.nullable))
     }
 
     /// The type, for a message.

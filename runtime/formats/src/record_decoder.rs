@@ -77,6 +77,7 @@ pub struct RecordDecoder {
 
 /// Decoded records.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct DecodedRecords {
     /// The valid records, in their order, without system columns.
     pub batch: Batch,
@@ -327,7 +328,7 @@ mod tests {
 
     #[test]
     fn raw_values() {
-        let binary = |nullable| Field { name: "value".into(), data_type: DataType::Binary, nullable };
+        let binary = |nullable| Field::with_nulls("value", DataType::Binary, nullable);
         let one = |field| Arc::new(Schema::new(vec![field]).unwrap());
         let values: &[Option<&[u8]>] = &[Some(b"\xff"), None, Some(b"")];
         check(

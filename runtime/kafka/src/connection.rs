@@ -15,6 +15,7 @@ use crate::options::{self, KafkaOption, KafkaSide};
 /// It comes from a tenant's query file, so only [`KafkaConnection::allowed_options`] can be set. Values of options may be secrets:
 /// they never appear in `Debug`, `Display` or errors.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KafkaConnection {
     /// `host:port`, or several separated by commas.
     pub brokers: String,

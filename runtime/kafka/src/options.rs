@@ -21,6 +21,7 @@ impl KafkaSide {
 /// An option that a query file may set, under librdkafka's own name
 /// (<https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KafkaOption {
     /// The name.
     pub name: &'static str,

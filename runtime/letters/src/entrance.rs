@@ -34,6 +34,7 @@ enum What {
 }
 
 /// Decoded letters.
+#[non_exhaustive]
 pub struct Restored {
     /// The valid records, with their system columns.
     pub batch: Batch,

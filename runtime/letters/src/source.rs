@@ -75,7 +75,7 @@ impl Letters {
     fn partition(&self, file: &File) -> io::Result<Partition> {
         let there = file.metadata()?;
         let written = format!("{}.{:09}", there.mtime(), there.mtime_nsec());
-        Ok(Partition { origin: format!("{} of {written}", self.plan.path.display()).into(), number: 0 })
+        Ok(Partition::new(format!("{} of {written}", self.plan.path.display()), 0))
     }
 
     fn open(&self) -> io::Result<Open> {
@@ -114,7 +114,7 @@ impl Letters {
         }
         let Some(first) = letters.first() else { return Ok(None) };
         let origin = first.origin.as_ref();
-        let origin = origin.map(|path| ReadOrigin { path: path.into(), partition: first.partition.unwrap_or(0) });
+        let origin = origin.map(|path| ReadOrigin::new(path, first.partition.unwrap_or(0)));
         let format = |source| SourceError::Format { path: self.plan.path.clone(), source };
         let mut entrance = self.entrance.lock().unwrap_or_else(PoisonError::into_inner);
         let restored = entrance.decode(&letters.iter().collect::<Vec<_>>()).map_err(format)?;
@@ -125,12 +125,16 @@ impl Letters {
             let value = std::mem::replace(&mut letter.value, LetterValue::Omitted);
             let LetterValue::Original(bytes) = value else { return None };
             let bytes = bytes.unwrap_or_default();
-            Some(BadRecord { offset: letter.offset.unwrap_or(0), line: letter.line, bytes, message })
+            let mut bad = BadRecord::new(letter.offset.unwrap_or(0), bytes, message);
+            bad.line = letter.line;
+            Some(bad)
         });
         let bad = bad.collect();
         let next = i64::try_from(last.saturating_add(1)).unwrap_or(i64::MAX);
         let positions = Positions::from_iter([(open.partition.clone(), next)]);
-        Ok(Some(SourceBatch { batch: restored.batch, bad, bad_system, bytes, origin, positions }))
+        let mut read = SourceBatch::new(restored.batch, positions);
+        (read.bad, read.bad_system, read.bytes, read.origin) = (bad, bad_system, bytes, origin);
+        Ok(Some(read))
     }
 }
 

@@ -21,15 +21,15 @@ pub(super) fn system_columns(letters: &[&Letter]) -> Result<SystemColumns, Batch
     let of_letters = || headers_column(letters.iter().map(|letter| letter.headers.as_slice()));
     // If the letter holds JSON, the original value is not what the stage received.
     let is_original = |letter: &Letter| matches!(letter.value, LetterValue::Original(_));
-    Ok(SystemColumns {
-        key: any(|letter| letter.key.is_some()).then(|| binary(|letter| letter.key.as_deref())),
-        timestamp: any(|letter| letter.timestamp_us.is_some()).then(timestamps),
-        partition: any(|letter| letter.partition.is_some()).then(partitions),
-        offset: any(|letter| letter.offset.is_some()).then(offsets),
-        headers: any(|letter| !letter.headers.is_empty()).then(of_letters).transpose()?,
-        origin: letters.first().and_then(|letter| letter.origin.as_deref()).map(Arc::from),
-        raw: any(is_original).then(|| binary(Letter::original)),
-    })
+    let mut system = SystemColumns::default();
+    system.key = any(|letter| letter.key.is_some()).then(|| binary(|letter| letter.key.as_deref()));
+    system.timestamp = any(|letter| letter.timestamp_us.is_some()).then(timestamps);
+    system.partition = any(|letter| letter.partition.is_some()).then(partitions);
+    system.offset = any(|letter| letter.offset.is_some()).then(offsets);
+    system.headers = any(|letter| !letter.headers.is_empty()).then(of_letters).transpose()?;
+    system.origin = letters.first().and_then(|letter| letter.origin.as_deref()).map(Arc::from);
+    system.raw = any(is_original).then(|| binary(Letter::original));
+    Ok(system)
 }
 
 /// Headers of each row as a column.

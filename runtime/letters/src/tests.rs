@@ -194,7 +194,7 @@ fn what_a_topic_says_of_a_record_that_does_not_decode_is_kept() {
     known.headers = vec![("h".to_owned(), Some(vec![0])), ("n".to_owned(), None)];
     let nothing = Letter { key: None, timestamp_us: None, headers: Vec::new(), ..known.clone() };
     let system = system_columns(&[&nothing, &known]).unwrap();
-    let bad = BadRecord { offset: 9, line: None, bytes: b"\x00".to_vec(), message: "no".to_owned() };
+    let bad = BadRecord::new(9, b"\x00".to_vec(), "no");
     let origins = Origins::default();
     let sender = Sender { query: "q".into(), tenant: "t".into(), place: "p".into(), guest: None, origins };
     let letter = |system: &SystemColumns, row| read_back(&of_bad(&sender, Some("topic"), Some(3), &bad, (system, row)));
@@ -205,7 +205,7 @@ fn what_a_topic_says_of_a_record_that_does_not_decode_is_kept() {
     assert_eq!(same(&letter(&SystemColumns::default(), 0)), same(&nothing));
     assert_eq!(letter(&system, 1).bytes(), Some(&[0][..]));
     // A null value is not an empty one.
-    let system = SystemColumns { raw: Some(BinaryArray::from_iter([None::<&[u8]>])), ..SystemColumns::default() };
+    let system = SystemColumns::default().with(|it| it.raw = Some(BinaryArray::from_iter([None::<&[u8]>])));
     assert_eq!(letter(&system, 0).value, LetterValue::Original(None));
 }
 

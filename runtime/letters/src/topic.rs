@@ -66,11 +66,9 @@ impl TopicLetterSink {
         let messages: Vec<LetterMessage> = letters.iter().cloned().map(LetterMessage::of).collect();
         let binary = |of: fn(&LetterMessage) -> Option<&[u8]>| BinaryArray::from_iter(messages.iter().map(of));
         let values: ArrayRef = Arc::new(binary(|message| message.value.as_deref()));
-        let system = SystemColumns {
-            key: Some(binary(|message| message.key.as_deref())),
-            headers: Some(headers_column(messages.iter().map(|message| message.headers.as_slice()))?),
-            ..SystemColumns::default()
-        };
+        let mut system = SystemColumns::default();
+        system.key = Some(binary(|message| message.key.as_deref()));
+        system.headers = Some(headers_column(messages.iter().map(|message| message.headers.as_slice()))?);
         let batch = Batch::new(Arc::clone(&self.schema), vec![values])?.with_system(system)?;
         let refused = self.sink.write(Arc::new(batch)).await?.refused;
         // A sink that refuses a row which it did not get breaks its contract: the index panics instead of losing a letter.

@@ -104,10 +104,8 @@ impl Resolver<'_> {
         let mut headers = Vec::new();
         for (name, column) in &draft.columns {
             let header = (name.clone(), column.text.clone());
-            let named = KafkaSinkConfig {
-                headers: vec![header.clone()],
-                ..KafkaSinkConfig::new(KafkaConnection::new("any:1"), "any")
-            };
+            let named =
+                KafkaSinkConfig::new(KafkaConnection::new("any:1"), "any").with(|it| it.headers = vec![header.clone()]);
             if let Err(SinkError::Config { reason, .. }) = named.validate_settings() {
                 self.problems.error(&column.place, reason, "");
                 continue;
@@ -135,18 +133,16 @@ pub(super) fn resolve(
     let make = || {
         let (pass_headers, headers) = headers?;
         let (value, csv) = value?;
-        let config = KafkaSinkConfig {
-            value,
-            csv,
-            key: key?,
-            partitioner: words::partitioner(keys.partitioner.value?),
-            pass_headers,
-            headers,
-            timestamp: timestamp?,
-            compression: words::compression(keys.compression.value?),
-            delivery_timeout: keys.delivery_timeout_ms.value.map(Duration::from_millis),
-            ..target?
-        };
+        let mut config = target?;
+        config.value = value;
+        config.csv = csv;
+        config.key = key?;
+        config.partitioner = words::partitioner(keys.partitioner.value?);
+        config.pass_headers = pass_headers;
+        config.headers = headers;
+        config.timestamp = timestamp?;
+        config.compression = words::compression(keys.compression.value?);
+        config.delivery_timeout = keys.delivery_timeout_ms.value.map(Duration::from_millis);
         match config.validate_settings() {
             Ok(()) => Some(config),
             Err(error) => {
@@ -170,7 +166,7 @@ fn target(connection: &ConnectionKeys, topic: &Setting<String>, cx: &mut Context
 pub(super) fn dead_letters(keys: &KafkaLettersKeys, cx: &mut Context<'_>) -> Option<KafkaSinkConfig> {
     let target = target(&keys.connection, &keys.topic, cx);
     let compression: CompressionWord = keys.compression.value?;
-    Some(KafkaSinkConfig { compression: words::compression(compression), ..target? })
+    Some(target?.with(|it| it.compression = words::compression(compression)))
 }
 
 /// Looks for the columns in what the sink is given.

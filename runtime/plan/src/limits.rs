@@ -104,10 +104,11 @@ impl Field for bool {
 
 macro_rules! fields {
     ($($field:ident)+) => {
+        #[cfg(test)]
+        const FIELDS: &[&str] = &[$(stringify!($field)),+];
+
         /// Sets a limit of this name. A test goes through all names that a file can have.
         fn set(limits: &mut Limits, name: &str, value: LimitValue) {
-            // Lists every field: one that the sandbox adds and this reader does not know is an error here.
-            let Limits { $($field: _,)+ module: _ } = limits;
             match name {
                 $(stringify!($field) => limits.$field = Field::of(value).unwrap_or(limits.$field),)+
                 cap => {
@@ -192,6 +193,20 @@ mod tests {
         assert_eq!(names, Limits::OF_TENANT);
         names = OF_MODULES.iter().map(|key| key.name).collect();
         assert_eq!(names, ModuleLimits::CAPS.iter().map(|cap| cap.key).collect::<Vec<_>>());
+    }
+
+    /// A limit that the sandbox adds must be a key as well.
+    #[test]
+    fn every_limit_is_a_field_here() {
+        let expected = serde_json::from_str::<Limits>(r#"{"":1}"#).unwrap_err().to_string();
+        let (_, names) = expected.split_once("expected one of ").unwrap();
+        let mut names: Vec<&str> =
+            names.split('`').filter(|name| name.ends_with(|c: char| c.is_alphabetic())).collect();
+        names.retain(|name| *name != "module" && !name.contains(' '));
+        names.sort_unstable();
+        let mut fields = FIELDS.to_vec();
+        fields.sort_unstable();
+        assert_eq!(names, fields);
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub struct LimitsFile {
 
 /// What one tenant may use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct TenantLimits {
     /// What its functions may use.
     pub limits: Limits,
@@ -69,7 +70,7 @@ impl LimitsFile {
         let path = path.as_ref();
         let text = text::read(path, "limits")?;
         let file = LimitsFile::parse(&text, text::folder_of(path));
-        let file = file.map_err(|problems| QueryFileError { path: path.to_owned(), problems })?;
+        let file = file.map_err(|problems| QueryFileError::new(path, problems))?;
         Ok(LimitsFile { path: Some(path.to_owned()), ..file })
     }
 

@@ -55,7 +55,7 @@ impl Plan {
     ) -> Result<Plan, QueryFileError> {
         let text = text::read(path, "query")?;
         parse(&text, text::folder_of(path), Some(path), limits, connectors)
-            .map_err(|problems| QueryFileError { path: path.to_owned(), problems })
+            .map_err(|problems| QueryFileError::new(path, problems))
     }
 
     /// Resolves what another process has read of the query file at this path, within what a limits file gives its tenant.
@@ -76,7 +76,7 @@ impl Plan {
             // Whoever may not speak for a tenant gets nothing resolved.
             _ => None,
         };
-        let wrong = |problems| QueryFileError { path: path.to_owned(), problems };
+        let wrong = |problems| QueryFileError::new(path, problems);
         let (mut plan, warnings) = text::finish(plan, problems).map_err(wrong)?;
         plan.warnings = warnings;
         Ok(plan)

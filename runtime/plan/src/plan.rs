@@ -80,6 +80,7 @@ pub enum Node {
 
 /// One guest function in the query.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct StagePlan {
     /// The name, unique among sources, stages and sinks.
     pub name: Arc<str>,
@@ -141,6 +142,7 @@ pub(super) fn loss_policy(state: FunctionState, isolation: Isolation, given: Opt
 
 /// Where records go.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct SinkPlan {
     /// The name, unique among sources, stages and sinks.
     pub name: Arc<str>,
@@ -160,6 +162,7 @@ pub struct SinkPlan {
 
 /// What is promised, and when it is made good.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Delivery {
     /// The promise.
     pub guarantee: Guarantee,
@@ -174,6 +177,7 @@ pub struct Delivery {
 
 /// Further attempts at something that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Retry {
     /// How many, in a row.
     pub times_max: u32,
@@ -182,6 +186,11 @@ pub struct Retry {
 }
 
 impl Retry {
+    /// This many further attempts in a row, the first after this pause.
+    pub const fn new(times_max: u32, backoff: Duration) -> Retry {
+        Retry { times_max, backoff }
+    }
+
     /// The longest pause.
     pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
@@ -200,6 +209,7 @@ impl Default for Retry {
 
 /// How records are gathered into batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Batching {
     /// The most records of a batch.
     pub records_max: usize,
@@ -229,12 +239,11 @@ impl Batching {
 
     /// When a batch of a source is full.
     pub fn fill(&self) -> Fill {
-        Fill {
-            records_max: self.records_max,
-            bytes_max: self.bytes_max,
-            record_bytes_max: self.record_bytes_max,
-            delay_max: Some(self.delay_max),
-        }
+        let mut fill = Fill::from(self.records_max);
+        fill.bytes_max = self.bytes_max;
+        fill.record_bytes_max = self.record_bytes_max;
+        fill.delay_max = Some(self.delay_max);
+        fill
     }
 }
 

@@ -73,7 +73,7 @@ fn field(draft: &FieldDraft, problems: &Problems) -> Option<(Field, Option<Times
     }
     if let Some(name_of_unit) = type_name.strip_prefix("timestamp(").and_then(|rest| rest.strip_suffix(')')) {
         let unit = unit(name_of_unit, &draft.place, problems)?;
-        return Some((Field { name: name.into(), data_type: DataType::Timestamp, nullable }, Some(unit)));
+        return Some((Field::with_nulls(name, DataType::Timestamp, nullable), Some(unit)));
     }
     let Ok(data_type) = type_name.parse() else {
         let help = alias(type_name).map_or_else(
@@ -83,7 +83,7 @@ fn field(draft: &FieldDraft, problems: &Problems) -> Option<(Field, Option<Times
         problems.error(&draft.place, format!("unknown type `{}`", clip(type_name)), help);
         return None;
     };
-    Some((Field { name: name.into(), data_type, nullable }, None))
+    Some((Field::with_nulls(name, data_type, nullable), None))
 }
 
 /// The type that somebody means who writes another system's name for it.

@@ -95,7 +95,10 @@ fn stdout(keys: &StdoutSinkKeys, here: &KeyPlace, cx: &Context<'_>) -> Option<Si
     let format = keys.format.value;
     let csv = csv_options(&keys.csv, here, format.map(StdoutWord::name), &[], cx);
     let format: StdoutFormat = words::stdout_format(format?);
-    Some(SinkConfig::Stdout(StdoutSinkConfig { format, rows_max: size(keys.rows_max.value), csv: csv? }))
+    let mut config = StdoutSinkConfig::new(format);
+    config.rows_max = size(keys.rows_max.value);
+    config.csv = csv?;
+    Some(SinkConfig::Stdout(config))
 }
 
 fn file(keys: &FileSinkKeys, here: &KeyPlace, delivery: &Delivery, cx: &mut Context<'_>) -> Option<SinkConfig> {
@@ -122,21 +125,16 @@ fn file(keys: &FileSinkKeys, here: &KeyPlace, delivery: &Delivery, cx: &mut Cont
     let csv = csv_options(&keys.csv, here, format.map(Format::name), written.as_slice(), cx);
     let WrittenText { place, text } = written?;
     let exactly_once = delivery.guarantee == Guarantee::ExactlyOnce;
-    let mut config = FileSinkConfig {
-        path: cx.paths.resolve(&text),
-        beneath: None,
-        // What is missing has been reported; the checks below do not depend on it.
-        format: format.unwrap_or(Format::JsonLines),
-        csv: csv.clone().unwrap_or_default(),
-        rotate_bytes_max: keys.rotate_bytes_max.value,
-        rotate_after: keys.rotate_ms_max.value.map(Duration::from_millis),
-        // Each commit publishes a file, and a second one needs another name. So does the next run of a query whose
-        // output is to go on where the last one's ended.
-        numbered: delivery.commit_every.is_some() || exactly_once,
-        held_until_flush: exactly_once,
-        number_min: 1,
-        if_exists: if_exists.unwrap_or_default(),
-    };
+    // A format that is missing has been reported; the checks below do not depend on it.
+    let mut config = FileSinkConfig::new(cx.paths.resolve(&text), format.unwrap_or(Format::JsonLines));
+    config.csv = csv.clone().unwrap_or_default();
+    config.rotate_bytes_max = keys.rotate_bytes_max.value;
+    config.rotate_after = keys.rotate_ms_max.value.map(Duration::from_millis);
+    // Each commit publishes a file, and a second one needs another name. So does the next run of a query whose output is to go on
+    // where the last one's ended.
+    config.numbered = delivery.commit_every.is_some() || exactly_once;
+    config.held_until_flush = exactly_once;
+    config.if_exists = if_exists.unwrap_or_default();
     if let Err(SinkError::Config { key, reason }) = config.validate() {
         problems.error(&here.child(key, place.offset), reason, "");
         return None;

@@ -6,6 +6,7 @@ use weir_sandbox::TenantId;
 
 /// The most sources, stages and sinks of one query. Each costs a task, descriptors and buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Sizes {
     /// Sources of a query.
     pub sources_max: u64,

@@ -14,6 +14,7 @@ use super::origins::Origins;
 
 /// Where records come from.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SourcePlan {
     /// The name, unique among sources, stages and sinks.
     pub name: Arc<str>,
@@ -23,6 +24,13 @@ pub struct SourcePlan {
     pub schema: Arc<Schema>,
     /// What becomes of records that do not decode.
     pub on_error: ErrorPolicy,
+}
+
+impl SourcePlan {
+    /// A source whose records all decode, or the query fails.
+    pub fn new(name: Arc<str>, kind: SourceKind, schema: Arc<Schema>) -> SourcePlan {
+        SourcePlan { name, kind, schema, on_error: ErrorPolicy::Fail }
+    }
 }
 
 /// The kinds of source.
@@ -78,6 +86,7 @@ impl SourceKind {
 
 /// The letters of one place that are to be replayed, as plain values. Whoever runs the plan opens them.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LettersPlan {
     /// The file of letters. It is opened by its last name in `folder`.
     pub path: PathBuf,
@@ -89,6 +98,19 @@ pub struct LettersPlan {
     pub entrance: LettersEntrance,
     /// What is known of the sources that the letters' records came from.
     pub origins: Origins,
+}
+
+impl LettersPlan {
+    /// The letters of `place` in a file of this folder.
+    pub fn new(
+        path: PathBuf,
+        folder: Arc<Folder>,
+        place: Arc<str>,
+        entrance: LettersEntrance,
+        origins: Origins,
+    ) -> LettersPlan {
+        LettersPlan { path, folder, place, entrance, origins }
+    }
 }
 
 /// How letters become records where they died.

@@ -11,7 +11,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The text of a file; `what` it is to be, for the message.
 pub(super) fn read(path: &Path, what: &str) -> Result<String, QueryFileError> {
     let text = read_text(path, what);
-    text.map_err(|message| QueryFileError { path: path.to_owned(), problems: vec![of_all(message)] })
+    text.map_err(|message| QueryFileError::new(path, vec![Problem::of_file(message)]))
 }
 
 fn read_text(path: &Path, what: &str) -> Result<String, String> {
@@ -31,13 +31,8 @@ fn read_text(path: &Path, what: &str) -> Result<String, String> {
 pub(super) fn finish<T>(made: Option<T>, problems: Problems) -> Result<(T, Vec<Problem>), Vec<Problem>> {
     let warnings = problems.finish()?;
     // Whatever leaves it incomplete has been reported: this is for a report that was forgotten.
-    let forgotten = || vec![of_all("cannot be used (unknown reason)".to_owned())];
+    let forgotten = || vec![Problem::of_file("cannot be used (unknown reason)")];
     Ok((made.ok_or_else(forgotten)?, warnings))
-}
-
-/// A problem of a file as a whole.
-fn of_all(message: String) -> Problem {
-    Problem { key: String::new(), line: 0, column: 0, message, help: String::new() }
 }
 
 /// The folder that paths in a file are taken from.

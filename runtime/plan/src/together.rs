@@ -46,7 +46,7 @@ impl Plan {
                 continue;
             }
             if let (Some(loaded), Some(path)) = (loaded.get_mut(place), paths.get(place)) {
-                *loaded = Err(QueryFileError { path: path.as_ref().to_owned(), problems });
+                *loaded = Err(QueryFileError::new(path.as_ref(), problems));
             }
         }
         loaded

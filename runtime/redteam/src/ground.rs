@@ -44,7 +44,7 @@ impl Ground {
             .enable_time()
             .build()
             .map_err(RedteamError::Threads)?;
-        let config = EngineConfig { cache: None, ..config.clone() };
+        let config = config.clone().with(|it| it.cache = None);
         let engine = Engine::new(&config)?;
         let batch = attacked_batch().map_err(|error| RedteamError::Victim(error.to_string()))?;
         Ok(Ground { runtime: Some(runtime), engine, config, limits: Arc::new(limits.clone()), batch: Arc::new(batch) })

@@ -91,8 +91,14 @@ fn guests(ground: &Ground, samples: usize) -> Vec<Guest> {
 fn runaway(ground: &Ground, guest: &Guest, loaded: bool) -> Runaway {
     let &Guest { name, ref bytes, ended_by, samples } = guest;
     let limits = match ended_by {
-        "deadline" => Limits { fuel_batch_max: None, deadline_ms_max: DEADLINE_MS, ..measured(ground) },
-        _ => Limits { fuel_batch_max: Some(FUEL), deadline_ms_max: 10_000, ..measured(ground) },
+        "deadline" => measured(ground).with(|it| {
+            it.fuel_batch_max = None;
+            it.deadline_ms_max = DEADLINE_MS;
+        }),
+        _ => measured(ground).with(|it| {
+            it.fuel_batch_max = Some(FUEL);
+            it.deadline_ms_max = 10_000;
+        }),
     };
     let (mut times, mut wrong) = (Vec::new(), None);
     match repeat(ground, bytes, limits, samples) {
@@ -112,7 +118,10 @@ fn runaway(ground: &Ground, guest: &Guest, loaded: bool) -> Runaway {
 
 /// Limits of the guests that are measured: the tenant's own where they do not decide what is measured.
 fn measured(ground: &Ground) -> Limits {
-    Limits { deadline_init_ms_max: 10_000, trap_pause_ms_max: 0, ..Limits::clone(ground.limits()) }
+    Limits::clone(ground.limits()).with(|it| {
+        it.deadline_init_ms_max = 10_000;
+        it.trap_pause_ms_max = 0;
+    })
 }
 
 /// Calls a guest again and again; `None` for a call that was answered.
@@ -149,7 +158,10 @@ struct Load {
 
 impl Load {
     fn start(ground: &Ground) -> Result<Load, RedteamError> {
-        let limits = Limits { fuel_batch_max: None, deadline_ms_max: 1_000, ..measured(ground) };
+        let limits = measured(ground).with(|it| {
+            it.fuel_batch_max = None;
+            it.deadline_ms_max = 1_000;
+        });
         let bytes = guest::filter("", "(loop $again (br $again))");
         let mut load = Load { runaways: Vec::new(), victims: Vec::new() };
         for number in 0..process::cores() {

@@ -9,6 +9,7 @@ use crate::{Fault, LimitExceeded, LogLine, ModuleDigest, TenantId, Usage};
 /// A call that ended without an answer. Nothing that the function emitted or recorded in it counts, and its instance
 /// is gone.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct CallError {
     /// What ended it.
     pub cause: TrapCause,
@@ -18,6 +19,7 @@ pub struct CallError {
 
 /// Where a call ended, and what the guest said before.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CallContext {
     /// Whose module it is.
     pub tenant: TenantId,

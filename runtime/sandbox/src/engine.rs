@@ -24,6 +24,7 @@ use crate::{CacheConfig, CacheError, CacheUse, Compiler, Fault, Limits, Refusal,
 /// How the engine is set up; each field falls back to its default.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct EngineConfig {
     /// Instances that may live at once. Each reserves 4 GiB of address space, of which a process has 128 TiB; memory
     /// is taken only as it is used. Default 1,000; where the machine does not give the address space, the engine goes
@@ -241,6 +242,12 @@ impl Variant {
 }
 
 impl EngineConfig {
+    /// Changes fields: `EngineConfig::default().with(|it| it.instances_max = 100)`.
+    pub fn with(mut self, change: impl FnOnce(&mut EngineConfig)) -> EngineConfig {
+        change(&mut self);
+        self
+    }
+
     fn validate(&self) -> Result<(), EngineError> {
         let ranges = [
             ("instances_max", u64::from(self.instances_max), 1, 20_000),

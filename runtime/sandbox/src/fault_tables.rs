@@ -3,7 +3,7 @@
 use std::io;
 
 use expect_test::expect;
-use weir_admission::{CacheError, Unit};
+use weir_admission::CacheError;
 use weir_batch::BatchError;
 use weir_fault::table;
 
@@ -12,7 +12,7 @@ use crate::{EngineError, LimitExceeded, Malformed, TrapCause};
 #[test]
 fn of_calls() {
     let text = || "t".to_owned();
-    let limit = || LimitExceeded { name: "memory", unit: Unit::Bytes, limit: 1, current: 1, requested: 1 };
+    let limit = || LimitExceeded::bytes("memory", 1, 1, 1);
     let table = table![
         TrapCause::OutOfFuel { limit: 1 },
         TrapCause::Deadline { limit_ms: 1 },

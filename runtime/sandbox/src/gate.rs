@@ -379,7 +379,7 @@ mod tests {
     }
 
     fn tenant(gate: &Arc<Gate>, weight: u32, callers: usize) -> Vec<Caller> {
-        let account = Arc::new(gate.open(&Limits { cpu_weight: weight, ..Limits::default() }));
+        let account = Arc::new(gate.open(&Limits::default().with(|it| it.cpu_weight = weight)));
         (0..callers).map(|_| Caller { queue: account.queue(), slices: 0 }).collect()
     }
 
@@ -444,7 +444,7 @@ mod tests {
     #[test]
     fn a_tenant_at_its_share_waits_and_goes_on_as_time_passes() {
         let gate = Arc::new(Gate::new(2));
-        let limits = Limits { cpu_percent_max: Some(50), ..Limits::default() };
+        let limits = Limits::default().with(|it| it.cpu_percent_max = Some(50));
         let mut capped = Caller { queue: Arc::new(gate.open(&limits)).queue(), slices: 0 };
         // 50 ms of the first 100 are there at once; a slice that is longer than what is left is finished.
         while capped.ask(Duration::from_secs(7)) {}

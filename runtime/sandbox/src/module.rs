@@ -85,9 +85,10 @@ impl Module {
         let mut made = self.made();
         made.pending = false;
         match better {
-            Ok((code, cost)) => {
+            Ok((code, mut cost)) => {
                 made.code = code;
-                made.cost = CompileCost { time: made.cost.time, ..cost };
+                cost.time = made.cost.time;
+                made.cost = cost;
             }
             Err(refusal) => {
                 let (tenant, module) = (&self.tenant, self.digest);

@@ -11,6 +11,7 @@ use crate::MetricBatch;
 /// What a function made of a batch. Each of the batch's rows has output, failed, or was filtered:
 /// `rows = rows with output + failed + filtered`.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Outcome {
     /// The rows that go on. The very batch that came in where a filter kept all of it or a metrics function failed
     /// none of it.
@@ -31,6 +32,7 @@ pub struct Outcome {
 
 /// A row that failed by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RowFailure {
     /// The row, among those of the input batch that count.
     pub row: usize,
@@ -60,11 +62,19 @@ impl fmt::Display for RowCode {
 
 /// A line that a function logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogLine {
     /// How grave it is.
     pub level: LogLevel,
     /// One line: control characters are escaped, and it is cut at its limit.
     pub text: String,
+}
+
+impl LogLine {
+    /// A line of this level.
+    pub fn new(level: LogLevel, text: impl Into<String>) -> LogLine {
+        LogLine { level, text: text.into() }
+    }
 }
 
 /// How grave a log line is.
@@ -105,6 +115,7 @@ impl fmt::Display for LogLevel {
 
 /// What a call cost. A first call holds instantiation and init too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Usage {
     /// Fuel: instructions, and host calls in proportion to rows and bytes. 0 where fuel is not metered.
     pub fuel: u64,

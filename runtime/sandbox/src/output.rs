@@ -433,7 +433,7 @@ mod tests {
         let manifest = ModuleManifest::read(&wat::parse_str(module).unwrap()).unwrap();
         let mut output = Output::new(&manifest.functions[0]);
         let mut check = |rows: usize, count: usize, bytes_max: usize, least: usize, most: usize| {
-            let limits = Limits { output_bytes_max: bytes_max, ..Limits::default() };
+            let limits = Limits::default().with(|it| it.output_bytes_max = bytes_max);
             output.begin(rows);
             output.append_fixed(0, &vec![0; count * 8], count, None, &limits).unwrap();
             let Values::Fixed(buffer) = &output.fields[0].values else { panic!("an i64 has a width") };

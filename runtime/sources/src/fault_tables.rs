@@ -16,7 +16,7 @@ use crate::{BacklogError, Changed, FileChange, KafkaSourceError, Since, SourceEr
 fn of_sources() {
     let (path, text) = (|| PathBuf::from("p"), || "t".to_owned());
     let io = || io::Error::from(io::ErrorKind::NotFound);
-    let kept = Partition { origin: "p".into(), number: 0 };
+    let kept = Partition::new("p", 0);
     let kafka = |source| SourceError::Kafka { brokers: text(), source };
     let table = table![
         SourceError::Io { path: path(), source: io() },
@@ -57,7 +57,7 @@ fn of_sources() {
 #[test]
 fn of_topics() {
     let text = || "t".to_owned();
-    let partition = || Partition { origin: "t".into(), number: 0 };
+    let partition = || Partition::new("t", 0);
     let (position, first, end) = (1, 2, 3);
     let code = || weir_kafka::KafkaProblem::of(rdkafka::error::RDKafkaErrorCode::Unknown);
     let weir_kafka::KafkaProblem::Other(code) = code() else { panic!("an error code") };

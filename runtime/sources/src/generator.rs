@@ -39,14 +39,13 @@ pub fn seed_batch() -> Result<Batch, BatchError> {
     let id: ArrayRef = Arc::new(Int64Array::from_iter_values(numbers.clone()));
     let name: ArrayRef = Arc::new(StringArray::from_iter_values(numbers.clone().map(|i| format!("record_{i}"))));
     let value: ArrayRef = Arc::new(Float64Array::from_iter_values(numbers.clone().map(|i| i as f64 * 1.5)));
-    let system = SystemColumns {
-        timestamp: Some(TimestampMicrosecondArray::from_iter_values(
+    let system = SystemColumns::default().with(|it| {
+        it.timestamp = Some(TimestampMicrosecondArray::from_iter_values(
             numbers.clone().map(|i| (1_640_995_200_000 + 1000 * i) * 1000),
-        )),
-        partition: Some(Int32Array::from_value(0, SEED_BATCH_ROWS)),
-        offset: Some(Int64Array::from_iter_values(numbers)),
-        ..SystemColumns::default()
-    };
+        ));
+        it.partition = Some(Int32Array::from_value(0, SEED_BATCH_ROWS));
+        it.offset = Some(Int64Array::from_iter_values(numbers));
+    });
     Batch::new(Arc::new(seed_schema()?), vec![id, name, value])?.with_system(system)
 }
 
@@ -61,7 +60,7 @@ pub struct GeneratorSource {
 
 /// The only partition of a generated stream.
 pub(crate) fn generated() -> Partition {
-    Partition { origin: "generated".into(), number: 0 }
+    Partition::new("generated", 0)
 }
 
 /// The position in a generated stream; 0 if none is stored.

@@ -156,6 +156,7 @@ pub enum SourceEvent {
 
 /// The positions at which partitions begin.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Begin {
     /// Positions at which a new reader would begin too.
     pub kept: Positions,
@@ -167,6 +168,7 @@ pub struct Begin {
 
 /// A partition that continues at another offset.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Moved {
     /// The partition.
     pub partition: Partition,
@@ -178,6 +180,7 @@ pub struct Moved {
 
 /// Partitions that go to another reader as soon as this is dropped.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Revoking {
     /// The partitions.
     pub partitions: Vec<Partition>,
@@ -189,6 +192,7 @@ pub struct Revoking {
 
 /// The result of a read.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct SourceBatch {
     /// The valid records.
     pub batch: Batch,
@@ -205,13 +209,28 @@ pub struct SourceBatch {
     pub positions: Positions,
 }
 
+impl SourceBatch {
+    /// Records that were all understood, with the positions behind them.
+    pub fn new(batch: Batch, positions: Positions) -> SourceBatch {
+        SourceBatch { batch, bad: Vec::new(), bad_system: None, bytes: 0, origin: None, positions }
+    }
+}
+
 /// The file of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReadOrigin {
     /// The file.
     pub path: PathBuf,
     /// Its `_partition`.
     pub partition: i32,
+}
+
+impl ReadOrigin {
+    /// A file, as this `_partition`.
+    pub fn new(path: impl Into<PathBuf>, partition: i32) -> ReadOrigin {
+        ReadOrigin { path: path.into(), partition }
+    }
 }
 
 /// An error after which a source cannot continue.

@@ -46,7 +46,7 @@ impl SourceConnector for MemoryBatches {
 }
 
 fn memory() -> Partition {
-    Partition { origin: "memory".into(), number: 0 }
+    Partition::new("memory", 0)
 }
 
 #[async_trait]

@@ -5,7 +5,7 @@
 //! ```
 //! use weir_state::{StateManifest, Partition, Positions, SourcePositions};
 //!
-//! let positions = Positions::from_iter([(Partition { origin: "flights".into(), number: 3 }, 17)]);
+//! let positions = Positions::from_iter([(Partition::new("flights", 3), 17)]);
 //! let manifest = StateManifest { query: "late".into(), sources: vec![SourcePositions::new("in", &positions)], ..StateManifest::default() };
 //! let read = StateManifest::from_bytes(&manifest.to_bytes()?)?;
 //! assert_eq!(read.positions("in"), positions);

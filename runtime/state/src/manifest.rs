@@ -240,7 +240,7 @@ impl StateManifest {
         let partitions = source.into_iter().flat_map(|source| &source.partitions);
         let mut positions = Positions::default();
         for PartitionPosition { origin, number, next, file, topic_id } in partitions {
-            let partition = Partition { origin: origin.as_str().into(), number: *number };
+            let partition = Partition::new(origin.as_str(), *number);
             if let Some(id) = topic_id {
                 positions.set_topic(partition.clone(), id.clone());
             }
@@ -308,7 +308,7 @@ mod tests {
     use super::*;
 
     fn manifest() -> StateManifest {
-        let partition = |origin: &str, number| Partition { origin: origin.into(), number };
+        let partition = |origin: &str, number| Partition::new(origin, number);
         let mut positions: Positions =
             [(partition("in", 0), 17), (partition("in", 1), Positions::END)].into_iter().collect();
         positions.set_topic(partition("in", 0), TopicId::new("TH_hal5BTCuhPtKYkolFvw").unwrap());
@@ -341,7 +341,7 @@ mod tests {
         let manifest = manifest();
         let read = StateManifest::from_bytes(&manifest.to_bytes().unwrap()).unwrap();
         assert_eq!(read, manifest);
-        assert_eq!(read.positions("in").get(&Partition { origin: "in".into(), number: 1 }), Some(Positions::END));
+        assert_eq!(read.positions("in").get(&Partition::new("in", 1)), Some(Positions::END));
         assert_eq!((read.next_number("out"), read.next_number("other")), (4, 1));
     }
 
@@ -376,7 +376,7 @@ mod tests {
             r#""written_by":"weir 0.2.0","sources":[{"source":"in","partitions":[{"origin":"in","number":0,"next":3}]}]"#,
         );
         let read = StateManifest::from_bytes(&of("2", &body_of_2)).unwrap().positions("in");
-        let partition = Partition { origin: "in".into(), number: 0 };
+        let partition = Partition::new("in", 0);
         assert_eq!((read.get(&partition), read.mark(&partition)), (Some(3), None));
         let read = StateManifest::from_bytes(&of("1", body)).unwrap();
         assert_eq!((read.commits, read.written_by.as_str()), (3, ""));
@@ -386,7 +386,7 @@ mod tests {
             r#""written_by":"weir 0.2.0","sources":[{"source":"in","partitions":[{"origin":"in","number":0,"next":3,"topic_id":"ID"}]}]"#,
         );
         let good = body_of_3.replace("\"ID\"", "\"TH_hal5BTCuhPtKYkolFvw\"");
-        let partition = Partition { origin: "in".into(), number: 0 };
+        let partition = Partition::new("in", 0);
         assert!(StateManifest::from_bytes(&of("3", &good)).unwrap().positions("in").topic(&partition).is_some());
         assert!(said("3", &body_of_3).contains("a topic id must have 22 base64 characters"));
         let later = said("4", r#"{"written_by":"weir 9.9.9","query":{"anything":[1]}}"#);

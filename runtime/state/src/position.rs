@@ -10,11 +10,19 @@ use crate::{FileMark, TopicId};
 
 /// A part of a source that is read in order: a partition of a topic, or a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Partition {
     /// The topic, or the file's path.
     pub origin: Arc<str>,
     /// The partition's number, or the file's index in the list.
     pub number: i32,
+}
+
+impl Partition {
+    /// The partition of this number of a topic, or the file of this place in the list.
+    pub fn new(origin: impl Into<Arc<str>>, number: i32) -> Partition {
+        Partition { origin: origin.into(), number }
+    }
 }
 
 /// `flights [3]`.

@@ -23,11 +23,19 @@ const REQUEST_BYTES_MAX: usize = 2 << 20;
 
 /// The sender of metrics, and the start of their counting.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ExportOrigin {
     /// Attributes of the process.
     pub resource: Vec<KeyValue>,
     /// The start of every counter and histogram.
     pub start: SystemTime,
+}
+
+impl ExportOrigin {
+    /// A process with these attributes, which counts since `start`.
+    pub fn new(resource: Vec<KeyValue>, start: SystemTime) -> ExportOrigin {
+        ExportOrigin { resource, start }
+    }
 }
 
 /// The metrics of these queries as OTLP requests of about 2 MiB each: the same metrics as in [`exposition`](crate::exposition).

@@ -95,7 +95,7 @@ mod tests {
         let lists = ListArray::new(item, lengths, Arc::new(pairs), None);
         let schema = Arc::new(Schema::new(Vec::new()).unwrap());
         let batch = Batch::with_rows(schema, Vec::new(), records.len()).unwrap();
-        batch.with_system(SystemColumns { headers: Some(lists), ..SystemColumns::default() }).unwrap()
+        batch.with_system(SystemColumns::default().with(|it| it.headers = Some(lists))).unwrap()
     }
 
     fn parent(span: u64, flags: u8) -> String {

@@ -7,6 +7,7 @@ pub type Attributes = Vec<(&'static str, SpanValue)>;
 
 /// A source, stage or sink.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SpanPlace {
     /// The span kind.
     pub kind: SpanKind,
@@ -14,8 +15,16 @@ pub struct SpanPlace {
     pub attributes: Attributes,
 }
 
+impl SpanPlace {
+    /// A part whose spans say this.
+    pub fn new(kind: SpanKind, attributes: Attributes) -> SpanPlace {
+        SpanPlace { kind, attributes }
+    }
+}
+
 /// The attributes of each part of a query, by the part's index.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Places {
     /// The query itself.
     pub query: Attributes,

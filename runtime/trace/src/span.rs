@@ -7,6 +7,7 @@ use weir_batch::TraceContext;
 
 /// A finished span.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Span {
     /// The trace and span ids; always sampled.
     pub context: TraceContext,

@@ -16,6 +16,7 @@ use super::{LINKS_MAX, Span, SpanKind, Tracing};
 
 /// Counts of traced batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Encode, Decode)]
+#[non_exhaustive]
 pub struct TraceCounts {
     /// Batches with a span.
     pub sampled: u64,

@@ -80,10 +80,9 @@ impl Source for SquareSource {
         let squares: ArrayRef = Arc::new(Int64Array::from_iter_values((self.next..=self.last).map(|it| it * it)));
         let batch = Batch::new(Arc::clone(&self.schema), vec![squares])?;
         self.next = self.last + 1;
-        let numbers = Partition { origin: "numbers".into(), number: 0 };
+        let numbers = Partition::new("numbers", 0);
         let positions = Positions::from_iter([(numbers, self.next)]);
-        let (bad, bad_system, origin) = (Vec::new(), None, None);
-        Ok(Some(SourceEvent::Batch(SourceBatch { batch, bad, bad_system, bytes: 0, origin, positions })))
+        Ok(Some(SourceEvent::Batch(SourceBatch::new(batch, positions))))
     }
 }
 

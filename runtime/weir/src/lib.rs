@@ -52,6 +52,9 @@
 //! **[`MemoryBatches`]** is a source of batches that you hold in memory. **[`MemoryHandle`]** is a sink that returns written batches to
 //! you. A **[`Batch`]** is shared by `Arc`, and its columns are Arrow arrays ([`arrow`]).
 //!
+//! Settings have public fields: make them with `new` or `Default`, then assign, or chain `with`:
+//! `EngineConfig::default().with(|it| it.instances_max = 100)`. Later versions may add fields.
+//!
 //! Every error says whose fault it is (`fault()`) and whether a retry may help (`retryable()`).
 //!
 //! Without default features the crate contains no Kafka client and needs no C++ compiler. The feature `nexmark` adds the streams of
@@ -61,10 +64,10 @@
 //! different limits. The crates behind this one offer more, but only the items of this crate are stable across versions.
 
 pub use weir_batch::{Batch, BatchError, DataType, Fault, Field, Schema, SystemColumns, arrow};
-pub use weir_formats::Format;
+pub use weir_formats::{BadRecord, Format};
 pub use weir_plan::{LimitsFile, Loader, Plan, Problem, QueryFileError};
-pub use weir_query::{BuildError, Progress, Query, QueryHandle, QueryState, RunError, Summary};
-pub use weir_sandbox::{Engine, EngineConfig, EngineError, Limits, TenantId};
-pub use weir_sinks::{MemoryHandle, Sink, SinkConnector, SinkError, SinkStats, Written};
+pub use weir_query::{BuildError, Ending, Progress, Query, QueryHandle, QueryState, RunError, Summary};
+pub use weir_sandbox::{CacheConfig, Compiler, Engine, EngineConfig, EngineError, Limits, TenantId, compile_worker};
+pub use weir_sinks::{MemoryHandle, RefusedRow, RowRefusal, Sink, SinkConnector, SinkError, SinkStats, Written};
 pub use weir_sources::{MemoryBatches, Source, SourceBatch, SourceConnector, SourceError, SourceEvent};
 pub use weir_state::{Partition, Positions};

@@ -12,6 +12,7 @@ use crate::SinkError;
 
 /// Settings of a [`crate::FileSink`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FileSinkConfig {
     /// The file. Numbered files put their number before its suffix: `late.csv` becomes `late-000001.csv`.
     pub path: PathBuf,
@@ -46,6 +47,12 @@ pub enum IfExists {
 }
 
 impl FileSinkConfig {
+    /// Changes fields: `FileSinkConfig::new("late.csv", Format::Csv).with(|it| it.numbered = true)`.
+    pub fn with(mut self, change: impl FnOnce(&mut FileSinkConfig)) -> FileSinkConfig {
+        change(&mut self);
+        self
+    }
+
     /// One file at this path, which must not exist.
     pub fn new(path: impl Into<PathBuf>, format: Format) -> FileSinkConfig {
         FileSinkConfig {

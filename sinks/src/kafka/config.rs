@@ -13,6 +13,7 @@ use crate::SinkError;
 /// Settings of a [`crate::KafkaSink`]. What is written is acknowledged by all in-sync replicas and written once per
 /// producer: `acks = all` and `enable.idempotence` are not to be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KafkaSinkConfig {
     /// The brokers.
     pub connection: KafkaConnection,
@@ -182,6 +183,12 @@ impl KafkaCompression {
 }
 
 impl KafkaSinkConfig {
+    /// Changes fields: `KafkaSinkConfig::new(connection, "late").with(|it| it.pass_headers = false)`.
+    pub fn with(mut self, change: impl FnOnce(&mut KafkaSinkConfig)) -> KafkaSinkConfig {
+        change(&mut self);
+        self
+    }
+
     /// JSON values to this topic, with the keys, headers and timestamps that the records came with.
     pub fn new(connection: KafkaConnection, topic: impl Into<String>) -> KafkaSinkConfig {
         KafkaSinkConfig {

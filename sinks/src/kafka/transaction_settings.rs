@@ -6,6 +6,7 @@ use super::{BrokerRefusals, KafkaCompression, KafkaPartitioner};
 
 /// What holds for all sinks that write in the same transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TransactionSettings {
     /// How long a transaction may be open before the broker aborts it. The broker has a limit of its own
     /// (`transaction.max.timeout.ms`, 15 minutes unless it was changed).
@@ -24,6 +25,14 @@ pub struct TransactionSettings {
     pub topics: Vec<String>,
     /// What brokers refused of the query's records. Shared by all attempts of a query; no setting.
     pub refusals: BrokerRefusals,
+}
+
+impl TransactionSettings {
+    /// Changes fields: `TransactionSettings::default().with(|it| it.timeout = timeout)`.
+    pub fn with(mut self, change: impl FnOnce(&mut TransactionSettings)) -> TransactionSettings {
+        change(&mut self);
+        self
+    }
 }
 
 impl Default for TransactionSettings {

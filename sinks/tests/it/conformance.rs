@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use expect_test::{Expect, expect};
 use weir_batch::{Batch, Schema};
-use weir_formats::{CsvOptions, Format, open_decoder};
+use weir_formats::{Format, open_decoder};
 use weir_sinks::conformance::{ReadBack, SinkPlace, check};
 use weir_sinks::{
     CountingSink, FileSink, FileSinkConfig, IfExists, MemoryHandle, MemorySink, Sink, SinkError, SinkStats,
@@ -124,10 +124,7 @@ struct Stdout {
 
 impl Stdout {
     fn new(format: StdoutFormat) -> Stdout {
-        Stdout {
-            config: StdoutSinkConfig { format, rows_max: usize::MAX, csv: CsvOptions::default() },
-            captured: Captured::default(),
-        }
+        Stdout { config: StdoutSinkConfig::new(format), captured: Captured::default() }
     }
 }
 

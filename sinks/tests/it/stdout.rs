@@ -9,7 +9,6 @@ use weir_batch::arrow::array::{
 };
 use weir_batch::arrow::buffer::BooleanBuffer;
 use weir_batch::{Batch, DataType, Field, Schema};
-use weir_formats::CsvOptions;
 use weir_sinks::{Sink, SinkError, StdoutFormat, StdoutSink, StdoutSinkConfig};
 
 #[derive(Clone, Default)]
@@ -47,7 +46,7 @@ fn flights() -> Arc<Batch> {
 
 async fn check(format: StdoutFormat, rows_max: usize, batches: &[Arc<Batch>], expect: Expect) {
     let captured = Captured::default();
-    let config = StdoutSinkConfig { format, rows_max, csv: CsvOptions::default() };
+    let config = StdoutSinkConfig::new(format).with(|it| it.rows_max = rows_max);
     let mut sink = StdoutSink::over(&config, flights().schema(), captured.clone()).await.unwrap();
     for batch in batches {
         sink.write(Arc::clone(batch)).await.unwrap();
@@ -115,7 +114,7 @@ async fn the_other_formats_write_all() {
 async fn a_closed_pipe_is_told_from_a_failure() {
     for format in [StdoutFormat::Table, StdoutFormat::JsonLines, StdoutFormat::Csv] {
         let (reader, writer) = io::pipe().unwrap();
-        let config = StdoutSinkConfig { format, rows_max: usize::MAX, csv: CsvOptions::default() };
+        let config = StdoutSinkConfig::new(format);
         let mut sink = StdoutSink::over(&config, flights().schema(), writer).await.unwrap();
         sink.write(flights()).await.unwrap();
         drop(reader);
@@ -131,7 +130,7 @@ async fn a_closed_pipe_is_told_from_a_failure() {
 async fn a_full_device_is_a_failure() {
     for format in [StdoutFormat::Table, StdoutFormat::JsonLines, StdoutFormat::Csv] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let config = StdoutSinkConfig { format, rows_max: usize::MAX, csv: CsvOptions::default() };
+        let config = StdoutSinkConfig::new(format);
         let mut sink = StdoutSink::over(&config, flights().schema(), full).await.unwrap();
         let error = sink.write(flights()).await.unwrap_err();
         assert!(matches!(&error, SinkError::Stdout(source) if source.kind() == io::ErrorKind::StorageFull), "{error}");

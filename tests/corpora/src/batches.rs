@@ -66,9 +66,8 @@ mod tests {
 
     #[test]
     fn there_is_a_batch_of_every_type() {
-        let fields = |nullable| {
-            DataType::ALL.map(|data_type| Field { name: data_type.name().into(), data_type, nullable }).to_vec()
-        };
+        let fields =
+            |nullable| DataType::ALL.map(|data_type| Field::with_nulls(data_type.name(), data_type, nullable)).to_vec();
         for (nullable, nulls) in [(false, 0), (true, (ROWS - 3).div_ceil(7))] {
             let batch = batch_of(fields(nullable), ROWS).unwrap();
             assert_eq!(batch.rows(), ROWS);

@@ -48,7 +48,7 @@ const DOUBLE: u32 = 20;
 ///
 /// None, with fields as they are.
 pub fn host_batch() -> Result<Arc<Batch>, BatchError> {
-    batch_of(input().into_iter().map(|field| Field { nullable: true, ..field }).collect(), ROWS)
+    batch_of(input().into_iter().map(|field| Field::nullable(field.name, field.data_type)).collect(), ROWS)
 }
 
 fn input() -> Vec<Field> {
@@ -56,10 +56,7 @@ fn input() -> Vec<Field> {
     let types =
         [Type::Bool, Type::I8, Type::I16, Type::I32, Type::I64, Type::Timestamp, Type::F64, Type::Utf8, Type::Binary];
     // Names of several lengths: values depend on them, and nulls are all in the same rows otherwise.
-    types
-        .into_iter()
-        .map(|data_type| Field { name: data_type.name().into(), data_type, nullable: data_type != Type::Bool })
-        .collect()
+    types.into_iter().map(|data_type| Field::with_nulls(data_type.name(), data_type, data_type != Type::Bool)).collect()
 }
 
 /// The module that does what the program says.

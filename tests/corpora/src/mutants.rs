@@ -38,7 +38,11 @@ pub struct Mutant {
 
 /// Limits under which a guest that does the same at other cost does the same.
 pub fn ample_limits() -> Limits {
-    Limits { deadline_ms_max: 10_000, deadline_init_ms_max: 10_000, trap_pause_ms_max: 0, ..Limits::default() }
+    Limits::default().with(|it| {
+        it.deadline_ms_max = 10_000;
+        it.deadline_init_ms_max = 10_000;
+        it.trap_pause_ms_max = 0;
+    })
 }
 
 impl Guests {

@@ -53,8 +53,8 @@ fn a_manifest_that_was_being_written_is_of_no_account_however_much_of_it_is_ther
     let (last, next) = (fs::read(&path).expect("the manifest"), fs::read(&beside).expect("the next one"));
     assert_ne!(last, next);
     // The stage is compiled once: it would take most of the time.
-    let cache = CacheConfig { folder: folder.path().join("code"), bytes_max: 64 << 20 };
-    let engine = Engine::new(&EngineConfig { cache: Some(cache), ..EngineConfig::default() }).expect("an engine");
+    let cache = CacheConfig::new(folder.path().join("code"), 64 << 20);
+    let engine = Engine::new(&EngineConfig::default().with(|it| it.cache = Some(cache))).expect("an engine");
     for length in (0..next.len()).step_by(7) {
         fs::write(&beside, &next[..length]).expect("a torn manifest");
         build(&engine, folder.path()).map(drop).unwrap_or_else(|error| panic!("{length} bytes: {error}"));

@@ -44,7 +44,7 @@ fn cut_at_every_byte() {
 
 #[test]
 fn a_bit_of_each_byte_flipped() {
-    let (right, limits) = (right(), Limits { fuel_batch_max: Some(100_000), ..limits() });
+    let (right, limits) = (right(), limits().with(|it| it.fuel_batch_max = Some(100_000)));
     let mut admitted = 0;
     // One of each byte: all of them would take long.
     for (at, bit) in (0..right.len()).zip((0..8).cycle()) {

@@ -139,7 +139,7 @@ fn nan_bits_are_the_same_in_every_run() {
 #[test]
 fn canaries_are_gone_when_the_slot_is_another_tenants() {
     // One slot, so that it is the same.
-    let engine = Engine::new(&EngineConfig { instances_max: 1, ..EngineConfig::default() }).unwrap();
+    let engine = Engine::new(&EngineConfig::default().with(|it| it.instances_max = 1)).unwrap();
     for _ in 0..3 {
         for name in ["leaves_canaries", "looks_for_canaries"] {
             run(&engine, attack(name), &limits()).text(attack(name));

@@ -19,42 +19,46 @@ const BATCHES: usize = 3;
 
 /// Small, so that an attack is over soon. Fuel ends what runs too long, so that the same is said each time.
 pub(crate) fn limits() -> Limits {
-    Limits {
-        // Attacks are handed in by the thousand.
-        trap_pause_ms_max: 0,
-        module_bytes_max: 256 << 10,
-        memory_bytes_max: 4 << 20,
-        table_elements_max: 1_000,
-        fuel_batch_max: Some(10_000_000),
-        fuel_init_max: Some(10_000_000),
-        deadline_ms_max: 30_000,
-        deadline_init_ms_max: 30_000,
-        output_rows_max: 50_000,
-        output_rows_per_input_max: 4,
-        output_bytes_max: 256 << 10,
-        row_error_bytes_max: 64,
-        row_errors_bytes_max: 4 << 10,
-        log_lines_batch_max: 3,
-        log_line_bytes_max: 64,
-        series_max: 20,
-        ..Limits::default()
-    }
+    let mut limits = Limits::default();
+    // Attacks are handed in by the thousand.
+    limits.trap_pause_ms_max = 0;
+    limits.module_bytes_max = 256 << 10;
+    limits.memory_bytes_max = 4 << 20;
+    limits.table_elements_max = 1_000;
+    limits.fuel_batch_max = Some(10_000_000);
+    limits.fuel_init_max = Some(10_000_000);
+    limits.deadline_ms_max = 30_000;
+    limits.deadline_init_ms_max = 30_000;
+    limits.output_rows_max = 50_000;
+    limits.output_rows_per_input_max = 4;
+    limits.output_bytes_max = 256 << 10;
+    limits.row_error_bytes_max = 64;
+    limits.row_errors_bytes_max = 4 << 10;
+    limits.log_lines_batch_max = 3;
+    limits.log_line_bytes_max = 64;
+    limits.series_max = 20;
+    limits
 }
 
 /// As before, for what is dear to compile: as much of it as 16 KiB hold.
 fn small_limits() -> Limits {
-    Limits { module_bytes_max: 16 << 10, ..limits() }
+    limits().with(|it| it.module_bytes_max = 16 << 10)
 }
 
 /// Without fuel, so that the deadline ends what runs too long.
 fn timed_limits() -> Limits {
-    Limits { fuel_batch_max: None, fuel_init_max: None, deadline_ms_max: 50, deadline_init_ms_max: 50, ..limits() }
+    limits().with(|it| {
+        it.fuel_batch_max = None;
+        it.fuel_init_max = None;
+        it.deadline_ms_max = 50;
+        it.deadline_init_ms_max = 50;
+    })
 }
 
 /// One engine for all tests, as a process has one.
 pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new(&EngineConfig { instances_max: 50, ..EngineConfig::default() }).unwrap())
+    ENGINE.get_or_init(|| Engine::new(&EngineConfig::default().with(|it| it.instances_max = 50)).unwrap())
 }
 
 pub(crate) fn target(limits: &Limits) -> Target {

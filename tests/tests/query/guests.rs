@@ -58,7 +58,7 @@ fn call(
 ) -> Result<Outcome, Box<dyn Error>> {
     let tenant: TenantId = "acme".parse()?;
     let limits = Limits::default();
-    let engine = Engine::new(&EngineConfig { instances_max: 4, ..EngineConfig::default() })?;
+    let engine = Engine::new(&EngineConfig::default().with(|it| it.instances_max = 4))?;
     let module = engine.admit(&tenant, &guest_module(module)?, &limits)?;
     let function = module.manifest().function(function).ok_or("no such function")?;
     let params: BTreeMap<_, _> = params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();

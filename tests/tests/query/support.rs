@@ -17,8 +17,8 @@ pub(crate) fn engine() -> Engine {
     static ENGINE: std::sync::OnceLock<Engine> = std::sync::OnceLock::new();
     let make = || {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("code");
-        let cache = Some(CacheConfig { folder, bytes_max: 256 << 20 });
-        Engine::new(&EngineConfig { cache, ..EngineConfig::default() }).expect("an engine")
+        let cache = Some(CacheConfig::new(folder, 256 << 20));
+        Engine::new(&EngineConfig::default().with(|it| it.cache = cache)).expect("an engine")
     };
     ENGINE.get_or_init(make).clone()
 }

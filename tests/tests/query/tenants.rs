@@ -12,7 +12,7 @@ use weir_sandbox::{Engine, EngineConfig};
 use crate::support::Text;
 
 fn engine_of_one() -> Engine {
-    Engine::new(&EngineConfig { instances_max: 1, ..EngineConfig::default() }).expect("an engine")
+    Engine::new(&EngineConfig::default().with(|it| it.instances_max = 1)).expect("an engine")
 }
 
 fn passing(batches: u64) -> Text {

@@ -30,6 +30,7 @@ const TENANTS: &str = "tenants.d";
 
 /// Where compiled code is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CacheConfig {
     /// A folder that nobody else can write to; made where it does not exist.
     pub folder: PathBuf,
@@ -37,8 +38,16 @@ pub struct CacheConfig {
     pub bytes_max: u64,
 }
 
+impl CacheConfig {
+    /// A cache of up to this many bytes in this folder.
+    pub fn new(folder: impl Into<PathBuf>, bytes_max: u64) -> CacheConfig {
+        CacheConfig { folder: folder.into(), bytes_max }
+    }
+}
+
 /// What came of the cache so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CacheUse {
     /// Modules whose code was found.
     pub hits: u64,
@@ -106,6 +115,7 @@ pub struct CacheKey {
 }
 
 /// Code that was found.
+#[non_exhaustive]
 pub struct Cached {
     /// How much work went into it.
     pub tier: Tier,

@@ -15,6 +15,7 @@ pub(super) struct WorkerLimits {
 /// What keeps a worker that was taken over by a module from going further. Limits of CPU time and address space are
 /// always in force; these depend on the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[non_exhaustive]
 pub struct Confinement {
     /// No path can be opened (Landlock, Linux 5.13 and later).
     pub files: Enforced,

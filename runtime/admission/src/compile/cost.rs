@@ -4,6 +4,7 @@ use std::time::Duration;
 
 /// What compiling a module took, both tiers together where it was compiled twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CompileCost {
     /// Wall-clock time until there was code that could run; of code from the cache, until that was found fit.
     pub time: Duration,

@@ -39,6 +39,7 @@ pub enum Compiler {
 }
 
 /// Code, and what it took.
+#[non_exhaustive]
 pub struct Artefact {
     /// How much work went into it.
     pub tier: Tier,

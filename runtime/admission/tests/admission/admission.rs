@@ -13,7 +13,7 @@ pub(crate) const CALL: &str = r#"(func (export "weir_call_f") (param i32) (resul
 pub(crate) const MEMORY: &str = r#"(memory (export "memory") 1)"#;
 
 pub(crate) fn refusal(wasm: &[u8], limits: &Limits) -> String {
-    match engine().admit(&tenant(), wasm, &Limits { trap_pause_ms_max: 0, ..limits.clone() }) {
+    match engine().admit(&tenant(), wasm, &limits.clone().with(|it| it.trap_pause_ms_max = 0)) {
         Ok(module) => {
             format!("admitted: {} exports, {} bytes of memory", module.exports().len(), module.memory_bytes_min())
         }
@@ -69,7 +69,7 @@ fn what_is_no_module() {
         expect!["no_memory (tenant): no export `memory`: define one memory and export it under this name"],
     );
     let right = bare_wasm(MANIFEST, &format!("{MEMORY} {CALL}"));
-    let small = Limits { module_bytes_max: 64, ..Limits::default() };
+    let small = Limits::default().with(|it| it.module_bytes_max = 64);
     expect!["admitted: 2 exports, 65536 bytes of memory"].assert_eq(&refusal(&right, &small));
     let mut small = Limits::default();
     small.module.module_file_bytes_max = 64;

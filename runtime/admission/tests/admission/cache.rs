@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weir_sandbox::{
-    CacheConfig, CacheUse, Carry, CodeOrigin, Engine, EngineConfig, EngineError, Instance, Limits, Module, TenantId,
+    CacheConfig, Carry, CodeOrigin, Engine, EngineConfig, EngineError, Instance, Limits, Module, TenantId,
 };
 
 use crate::support::{block_on, numbers, wasm};
@@ -15,8 +15,17 @@ const MANIFEST: &str =
     r#"{"abi":1,"name":"f","kind":"transform","output_shape":"filter","input":[{"name":"n","type":"i64"}]}"#;
 
 fn open(folder: &Path, bytes_max: u64) -> Result<Engine, EngineError> {
-    let cache = Some(CacheConfig { folder: folder.to_owned(), bytes_max });
-    Engine::new(&EngineConfig { cache, instances_max: 4, ..EngineConfig::default() })
+    let cache = Some(CacheConfig::new(folder, bytes_max));
+    Engine::new(&EngineConfig::default().with(|it| {
+        it.cache = cache;
+        it.instances_max = 4;
+    }))
+}
+
+/// Hits, misses and rejected files so far.
+fn uses(engine: &Engine) -> [u64; 3] {
+    let used = engine.cache_use();
+    [used.hits, used.misses, used.rejected]
 }
 
 fn engine(folder: &Path) -> Engine {
@@ -66,9 +75,9 @@ fn code_is_found_again_by_its_tenant_only() {
     // Another process: the key is the folder's.
     let second = engine(folder.path());
     assert_eq!(admit(&second, "acme", 1).origin(), CodeOrigin::Cache);
-    assert_eq!(second.cache_use(), CacheUse { hits: 1, misses: 0, rejected: 0 });
+    assert_eq!(uses(&second), [1, 0, 0]);
     // Another form of code is another entry.
-    let hardened = Limits { hardened: true, ..Limits::default() };
+    let hardened = Limits::default().with(|it| it.hardened = true);
     let module = second.admit(&"acme".parse().unwrap(), &module(1), &hardened).unwrap();
     assert_eq!(module.origin(), CodeOrigin::Compiler);
     assert_eq!(files(folder.path()).len(), 4);
@@ -86,7 +95,7 @@ fn a_file_that_somebody_touched_is_compiled_again_and_reported() {
         fs::write(acme, bytes).unwrap();
         let engine = engine(folder.path());
         assert_eq!(admit(&engine, "acme", 1).origin(), CodeOrigin::Compiler);
-        assert_eq!(engine.cache_use(), CacheUse { hits: 0, misses: 1, rejected: 1 });
+        assert_eq!(uses(&engine), [0, 1, 1]);
         assert_eq!(fs::read(acme).unwrap().len(), good.len(), "it is whole again");
     };
     // Any byte: magic, tier, code, authentication.
@@ -138,7 +147,7 @@ fn a_tenant_that_is_called_as_a_file_of_the_cache_keeps_its_code() {
         assert_eq!(admit(&engine(folder.path()), tenant, 1).origin(), CodeOrigin::Compiler);
         let again = engine(folder.path());
         assert_eq!(admit(&again, tenant, 1).origin(), CodeOrigin::Cache, "{tenant}");
-        assert_eq!(again.cache_use(), CacheUse { hits: 1, misses: 0, rejected: 0 });
+        assert_eq!(uses(&again), [1, 0, 0]);
     }
 }
 

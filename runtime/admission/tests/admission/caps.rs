@@ -175,7 +175,7 @@ fn custom_sections_count_as_file_and_not_as_module() {
     // Debug information, before and behind.
     push_custom(&mut module, ".debug_info", &vec![0; 5 << 20]);
     expect!["admitted: 2 exports, 65536 bytes of memory"].assert_eq(&refusal(&module, &Limits::default()));
-    let tight = Limits { module_bytes_max: code, ..Limits::default() };
+    let tight = Limits::default().with(|it| it.module_bytes_max = code);
     assert!(refusal(&module, &tight).starts_with("admitted"));
     // It makes no room for more of what is capped in proportion to the module.
     let mut segments = bare_wasm(MANIFEST, &format!("{MEMORY} {CALL} {}", "(data (i32.const 0) \"x\")".repeat(1_001)));

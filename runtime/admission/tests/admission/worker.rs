@@ -19,7 +19,11 @@ const MANIFEST: &str =
 fn engine(program: impl AsRef<Path>, arguments: &[&str]) -> Engine {
     let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
     let compiler = Compiler::Worker { program: program.as_ref().to_owned(), arguments };
-    Engine::new(&EngineConfig { compiler, instances_max: 8, ..EngineConfig::default() }).unwrap()
+    Engine::new(&EngineConfig::default().with(|it| {
+        it.compiler = compiler;
+        it.instances_max = 8;
+    }))
+    .unwrap()
 }
 
 /// Keeps the first of two rows.
@@ -45,7 +49,7 @@ fn call(module: &Arc<Module>, limits: &Limits) -> usize {
 #[test]
 fn a_worker_compiles_fast_and_then_well() {
     let engine = engine(WORKER, &[]);
-    for limits in [Limits::default(), Limits { hardened: true, ..Limits::default() }] {
+    for limits in [Limits::default(), Limits::default().with(|it| it.hardened = true)] {
         let module = engine.admit(&tenant(), &module(), &limits).unwrap();
         assert_eq!(call(&module, &limits), 1, "whichever code there is");
         assert_eq!(module.wait_optimised(Duration::from_secs(60)), Tier::Optimised);
@@ -61,7 +65,11 @@ fn a_worker_compiles_fast_and_then_well() {
 fn an_engine_that_does_not_optimise_leaves_code_as_it_is() {
     let worker = Compiler::Worker { program: WORKER.into(), arguments: Vec::new() };
     for compiler in [Compiler::InProcess, worker] {
-        let config = EngineConfig { optimise: false, compiler, instances_max: 8, ..EngineConfig::default() };
+        let config = EngineConfig::default().with(|it| {
+            it.optimise = false;
+            it.compiler = compiler;
+            it.instances_max = 8;
+        });
         let engine = Engine::new(&config).unwrap();
         let module = engine.admit(&tenant(), &module(), &Limits::default()).unwrap();
         assert_eq!(module.wait_optimised(Duration::from_secs(60)), Tier::Baseline);
@@ -142,7 +150,7 @@ fn what_a_worker_answers_is_authenticated() {
 #[test]
 fn a_worker_that_hangs_is_ended() {
     // 2 s of CPU time, so 13 s of patience.
-    let limits = Limits { compile_cpu_s_max: 2, ..Limits::default() };
+    let limits = Limits::default().with(|it| it.compile_cpu_s_max = 2);
     let engine = engine("/bin/sh", &["-c", "exec sleep 600"]);
     let started = Instant::now();
     let refusal = engine.admit(&tenant(), &module(), &limits).unwrap_err();
@@ -178,7 +186,7 @@ fn a_worker_that_optimises_has_half_of_the_time() {
     let spins =
         format!("trap 'echo > {}; exit' XCPU; {WORKER} | head -c {first}; while :; do :; done", ended.display());
     let engine = engine("/bin/sh", &["-c", &spins]);
-    let limits = Limits { compile_cpu_s_max: 2, ..Limits::default() };
+    let limits = Limits::default().with(|it| it.compile_cpu_s_max = 2);
     let module = engine.admit(&tenant(), &module(), &limits).unwrap();
     assert_eq!(module.wait_optimised(Duration::from_secs(60)), Tier::Baseline);
     assert!(ended.exists(), "it was not ended by the signal for too much CPU time");
@@ -437,7 +445,10 @@ fn joins(locals: usize, targets: usize) -> Vec<u8> {
 
 #[test]
 fn whatever_the_caps_are_raised_to_the_worker_is_ended_and_the_module_refused() {
-    let mut widest = Limits { compile_cpu_s_max: 2, compile_memory_bytes_max: 256 << 20, ..Limits::default() };
+    let mut widest = Limits::default().with(|it| {
+        it.compile_cpu_s_max = 2;
+        it.compile_memory_bytes_max = 256 << 20;
+    });
     for cap in ModuleLimits::CAPS {
         assert!(widest.module.set(cap.key, cap.most));
     }

@@ -19,7 +19,7 @@ fn numbered(rows: usize) -> Arc<Batch> {
     let offset = Int64Array::from_iter_values(ids.iter().map(|id| id + 1000));
     let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(ids)), Arc::new(names)];
     let batch = Batch::new(schema("id i64, name utf8"), columns).unwrap();
-    Arc::new(batch.with_system(SystemColumns { offset: Some(offset), ..SystemColumns::default() }).unwrap())
+    Arc::new(batch.with_system(SystemColumns::default().with(|it| it.offset = Some(offset))).unwrap())
 }
 
 /// The ids of the rows that count, and the offsets that belong to them.
@@ -169,6 +169,6 @@ fn what_does_not_hold_together_is_refused() {
         assert!(Schema::new(fields).is_err());
     }
     let offset = Some(Int64Array::from(vec![1]));
-    let refused = Batch::clone(&numbered(2)).with_system(SystemColumns { offset, ..SystemColumns::default() });
+    let refused = Batch::clone(&numbered(2)).with_system(SystemColumns::default().with(|it| it.offset = offset));
     assert_eq!(refused.unwrap_err().to_string(), "column `_offset` has 1 rows, expected 2");
 }

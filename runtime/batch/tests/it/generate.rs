@@ -16,11 +16,7 @@ use weir_batch::{Batch, DataType, Field, Schema};
 pub(crate) fn schema(text: &str) -> Arc<Schema> {
     let fields = text.split(", ").filter(|field| !field.is_empty()).map(|field| {
         let (name, data_type) = field.split_once(' ').unwrap();
-        Field {
-            name: name.into(),
-            data_type: data_type.trim_end_matches('?').parse().unwrap(),
-            nullable: data_type.ends_with('?'),
-        }
+        Field::with_nulls(name, data_type.trim_end_matches('?').parse().unwrap(), data_type.ends_with('?'))
     });
     Arc::new(Schema::new(fields.collect()).unwrap())
 }

@@ -95,7 +95,10 @@ fn add(
     failed: &mut Vec<RowFailure>,
 ) -> anyhow::Result<()> {
     rows.push(outcome.output.to_arrow()?);
-    failed.extend(outcome.failed.iter().map(|failure| RowFailure { row: first + failure.row, ..failure.clone() }));
+    failed.extend(outcome.failed.iter().cloned().map(|mut failure| {
+        failure.row += first;
+        failure
+    }));
     Ok(())
 }
 

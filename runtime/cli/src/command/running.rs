@@ -163,7 +163,7 @@ impl<'a> Run<'a> {
     }
 
     fn over(&self, name: &Name, ending: Ending, failure: Option<String>) {
-        self.board.ended(&name.query, &name.tenant, QueryOutcome { ending: ending.to_string(), failure });
+        self.board.ended(&name.query, &name.tenant, QueryOutcome::new(ending.to_string(), failure));
     }
 
     /// What is logged on the way says whose it is, whatever is logged: hence the level.

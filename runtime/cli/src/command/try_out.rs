@@ -394,7 +394,7 @@ fn declared_schema(text: &str) -> anyhow::Result<Schema> {
         let (name, data_type) = field.trim().rsplit_once(char::is_whitespace).ok_or_else(expected)?;
         let nullable = data_type.ends_with('?');
         let data_type = data_type.trim_end_matches('?').parse().map_err(|error| anyhow!("{error}"))?;
-        Ok(Field { name: name.trim().into(), data_type, nullable })
+        Ok(Field::with_nulls(name.trim(), data_type, nullable))
     });
     Ok(Schema::new(fields.collect::<anyhow::Result<_>>()?)?)
 }

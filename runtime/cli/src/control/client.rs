@@ -55,7 +55,7 @@ pub(crate) fn everyone() -> Result<Everyone, FolderError> {
 /// done it.
 pub(crate) fn steer(found: &Found, wish: Wish, wait: Duration) -> Result<(Found, bool), AskError> {
     let folder = RuntimeFolder::find()?.ok_or(AskError::Gone)?;
-    let name = QueryName { tenant: found.seen.tenant.clone(), query: found.seen.query.clone() };
+    let name = QueryName::new(&found.seen.tenant, &found.seen.query);
     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
     let body = json!({ "wait_ms": wait_ms }).to_string();
     let ask = Ask { method: Method::POST, path: Route::Steer(name, wish).to_string(), body };

@@ -103,7 +103,7 @@ impl LogExporter for Exporter {
         if !self.fate.enter() {
             return;
         }
-        let GuestLine { speaker, time, level, text, dropped, trace } = line;
+        let GuestLine { speaker, time, level, text, dropped, trace, .. } = line;
         let mut record = self.guests.create_log_record();
         let (severity, name) = match level {
             LogLevel::Error => (Severity::Error, "ERROR"),

@@ -34,7 +34,7 @@ struct Exporter {
 impl Metrics {
     pub(super) fn start(settings: &MetricSettings, queries: Vec<Arc<dyn RunningQuery>>) -> anyhow::Result<Metrics> {
         let resource = ResourceAttributesWithSchema::from(&settings.outlet.resource).attributes.0;
-        let origin = ExportOrigin { resource, start: SystemTime::now() };
+        let origin = ExportOrigin::new(resource, SystemTime::now());
         // An export waits for nobody: the next one has all of its figures, and newer ones.
         let fate = Arc::new(Fate::new(Signal::Metrics, 1));
         let client = Client::open(&settings.outlet, &fate)?;

@@ -162,7 +162,7 @@ fn overlong_records_are_bad_ones() {
     let csv = format!("delay,origin,ratio,late,at,raw\n1,{long},,,,\n2,SEA,,,,\n");
     for (format, text) in [(Format::JsonLines, json), (Format::Csv, csv)] {
         let read = |record_bytes_max: usize| {
-            let fill = Fill { record_bytes_max, ..Fill::from(10) };
+            let fill = Fill::from(10).with(|it| it.record_bytes_max = record_bytes_max);
             drain(open_decoder(format, file(text.as_bytes()), Some(&schema(FIELDS)), fill).unwrap(), 10).unwrap()
         };
         // However short a record may be, its text may have 1 MiB.

@@ -199,7 +199,10 @@ fn a_header_of_very_many_names() {
 fn options_of_files() {
     let default = CsvOptions::default;
     check_options(
-        &CsvOptions { delimiter: b';', quote: Some(b'\''), ..default() },
+        &default().with(|it| {
+            it.delimiter = b';';
+            it.quote = Some(b'\'');
+        }),
         "n;m\n1;a,\"b\n2;'c;''d'\n3;'e'f\n",
         "n i64, m utf8",
         expect![[r#"
@@ -208,7 +211,10 @@ fn options_of_files() {
             line 4: `3;\'e\'f`: text follows a closing quote: write a quote inside quotes twice"#]],
     );
     check_options(
-        &CsvOptions { delimiter: b'\t', quote: None, ..default() },
+        &default().with(|it| {
+            it.delimiter = b'\t';
+            it.quote = None;
+        }),
         "n\tm\n1\t5\" pipe\n2\t\"\n3\t\n",
         "n i64, m utf8?",
         expect![[r#"
@@ -217,7 +223,7 @@ fn options_of_files() {
             3 null"#]],
     );
     check_options(
-        &CsvOptions { header: false, ..default() },
+        &default().with(|it| it.header = false),
         "\u{feff}1,a\n2,b,c\n\n3,d\n",
         "n i64, m utf8?",
         expect![[r#"
@@ -226,7 +232,7 @@ fn options_of_files() {
             3 <d>"#]],
     );
     check_options(
-        &CsvOptions { comment: Some(b'#'), ..default() },
+        &default().with(|it| it.comment = Some(b'#')),
         "# \"made by hand\n#\nn,m\n#,\n1,#a\n#2,b\n3,\"\n#c\"\n\"#\",x\n",
         "n utf8, m utf8?",
         expect![[r##"
@@ -234,7 +240,7 @@ fn options_of_files() {
             <3> <\n#c>
             <#> <x>"##]],
     );
-    let nulls = CsvOptions { nulls: ["", "NULL", "\\N"].map(str::to_owned).to_vec(), ..default() };
+    let nulls = default().with(|it| it.nulls = ["", "NULL", "\\N"].map(str::to_owned).to_vec());
     check_options(
         &nulls,
         "n,m\n1,NULL\nNULL,\\N\n\\N,\n,\"NULL\"\n\"NULL\",a\n\"\",\"\"\n",
@@ -260,7 +266,7 @@ fn options_of_files() {
             line 7: `,b`: field `n`: it is empty, but the field is not nullable"#]],
     );
     check_options(
-        &CsvOptions { nulls: vec!["-".to_owned()], ..default() },
+        &default().with(|it| it.nulls = vec!["-".to_owned()]),
         "n,m\n-,-\n1,\n,a\n",
         "n i64?, m utf8?",
         expect![[r#"
@@ -269,7 +275,7 @@ fn options_of_files() {
             line 4: `,a`: field `n`: it is empty, but `nulls` does not contain the empty text"#]],
     );
     check_options(
-        &CsvOptions { delimiter: b'"', ..default() },
+        &default().with(|it| it.delimiter = b'"'),
         "n\n",
         "n i64",
         expect![[r#"error: quote: `"` is also the delimiter"#]],
@@ -292,7 +298,7 @@ fn one_column() {
     );
     check_options(&CsvOptions::default(), "m\na\n\n\"\"\nb\n\n", "m utf8", expect!["<a>\n<>\n<b>"]);
     check_options(
-        &CsvOptions { nulls: vec!["-".to_owned()], ..CsvOptions::default() },
+        &CsvOptions::default().with(|it| it.nulls = vec!["-".to_owned()]),
         "m\na\n\n-\n",
         "m utf8?",
         expect!["<a>\nnull"],
@@ -373,7 +379,7 @@ fn records() {
 /// What breaks a record in a file breaks it alone, and the other way about.
 fn agree(text: &str) {
     let schema = schema("n utf8?, m utf8?");
-    let options = CsvOptions { header: false, ..CsvOptions::default() };
+    let options = CsvOptions::default().with(|it| it.header = false);
     let read = read(&options, text.as_bytes(), &schema, 1000).unwrap();
     let decoder = RecordDecoder::csv(Arc::clone(&schema), &options, None).unwrap();
     for bad in &read.bad {
@@ -396,7 +402,10 @@ fn agree(text: &str) {
 
 /// What is well-formed is read as the csv crate reads it; what is not is bad here.
 fn differs_from_the_csv_crate(text: &str) {
-    let options = CsvOptions { header: false, nulls: vec![], ..CsvOptions::default() };
+    let options = CsvOptions::default().with(|it| {
+        it.header = false;
+        it.nulls = vec![];
+    });
     let read = read(&options, text.as_bytes(), &schema("n utf8, m utf8"), 1000).unwrap();
     if !read.bad.is_empty() {
         return;
@@ -434,12 +443,14 @@ fn any_options() -> impl Strategy<Value = CsvOptions> {
         proptest::collection::vec(null, 1..4),
         proptest::option::of(byte()),
     )
-        .prop_map(|(delimiter, quote, header, nulls, comment)| CsvOptions {
-            delimiter,
-            quote,
-            header,
-            nulls: nulls.into_iter().map(str::to_owned).collect(),
-            comment,
+        .prop_map(|(delimiter, quote, header, nulls, comment)| {
+            let mut options = CsvOptions::default();
+            options.delimiter = delimiter;
+            options.quote = quote;
+            options.header = header;
+            options.nulls = nulls.into_iter().map(str::to_owned).collect();
+            options.comment = comment;
+            options
         })
         .prop_filter("options that can be", |options| options.validate().is_ok())
 }

@@ -236,7 +236,7 @@ fn an_overlong_element_is_a_bad_record() {
         format!("{{\"a\":1}}\n{{\"a\":\"{long}\"}}\n{{\"a\":2}}\n"),
     ];
     for text in texts {
-        let fill = Fill { record_bytes_max: 1024 * 1024, ..Fill::from(1000) };
+        let fill = Fill::from(1000).with(|it| it.record_bytes_max = 1024 * 1024);
         let decoder = open_decoder(Format::JsonLines, file(text.as_bytes()), Some(&schema("a i64?")), fill).unwrap();
         let read = drain(decoder, 1000).unwrap();
         let rows: Vec<i64> = read.rows().iter().map(|(offset, _)| *offset).collect();

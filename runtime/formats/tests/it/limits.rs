@@ -204,7 +204,10 @@ fn a_dictionary_is_written_out_a_batch_at_a_time() {
 
 #[test]
 fn a_record_larger_than_a_batch_is_alone_and_one_beyond_all_is_bad() {
-    let fill = Fill { bytes_max: 100_000, record_bytes_max: 300_000, ..Fill::from(100) };
+    let fill = Fill::from(100).with(|it| {
+        it.bytes_max = 100_000;
+        it.record_bytes_max = 300_000;
+    });
     let schema = schema("text utf8");
     let sizes = [40_000, 40_000, 40_000, 200_000, 40_000, 400_000, 1];
     let texts = StringArray::from_iter_values(sizes.iter().map(|&size| "y".repeat(size)));

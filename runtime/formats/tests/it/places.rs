@@ -123,7 +123,7 @@ fn check_parts(format: Format, bytes: &[u8], expect: &Expect) {
     let schema = schema("id i64, text utf8");
     check(format, bytes, &schema, Fill::from(4), expect);
     // By bytes, too: two records are a batch.
-    let fill = Fill { bytes_max: 250, ..Fill::from(4) };
+    let fill = Fill::from(4).with(|it| it.bytes_max = 250);
     let mut first = open(format, bytes, &schema, fill);
     let mut count = 0;
     while let Some((records, _, place)) = next(&mut *first) {
@@ -256,7 +256,7 @@ fn a_place_that_a_file_does_not_have_is_refused() {
 /// The ids that a decoder gives which leaves an open end alone, and how many bytes are left.
 fn given(text: &str) -> (Vec<String>, u64) {
     let format = if text.starts_with("id") { Format::Csv } else { Format::JsonLines };
-    let fill = Fill { record_bytes_max: 1 << 20, ..Fill::from(2) };
+    let fill = Fill::from(2).with(|it| it.record_bytes_max = 1 << 20);
     let mut decoder = open(format, text.as_bytes(), &schema("id i64"), fill);
     decoder.leave_open_end();
     let mut ids = Vec::new();

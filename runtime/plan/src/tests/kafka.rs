@@ -355,8 +355,11 @@ fn records_of_csv_have_their_own_rules_on_both_sides() {
         crate::Plan::parse(&text, std::path::Path::new(".")).expect("a plan")
     };
     let of = plan(csv, csv);
-    let expected =
-        weir_formats::CsvOptions { delimiter: b';', quote: None, nulls: vec!["NULL".to_owned()], ..Default::default() };
+    let expected = weir_formats::CsvOptions::default().with(|it| {
+        it.delimiter = b';';
+        it.quote = None;
+        it.nulls = vec!["NULL".to_owned()];
+    });
     let crate::SourceKind::Kafka(source) = &of.sources[0].kind else { panic!("a topic") };
     let weir_sinks::SinkConfig::Kafka(sink) = &of.sinks[0].config else { panic!("a topic") };
     assert_eq!((&source.csv, &sink.csv), (&expected, &expected));

@@ -17,7 +17,7 @@ mod wrong_sink;
 mod wrong_source;
 mod wrong_stage;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use expect_test::Expect;
 
@@ -107,7 +107,7 @@ fn check(text: &str, expect: &Expect) {
         Err(problems) => problems,
     };
     schema::compare_query(text, &problems);
-    let error = QueryFileError { path: PathBuf::from("late.toml"), problems };
+    let error = QueryFileError::new("late.toml", problems);
     expect.assert_eq(&relative(&error.to_string(), folder.path()));
 }
 
@@ -132,7 +132,7 @@ fn check_plan(text: &str, expect: &Expect) {
         }
         Err(problems) => {
             schema::compare_query(text, &problems);
-            QueryFileError { path: PathBuf::from("late.toml"), problems }.to_string()
+            QueryFileError::new("late.toml", problems).to_string()
         }
     };
     expect.assert_eq(&relative(&described, folder.path()));

@@ -12,7 +12,7 @@ fn check_limits(text: &str, expect: &Expect) {
     let folder = folder();
     let problems = LimitsFile::parse(text, folder.path()).err().unwrap_or_default();
     super::schema::compare_limits(text, &problems);
-    let error = QueryFileError { path: PathBuf::from("limits.toml"), problems };
+    let error = QueryFileError::new("limits.toml", problems);
     expect.assert_eq(&relative(&error.to_string(), folder.path()));
 }
 
@@ -22,7 +22,7 @@ fn check_under(limits: &str, text: &str, expect: &Expect) {
     let limits = LimitsFile::parse(limits, folder.path()).unwrap();
     let problems = Plan::parse_with(text, folder.path(), &limits).err().unwrap_or_default();
     super::schema::compare_query(text, &problems);
-    let error = QueryFileError { path: PathBuf::from("late.toml"), problems };
+    let error = QueryFileError::new("late.toml", problems);
     expect.assert_eq(&relative(&error.to_string(), folder.path()));
 }
 

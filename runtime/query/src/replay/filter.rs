@@ -6,6 +6,7 @@ use weir_state::Letter;
 
 /// Which letters are meant; the default is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LetterFilter {
     /// Of this source or stage.
     pub place: Option<String>,

@@ -17,9 +17,7 @@ use super::filter::LetterFilter;
 use crate::run::{BuildError, Ending, Query, StateFolder, Summary, failpoint, transactions, transactions_name};
 use weir_files::Denied;
 use weir_letters::{Locked, ReplayPaths, folder_of, lock};
-use weir_plan::{
-    DeadLettersPlan, ErrorPolicy, LettersEntrance, LettersPlan, Node, Origins, Plan, SourceKind, SourcePlan,
-};
+use weir_plan::{DeadLettersPlan, LettersEntrance, LettersPlan, Node, Origins, Plan, SourceKind, SourcePlan};
 use weir_state::{Entry, LetterLines};
 
 /// Letters that were taken out, and the query that runs them.
@@ -54,6 +52,7 @@ pub struct Replaying {
 
 /// A letter that cannot be replayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NotReplayed {
     /// Its number.
     pub number: u64,
@@ -63,6 +62,7 @@ pub struct NotReplayed {
 
 /// Letters that are replayed by another version of the module than they died of.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OtherVersion {
     /// The stage.
     pub place: String,
@@ -74,6 +74,7 @@ pub struct OtherVersion {
 
 /// What came of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Replayed {
     /// How many letters were replayed.
     pub letters: u64,
@@ -388,7 +389,7 @@ fn replaying_plan(
         inputs.map(|inputs| (plan.origins(inputs), LettersEntrance::Input(direct(&plan, inputs)))).collect();
     let letters_of = |place: &Arc<str>, origins, entrance| {
         let (path, folder, place) = (paths.path(&paths.replaying), Arc::clone(paths.folder()), Arc::clone(place));
-        SourceKind::Letters(Box::new(LettersPlan { path, folder, place, entrance, origins }))
+        SourceKind::Letters(Box::new(LettersPlan::new(path, folder, place, entrance, origins)))
     };
     for (source, origins) in plan.sources.iter_mut().zip(of_sources) {
         let entrance = LettersEntrance::Source(source.kind.clone());
@@ -399,10 +400,9 @@ fn replaying_plan(
     for ((name, inputs), (origins, entrance)) in stages.chain(sinks).zip(of_inputs) {
         let Some(schema) = schemas.get(name).filter(|_| places.contains(name)) else { continue };
         inputs.push(Node::Source(plan.sources.len()));
-        let (kind, schema) = (letters_of(name, origins, entrance), Arc::clone(schema));
-        // All of them decoded when they were taken out: another end than the query's would lose one.
-        let on_error = ErrorPolicy::Fail;
-        plan.sources.push(SourcePlan { name: Arc::clone(name), kind, schema, on_error });
+        let kind = letters_of(name, origins, entrance);
+        // All of them decoded when they were taken out: another end than the query's, which is the default, would lose one.
+        plan.sources.push(SourcePlan::new(Arc::clone(name), kind, Arc::clone(schema)));
     }
     plan
 }

@@ -20,14 +20,14 @@ use weir_plan::{LossPolicy, Plan, Retry};
 const RETRIES_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
 /// How a query goes on whose partitions went to another reader: nothing is wrong with it.
-const AFTER_LOSS: Retry = Retry { times_max: u32::MAX, backoff: Duration::from_millis(100) };
+const AFTER_LOSS: Retry = Retry::new(u32::MAX, Duration::from_millis(100));
 
 /// How a query goes on whose transaction was aborted by the broker, since the process was stopped: with a new producer. One that makes no
 /// commit in between has another ailment.
-const AFTER_TIME_OUT: Retry = Retry { times_max: 5, backoff: Duration::from_millis(100) };
+const AFTER_TIME_OUT: Retry = Retry::new(5, Duration::from_millis(100));
 
 /// How a query goes on when a broker has refused a record: each return has learned something, so that they come to an end.
-const AFTER_REFUSAL: Retry = Retry { times_max: u32::MAX, backoff: Duration::from_millis(10) };
+const AFTER_REFUSAL: Retry = Retry::new(u32::MAX, Duration::from_millis(10));
 
 /// How a query goes on after a failure.
 pub(super) enum Again {

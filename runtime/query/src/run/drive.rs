@@ -101,7 +101,7 @@ async fn let_go(
     source: SourceId,
     revoking: Revoking,
 ) -> Result<(), Cause> {
-    let Revoking { partitions, lost, done } = revoking;
+    let Revoking { partitions, lost, done, .. } = revoking;
     if !lost {
         chain.commit().await?;
     } else if chain.uncommitted_records > 0 && chain.commit.is_one_step_with_positions() {

@@ -138,7 +138,7 @@ mod tests {
     use weir_state::{FileMark, Partition, Seen};
 
     fn at(positions: &[(i32, i64)]) -> Positions {
-        let partition = |number| Partition { origin: "it".into(), number };
+        let partition = |number| Partition::new("it", number);
         positions.iter().map(|&(number, next)| (partition(number), next)).collect()
     }
 
@@ -172,7 +172,7 @@ mod tests {
             let seen = Seen { size: 90, bytes, head: String::new(), tail_bytes: 0, tail: String::new(), inode: 0 };
             Arc::new(FileMark { place: ResumePlace { record: 7, at: PlaceAt::Text(place) }, seen })
         };
-        let file = |number| Partition { origin: "it".into(), number };
+        let file = |number| Partition::new("it", number);
         let size = |from: &Positions| {
             of_files(&paths, Format::JsonLines, &Folders::default(), from, 5).map(|size| format!("{size:?}"))
         };

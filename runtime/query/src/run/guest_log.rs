@@ -19,6 +19,7 @@ const DIGEST_DIGITS: usize = 12;
 
 /// Whose words a line is.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Speaker {
     /// The tenant.
     pub tenant: Arc<str>,
@@ -34,6 +35,7 @@ pub struct Speaker {
 
 /// A line that a guest has said, or the runtime of a guest's lines that were dropped.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct GuestLine {
     /// Whose it is.
     pub speaker: Arc<Speaker>,
@@ -97,7 +99,7 @@ impl GuestLog {
             self.tell_dropped();
             (self.since, self.left) = (Some(now), LINES_SECOND_MAX);
         }
-        for LogLine { level, text } in lines {
+        for LogLine { level, text, .. } in lines {
             match self.left.checked_sub(1) {
                 Some(left) => self.left = left,
                 None => {
@@ -167,9 +169,7 @@ mod tests {
             Speaker { tenant: name(), query: name(), stage: name(), module: Arc::from("ab"), function: name() };
         let mut log = GuestLog::new(speaker, Some(Arc::clone(&kept) as Arc<dyn LogExporter>));
         let counters = &StageCounters::new(&"x".into());
-        let lines = |count: u32| {
-            (0..count).map(|_| LogLine { level: LogLevel::Info, text: "said".to_owned() }).collect::<Vec<_>>()
-        };
+        let lines = |count: u32| (0..count).map(|_| LogLine::new(LogLevel::Info, "said")).collect::<Vec<_>>();
         let start = Instant::now();
         log.report_at(start, lines(LINES_SECOND_MAX - 1), 2, None, counters);
         log.report_at(start + SECOND / 2, lines(3), 0, None, counters);

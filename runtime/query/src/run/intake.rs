@@ -57,7 +57,7 @@ impl Piece {
 
 impl Intake {
     pub(crate) fn new(source: SourceId, read: SourceBatch, cut: Cut) -> Intake {
-        let SourceBatch { batch, bad, bad_system, bytes, origin, positions } = read;
+        let SourceBatch { batch, bad, bad_system, bytes, origin, positions, .. } = read;
         let rows = batch.rows();
         let mut intake = Intake {
             source,
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     fn partition(number: i32) -> Partition {
-        Partition { origin: "t".into(), number }
+        Partition::new("t", number)
     }
 
     /// Rows of these partitions and offsets, and bad records of others, with the position behind each partition.
@@ -233,26 +233,19 @@ mod tests {
         let (partitions, offsets): (Vec<i32>, Vec<i64>) = rows.iter().copied().unzip();
         let schema = Arc::new(Schema::new(vec![Field::new("x", DataType::I64)]).unwrap());
         let batch = Batch::new(schema, vec![Arc::new(Int64Array::from(offsets.clone()))]).unwrap();
-        let system = SystemColumns {
-            partition: Some(Int32Array::from(partitions)),
-            offset: Some(Int64Array::from(offsets)),
-            origin: Some("t".into()),
-            ..SystemColumns::default()
-        };
+        let system = SystemColumns::default().with(|it| {
+            it.partition = Some(Int32Array::from(partitions));
+            it.offset = Some(Int64Array::from(offsets));
+            it.origin = Some("t".into());
+        });
         let batch = batch.with_system(system).unwrap();
         let (bad_partitions, bad_offsets): (Vec<i32>, Vec<i64>) = bad.iter().copied().unzip();
-        let bad_record = |&offset: &i64| BadRecord { offset, line: None, bytes: Vec::new(), message: "bad".to_owned() };
-        let read = SourceBatch {
-            batch,
-            bad: bad_offsets.iter().map(bad_record).collect(),
-            bad_system: Some(Box::new(SystemColumns {
-                partition: Some(Int32Array::from(bad_partitions)),
-                ..SystemColumns::default()
-            })),
-            bytes: 0,
-            origin: None,
-            positions: positions.iter().map(|&(number, next)| (partition(number), next)).collect(),
-        };
+        let bad_record = |&offset: &i64| BadRecord::new(offset, Vec::new(), "bad");
+        let mut read =
+            SourceBatch::new(batch, positions.iter().map(|&(number, next)| (partition(number), next)).collect());
+        read.bad = bad_offsets.iter().map(bad_record).collect();
+        read.bad_system =
+            Some(Box::new(SystemColumns::default().with(|it| it.partition = Some(Int32Array::from(bad_partitions)))));
         Intake::new(SourceId::at(0), read, cut)
     }
 

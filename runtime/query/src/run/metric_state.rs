@@ -178,28 +178,17 @@ mod tests {
 
     /// A registry of one stage with a counter and a histogram of 100 buckets, by one label.
     fn registry() -> MetricRegistry {
-        let metric = |name: &str, kind, buckets: Vec<f64>| Metric {
-            name: name.to_owned(),
-            kind,
-            unit: String::new(),
-            help: String::new(),
-            labels: vec!["l".to_owned()],
-            buckets,
+        let metric = |name: &str, kind, buckets: Vec<f64>| {
+            let mut metric = Metric::new(name, kind);
+            metric.labels = vec!["l".to_owned()];
+            metric.buckets = buckets;
+            metric
         };
-        let function = Function {
-            name: "f".to_owned(),
-            kind: FunctionKind::Metrics,
-            fallible: false,
-            state: weir_sandbox::FunctionState::None,
-            doc: String::new(),
-            input: Vec::new(),
-            output: Vec::new(),
-            params: Vec::new(),
-            metrics: vec![
-                metric("c", MetricKind::Counter, Vec::new()),
-                metric("h", MetricKind::Histogram, (0..100).map(f64::from).collect()),
-            ],
-        };
+        let mut function = Function::new("f", FunctionKind::Metrics);
+        function.metrics = vec![
+            metric("c", MetricKind::Counter, Vec::new()),
+            metric("h", MetricKind::Histogram, (0..100).map(f64::from).collect()),
+        ];
         let mut registry = MetricRegistry::default();
         registry.add_stage(&"s".into(), &Arc::new(function), 1_000_000);
         registry

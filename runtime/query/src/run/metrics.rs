@@ -367,26 +367,14 @@ mod tests {
 
     #[test]
     fn what_nothing_could_have_counted_is_not_taken_over() {
-        let metric = |name: &str, kind, buckets: &[f64]| weir_sandbox::Metric {
-            name: name.to_owned(),
-            kind,
-            unit: String::new(),
-            help: String::new(),
-            labels: Vec::new(),
-            buckets: buckets.to_vec(),
+        let metric = |name: &str, kind, buckets: &[f64]| {
+            let mut metric = weir_sandbox::Metric::new(name, kind);
+            metric.buckets = buckets.to_vec();
+            metric
         };
         let metrics = vec![metric("c", MetricKind::Counter, &[]), metric("h", MetricKind::Histogram, &[1.0])];
-        let function = Function {
-            name: "f".to_owned(),
-            kind: weir_sandbox::FunctionKind::Metrics,
-            fallible: false,
-            state: weir_sandbox::FunctionState::None,
-            doc: String::new(),
-            input: Vec::new(),
-            output: Vec::new(),
-            params: Vec::new(),
-            metrics,
-        };
+        let mut function = Function::new("f", weir_sandbox::FunctionKind::Metrics);
+        function.metrics = metrics;
         let stored = |metric: &str, value| StoredSeries {
             stage: "s".to_owned(),
             metric: metric.to_owned(),

@@ -129,7 +129,7 @@ fn open_state_now(query: &str, tenant: &str, folders: &Folders, folder: &Path) -
         ..StateManifest::default()
     });
     for file in &manifest.files {
-        let prepared = Prepared { hidden: file.hidden.clone(), path: file.path.clone(), number: file.number };
+        let prepared = Prepared::new(file.hidden.clone(), file.path.clone(), file.number);
         // The manifest lies where the tenant may write, so that what it names is looked at like any other path.
         for path in [&prepared.hidden, &prepared.path] {
             still_within(folders, path, || "delivery.state".to_owned())?;
@@ -200,20 +200,21 @@ async fn letters_to_kafka(
     let value = KafkaValue::Raw { column: LETTER_COLUMN.to_owned() };
     // The time of writing: under a record's own the topic's retention might take the letter at once.
     let timestamp = KafkaTimestamp::Now;
-    let config = KafkaSinkConfig { value, timestamp, key: KafkaKey::System, pass_headers: true, ..config.clone() };
+    let mut config = config.clone();
+    config.value = value;
+    config.timestamp = timestamp;
+    config.key = KafkaKey::System;
+    config.pass_headers = true;
     let schema = Arc::new(DeadLetters::schema()?);
     let named = |source| BuildError::Sink { name: "dead_letters".to_owned(), source };
     let sink: Box<dyn Sink> = match transactions {
         Some(transactions) => {
             // Letters have no wishes of their own.
             let settings = transactions.settings();
-            let config = KafkaSinkConfig {
-                connection: transactions.connection().clone(),
-                partitioner: settings.partitioner,
-                compression: settings.compression,
-                delivery_timeout: settings.delivery_timeout,
-                ..config
-            };
+            config.connection = transactions.connection().clone();
+            config.partitioner = settings.partitioner;
+            config.compression = settings.compression;
+            config.delivery_timeout = settings.delivery_timeout;
             Box::new(transactions.sink(&config, &schema).await.map_err(named)?)
         }
         None => Box::new(KafkaSink::open(&config, &schema).await.map_err(named)?),
@@ -239,7 +240,7 @@ async fn open_sink(
         }
         (SinkConfig::Kafka(config), Some(transactions)) => {
             // The same brokers, which may be written in another order.
-            let config = KafkaSinkConfig { connection: transactions.connection().clone(), ..(**config).clone() };
+            let config = (**config).clone().with(|it| it.connection = transactions.connection().clone());
             Ok(Box::new(transactions.sink(&config, &sink.schema).await.map_err(named)?))
         }
         (config, _) => config.build(&sink.schema).await.map_err(named),

@@ -94,12 +94,11 @@ fn make_source(
 /// The settings of the source at this index, with those that follow from the rest of the query: how batches are
 /// filled, and whether a stage may want a record's bytes for a dead letter.
 fn kafka_source(plan: &Plan, index: usize, schema: &Schema, config: &KafkaSourceConfig) -> KafkaSourceConfig {
-    KafkaSourceConfig {
-        fill: plan.batching.fill().for_schema(schema),
-        keep_raw: plan.keeps_originals(index),
-        kept_by_group: plan.delivery.guarantee != Guarantee::ExactlyOnce || transactions(plan).is_some(),
-        exactly_once: plan.delivery.guarantee == Guarantee::ExactlyOnce,
-        prefetch_records_max: config.prefetch_records_max.max(plan.batching.records_max),
-        ..config.clone()
-    }
+    let mut config = config.clone();
+    config.fill = plan.batching.fill().for_schema(schema);
+    config.keep_raw = plan.keeps_originals(index);
+    config.exactly_once = plan.delivery.guarantee == Guarantee::ExactlyOnce;
+    config.kept_by_group = !config.exactly_once || transactions(plan).is_some();
+    config.prefetch_records_max = config.prefetch_records_max.max(plan.batching.records_max);
+    config
 }

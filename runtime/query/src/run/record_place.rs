@@ -9,6 +9,7 @@ use weir_letters::position;
 
 /// Where a record came from, as far as it is known: what every warning and failure over a record says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecordPlace {
     /// The source.
     pub source: Arc<str>,

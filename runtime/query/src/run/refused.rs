@@ -47,7 +47,7 @@ impl RefusalPolicy {
         }
         match self.on_error {
             ErrorPolicy::Fail => match rows.into_iter().next() {
-                Some(RefusedRow { row, why }) => {
+                Some(RefusedRow { row, why, .. }) => {
                     let why = Box::new(why);
                     Err(SinkError::Refused { record: self.place_of(batch, row), why })
                 }
@@ -55,7 +55,7 @@ impl RefusalPolicy {
             },
             ErrorPolicy::Skip => {
                 counters.failed.add(rows.len() as u64);
-                if let Some(RefusedRow { row, why }) = rows.first() {
+                if let Some(RefusedRow { row, why, .. }) = rows.first() {
                     let (record, more) = (self.place_of(batch, *row), rows.len() - 1);
                     tracing::warn!(sink = &*self.sender.place, code = why.code(), more, "skipped {record}: {why}");
                 }

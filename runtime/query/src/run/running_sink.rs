@@ -108,7 +108,7 @@ impl<'p> RunningSink<'p> {
     /// Takes what it could not take into the dead letters; does not wait for more.
     pub(super) fn settle_refused(&mut self, mut letters: Option<&mut DeadLetters>) -> Result<(), DeadLetterError> {
         while let Ok(RefusedRows { batch, rows }) = self.refused.try_recv() {
-            for RefusedRow { row, why } in rows {
+            for RefusedRow { row, why, .. } in rows {
                 // A query whose sink dead-letters has a place for letters: the file's check sees to it.
                 let Some(letters) = &mut letters else {
                     self.counters.failed.add(1);
@@ -262,12 +262,11 @@ impl FarEnd {
         let FarEnd { id, mut sink, counters, policy, refusals } = self;
         let counters = &*counters;
         // What an earlier sink of this name took, before the query went back to its last commit, stays counted.
-        let before = SinkStats {
-            records: counters.records.get(),
-            bytes: counters.bytes.get(),
-            batches: counters.batches.get(),
-            files: counters.files.get(),
-        };
+        let mut before = SinkStats::default();
+        before.records = counters.records.get();
+        before.bytes = counters.bytes.get();
+        before.batches = counters.batches.get();
+        before.files = counters.files.get();
         let publish = |sink: &dyn Sink| {
             let stats = sink.stats();
             counters.records.set(before.records + stats.records);
@@ -300,7 +299,7 @@ impl FarEnd {
                     let span = of_batch.as_ref().and_then(|of_batch| of_batch.sink(id.place(), batch.rows()));
                     drop(of_batch);
                     let written = sink.write(Arc::clone(&batch)).await;
-                    let dealt = written.and_then(|Written { refused }| policy.deal(&batch, refused, counters));
+                    let dealt = written.and_then(|Written { refused, .. }| policy.deal(&batch, refused, counters));
                     if let (Some(mut span), Err(error)) = (span, &dealt) {
                         span.fail(error);
                     }

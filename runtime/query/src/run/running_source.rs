@@ -151,7 +151,7 @@ impl<'p> RunningSource<'p> {
             file: intake.origin.as_ref().map(|origin| origin.path.clone()),
             partition: origin
                 .zip(system.and_then(|system| number_of(system, row)))
-                .map(|(origin, number)| Partition { origin, number }),
+                .map(|(origin, number)| Partition::new(origin, number)),
             record: record.offset,
             line: record.line,
             message: record.message.clone(),

@@ -15,13 +15,12 @@ pub(super) fn places(plan: &Plan) -> Places {
         Guarantee::ExactlyOnce => "exactly_once",
     };
     commit.push(("weir.guarantee", guarantee.into()));
-    Places {
-        sources: plan.sources.iter().map(|source| source_place(source, &query)).collect(),
-        stages: plan.stages.iter().map(|stage| stage_place(stage, &query)).collect(),
-        sinks: plan.sinks.iter().map(|sink| sink_place(sink, &query)).collect(),
-        commit,
-        query,
-    }
+    let mut places = Places::default();
+    places.sources = plan.sources.iter().map(|source| source_place(source, &query)).collect();
+    places.stages = plan.stages.iter().map(|stage| stage_place(stage, &query)).collect();
+    places.sinks = plan.sinks.iter().map(|sink| sink_place(sink, &query)).collect();
+    (places.commit, places.query) = (commit, query);
+    places
 }
 
 // The `messaging.*` names are of OpenTelemetry's semantic conventions for messaging and for Kafka, whose kinds the spans
@@ -38,14 +37,14 @@ fn source_place(source: &SourcePlan, query: &Attributes) -> SpanPlace {
         }
         _ => SpanKind::Internal,
     };
-    SpanPlace { kind, attributes }
+    SpanPlace::new(kind, attributes)
 }
 
 fn stage_place(stage: &StagePlan, query: &Attributes) -> SpanPlace {
     let mut attributes = query.clone();
     attributes.push(("weir.stage", (&stage.name).into()));
     attributes.push(("weir.function", stage.function.name.as_str().into()));
-    SpanPlace { kind: SpanKind::Internal, attributes }
+    SpanPlace::new(SpanKind::Internal, attributes)
 }
 
 fn sink_place(sink: &SinkPlan, query: &Attributes) -> SpanPlace {
@@ -61,5 +60,5 @@ fn sink_place(sink: &SinkPlan, query: &Attributes) -> SpanPlace {
         }
         _ => SpanKind::Internal,
     };
-    SpanPlace { kind, attributes }
+    SpanPlace::new(kind, attributes)
 }

@@ -15,6 +15,7 @@ use weir_trace::TraceCounts;
 /// Why a query ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Ending {
     /// Every source came to its end.
     EndOfInput,
@@ -39,6 +40,7 @@ impl fmt::Display for Ending {
 
 /// The closing account of a query.
 #[derive(Clone, Debug, Serialize, Encode, Decode)]
+#[non_exhaustive]
 pub struct Summary {
     /// The query.
     pub query: String,
@@ -210,7 +212,7 @@ impl fmt::Display for Summary {
                 self.copy_on_write_free, self.copy_on_write_copied
             )?;
         }
-        if let Some(TraceCounts { sampled, unsampled, malformed }) = self.traces {
+        if let Some(TraceCounts { sampled, unsampled, malformed, .. }) = self.traces {
             write!(f, "  traced {sampled} batches, {unsampled} not sampled")?;
             if malformed > 0 {
                 write!(f, ", {malformed} invalid traceparent headers")?;

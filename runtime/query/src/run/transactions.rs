@@ -17,16 +17,13 @@ pub(crate) fn transactions(plan: &Plan) -> Option<(KafkaConnection, TransactionS
     let mut topics: Vec<String> = kafka_configs(plan).map(|config| config.topic.clone()).collect();
     topics.sort_unstable();
     topics.dedup();
-    let default = TransactionSettings::default();
-    let settings = TransactionSettings {
-        timeout: config.transaction_timeout().unwrap_or(default.timeout),
-        partitioner: config.partitioner,
-        compression: config.compression,
-        delivery_timeout: config.delivery_timeout,
-        topics,
-        refusals: config.refusals.clone(),
-        ..default
-    };
+    let mut settings = TransactionSettings::default();
+    settings.timeout = config.transaction_timeout().unwrap_or(settings.timeout);
+    settings.partitioner = config.partitioner;
+    settings.compression = config.compression;
+    settings.delivery_timeout = config.delivery_timeout;
+    settings.topics = topics;
+    settings.refusals = config.refusals.clone();
     Some((config.connection.clone(), settings))
 }
 

@@ -29,8 +29,11 @@ fn steps(ground: &Ground) -> Finding {
 fn poison(ground: &Ground, folder: &Path) -> Finding {
     let limits = limits(ground);
     // In this process: what is asked is what is read back, not how it is made.
-    let cache = Some(CacheConfig { folder: folder.to_owned(), bytes_max: 1 << 30 });
-    let config = EngineConfig { cache, instances_max: 4, ..EngineConfig::default() };
+    let cache = Some(CacheConfig::new(folder, 1 << 30));
+    let config = EngineConfig::default().with(|it| {
+        it.cache = cache;
+        it.instances_max = 4;
+    });
     let open = || Engine::new(&config).map_err(at("an engine with a cache"));
     let engine = open()?;
     origin(&engine, "poisoned", &limits)?;

@@ -1,7 +1,7 @@
 //! Row 21: the compiler crashes on a module.
 
 use weir_hostile::Class;
-use weir_sandbox::{Compiler, Engine, EngineConfig};
+use weir_sandbox::{Compiler, Engine};
 
 use super::{Broken, Finding, Procedure, at, hold, limits};
 use crate::ground::{Ground, tenant};
@@ -31,7 +31,10 @@ fn steps(ground: &Ground) -> Finding {
     for (script, expected) in ENDS {
         let arguments = vec!["-c".to_owned(), script.to_owned()];
         let compiler = Compiler::Worker { program: "/bin/sh".into(), arguments };
-        let config = EngineConfig { compiler, instances_max: 4, ..ground.config().clone() };
+        let config = ground.config().clone().with(|it| {
+            it.compiler = compiler;
+            it.instances_max = 4;
+        });
         let engine = Engine::new(&config).map_err(at("an engine"))?;
         let refusal = engine.admit(&tenant("compiler_crash"), &bytes, &limits).err();
         let refusal = refusal.ok_or_else(|| Broken(format!("admitted by a worker that ends: {script}")))?;

@@ -56,7 +56,7 @@ fn steps(ground: &Ground) -> Finding {
     let wasm = guest::wasm(MANIFEST, BODY);
     let mut first: Option<Run> = None;
     for number in 0..2 {
-        let engine = Engine::new(&EngineConfig { instances_max: 4, ..EngineConfig::default() });
+        let engine = Engine::new(&EngineConfig::default().with(|it| it.instances_max = 4));
         let engine = engine.map_err(at("an engine"))?;
         for again in 0..2 {
             let run = run(ground, &engine, &wasm)?;

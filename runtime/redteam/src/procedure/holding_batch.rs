@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use weir_batch::Batch;
 use weir_hostile::Class;
-use weir_sandbox::{CallError, Limits};
+use weir_sandbox::CallError;
 
 use super::{Broken, Finding, Procedure, admit, at, code, hold, instance, limits, small_engine};
 use crate::ground::Ground;
@@ -38,7 +38,7 @@ fn held(batch: &Arc<Batch>) -> (usize, usize) {
 
 fn steps(ground: &Ground) -> Finding {
     let engine = small_engine(4)?;
-    let limits = Limits { fuel_batch_max: Some(10_000_000), ..limits(ground) };
+    let limits = limits(ground).with(|it| it.fuel_batch_max = Some(10_000_000));
     let batch = ground.batch();
     let before = held(batch);
     let same = |after: &str| {
@@ -62,7 +62,10 @@ fn steps(ground: &Ground) -> Finding {
         same("the instance is gone")?;
     }
     // A caller that does not wait for the end.
-    let limits = Limits { fuel_batch_max: None, deadline_ms_max: 5_000, ..limits };
+    let limits = limits.with(|it| {
+        it.fuel_batch_max = None;
+        it.deadline_ms_max = 5_000;
+    });
     let module = admit(&engine, "holding", &guest::filter("", "(loop $again (br $again))"), &limits)?;
     let mut instance = instance(&module, batch.schema(), &limits)?;
     let left = ground.block_on(async { tokio::time::timeout(Duration::from_millis(20), instance.call(batch)).await });

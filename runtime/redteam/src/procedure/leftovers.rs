@@ -92,12 +92,11 @@ const ENDS: [(&str, &str); 3] =
 
 fn steps(ground: &Ground) -> Finding {
     let engine = small_engine(SLOTS)?;
-    let limits = Limits {
-        memory_bytes_max: MEMORY_BYTES,
-        table_elements_max: TABLE,
-        fuel_batch_max: Some(200_000_000),
-        ..limits(ground)
-    };
+    let limits = limits(ground).with(|it| {
+        it.memory_bytes_max = MEMORY_BYTES;
+        it.table_elements_max = TABLE;
+        it.fuel_batch_max = Some(200_000_000);
+    });
     let finder = admit(&engine, "finder", &finder(), &limits)?;
     can_find(ground, &finder, &limits)?;
     let mut looks = 0;

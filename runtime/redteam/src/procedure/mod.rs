@@ -94,13 +94,16 @@ fn code<T>(step: &str, called: Result<T, CallError>) -> Result<&'static str, Bro
 
 /// An engine with so few slots that they are used again at once.
 fn small_engine(slots: u32) -> Result<Engine, Broken> {
-    let config = EngineConfig { instances_max: slots, ..EngineConfig::default() };
+    let config = EngineConfig::default().with(|it| it.instances_max = slots);
     Engine::new(&config).map_err(at("a small engine"))
 }
 
 /// Limits of the procedures: the defaults, in the tenant's tier.
 fn limits(ground: &Ground) -> Limits {
-    Limits { trap_pause_ms_max: 0, hardened: ground.limits().hardened, ..Limits::default() }
+    Limits::default().with(|it| {
+        it.trap_pause_ms_max = 0;
+        it.hardened = ground.limits().hardened;
+    })
 }
 
 fn admit(engine: &Engine, name: &str, wasm: &[u8], limits: &Limits) -> Result<Arc<Module>, Broken> {

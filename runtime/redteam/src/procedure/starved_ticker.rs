@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use weir_hostile::Class;
-use weir_sandbox::{Engine, EngineConfig, Limits};
+use weir_sandbox::{Engine, EngineConfig};
 
 use super::{Finding, Procedure, admit, at, code, hold, instance, limits};
 use crate::ground::Ground;
@@ -21,9 +21,15 @@ pub(super) const PROCEDURE: Procedure = Procedure {
 const TICK_MS: u64 = 1_000;
 
 fn steps(ground: &Ground) -> Finding {
-    let config = EngineConfig { epoch_tick_ms: TICK_MS, instances_max: 4, ..EngineConfig::default() };
+    let config = EngineConfig::default().with(|it| {
+        it.epoch_tick_ms = TICK_MS;
+        it.instances_max = 4;
+    });
     let engine = Engine::new(&config).map_err(at("an engine with a slow ticker"))?;
-    let limits = Limits { fuel_batch_max: Some(10_000_000), deadline_ms_max: 10, ..limits(ground) };
+    let limits = limits(ground).with(|it| {
+        it.fuel_batch_max = Some(10_000_000);
+        it.deadline_ms_max = 10;
+    });
     let module = admit(&engine, "starved_ticker", &guest::filter("", "(loop $again (br $again))"), &limits)?;
     let mut instance = instance(&module, ground.batch().schema(), &limits)?;
     // The best of three: the machine may be busy, and the ticker may just have come.

@@ -10,7 +10,7 @@ use weir_sandbox::{EngineConfig, Limits};
 #[test]
 fn many_rounds_leave_nothing_behind() {
     let _alone = crate::alone();
-    let limits = Limits { fuel_batch_max: Some(10_000_000), ..Limits::default() };
+    let limits = Limits::default().with(|it| it.fuel_batch_max = Some(10_000_000));
     let ground = Ground::new(&limits, &EngineConfig::default()).unwrap();
     let cases: Vec<Case> = FIXTURE.iter().map(Case::from).collect();
     let only = ["1", "6", "22", "39", "51", "68", "69"].map(ToOwned::to_owned).to_vec();

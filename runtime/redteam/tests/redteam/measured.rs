@@ -11,7 +11,10 @@ fn cases() -> Vec<Case> {
 
 /// Deadlines and fuel at a tenth of the defaults: what is asked is what happens, not after how long.
 fn limits() -> Limits {
-    Limits { fuel_batch_max: Some(100_000_000), deadline_ms_max: 500, ..Limits::default() }
+    Limits::default().with(|it| {
+        it.fuel_batch_max = Some(100_000_000);
+        it.deadline_ms_max = 500;
+    })
 }
 
 fn report(cases: &[Case], only: &[&str]) -> Report {

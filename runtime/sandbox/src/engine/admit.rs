@@ -50,7 +50,8 @@ impl Engine {
         let most = (limits.native_bytes_max as u64).saturating_mul(4).saturating_add(4 << 20);
         if let Some(found) = self.inner.cache.as_ref().and_then(|cache| cache.find(&key, most)) {
             let code = variant.code(&found.code, found.tier, limits)?;
-            let cost = CompileCost { time: started.elapsed(), ..CompileCost::default() };
+            let mut cost = CompileCost::default();
+            cost.time = started.elapsed();
             return Ok(Module::new(
                 self,
                 tenant,

@@ -61,7 +61,7 @@ fn check_cost(limits: &Limits, call_text: &str, expect: &str) {
 fn refused_calls_cost_what_was_looked_at() {
     let check_fuel = |fuel: u64, name: &str, arguments: &str, expect: &str| {
         let arguments: String = arguments.split(' ').map(|number| format!("(i32.const {number})")).collect();
-        let limits = Limits { fuel_batch_max: Some(fuel), ..Limits::default() };
+        let limits = Limits::default().with(|it| it.fuel_batch_max = Some(fuel));
         check_cost(&limits, &format!("(call ${name} {arguments})"), expect);
     };
     let check = |name: &str, arguments: &str, expect: &str| check_fuel(50_000, name, arguments, expect);
@@ -100,7 +100,7 @@ fn what_cannot_be_paid_is_not_done() {
         line(10),
         line(60_000),
     );
-    let limits = Limits { fuel_batch_max: Some(7_000), ..Limits::default() };
+    let limits = Limits::default().with(|it| it.fuel_batch_max = Some(7_000));
     let mut guest = instance_with(&wasm(manifest, &body), rows().schema(), &limits, &Carry::None, &[]);
     let error = call(&mut guest, &rows()).unwrap_err();
     assert_eq!((error.code(), error.context.logs.len()), ("out_of_fuel", 1));
@@ -109,7 +109,7 @@ fn what_cannot_be_paid_is_not_done() {
 
 #[test]
 fn a_refused_limit_is_the_end_whatever_the_function_returns() {
-    let limits = Limits { output_rows_max: 10, ..Limits::default() };
+    let limits = Limits::default().with(|it| it.output_rows_max = 10);
     // Nor does the host read the offsets of more values than there may be.
     let emit =
         "(call $emit_bytes (i32.const 1) (i32.const 0) (i32.const 15000) (i32.const 0) (i32.const 0) (i32.const 0))";
@@ -160,8 +160,11 @@ fn what_a_guest_says_keeps_its_limits_when_it_is_escaped() {
         );
         instance_with(&wasm(manifest, &body), rows().schema(), limits, &Carry::None, &[])
     };
-    let limits =
-        Limits { log_line_bytes_max: 101, row_error_bytes_max: 50, row_errors_bytes_max: 60, ..Limits::default() };
+    let limits = Limits::default().with(|it| {
+        it.log_line_bytes_max = 101;
+        it.row_error_bytes_max = 50;
+        it.row_errors_bytes_max = 60;
+    });
     let outcome = call(&mut guest("(i32.const 0)", &limits), &rows()).unwrap();
     assert_eq!(outcome.logs[0].text, "\\0".repeat(50));
     assert_eq!(outcome.failed.iter().map(|failure| failure.message.len()).collect::<Vec<_>>(), [50, 10]);
@@ -185,7 +188,7 @@ fn series_hold_a_bounded_number_of_bytes() {
             (local.set $series (i32.add (local.get $series) (i32.const 1)))
             (br_if $next (i32.lt_u (local.get $series) (i32.const 100))))
           (i32.const 0))"#;
-    let limits = Limits { series_label_bytes_max: 64 << 10, ..Limits::default() };
+    let limits = Limits::default().with(|it| it.series_label_bytes_max = 64 << 10);
     let rows = rows();
     let mut guest = instance_with(&wasm(&manifest, body), rows.schema(), &limits, &Carry::None, &[]);
     for _ in 0..2 {
@@ -200,7 +203,7 @@ fn series_hold_a_bounded_number_of_bytes() {
 
 /// A hundred rows of row 1, under a limit that has no room for them by one byte.
 fn check_repeated(batch: &Arc<Batch>, bytes: usize, expect: Expect) {
-    let limits = |output_bytes_max| Limits { output_bytes_max, ..Limits::default() };
+    let limits = |output_bytes_max| Limits::default().with(|it| it.output_bytes_max = output_bytes_max);
     let outcome = call(&mut flat_map(batch, &limits(bytes)), batch).unwrap();
     assert_eq!(outcome.output.rows(), 100);
     let error = call(&mut flat_map(batch, &limits(bytes - 1)), batch).unwrap_err();
@@ -241,12 +244,11 @@ fn what_repeated_rows_carry_counts_as_output() {
         }
         headers.append(true);
     }
-    let system = SystemColumns {
-        key: Some(BinaryArray::from(vec![&b"k"[..], b"key"])),
-        offset: Some(Int64Array::from(vec![1, 2])),
-        headers: Some(headers.finish()),
-        ..SystemColumns::default()
-    };
+    let system = SystemColumns::default().with(|it| {
+        it.key = Some(BinaryArray::from(vec![&b"k"[..], b"key"]));
+        it.offset = Some(Int64Array::from(vec![1, 2]));
+        it.headers = Some(headers.finish());
+    });
     let one: ArrayRef = i64s([Some(1), Some(2)]);
     let with_system = Arc::new(Batch::clone(&batch(vec![("n", one)])).with_system(system).unwrap());
     // The byte, the number, the key's 3 and an offset, the record's offset; the list's offset and two headers of 16.

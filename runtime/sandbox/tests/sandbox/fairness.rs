@@ -25,7 +25,11 @@ fn rows() -> Arc<Batch> {
 }
 
 fn one_seat() -> Engine {
-    Engine::new(&EngineConfig { guests_running_max: 1, instances_max: 64, ..EngineConfig::default() }).unwrap()
+    Engine::new(&EngineConfig::default().with(|it| {
+        it.guests_running_max = 1;
+        it.instances_max = 64;
+    }))
+    .unwrap()
 }
 
 fn instance(engine: &Engine, tenant: &str, limits: &Limits) -> Instance {
@@ -81,7 +85,7 @@ fn a_tenant_with_many_calls_gets_no_more_than_one_with_few() {
 
 #[test]
 fn weights_are_kept() {
-    let heavy = Limits { cpu_weight: 300, ..Limits::default() };
+    let heavy = Limits::default().with(|it| it.cpu_weight = 300);
     let tenants = [("heavy", heavy, 6), ("light", Limits::default(), 6)];
     // Three, where the machine lets all be polled as they should; the gate's own tests are exact.
     once_of_five(Duration::from_millis(800), &tenants, |ran| (1.3..8.0).contains(&(ran[0] as f64 / ran[1] as f64)));
@@ -89,7 +93,7 @@ fn weights_are_kept() {
 
 #[test]
 fn a_tenant_at_its_share_waits_with_nobody_beside_it() {
-    let capped = Limits { cpu_percent_max: Some(20), ..Limits::default() };
+    let capped = Limits::default().with(|it| it.cpu_percent_max = Some(20));
     let started = Instant::now();
     let ran = compete(&one_seat(), &[("capped", capped, 1)], Duration::from_millis(1000));
     let percent = ran[0] as f64 / started.elapsed().as_millis() as f64 * 100.0;
@@ -100,7 +104,7 @@ fn a_tenant_at_its_share_waits_with_nobody_beside_it() {
 #[test]
 fn waiting_for_others_does_not_count_against_a_deadline() {
     // Each of ten calls runs for a few milliseconds, and together they are beyond the deadline of each.
-    let limits = Limits { deadline_ms_max: 60, ..Limits::default() };
+    let limits = Limits::default().with(|it| it.deadline_ms_max = 60);
     let engine = one_seat();
     let ran = compete(&engine, &[("acme", limits, 10)], Duration::from_millis(400));
     assert!(ran[0] > 100, "{ran:?}");
@@ -108,8 +112,8 @@ fn waiting_for_others_does_not_count_against_a_deadline() {
 
 #[test]
 fn a_tenant_has_so_many_instances_and_others_have_theirs() {
-    let engine = Engine::new(&EngineConfig { instances_max: 8, ..EngineConfig::default() }).unwrap();
-    let limits = Limits { instances_max: 2, ..Limits::default() };
+    let engine = Engine::new(&EngineConfig::default().with(|it| it.instances_max = 8)).unwrap();
+    let limits = Limits::default().with(|it| it.instances_max = 2);
     let call = |instance: &mut Instance| -> Result<Outcome, CallError> { block_on(instance.call(&rows())) };
     let mut acme: Vec<_> = (0..3).map(|_| instance(&engine, "acme", &limits)).collect();
     call(&mut acme[0]).unwrap();
@@ -128,7 +132,7 @@ fn a_tenant_has_so_many_instances_and_others_have_theirs() {
 
 #[test]
 fn a_tenant_whose_modules_keep_being_refused_is_slowed_down_and_no_other() {
-    let engine = Engine::new(&EngineConfig { instances_max: 8, ..EngineConfig::default() }).unwrap();
+    let engine = Engine::new(&EngineConfig::default().with(|it| it.instances_max = 8)).unwrap();
     let hand_in = |tenant: &str, bytes: &[u8]| {
         let started = Instant::now();
         let admitted = engine.admit(&tenant.parse().unwrap(), bytes, &Limits::default());

@@ -243,13 +243,13 @@ fn a_flat_map_names_the_parent_of_each_row() {
 #[test]
 fn a_flat_map_beyond_its_rows_ends_even_if_it_does_not_look() {
     let batch = flights();
-    let limits = Limits { output_rows_per_input_max: 2, ..Limits::default() };
+    let limits = Limits::default().with(|it| it.output_rows_per_input_max = 2);
     let mut letters = instance(&wasm(LETTERS_MANIFEST, LETTERS), batch.schema(), &limits);
     expect![[r#"
         output_rows_limit (tenant): acme, module <digest>, function letters, in a batch of 4 rows: output rows for these input rows limit reached: limit 8, current 8, requested 1
     "#]]
     .assert_eq(&show(call(&mut letters, &batch)));
-    let limits = Limits { output_bytes_max: 30, ..Limits::default() };
+    let limits = Limits::default().with(|it| it.output_bytes_max = 30);
     let mut letters = instance(&wasm(LETTERS_MANIFEST, LETTERS), batch.schema(), &limits);
     expect![[r#"
         output_bytes_limit (tenant): acme, module <digest>, function letters, in a batch of 4 rows: output bytes limit reached: limit 30 B, current 30 B, requested 5 B
@@ -322,7 +322,7 @@ fn a_metrics_function_records_and_shares_the_batch() {
     "#]]
     .assert_eq(&show(call(&mut delays, &one)));
     // Beyond the limit of series new label values share one.
-    let limits = Limits { series_max: 1, ..Limits::default() };
+    let limits = Limits::default().with(|it| it.series_max = 1);
     let mut delays = instance(&wasm(DELAYS_MANIFEST, DELAYS), batch.schema(), &limits);
     let metrics = show(call(&mut delays, &batch));
     let metrics: Vec<&str> = metrics.lines().filter(|line| line.starts_with("metric 0")).collect();

@@ -37,7 +37,10 @@ fn check(items: &str, body: &str, limits: &Limits, expect: Expect) {
 
 #[test]
 fn fuel_ends_what_runs_too_long() {
-    let limits = Limits { fuel_batch_max: Some(1_000_000), fuel_init_max: Some(1_000_000), ..Limits::default() };
+    let limits = Limits::default().with(|it| {
+        it.fuel_batch_max = Some(1_000_000);
+        it.fuel_init_max = Some(1_000_000);
+    });
     check(
         "",
         LOOP,
@@ -136,7 +139,10 @@ fn time_in_host_functions_is_a_part_of_the_call_and_rises_with_them() {
 
 #[test]
 fn a_deadline_ends_a_guest_and_others_go_on_meanwhile() {
-    let limits = Limits { fuel_batch_max: None, deadline_ms_max: 100, ..Limits::default() };
+    let limits = Limits::default().with(|it| {
+        it.fuel_batch_max = None;
+        it.deadline_ms_max = 100;
+    });
     let mut guest = guest("", LOOP, &limits);
     let progress = AtomicU64::new(0);
     let started = Instant::now();
@@ -164,8 +170,11 @@ fn a_deadline_ends_a_guest_and_others_go_on_meanwhile() {
 
 #[test]
 fn what_a_language_sets_up_is_under_the_limits_of_init() {
-    let limits =
-        Limits { fuel_init_max: None, deadline_init_ms_max: 30, memory_bytes_max: 2 << 20, ..Limits::default() };
+    let limits = Limits::default().with(|it| {
+        it.fuel_init_max = None;
+        it.deadline_init_ms_max = 30;
+        it.memory_bytes_max = 2 << 20;
+    });
     let initialize = |body: &str| format!(r#"(func (export "_initialize") {body})"#);
     check(
         &initialize(LOOP),
@@ -287,7 +296,7 @@ fn traps_keep_cause_backtrace_and_last_words() {
 
 #[test]
 fn memory_beyond_the_limit_is_refused_and_said() {
-    let limits = Limits { memory_bytes_max: 2 << 20, ..Limits::default() };
+    let limits = Limits::default().with(|it| it.memory_bytes_max = 2 << 20);
     let grow = "(loop $again (br_if $again (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))";
     check(
         "",
@@ -317,7 +326,10 @@ fn memory_beyond_the_limit_is_refused_and_said() {
 
 #[test]
 fn log_lines_are_cut_escaped_dropped_and_counted() {
-    let limits = Limits { log_lines_batch_max: 2, log_line_bytes_max: 11, ..Limits::default() };
+    let limits = Limits::default().with(|it| {
+        it.log_lines_batch_max = 2;
+        it.log_line_bytes_max = 11;
+    });
     let body = "(drop (call $log (i32.const 2) (i32.const 0) (i32.const 14))) (drop (call $log (i32.const 4) (i32.const 0) (i32.const 4))) (drop (call $log (i32.const 4) (i32.const 0) (i32.const 4))) (drop (call $emit_filter (i32.const 0) (local.get $rows)))";
     let outcome = call(&mut guest("", body, &limits), &rows()).unwrap();
     expect![[r#"[LogLine { level: Warn, text: "last words" }, LogLine { level: Debug, text: "last" }] 1"#]]
@@ -326,7 +338,7 @@ fn log_lines_are_cut_escaped_dropped_and_counted() {
 
 #[test]
 fn an_engine_gives_out_the_instances_that_it_has() {
-    let engine = Engine::new(&EngineConfig { instances_max: 1, ..EngineConfig::default() }).unwrap();
+    let engine = Engine::new(&EngineConfig::default().with(|it| it.instances_max = 1)).unwrap();
     let wasm = wasm(
         MANIFEST,
         r#"(memory (export "memory") 1) (func (export "weir_call_f") (param i32) (result i32) (call $emit_filter (i32.const 0) (local.get 0)))"#,
@@ -346,9 +358,12 @@ fn an_engine_gives_out_the_instances_that_it_has() {
 
 #[test]
 fn an_engine_without_fuel_still_ends_what_runs_too_long() {
-    let config = EngineConfig { fuel: false, instances_max: 10, ..EngineConfig::default() };
+    let config = EngineConfig::default().with(|it| {
+        it.fuel = false;
+        it.instances_max = 10;
+    });
     let engine = Engine::new(&config).unwrap();
-    let limits = Limits { deadline_ms_max: 20, ..Limits::default() };
+    let limits = Limits::default().with(|it| it.deadline_ms_max = 20);
     let wasm = wasm(
         MANIFEST,
         &format!(
@@ -365,6 +380,6 @@ fn an_engine_without_fuel_still_ends_what_runs_too_long() {
 fn a_thousand_instances_live_at_once() {
     assert_eq!(crate::support::engine().instances_max(), 1_000);
     assert!(
-        matches!(Engine::new(&EngineConfig { epoch_tick_ms: 0, ..EngineConfig::default() }), Err(error) if error.to_string() == "epoch_tick_ms: 0 is out of range: use 1 to 1000")
+        matches!(Engine::new(&EngineConfig::default().with(|it| it.epoch_tick_ms = 0)), Err(error) if error.to_string() == "epoch_tick_ms: 0 is out of range: use 1 to 1000")
     );
 }

@@ -227,11 +227,10 @@ fn system_columns_are_read_and_null_where_there_are_none() {
     let mut guest = guest(&wasm, &bare);
     let output = call(&mut guest, &bare).unwrap().output;
     assert!(output.columns()[1..].iter().all(|column| column.null_count() == 3), "{output}");
-    let system = weir_batch::SystemColumns {
-        key: Some(BinaryArray::from(vec![Some(&b"a"[..]), None, Some(b"c")])),
-        offset: Some(Int64Array::from(vec![7, 8, 9])),
-        ..Default::default()
-    };
+    let system = weir_batch::SystemColumns::default().with(|it| {
+        it.key = Some(BinaryArray::from(vec![Some(&b"a"[..]), None, Some(b"c")]));
+        it.offset = Some(Int64Array::from(vec![7, 8, 9]));
+    });
     let filled = Arc::new(Batch::clone(&bare).with_system(system).unwrap());
     let filled = filled.filter(&BooleanBuffer::from(vec![true, false, true])).unwrap();
     expect_test::expect![[r#"

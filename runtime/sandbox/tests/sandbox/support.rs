@@ -8,7 +8,7 @@ use weir_batch::arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, StringArray,
     TimestampMicrosecondArray,
 };
-use weir_batch::{Batch, Field, Schema};
+use weir_batch::{Batch, Schema};
 use weir_sandbox::{
     CallError, Carry, Engine, EngineConfig, IMPORTS, Instance, Limits, MetricDelta, Module, Outcome, ParamValue,
     Refusal, TenantId,
@@ -44,7 +44,7 @@ pub(crate) fn bare_wasm(manifest: &str, body: &str) -> Vec<u8> {
 
 pub(crate) fn admit(wasm: &[u8]) -> Result<Arc<Module>, Refusal> {
     // Tests hand in what is refused by the thousand.
-    engine().admit(&tenant(), wasm, &Limits { trap_pause_ms_max: 0, ..Limits::default() })
+    engine().admit(&tenant(), wasm, &Limits::default().with(|it| it.trap_pause_ms_max = 0))
 }
 
 /// The first function of a module, over a stream of this schema; everything is carried.
@@ -76,15 +76,10 @@ pub(crate) fn call(instance: &mut Instance, batch: &Arc<Batch>) -> Result<Outcom
 
 /// A batch of these columns; a field may hold nulls if its column does.
 pub(crate) fn batch(columns: Vec<(&str, ArrayRef)>) -> Arc<Batch> {
-    let field = |(name, column): &(&str, ArrayRef)| Field {
-        name: (*name).into(),
-        data_type: Schema::from_arrow(&weir_batch::arrow::datatypes::Schema::new(vec![
-            weir_batch::arrow::datatypes::Field::new(*name, column.data_type().clone(), true),
-        ]))
-        .unwrap()
-        .fields()[0]
-            .data_type,
-        nullable: column.null_count() > 0,
+    use weir_batch::arrow::datatypes;
+    let field = |(name, column): &(&str, ArrayRef)| {
+        let field = datatypes::Field::new(*name, column.data_type().clone(), column.null_count() > 0);
+        Schema::from_arrow(&datatypes::Schema::new(vec![field])).unwrap().fields()[0].clone()
     };
     let schema = Schema::new(columns.iter().map(field).collect()).unwrap();
     Arc::new(Batch::new(Arc::new(schema), columns.into_iter().map(|(_, column)| column).collect()).unwrap())

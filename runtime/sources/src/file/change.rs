@@ -89,6 +89,7 @@ pub enum Since {
 
 /// A change that is not followed, with a remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Changed {
     /// How the file has changed.
     pub change: FileChange,

@@ -190,7 +190,7 @@ impl Files {
 
     fn partition_of(&self, index: usize) -> Partition {
         let origin = self.paths.get(index).map(|path| origin_of(path)).unwrap_or_default();
-        Partition { origin, number: i32::try_from(index).unwrap_or(i32::MAX) }
+        Partition::new(origin, i32::try_from(index).unwrap_or(i32::MAX))
     }
 
     /// The number of the current file, or of the last one.

@@ -166,7 +166,7 @@ async fn a_binary_file_that_has_changed_is_another_file() {
         let mut again = source(&path, format, OnChange::Follow);
         again.seek(&read.positions).await.unwrap();
         assert_eq!(rest(&mut again, folder.path()).await, "100 to 129, 30 ids, 1 anew");
-        let end = Positions::from_iter([(Partition { number: 0, ..partition }, Positions::END)]);
+        let end = Positions::from_iter([(Partition::new(partition.origin, 0), Positions::END)]);
         let mut older = source(&path, format, OnChange::Fail);
         older.seek(&end).await.unwrap();
         assert!(next(&mut older).await.unwrap().is_none());

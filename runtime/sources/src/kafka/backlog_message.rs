@@ -7,6 +7,7 @@ use weir_batch::Fault;
 
 /// A message of a [`super::Backlog`]. Messages of one partition come in their order.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct BacklogMessage<'a> {
     /// Its partition.
     pub partition: i32,

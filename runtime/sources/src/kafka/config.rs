@@ -9,6 +9,7 @@ use weir_kafka::{KafkaConnection, refuse_group, refuse_topic};
 
 /// Settings of a [`super::KafkaSource`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KafkaSourceConfig {
     /// The brokers.
     pub connection: KafkaConnection,
@@ -118,6 +119,12 @@ impl KafkaIsolation {
 }
 
 impl KafkaSourceConfig {
+    /// Changes fields: `KafkaSourceConfig::new(connection, "trips", "late").with(|it| it.until_end = true)`.
+    pub fn with(mut self, change: impl FnOnce(&mut KafkaSourceConfig)) -> KafkaSourceConfig {
+        change(&mut self);
+        self
+    }
+
     /// JSON values of this topic, read by a member of this group, for ever.
     pub fn new(connection: KafkaConnection, topic: impl Into<String>, group: impl Into<String>) -> KafkaSourceConfig {
         KafkaSourceConfig {
@@ -135,7 +142,7 @@ impl KafkaSourceConfig {
             skip_tombstones: false,
             isolation: KafkaIsolation::default(),
             until_end: false,
-            fill: Fill { delay_max: Some(Duration::from_millis(100)), ..Fill::from(8192) },
+            fill: Fill::from(8192).with(|it| it.delay_max = Some(Duration::from_millis(100))),
             prefetch_records_max: 65_536,
             memory_bytes_max: 64 << 20,
             keep_raw: false,

@@ -86,7 +86,7 @@ impl ClientContext for Context {
 impl ConsumerContext for Context {
     fn rebalance(&self, consumer: &BaseConsumer<Context>, err: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let elements = partitions.elements();
-        let partition = |topic: &str, number: i32| Partition { origin: topic.into(), number };
+        let partition = |topic: &str, number: i32| Partition::new(topic, number);
         let partitions = elements.iter().map(|it| partition(it.topic(), it.partition())).collect();
         let rebalance = match err {
             RespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assign(partitions),

@@ -128,15 +128,14 @@ impl Gather {
             }
             false => None,
         };
-        let all = SystemColumns {
-            key: Some(self.keys.finish()),
-            timestamp: Some(TimestampMicrosecondArray::from(self.timestamps)),
-            partition: Some(Int32Array::from(self.partitions)),
-            offset: Some(Int64Array::from(self.offsets)),
-            headers,
-            origin: Some(Arc::clone(&self.topic)),
-            raw: keep_raw.then(|| values.clone()),
-        };
+        let mut all = SystemColumns::default();
+        all.key = Some(self.keys.finish());
+        all.timestamp = Some(TimestampMicrosecondArray::from(self.timestamps));
+        all.partition = Some(Int32Array::from(self.partitions));
+        all.offset = Some(Int64Array::from(self.offsets));
+        all.headers = headers;
+        all.origin = Some(Arc::clone(&self.topic));
+        all.raw = keep_raw.then(|| values.clone());
         let decoded = match self.overlong.is_empty() {
             true => decoder.decode(&values)?,
             false => decode_others(decoder, &values, self.overlong)?,
@@ -149,7 +148,7 @@ impl Gather {
                 // That a value was null, and not empty, is all that a bad record's bytes do not say.
                 if of_bad.raw.is_none() && bad_rows().any(|row| values.is_null(row)) {
                     of_bad.raw =
-                        SystemColumns { raw: Some(values.clone()), ..Default::default() }.rows(bad_rows())?.raw;
+                        SystemColumns::default().with(|it| it.raw = Some(values.clone())).rows(bad_rows())?.raw;
                 }
                 Some(Box::new(of_bad))
             }
@@ -163,12 +162,11 @@ impl Gather {
         };
         let offsets =
             of_bad.as_ref().and_then(|system| system.offset.as_ref()).map_or(&[][..], |offsets| offsets.values());
-        let bad = decoded.bad.iter().zip(offsets).map(|((row, message), &offset)| BadRecord {
-            offset,
-            line: None,
-            bytes: of_row(&values, *row),
-            message: message.clone(),
-        });
+        let bad = decoded
+            .bad
+            .iter()
+            .zip(offsets)
+            .map(|((row, message), &offset)| BadRecord::new(offset, of_row(&values, *row), message.as_str()));
         Ok(SourceBatch {
             bad: bad.collect(),
             bad_system: of_bad,
@@ -188,13 +186,14 @@ fn decode_others(
 ) -> Result<DecodedRecords, FormatError> {
     let is_overlong = |row: usize| overlong.binary_search_by_key(&row, |(row, _)| *row).is_ok();
     let others: Vec<usize> = (0..values.len()).filter(|&row| !is_overlong(row)).collect();
-    let decoded =
+    let mut decoded =
         decoder.decode(&others.iter().map(|&row| values.is_valid(row).then(|| values.value(row))).collect())?;
     let place = |(row, message): (usize, String)| Some((*others.get(row)?, message));
-    let mut bad: Vec<(usize, String)> = decoded.bad.into_iter().filter_map(place).collect();
+    let mut bad: Vec<(usize, String)> = decoded.bad.drain(..).filter_map(place).collect();
     bad.extend(overlong);
     bad.sort_unstable_by_key(|(row, _)| *row);
-    Ok(DecodedRecords { batch: decoded.batch, bad })
+    decoded.bad = bad;
+    Ok(decoded)
 }
 
 fn of_row(values: &BinaryArray, row: usize) -> Vec<u8> {

@@ -43,10 +43,7 @@ pub(super) fn read(answer: &TopicPartitionList) -> Result<BTreeMap<Partition, Ke
         element.error()?;
         let Offset::Offset(position) = element.offset() else { continue };
         let topic = text(|| element.metadata()).and_then(topic_of);
-        kept.insert(
-            Partition { origin: element.topic().into(), number: element.partition() },
-            Kept { position, topic },
-        );
+        kept.insert(Partition::new(element.topic(), element.partition()), Kept { position, topic });
     }
     Ok(kept)
 }
@@ -62,7 +59,7 @@ mod tests {
     #[test]
     fn an_id_is_read_back_and_any_other_text_says_nothing() {
         let id = TopicId::new("TH_hal5BTCuhPtKYkolFvw").unwrap();
-        let partition = Partition { origin: "t".into(), number: 3 };
+        let partition = Partition::new("t", 3);
         let mut list = TopicPartitionList::new();
         add(&mut list, &partition, 7, Some(&id)).unwrap();
         let kept = Kept { position: 7, topic: Some(id) };

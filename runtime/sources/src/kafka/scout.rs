@@ -233,7 +233,7 @@ impl Scout {
                     wanted.clone()
                 }
             };
-            found.extend(wanted.into_iter().map(|number| Partition { origin: topic.as_str().into(), number }));
+            found.extend(wanted.into_iter().map(|number| Partition::new(topic.as_str(), number)));
         }
         self.missing_since = None;
         found.retain(|partition| self.found.insert(partition.clone()));

@@ -61,14 +61,12 @@ impl NexmarkSource {
             };
         let first = self.next_offset;
         self.next_offset = first.saturating_add_unsigned(rows as u64);
-        let system = SystemColumns {
-            timestamp: Some(TimestampMicrosecondArray::from_iter_values(
-                events.iter().map(|event| micros(event.timestamp())),
-            )),
-            partition: Some(Int32Array::from_value(0, rows)),
-            offset: Some(Int64Array::from_iter_values(first..self.next_offset)),
-            ..SystemColumns::default()
-        };
+        let system = SystemColumns::default().with(|it| {
+            it.timestamp =
+                Some(TimestampMicrosecondArray::from_iter_values(events.iter().map(|event| micros(event.timestamp()))));
+            it.partition = Some(Int32Array::from_value(0, rows));
+            it.offset = Some(Int64Array::from_iter_values(first..self.next_offset));
+        });
         Batch::new(Arc::clone(&self.schema), columns)?.with_system(system)
     }
 }

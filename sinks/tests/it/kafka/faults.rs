@@ -225,7 +225,7 @@ async fn a_kept_partition_must_exist() {
     let cluster = Cluster::new();
     let mut config = config(&cluster);
     config.partitioner = KafkaPartitioner::Keep;
-    let system = SystemColumns { partition: Some(Int32Array::from(vec![7])), ..SystemColumns::default() };
+    let system = SystemColumns::default().with(|it| it.partition = Some(Int32Array::from(vec![7])));
     let batch = Arc::new(Batch::clone(&batch([1])).with_system(system).unwrap());
     let mut sink = open(&config).await;
     let refused = sink.write(batch).await.unwrap().refused;

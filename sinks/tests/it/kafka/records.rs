@@ -48,18 +48,17 @@ fn batch() -> Arc<Batch> {
         Arc::new(BinaryArray::from(vec![Some(&b"r1"[..]), Some(b""), None, Some(b"r4")])),
         Arc::new(TimestampMicrosecondArray::from(vec![Some(1_000_999), None, Some(0), Some(2_000_000)])),
     ];
-    let system = SystemColumns {
-        key: Some(BinaryArray::from(vec![Some(&b"k1"[..]), None, Some(b""), Some(b"k4")])),
-        timestamp: Some(TimestampMicrosecondArray::from(vec![
+    let system = SystemColumns::default().with(|it| {
+        it.key = Some(BinaryArray::from(vec![Some(&b"k1"[..]), None, Some(b""), Some(b"k4")]));
+        it.timestamp = Some(TimestampMicrosecondArray::from(vec![
             Some(1_640_995_200_123_999),
             Some(1_640_995_200_124_000),
             None,
             Some(1_640_995_200_125_000),
-        ])),
-        partition: Some(Int32Array::from(vec![Some(2), Some(0), None, Some(1)])),
-        headers: Some(headers()),
-        ..SystemColumns::default()
-    };
+        ]));
+        it.partition = Some(Int32Array::from(vec![Some(2), Some(0), None, Some(1)]));
+        it.headers = Some(headers());
+    });
     let batch = Batch::new(Arc::new(schema.unwrap()), columns).unwrap();
     Arc::new(batch.with_system(system).unwrap())
 }

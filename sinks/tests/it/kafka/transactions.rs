@@ -221,7 +221,7 @@ async fn a_fenced_producer_must_not_come_back() {
 async fn a_producer_whose_transaction_outlived_its_time_out_was_fenced_by_nobody() {
     let cluster = Cluster::new();
     // Longer than a busy machine takes from the begin to the question.
-    let settings = TransactionSettings { timeout: Duration::from_secs(3), ..TransactionSettings::default() };
+    let settings = TransactionSettings::default().with(|it| it.timeout = Duration::from_secs(3));
     let transactions = open_with(&cluster, "id", &settings).await;
     transactions.begin_if_needed().await.unwrap();
     let why = || transactions.why_fenced("fenced".to_owned());
@@ -269,7 +269,7 @@ async fn a_coordinator_that_is_not_ready_is_asked_again() {
 async fn a_broker_that_is_away_at_the_commit_is_indeterminate() {
     let cluster = Cluster::new();
     // After which the commit is given up.
-    let settings = TransactionSettings { commit_timeout: Duration::from_secs(2), ..TransactionSettings::default() };
+    let settings = TransactionSettings::default().with(|it| it.commit_timeout = Duration::from_secs(2));
     let transactions = open_with(&cluster, "id", &settings).await;
     let mut sink = sink(&cluster, &transactions, "out").await;
     sink.write(batch([1])).await.unwrap();
@@ -367,11 +367,11 @@ async fn transactions_that_cannot_be_opened() {
         let error = KafkaTransactions::open(&cluster.connection(), id, &settings).await.err().unwrap();
         expect.assert_eq(&format!("{:?}: {error}", error.fault()));
     };
-    let settings = || TransactionSettings { open_timeout: Duration::from_secs(1), ..TransactionSettings::default() };
+    let settings = || TransactionSettings::default().with(|it| it.open_timeout = Duration::from_secs(1));
     check("", settings(), expect!["Tenant: transactional_id: must not be empty or contain control characters"]).await;
-    let long = TransactionSettings { delivery_timeout: Some(Duration::from_secs(61)), ..settings() };
+    let long = settings().with(|it| it.delivery_timeout = Some(Duration::from_secs(61)));
     check("id", long, expect!["Tenant: delivery_timeout_ms: must not be longer than the transaction's time-out"]).await;
-    let short = TransactionSettings { timeout: Duration::ZERO, ..settings() };
+    let short = settings().with(|it| it.timeout = Duration::ZERO);
     check("id", short, expect!["Tenant: timeout_ms: must be at least 1"]).await;
     let code = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     cluster.fail(RDKafkaApiKey::InitProducerId, &[code]);

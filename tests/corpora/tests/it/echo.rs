@@ -79,8 +79,8 @@ struct Echo {
 
 impl Echo {
     fn new() -> Echo {
-        let limits = Limits { deadline_ms_max: 20_000, ..Limits::default() };
-        let engine = Engine::new(&EngineConfig { instances_max: 16, ..EngineConfig::default() }).unwrap();
+        let limits = Limits::default().with(|it| it.deadline_ms_max = 20_000);
+        let engine = Engine::new(&EngineConfig::default().with(|it| it.instances_max = 16)).unwrap();
         let wasm = weir_tests::guest_module("echo").unwrap();
         let module = engine.admit(&"acme".parse().unwrap(), &wasm, &limits).unwrap();
         let schema = schema();

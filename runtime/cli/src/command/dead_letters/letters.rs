@@ -88,7 +88,10 @@ fn find(query: &args::Query) -> anyhow::Result<(Plan, PathBuf)> {
 }
 
 pub(super) fn filter(filter: &args::Filter) -> LetterFilter {
-    LetterFilter { place: filter.place.clone(), code: filter.code.clone(), only: None }
+    let mut letters = LetterFilter::default();
+    letters.place.clone_from(&filter.place);
+    letters.code.clone_from(&filter.code);
+    letters
 }
 
 /// `flights/3@17`, as far as it is known.

@@ -56,7 +56,7 @@ pub(super) fn replay(args: &args::Replay, json: bool) -> anyhow::Result<Exit> {
         };
         let ending = if ran.is_ok() { summary.ending } else { Ending::Failed };
         let failure = ran.as_ref().err().map(ToString::to_string);
-        board.ended(&name, &tenant, QueryOutcome { ending: ending.to_string(), failure });
+        board.ended(&name, &tenant, QueryOutcome::new(ending.to_string(), failure));
         tell(summary, None, args.quiet, json);
         let letters = replaying.letters;
         let replayed = replaying.finish(summary)?;
@@ -92,7 +92,7 @@ fn announce(replaying: &Replaying) {
 }
 
 fn account(replayed: &Replayed, letters: u64, quiet: bool, json: bool) {
-    let Replayed { letters: read, died_again, kept } = replayed;
+    let Replayed { letters: read, died_again, kept, .. } = replayed;
     if json {
         let kept = kept.as_ref().map(|kept| kept.display().to_string());
         say_json(&json!({ "replayed": read, "died_again": died_again, "finished": kept.is_some(), "kept": kept }));

@@ -75,7 +75,7 @@ pub(super) fn note(manifest: &mut StateManifest, work: &Work<'_, '_>, files: Vec
             None => manifest.next_numbers.push(NextNumber { sink: sink.clone(), number: next }),
         }
     }
-    let file = |(_, Prepared { hidden, path, number })| PreparedFile { hidden, path, number };
+    let file = |(_, Prepared { hidden, path, number, .. })| PreparedFile { hidden, path, number };
     manifest.files = files.into_iter().map(file).collect();
     manifest.dead_letter_bytes = work.letter_bytes;
 }

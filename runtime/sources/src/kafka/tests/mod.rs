@@ -37,7 +37,7 @@ fn config(cluster: &Cluster) -> KafkaSourceConfig {
     let mut config = KafkaSourceConfig::new(connection, "in", "acme.q");
     config.partitions = KafkaPartitions::All;
     config.until_end = true;
-    config.fill = Fill { delay_max: Some(Duration::from_millis(20)), ..Fill::from(100) };
+    config.fill = Fill::from(100).with(|it| it.delay_max = Some(Duration::from_millis(20)));
     config
 }
 

@@ -7,12 +7,11 @@ use super::*;
 use weir_state::{Partition, Positions};
 
 fn position(number: i32, next: i64) -> Positions {
-    Positions::from_iter([(Partition { origin: "in".into(), number }, next)])
+    Positions::from_iter([(Partition::new("in", number), next)])
 }
 
 fn both(one: (i32, i64), other: (i32, i64)) -> Positions {
-    let origin = || "in".into();
-    [one, other].into_iter().map(|(number, next)| (Partition { origin: origin(), number }, next)).collect()
+    [one, other].into_iter().map(|(number, next)| (Partition::new("in", number), next)).collect()
 }
 
 #[tokio::test]
@@ -48,7 +47,7 @@ async fn positions_that_are_given_come_before_those_of_the_group() {
     let expected: Vec<i64> = (8..10).chain(100..110).collect();
     assert_eq!(sorted_ids(&all(&mut source).await), expected);
 
-    let other = Positions::from_iter([(Partition { origin: "out".into(), number: 0 }, 1)]);
+    let other = Positions::from_iter([(Partition::new("out", 0), 1)]);
     let error = open(&config(&cluster)).seek(&other).await.unwrap_err();
     assert!(matches!(error, SourceError::Moved { .. }), "{error}");
     let mut member = open(&KafkaSourceConfig { partitions: KafkaPartitions::Group, ..config(&cluster) });
