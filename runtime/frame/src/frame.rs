@@ -13,7 +13,7 @@ pub const VERSION: u32 = 1;
 pub const CHUNK_BYTES_MAX: usize = 256 << 10;
 
 /// The longest frame of any kind.
-pub const FRAME_BYTES_MAX: usize = 4 << 20;
+pub const FRAME_BYTES_MAX: usize = 16 << 20;
 
 /// Before each frame: its length without these bytes.
 pub(crate) const LENGTH_BYTES: usize = 4;
@@ -37,13 +37,17 @@ impl Framed for ToWorker {
         ("Welcome", 64 << 10),
         // The longest query file has 1 MiB.
         ("Read", (1 << 20) + (16 << 10)),
-        ("Run", 4 << 20),
+        // The variables of a file have 4 MiB at most.
+        ("Grant", 6 << 20),
+        ("Run", 16 << 20),
+        ("Go", 64),
         ("Code", 64 << 10),
         ("CodeRefused", 64 << 10),
         ("Connected", 64),
         ("ConnectRefused", 8 << 10),
         ("Hand", 64),
         ("Steer", 64),
+        ("Look", 64),
         ("End", 64),
     ];
 
@@ -59,16 +63,19 @@ impl Framed for ToWorker {
 impl Framed for FromWorker {
     const KINDS: &'static [(&'static str, usize)] = &[
         ("Hello", 8 << 10),
-        ("Draft", 3 << 20),
+        ("Needs", 2 << 20),
+        // A draft takes several times its text.
+        ("Draft", 16 << 20),
         ("Compile", CHUNK_BYTES_MAX + 64),
         ("Connect", 512),
+        ("Resolved", 4 << 20),
         ("Started", 64),
-        ("Refused", 64 << 10),
-        ("Progress", 1 << 20),
+        ("Refused", 1 << 20),
+        ("Progress", 4 << 20),
         ("Work", 64),
         ("Log", 16 << 10),
         ("Event", 16 << 10),
-        ("Ended", 1 << 20),
+        ("Ended", 4 << 20),
     ];
 }
 

@@ -17,12 +17,19 @@ pub enum FromWorker {
         /// The walls that hold.
         walls: Vec<WallReport>,
     },
-    /// What a reader made of a query file: a draft, or problems, or both.
-    Draft {
+    /// What a query file asks for before it can be read further.
+    Needs {
         /// The number of the question.
         request: RequestId,
         /// The tenant that the file names. Whether it may is for the supervisor to decide.
         tenant: Option<String>,
+        /// The variables of the environment that it names.
+        variables: Vec<String>,
+    },
+    /// What a reader made of a query file: a draft, or problems, or both.
+    Draft {
+        /// The number of the question.
+        request: RequestId,
         /// The draft, where the file has one.
         draft: Option<Vec<u8>>,
         /// What is wrong with the file.
@@ -47,6 +54,19 @@ pub enum FromWorker {
         host: String,
         /// A port of TCP.
         port: u16,
+    },
+    /// A query was resolved, and waits for [`Go`](crate::ToWorker::Go).
+    Resolved {
+        /// The query.
+        query: QueryId,
+        /// Its name, as its file gives it.
+        name: String,
+        /// The longest time between two commits, in milliseconds, where it commits by time.
+        commit_ms: Option<u64>,
+        /// What it uses that others may use as well: whoever builds the worker chooses the form.
+        claims: Vec<u8>,
+        /// What is odd in its file, but can be run.
+        warnings: Vec<DraftProblem>,
     },
     /// A query runs.
     Started {

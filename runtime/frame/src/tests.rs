@@ -24,13 +24,16 @@ fn every_to_worker() -> Vec<ToWorker> {
     vec![
         ToWorker::Welcome { version: VERSION, role, worker, supervisor_pid: 1, cpu, user, handed, settings },
         ToWorker::Read { request: ASKED, file: text("q.toml"), text: b"name = \xff".to_vec() },
+        ToWorker::Grant { request: ASKED, limits: vec![1], variables: vec![(text("TOPIC"), b"\xff".to_vec())] },
         ToWorker::Run { query: QUERY, draft: vec![0; 70_000], limits: vec![], base_folder: b"/q".to_vec() },
+        ToWorker::Go { query: QUERY },
         ToWorker::Code { request: ASKED, window_offset: 4096, code_bytes: 5, more: true, about: vec![] },
         ToWorker::CodeRefused { request: ASKED, code: text("cap"), text: text("too many"), about: vec![4] },
         ToWorker::Connected { request: ASKED },
         ToWorker::ConnectRefused { request: ASKED, code: text("denied"), text: text("a private address") },
         ToWorker::Hand { query: QUERY, handed: Handed::Output },
         ToWorker::Steer { query: QUERY, steering: Steering::Stop },
+        ToWorker::Look { query: QUERY },
         ToWorker::End { grace_ms: 500 },
     ]
 }
@@ -39,14 +42,21 @@ fn every_from_worker() -> Vec<FromWorker> {
     let wall = WallReport { name: text("landlock"), state: WallState::Partly, note: text("ABI 2") };
     vec![
         FromWorker::Hello { version: VERSION, role: WorkerRole::Tenant, walls: vec![wall] },
+        FromWorker::Needs { request: ASKED, tenant: Some(text("acme")), variables: vec![text("TOPIC")] },
         FromWorker::Draft {
             request: ASKED,
-            tenant: Some(text("acme")),
             draft: Some(vec![1; 100]),
             problems: vec![DraftProblem { line: 2, text: text("no sources") }],
         },
         FromWorker::Compile { request: ASKED, module_bytes: 3, offset: 0, chunk: vec![1, 2, 3] },
         FromWorker::Connect { request: ASKED, host: text("kafka"), port: 9092 },
+        FromWorker::Resolved {
+            query: QUERY,
+            name: text("late"),
+            commit_ms: Some(1000),
+            claims: vec![3; 90],
+            warnings: vec![DraftProblem { line: 1, text: text("odd") }],
+        },
         FromWorker::Started { query: QUERY },
         FromWorker::Refused { query: QUERY, code: text(""), text: text("no such file") },
         FromWorker::Progress { query: QUERY, bytes: vec![0; 300] },
@@ -115,25 +125,25 @@ fn garbage_is_refused_by_its_first_bytes() {
     check(&[3, 0, 0, 0], expect!["a frame of 3 bytes: expected a kind of four bytes"]);
     check(&[0xff; 4], expect!["None"]);
     check(&[0xff; 8], expect!["a frame of the unknown kind 4294967295"]);
-    check(&head(8, 11), expect!["a frame of the unknown kind 11"]);
+    check(&head(8, 13), expect!["a frame of the unknown kind 13"]);
     check(&head(u32::MAX, 0), expect!["a frame Hello of 4294967295 bytes: the maximum is 8192"]);
-    check(&head(65, 4), expect!["a frame Started of 65 bytes: the maximum is 64"]);
-    check(&head(64, 4), expect!["None"]);
-    check(&[head(4, 4)].concat(), expect!["an invalid frame Started: UnexpectedEnd { additional: 8 }"]);
-    check(&[head(16, 4), vec![0; 12]].concat(), expect!["an invalid frame Started: 4 extra bytes"]);
+    check(&head(65, 6), expect!["a frame Started of 65 bytes: the maximum is 64"]);
+    check(&head(64, 6), expect!["None"]);
+    check(&[head(4, 6)].concat(), expect!["an invalid frame Started: UnexpectedEnd { additional: 8 }"]);
+    check(&[head(16, 6), vec![0; 12]].concat(), expect!["an invalid frame Started: 4 extra bytes"]);
     // A text of 2^60 bytes, a list of 2^40 problems: neither is allocated.
     let long = (1_u64 << 60).to_le_bytes();
-    check(&[head(17, 8), vec![0; 4], long.to_vec(), vec![0]].concat(), expect!["an invalid frame Log: LimitExceeded"]);
-    let list = [vec![0; 8], vec![0, 0], (1_u64 << 40).to_le_bytes().to_vec()].concat();
-    check(&[head(22, 1), list].concat(), expect!["an invalid frame Draft: LimitExceeded"]);
+    check(&[head(17, 10), vec![0; 4], long.to_vec(), vec![0]].concat(), expect!["an invalid frame Log: LimitExceeded"]);
+    let list = [vec![0; 8], vec![0], (1_u64 << 40).to_le_bytes().to_vec()].concat();
+    check(&[head(21, 2), list].concat(), expect!["an invalid frame Draft: LimitExceeded"]);
     // Neither UTF-8 nor a truth value.
     let text = [1_u64.to_le_bytes().to_vec(), vec![0xff], vec![0; 8]].concat();
     check(
-        &[head(25, 8), vec![0; 4], text].concat(),
+        &[head(25, 10), vec![0; 4], text].concat(),
         expect!["an invalid frame Log: Utf8 { inner: Utf8Error { valid_up_to: 0, error_len: Some(1) } }"],
     );
     check(
-        &[head(21, 10), vec![0; 8], vec![2], vec![0; 8]].concat(),
+        &[head(21, 12), vec![0; 8], vec![2], vec![0; 8]].concat(),
         expect!["an invalid frame Ended: InvalidBooleanValue(2)"],
     );
 }
@@ -183,6 +193,11 @@ fn progress(query: u64) -> Result<ToWorker, FromWorker> {
 #[test]
 fn a_query_runs_between_its_start_and_its_end() {
     let started = |query| Err(FromWorker::Started { query: QueryId(query) });
+    let resolved = |query| {
+        let (query, name, claims, warnings) = (QueryId(query), text("q"), vec![], vec![]);
+        Err(FromWorker::Resolved { query, name, commit_ms: None, claims, warnings })
+    };
+    let go = |query| Ok(ToWorker::Go { query: QueryId(query) });
     let ended = |query| Err(FromWorker::Ended { query: QueryId(query), complete: true, summary: vec![] });
     let refused = |query| Err(FromWorker::Refused { query: QueryId(query), code: text(""), text: text("") });
     let work = |held, done| Err(FromWorker::Work { held, done });
@@ -195,6 +210,12 @@ fn a_query_runs_between_its_start_and_its_end() {
         ("> run 1 again", run(1)),
         ("< progress before the start", progress(1)),
         ("< ended before the start", ended(1)),
+        ("< started before it is resolved", started(1)),
+        ("> go before it is resolved", go(1)),
+        ("< resolved", resolved(1)),
+        ("< resolved again", resolved(1)),
+        ("< refused while it waits", refused(1)),
+        ("> go", go(1)),
         ("< started", started(1)),
         ("< started again", started(1)),
         ("< refused after the start", refused(1)),
@@ -210,7 +231,7 @@ fn a_query_runs_between_its_start_and_its_end() {
         ("< ended", ended(1)),
         ("< ended again", ended(1)),
         ("> run 1 once more", run(1)),
-        ("< a draft", Err(FromWorker::Draft { request: ASKED, tenant: None, draft: None, problems: vec![] })),
+        ("< a draft", Err(FromWorker::Draft { request: ASKED, draft: None, problems: vec![] })),
     ];
     story(
         WorkerRole::Tenant,
@@ -313,7 +334,7 @@ fn questions_are_asked_once_and_modules_come_whole() {
 
 #[test]
 fn a_reader_answers_what_it_was_asked() {
-    let draft = || Err(FromWorker::Draft { request: ASKED, tenant: None, draft: None, problems: vec![] });
+    let draft = || Err(FromWorker::Draft { request: ASKED, draft: None, problems: vec![] });
     let story_of = [
         ("< hello of another role", hello(WorkerRole::Tenant, VERSION)),
         ("< hello of another version", hello(WorkerRole::Reader, VERSION + 1)),

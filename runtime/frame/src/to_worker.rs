@@ -27,7 +27,8 @@ pub enum ToWorker {
         /// What else the process has to know: paths, limits, secrets. Whoever builds the worker chooses the form.
         settings: Vec<u8>,
     },
-    /// A query file to be read into a draft, for a reader. The answer is [`Draft`](crate::FromWorker::Draft).
+    /// A query file to be read into a draft, for a reader. The answer is [`Needs`](crate::FromWorker::Needs), or
+    /// [`Draft`](crate::FromWorker::Draft) without one where the file cannot be read.
     Read {
         /// The number of the question.
         request: RequestId,
@@ -36,7 +37,17 @@ pub enum ToWorker {
         /// Its text, as it was found: not checked, perhaps no UTF-8.
         text: Vec<u8>,
     },
-    /// A query to run. The answer is [`Started`](crate::FromWorker::Started) or [`Refused`](crate::FromWorker::Refused).
+    /// What the file that is being read may have. The answer is [`Draft`](crate::FromWorker::Draft).
+    Grant {
+        /// The number of the question of `Read`.
+        request: RequestId,
+        /// The limits of the tenant that the file speaks for: whoever builds the reader chooses the form. Empty where it may speak for
+        /// no tenant.
+        limits: Vec<u8>,
+        /// Variables of the environment that it may read, with their values.
+        variables: Vec<(String, Vec<u8>)>,
+    },
+    /// A query to resolve. The answer is [`Resolved`](crate::FromWorker::Resolved) or [`Refused`](crate::FromWorker::Refused).
     Run {
         /// Its number.
         query: QueryId,
@@ -46,6 +57,12 @@ pub enum ToWorker {
         limits: Vec<u8>,
         /// The folder that relative paths start from: the bytes of an absolute path.
         base_folder: Vec<u8>,
+    },
+    /// A query that was resolved is to run. The answer is [`Started`](crate::FromWorker::Started) or
+    /// [`Refused`](crate::FromWorker::Refused).
+    Go {
+        /// The query.
+        query: QueryId,
     },
     /// Code is in the window: the answer to [`Compile`](crate::FromWorker::Compile). With `more`, better code of the same
     /// module follows under the same number.
@@ -99,6 +116,11 @@ pub enum ToWorker {
         query: QueryId,
         /// What it is to do.
         steering: Steering,
+    },
+    /// Somebody looks at a query: [`Progress`](crate::FromWorker::Progress) is wanted now.
+    Look {
+        /// The query.
+        query: QueryId,
     },
     /// Every query is to stop at a commit, and the process to end.
     End {

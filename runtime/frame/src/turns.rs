@@ -25,7 +25,12 @@ pub struct Turns {
 /// Where a query is between its `Run` and its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    // To be resolved.
     Asked,
+    // Waits for `Go`.
+    Resolved,
+    // Makes itself ready.
+    Going,
     Running,
 }
 
@@ -91,6 +96,15 @@ impl Turns {
                 }
                 self.queries.insert(*query, Phase::Asked);
             }
+            ToWorker::Grant { request, .. } => {
+                if !self.reads.contains(request) {
+                    return Err(out_of_turn("Grant", format!("{request} was not asked, or was answered")));
+                }
+            }
+            ToWorker::Go { query } => match self.queries.get_mut(query) {
+                Some(phase @ Phase::Resolved) => *phase = Phase::Going,
+                _ => return Err(out_of_turn("Go", format!("{query} is not resolved"))),
+            },
             ToWorker::Code { request, more, .. } => {
                 self.expect_question("Code", *request, Question::Compile)?;
                 if !more {
@@ -105,7 +119,11 @@ impl Turns {
                 self.expect_question("Connected", *request, Question::Connect)?;
                 self.questions.remove(request);
             }
-            ToWorker::Welcome { .. } | ToWorker::Hand { .. } | ToWorker::Steer { .. } | ToWorker::End { .. } => {}
+            ToWorker::Welcome { .. }
+            | ToWorker::Hand { .. }
+            | ToWorker::Steer { .. }
+            | ToWorker::Look { .. }
+            | ToWorker::End { .. } => {}
         }
         Ok(())
     }
@@ -123,7 +141,7 @@ impl Turns {
             FromWorker::Hello { .. } | FromWorker::Log { .. } | FromWorker::Event { .. } | FromWorker::Work { .. } => {
                 true
             }
-            FromWorker::Draft { .. } => self.role == WorkerRole::Reader,
+            FromWorker::Needs { .. } | FromWorker::Draft { .. } => self.role == WorkerRole::Reader,
             _ => self.role == WorkerRole::Tenant,
         };
         if !is_of_role {
@@ -142,6 +160,11 @@ impl Turns {
                 }
                 self.has_greeted = true;
             }
+            FromWorker::Needs { request, .. } => {
+                if !self.reads.contains(request) {
+                    return Err(out_of_turn("Needs", format!("{request} was not asked, or was answered")));
+                }
+            }
             FromWorker::Draft { request, .. } => {
                 if !self.reads.remove(request) {
                     return Err(out_of_turn("Draft", format!("{request} was not asked, or was answered")));
@@ -151,15 +174,17 @@ impl Turns {
                 self.piece(*request, *module_bytes, *offset, chunk)?;
             }
             FromWorker::Connect { request, .. } => self.question("Connect", *request, Question::Connect)?,
+            FromWorker::Resolved { query, .. } => match self.queries.get_mut(query) {
+                Some(phase @ Phase::Asked) => *phase = Phase::Resolved,
+                _ => return Err(out_of_turn("Resolved", format!("{query} was not asked for"))),
+            },
             FromWorker::Started { query } => match self.queries.get_mut(query) {
-                Some(phase @ Phase::Asked) => *phase = Phase::Running,
-                Some(Phase::Running) | None => {
-                    return Err(out_of_turn("Started", format!("{query} was not asked for")));
-                }
+                Some(phase @ Phase::Going) => *phase = Phase::Running,
+                _ => return Err(out_of_turn("Started", format!("{query} was not asked for"))),
             },
             FromWorker::Refused { query, .. } => match self.queries.get(query) {
-                Some(Phase::Asked) => drop(self.queries.remove(query)),
-                Some(Phase::Running) | None => {
+                Some(Phase::Asked | Phase::Going) => drop(self.queries.remove(query)),
+                Some(Phase::Resolved | Phase::Running) | None => {
                     return Err(out_of_turn("Refused", format!("{query} was not asked for")));
                 }
             },
@@ -236,7 +261,7 @@ impl Turns {
     fn expect_running(&self, kind: &'static str, query: QueryId) -> Result<(), FrameError> {
         match self.queries.get(&query) {
             Some(Phase::Running) => Ok(()),
-            Some(Phase::Asked) | None => Err(out_of_turn(kind, format!("{query} does not run"))),
+            Some(_) | None => Err(out_of_turn(kind, format!("{query} does not run"))),
         }
     }
 }
@@ -248,9 +273,11 @@ fn out_of_turn(kind: &'static str, reason: String) -> FrameError {
 fn name(frame: &FromWorker) -> &'static str {
     match frame {
         FromWorker::Hello { .. } => "Hello",
+        FromWorker::Needs { .. } => "Needs",
         FromWorker::Draft { .. } => "Draft",
         FromWorker::Compile { .. } => "Compile",
         FromWorker::Connect { .. } => "Connect",
+        FromWorker::Resolved { .. } => "Resolved",
         FromWorker::Started { .. } => "Started",
         FromWorker::Refused { .. } => "Refused",
         FromWorker::Progress { .. } => "Progress",
