@@ -119,11 +119,22 @@ pub enum FromWorker {
     Ended {
         /// The query.
         query: QueryId,
-        /// Whether it did what its file says; otherwise it failed.
-        complete: bool,
+        /// How.
+        end: QueryEnd,
         /// What came of it. Whoever builds the worker chooses the form.
         summary: Vec<u8>,
     },
+}
+
+/// How a query ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+pub enum QueryEnd {
+    /// Its sources have ended, and all that was read of them is committed.
+    Complete,
+    /// It was asked to stop, and did so at a commit. It can be run again from there.
+    Stopped,
+    /// It failed.
+    Failed,
 }
 
 /// Something that is wrong with a query file.

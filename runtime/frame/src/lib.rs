@@ -60,7 +60,7 @@ pub use connector::{FromConnector, ToConnector};
 pub use error::FrameError;
 pub use frame::{CHUNK_BYTES_MAX, FRAME_BYTES_MAX, Framed, VERSION, encode};
 pub use frames::Frames;
-pub use from_worker::{DraftProblem, FromWorker, LineLevel};
+pub use from_worker::{DraftProblem, FromWorker, LineLevel, QueryEnd};
 pub use link::{FrameReceiver, FrameSender, from_standard_input, halves, receive_plain, socket_pair};
 pub use names::{QueryId, RequestId, WallReport, WallState, WorkerId, WorkerRole};
 pub use rights::{receive_with, send_part};

@@ -63,7 +63,7 @@ fn every_from_worker() -> Vec<FromWorker> {
         FromWorker::Work { held: 1, done: 2 },
         FromWorker::Log { level: LineLevel::Warn, target: text("weir"), text: text("late") },
         FromWorker::Event { query: None, code: text("retry"), text: text("again") },
-        FromWorker::Ended { query: QUERY, complete: true, summary: vec![9] },
+        FromWorker::Ended { query: QUERY, end: QueryEnd::Complete, summary: vec![9] },
     ]
 }
 
@@ -143,8 +143,10 @@ fn garbage_is_refused_by_its_first_bytes() {
         expect!["an invalid frame Log: Utf8 { inner: Utf8Error { valid_up_to: 0, error_len: Some(1) } }"],
     );
     check(
-        &[head(21, 12), vec![0; 8], vec![2], vec![0; 8]].concat(),
-        expect!["an invalid frame Ended: InvalidBooleanValue(2)"],
+        &[head(24, 12), vec![0; 8], vec![3], vec![0; 11]].concat(),
+        expect![[
+            r#"an invalid frame Ended: UnexpectedVariant { type_name: "QueryEnd", allowed: Range { min: 0, max: 2 }, found: 3 }"#
+        ]],
     );
 }
 
@@ -198,7 +200,7 @@ fn a_query_runs_between_its_start_and_its_end() {
         Err(FromWorker::Resolved { query, name, commit_ms: None, claims, warnings })
     };
     let go = |query| Ok(ToWorker::Go { query: QueryId(query) });
-    let ended = |query| Err(FromWorker::Ended { query: QueryId(query), complete: true, summary: vec![] });
+    let ended = |query| Err(FromWorker::Ended { query: QueryId(query), end: QueryEnd::Complete, summary: vec![] });
     let refused = |query| Err(FromWorker::Refused { query: QueryId(query), code: text(""), text: text("") });
     let work = |held, done| Err(FromWorker::Work { held, done });
     let event = |query| Err(FromWorker::Event { query: Some(QueryId(query)), code: text("x"), text: text("") });
@@ -237,31 +239,37 @@ fn a_query_runs_between_its_start_and_its_end() {
         WorkerRole::Tenant,
         &story_of,
         expect![[r#"
-        < progress before hello: a frame Progress out of turn: before Hello
-        < hello: ok
-        < hello again: a frame Hello out of turn: it came before
-        > run 1: ok
-        > run 1 again: a frame Run out of turn: query 1 runs
-        < progress before the start: a frame Progress out of turn: query 1 does not run
-        < ended before the start: a frame Ended out of turn: query 1 does not run
-        < started: ok
-        < started again: a frame Started out of turn: query 1 was not asked for
-        < refused after the start: a frame Refused out of turn: query 1 was not asked for
-        < progress: ok
-        < progress of another: a frame Progress out of turn: query 2 does not run
-        < event of another: a frame Event out of turn: query 2 does not run
-        < started without being asked: a frame Started out of turn: query 2 was not asked for
-        > run 2: ok
-        < refused: ok
-        < refused again: a frame Refused out of turn: query 2 was not asked for
-        < work: ok
-        < less done: a frame Work out of turn: 4 done after 5
-        < ended: ok
-        < ended again: a frame Ended out of turn: query 1 does not run
-        > run 1 once more: ok
-        < a draft: a frame Draft out of turn: from a process for the role tenant
-        queries [QueryId(1)], owes an answer: true
-    "#]],
+            < progress before hello: a frame Progress out of turn: before Hello
+            < hello: ok
+            < hello again: a frame Hello out of turn: it came before
+            > run 1: ok
+            > run 1 again: a frame Run out of turn: query 1 runs
+            < progress before the start: a frame Progress out of turn: query 1 does not run
+            < ended before the start: a frame Ended out of turn: query 1 does not run
+            < started before it is resolved: a frame Started out of turn: query 1 was not asked for
+            > go before it is resolved: a frame Go out of turn: query 1 is not resolved
+            < resolved: ok
+            < resolved again: a frame Resolved out of turn: query 1 was not asked for
+            < refused while it waits: a frame Refused out of turn: query 1 was not asked for
+            > go: ok
+            < started: ok
+            < started again: a frame Started out of turn: query 1 was not asked for
+            < refused after the start: a frame Refused out of turn: query 1 was not asked for
+            < progress: ok
+            < progress of another: a frame Progress out of turn: query 2 does not run
+            < event of another: a frame Event out of turn: query 2 does not run
+            < started without being asked: a frame Started out of turn: query 2 was not asked for
+            > run 2: ok
+            < refused: ok
+            < refused again: a frame Refused out of turn: query 2 was not asked for
+            < work: ok
+            < less done: a frame Work out of turn: 4 done after 5
+            < ended: ok
+            < ended again: a frame Ended out of turn: query 1 does not run
+            > run 1 once more: ok
+            < a draft: a frame Draft out of turn: from a process for the role tenant
+            queries [QueryId(1)], owes an answer: true
+        "#]],
     );
 }
 
