@@ -21,14 +21,7 @@ pub fn confine(confinement: &Confinement) -> Result<Walls, ConfineError> {
     process::end_with_parent(confinement.parent)?;
     process::close_to_others()?;
     let executable_memory = process::refuse_new_code(confinement.has(Wall::Mdwe));
-    let (files, landlock_abi) = match confinement.has(Wall::Landlock) {
-        true => files::keep_to(&confinement.reads, &confinement.writes)?,
-        false => (crate::Enforced::No, 0),
-    };
-    let signals = match confinement.has(Wall::LandlockScopes) {
-        true => files::keep_signals_within()?,
-        false => crate::Enforced::No,
-    };
+    let files::Domain { files, signals, abi: landlock_abi } = files::enter_domain(confinement)?;
     let system_calls = match confinement.has(Wall::Seccomp) {
         true => calls::refuse(confinement.role),
         false => crate::Enforced::No,

@@ -23,6 +23,10 @@ pub(crate) fn drop_all(identity: Option<Identity>) -> Result<(), ConfineError> {
         }
     }
     if let Some(Identity { uid, gid }) = identity {
+        // The kernel takes this value for "leave it as it is".
+        if uid == u32::MAX || gid == u32::MAX {
+            return Err(ConfineError::step::<Errno>("change the user and group id")(Errno::INVAL));
+        }
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
         set_thread_groups(&[]).map_err(ConfineError::step("leave the groups of the user"))?;
         set_thread_res_gid(gid, gid, gid).map_err(ConfineError::step("change the group id"))?;

@@ -84,6 +84,10 @@ const SOCKETS: &[i64] = &[
     libc::SYS_socketpair,
 ];
 
+/// Ways to make a socket and to connect one, whose arguments are refused whatever they are: see `arguments.rs`.
+const NETWORK: &[i64] =
+    &[libc::SYS_accept, libc::SYS_accept4, libc::SYS_bind, libc::SYS_connect, libc::SYS_listen, libc::SYS_socket];
+
 /// Files, which Landlock keeps to the folders of the process. `linkat` is how a finished file gets its name without replacing
 /// another one. Metadata can be read by whatever path, and changed by none.
 const FILES: &[i64] = &[
@@ -140,7 +144,7 @@ const OLDER: &[i64] = &[];
 pub(super) const COMPILE_WORKER: &[&[i64]] = &[COMPUTE];
 
 /// What a process that runs a tenant's queries may call.
-pub(super) const TENANT_WORKER: &[&[i64]] = &[COMPUTE, SELF, THREADS, SOCKETS, FILES, OLDER];
+pub(super) const TENANT_WORKER: &[&[i64]] = &[COMPUTE, SELF, THREADS, SOCKETS, NETWORK, FILES, OLDER];
 
 /// A tenant's worker names its threads. Listed apart from the refused arguments, since taking on the filters needs another
 /// option of this call.
