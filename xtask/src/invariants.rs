@@ -136,7 +136,7 @@ const RULES: [Rule; 22] = [
     },
     Rule {
         package: "weir-admission",
-        has: &["wasmtime", "weir-abi", "weir-batch", "seccompiler"],
+        has: &["wasmtime", "weir-abi", "weir-batch", "weir-confine", "seccompiler"],
         lacks: &[
             "tokio",
             "rdkafka",

@@ -103,8 +103,8 @@ pub use metric_batch::{GuestSeries, MetricBatch, MetricDelta, SeriesDelta};
 pub use module::{CodeOrigin, Module};
 pub use outcome::{LogLevel, LogLine, Outcome, RowCode, RowFailure, Usage};
 pub use weir_admission::{
-    BindError, Bound, CacheConfig, CacheError, CacheUse, CapExceeded, CapPlace, Carry, CompileCost, Compiler,
-    Confinement, Enforced, Fault, Function, FunctionKind, FunctionState, IMPORTS, Import, LimitExceeded, Limits,
-    LimitsError, Metric, MetricKind, ModuleCap, ModuleDigest, ModuleLimits, ModuleManifest, Names, OutputShape, Param,
-    ParamType, ParamValue, Refusal, TenantId, TenantIdError, Tier, Unit, compile_worker, probe_confinement,
+    BindError, Bound, CacheConfig, CacheError, CacheUse, CapExceeded, CapPlace, Carry, CompileCost, Compiler, Enforced,
+    Fault, Function, FunctionKind, FunctionState, IMPORTS, Import, LimitExceeded, Limits, LimitsError, Metric,
+    MetricKind, ModuleCap, ModuleDigest, ModuleLimits, ModuleManifest, Names, OutputShape, Param, ParamType,
+    ParamValue, Refusal, TenantId, TenantIdError, Tier, Unit, Walls, compile_worker, probe_confinement,
 };

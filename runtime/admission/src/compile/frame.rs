@@ -4,14 +4,21 @@ use std::io::{self, Read, Write};
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use bincode::{Decode, Encode};
+use weir_confine::Walls;
 
 use super::cost::CompileCost;
 use super::mac::MAC_BYTES;
 use super::settings::{CodeSettings, Tier};
-use super::{Confinement, confine::WorkerLimits};
 
 /// The longest head of a message: that of a refusal with its text.
 const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// What a worker may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct WorkerLimits {
+    pub(super) cpu_s_max: u64,
+    pub(super) memory_bytes_max: u64,
+}
 
 /// What a worker is asked; the module follows.
 #[derive(Encode, Decode)]
@@ -29,7 +36,7 @@ pub(super) struct Request {
 #[derive(Debug, Encode, Decode)]
 pub(super) enum Answer {
     /// Code, which follows.
-    Code { tier: Tier, mac: [u8; MAC_BYTES], spent: Spent, confinement: Confinement, code_bytes: u64 },
+    Code { tier: Tier, mac: [u8; MAC_BYTES], spent: Spent, walls: Walls, code_bytes: u64 },
     /// The compiler does not take the module, for the reason that it gives.
     Refused { reason: String },
 }

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
+use weir_confine::{Enforced, Walls};
 
-use super::confine::{Enforced, WorkerLimits};
 use super::cost::CompileCost;
-use super::frame::{Answer, Request, read_body, read_head, write};
+use super::frame::{Answer, Request, WorkerLimits, read_body, read_head, write};
 use super::load::Trusted;
 use super::mac::Key;
 use super::settings::{CodeSettings, Tier};
@@ -136,14 +136,12 @@ impl Job {
     /// The next code that the worker makes: the baseline first.
     pub(super) fn next(&mut self) -> Result<Artefact, Refusal> {
         let answer = read_head::<Answer>(Patient { pipe: &mut self.stdout, until: self.give_up });
-        let (tier, mac, spent, confinement, code_bytes) = match answer {
-            Ok(Answer::Code { tier, mac, spent, confinement, code_bytes }) => {
-                (tier, mac, spent, confinement, code_bytes)
-            }
+        let (tier, mac, spent, walls, code_bytes) = match answer {
+            Ok(Answer::Code { tier, mac, spent, walls, code_bytes }) => (tier, mac, spent, walls, code_bytes),
             Ok(Answer::Refused { reason }) => return Err(Refusal::Compile(weir_text::escape_to(&reason, 400))),
             Err(error) => return Err(self.explain(&error)),
         };
-        report(confinement);
+        report(walls);
         // Beside machine code there are tables of where it may trap, relocations and the like.
         let most = (self.code_bytes_max as u64).saturating_mul(4).saturating_add(4 << 20);
         if code_bytes > most {
@@ -285,9 +283,9 @@ fn named(signal: Signal) -> String {
 }
 
 /// Says once what this kernel lacks.
-fn report(confinement: super::Confinement) {
+fn report(walls: Walls) {
     static SAID: Once = Once::new();
-    let super::Confinement { files, signals, system_calls } = confinement;
+    let Walls { files, signals, system_calls, .. } = walls;
     // Scopes are a second lock on what the denial of system calls keeps shut: their lack alone is no news.
     if files != Enforced::Fully || system_calls != Enforced::Fully {
         SAID.call_once(|| {

@@ -2,7 +2,6 @@
 
 mod apart;
 mod cache;
-mod confine;
 mod cost;
 mod frame;
 mod job;
@@ -15,7 +14,6 @@ mod worker;
 
 pub use apart::Apart;
 pub use cache::{Cache, CacheConfig, CacheError, CacheKey, CacheUse, Cached};
-pub use confine::{Confinement, Enforced};
 pub use cost::CompileCost;
 pub use job::{Artefact, Compiler, compile_here};
 pub use load::{Trusted, load};

@@ -6,7 +6,10 @@
 
 use std::process::ExitCode;
 
-use super::confine::{Enforced, WorkerLimits, confine_resources, deny_files, deny_signals, deny_system_calls};
+use weir_confine::{Wall, confine};
+
+use super::frame::WorkerLimits;
+use super::worker::confinement;
 
 /// Confines this process as a worker and tries `what`, with `arguments` where it is a system call. Says on standard
 /// output which part of the confinement is in force, what the call answered, and that the process is still there.
@@ -15,20 +18,21 @@ use super::confine::{Enforced, WorkerLimits, confine_resources, deny_files, deny
 /// denies.
 pub fn probe_confinement(what: &str, arguments: &[String]) -> ExitCode {
     let limits = WorkerLimits { cpu_s_max: 1, memory_bytes_max: 256 << 20 };
-    if let Err(error) = confine_resources(limits) {
-        eprintln!("the limits could not be set: {error}");
-        return ExitCode::FAILURE;
-    }
-    if what == "memory" {
-        let taken = vec![1_u8; 512 << 20];
-        println!("took {} bytes", taken.len());
-        return ExitCode::SUCCESS;
-    }
-    let (files, signals) = (deny_files(), deny_signals());
-    let calls = if what.ends_with("_without_seccomp") { Enforced::No } else { deny_system_calls() };
-    println!("files {files}, signals {signals}, system calls {calls}");
+    let confinement = match what.ends_with("_without_seccomp") {
+        true => confinement(limits).without(Wall::Seccomp),
+        false => confinement(limits),
+    };
+    let walls = match confine(&confinement) {
+        Ok(walls) => walls,
+        Err(error) => {
+            eprintln!("the process could not be confined: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("files {}, signals {}, system calls {}", walls.files, walls.signals, walls.system_calls);
     match what {
         "nothing" => {}
+        "memory" => println!("took {} bytes", vec![1_u8; 512 << 20].len()),
         "file" => drop(std::fs::read("/etc/passwd")),
         "file_without_seccomp" => println!("read: {}", std::fs::read("/etc/passwd").is_ok()),
         "socket" => drop(std::net::TcpListener::bind("127.0.0.1:0")),

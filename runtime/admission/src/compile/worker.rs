@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
 
+use rustix::process::setpriority_process;
 use rustix::time::{ClockId, clock_gettime};
+use weir_confine::{Budgets, Confinement, confine};
 
-use super::confine::{confine, step_back};
-use super::frame::{Answer, Request, Spent, read_body, read_head, write};
+use super::frame::{Answer, Request, Spent, WorkerLimits, read_body, read_head, write};
 use super::mac::Key;
 use super::settings::Tier;
 
@@ -26,7 +27,8 @@ pub fn compile_worker() -> ExitCode {
 }
 
 fn serve() -> io::Result<()> {
-    step_back()?;
+    // Behind whatever runs for queries.
+    setpriority_process(None, 10)?;
     let mut stdin = io::stdin().lock();
     let request: Request = read_head(&mut stdin)?;
     let key = Key::from_bytes(request.key);
@@ -42,7 +44,7 @@ fn serve() -> io::Result<()> {
     let status = File::open("/proc/self/status").ok();
     // The first look at the clock asks the kernel where to look.
     spent(status.as_ref());
-    let confinement = confine(request.limits)?;
+    let walls = confine(&confinement(request.limits)).map_err(io::Error::other)?;
     let module = read_body(&mut stdin, request.module_bytes, request.module_bytes)?;
     let mut stdout = io::stdout().lock();
     for (tier, engine) in tiers {
@@ -57,9 +59,20 @@ fn serve() -> io::Result<()> {
         let mac = key.mac(&[tier_name(tier), &code]);
         let spent = spent(status.as_ref());
         let code_bytes = code.len() as u64;
-        write(&mut stdout, Answer::Code { tier, mac, spent, confinement, code_bytes }, &code)?;
+        write(&mut stdout, Answer::Code { tier, mac, spent, walls, code_bytes }, &code)?;
     }
     Ok(())
+}
+
+/// What a worker may still do before it reads a module. Its parent is not compared: it may be a program that the operator put
+/// between, and whoever waits for an answer holds the other end of the pipes.
+pub(super) fn confinement(limits: WorkerLimits) -> Confinement {
+    Confinement::compile_worker(Budgets {
+        address_space_bytes_max: Some(limits.memory_bytes_max),
+        file_bytes_max: Some(0),
+        cpu_s_max: Some(limits.cpu_s_max),
+        ..Budgets::default()
+    })
 }
 
 /// What stands for a tier under a MAC.
