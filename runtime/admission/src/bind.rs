@@ -1,4 +1,4 @@
-//! A function's types set against a stream's, before anything runs.
+//! Matches a function's types with those of a stream, before anything runs.
 
 use crate::Fault;
 use std::collections::BTreeMap;
@@ -11,47 +11,47 @@ use crate::function::accepts;
 use crate::text::clean;
 use crate::{Function, FunctionKind, OutputShape, ParamType, ParamValue};
 
-/// Which input columns go on beside a transform's own fields.
+/// The input columns that a transform's output keeps, in addition to the transform's own fields.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Carry {
     /// None.
     #[default]
     None,
-    /// Every one, but for those whose name an output field takes.
+    /// All, except those with the name of an output field.
     All,
     /// These.
     Fields(Vec<String>),
 }
 
-/// A function that was found to fit a stream of records: its columns resolved, its parameters settled, its output
-/// schema known. Pure data, made before anything runs and shared by `Arc`.
+/// A function that fits a stream of records: with the columns for its input fields, the values of its parameters, and its output
+/// schema. Plain data, created before anything runs, and shared by `Arc`.
 #[derive(Clone, Debug)]
 pub struct Bound {
     function: Arc<Function>,
     input: Arc<Schema>,
     output: Arc<Schema>,
-    // One for each of the function's input fields, in their order.
+    // One per input field of the function, in their order.
     sources: Vec<ColumnSource>,
-    // Positions in `input` of the columns that go on, ascending.
+    // Positions in `input` of the carried columns, ascending.
     carried: Vec<usize>,
-    // One for each of the function's parameters, of its type.
+    // One per parameter of the function, with its type.
     params: Vec<ParamValue>,
 }
 
-/// Where an input field comes from.
+/// The source of an input field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnSource {
-    /// A column of the batch, below the input schema's length.
+    /// A column of the batch; the index is within the input schema.
     Column(usize),
-    /// What the source knows of each record.
+    /// A system column.
     System(SystemColumn),
 }
 
-/// One way in which a function does not fit its place in a query.
+/// A reason why a function does not fit its place in a query.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// The stream has no field that the function reads.
+    /// The stream lacks a field that the function reads.
     #[error("`{function}` reads the field `{field}`, which does not exist{}: the stream has {has}", Nearest(.nearest))]
     MissingField {
         /// The function.
@@ -63,19 +63,19 @@ pub enum BindError {
         /// The stream's fields.
         has: Names,
     },
-    /// The field is there, with another type.
+    /// The field has another type.
     #[error("`{function}` reads `{field}` as {expected}, but in the stream it is {found}{}", Widening(*.expected))]
     FieldType {
         /// The function.
         function: String,
         /// The field.
         field: String,
-        /// What the function reads.
+        /// The type that the function reads.
         expected: DataType,
-        /// What the stream has.
+        /// The type in the stream.
         found: DataType,
     },
-    /// The query gives a parameter that the function does not have.
+    /// The query sets a parameter that the function does not have.
     #[error("`{function}` has no parameter `{param}`{}: it has {has}", Nearest(.nearest))]
     UnknownParam {
         /// The function.
@@ -87,7 +87,7 @@ pub enum BindError {
         /// The function's parameters.
         has: Names,
     },
-    /// The query gives a parameter of another type.
+    /// The query sets a parameter to a value of another type.
     #[error("parameter `{param}` of `{function}` is {expected}, but {value} is {found}")]
     ParamType {
         /// The function.
@@ -101,7 +101,7 @@ pub enum BindError {
         /// The value given.
         value: String,
     },
-    /// The query leaves out a parameter that has no default.
+    /// The query does not set a parameter without a default.
     #[error("`{function}` requires the parameter `{param}` ({expected}), which has no default")]
     MissingParam {
         /// The function.
@@ -111,7 +111,7 @@ pub enum BindError {
         /// Its type.
         expected: ParamType,
     },
-    /// A field is to be carried that the stream does not have.
+    /// A carried field does not exist in the stream.
     #[error("carry names the field `{field}`, which does not exist{}: the stream has {has}", Nearest(.nearest))]
     UnknownCarry {
         /// The field named.
@@ -121,13 +121,13 @@ pub enum BindError {
         /// The stream's fields.
         has: Names,
     },
-    /// A field is to be carried twice.
+    /// A field is carried twice.
     #[error("carry names the field `{field}` twice")]
     CarryTwice {
         /// The field.
         field: String,
     },
-    /// A carried field has the name of one that the function writes.
+    /// A carried field has the name of an output field.
     #[error("carry names the field `{field}`, but `{function}` also writes a field of this name: remove it from carry")]
     CarryClash {
         /// The function.
@@ -135,7 +135,7 @@ pub enum BindError {
         /// The field.
         field: String,
     },
-    /// Fields are listed for a function that lets every column through anyway.
+    /// Carried fields are listed for a function that keeps all columns anyway.
     #[error("`{function}` is a {kind}, which passes on all columns: remove carry")]
     CarryWithoutOutput {
         /// The function.
@@ -143,29 +143,29 @@ pub enum BindError {
         /// Its kind.
         kind: FunctionKind,
     },
-    /// The fields do not make a schema.
+    /// The output fields are not a valid schema.
     #[error("the output of `{function}`: {reason}")]
     OutputSchema {
         /// The function.
         function: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
 }
 
 impl BindError {
-    /// Whose fault it is: the query and the function do not fit.
+    /// Who has to act: the query and the function do not fit.
     pub fn fault(&self) -> Fault {
         Fault::Tenant
     }
 
-    /// Whether the same may succeed later.
+    /// Whether the same query may be valid later.
     pub fn retryable(&self) -> bool {
         false
     }
 }
 
-/// Names that could have been meant, for a message; shows the first twenty.
+/// The names of candidates, for a message; shows the first twenty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names(pub Vec<String>);
 
@@ -210,11 +210,11 @@ impl fmt::Display for Widening {
 }
 
 impl Function {
-    /// Sets the function against a stream of this schema. Nothing runs.
+    /// Matches the function with a stream of this schema. Runs nothing.
     ///
     /// # Errors
     ///
-    /// Everything that does not fit, not only the first.
+    /// All errors, not only the first.
     pub fn bind(
         self: &Arc<Function>,
         input: &Arc<Schema>,
@@ -348,33 +348,33 @@ impl Bound {
         &self.function
     }
 
-    /// The schema of the batches that it is called with.
+    /// The schema of its input batches.
     pub fn input_schema(&self) -> &Arc<Schema> {
         &self.input
     }
 
-    /// The schema of what comes out: carried fields in the order of the input, then the function's own; the input's
-    /// for filters and metrics functions.
+    /// The schema of its output: carried fields in the order of the input, then the function's own. For filters and metrics
+    /// functions, the input schema.
     pub fn output_schema(&self) -> &Arc<Schema> {
         &self.output
     }
 
-    /// Where each of the function's input fields comes from, in their order.
+    /// The source of each input field, in their order.
     pub fn sources(&self) -> &[ColumnSource] {
         &self.sources
     }
 
-    /// Positions in the input schema of the columns that go on, ascending.
+    /// Positions in the input schema of the carried columns, ascending.
     pub fn carried_columns(&self) -> &[usize] {
         &self.carried
     }
 
-    /// The fields of the stream that go on.
+    /// The carried fields.
     pub fn carried(&self) -> impl Iterator<Item = &Field> {
         self.carried.iter().filter_map(|&index| self.input.fields().get(index))
     }
 
-    /// The value of each of the function's parameters, in their order.
+    /// The value of each parameter, in their order.
     pub fn params(&self) -> &[ParamValue] {
         &self.params
     }

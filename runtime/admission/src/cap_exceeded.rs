@@ -1,4 +1,4 @@
-//! A cap of admission that a module is beyond.
+//! A module exceeds a cap of admission.
 
 use std::fmt;
 
@@ -8,47 +8,47 @@ use crate::limits::Amount;
 use crate::module_limits::NATIVE_BYTES;
 use crate::{ModuleLimits, Unit};
 
-/// The most characters of a function's name that are shown.
+/// The maximum number of characters shown of a function's name.
 const NAME_CHARS_MAX: usize = 80;
 
-/// A module beyond a cap: where, which, by how much, and what to do.
+/// A module exceeds a cap: where, which, by how much, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CapExceeded {
-    /// The part of the module, where it is not the whole.
+    /// The part of the module; `None` for the whole module.
     pub place: Option<CapPlace>,
     /// What is counted: `locals of a function`.
     pub what: &'static str,
     /// The key of the cap in a limits file.
     pub key: &'static str,
-    /// What the numbers count.
+    /// The unit of the numbers.
     pub unit: Unit,
-    /// The most that is allowed. In proportion to the module's size, this may be more than the key says.
+    /// The maximum. For caps in proportion to the module's size, it may be higher than the value of the key.
     pub limit: u64,
-    /// What was found, at least: what comes after is not looked at.
+    /// A lower bound of what the module has: checking stops at the cap.
     pub found: u64,
-    /// What the module's author can do.
+    /// What the author of the module can do.
     pub mend: &'static str,
 }
 
-/// Where a module is beyond a cap.
+/// The part of a module that exceeds a cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CapPlace {
-    /// In this function.
+    /// A function.
     Function {
-        /// Its index, imported functions counted.
+        /// Its index; imported functions count.
         index: u32,
-        /// Its name: by the name section, else an export's; escaped and cut.
+        /// Its name from the name section, or else an export's name; escaped and cut.
         name: Option<String>,
     },
-    /// In the whole module, and the most of it in this function, of those up to the one that is beyond.
+    /// The whole module. The function is the one that contributes most, among those up to the cap.
     Mostly {
         /// As above.
         index: u32,
         /// As above.
         name: Option<String>,
     },
-    /// In this type.
+    /// A type.
     Type(u32),
 }
 
@@ -60,7 +60,7 @@ impl CapExceeded {
         CapExceeded { place, ..CapExceeded::of_module((key, what, mend), limit, found) }
     }
 
-    /// For machine code of this size, under this limit.
+    /// For machine code of this size, which exceeds this limit.
     pub fn of_native_code(limit: usize, found: usize) -> CapExceeded {
         CapExceeded::of_module(NATIVE_BYTES, limit, found)
     }
@@ -79,7 +79,7 @@ impl CapExceeded {
         matches!(self.key, "module_bytes_max" | "module_file_bytes_max")
     }
 
-    /// Looks up the function's name. Only now: names stand behind the code, and most modules are within all caps.
+    /// Adds the function's name. This is done late, because names follow the code, and most modules do not exceed caps.
     pub(crate) fn named(mut self, module: &[u8]) -> CapExceeded {
         if let Some(CapPlace::Function { index, name } | CapPlace::Mostly { index, name }) = &mut self.place {
             *name = name_of(module, *index);
@@ -108,7 +108,7 @@ impl fmt::Display for CapExceeded {
     }
 }
 
-/// The name of a function: by the name section, else of its export. What is not valid there names nothing.
+/// The name of a function from the name section, or else of its export. Invalid sections are ignored.
 fn name_of(module: &[u8], index: u32) -> Option<String> {
     let shown = |name: &str| weir_text::escape_display(rustc_demangle::demangle(name), NAME_CHARS_MAX);
     let mut exported = None;

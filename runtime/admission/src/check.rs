@@ -1,4 +1,4 @@
-//! What a module must be before it is compiled.
+//! Checks modules before they are compiled.
 
 use std::collections::HashMap;
 
@@ -16,48 +16,48 @@ use crate::text::clean;
 use crate::toolchain::{self, Toolchain};
 use crate::{CapExceeded, CapPlace, LimitExceeded, Limits, ModuleLimits, ModuleManifest, Refusal};
 
-/// What is known of a module that passed every check before compiling.
+/// Facts about a module that passed all checks before compiling.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Admitted {
-    /// What the module says of itself.
+    /// The module's manifest.
     pub manifest: ModuleManifest,
-    /// The host functions that it imports, in the order of its import section.
+    /// The imported host functions, in the order of the import section.
     pub imports: Vec<String>,
-    /// Everything that it exports, escaped and cut, in the order of the names.
+    /// The names of all exports, escaped and cut, in alphabetical order.
     pub exports: Vec<String>,
-    /// Linear memory at the start, in bytes.
+    /// The initial size of the linear memory, in bytes.
     pub memory_bytes_min: u64,
-    /// The most linear memory that the module itself asks for, in bytes; `None` where it does not say.
+    /// The maximum size of the linear memory according to the module, in bytes; `None` if it has no maximum.
     pub memory_bytes_max: Option<u64>,
 }
 
 impl ModuleManifest {
-    /// Reads the manifest out of a module that keeps every rule of admission which can be checked without compiling it.
+    /// Returns the manifest of a module that passes all checks of admission that do not need compiling.
     ///
     /// # Errors
     ///
-    /// What [`check`] refuses.
+    /// The errors of [`check`].
     pub fn check(module: &[u8], limits: &Limits) -> Result<ModuleManifest, Refusal> {
         check(module, limits).map(|admitted| admitted.manifest)
     }
 
-    /// Whether a file of this size is read as a module. Ask before reading it.
+    /// Checks the size of a file before it is read as a module.
     ///
     /// # Errors
     ///
-    /// What [`ModuleManifest::check`] would say of the file.
+    /// The error that [`ModuleManifest::check`] would return for the file.
     pub fn check_file(bytes: u64, limits: &Limits) -> Result<(), Refusal> {
         check_file(bytes, limits)
     }
 }
 
-/// Checks everything that can be checked without compiling. Linear in the module's size; what a module declares is looked
-/// at before anything is made of it.
+/// Performs all checks that do not need compiling. Linear in the module's size. Sizes that a module declares are checked before
+/// memory is allocated for them.
 ///
 /// # Errors
 ///
-/// The first rule that the module breaks.
+/// The first rule that the module violates.
 pub fn check(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> {
     check_shape(bytes, limits).map_err(|refusal| match refusal {
         Refusal::TooLarge(exceeded) => Refusal::TooLarge(exceeded.named(bytes)),
@@ -65,7 +65,7 @@ pub fn check(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> {
     })
 }
 
-/// Whether a file of so many bytes is looked at: said before it is read.
+/// Checks the size of a file before it is read.
 fn check_file(bytes: u64, limits: &Limits) -> Result<(), Refusal> {
     let most = limits.module.module_file_bytes_max;
     let found = usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -100,7 +100,7 @@ fn check_shape(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> {
             ValidPayload::End(end) => types = Some(end),
             ValidPayload::Ok | ValidPayload::Parser(_) => {}
         }
-        // After the validator, which has resolved the types that imports name.
+        // After the validator, which has resolved the types of imports.
         if let Payload::ImportSection(section) = &payload {
             for import in section.clone().into_imports() {
                 scan.import(&import.map_err(|error| invalid(&error))?)?;
@@ -126,7 +126,7 @@ fn check_shape(bytes: &[u8], limits: &Limits) -> Result<Admitted, Refusal> {
     Ok(Admitted { manifest, imports: scan.imports, exports, memory_bytes_min, memory_bytes_max })
 }
 
-/// The proposals that are allowed; the engine's configuration says the same to the compiler.
+/// The allowed WebAssembly proposals; the engine's configuration has the same list for the compiler.
 fn features() -> WasmFeatures {
     WasmFeatures::MUTABLE_GLOBAL
         | WasmFeatures::SATURATING_FLOAT_TO_INT
@@ -139,20 +139,20 @@ fn features() -> WasmFeatures {
         | WasmFeatures::FLOATS
 }
 
-/// What has been seen of a module so far.
+/// The state of the checks of a module.
 struct Scan<'a> {
     caps: &'a ModuleLimits,
-    // Without custom sections: these cost nothing to compile, and raise no cap.
+    // Without custom sections, which are not compiled and therefore do not raise caps.
     module_bytes: usize,
     types: Vec<FuncType>,
     functions_imported: u32,
-    // How many parameters and results each imported function has.
+    // The number of parameters and results of each imported function.
     imported_values: Vec<usize>,
-    // The type of each function of the module's own, and how many bodies were seen.
+    // The type of each function of the module itself, and the number of bodies so far.
     functions: Vec<u32>,
     bodies: u32,
     imports: Vec<String>,
-    // The first function of WASI, of those that are imported.
+    // The first imported function of WASI.
     wasi: Option<(String, String)>,
     exports: HashMap<String, (ExternalKind, u32)>,
     locals: Total,
@@ -164,16 +164,16 @@ struct Scan<'a> {
     carried_values: Total,
     joins: Total,
     call_values: Total,
-    // Reused from function to function.
+    // Reused for every function.
     joined: Joins,
 }
 
-/// What adds up over all functions.
+/// A sum over all functions.
 #[derive(Clone, Copy, Default)]
 struct Total {
     all: usize,
     of_function: usize,
-    // The function with the most.
+    // The largest contribution and its function.
     most: (usize, u32),
 }
 
@@ -187,15 +187,15 @@ impl Total {
     }
 }
 
-/// A block that is open.
+/// An open block.
 #[derive(Clone, Copy)]
 struct Open {
     is_loop: bool,
-    /// Values that a branch to it carries, at most.
+    /// The maximum number of values that a branch to it carries.
     carries: usize,
 }
 
-/// Returns from the function where there is more than the cap of this key allows.
+/// Returns an error if a function exceeds the cap of this key.
 macro_rules! cap {
     ($scan:ident.$key:ident, $found:expr) => {
         cap!($scan.$key, $found, None)
@@ -211,7 +211,7 @@ macro_rules! cap {
     };
 }
 
-/// The same for what adds up over all functions; in proportion to the module where a second key says so.
+/// The same for a sum over all functions; with a second key, in proportion to the module's size.
 macro_rules! cap_all {
     ($scan:ident.$key:ident, $total:ident) => {
         cap!($scan.$key, $scan.caps.$key, $scan.$total.all, Some($scan.mostly($scan.$total)))
@@ -254,7 +254,7 @@ impl Scan<'_> {
                 cap!(self.types_max, section.count() as usize);
                 for group in section.clone() {
                     for sub_type in group.map_err(|error| invalid(&error))?.into_types() {
-                        // Other kinds of types are the validator's to refuse.
+                        // The validator refuses other kinds of types.
                         let CompositeInnerType::Func(function) = sub_type.composite_type.inner else { continue };
                         let place = || Some(CapPlace::Type(u32::try_from(self.types.len()).unwrap_or(u32::MAX)));
                         cap!(self.function_params_max, function.params().len(), place());
@@ -294,7 +294,7 @@ impl Scan<'_> {
                 cap!(self.exports_max, section.count() as usize);
                 for export in section.clone() {
                     let export = export.map_err(|error| invalid(&error))?;
-                    // The validator refuses names that stand twice.
+                    // The validator refuses repeated names.
                     self.exports.insert(export.name.to_owned(), (export.kind, export.index));
                 }
             }
@@ -310,7 +310,7 @@ impl Scan<'_> {
                 self.functions_imported = self.functions_imported.saturating_add(1);
                 self.imported_values.push(self.arity(index));
                 if import.module.starts_with("wasi") {
-                    // Kept until the exports are known: of a command that is said first.
+                    // Reported after the exports are known: if the module is a command, that is reported first.
                     self.wasi.get_or_insert((module, name));
                     return Ok(());
                 }
@@ -341,12 +341,12 @@ impl Scan<'_> {
         Err(Refusal::ImportKind { kind, module, name })
     }
 
-    /// Parameters and results of a type; none where there is no such type, which is the validator's to say.
+    /// The number of parameters and results of a type; 0 if there is no such type, which the validator reports.
     fn arity(&self, index: u32) -> usize {
         self.types.get(index as usize).map_or(0, |function| function.params().len() + function.results().len())
     }
 
-    /// Parameters and results of a function, imported or not.
+    /// The number of parameters and results of a function, imported or not.
     fn values_of(&self, function: u32) -> usize {
         let index = function as usize;
         match index.checked_sub(self.imported_values.len()) {
@@ -364,7 +364,7 @@ impl Scan<'_> {
         Open { is_loop, carries }
     }
 
-    /// Where the most of something is that is too much in all.
+    /// The function that contributes most to a sum.
     fn mostly(&self, total: Total) -> CapPlace {
         CapPlace::Mostly { index: self.functions_imported.saturating_add(total.most.1), name: None }
     }
@@ -405,7 +405,7 @@ impl Scan<'_> {
         let mut open: Vec<Open> = Vec::new();
         let mut open_loops = 0_usize;
         for operator in body.get_operators_reader().map_err(|error| invalid(&error))? {
-            // How many branches this is, and how far it goes.
+            // The number of branches, and the outermost target.
             let mut branches = (0_usize, 0_u32);
             let (mut joins, mut call_values) = (0_usize, 0_usize);
             match operator.map_err(|error| invalid(&error))? {
@@ -438,7 +438,7 @@ impl Scan<'_> {
                     call_values = self.values_of(function_index);
                 }
                 Operator::BrTable { targets } => {
-                    // All targets carry as many values.
+                    // All targets carry the same number of values.
                     branches = (targets.len() as usize + 1, targets.default());
                     self.br_table_targets.add(targets.len() as usize, own);
                     let in_function = self.br_table_targets.of_function;
@@ -495,7 +495,7 @@ impl Scan<'_> {
     }
 }
 
-/// The memory's size at the start, and the most that the module asks for.
+/// Checks the initial and the maximum size of the memory.
 fn check_memory(scan: &Scan<'_>, types: &TypesRef<'_>, limits: &Limits) -> Result<(u64, Option<u64>), Refusal> {
     const PAGE: u64 = 64 << 10;
     let index = match scan.exports.get(MEMORY) {
@@ -509,7 +509,7 @@ fn check_memory(scan: &Scan<'_>, types: &TypesRef<'_>, limits: &Limits) -> Resul
         }
         None => return Err(Refusal::NoMemory),
     };
-    // Memory64 is refused, so that these are at most 2^16 pages.
+    // Memory64 is refused, so these are at most 2^16 pages.
     let memory = types.memory_at(index);
     let bytes_min = memory.initial.saturating_mul(PAGE);
     let requested = usize::try_from(bytes_min).unwrap_or(usize::MAX);
@@ -575,7 +575,7 @@ fn kind_name(kind: ExternalKind) -> &'static str {
     }
 }
 
-/// `(i32, i32) -> i64`, as the contract writes types.
+/// A type in the notation of the ABI: `(i32, i32) -> i64`.
 fn signature(function: &FuncType) -> String {
     let list = |types: &[ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match function.results() {

@@ -1,10 +1,10 @@
-//! What a module's bytes are known by.
+//! Digests of modules.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of a module's bytes; shown as 64 hex digits, or the first so many with a precision (`{:.12}`).
+/// The SHA-256 of a module's bytes. Displayed as 64 hexadecimal digits, or as the first ones with a precision (`{:.12}`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModuleDigest([u8; 32]);
 

@@ -1,4 +1,4 @@
-//! What a module says of one of its functions.
+//! Functions of modules, as declared in manifests.
 
 use std::fmt;
 
@@ -12,11 +12,11 @@ pub struct Function {
     pub name: String,
     /// What it does with a batch.
     pub kind: FunctionKind,
-    /// Whether it may fail single rows.
+    /// Whether it can refuse single rows.
     pub fallible: bool,
-    /// What it keeps in its memory from batch to batch.
+    /// What it keeps in memory between batches.
     pub state: FunctionState,
-    /// What its author says of it; empty where nothing is said.
+    /// The documentation by its author; may be empty.
     pub doc: String,
     /// The fields it reads, in the order of their column indices.
     pub input: Vec<Field>,
@@ -37,40 +37,40 @@ impl Function {
     }
 }
 
-/// What a function keeps in its memory from batch to batch, as its module says.
+/// What a function keeps in memory between batches, according to its module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FunctionState {
-    /// What its answers depend on. It is lost with the instance.
+    /// State on which its results depend. It is lost with the instance.
     Kept,
-    /// Nothing but caches: its answers are the same on a new instance.
+    /// Only caches: a new instance returns the same results.
     None,
-    /// The module does not say: it was made before modules did, or by hand.
+    /// The module does not say: an older SDK made it, or no SDK.
     Unknown,
 }
 
 /// What a function does with a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FunctionKind {
-    /// It answers with rows.
+    /// Returns rows.
     Transform(OutputShape),
-    /// It records, and the batch goes on as it came.
+    /// Records metrics; the batch passes unchanged.
     Metrics,
 }
 
-/// How a transform's rows relate to those it was given.
+/// The relation between a transform's input and output rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutputShape {
-    /// Some of the rows, as they are.
+    /// Some of the rows, unchanged.
     Filter,
-    /// A row for each.
+    /// One row for each row.
     Map,
-    /// A row for each of some.
+    /// One row, or none, for each row.
     FilterMap,
-    /// Any number of rows for each.
+    /// Any number of rows for each row.
     FlatMap,
 }
 
-/// A value that the query gives to a function.
+/// A parameter of a function, which the query sets.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Param {
@@ -78,9 +78,9 @@ pub struct Param {
     pub name: String,
     /// The type.
     pub kind: ParamType,
-    /// The value where the query gives none; without it the query must.
+    /// The value if the query does not set one; without a default, the query must.
     pub default: Option<ParamValue>,
-    /// What it means; empty where nothing is said.
+    /// The description; may be empty.
     pub help: String,
 }
 
@@ -91,7 +91,7 @@ pub enum ParamType {
     Bool,
     /// 64-bit integer.
     I64,
-    /// IEEE 754 double; integers are taken too.
+    /// IEEE 754 double; integers are accepted too.
     F64,
     /// Text.
     Utf8,
@@ -116,15 +116,15 @@ pub enum ParamValue {
 pub struct Metric {
     /// The name, unique in its function.
     pub name: String,
-    /// How values are put together.
+    /// How values are combined.
     pub kind: MetricKind,
-    /// The unit of its values; empty where nothing is said.
+    /// The unit of its values; may be empty.
     pub unit: String,
-    /// What it measures; empty where nothing is said.
+    /// The description; may be empty.
     pub help: String,
     /// The names of its labels, in order.
     pub labels: Vec<String>,
-    /// Upper bounds of a histogram's buckets, ascending and finite; a last bucket takes what lies above.
+    /// Upper bounds of a histogram's buckets, ascending and finite; a last bucket counts values above.
     pub buckets: Vec<f64>,
 }
 
@@ -136,14 +136,14 @@ impl Metric {
     }
 }
 
-/// How a metric puts values together.
+/// How a metric combines values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
 pub enum MetricKind {
-    /// Their sum, which never falls.
+    /// A sum that never decreases.
     Counter,
-    /// The last one.
+    /// The last value.
     Gauge,
-    /// How many fell into which bucket, and their sum.
+    /// Counts per bucket, and the sum of the values.
     Histogram,
 }
 
@@ -198,7 +198,7 @@ impl ParamType {
         }
     }
 
-    /// The value as this type, where it can be: an integer is also a double while no digit is lost.
+    /// The value converted to this type, if possible: an integer is accepted as a double if no digit is lost.
     pub fn accept(self, value: &ParamValue) -> Option<ParamValue> {
         match (self, value) {
             (ParamType::F64, &ParamValue::I64(value)) => {
@@ -261,7 +261,7 @@ impl fmt::Display for MetricKind {
     }
 }
 
-/// As it would stand in a query file.
+/// The value in the syntax of query files.
 impl fmt::Display for ParamValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -273,7 +273,7 @@ impl fmt::Display for ParamValue {
     }
 }
 
-/// An integer type that a column of `found` is widened to, or the type itself.
+/// Whether a column of type `found` can be widened to the declared integer type, or has it.
 pub(crate) fn accepts(declared: DataType, found: DataType) -> bool {
     let rank = |data_type| match data_type {
         DataType::I8 => Some(0),

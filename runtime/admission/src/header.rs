@@ -1,24 +1,25 @@
-//! What is said of a module before its sections are read: its first bytes, how much of it counts, what the parser says.
+//! Checks of a module before its sections are parsed: its first bytes, and the size of its custom sections.
 
 use wasmtime::wasmparser::Error as ParseError;
 
 use crate::Refusal;
 use crate::text::clean;
 
-/// Tells a core module from what else could be handed in, by its first bytes.
+/// Distinguishes a core module from other files by its first bytes.
 pub(crate) fn check_header(bytes: &[u8]) -> Result<(), Refusal> {
     let text_starts = || {
         let start = bytes.get(..bytes.len().min(4 << 10)).unwrap_or_default();
         let start = start.trim_ascii_start();
-        // Text to its end, which may cut a character in two: other formats begin with these bytes too.
+        // Checks that the whole beginning is text, of which the last character may be cut: other formats begin with these bytes
+        // too.
         let is_text = std::str::from_utf8(start).err().is_none_or(|error| error.error_len().is_none());
         is_text && (start.starts_with(b"(") || start.starts_with(b";;"))
     };
     match bytes {
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(()),
-        // The second half of the version says what layer it is: 1 is a component.
+        // The second half of the version is the layer: 1 is a component.
         [0, b'a', b's', b'm', _, _, 1, 0, ..] => Err(Refusal::Component),
-        // ELF (wasmtime's own artefacts too), Mach-O, PE.
+        // ELF (including wasmtime's own artefacts), Mach-O, PE.
         [0x7f, b'E', b'L', b'F', ..] | [0xcf, 0xfa, 0xed, 0xfe, ..] | [b'M', b'Z', ..] => Err(Refusal::Precompiled),
         _ if text_starts() => Err(Refusal::Text),
         _ => Err(Refusal::NotWasm),
@@ -29,7 +30,7 @@ pub(crate) fn invalid(error: &ParseError) -> Refusal {
     Refusal::Invalid { message: clean(error.message()), offset: error.offset() as u64 }
 }
 
-/// How many bytes of a module are custom sections, heads included. What is not valid counts as none: the validator says so.
+/// The size of a module's custom sections, with their heads. Invalid sections count as 0: the validator reports them.
 pub(crate) fn custom_bytes(bytes: &[u8]) -> usize {
     let mut custom = 0;
     let mut rest = bytes.get(8..).unwrap_or_default();

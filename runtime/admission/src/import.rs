@@ -1,4 +1,4 @@
-//! The functions of the contract, as a guest imports them.
+//! The functions of the ABI that a guest can import.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Import {
     /// The name.
     pub name: &'static str,
-    // One letter a parameter or result: `i` is i32, `I` is i64, `F` is f64.
+    // One letter per parameter or result: `i` is i32, `I` is i64, `F` is f64.
     params: &'static str,
     result: &'static str,
 }
@@ -16,7 +16,7 @@ const fn import(name: &'static str, params: &'static str, result: &'static str) 
     Import { name, params, result }
 }
 
-/// Every function that a guest may import, in the order of the contract.
+/// All functions that a guest can import, in the order of the ABI.
 pub const IMPORTS: &[Import] = &[
     import("get_bool", "ii", "i"),
     import("get_i64", "ii", "I"),
@@ -44,7 +44,7 @@ pub const IMPORTS: &[Import] = &[
     import("last_words", "ii", "i"),
 ];
 
-/// `(i32, i32) -> i64`, as the contract writes it.
+/// The type in the notation of the ABI: `(i32, i32) -> i64`.
 impl fmt::Display for Import {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |letter| match letter {

@@ -1,21 +1,21 @@
-//! How many values a function has where control flow meets.
+//! Counts values at the places of a function where control flow joins.
 
-/// Counts the places where a local may have one of several values: a local that is set within a block has to be joined at
-/// the block's end, or at a loop's start, and so in each block around it. A compiler keeps a value of its own for each.
+/// Counts the places where a local can have one of several values: a local that is set within a block must be joined at the end of
+/// the block (or at the start of a loop), and in each surrounding block. A compiler creates a value for each of these.
 ///
-/// Counted exactly, in time linear in the count and the instructions: real modules have many locals and deep nests, and set
-/// few of the locals in the inner ones.
+/// The count is exact. The time is linear in the count and the number of instructions: real modules have many locals and deep
+/// nesting, and set few of the locals in inner blocks.
 #[derive(Default)]
 pub(crate) struct Joins {
-    /// Where each open block stands in the order of all blocks of the function; ascending.
+    /// The number of each open block among all blocks of the function; ascending.
     open: Vec<u64>,
     blocks: u64,
-    /// For each local how many blocks had been opened when it was last set; the open ones among those count it already.
+    /// For each local, the number of blocks that had been opened when it was last set; those that are still open have counted it.
     set: Vec<u64>,
 }
 
 impl Joins {
-    /// Begins with a function of this number of locals, parameters included.
+    /// Begins a function with this number of locals, including parameters.
     pub(crate) fn begin(&mut self, locals: usize) {
         self.open.clear();
         self.blocks = 0;
@@ -23,19 +23,19 @@ impl Joins {
         self.set.resize(locals, 0);
     }
 
-    /// What a block, loop or if adds whose end (the start, for a loop) takes this number of values.
+    /// Opens a block, loop or if whose end (for a loop, its start) takes this number of values. Returns the added count.
     pub(crate) fn open(&mut self, carries: usize) -> usize {
         self.blocks = self.blocks.saturating_add(1);
         self.open.push(self.blocks);
         carries
     }
 
-    /// The innermost one ends. The end of the function itself closes nothing.
+    /// Closes the innermost block. The end of the function itself closes nothing.
     pub(crate) fn close(&mut self) {
         self.open.pop();
     }
 
-    /// A local is set: the open blocks that did not count it so far. Nothing for a local that does not exist.
+    /// Sets a local. Returns the number of open blocks that had not counted it; 0 for a local that does not exist.
     pub(crate) fn set(&mut self, local: u32) -> usize {
         let Some(set) = self.set.get_mut(local as usize) else { return 0 };
         let counted = self.open.partition_point(|&opened| opened <= *set);
@@ -48,7 +48,7 @@ impl Joins {
 mod tests {
     use super::Joins;
 
-    /// `(` opens a block, `)` closes one, a digit sets the local of this number.
+    /// `(` opens a block, `)` closes one, and a digit sets the local of this number.
     fn joins(function: &str) -> usize {
         let mut joins = Joins::default();
         joins.begin(10);
@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(joins("(0((0)))"), 3);
         assert_eq!(joins("(((0)0)0)"), 3);
         assert_eq!(joins("(((0))(0)(1))"), 3 + 1 + 2);
-        // Blocks that were closed in between count for themselves.
+        // Blocks that were closed in between are counted separately.
         assert_eq!(joins("(0(1)(1)1)"), 1 + 2 + 1);
         assert_eq!(joins("(())))0"), 0, "ends without a beginning close nothing");
     }

@@ -1,5 +1,5 @@
-//! Decides what a tenant's module may be before any of it runs: checks, caps, compiling in a confined process, compiled
-//! code on disk. Knows batches' types and no batch, and nothing of instances: `weir-sandbox` runs what is admitted here.
+//! Admission of tenants' modules, before any of their code runs: checks, caps, compiling in a confined process, and a cache of
+//! compiled code. This crate knows the types of batches but no batches, and no instances: `weir-sandbox` runs admitted modules.
 //!
 //! ```
 //! use weir_admission::{Limits, check};
@@ -18,22 +18,22 @@
 //!
 //! # The nouns
 //!
-//! **[`Limits`]**: all that a tenant may use, in one value, those of a module's shape ([`ModuleLimits`]) among them.
+//! **[`Limits`]**: all limits of a tenant, including caps on the shape of modules ([`ModuleLimits`]).
 //!
-//! **[`check`]** reads a module's bytes once, and answers with what is known of it ([`Admitted`]) or with the first rule
-//! that it breaks ([`Refusal`]). It takes milliseconds for a megabyte, and compiles nothing.
+//! **[`check`]** reads a module's bytes once. It returns facts about the module ([`Admitted`]), or the first rule that it violates
+//! ([`Refusal`]). It takes milliseconds per megabyte, and compiles nothing.
 //!
-//! **[`ModuleManifest`]**: the functions of a module with their types. **[`Bound`]**: a [`Function`] set against a stream's
-//! schema, or a list of [`BindError`]s. Pure data.
+//! **[`ModuleManifest`]**: the functions of a module with their types. **[`Bound`]**: a [`Function`] that fits a stream's schema;
+//! otherwise there is a list of [`BindError`]s. Plain data.
 //!
-//! **[`Compiler`]**: where code is made. [`compile_here`] makes it in this process; [`Apart`] in a worker with limits of CPU
-//! time and memory and neither files nor sockets, whose program calls [`compile_worker`]. The [`Turnstile`] says whose
-//! module is compiled next.
+//! **[`Compiler`]**: where code is compiled. [`compile_here`] compiles in this process. [`Apart`] compiles in a worker process with
+//! limits for CPU time and memory, and without access to files and sockets; the worker's program calls [`compile_worker`]. The
+//! [`Turnstile`] decides whose module is compiled next.
 //!
-//! **[`Cache`]**: where code is kept, by module, tenant, processor and settings, each file authenticated.
+//! **[`Cache`]**: stores compiled code by module, tenant, processor and settings. Each file is authenticated.
 //!
-//! **[`Trusted`]**: code that came out of a compiler of this process, or was authenticated. [`load`] takes nothing else, and
-//! nothing outside this crate can make one.
+//! **[`Trusted`]**: code that a compiler of this process created, or that was authenticated. [`load`] accepts only this type, and
+//! code outside of this crate cannot create it.
 
 mod bind;
 mod cap_exceeded;

@@ -1,4 +1,4 @@
-//! What a tenant's functions may use.
+//! Limits of tenants.
 
 use crate::Fault;
 use std::fmt;
@@ -7,87 +7,85 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModuleLimits;
 
-/// The most memory of an instance whose code checks every access by itself: what is reserved for it.
+/// The maximum memory of an instance with hardened code, which checks every access: this size is reserved.
 pub const HARDENED_MEMORY_BYTES: usize = 64 << 20;
 
-/// Everything that a tenant may use, in one value; each field falls back to its default.
+/// All limits of a tenant. Each field has a default.
 ///
-/// The limits of a batch hold for each call of a function, those of a module when it is admitted.
+/// Limits of a batch apply to each call of a function, limits of a module when it is admitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The largest module, its custom sections (names, debug information, the manifest) left out. Default 4 MiB: a guest
-    /// in Rust takes 60 KB to 1.4 MB, one by Go's compiler 1.8 MB and more. Compile time grows with it.
+    /// The maximum size of a module without its custom sections (names, debug information, the manifest). Default 4 MiB: a guest in
+    /// Rust has 60 KB to 1.4 MB, one from Go's compiler 1.8 MB and more. Compile time grows with the size.
     pub module_bytes_max: usize,
-    /// What a module may be beside its size. In a limits file these stand beside the others.
+    /// Caps on the shape of modules. In a limits file their keys are next to the others.
     pub module: ModuleLimits,
-    /// Machine code that a module may compile to; twice that before it is optimised. Default 16 MiB: sixteen times the
-    /// largest module.
+    /// The maximum size of a module's machine code; twice that before optimisation. Default 16 MiB: sixteen times the largest known
+    /// module.
     pub native_bytes_max: usize,
-    /// Linear memory of an instance. Default 64 MiB: a window of 1,024 rows needs kilobytes, and a stateful function
-    /// has room for about a million small entries.
+    /// The linear memory of an instance. Default 64 MiB: a window of 1,024 rows needs kilobytes, and a stateful function has room
+    /// for about a million small entries.
     pub memory_bytes_max: usize,
-    /// Elements of all tables of an instance. Default 10,000: tables hold indirectly called functions, of which a
+    /// The number of elements of all tables of an instance. Default 10,000: tables hold functions that are called indirectly, and a
     /// module cannot have more.
     pub table_elements_max: usize,
-    /// Fuel a batch: one unit an instruction, and for host calls in proportion to rows and bytes. `None` does not
-    /// meter. Default 4 G: about as many instructions as a core runs in the default deadline.
+    /// Fuel per batch: one unit per instruction, and for host calls in proportion to rows and bytes. `None` does not meter. Default
+    /// 4 G: about the number of instructions that a core executes within the default deadline.
     pub fuel_batch_max: Option<u64>,
-    /// Fuel of instantiation and init together. `None` does not meter. Default 100 M: some 30 ms of work.
+    /// Fuel for instantiation and init together. `None` does not meter. Default 100 M: about 30 ms of work.
     pub fuel_init_max: Option<u64>,
-    /// CPU time that a batch may take, of the thread that runs the function. What it waits while others run, and while the
-    /// process is stopped, is not counted. Default 1,000 ms: a batch of a thousand records takes well under one; a thousand
-    /// times that is a fault. Behind it, a call is ended that has run for thirty times this and a second, counted in the
-    /// engine's ticks, without having had this much of a core: that is the machine's fault, and the call is repeated.
+    /// CPU time per batch, of the thread that runs the function. Time in which other threads run, or in which the process is
+    /// stopped, does not count. Default 1,000 ms: a batch of a thousand records takes well under one millisecond, so a thousand
+    /// times that is a fault. In addition, a call ends after thirty times this limit plus a second of the engine's ticks, even if
+    /// it did not get this much CPU time: then the machine is overloaded, and the call is repeated.
     pub deadline_ms_max: u64,
-    /// CPU time that instantiation and init together may take. Default 1,000 ms, as for a batch.
+    /// CPU time for instantiation and init together. Default 1,000 ms, as for a batch.
     pub deadline_init_ms_max: u64,
-    /// Rows that a batch may become. Default 1 M: beyond that a batch does not fit the queues it is handed to.
+    /// Output rows per batch. Default 1 M: a larger batch does not fit into the queues after it.
     pub output_rows_max: usize,
-    /// Rows that one record may become, whatever the others of its batch become. Default 1,000: more is an amplification,
-    /// not a flat-map.
+    /// Output rows per input row, whatever the other rows produce. Default 1,000: more is an amplification, not a flat-map.
     pub output_rows_per_input_max: usize,
-    /// Bytes of all columns that a function emits for a batch, and of what the rows of a flat-map repeat of the rows
-    /// they come of. Default 64 MiB.
+    /// Bytes of all columns that a function emits for a batch, including the carried fields that a flat-map repeats. Default 64
+    /// MiB.
     pub output_bytes_max: usize,
-    /// Text of a row error; longer text is cut. Default 256 bytes: a sentence.
+    /// The length of a row error's text; longer text is cut. Default 256 bytes: a sentence.
     pub row_error_bytes_max: usize,
-    /// Text of all row errors of a batch; beyond it they are kept without text. Default 1 MiB.
+    /// The length of all row errors' texts of a batch; beyond it, errors are stored without text. Default 1 MiB.
     pub row_errors_bytes_max: usize,
-    /// Log lines a batch; further ones are dropped and counted. Default 100.
+    /// Log lines per batch; further lines are dropped and counted. Default 100.
     pub log_lines_batch_max: usize,
-    /// A log line; longer ones are cut. Default 1 KiB.
+    /// The length of a log line; longer lines are cut. Default 1 KiB.
     pub log_line_bytes_max: usize,
-    /// Series of a metric; beyond it all new label values share its overflow series. A metric without labels has one,
-    /// always. Default 2,000: what OpenTelemetry keeps for a metric. Whatever the number, the series of an instance hold
-    /// 8 MiB together at most, and beyond that new label values share as well. A new instance begins anew: what folds several
-    /// together has to hold the limit again.
+    /// Series per metric; beyond this, new label values share the metric's overflow series. A metric without labels always has one
+    /// series. Default 2,000: OpenTelemetry's limit per metric. In addition, the series of an instance have at most 8 MiB together;
+    /// beyond that new label values share a series too. A new instance starts empty, so code that merges the series of several
+    /// instances must check the limit again.
     pub series_max: usize,
-    /// The label values of one series together. Default 1 KiB.
+    /// The length of all label values of a series. Default 1 KiB.
     pub series_label_bytes_max: usize,
-    /// Log lines of a batch together, escaped; further ones are dropped and counted. Default 64 KiB.
+    /// The length of all log lines of a batch, escaped; further lines are dropped and counted. Default 64 KiB.
     pub log_bytes_batch_max: usize,
-    /// CPU time that compiling a module may take, optimising it included. Default 10 s: a hundred times what the largest
-    /// ordinary module takes. Once it runs as compiled first, optimising is given up after half of this, or after three
-    /// times what the first code took where that is longer.
+    /// CPU time for compiling a module, including optimisation. Default 10 s: a hundred times what the largest ordinary module
+    /// takes. Once the unoptimised code runs, optimisation is given up after half of this limit, or after three times the time of
+    /// the first compilation if that is longer.
     pub compile_cpu_s_max: u64,
-    /// Address space that the process which compiles a module may take. Default 1 GiB.
+    /// Address space of the process that compiles a module. Default 1 GiB.
     pub compile_memory_bytes_max: usize,
-    /// Instances of the tenant that may live at once, in all its queries. Default 64: a query has one for each stage.
+    /// The maximum number of live instances of the tenant, in all its queries. Default 64: a query has one per stage.
     pub instances_max: usize,
-    /// Share of one core that the tenant's functions may take, in percent, in all its queries; 200 is two cores. Beyond
-    /// it they wait. `None`, the default, takes what others leave.
+    /// CPU time of the tenant's functions in percent of one core, in all its queries; 200 is two cores. Beyond this they wait.
+    /// `None`, the default, has no limit except the other tenants' shares.
     pub cpu_percent_max: Option<u32>,
-    /// The tenant's part of the cores where several tenants want more than there is: one of 200 gets twice what one of
-    /// 100 does. Default 100.
+    /// The tenant's share of the cores if several tenants need more than there is: a tenant with 200 gets twice as much as one with
+    /// 100. Default 100.
     pub cpu_weight: u32,
-    /// The longest pause before the next batch of a function that keeps ending badly; pauses double up to it. It also
-    /// bounds the pause before the next upload of a tenant whose modules keep being refused. 0 makes none. Default 10,000 ms.
+    /// The maximum pause before the next batch of a function that fails repeatedly; pauses double up to it. It also limits the
+    /// pause before the next upload of a tenant whose modules are refused repeatedly. 0 turns pauses off. Default 10,000 ms.
     pub trap_pause_ms_max: u64,
-    /// Whether the tenant's code checks every memory access by itself, with speculation barred, instead of leaving that
-    /// to guard pages. Default false: it costs a half more on filters and twice as much on maps. Memory is at most 64 MiB
-    /// with it.
+    /// Whether the tenant's code checks every memory access, with barriers against speculation, instead of relying on guard pages.
+    /// Default false: it makes filters half as slow again, and maps twice as slow. Memory is limited to 64 MiB with it.
     pub hardened: bool,
 }
 
@@ -124,7 +122,7 @@ impl Default for Limits {
     }
 }
 
-/// A limit that makes no sense.
+/// A limit is out of range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {value} is out of range: use {least} to {most}")]
 #[non_exhaustive]
@@ -133,19 +131,19 @@ pub struct LimitsError {
     pub name: &'static str,
     /// Its value.
     pub value: u64,
-    /// The least value that makes sense.
+    /// The minimum.
     pub least: u64,
-    /// The greatest.
+    /// The maximum.
     pub most: u64,
 }
 
 impl LimitsError {
-    /// Whose fault it is: limits files are checked when they are read, so that a program made these.
+    /// Who has to act: limits files are checked when they are read, so a program set this value.
     pub fn fault(&self) -> Fault {
         Fault::Internal
     }
 
-    /// Whether the same may succeed later.
+    /// Whether the same value may be valid later.
     pub fn retryable(&self) -> bool {
         false
     }
@@ -158,7 +156,7 @@ impl Limits {
         self
     }
 
-    /// The fields that are one value for all of a tenant: no stage has its own.
+    /// Limits that apply to a tenant as a whole, so that a stage cannot set them.
     pub const OF_TENANT: [&str; 7] = [
         "compile_cpu_s_max",
         "compile_memory_bytes_max",
@@ -169,7 +167,7 @@ impl Limits {
         "hardened",
     ];
 
-    /// Refuses values under which nothing could run, and values that the engine cannot keep.
+    /// Refuses values with which nothing could run, and values that the engine cannot enforce.
     ///
     /// # Errors
     ///
@@ -189,7 +187,7 @@ impl Limits {
             ("deadline_init_ms_max", self.deadline_init_ms_max, 1, hour_ms),
             ("output_rows_max", self.output_rows_max as u64, 1, u64::from(u32::MAX)),
             ("output_rows_per_input_max", self.output_rows_per_input_max as u64, 1, u64::from(u32::MAX)),
-            // Arrow's offsets of text are 31 bits.
+            // Arrow's offsets of text have 31 bits.
             ("output_bytes_max", self.output_bytes_max as u64, 1, GIB as u64),
             ("row_error_bytes_max", self.row_error_bytes_max as u64, 0, PAGE as u64),
             ("row_errors_bytes_max", self.row_errors_bytes_max as u64, 0, GIB as u64),
@@ -199,7 +197,7 @@ impl Limits {
             ("series_label_bytes_max", self.series_label_bytes_max as u64, 0, PAGE as u64),
             ("log_bytes_batch_max", self.log_bytes_batch_max as u64, 0, GIB as u64),
             ("compile_cpu_s_max", self.compile_cpu_s_max, 2, 3600),
-            // The compiler itself takes some 100 MiB of address space.
+            // The compiler itself takes about 100 MiB of address space.
             ("compile_memory_bytes_max", self.compile_memory_bytes_max as u64, (256 << 20) as u64, 64 * GIB as u64),
             ("instances_max", self.instances_max as u64, 1, 20_000),
             ("cpu_percent_max", u64::from(self.cpu_percent_max.unwrap_or(1)), 1, 100_000),
@@ -224,7 +222,7 @@ impl Limits {
     }
 }
 
-/// A limit that was reached: `memory limit reached: limit 64 MiB, current 60 MiB, requested 8 MiB`.
+/// A limit was reached: `memory limit reached: limit 64 MiB, current 60 MiB, requested 8 MiB`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{name} limit reached: limit {}, current {}, requested {}",
@@ -236,34 +234,34 @@ impl Limits {
 pub struct LimitExceeded {
     /// What is limited: `memory`, `output rows`, …
     pub name: &'static str,
-    /// What the numbers count.
+    /// The unit of the numbers.
     pub unit: Unit,
-    /// The most that is allowed.
+    /// The maximum.
     pub limit: u64,
-    /// What was in use before.
+    /// The amount in use before.
     pub current: u64,
-    /// What was asked for on top of it.
+    /// The additional amount that was requested.
     pub requested: u64,
 }
 
 impl LimitExceeded {
-    /// Whose fault it is: the module's, which wants more than it may have.
+    /// Who has to act: the author of the module.
     pub fn fault(&self) -> Fault {
         Fault::Tenant
     }
 
-    /// Whether the same may succeed later: guests are deterministic.
+    /// Whether the same call may succeed later: no, because guests are deterministic.
     pub fn retryable(&self) -> bool {
         false
     }
 }
 
-/// What the numbers of a [`LimitExceeded`] count.
+/// The unit of the numbers in a [`LimitExceeded`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Bytes, shown as KiB or MiB where they are whole.
+    /// Bytes, shown as KiB or MiB if they are whole.
     Bytes,
-    /// Things, shown as they are.
+    /// A number of things.
     Count,
     /// Seconds.
     Seconds,
@@ -286,7 +284,7 @@ impl fmt::Display for Amount<'_> {
 }
 
 impl LimitExceeded {
-    /// Of bytes.
+    /// A limit in bytes.
     pub fn bytes(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
         LimitExceeded {
             name,
@@ -297,12 +295,12 @@ impl LimitExceeded {
         }
     }
 
-    /// Of things.
+    /// A limit of a number of things.
     pub fn count(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
         LimitExceeded { unit: Unit::Count, ..LimitExceeded::bytes(name, limit, current, requested) }
     }
 
-    /// Of seconds.
+    /// A limit in seconds.
     pub fn seconds(name: &'static str, limit: usize, current: usize, requested: usize) -> LimitExceeded {
         LimitExceeded { unit: Unit::Seconds, ..LimitExceeded::bytes(name, limit, current, requested) }
     }

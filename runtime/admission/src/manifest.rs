@@ -1,4 +1,4 @@
-//! What a module says of itself, read without running or compiling it.
+//! Manifests of modules, which are read without compiling or running the module.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::{
     Refusal,
 };
 
-// Caps of the contract on what the section's lines may list.
+// The ABI's caps on the lists in the manifest.
 const FUNCTIONS_MAX: usize = 256;
 const ITEMS_MAX: usize = 256;
-// Series are counted by metric, and held by the host: this bounds them all.
+// The host stores the series of each metric, so this bounds all of them.
 const METRICS_MAX: usize = 32;
 const LABELS_MAX: usize = 16;
 const BUCKETS_MAX: usize = 256;
@@ -33,17 +33,16 @@ pub struct ModuleManifest {
 }
 
 impl ModuleManifest {
-    /// Reads the manifest out of a module's bytes. Nothing is compiled or run, and nothing but the manifest is
-    /// validated.
+    /// Reads the manifest from a module's bytes. Compiles and runs nothing, and validates only the manifest.
     ///
     /// # Errors
     ///
-    /// Bytes that are no module, no manifest, or one that does not hold together.
+    /// The bytes are not a module, or the manifest is missing or invalid.
     pub fn read(module: &[u8]) -> Result<ModuleManifest, Refusal> {
         ModuleManifest::read_within(module, crate::ModuleLimits::default().manifest_bytes_max)
     }
 
-    /// The same, where the section has at most so many bytes.
+    /// The same, for a manifest section of at most this many bytes.
     pub(crate) fn read_within(module: &[u8], bytes_max: usize) -> Result<ModuleManifest, Refusal> {
         check_header(module)?;
         let mut text = Vec::new();
@@ -314,7 +313,7 @@ fn check_word(what: &str, name: &str) -> Result<(), String> {
     }
 }
 
-/// Names of fields and parameters are the streams' own: any text without control characters.
+/// Names of fields and parameters: any text without control characters.
 fn check_field(what: &str, name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > NAME_LEN_MAX || name.chars().any(char::is_control) {
         return Err(format!(

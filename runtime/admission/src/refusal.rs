@@ -1,29 +1,29 @@
-//! Why a module is not admitted.
+//! Reasons for refusing a module.
 
 use std::fmt;
 
 use crate::{CapExceeded, Fault, LimitExceeded};
 
-/// A module that is not admitted, with what to change.
+/// A module was refused, with what to change.
 ///
-/// Names that came from the module are escaped and cut before they get here.
+/// Names from the module have been escaped and cut.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The module, or one of its parts, is larger than its tenant's limits allow.
+    /// The module, or a part of it, is larger than its tenant's limits allow.
     #[error("{0}")]
     TooLarge(CapExceeded),
-    /// More memory at the start than the tenant may have.
+    /// The initial memory exceeds the tenant's limit.
     #[error(
         "the module's initial memory: {0}; link with a smaller stack and less static data, or raise `memory_bytes_max` in the limits file"
     )]
     InitialMemory(LimitExceeded),
-    /// More table elements at the start than the tenant may have.
+    /// The initial size of tables exceeds the tenant's limit.
     #[error(
         "the module's tables: {0}; reduce the number of functions that are called indirectly, or raise `table_elements_max` in the limits file"
     )]
     InitialTable(LimitExceeded),
-    /// The bytes do not begin as a module does.
+    /// The bytes do not begin like a module.
     #[error("not a WebAssembly module: it must begin with the bytes 00 61 73 6d 01 00 00 00")]
     NotWasm,
     /// WebAssembly text.
@@ -35,30 +35,30 @@ pub enum Refusal {
     /// Native code.
     #[error("native or precompiled code: upload the WebAssembly module from which it was made")]
     Precompiled,
-    /// Not valid WebAssembly under the allowed proposals.
+    /// Invalid WebAssembly, or a proposal that is not allowed.
     #[error("not valid WebAssembly: {message} (at byte {offset})")]
     Invalid {
-        /// What the validator says.
+        /// The error of the validator.
         message: String,
-        /// Where.
+        /// The position in bytes.
         offset: u64,
     },
-    /// A function is imported that does not exist.
+    /// An imported function does not exist.
     #[error("imports `{module}.{name}`, which does not exist: only functions of `weir_v1` can be imported")]
     UnknownImport {
-        /// The module imported from.
+        /// The module of the import.
         module: String,
         /// The function.
         name: String,
     },
-    /// A function is imported that a toolchain takes for given, and that is not here.
+    /// An imported function does not exist here, although a toolchain expects it.
     #[error("imports `{module}.{name}`, for {asks}: {mend}")]
     ToolchainImport {
-        /// The module imported from.
+        /// The module of the import.
         module: String,
         /// The function.
         name: String,
-        /// What asks for it.
+        /// What needs the function.
         asks: &'static str,
         /// How to build without it.
         mend: &'static str,
@@ -72,106 +72,106 @@ pub enum Refusal {
     /// A function of WASI is imported.
     #[error("imports `{module}.{name}`: WASI is not supported; build for wasm32-unknown-unknown without I/O")]
     WasiImport {
-        /// The module imported from.
+        /// The module of the import.
         module: String,
         /// The function.
         name: String,
     },
-    /// An import with another type than the contract gives it.
+    /// An import has another type than in the ABI.
     #[error("imports `weir_v1.{name}` with the type {found}, expected {expected}")]
     ImportType {
         /// The function.
         name: String,
-        /// The contract's type.
+        /// The type in the ABI.
         expected: String,
-        /// The module's type.
+        /// The type in the module.
         found: String,
     },
     /// A memory, table, global or tag is imported.
     #[error("imports the {kind} `{module}.{name}`: only functions can be imported")]
     ImportKind {
-        /// What is imported.
+        /// The kind of import.
         kind: &'static str,
-        /// The module imported from.
+        /// The module of the import.
         module: String,
         /// Its name.
         name: String,
     },
-    /// No memory of its own.
+    /// The module has no memory, or does not export it.
     #[error("no export `memory`: define one memory and export it under this name")]
     NoMemory,
-    /// An export of the contract is absent.
+    /// An export of the ABI is missing.
     #[error("the manifest declares function `{function}`, but `{export}` is not exported")]
     MissingExport {
         /// The manifest's function.
         function: String,
-        /// The export that it needs.
+        /// The required export.
         export: String,
     },
-    /// An export of the contract is of another kind or type.
+    /// An export of the ABI has another kind or type.
     #[error("exports `{export}` with the type {found}, expected {expected}")]
     ExportType {
         /// The export.
         export: String,
-        /// The contract's type.
+        /// The type in the ABI.
         expected: String,
-        /// What the module exports.
+        /// The type in the module.
         found: String,
     },
-    /// No manifest.
+    /// The manifest is missing.
     #[error(
         "no custom section `weir.manifest`: build the module with the SDK, or add the section as described in ABI.md"
     )]
     NoManifest,
-    /// A manifest that does not hold together.
+    /// The manifest is invalid.
     #[error("manifest, line {line}: {reason}")]
     Manifest {
         /// The line, from 1.
         line: usize,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what to write instead.
         reason: String,
     },
     /// The compiler refused a valid module.
     #[error("the module could not be compiled: {0}")]
     Compile(String),
-    /// The compiler used up what the tenant's modules may take.
+    /// Compiling exceeded a limit of the tenant.
     #[error(
         "the module is too expensive to compile: {0}; build with `opt-level = \"s\"`, make its largest functions smaller, or raise `compile_cpu_s_max` in the limits file"
     )]
     CompileLimit(LimitExceeded),
-    /// The process that compiled the module ended, by its own fault or for want of memory.
+    /// The process that compiled the module crashed, or ran out of memory.
     #[error("the compiler ended {how} on this module{}{}", Said(.said), Memory(.said))]
     CompilerEnded {
-        /// How: `by signal 6 (ABRT)`.
+        /// How it ended: `by signal 6 (ABRT)`.
         how: String,
-        /// What it said last, escaped and cut; empty where it said nothing.
+        /// The last line that it printed, escaped and cut; may be empty.
         said: String,
     },
-    /// The process that compiled the module did not answer.
+    /// The process that compiled the module did not respond.
     #[error("the compiler did not respond within {waited_s} s and was ended")]
     CompilerSilent {
-        /// How long it was waited for.
+        /// How long the host waited.
         waited_s: u64,
     },
-    /// So many of the tenant's modules wait to be compiled that this one is not taken.
+    /// Too many modules of the tenant are waiting to be compiled.
     #[error("{waiting} modules of this tenant are already waiting to be compiled: try again later")]
     CompilerBusy {
-        /// How many.
+        /// The number of waiting modules.
         waiting: usize,
     },
-    /// The process that compiles modules could not be started, or is not what it should be.
+    /// The process that compiles modules could not be started, or is not a compile worker.
     #[error("could not start a worker to compile the module: {0}")]
     Worker(String),
-    /// An engine for the tenant's kind of code could not be set up.
+    /// An engine for the tenant's settings could not be created.
     #[error("{0}")]
     Engine(String),
     /// The tenant is quarantined.
     #[error("the tenant is quarantined because the host panicked in one of its calls: {reason}")]
     Quarantined {
-        /// What the panic said.
+        /// The message of the panic.
         reason: String,
     },
-    /// The tenant's limits make no sense.
+    /// The tenant's limits are invalid.
     #[error(transparent)]
     Limits(#[from] crate::LimitsError),
 }
@@ -212,7 +212,7 @@ impl Refusal {
         }
     }
 
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
             Refusal::Compile(_)
@@ -225,7 +225,7 @@ impl Refusal {
         }
     }
 
-    /// Whether the same module may be admitted at another time.
+    /// Whether the same module may be admitted later.
     pub fn retryable(&self) -> bool {
         matches!(self, Refusal::CompilerBusy { .. } | Refusal::CompilerSilent { .. } | Refusal::Worker(_))
     }
@@ -240,7 +240,7 @@ impl fmt::Display for Said<'_> {
     }
 }
 
-/// What to do where the compiler was refused memory, or nothing.
+/// The remedy if the compiler ran out of memory, or nothing.
 struct Memory<'a>(&'a str);
 
 impl fmt::Display for Memory<'_> {

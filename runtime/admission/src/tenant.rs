@@ -1,32 +1,32 @@
-//! Who a module belongs to.
+//! Identities of tenants.
 
 use crate::Fault;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A tenant's identity: `[a-z0-9][a-z0-9_-]{0,62}`, so that it can stand in paths, topics and metric labels as it is.
+/// A tenant's identity: `[a-z0-9][a-z0-9_-]{0,62}`. It can be used in paths, topics and metric labels without escaping.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TenantId(
-    // Of the form above: made by `from_str` only.
+    // Always in the form above: only `from_str` creates it.
     Arc<str>,
 );
 
-/// Text that is no tenant's identity.
+/// Text that is not a tenant's identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid tenant `{text}`: use 1 to 63 of a-z, 0-9, `_` and `-`, a letter or digit first")]
 pub struct TenantIdError {
-    // Escaped and cut: it came from outside.
+    // Escaped and cut, because it came from outside.
     text: String,
 }
 
 impl TenantIdError {
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         Fault::Tenant
     }
 
-    /// Whether the same may succeed later.
+    /// Whether the same text may be valid later.
     pub fn retryable(&self) -> bool {
         false
     }

@@ -1,6 +1,6 @@
 //! Text of modules in messages.
 
-/// Text of a module, escaped and at the length of a message's part.
+/// Text of a module for a message, escaped and cut.
 pub(crate) fn clean(text: &str) -> String {
     weir_text::escape_to(text, 160)
 }
@@ -19,7 +19,7 @@ mod tests {
 
     #[test]
     fn a_name_that_stands_for_terabytes_is_cut_before_it_is_made() {
-        // Each type argument is a pair of the one before: 2^40 names.
+        // Each type argument is a pair of the previous one: 2^40 names.
         let digits = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         let base_62 =
             |number: usize| [digits[number / 62], digits[number % 62]].map(char::from).iter().collect::<String>();

@@ -1,6 +1,6 @@
-//! Imports that tell which toolchain a module was made by, and what to do about them there.
+//! Recognises toolchains by the imports of their modules, and knows the remedies.
 
-/// What asks for a function that is not here, and how its author does without.
+/// What needs an import that does not exist, and how to build without it.
 #[derive(Clone, Copy)]
 pub(crate) struct Toolchain {
     pub(crate) asks: &'static str,
@@ -28,7 +28,7 @@ const DYNAMIC: Toolchain = Toolchain {
     asks: "a dynamic linker, which is not supported",
     mend: "link statically: without `-shared`, `-fPIC` and `-sSIDE_MODULE`",
 };
-/// The toolchain behind an import of another module than the contract's, where it is known by it.
+/// The toolchain that creates imports from this module; `None` if it is unknown.
 pub(crate) fn of(module: &str, name: &str) -> Option<Toolchain> {
     const ASSEMBLY_SCRIPT_ENV: [&str; 4] = ["abort", "trace", "seed", "mark"];
     const ASSEMBLY_SCRIPT_DOM: [&str; 9] =
@@ -37,7 +37,7 @@ pub(crate) fn of(module: &str, name: &str) -> Option<Toolchain> {
         ["emscripten_", "_emscripten_", "invoke_", "__syscall", "__cxa_", "_embind_", "_emval_", "__asyncify"];
     match module {
         "wbg" => Some(WASM_BINDGEN),
-        // `__wbindgen_placeholder__`, and `./NAME_bg.js` of what wasm-pack made.
+        // `__wbindgen_placeholder__`, and `./NAME_bg.js` in the output of wasm-pack.
         _ if module.starts_with("__wbindgen") || module.ends_with("_bg.js") => Some(WASM_BINDGEN),
         _ if name.starts_with("__wbindgen") || name.starts_with("__wbg_") => Some(WASM_BINDGEN),
         "env" if ASSEMBLY_SCRIPT_ENV.contains(&name) => Some(ASSEMBLY_SCRIPT),

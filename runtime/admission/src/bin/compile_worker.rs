@@ -1,7 +1,7 @@
-//! The compile worker as a program of its own, for hosts whose own binary does not offer it, and for tests.
+//! The compile worker as a separate program, for hosts whose own program does not contain it, and for tests.
 //!
-//! `weir-compile-worker` speaks on its standard input and output with the engine that started it, and is of no use by
-//! hand. `weir-compile-worker probe WHAT ARGUMENT…` confines itself and then tries what a worker may not do.
+//! The engine starts `weir-compile-worker`, and communicates through its standard input and output; it is not useful on a terminal.
+//! `weir-compile-worker probe WHAT ARGUMENT…` confines itself, and then tries something that a worker must not be able to do.
 
 use std::process::ExitCode;
 
