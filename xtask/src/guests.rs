@@ -22,6 +22,16 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
 /// Builds the guests and returns their modules' paths, in order.
 pub(crate) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    compile(workspace, &[])?;
+    modules(workspace)
+}
+
+/// Builds a single guest, which takes a third of the time of all.
+pub(crate) fn build_one(workspace: &Workspace, package: &str) -> Result<()> {
+    compile(workspace, &["--package", package])
+}
+
+fn compile(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     let rustc = toolchain::rustc(workspace)?;
     eprintln!("building guests with {}", rustc.display());
     let mut cargo = without_inherited_flags(workspace.cargo());
@@ -29,9 +39,12 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
         .current_dir(workspace.path("udfs"))
         .env("RUSTC", &rustc)
         .env("CARGO_TARGET_DIR", workspace.path(TARGET_FOLDER))
-        .args(["build", "--locked", "--release", "--target", TARGET]);
-    shell::run(&mut cargo)?;
+        .args(["build", "--locked", "--release", "--target", TARGET])
+        .args(packages);
+    shell::run(&mut cargo)
+}
 
+fn modules(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let folder = workspace.path(TARGET_FOLDER).join(TARGET).join("release");
     let entries = folder.read_dir().with_context(|| format!("could not list {}", folder.display()))?;
     let mut modules: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
