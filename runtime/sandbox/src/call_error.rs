@@ -1,4 +1,4 @@
-//! Why a batch could not be answered.
+//! Errors of calls.
 
 use std::fmt;
 
@@ -6,53 +6,52 @@ use weir_batch::BatchError;
 
 use crate::{Fault, LimitExceeded, LogLine, ModuleDigest, TenantId, Usage};
 
-/// A call that ended without an answer. Nothing that the function emitted or recorded in it counts, and its instance
-/// is gone.
+/// A call ended with an error. Its output and metrics are discarded, and its instance is gone.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CallError {
-    /// What ended it.
+    /// The cause.
     pub cause: TrapCause,
-    /// Where, and what the guest said.
+    /// Where it happened, and what the guest logged.
     pub context: Box<CallContext>,
 }
 
-/// Where a call ended, and what the guest said before.
+/// Where a call ended, and what the guest logged before.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CallContext {
-    /// Whose module it is.
+    /// The owner of the module.
     pub tenant: TenantId,
     /// The module.
     pub module: ModuleDigest,
     /// The function.
     pub function: String,
-    /// What was running.
+    /// The phase.
     pub phase: Phase,
-    /// What the call cost up to there.
+    /// The cost of the call so far.
     pub usage: Usage,
-    /// The rows of the batch that count.
+    /// The number of rows in the batch that count.
     pub rows: usize,
-    /// The row at which it ended, among those of the batch that count, where that is known.
+    /// The row at which it ended, among the rows that count, if known.
     pub row: Option<usize>,
-    /// The guest's calls, innermost first; demangled, capped.
+    /// The guest's stack, innermost call first; demangled, with a limited length.
     pub backtrace: Vec<String>,
-    /// What the guest logged.
+    /// The guest's log lines.
     pub logs: Vec<LogLine>,
     /// Log lines beyond the limit.
     pub logs_dropped: u64,
-    /// What the guest left to be said: the message of a panic, most often. Escaped and cut.
+    /// The guest's last words: usually the message of a panic. Escaped and cut.
     pub last_words: Option<String>,
 }
 
-/// A part of an instance's life.
+/// A phase of an instance's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// Instantiation, with the start function.
+    /// Instantiation, including the start function.
     Start,
     /// The function's init.
     Init,
-    /// The function, on a batch.
+    /// A call with a batch.
     Batch,
 }
 
@@ -66,51 +65,50 @@ impl fmt::Display for Phase {
     }
 }
 
-/// What ended a call.
+/// The cause of a failed call.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrapCause {
-    /// The fuel is used up.
+    /// The fuel was used up.
     #[error("out of fuel: limit {limit}")]
     OutOfFuel {
-        /// What there was at the start.
+        /// The initial amount.
         limit: u64,
     },
-    /// The CPU time is used up.
+    /// The CPU time was used up.
     #[error("deadline passed: limit {limit_ms} ms of CPU time")]
     Deadline {
-        /// The CPU time that was given. What the call waited while others ran is not counted, and neither is what the
-        /// process was stopped.
+        /// The limit of CPU time. Time in which other threads ran, or in which the process was stopped, does not count.
         limit_ms: u64,
     },
-    /// The call got so little of a core that it was ended before its deadline. Not its fault: it can be made again.
+    /// The call got so little CPU time that it was ended before its deadline. This is not its fault, and it can be repeated.
     #[error(
         "the machine is too busy: the call got {cpu_ms} ms of CPU time within {passed_ms} ms; its limit is {limit_ms} ms"
     )]
     Starved {
-        /// The CPU time that it had.
+        /// The CPU time that it got.
         cpu_ms: u64,
-        /// What its deadline is.
+        /// The limit of CPU time.
         limit_ms: u64,
         /// How long it ran, in ticks of the engine.
         passed_ms: u64,
     },
-    /// A limit of the tenant.
+    /// A limit of the tenant was reached.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
-    /// Calls nested too deeply.
+    /// Calls were nested too deeply.
     #[error("stack overflow: calls are nested too deeply")]
     StackOverflow,
-    /// The guest gave up: a panic, most often.
+    /// The guest gave up: usually a panic.
     #[error("unreachable code was reached")]
     Unreachable,
-    /// A load or store outside of the guest's memory.
+    /// An access outside of the guest's memory.
     #[error("memory access out of bounds")]
     OutOfBounds,
-    /// Arithmetic that has no result, an indirect call of the wrong type, …
+    /// Another trap, such as a division by zero or an indirect call of the wrong type.
     #[error("trap: {0}")]
     Trap(String),
-    /// A host function that has no room for a status was called with what it refuses.
+    /// A host function whose result cannot express an error was called with invalid arguments.
     #[error("invalid call of {import}: {detail}")]
     BadHostCall {
         /// The host function.
@@ -118,65 +116,65 @@ pub enum TrapCause {
         /// What was wrong.
         detail: String,
     },
-    /// The function answered with a code of its own.
+    /// The function returned an error code.
     #[error("the function failed with code {code}")]
     Failed {
         /// The code, not 0.
         code: i32,
     },
-    /// The function said that it was done, and what it emitted does not hold together.
+    /// The function reported success, but its output is inconsistent.
     #[error("malformed output: {0}")]
     MalformedOutput(#[from] Malformed),
-    /// Every slot of the engine's pool is taken.
+    /// All slots of the engine's pool are in use.
     #[error("no instance is free: all {limit} are in use")]
     PoolExhausted {
-        /// The slots there are.
+        /// The number of slots.
         limit: u32,
     },
-    /// The tenant has as many instances as it may.
+    /// The tenant has its maximum number of instances.
     #[error(transparent)]
     InstanceQuota(LimitExceeded),
     /// The tenant is quarantined.
     #[error("the tenant is quarantined because the host panicked in one of its calls: {reason}")]
     Quarantined {
-        /// What the panic said.
+        /// The message of the panic.
         reason: String,
     },
-    /// The batch is not of the schema that the function was bound to.
+    /// The batch does not have the schema to which the function was bound.
     #[error("the batch has the schema ({found}), but the function was bound to ({expected})")]
     Schema {
-        /// What the function was bound to.
+        /// The schema of the binding.
         expected: String,
-        /// The batch's.
+        /// The schema of the batch.
         found: String,
     },
-    /// The instance was given a function that its module does not have.
+    /// The instance was created for a function that its module does not have.
     #[error("the module has no such function")]
     WrongModule,
-    /// A host function panicked: a fault of this program.
+    /// A host function panicked, which is a bug of the host.
     #[error("the host panicked: {message}")]
     HostPanic {
-        /// What the panic said.
+        /// The message of the panic.
         message: String,
     },
-    /// Columns that could not be put together: a fault of this program, or a column beyond 2 GiB.
+    /// Columns could not be assembled: a bug of the host, or a column beyond 2 GiB.
     #[error(transparent)]
     Batch(#[from] BatchError),
-    /// Anything else that the engine reports.
+    /// Any other error of the engine.
     #[error("the engine failed: {0}")]
     Engine(String),
 }
 
-/// Output that does not hold together.
+/// Inconsistent output.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// Not every row was answered for.
+    /// Some rows have no answer.
     #[error("emit_filter covered {found} of {rows} rows")]
     Relation {
-        /// The rows covered.
+        /// The number of rows with an answer.
         found: usize,
-        /// The rows of the batch.
+        /// The number of rows in the batch.
         rows: usize,
     },
     /// A column is shorter than the others.
@@ -184,18 +182,18 @@ pub enum Malformed {
     ColumnRows {
         /// The field.
         field: String,
-        /// The values emitted.
+        /// The number of emitted values.
         found: usize,
-        /// The output rows.
+        /// The number of output rows.
         expected: usize,
     },
-    /// A row has output although it failed.
+    /// A failed row has output.
     #[error("row {row} failed by row_error but also has output")]
     FailedRow {
         /// The row.
         row: usize,
     },
-    /// A map's row has no output although it did not fail.
+    /// A row of a map has neither output nor failed.
     #[error("row {row} of a map has no output but did not fail by row_error")]
     MissingRow {
         /// The row.
@@ -204,12 +202,12 @@ pub enum Malformed {
 }
 
 impl Malformed {
-    /// Whose fault it is: the function emitted it.
+    /// Who has to act: the author of the function.
     pub fn fault(&self) -> Fault {
         Fault::Tenant
     }
 
-    /// Whether the same may succeed later: guests are deterministic.
+    /// Whether the same call may succeed later: no, because guests are deterministic.
     pub fn retryable(&self) -> bool {
         false
     }
@@ -246,7 +244,7 @@ impl TrapCause {
         }
     }
 
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
             TrapCause::PoolExhausted { .. } | TrapCause::Starved { .. } => Fault::External,
@@ -270,7 +268,7 @@ impl TrapCause {
         }
     }
 
-    /// Whether the same call may end otherwise at another time: where time, or other calls, took part.
+    /// Whether the same call may succeed later: if time or other calls took part.
     pub fn retryable(&self) -> bool {
         matches!(
             self,
@@ -288,29 +286,28 @@ impl CallError {
         self.cause.code()
     }
 
-    /// Whose fault it is.
+    /// Who has to act.
     pub fn fault(&self) -> Fault {
         self.cause.fault()
     }
 
-    /// Whether the same call may end otherwise at another time: guests are deterministic, but time is not.
+    /// Whether the same call may succeed later: guests are deterministic, but time is not.
     pub fn retryable(&self) -> bool {
         self.cause.retryable()
     }
 
-    /// Whether the call was ended because the machine gave it no core, and is to be made again as it was.
+    /// Whether the call was ended because it got too little CPU time, and should be repeated.
     pub fn starved(&self) -> bool {
         matches!(self.cause, TrapCause::Starved { .. })
     }
 
-    /// Whether nothing of the batch was run, for want of an instance, so that the same call can be made again once
-    /// others have ended.
+    /// Whether nothing was run because no instance was free, so that the call can be repeated when other calls have ended.
     pub fn no_instance(&self) -> bool {
         matches!(self.cause, TrapCause::PoolExhausted { .. } | TrapCause::InstanceQuota(_))
     }
 }
 
-/// One line: where, what, and the guest's last words.
+/// One line: place, cause, and the guest's last words.
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CallContext { tenant, module, function, phase, rows, row, last_words, .. } = &*self.context;

@@ -1,4 +1,4 @@
-//! How long a call has run, in CPU time.
+//! Measures the CPU time of calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,36 +9,35 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::TrapCause;
 use crate::pulse::Pulse;
 
-/// A call that has run this many times its deadline in ticks, and one second, is ended although its thread had not as
-/// much CPU time: it is not getting on, for a reason that is not its own.
+/// A call is ended after this many times its deadline in ticks, plus one second, even if its thread did not get that much CPU time:
+/// something other than the call prevents progress.
 const PATIENCE: u32 = 30;
 const PATIENCE_LEAST: Duration = Duration::from_secs(1);
 
-/// Stands for a CPU clock that was not read in the slice at hand.
+/// A value for the CPU clock that was not read in the current slice.
 const UNREAD: u64 = u64::MAX;
 
-/// The CPU time that a call has taken, and the ticks that passed while it ran; what it waited for a seat is in neither.
-/// Shared by whoever polls the call and the callback that ends it; both are on the same thread at any time, and a slice
-/// begins and ends on one thread.
+/// The CPU time of a call, and the number of ticks while it ran; waiting for a seat does not count. Shared by the code that polls
+/// the call and the callback that ends it. Both always run on the same thread, and a slice begins and ends on one thread.
 ///
-/// A look at a thread's CPU clock is a system call. Most calls end before their first tick, and need none: the time of a
-/// slice that was not measured is the wall's, as far as ticks vouch for it.
+/// Reading a thread's CPU clock is a system call. Most calls end before their first tick and need none: without a measurement, a
+/// slice counts its wall-clock time, limited by the number of ticks.
 pub(crate) struct Clock {
     pulse: Arc<Pulse>,
     base: Instant,
-    // Of the slice at hand: nanoseconds from `base` on, and the tick it began in.
+    // For the current slice: nanoseconds since `base`, and the tick in which it began.
     began: AtomicU64,
     began_ticks: AtomicU64,
-    // The thread's CPU clock when it was first read in the slice, and what the slice had taken by then.
+    // The thread's CPU clock when it was first read in the slice, and the time of the slice until then.
     cpu_read: AtomicU64,
     cpu_before: AtomicU64,
-    // Nanoseconds of CPU time and ticks of slices that ended.
+    // Nanoseconds of CPU time, and ticks, of all earlier slices.
     spent: AtomicU64,
     spent_ticks: AtomicU64,
     limit: AtomicU64,
-    // Whether the call has run into a tick.
+    // Whether the call has lasted until a tick.
     long: AtomicBool,
-    // Whether it runs on a thread of the engine's.
+    // Whether it runs on a thread of the engine.
     apart: AtomicBool,
 }
 
@@ -60,7 +59,7 @@ impl Clock {
         }
     }
 
-    /// Starts from nothing, with this limit of CPU time.
+    /// Resets the clock, with this limit of CPU time.
     pub(crate) fn start(&self, limit_ms: u64) {
         self.spent.store(0, Ordering::Relaxed);
         self.spent_ticks.store(0, Ordering::Relaxed);
@@ -68,17 +67,17 @@ impl Clock {
         self.limit.store(limit_ms.saturating_mul(1_000_000), Ordering::Relaxed);
     }
 
-    /// The call runs from now on, on this thread.
+    /// Begins a slice of the call on this thread.
     pub(crate) fn begin_slice(&self, now: Instant) {
         self.began.store(nanos(now.saturating_duration_since(self.base)), Ordering::Relaxed);
         self.began_ticks.store(self.pulse.ticks(), Ordering::Relaxed);
         self.cpu_before.store(0, Ordering::Relaxed);
-        // One that goes on after a tick is measured from its beginning.
+        // A slice after a tick is measured from its beginning.
         let cpu = if self.is_long() || self.is_apart() { thread_cpu() } else { UNREAD };
         self.cpu_read.store(cpu, Ordering::Relaxed);
     }
 
-    /// The slice is over; what CPU time it took.
+    /// Ends the slice, and returns its CPU time.
     pub(crate) fn end_slice(&self) -> Duration {
         let slice = if self.cpu_read.load(Ordering::Relaxed) == UNREAD { self.vouched() } else { self.slice() };
         self.spent.fetch_add(nanos(slice), Ordering::Relaxed);
@@ -86,7 +85,7 @@ impl Clock {
         slice
     }
 
-    /// What CPU time the call has taken, up to the last slice that ended.
+    /// The CPU time of the call up to the last ended slice.
     pub(crate) fn spent(&self) -> Duration {
         Duration::from_nanos(self.spent.load(Ordering::Relaxed))
     }
@@ -107,7 +106,7 @@ impl Clock {
         self.apart.load(Ordering::Relaxed)
     }
 
-    /// What CPU time the slice at hand has taken by now.
+    /// The CPU time of the current slice so far.
     pub(crate) fn slice(&self) -> Duration {
         let read = self.cpu_read.load(Ordering::Relaxed);
         if read == UNREAD {
@@ -120,7 +119,7 @@ impl Clock {
         Duration::from_nanos(before.saturating_add(thread_cpu().saturating_sub(read)))
     }
 
-    /// Why the call is to end now, in the slice at hand, where it is.
+    /// The reason for ending the call now, in the current slice, if there is one.
     pub(crate) fn overdue(&self) -> Option<TrapCause> {
         let limit = self.limit.load(Ordering::Relaxed);
         let limit_ms = limit / 1_000_000;
@@ -142,7 +141,7 @@ impl Clock {
         self.pulse.ticks().saturating_sub(self.began_ticks.load(Ordering::Relaxed))
     }
 
-    /// The wall's time since the slice began, as far as ticks vouch for it.
+    /// The wall-clock time since the slice began, limited by the number of ticks.
     fn vouched(&self) -> Duration {
         let began = self.base.checked_add(Duration::from_nanos(self.began.load(Ordering::Relaxed)));
         let wall = began.map_or(Duration::ZERO, |began| began.elapsed());
@@ -150,7 +149,7 @@ impl Clock {
     }
 }
 
-/// Nanoseconds that this thread has been on a core.
+/// The CPU time of this thread in nanoseconds.
 fn thread_cpu() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let (seconds, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));
@@ -181,21 +180,21 @@ mod tests {
         }
     }
 
-    /// As if the slice had begun so long ago.
+    /// The time this long ago, as the beginning of a slice.
     fn earlier(time: Duration) -> Instant {
         Instant::now().checked_sub(time).unwrap()
     }
 
     #[test]
     fn a_pause_of_the_process_is_not_the_guests() {
-        // The wall's clock went on for a minute, and no tick came: the process was stopped.
+        // The wall clock advanced by a minute without a tick: the process was stopped.
         let (pulse, clock) = clock(50);
         clock.begin_slice(clock.base);
         clock.began.store(0, Ordering::Relaxed);
         let paused = Clock { base: earlier(Duration::from_secs(60)), ..clock };
         assert!(paused.overdue().is_none());
         assert!(paused.slice() <= TICK + Duration::from_millis(20), "{:?}", paused.slice());
-        // The same where no look was taken before the slice's end.
+        // The same without a check before the end of the slice.
         let short = Clock { base: earlier(Duration::from_secs(60)), cpu_read: AtomicU64::new(UNREAD), ..paused };
         assert_eq!(short.end_slice(), TICK);
         // And after a tick, when the CPU clock has been read.
@@ -234,7 +233,7 @@ mod tests {
         let Some(TrapCause::Starved { cpu_ms, limit_ms, passed_ms }) = clock.overdue() else { panic!("it goes on") };
         assert!(cpu_ms < 100, "{cpu_ms}");
         assert_eq!((limit_ms, passed_ms), (100, 4_000));
-        // What earlier slices took counts; a new call does not inherit it.
+        // Earlier slices count; a new call starts from zero.
         clock.end_slice();
         clock.begin_slice(Instant::now());
         assert!(clock.overdue().is_some());

@@ -1,4 +1,4 @@
-//! Compiled code, as instances are made of it.
+//! Compiled code for instances.
 
 use wasmtime::{InstancePre, Linker};
 use weir_admission::CapExceeded;
@@ -7,11 +7,11 @@ use weir_text::escape_to;
 use crate::state::StoreData;
 use crate::{Limits, Refusal, Tier};
 
-/// Code that is ready to be instantiated.
+/// Code that can be instantiated.
 #[derive(Clone)]
 pub(crate) struct Code {
     pub(crate) pre: InstancePre<StoreData>,
-    /// How many instances its engine's pool holds.
+    /// The number of instances in the pool of its engine.
     pub(crate) pool_instances: u32,
     pub(crate) tier: Tier,
     pub(crate) native_bytes: usize,
@@ -27,7 +27,7 @@ impl Code {
     ) -> Result<Code, Refusal> {
         let image = compiled.image_range();
         let native_bytes = (image.end as usize).saturating_sub(image.start as usize);
-        // What is not optimised takes up to twice as much, and is there for a moment only, as a rule.
+        // Code that is not optimised is up to twice as large, but usually used only briefly.
         let most = match tier {
             Tier::Baseline => limits.native_bytes_max.saturating_mul(2),
             Tier::Optimised => limits.native_bytes_max,

@@ -1,4 +1,4 @@
-//! The columns of a batch as a guest reads them: resolved once a batch, so that reading a value is a match and a load.
+//! The columns of a batch for a guest: resolved once per batch, so that reading a value is a match and a load.
 
 use std::sync::Arc;
 
@@ -8,23 +8,23 @@ use weir_batch::arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer,
 use weir_batch::arrow::datatypes::{Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use weir_batch::{Batch, DataType};
 
-/// The batch that a guest is being shown. Empty outside of a call, so that nothing of a batch is held.
+/// The batch that a guest can read. Empty outside of a call, so that no batch is kept alive.
 #[derive(Default)]
 pub(crate) struct View {
-    /// One for each input field, in their order.
+    /// One per input field, in their order.
     pub(crate) columns: Vec<Column>,
-    /// The rows that the guest may name: 0 to `rows`.
+    /// The number of rows; the guest may use 0 to `rows`.
     pub(crate) rows: usize,
-    /// Their physical rows, where they are not the same. Of length `rows`; each below every column's length.
+    /// The physical rows, if they differ. Has the length `rows`; each is below the length of every column.
     pub(crate) selection: Option<ScalarBuffer<u32>>,
 }
 
-/// One input field's values at their physical length.
+/// The values of an input field, including rows that are not selected.
 pub(crate) struct Column {
-    /// What the function declared; `values` are of this type or of one that is widened to it.
+    /// The declared type; `values` have this type, or one that is widened to it.
     pub(crate) declared: DataType,
     pub(crate) values: Values,
-    /// Set only where there is a null.
+    /// Only set if there is a null.
     pub(crate) nulls: Option<NullBuffer>,
 }
 
@@ -39,12 +39,12 @@ pub(crate) enum Values {
     F64(ScalarBuffer<f64>),
     /// Text and bytes.
     Bytes(OffsetBuffer<i32>, Buffer),
-    /// A system column that the source does not fill: every value is null.
+    /// A system column that the source does not fill: all values are null.
     Absent,
 }
 
 impl View {
-    /// Takes hold of a batch's columns. The sources must have been resolved against the batch's schema.
+    /// Takes the columns of a batch. `sources` must have been resolved with the batch's schema.
     pub(crate) fn enter(&mut self, batch: &Batch, sources: &[ColumnSource], declared: impl Iterator<Item = DataType>) {
         self.rows = batch.rows();
         self.selection = batch.selection().map(|selection| selection.as_array().values().clone());
@@ -58,14 +58,14 @@ impl View {
         }));
     }
 
-    /// Lets go of them.
+    /// Drops the columns.
     pub(crate) fn leave(&mut self) {
         self.columns.clear();
         self.rows = 0;
         self.selection = None;
     }
 
-    /// The physical row of a row that the guest named.
+    /// The physical row for a row number of the guest.
     #[inline]
     pub(crate) fn physical(&self, row: usize) -> Option<usize> {
         match &self.selection {
@@ -99,13 +99,13 @@ impl Column {
         } else if let Some(values) = primitive::<Int8Type>(array) {
             Values::I8(values)
         } else {
-            // No other type passes `Batch::new`.
+            // `Batch::new` refuses all other types.
             Values::Absent
         };
         Column { declared, values, nulls: array.nulls().filter(|nulls| nulls.null_count() > 0).cloned() }
     }
 
-    /// Whether the value at a physical row is missing. The row must exist.
+    /// Whether the value in a physical row is null. The row must exist.
     #[inline]
     pub(crate) fn is_null(&self, physical: usize) -> bool {
         match &self.nulls {
@@ -114,14 +114,14 @@ impl Column {
         }
     }
 
-    /// Whether some value may be missing.
+    /// Whether a value may be null.
     pub(crate) fn may_be_null(&self) -> bool {
         self.nulls.is_some() || matches!(self.values, Values::Absent)
     }
 }
 
-/// The rows of the batch that a function may be shown: those without a null in a field that takes none. `None` where
-/// these are all.
+/// The rows of the batch that the function can receive: those without a null in a field that is not nullable. `None` if these are
+/// all rows.
 pub(crate) fn rows_without_nulls(
     batch: &Arc<Batch>,
     sources: &[ColumnSource],

@@ -1,5 +1,5 @@
-//! Where a guest's values become the host's. Every number that a guest passes goes through here before it is used as
-//! a position, a length or a count; every range of its memory is checked here.
+//! Converts values of guests to values of the host. Every number from a guest is checked here before it is used as a position,
+//! length or count, and so is every range of its memory.
 #![deny(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -12,10 +12,10 @@
 
 use weir_abi::Status;
 
-// Windows are copied as they lie in memory, and the contract says little-endian; a `u32` is a valid `usize`.
+// Windows are copied as they are in memory, and the ABI is little-endian; every `u32` is a valid `usize`.
 const _: () = assert!(cfg!(target_endian = "little") && usize::BITS >= 32);
 
-/// A number that is `i32` in its type and unsigned in its meaning.
+/// A number with the type `i32` that is meant as unsigned.
 pub(crate) fn index(value: i32) -> u32 {
     value.cast_unsigned()
 }
@@ -25,36 +25,36 @@ pub(crate) fn size(value: i32) -> usize {
     value.cast_unsigned() as usize
 }
 
-/// An answer of 0 or more.
+/// A result of 0 or more.
 pub(crate) fn answer(value: usize) -> Result<i32, Status> {
     i32::try_from(value).map_err(|_| Status::BadLength)
 }
 
-/// Bytes of so many things of so many bytes each.
+/// The size of a number of things with this width.
 pub(crate) fn bytes_of(count: usize, width: usize) -> Result<usize, Status> {
     count.checked_mul(width).ok_or(Status::BadLength)
 }
 
-/// Bytes of a bitmap of so many bits.
+/// The size of a bitmap with this number of bits.
 pub(crate) fn bitmap_bytes(bits: usize) -> usize {
     bits.div_ceil(8)
 }
 
-/// A range of the guest's memory. Length 0 is valid up to the end of the memory, the end included.
+/// A range of the guest's memory. Length 0 is valid up to and including the end of the memory.
 pub(crate) fn range(memory: &[u8], pointer: i32, length: usize) -> Result<&[u8], Status> {
     let start = size(pointer);
     let end = start.checked_add(length).ok_or(Status::BadPointer)?;
     memory.get(start..end).ok_or(Status::BadPointer)
 }
 
-/// The same, to be written to.
+/// The same for writing.
 pub(crate) fn range_mut(memory: &mut [u8], pointer: i32, length: usize) -> Result<&mut [u8], Status> {
     let start = size(pointer);
     let end = start.checked_add(length).ok_or(Status::BadPointer)?;
     memory.get_mut(start..end).ok_or(Status::BadPointer)
 }
 
-/// A bitmap of so many bits, where the pointer is not 0.
+/// A bitmap with this number of bits; `None` if the pointer is 0.
 pub(crate) fn validity(memory: &[u8], pointer: i32, bits: usize) -> Result<Option<&[u8]>, Status> {
     if pointer == 0 {
         return Ok(None);
@@ -71,19 +71,19 @@ pub(crate) fn all_set(bitmap: &[u8], bits: usize) -> bool {
     whole.iter().all(|&byte| byte == u8::MAX) && tail.first().is_none_or(|byte| byte & mask == mask)
 }
 
-/// The `u32` values that these bytes hold.
+/// The `u32` values in these bytes.
 pub(crate) fn u32s(bytes: &[u8]) -> impl ExactSizeIterator<Item = u32> + Clone {
     let (values, _) = bytes.as_chunks::<4>();
     values.iter().map(|value| u32::from_le_bytes(*value))
 }
 
-/// The doubles that these bytes hold.
+/// The doubles in these bytes.
 pub(crate) fn f64s(bytes: &[u8]) -> impl ExactSizeIterator<Item = f64> + Clone {
     let (values, _) = bytes.as_chunks::<8>();
     values.iter().map(|value| f64::from_le_bytes(*value))
 }
 
-/// Offsets of values within `length` bytes: not descending, none beyond the end.
+/// Offsets of values within `length` bytes: not descending, and not beyond the end.
 pub(crate) struct Offsets<'a> {
     bytes: &'a [u8],
     pub(crate) first: usize,
@@ -109,14 +109,14 @@ impl<'a> Offsets<'a> {
         Ok(Offsets { bytes, first: first as usize, last: last as usize })
     }
 
-    /// Where each value ends, counted from the beginning of the first.
+    /// The end of each value, relative to the beginning of the first.
     pub(crate) fn ends(&self) -> impl Iterator<Item = usize> + Clone {
         let first = self.first;
         u32s(self.bytes).skip(1).map(move |offset| (offset as usize).saturating_sub(first))
     }
 }
 
-/// Label values as the guest hands them: for each a `u32` length and as many bytes of UTF-8, and nothing after.
+/// The encoded label values: for each a `u32` length and that many bytes of UTF-8, and nothing after them.
 pub(crate) fn labels(bytes: &[u8], count: usize) -> Result<Vec<&str>, Status> {
     let mut rest = bytes;
     let mut labels = Vec::with_capacity(count.min(bytes.len()));

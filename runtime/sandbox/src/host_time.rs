@@ -1,21 +1,20 @@
-//! How long host calls take, without a look at the clock for each.
+//! Estimates the time of host calls without reading the clock for each.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// So many calls are timed one by one: what a function that works on whole columns makes.
+/// This many calls are timed individually: as many as a function makes that works on whole columns.
 const EXACT: u64 = 64;
 
-/// Then one in so many. A prime: a function that makes 2 or 64 calls a row is timed in each of them in turn.
+/// After that, one of this many is timed. A prime: in a function that makes 2 or 64 calls per row, each of them is timed in turn.
 const STRIDE: u64 = 61;
 
-/// An instance's first guest call is timed, then one in so many: over a thousand records, a few looks at the clock are
-/// a twentieth of a call.
+/// An instance's first guest call is timed, then one of this many: for a thousand records, reading the clock a few times takes a
+/// twentieth of a call.
 const EVERY: u8 = 8;
 
-/// The host calls of an instance, guest call by guest call. A look at the clock takes as long as a getter: of a guest call
-/// that is timed, the first are, then one in 61, and these stand for those that are not; and the guest call for those
-/// after it.
+/// The host calls of an instance, by guest call. Reading the clock takes as long as a getter. Therefore, in a guest call that is
+/// timed, the first host calls are timed, and then one of 61; these represent the others. The guest call represents those after it.
 #[derive(Default)]
 pub(crate) struct HostTimes {
     calls: u64,
@@ -24,13 +23,13 @@ pub(crate) struct HostTimes {
     exact: Duration,
     sampled: Duration,
     samples: u64,
-    // Guest calls to come that are not timed, and what their host calls are taken for: so many, and what they took.
+    // The number of guest calls until the next one is timed, and the number and time of host calls that represent theirs.
     untimed: u8,
     known: Option<(u64, Duration)>,
 }
 
 impl HostTimes {
-    /// Counts a call. Whether it is to be timed.
+    /// Counts a call. Returns whether it must be timed.
     #[inline(always)]
     pub(crate) fn count(&mut self) -> bool {
         let timed = self.calls == self.next;
@@ -38,7 +37,7 @@ impl HostTimes {
         timed
     }
 
-    /// The call that was counted last took so long between two looks at the clock.
+    /// Adds the time between two reads of the clock for the last counted call.
     pub(crate) fn add(&mut self, took: Duration) {
         let took = took.saturating_sub(look());
         if self.next < EXACT {
@@ -50,7 +49,7 @@ impl HostTimes {
         self.next = self.calls.saturating_add(if self.calls <= EXACT { 0 } else { STRIDE - 1 });
     }
 
-    /// At the end of a guest call: how many calls it made, and the time that they took.
+    /// Ends a guest call. Returns the number of host calls and their time.
     pub(crate) fn end(&mut self) -> (u64, Duration) {
         let calls = self.calls;
         let time = match self.known.filter(|_| self.untimed > 0) {
@@ -66,20 +65,20 @@ impl HostTimes {
         (calls, time)
     }
 
-    /// The time of all calls of a guest call that is timed: exact up to 64 of them, then an estimate.
+    /// The time of all host calls in a timed guest call: exact up to 64 calls, then an estimate.
     fn time(&self) -> Duration {
         let rest = share(self.sampled, self.calls.saturating_sub(EXACT), self.samples);
         self.exact.saturating_add(rest)
     }
 }
 
-/// What so many calls take, where `of` of them took `time`.
+/// The time of `calls` calls, if `of` calls took `time`.
 fn share(time: Duration, calls: u64, of: u64) -> Duration {
     let nanos = time.as_nanos().saturating_mul(u128::from(calls)).checked_div(u128::from(of)).unwrap_or(0);
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// What two looks at the clock are apart where nothing is between them: as much as a getter takes.
+/// The time between two reads of the clock without work in between, which is about the time of a getter.
 fn look() -> Duration {
     static LOOK: OnceLock<Duration> = OnceLock::new();
     *LOOK.get_or_init(|| {
@@ -93,7 +92,7 @@ fn look() -> Duration {
 mod tests {
     use super::*;
 
-    /// The times of so many calls; each takes what `took` says of its number.
+    /// The times of this many calls; `took` returns the duration of a call by its number.
     fn times(calls: u64, took: impl Fn(u64) -> Duration) -> (HostTimes, Vec<u64>) {
         let mut times = HostTimes::default();
         let timed = (0..calls).filter(|&call| {
@@ -139,7 +138,7 @@ mod tests {
             (timed, times.end())
         };
         let micros = Duration::from_micros;
-        // One that makes no calls says nothing of others.
+        // A guest call without host calls says nothing about others.
         assert_eq!(guest_call(0, 5), (0, (0, micros(0))));
         assert_eq!(guest_call(3, 5), (3, (3, micros(15))));
         for calls in 0..7 {

@@ -1,4 +1,4 @@
-//! A function of a module, ready to be called.
+//! Instances of functions.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,47 +20,47 @@ use crate::{
     RowCode, RowFailure, TrapCause, Usage,
 };
 
-/// Frames of a guest's backtrace that an error keeps, and the length of each.
+/// The number of stack frames in an error, and the length of each.
 const BACKTRACE_FRAMES_MAX: usize = 20;
 const FRAME_CHARS_MAX: usize = 200;
 
-/// What an instance keeps from batch to batch.
+/// What an instance keeps between batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Isolation {
-    /// Memory and globals, until a call ends badly.
+    /// Memory and globals, until a call fails.
     #[default]
     Reuse,
     /// Nothing: each batch gets a new instance.
     FreshPerBatch,
 }
 
-/// A function of a module, bound to a stream and one tenant's limits. Instantiated at the first call, and anew after a
-/// call that ended badly or was dropped before its end.
+/// A function of a module, bound to a stream, with one tenant's limits. Instantiated at the first call, and again after a call that
+/// failed or was cancelled.
 pub struct Instance {
     module: Arc<Module>,
     bound: Arc<Bound>,
     limits: Arc<Limits>,
     isolation: Isolation,
-    // Taken out for the time of a call, and put back only if that ended well.
+    // Taken out during a call, and put back only if the call succeeds.
     live: Option<Live>,
     instantiations: u64,
     clock: Arc<Clock>,
-    // Whether the last call was long.
+    // Whether the last call took long.
     long: bool,
 }
 
-/// An instance that holds a slot of the pool.
+/// A live instance, which occupies a slot of the pool.
 struct Live {
-    // Dropped before its slot counts as free again.
+    // Declared first: dropped before its slot counts as free.
     store: Store<StoreData>,
     call: TypedFunc<i32, i32>,
     counted: Counted,
-    // Batches that it has answered.
+    // The number of batches that it has processed.
     batches: u64,
 }
 
 impl Instance {
-    /// An instance to be. `bound` must be of a function of this module.
+    /// An instance that is created later. `bound` must be for a function of this module.
     pub fn new(module: &Arc<Module>, bound: &Arc<Bound>, limits: &Limits) -> Instance {
         module.presence().account().adopt(limits);
         Instance {
@@ -75,7 +75,7 @@ impl Instance {
         }
     }
 
-    /// The same with another isolation.
+    /// Sets the isolation.
     pub fn with_isolation(mut self, isolation: Isolation) -> Instance {
         self.isolation = isolation;
         self
@@ -91,7 +91,7 @@ impl Instance {
         &self.bound
     }
 
-    /// Lets go of what it keeps: the next call is on a new instance.
+    /// Drops the state: the next call uses a new instance.
     pub fn forget(&mut self) {
         self.live = None;
     }
@@ -101,24 +101,24 @@ impl Instance {
         self.instantiations
     }
 
-    /// How many batches the instance at hand has answered: what it may have kept of them is lost when it is replaced. 0
-    /// where there is none, or each batch gets a new one.
+    /// The number of batches that the current instance has processed: state from these is lost when it is replaced. 0 if there is
+    /// no instance, or each batch gets a new one.
     pub fn batches_seen(&self) -> u64 {
         self.live.as_ref().map_or(0, |live| live.batches)
     }
 
-    /// Another instance of the same function, which has seen nothing.
+    /// Another instance of the same function, without state.
     #[must_use]
     pub fn anew(&self) -> Instance {
         Instance::new(&self.module, &self.bound, &self.limits).with_isolation(self.isolation)
     }
 
-    /// Calls the function with a batch. One that takes longer than a tick of the engine goes on on a thread of the engine's.
-    /// A future that is dropped before its end costs the instance, which is gone with the next tick, and nothing else.
+    /// Calls the function with a batch. A call that lasts longer than a tick of the engine continues on a thread of the engine. If
+    /// the future is dropped before its end, the instance is dropped at the next tick; there are no other effects.
     ///
     /// # Errors
     ///
-    /// What ended the call, of which nothing counts then.
+    /// The cause of a failed call, whose output and metrics are discarded.
     pub async fn call(&mut self, batch: &Arc<Batch>) -> Result<Outcome, CallError> {
         let started = Instant::now();
         if !Arc::ptr_eq(batch.schema(), self.bound.input_schema()) && batch.schema() != self.bound.input_schema() {
@@ -134,7 +134,7 @@ impl Instance {
         }
 
         if self.live.is_none() {
-            // A call that was dropped may be on its way to its next tick, and looks at the clock that it had.
+            // A cancelled call may still run until its next tick, with its old clock.
             self.clock = Arc::new(Clock::new(self.module.engine().pulse()));
         }
         let (threads, account) = (self.module.engine().guest_threads(), self.module.presence().account());
@@ -157,7 +157,7 @@ impl Instance {
         let answered = self.module.engine().pulse().now();
         let called = match called {
             Ok(0) => settle_all(&mut store, self.limits.fuel_batch_max),
-            // A guest that was refused output and gives up fails because of that.
+            // A guest that gives up because output was refused fails for that reason.
             Ok(code) => Err(store.data().output.exceeded().cloned().map_or(TrapCause::Failed { code }, Into::into)),
             Err(ended) => {
                 let (cause, backtrace) = self.explain(ended, store.data_mut(), Phase::Batch);
@@ -185,7 +185,7 @@ impl Instance {
         }
         failed.extend(shown.null_failures(batch, &self.bound));
         failed.sort_by_key(|failure| failure.row);
-        // What the host does with an answer is the tenant's too.
+        // The time in which the host processes the result is charged to the tenant too.
         self.module.presence().account().charge(self.module.engine().pulse().since(answered));
         let usage = self.usage(&mut store, &runner);
         let state = store.data_mut();
@@ -197,7 +197,7 @@ impl Instance {
         Ok(Outcome { output, failed, filtered, metrics, logs, logs_dropped, usage })
     }
 
-    /// What a call cost up to here, its first one with instantiation and init. Counts from nothing afterwards.
+    /// The cost of a call so far, the first one including instantiation and init. Resets the counters.
     fn usage(&self, store: &mut Store<StoreData>, runner: &Runner) -> Usage {
         let batch = store.data().phase == Phase::Batch;
         let limit = if batch { self.limits.fuel_batch_max } else { self.limits.fuel_init_max };
@@ -208,12 +208,12 @@ impl Instance {
         let fuel = used.saturating_add(owed).saturating_add(std::mem::take(&mut meter.init_fuel));
         let (host_calls, hosted) = meter.times.end();
         let (time, waited) = (runner.time(), runner.waited());
-        // An estimate may be too high; no host call waits.
+        // An estimate may be too high; host calls never wait.
         let host_time = hosted.min(time.saturating_sub(waited));
         Usage { fuel, time, waited, host_calls, host_time, memory_bytes }
     }
 
-    /// The outcome of a batch of which the function is shown nothing.
+    /// The outcome of a batch of which the function receives no rows.
     fn unasked(&self, batch: &Arc<Batch>, shown: Shown, started: Instant) -> Result<Outcome, CallError> {
         let output = match self.bound.function().kind {
             FunctionKind::Metrics | FunctionKind::Transform(OutputShape::Filter) => Ok(Arc::clone(&shown.batch)),
@@ -276,7 +276,7 @@ impl Instance {
         let Ok(call) = call else {
             return Err(self.error(batch, Phase::Init, TrapCause::WrongModule));
         };
-        // What a language sets up before any of its functions runs: constructors of globals, for one.
+        // Initialisers of a language's runtime, such as constructors of globals.
         for name in INITIALIZERS {
             if let Ok(initialize) = instance.get_typed_func::<(), ()>(&mut store, name) {
                 let ran =
@@ -299,7 +299,7 @@ impl Instance {
         Ok(Live { store, call, counted, batches: 0 })
     }
 
-    /// The store that a part of init has been through, where it ended well.
+    /// The store after a part of init, if that succeeded.
     fn initialized(
         &self,
         batch: &Arc<Batch>,
@@ -316,7 +316,7 @@ impl Instance {
         Err(self.context(batch, &shown, cause, backtrace, &mut store, runner))
     }
 
-    /// What ended a guest, in words of this crate.
+    /// Converts the reason for a guest's end to an error.
     fn explain(&self, ended: GuestEnd, state: &mut StoreData, phase: Phase) -> (TrapCause, Vec<String>) {
         let error = match ended {
             GuestEnd::Panic(message) => return (TrapCause::HostPanic { message }, Vec::new()),
@@ -327,7 +327,7 @@ impl Instance {
             return (cause, backtrace);
         }
         let fuel = if phase == Phase::Batch { self.limits.fuel_batch_max } else { self.limits.fuel_init_max };
-        // A guest that was refused memory or output gives up, as a rule, by a panic.
+        // A guest usually panics when memory or output is refused.
         let refused = state.limiter.refused.take().or_else(|| state.output.exceeded().cloned());
         let cause = match (error.downcast_ref::<Trap>(), refused) {
             (Some(Trap::OutOfFuel), _) => TrapCause::OutOfFuel { limit: fuel.unwrap_or(u64::MAX) },
@@ -342,7 +342,7 @@ impl Instance {
         (cause, backtrace)
     }
 
-    /// An error that says what the guest said.
+    /// An error with the guest's logs and stack.
     fn context(
         &self,
         batch: &Batch,
@@ -366,7 +366,7 @@ impl Instance {
             }
             _ => None,
         };
-        // Of a single row there is no doubt.
+        // With a single row, the row is known.
         if row.is_none() && shown.batch.rows() == 1 {
             row = Some(shown.original(0));
         }
@@ -423,15 +423,15 @@ impl Live {
     }
 }
 
-/// The rows of a batch that a function is shown.
+/// The rows of a batch that a function receives.
 struct Shown {
     batch: Arc<Batch>,
-    // For each row shown, its row in the whole batch; `None` where all are shown.
+    // For each of these rows its row in the whole batch; `None` if the function receives all rows.
     kept: Option<Vec<u32>>,
 }
 
 impl Shown {
-    /// All of the batch, but for rows with a null where the function takes none.
+    /// All rows of the batch, except those with a null that the function does not accept.
     fn new(batch: &Arc<Batch>, bound: &Bound) -> Result<Shown, TrapCause> {
         let nullable = bound.function().input.iter().map(|field| field.nullable);
         match rows_without_nulls(batch, bound.sources(), nullable) {
@@ -447,7 +447,7 @@ impl Shown {
         }
     }
 
-    /// A failure for each row that is not shown.
+    /// A failure for each row that the function does not receive.
     fn null_failures(&self, batch: &Arc<Batch>, bound: &Bound) -> impl Iterator<Item = RowFailure> {
         let mut shown = self.kept.iter().flatten().copied().peekable();
         let rows = if self.kept.is_some() { batch.rows() } else { 0 };
@@ -465,7 +465,7 @@ impl Shown {
     }
 }
 
-/// The output batch, the failures, and how many rows were filtered.
+/// The output batch, the failures, and the number of filtered rows.
 fn compose(
     bound: &Bound,
     limits: &Limits,
@@ -489,8 +489,8 @@ fn compose(
             (Arc::new(derived), kept)
         }
         FinishedRelation::Parents(parents) => {
-            // A row of a few bytes can be the parent of a thousand, and what it carries is as large as its source
-            // made it: counted before it is copied.
+            // A row of a few bytes can be the parent of a thousand rows, and carried values are as large as the source made them:
+            // check the size before copying.
             let gathered = batch.gathered_bytes(bound.carried_columns(), &parents);
             let (limit, gathered) = (limits.output_bytes_max, usize::try_from(gathered).unwrap_or(usize::MAX));
             if gathered > limit.saturating_sub(column_bytes) {
@@ -505,7 +505,7 @@ fn compose(
     Ok((output, failed, filtered))
 }
 
-/// What stands for no limit: nothing spends as much.
+/// A value for no limit: nothing uses this much.
 const UNMETERED: u64 = u64::MAX;
 
 fn refuel(store: &mut Store<StoreData>, limit: Option<u64>) {
@@ -516,12 +516,12 @@ fn refuel(store: &mut Store<StoreData>, limit: Option<u64>) {
     }
 }
 
-/// Fuel spent since the store was last refuelled to this limit; 0 where none is metered.
+/// The fuel used since the store was last refilled to this limit; 0 if fuel is not metered.
 fn fuel_used(store: &Store<StoreData>, limit: Option<u64>) -> u64 {
     store.get_fuel().map_or(0, |left| limit.unwrap_or(UNMETERED).saturating_sub(left))
 }
 
-/// Takes what host calls still owe off the fuel that is left.
+/// Subtracts the debt of host calls from the fuel that is left.
 fn settle_all(store: &mut Store<StoreData>, limit: Option<u64>) -> Result<(), TrapCause> {
     let debt = std::mem::take(&mut store.data_mut().meter.debt);
     if !store.data().meter.on || debt == 0 {
@@ -535,7 +535,7 @@ fn settle_all(store: &mut Store<StoreData>, limit: Option<u64>) -> Result<(), Tr
 
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
     let name = |frame: &wasmtime::FrameInfo| {
-        // The name section's names, or the index where it has none.
+        // The name from the name section, or the index if there is none.
         let name = frame.func_name().map(|name| escape_display(rustc_demangle::demangle(name), FRAME_CHARS_MAX));
         name.unwrap_or_else(|| format!("function {}", frame.func_index()))
     };
@@ -552,7 +552,7 @@ mod tests {
     use super::*;
     use crate::{Carry, Engine, EngineConfig, Fault};
 
-    /// Logs, then keeps all.
+    /// Logs, then keeps all rows.
     const GUEST: &str = r#"(module
         (import "weir_v1" "log" (func $log (param i32 i32 i32) (result i32)))
         (import "weir_v1" "emit_filter" (func $emit_filter (param i32 i32) (result i32)))
@@ -590,7 +590,7 @@ mod tests {
             assert_eq!(refusal.code(), "quarantined");
             let other = "other".parse().unwrap();
             engine.admit(&other, &wat::parse_str(GUEST).unwrap(), &limits).unwrap();
-            // Until somebody has looked; the only slot of the pool is free again.
+            // Until somebody releases the tenant; the only slot of the pool is free again.
             assert!(engine.release(module.tenant()) && !engine.release(module.tenant()));
             assert_eq!(runtime.block_on(instance.call(&batch)).unwrap().output.rows(), 2);
             assert_eq!(instance.instantiations(), instantiations);

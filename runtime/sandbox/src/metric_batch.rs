@@ -1,23 +1,23 @@
-//! What a function recorded during one batch.
+//! Metrics recorded during one batch.
 
 use std::sync::Arc;
 
-/// What a function recorded during one batch, put together per series. Cheap to make and to fold in: it holds one
-/// entry for each series that was touched.
+/// The metrics that a function recorded during one batch, combined per series. Cheap to create and to merge: it has one entry per
+/// changed series.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricBatch {
-    /// The touched series, in the order in which they were first touched.
+    /// The changed series, in the order of their first change.
     pub series: Vec<SeriesDelta>,
 }
 
-/// What one series gained.
+/// The change of one series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeriesDelta {
-    /// Which one; the same `Arc` in every batch of an instance.
+    /// The series; the same `Arc` in every batch of an instance.
     pub series: Arc<GuestSeries>,
-    /// What it gained.
+    /// The change.
     pub value: MetricDelta,
-    /// From how many recorded values.
+    /// The number of recorded values.
     pub values: u64,
 }
 
@@ -26,31 +26,31 @@ pub struct SeriesDelta {
 pub struct GuestSeries {
     /// Index into the function's metrics.
     pub metric: usize,
-    /// A value for each of the metric's labels, in their order; empty in an overflow series.
+    /// One value per label of the metric, in their order; empty in an overflow series.
     pub labels: Vec<String>,
     /// Whether this is the series that all label values beyond the limit share.
     pub overflow: bool,
 }
 
-/// What one series gained in one batch. Every number is finite.
+/// The change of one series in one batch. All numbers are finite.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MetricDelta {
-    /// What to add.
+    /// An amount to add.
     Counter {
-        /// The sum of the steps, 0 or more.
+        /// The sum of the increments, 0 or more.
         sum: f64,
     },
-    /// What to set.
+    /// A value to set.
     Gauge {
         /// The last value.
         last: f64,
     },
-    /// What to add to each bucket.
+    /// Counts to add to each bucket.
     Histogram {
-        /// Values in each bucket, not accumulated: one more than the metric has bounds. A value lies in the first
-        /// bucket whose bound is not below it.
+        /// Counts per bucket, not cumulative: one more than the metric has bounds. A value is counted in the first bucket whose
+        /// bound is not below it.
         buckets: Vec<u64>,
-        /// How many values there were.
+        /// The number of values.
         count: u64,
         /// Their sum.
         sum: f64,

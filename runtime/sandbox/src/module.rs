@@ -1,4 +1,4 @@
-//! A tenant's admitted, compiled code.
+//! Admitted and compiled code of tenants.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,26 +22,26 @@ pub struct Module {
     bytes_len: usize,
     origin: CodeOrigin,
     presence: Arc<Presence>,
-    // Keeps the ticker going for as long as instances may be made.
+    // Keeps the ticker running as long as instances can be created.
     engine: Engine,
     made: Mutex<Made>,
     improved: Condvar,
 }
 
-/// Where a module's code came from.
+/// The origin of a module's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CodeOrigin {
     /// It was compiled.
     Compiler,
-    /// It lay in the code cache, authenticated.
+    /// It was in the code cache, and was authenticated.
     Cache,
 }
 
-/// The code at hand.
+/// The current code.
 struct Made {
     code: Code,
     cost: CompileCost,
-    // Whether better code is being made.
+    // Whether better code is being compiled.
     pending: bool,
 }
 
@@ -75,12 +75,12 @@ impl Module {
         })
     }
 
-    /// States that [`Module::improve`] will be called.
+    /// Announces that [`Module::improve`] will be called.
     pub(crate) fn expect_better(&self) {
         self.made().pending = true;
     }
 
-    /// Takes better code for instances to come, or goes on with what there is.
+    /// Uses better code for new instances, or keeps the current code after an error.
     pub(crate) fn improve(&self, better: Result<(Code, CompileCost), Refusal>) {
         let mut made = self.made();
         made.pending = false;
@@ -99,9 +99,8 @@ impl Module {
         self.improved.notify_all();
     }
 
-    /// Waits until there is optimised code, or there will be none, or so much time has passed; what there is then. An
-    /// instance keeps the code that it began with, since it keeps its memory: one that is to live long is worth
-    /// waiting for.
+    /// Waits until there is optimised code, or there will be none, or this time has passed. Returns the tier at that time. An
+    /// instance keeps its code, because it keeps its memory, so waiting is useful for an instance that will live long.
     pub fn wait_optimised(&self, patience: Duration) -> Tier {
         let until = Instant::now().checked_add(patience);
         let mut made = self.made();
@@ -115,12 +114,12 @@ impl Module {
         made.code.tier
     }
 
-    /// How much work went into the code that a new instance would get.
+    /// The tier of the code for new instances.
     pub fn tier(&self) -> Tier {
         self.made().code.tier
     }
 
-    /// Whether its code was compiled or found.
+    /// Whether its code was compiled or cached.
     pub fn origin(&self) -> CodeOrigin {
         self.origin
     }
@@ -134,61 +133,61 @@ impl Module {
     }
 
     fn made(&self) -> MutexGuard<'_, Made> {
-        // What is under the lock is replaced as a whole.
+        // The value under the lock is always replaced as a whole.
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whose it is.
+    /// The owner.
     pub fn tenant(&self) -> &TenantId {
         &self.tenant
     }
 
-    /// What its bytes are known by.
+    /// The digest of its bytes.
     pub fn digest(&self) -> ModuleDigest {
         self.digest
     }
 
-    /// What it says of itself.
+    /// Its manifest.
     pub fn manifest(&self) -> &ModuleManifest {
         &self.manifest
     }
 
-    /// The host functions that it imports, in the order of its import section.
+    /// The imported host functions, in the order of the import section.
     pub fn imports(&self) -> &[String] {
         &self.imports
     }
 
-    /// Everything that it exports, escaped and cut.
+    /// The names of all exports, escaped and cut.
     pub fn exports(&self) -> &[String] {
         &self.exports
     }
 
-    /// Linear memory at the start.
+    /// The initial size of the linear memory.
     pub fn memory_bytes_min(&self) -> u64 {
         self.memory_bytes_min
     }
 
-    /// The most linear memory that the module itself asks for, where it says so.
+    /// The maximum size of the linear memory according to the module, if it has one.
     pub fn memory_bytes_max(&self) -> Option<u64> {
         self.memory_bytes_max
     }
 
-    /// Size of the module as it was handed in.
+    /// The size of the module's bytes.
     pub fn bytes_len(&self) -> usize {
         self.bytes_len
     }
 
-    /// Size of what it was compiled to.
+    /// The size of the machine code.
     pub fn native_bytes(&self) -> usize {
         self.made().code.native_bytes
     }
 
-    /// What compiling took.
+    /// The cost of compiling.
     pub fn compile_cost(&self) -> CompileCost {
         self.made().cost
     }
 
-    /// The engine that it was compiled for.
+    /// The engine for which it was compiled.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }

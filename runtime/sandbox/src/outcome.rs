@@ -1,4 +1,4 @@
-//! What a function made of a batch.
+//! Results of functions for batches.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,46 +8,45 @@ use weir_batch::Batch;
 
 use crate::MetricBatch;
 
-/// What a function made of a batch. Each of the batch's rows has output, failed, or was filtered:
-/// `rows = rows with output + failed + filtered`.
+/// The result of a function for a batch. Each row of the batch has output, failed, or was filtered: `rows = rows with output +
+/// failed + filtered`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The rows that go on. The very batch that came in where a filter kept all of it or a metrics function failed
-    /// none of it.
+    /// The output rows. This is the input batch itself if a filter kept all rows, or no row of a metrics function failed.
     pub output: Arc<Batch>,
-    /// The rows that failed, ascending.
+    /// The failed rows, ascending.
     pub failed: Vec<RowFailure>,
-    /// How many rows neither failed nor have output.
+    /// The number of rows without output that did not fail.
     pub filtered: usize,
-    /// What was recorded. It counts when the batch is committed.
+    /// The recorded metrics. They count when the batch is committed.
     pub metrics: MetricBatch,
-    /// What was logged, in order; lines of init come with the first batch.
+    /// The log lines, in order; lines of init are in the first batch.
     pub logs: Vec<LogLine>,
     /// Log lines beyond the limit.
     pub logs_dropped: u64,
-    /// What it cost.
+    /// The cost.
     pub usage: Usage,
 }
 
-/// A row that failed by itself.
+/// A failed row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RowFailure {
-    /// The row, among those of the input batch that count.
+    /// The row, among the rows of the input batch that count.
     pub row: usize,
-    /// Why, for programs.
+    /// The reason, for programs.
     pub code: RowCode,
-    /// Why, for people: cut and escaped; may be empty.
+    /// The reason, for people: cut and escaped; may be empty.
     pub message: String,
 }
 
 /// Why a row failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RowCode {
-    /// A code of the function's choosing.
+    /// A code that the function chose.
     Guest(i32),
-    /// A null in a field of which the function takes none; the function never saw the row.
+    /// A null in a field that is not nullable; the function did not receive the row.
     NullInput,
 }
 
@@ -64,7 +63,7 @@ impl fmt::Display for RowCode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogLine {
-    /// How grave it is.
+    /// The severity.
     pub level: LogLevel,
     /// One line: control characters are escaped, and it is cut at its limit.
     pub text: String,
@@ -77,14 +76,14 @@ impl LogLine {
     }
 }
 
-/// How grave a log line is.
+/// The severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LogLevel {
     /// Something failed.
     Error,
-    /// Something is not as it should be.
+    /// Something is wrong.
     Warn,
-    /// Something worth knowing.
+    /// Information.
     Info,
     /// For the function's author.
     Debug,
@@ -113,21 +112,21 @@ impl fmt::Display for LogLevel {
     }
 }
 
-/// What a call cost. A first call holds instantiation and init too.
+/// The cost of a call. The first call includes instantiation and init.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
     /// Fuel: instructions, and host calls in proportion to rows and bytes. 0 where fuel is not metered.
     pub fuel: u64,
-    /// Wall-clock time, waiting included.
+    /// Wall-clock time, including waiting.
     pub time: Duration,
-    /// What of it the call waited while others ran, or because its tenant's share was used up.
+    /// The part of `time` in which the call waited because others ran, or because its tenant had used its share.
     pub waited: Duration,
     /// Calls from the function to the host.
     pub host_calls: u64,
-    /// Time in them, of `time`. An estimate: one call in 8 is timed for all of them, the first among
-    /// them; of that, the first 64 calls to the host, then one in 61.
+    /// The part of `time` in calls to the host. An estimate: one guest call in 8 is timed, including the first; of that, the first
+    /// 64 calls to the host, then one in 61.
     pub host_time: Duration,
-    /// Size of the instance's linear memory afterwards.
+    /// The size of the instance's linear memory after the call.
     pub memory_bytes: usize,
 }

@@ -1,4 +1,4 @@
-//! What a function has emitted for the running batch, piece by piece.
+//! Collects the output of a function for the current batch.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use weir_text::escape_within;
 use crate::relation::Relation;
 use crate::{Function, FunctionKind, LimitExceeded, Limits, Malformed, OutputShape, RowCode, RowFailure, TrapCause};
 
-/// What a function has emitted for the running batch. Guest memory is behind it: everything here was bounds-checked.
+/// The output of a function for the current batch. All values here have been copied from guest memory with bounds checks.
 pub(crate) struct Output {
     kind: FunctionKind,
     fallible: bool,
@@ -23,10 +23,10 @@ pub(crate) struct Output {
     fields: Vec<Column>,
     // At most `rows` bits.
     keep: BooleanBufferBuilder,
-    // Not descending, each below `rows`.
+    // Not descending, and below `rows`.
     parents: Vec<u32>,
     failed: Vec<RowFailure>,
-    // A bit for each row of `failed`; empty while there is none.
+    // One bit per row of `failed`; empty if there are none.
     failed_bits: Vec<u64>,
     error_bytes: usize,
     column_bytes: usize,
@@ -34,7 +34,7 @@ pub(crate) struct Output {
     exceeded: Option<LimitExceeded>,
 }
 
-/// What a function answered, found to hold together.
+/// The complete output of a function, after checks of consistency.
 pub(crate) struct Finished {
     pub(crate) relation: FinishedRelation,
     pub(crate) columns: Vec<ArrayRef>,
@@ -42,20 +42,20 @@ pub(crate) struct Finished {
     pub(crate) failed: Vec<RowFailure>,
 }
 
-/// Which rows a function answered.
+/// The rows for which a function has output.
 pub(crate) enum FinishedRelation {
     /// Row for row.
     All,
-    /// Those whose bit is set.
+    /// The rows whose bit is set.
     Keep(BooleanBuffer),
-    /// A parent for each output row.
+    /// The parent of each output row.
     Parents(Vec<u32>),
 }
 
 struct Column {
     field: Field,
     values: Values,
-    // Set from the first piece on that holds a null; then as long as `values`.
+    // Set from the first part with a null on; then has the length of `values`.
     validity: Option<BooleanBufferBuilder>,
     len: usize,
 }
@@ -85,7 +85,7 @@ impl Output {
         }
     }
 
-    /// Begins a batch of so many rows.
+    /// Begins a batch with this number of rows.
     pub(crate) fn begin(&mut self, rows: usize) {
         self.rows = rows;
         self.keep = BooleanBufferBuilder::new(0);
@@ -100,7 +100,7 @@ impl Output {
         }
     }
 
-    /// The field's type, and whether it takes nulls.
+    /// The type of the field, and whether it is nullable.
     pub(crate) fn field(&self, index: u32) -> Result<(DataType, bool), Status> {
         match (self.kind, self.fields.get(index as usize)) {
             (FunctionKind::Metrics | FunctionKind::Transform(OutputShape::Filter), _) => Err(Status::BadState),
@@ -109,12 +109,12 @@ impl Output {
         }
     }
 
-    /// The limit that was reached and refused, where one was.
+    /// The limit that was reached, if any.
     pub(crate) fn exceeded(&self) -> Option<&LimitExceeded> {
         self.exceeded.as_ref()
     }
 
-    /// How many more bits the relation takes.
+    /// The number of further bits that the relation accepts.
     pub(crate) fn keep_left(&self) -> Result<usize, Status> {
         if self.relation != Relation::Bitmap {
             return Err(Status::BadState);
@@ -122,7 +122,7 @@ impl Output {
         Ok(self.rows.saturating_sub(self.keep.len()))
     }
 
-    /// Appends `count` bits, of which `bits` holds at least so many; at most [`Output::keep_left`].
+    /// Appends `count` bits of `bits`; at most [`Output::keep_left`].
     pub(crate) fn append_keep(&mut self, bits: &[u8], count: usize) {
         if count > 0 {
             if self.keep.is_empty() {
@@ -132,7 +132,7 @@ impl Output {
         }
     }
 
-    /// Makes sure that so many more output rows are allowed; remembers where they are not.
+    /// Checks that this many more output rows are allowed, and remembers a limit that was reached.
     fn check_rows(&mut self, current: usize, count: usize, limits: &Limits) -> Result<(), Status> {
         if self.relation != Relation::Parents {
             let left = self.rows.saturating_sub(current);
@@ -160,7 +160,7 @@ impl Output {
         Ok(())
     }
 
-    /// Whether so many parents are allowed now.
+    /// Whether this many parents are allowed now.
     pub(crate) fn check_parents(&mut self, count: usize, limits: &Limits) -> Result<(), Status> {
         if self.relation != Relation::Parents {
             return Err(Status::BadState);
@@ -168,8 +168,8 @@ impl Output {
         self.check_rows(self.parents.len(), count, limits)
     }
 
-    /// Appends parents, of which [`Output::check_parents`] allowed as many; all or none. What one record may become is the
-    /// record's own: that others of its batch become less gives it no more.
+    /// Appends parents that [`Output::check_parents`] allowed; all or none. The limit per input row applies to each row by itself:
+    /// rows with fewer output rows do not increase it for others.
     pub(crate) fn append_parents(&mut self, parents: impl Iterator<Item = u32>, limits: &Limits) -> Result<(), Status> {
         let before = self.parents.len();
         let most = limits.output_rows_per_input_max;
@@ -178,7 +178,7 @@ impl Output {
             let status = match parent {
                 parent if parent as usize >= self.rows => Status::BadRow,
                 parent if parent < last => Status::BadValue,
-                // They do not descend: that many places back there is this parent only where it has as many rows.
+                // Parents do not descend: this parent is that many positions back only if it has that many rows already.
                 parent if self.is_parent_back(most, parent) => {
                     self.exceeded = Some(LimitExceeded::count("output rows of one record", most, most, 1));
                     Status::Limit
@@ -200,7 +200,7 @@ impl Output {
         back.and_then(|index| self.parents.get(index)) == Some(&parent)
     }
 
-    /// Whether so many values of so many bytes are allowed in this field now.
+    /// Whether this many values with this many bytes are allowed in this field now.
     pub(crate) fn check_values(
         &mut self,
         field: u32,
@@ -213,8 +213,7 @@ impl Output {
         self.check_bytes(bytes, limits)
     }
 
-    /// Appends values of a fixed width, allowed by [`Output::check_values`]. `validity` holds at least `count` bits
-    /// where it is given.
+    /// Appends values of a fixed width that [`Output::check_values`] allowed. `validity`, if set, has at least `count` bits.
     pub(crate) fn append_fixed(
         &mut self,
         field: u32,
@@ -235,8 +234,8 @@ impl Output {
                 }
             }
             Values::Fixed(buffer) => {
-                // A map has as many values as the batch has rows: grow once, where there is something to hold, and to
-                // no more than may follow.
+                // A map has as many values as the batch has rows: allocate once, when there are values, and not more than may
+                // follow.
                 if count > 0 && buffer.is_empty() && self.kind == FunctionKind::Transform(OutputShape::Map) {
                     let all = rows.saturating_mul(column.field.data_type.width().unwrap_or(1));
                     buffer.reserve(all.min(bytes_left));
@@ -250,8 +249,8 @@ impl Output {
         Ok(())
     }
 
-    /// Appends text or bytes, allowed by [`Output::check_values`]: `ends` are the ends of the values within `data`,
-    /// from its beginning to its end, not descending; UTF-8 between any two where the field is text.
+    /// Appends texts or bytes that [`Output::check_values`] allowed. `ends` are the ends of the values in `data`, not descending;
+    /// the last is the length of `data`. For a text field, each value is UTF-8.
     pub(crate) fn append_bytes(
         &mut self,
         field: u32,
@@ -263,7 +262,7 @@ impl Output {
         let column = self.fields.get_mut(field as usize).ok_or(Status::BadIndex)?;
         let Values::Bytes { offsets, data: all } = &mut column.values else { return Err(Status::BadType) };
         let base = all.len();
-        // All of a column's bytes are below the limit, and that is below 2^31.
+        // The total size of a column is below the limit, which is below 2^31.
         let end = |end: usize| i32::try_from(base.saturating_add(end)).unwrap_or(i32::MAX);
         offsets.extend(ends.map(end));
         all.extend_from_slice(data);
@@ -283,7 +282,7 @@ impl Output {
         if self.has_failed(row as usize) { Err(Status::BadState) } else { Ok(()) }
     }
 
-    /// Fails a row that [`Output::check_failure`] passed.
+    /// Marks a row as failed, after [`Output::check_failure`].
     pub(crate) fn fail(&mut self, row: u32, code: i32, message: &str, limits: &Limits) {
         let left = limits.row_errors_bytes_max.saturating_sub(self.error_bytes).min(limits.row_error_bytes_max);
         let message = escape_within(message, left);
@@ -301,15 +300,15 @@ impl Output {
         self.failed_bits.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
-    /// Takes what was emitted, where it holds together.
+    /// Returns the output if it is consistent.
     pub(crate) fn finish(&mut self) -> Result<Finished, TrapCause> {
         if let Some(exceeded) = self.exceeded.take() {
-            // The guest was told and went on: what it emitted lacks rows.
+            // The guest was refused and continued, so its output lacks rows.
             return Err(TrapCause::Limit(exceeded));
         }
         let relation = match self.relation {
             Relation::None if self.failed.is_empty() => FinishedRelation::All,
-            // Of a metrics function: the rows that failed do not go on.
+            // A metrics function: failed rows are left out.
             Relation::None => {
                 FinishedRelation::Keep(BooleanBuffer::collect_bool(self.rows, |row| !self.has_failed(row)))
             }
@@ -348,7 +347,7 @@ impl Output {
         if let Some(failure) = self.failed.iter().find(|failure| keep.value(failure.row)) {
             return Err(Malformed::FailedRow { row: failure.row });
         }
-        // Every row of a map has output or failed.
+        // Every row of a map has output or has failed.
         let answered = keep.count_set_bits().saturating_add(self.failed.len());
         if self.kind == FunctionKind::Transform(OutputShape::Map)
             && answered < self.rows
@@ -389,7 +388,7 @@ impl Column {
         self.len = self.len.saturating_add(count);
     }
 
-    /// The values as an Arrow array. Arrow checks lengths, and UTF-8, once more.
+    /// The values as an Arrow array. Arrow checks lengths and UTF-8 again.
     fn into_array(self) -> Result<ArrayRef, ArrowError> {
         fn primitive<T: ArrowPrimitiveType>(
             values: MutableBuffer,
@@ -440,7 +439,7 @@ mod tests {
             assert!((least..=most).contains(&buffer.capacity()), "{} B for {rows} rows", buffer.capacity());
         };
         check(1_000_000, 0, usize::MAX, 0, 0);
-        // Room is rounded up to 64 bytes.
+        // Capacities are rounded up to 64 bytes.
         check(1_000_000, 1, 100, 8, 128);
         check(1_000, 1, usize::MAX, 8_000, 8_064);
     }

@@ -1,4 +1,4 @@
-//! What the engine knows of a tenant while something of it is there.
+//! The engine's state for each tenant that is in use.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -8,38 +8,38 @@ use std::time::{Duration, Instant};
 use crate::gate::{Account, Gate};
 use crate::{LimitExceeded, Limits, TenantId};
 
-/// Modules of a tenant that may be refused in a row before the next one waits.
+/// The number of consecutive refusals of a tenant's modules after which the next module waits.
 const REFUSALS_FREE: u32 = 32;
 
-/// A tenant that hands nothing in for so long begins anew.
+/// After this time without uploads, a tenant's refusals are forgotten.
 const REFUSALS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
-/// Pauses double from 1 ms so often: up to 128 ms.
+/// Pauses double from 1 ms this many times: up to 128 ms.
 const UPLOAD_PAUSE_DOUBLINGS_MAX: u32 = 7;
 
-/// A tenant of which a module is there: its account at the gate, and how many of its instances live.
+/// A tenant with at least one module: its account at the gate, and its number of live instances.
 pub(crate) struct Presence {
     account: Arc<Account>,
     instances: AtomicUsize,
-    // Modules refused in a row.
+    // The number of consecutive refusals.
     refusals: AtomicU32,
     quarantined: AtomicBool,
-    // Why, where it is quarantined.
+    // The reason for a quarantine.
     reason: Mutex<String>,
 }
 
-/// An instance that is counted as its tenant's. Counted off when it is dropped.
+/// An instance that counts for its tenant until this is dropped.
 pub(crate) struct Counted {
     presence: Arc<Presence>,
 }
 
-/// All tenants that are there.
+/// All tenants in use.
 pub(crate) struct Presences {
     gate: Arc<Gate>,
     known: Mutex<HashMap<TenantId, Weak<Presence>>>,
-    // Kept until they are released, whether anything of them is there or not.
+    // Kept until they are released, whether they are in use or not.
     quarantined: Mutex<HashMap<TenantId, Arc<Presence>>>,
-    // Those whose last module was refused, of which nothing else need be there, and when that was.
+    // Tenants whose last module was refused, which may not be in use otherwise, and the time of the refusal.
     refused: Mutex<HashMap<TenantId, (Arc<Presence>, Instant)>>,
 }
 
@@ -48,13 +48,13 @@ impl Presences {
         Presences { gate, known: Mutex::default(), quarantined: Mutex::default(), refused: Mutex::default() }
     }
 
-    /// The tenant's, opened under these limits where there is none yet.
+    /// The tenant's state; created with these limits if there is none.
     pub(crate) fn of(&self, tenant: &TenantId, limits: &Limits) -> Arc<Presence> {
         let mut known = lock(&self.known);
         if let Some(presence) = known.get(tenant).and_then(Weak::upgrade) {
             return presence;
         }
-        // Tenants come and go: those that went are forgotten here.
+        // Forgets tenants that are no longer in use.
         known.retain(|_, presence| presence.strong_count() > 0);
         let presence = Arc::new(Presence {
             account: Arc::new(self.gate.open(limits)),
@@ -67,7 +67,7 @@ impl Presences {
         presence
     }
 
-    /// Remembers what became of a module.
+    /// Records whether a module was refused.
     pub(crate) fn judge_upload(&self, tenant: &TenantId, presence: &Arc<Presence>, admitted: bool) {
         let mut refused = lock(&self.refused);
         if admitted {
@@ -88,7 +88,7 @@ impl Presences {
         lock(&self.quarantined).insert(tenant.clone(), Arc::clone(presence));
     }
 
-    /// Ends a quarantine; whether there was one.
+    /// Ends a quarantine. Returns whether there was one.
     pub(crate) fn release(&self, tenant: &TenantId) -> bool {
         let presence = lock(&self.quarantined).remove(tenant);
         presence.is_some_and(|presence| presence.quarantined.swap(false, Ordering::AcqRel))
@@ -101,13 +101,13 @@ impl Presence {
         &self.account
     }
 
-    /// Why the tenant is quarantined, if it is.
+    /// The reason for the tenant's quarantine, if there is one.
     pub(crate) fn quarantined(&self) -> Option<String> {
         self.quarantined.load(Ordering::Acquire).then(|| lock(&self.reason).clone())
     }
 
-    /// How long the tenant's next module waits: the first so many that are refused in a row wait for nothing, as an author
-    /// who tries does; a flood of them is slowed down to what costs nobody anything.
+    /// How long the tenant's next module must wait: nothing after few refusals in a row, as with an author who experiments. A flood
+    /// of them is slowed down until its cost does not matter.
     pub(crate) fn upload_pause(&self, limits: &Limits) -> Duration {
         let refusals = self.refusals.load(Ordering::Relaxed);
         let Some(doublings) = refusals.checked_sub(REFUSALS_FREE) else { return Duration::ZERO };
@@ -133,6 +133,6 @@ impl Drop for Counted {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing under these locks panics half way through a change.
+    // Changes under these locks do not panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,12 +1,12 @@
-//! What a guest has left to pay host functions with.
+//! The fuel with which a guest pays for host functions.
 
 use weir_abi::Status;
 
-/// Why a host function did not do what it was asked.
+/// Why a host function did not do what was requested.
 pub(crate) enum Stop {
-    /// It refuses.
+    /// It refused.
     Status(Status),
-    /// The guest cannot pay for it.
+    /// The guest has too little fuel.
     Fuel,
 }
 
@@ -16,8 +16,8 @@ impl From<Status> for Stop {
     }
 }
 
-/// What the guest has left while a host function works for it. Whatever a function does in proportion to one of its
-/// arguments (look, copy, allocate) it is paid for here first, so that a guest without fuel gets nothing done.
+/// The guest's fuel during a host function. Work in proportion to an argument (checking, copying, allocating) is paid for here in
+/// advance, so that a guest without fuel causes no work.
 pub(crate) struct Purse {
     left: u64,
     spent: u64,
@@ -28,12 +28,12 @@ impl Purse {
         Purse { left, spent: 0 }
     }
 
-    /// What was paid.
+    /// The amount that was paid.
     pub(crate) fn spent(&self) -> u64 {
         self.spent
     }
 
-    /// Takes a cost off what is left, where there is as much.
+    /// Pays a cost, if there is enough fuel.
     #[inline(always)]
     pub(crate) fn pay(&mut self, cost: u64) -> Result<(), Stop> {
         self.left = self.left.checked_sub(cost).ok_or(Stop::Fuel)?;

@@ -1,15 +1,15 @@
-//! How a function says which rows it answers.
+//! How a function relates output rows to input rows.
 
 use crate::{Function, FunctionKind, OutputShape};
 
-/// How a function says which rows it answers.
+/// How a function relates output rows to input rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Relation {
-    /// Not at all: row for row.
+    /// No relation: one output row per input row.
     None,
-    /// A bit for each input row.
+    /// One bit per input row.
     Bitmap,
-    /// A parent for each output row.
+    /// One parent per output row.
     Parents,
 }
 

@@ -1,4 +1,4 @@
-//! The series of an instance, and what the running batch recorded in them.
+//! The series of an instance, and their changes in the current batch.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,30 +8,30 @@ use weir_abi::Status;
 use crate::purse::{Purse, Stop};
 use crate::{GuestSeries, Limits, Metric, MetricBatch, MetricDelta, MetricKind, SeriesDelta};
 
-/// What the series with labels of an instance may hold. They live beside its linear memory, so they are a fraction of
-/// its default limit: 2,000 series with labels of 1 KiB need about half of it.
+/// The maximum size of an instance's series with labels. They are stored outside of its linear memory, and are a fraction of its
+/// default limit: 2,000 series with labels of 1 KiB need about half of it.
 const SERIES_BYTES_MAX: usize = 8 << 20;
 
-/// About what a series holds beside its labels and counts: its slot, its entry in the map, its names' heads.
+/// The approximate size of a series without its labels and counts: its slot, its map entry, and the headers of its strings.
 const SERIES_BYTES: usize = 256;
 
-/// Of more bounds than these a search for each value looks at fewer.
+/// With more bounds than this, a binary search per value is faster.
 const BOUNDS_COUNTED_MAX: usize = 16;
 
-/// How many values are compared with one bound before the next: they stay in the processor's nearest cache.
+/// The number of values that are compared with one bound before the next: they fit into the L1 cache.
 const BLOCK: usize = 1024;
 
-/// The series of an instance, and what the running batch recorded in them.
+/// The series of an instance, and their changes in the current batch.
 pub(crate) struct Recorder {
     metrics: Vec<Declared>,
     series_max: usize,
-    // Of all series with labels, at most `SERIES_BYTES_MAX`.
+    // The size of all series with labels, at most `SERIES_BYTES_MAX`.
     bytes: usize,
-    // Label values, length-prefixed as the guest hands them, after the metric's index.
+    // The key is the metric's index followed by the encoded label values of the guest.
     handles: HashMap<Box<[u8]>, u32>,
     // Handles are indices into this.
     slots: Vec<Slot>,
-    // Handles of the slots that hold something, in the order in which they came to.
+    // The handles of changed slots, in the order of their first change.
     touched: Vec<u32>,
 }
 
@@ -39,7 +39,7 @@ struct Declared {
     kind: MetricKind,
     labels: usize,
     buckets: Arc<[f64]>,
-    // Series interned, the overflow series not counted.
+    // The number of series, without the overflow series.
     series: usize,
     overflow: Option<u32>,
 }
@@ -48,11 +48,11 @@ struct Slot {
     series: Arc<GuestSeries>,
     kind: MetricKind,
     touched: bool,
-    // How many values came.
+    // The number of values.
     values: u64,
-    // Sum of a counter or histogram, last value of a gauge.
+    // The sum of a counter or histogram, or the last value of a gauge.
     value: f64,
-    // Of histograms only; then `counts` is one longer than `bounds`.
+    // Only for histograms; then `counts` is one longer than `bounds`.
     bounds: Arc<[f64]>,
     counts: Vec<u64>,
 }
@@ -76,13 +76,13 @@ impl Recorder {
         }
     }
 
-    /// How many labels the metric has, where there is such a metric.
+    /// The number of labels of the metric, if it exists.
     pub(crate) fn labels(&self, metric: u32) -> Option<usize> {
         self.metrics.get(metric as usize).map(|metric| metric.labels)
     }
 
-    /// The handle of the series with these label values, of which there must be as many as the metric has labels.
-    /// `key` is any encoding that is the same for the same values only. Pays for each bucket before it is made.
+    /// The handle of the series with these label values, which must match the metric's labels. `key` is any injective encoding of
+    /// the values. Pays for buckets before they are allocated.
     pub(crate) fn intern(&mut self, metric: u32, key: &[u8], labels: &[&str], purse: &mut Purse) -> Result<u32, Stop> {
         let mut full_key = Vec::with_capacity(key.len().saturating_add(4));
         full_key.extend_from_slice(&metric.to_le_bytes());
@@ -95,11 +95,11 @@ impl Recorder {
             MetricKind::Histogram => declared.buckets.len().saturating_add(1),
             _ => 0,
         };
-        // The label values are held twice: in the key, and as text.
+        // The label values are stored twice: in the key, and as text.
         let label_bytes = labels.iter().map(|label| label.len().saturating_add(size_of::<String>()));
         let bytes = label_bytes.fold(full_key.len().saturating_add(SERIES_BYTES), usize::saturating_add);
         let bytes = bytes.saturating_add(counts.saturating_mul(size_of::<u64>()));
-        // A metric without labels has one series, and always gets it: no neighbour can crowd it out.
+        // A metric without labels has one series and always gets it, whatever other metrics use.
         let labelled = declared.labels > 0;
         let overflow =
             labelled && (declared.series >= self.series_max || bytes > SERIES_BYTES_MAX.saturating_sub(self.bytes));
@@ -134,7 +134,7 @@ impl Recorder {
         Ok(handle)
     }
 
-    /// Whether the value may be recorded in the series.
+    /// Whether the value can be recorded in the series.
     #[inline]
     pub(crate) fn check(&self, handle: u32, value: f64) -> Result<(), Status> {
         let slot = self.slots.get(handle as usize).ok_or(Status::BadHandle)?;
@@ -142,7 +142,7 @@ impl Recorder {
         if value.is_finite() && !falls { Ok(()) } else { Err(Status::BadValue) }
     }
 
-    /// Records a value that [`Recorder::check`] passed.
+    /// Records a value, after [`Recorder::check`].
     #[inline]
     pub(crate) fn record(&mut self, handle: u32, value: f64) {
         let Some(slot) = self.slots.get_mut(handle as usize) else { return };
@@ -164,12 +164,12 @@ impl Recorder {
         }
     }
 
-    /// Records doubles, as bytes, in one series, all or none: as [`Recorder::check`] and [`Recorder::record`] for each,
-    /// but for the order in which they are added up.
+    /// Records doubles, as bytes, in one series; all or none. The result is the same as with [`Recorder::check`] and
+    /// [`Recorder::record`] for each, except for the order of additions.
     pub(crate) fn record_column(&mut self, handle: u32, values: &[[u8; 8]]) -> Result<(), Status> {
         let slot = self.slots.get_mut(handle as usize).ok_or(Status::BadHandle)?;
         let least = if slot.kind == MetricKind::Counter { 0.0 } else { f64::MIN };
-        // Without an early way out the loop is a vector's; NaN compares as neither.
+        // Without an early exit the loop is vectorised; NaN fails both comparisons.
         if !doubles(values).fold(true, |good, value| good & (value >= least) & (value <= f64::MAX)) {
             return Err(Status::BadValue);
         }
@@ -190,7 +190,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Records those of the values that the series takes, and says how many it did not.
+    /// Records the values that the series accepts. Returns the number of other values.
     pub(crate) fn record_taken(&mut self, handle: u32, values: &[[u8; 8]]) -> Result<usize, Status> {
         match self.record_column(handle, values) {
             Ok(()) => Ok(0),
@@ -208,7 +208,7 @@ impl Recorder {
         }
     }
 
-    /// What was recorded since it was last asked.
+    /// Returns and resets the changes.
     pub(crate) fn take(&mut self) -> MetricBatch {
         let mut series = Vec::with_capacity(self.touched.len());
         for handle in self.touched.drain(..) {
@@ -231,13 +231,13 @@ impl Recorder {
     }
 }
 
-/// The doubles that these bytes hold.
+/// The doubles in these bytes.
 fn doubles(values: &[[u8; 8]]) -> impl DoubleEndedIterator<Item = f64> {
     values.iter().map(|value| f64::from_le_bytes(*value))
 }
 
 impl Slot {
-    /// Adds so many values to the buckets.
+    /// Counts values in buckets.
     fn count(&mut self, values: &[[u8; 8]]) {
         if self.bounds.len() > BOUNDS_COUNTED_MAX {
             for value in doubles(values) {
@@ -248,8 +248,8 @@ impl Slot {
             }
             return;
         }
-        // Bound by bound, how many lie beyond it: the loop over the values is a vector's, and waits neither for a branch
-        // nor for the count that the value before went into.
+        // For each bound, counts the values beyond it: the loop over the values is vectorised, without branches, and without
+        // depending on the previous count.
         for values in values.chunks(BLOCK) {
             let mut left = values.len() as u64;
             let mut counts = self.counts.iter_mut();
@@ -264,7 +264,7 @@ impl Slot {
         }
     }
 
-    /// Adds all values, in lanes that do not wait for one another.
+    /// Adds all values, in independent lanes.
     fn add_all(&mut self, values: &[[u8; 8]]) {
         let (rows, rest) = values.as_chunks::<8>();
         let mut lanes = [0.0; 8];
@@ -280,12 +280,12 @@ impl Slot {
         if sum.is_finite() {
             self.add(sum);
         } else {
-            // Beyond the range of doubles on the way, though each value is within it.
+            // An intermediate sum overflowed, although each value is finite.
             doubles(values).for_each(|value| self.add(value));
         }
     }
 
-    /// Adds, and stays finite: a sum beyond the range of doubles is held at its end.
+    /// Adds a value. A sum that would overflow stays at the largest finite value.
     fn add(&mut self, value: f64) {
         self.value = (self.value + value).clamp(f64::MIN, f64::MAX);
     }

@@ -1,4 +1,4 @@
-//! Guest code, run in slices, by whoever asks for it while it is short, and apart from it when it is long.
+//! Runs guest code in slices: short calls on the caller's thread, long calls on threads of the engine.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -18,31 +18,31 @@ use crate::clock::Clock;
 use crate::gate::Account;
 use crate::state::StoreData;
 
-/// A call that ran so long starts apart the next time: what that costs is a hundredth of it.
+/// After a call that took this long, the next one starts on a thread of the engine: switching costs a hundredth of that.
 const LONG: Duration = Duration::from_millis(1);
 
-/// How long a guest holds a thread of the engine's at most while nobody waits for its seat.
+/// The maximum time that a guest holds a thread of the engine while nobody waits for its seat.
 const SLICE_MAX: Duration = Duration::from_millis(20);
 
-/// Guest code in the making, on a store.
+/// Guest code that runs on a store.
 pub(crate) type Guest<'s, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 's>>;
 
-/// How a guest ended without an answer.
+/// How a guest ended without a result.
 pub(crate) enum GuestEnd {
     Error(wasmtime::Error),
-    /// A host function panicked. The guest must not be run on after it.
+    /// A host function panicked. The guest must not run after that.
     Panic(String),
 }
 
-/// Threads for guests that take longer than a tick: none of the caller's is held by one, whose other work cannot always
-/// be taken over by another thread. Started with the first of them.
+/// Threads for guests that run longer than a tick, so that they do not block the caller's threads, whose other work cannot always
+/// move to another thread. Started on first use.
 pub(crate) struct GuestThreads {
     threads: usize,
     runtime: OnceLock<Option<Runtime>>,
 }
 
 impl GuestThreads {
-    /// As many as there are seats, and as many again for those that queue.
+    /// One thread per seat, and the same number for those that wait.
     pub(crate) fn new(seats: usize) -> GuestThreads {
         GuestThreads { threads: seats.saturating_mul(2), runtime: OnceLock::new() }
     }
@@ -64,14 +64,14 @@ impl GuestThreads {
 
 impl Drop for GuestThreads {
     fn drop(&mut self) {
-        // The last holder may be one of these threads, which cannot wait for itself.
+        // The last owner may be one of these threads, which cannot wait for itself.
         if let Some(runtime) = self.runtime.take().flatten() {
             runtime.shutdown_background();
         }
     }
 }
 
-/// What a call needs to run guest code, and what it has waited.
+/// Everything for running the guest code of a call, and the time that the call waited.
 pub(crate) struct Runner {
     threads: Arc<GuestThreads>,
     account: Arc<Account>,
@@ -82,7 +82,7 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// For one call, made at `started`; `apart` if its guest is known to be long.
+    /// For one call, created at `started`; `apart` if its guest is known to take long.
     pub(crate) fn new(
         threads: &Arc<GuestThreads>,
         account: &Arc<Account>,
@@ -94,23 +94,23 @@ impl Runner {
         Runner { threads, account, clock, started, waited: Duration::ZERO, apart }
     }
 
-    /// Since the call was made.
+    /// The time since the call was created.
     pub(crate) fn time(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// What of it the call waited for a seat or a thread.
+    /// The part of it in which the call waited for a seat or a thread.
     pub(crate) fn waited(&self) -> Duration {
         self.waited
     }
 
-    /// Whether the guest that ran last should start apart the next time.
+    /// Whether the guest that ran last should start on a thread of the engine next time.
     pub(crate) fn was_long(&self) -> bool {
         self.clock.spent() >= LONG
     }
 
-    /// Runs guest code on a store, which comes back with what came of it. A future that is dropped before its end ends
-    /// the guest, at its next tick at the latest, and drops the store.
+    /// Runs guest code on a store, and returns the store with the result. If the future is dropped before its end, the guest ends
+    /// at its next tick at the latest, and the store is dropped.
     pub(crate) async fn run<T, G>(
         &mut self,
         store: Store<StoreData>,
@@ -153,7 +153,7 @@ impl Runner {
     }
 }
 
-/// Guest code that runs apart; ended when whoever waits for it goes away.
+/// Guest code on a thread of the engine; ended when its caller stops waiting.
 struct Apart<T> {
     handle: JoinHandle<T>,
     clock: Arc<Clock>,
@@ -162,19 +162,19 @@ struct Apart<T> {
 impl<T> Drop for Apart<T> {
     fn drop(&mut self) {
         self.handle.abort();
-        // It makes way at its next tick, at which it is ended.
+        // The guest yields at its next tick, and is ended there.
         self.clock.set_apart(false);
     }
 }
 
-/// A store that has been through guest code.
+/// A store after running guest code.
 struct Ran<T> {
     store: Store<StoreData>,
     ended: Result<T, GuestEnd>,
     waited: Duration,
 }
 
-/// Runs guest code in slices, each on a seat of the gate, and keeps a panic of a host function from going further.
+/// Runs guest code in slices, each with a seat at the gate, and catches panics of host functions.
 async fn slices<T, G>(account: Arc<Account>, clock: Arc<Clock>, mut store: Store<StoreData>, guest: G) -> Ran<T>
 where
     G: for<'s> FnOnce(&'s mut Store<StoreData>) -> Guest<'s, T>,
@@ -189,12 +189,12 @@ where
         let polled = catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context)));
         let slice = clock.end_slice();
         seat.leave(slice);
-        // What the thread was off its core counts as waiting.
+        // The time in which the thread was not on a core counts as waiting.
         ran = ran.saturating_add(slice);
         match polled {
             Ok(Poll::Ready(ended)) => Poll::Ready(Ok(ended)),
             Ok(Poll::Pending) => {
-                // A guest is pending after a tick only, and has asked to be polled again.
+                // A guest is pending only after a tick, and has asked to be polled again.
                 clock.set_long();
                 Poll::Pending
             }
@@ -211,19 +211,19 @@ where
     Ran { store, ended, waited: asked.elapsed().saturating_sub(ran) }
 }
 
-/// What a guest does at a tick: it ends if its time is up, makes way, or goes on.
+/// Decides what a guest does at a tick: it ends because its time is up, yields, or continues.
 pub(crate) fn at_tick(state: &mut StoreData) -> wasmtime::Result<UpdateDeadline> {
     if let Some(cause) = state.clock.overdue() {
         state.ended = Some(cause);
         return Err(crate::host::Ended.into());
     }
-    // On a thread of the engine's, a guest that makes way for nobody would only move to another.
+    // On a thread of the engine, a guest that yields without anybody waiting would only move to another thread.
     let slice = state.clock.slice();
     let stay = state.clock.is_apart() && slice < SLICE_MAX && !state.account.should_leave(slice);
     Ok(if stay { UpdateDeadline::Continue(1) } else { UpdateDeadline::Yield(1) })
 }
 
-/// Keeps a panic over a guest's answer to the call, as one of a host function: that is as hostile as their arguments.
+/// Catches a panic while processing a guest's result, as for host functions: results are as hostile as arguments.
 pub(crate) fn contain_answer<T>(make: impl FnOnce() -> Result<T, TrapCause>) -> Result<T, TrapCause> {
     let made = catch_unwind(AssertUnwindSafe(make));
     made.unwrap_or_else(|panic| Err(TrapCause::HostPanic { message: panic_message(&*panic) }))

@@ -1,4 +1,4 @@
-//! What a store holds for its guest.
+//! The data of a store.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use crate::series::Recorder;
 use crate::words::Words;
 use crate::{Bound, LimitExceeded, Limits, Phase, TrapCause};
 
-/// What a store holds for its guest. One an instance.
+/// The data of a store. One per instance.
 pub(crate) struct StoreData {
-    /// Set when instantiation is over; a start function's memory is looked up.
+    /// Set after instantiation; a start function's memory is looked up.
     pub(crate) memory: Option<Memory>,
     pub(crate) phase: Phase,
     pub(crate) bound: Arc<Bound>,
@@ -28,26 +28,26 @@ pub(crate) struct StoreData {
     pub(crate) limiter: Limiter,
     pub(crate) clock: Arc<Clock>,
     pub(crate) account: Arc<Account>,
-    /// Why a host function ended the guest, where one did.
+    /// The reason, if a host function ended the guest.
     pub(crate) ended: Option<TrapCause>,
     #[cfg(test)]
     pub(crate) panic_in: Option<&'static str>,
 }
 
-/// What host calls cost. The cost is gathered here and taken off the store's fuel now and then, since that takes
-/// longer than a getter.
+/// The cost of host calls. It is collected here, and subtracted from the store's fuel from time to time, because that takes longer
+/// than a getter.
 #[derive(Default)]
 pub(crate) struct Meter {
-    /// Whether the engine meters fuel at all.
+    /// Whether the engine meters fuel.
     pub(crate) on: bool,
-    /// Not yet taken off.
+    /// The cost that was not subtracted yet.
     pub(crate) debt: u64,
     pub(crate) times: HostTimes,
-    /// Fuel of instantiation and init, until the first batch reports it.
+    /// The fuel of instantiation and init, until the first batch reports it.
     pub(crate) init_fuel: u64,
 }
 
-/// Holds memory and tables to the tenant's limits, and remembers what was refused.
+/// Limits memory and tables of the instance, and remembers refusals.
 pub(crate) struct Limiter {
     memory_bytes_max: usize,
     table_elements_max: usize,

@@ -1,25 +1,25 @@
-//! What a guest says: log lines and last words.
+//! Log lines and last words of guests.
 
 use weir_text::escape_within;
 
 use crate::{Limits, LogLevel, LogLine};
 
-/// The contract's limit of last words.
+/// The ABI's limit for last words.
 const LAST_WORDS_BYTES_MAX: usize = 1 << 10;
 
-/// What a guest said since it was last asked.
+/// Texts of a guest since they were last taken.
 #[derive(Default)]
 pub(crate) struct Words {
     logs: Vec<LogLine>,
-    // Of all of `logs`.
+    // The size of all `logs`.
     bytes: usize,
     dropped: u64,
-    // As the guest said it, but for its length: most last words are replaced or never asked for.
+    // Not escaped yet, but cut: most last words are replaced or never used.
     last: Option<String>,
 }
 
 impl Words {
-    /// Keeps a line, escaped and then no longer than its limit, or counts it.
+    /// Stores a line, escaped and cut, or counts it as dropped.
     pub(crate) fn log(&mut self, level: LogLevel, text: &str, limits: &Limits) {
         if self.logs.len() >= limits.log_lines_batch_max {
             self.dropped = self.dropped.saturating_add(1);
@@ -34,7 +34,7 @@ impl Words {
         self.logs.push(LogLine { level, text });
     }
 
-    /// Keeps the text that goes with an end to come.
+    /// Stores the text for a following error.
     pub(crate) fn set_last(&mut self, text: &str) {
         let last = self.last.get_or_insert_default();
         last.clear();
@@ -51,7 +51,7 @@ impl Words {
         (std::mem::take(&mut self.logs), std::mem::take(&mut self.dropped))
     }
 
-    /// The last words, escaped and then within their limit.
+    /// The last words, escaped and cut.
     pub(crate) fn take_last(&mut self) -> Option<String> {
         self.last.take().map(|last| escape_within(&last, LAST_WORDS_BYTES_MAX))
     }

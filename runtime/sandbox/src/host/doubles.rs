@@ -1,4 +1,4 @@
-//! A column's values as a metric takes them.
+//! Converts the values of a column for metrics.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use weir_batch::DataType;
 use super::read::Rows;
 use crate::columns::{Column, Values};
 
-/// The values of these rows that are not null: borrowed where they lie one after the other already.
+/// The values of these rows that are not null; borrowed if they are contiguous.
 pub(super) fn doubles<'a>(column: &'a Column, rows: &Rows<'_>) -> Result<Cow<'a, [f64]>, Status> {
     Ok(match &column.values {
         Values::F64(values) => match (rows.selected, &column.nulls) {
@@ -20,12 +20,12 @@ pub(super) fn doubles<'a>(column: &'a Column, rows: &Rows<'_>) -> Result<Cow<'a,
         Values::I16(values) => Cow::Owned(gather(column, rows, values, f64::from)),
         Values::I8(values) => Cow::Owned(gather(column, rows, values, f64::from)),
         Values::Absent => Cow::Borrowed(&[]),
-        // Neither is ever declared as a number.
+        // These types are never declared as numbers.
         Values::Bool(_) | Values::Bytes(..) => return Err(Status::BadType),
     })
 }
 
-/// Fuel of finding and converting the values of these rows, where they are numbers.
+/// The fuel for finding and converting the values of these rows, if they are numbers.
 pub(super) fn doubles_cost(column: &Column, rows: &Rows<'_>) -> Result<u64, Status> {
     if !matches!(column.declared, DataType::F64 | DataType::I8 | DataType::I16 | DataType::I32 | DataType::I64) {
         return Err(Status::BadType);

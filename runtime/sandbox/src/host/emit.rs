@@ -1,4 +1,4 @@
-//! Output: relations, columns, failed rows.
+//! Host functions for output: relations, columns, failed rows.
 
 use wasmtime::{Caller, Linker};
 use weir_abi::{IMPORT_MODULE, Status};
@@ -68,7 +68,7 @@ fn emit_filter(state: &mut StoreData, memory: &[u8], purse: &mut Purse, pointer:
 
 fn emit_parents(state: &mut StoreData, memory: &[u8], purse: &mut Purse, pointer: i32, count: i32) -> Answer {
     let count = size(count);
-    // The memory first: a count that lies is not a limit that was reached.
+    // Check the memory range first: an impossible count is not a limit that was reached.
     state.output.check_parents(0, &state.limits)?;
     let parents = range(memory, pointer, bytes_of(count, 4)?)?;
     state.output.check_parents(count, &state.limits)?;
@@ -106,8 +106,8 @@ fn emit_bytes(
     }
     let (count, length) = (size(count), size(length));
     let data = range(memory, pointer, length)?;
-    // That there are such offsets, then that there may be as many, then what they say: a count beyond what is allowed
-    // costs no look at them.
+    // Check first that the offsets exist, then that this many are allowed, and then their values: a count beyond the limit costs
+    // nothing.
     let offset_bytes = bytes_of(count.saturating_add(1), 4)?;
     range(memory, offsets, offset_bytes)?;
     state.output.check_values(index(field), count, 0, &state.limits)?;
@@ -128,12 +128,12 @@ fn emit_bytes(
     Ok(0)
 }
 
-/// Fuel of looking at values and their bytes.
+/// The fuel for checking values and their bytes.
 fn values_cost(count: usize, bytes: usize) -> u64 {
     (count as u64).saturating_add(bytes_cost(bytes))
 }
 
-/// The bitmap of the values that are there; `None` where all are.
+/// The bitmap of values that are not null; `None` if there are no nulls.
 fn checked_validity(memory: &[u8], pointer: i32, count: usize, nullable: bool) -> Result<Option<&[u8]>, Status> {
     let Some(bits) = validity(memory, pointer, count)? else { return Ok(None) };
     if all_set(bits, count) {

@@ -1,4 +1,4 @@
-//! What a host call costs and takes, and how a guest is ended.
+//! Meters host calls, and ends guests.
 
 use std::time::Instant;
 
@@ -11,21 +11,21 @@ use crate::purse::{Purse, Stop};
 use crate::state::StoreData;
 use crate::{Phase, TrapCause};
 
-/// What a host function that answers with a status gives: an answer, a status, or the guest's end for want of fuel.
+/// The result of a host function that returns a status: a value, a status, or the end of the guest because its fuel is used up.
 pub(super) type Answer<T = i32> = Result<T, Stop>;
 
-/// Fuel of a host call as such: about what its 3 ns are worth in instructions.
+/// The fuel of a host call itself: about the number of instructions in its 3 ns.
 pub(super) const CALL: u64 = 10;
 
-/// The debt at which it is taken off the store's fuel. A flood of host calls ends this much too late at most.
+/// The debt at which it is subtracted from the store's fuel. A flood of host calls ends at most this much too late.
 const DEBT_MAX: u64 = 16_384;
 
-/// Fuel of copying or checking bytes: eight in about the time of an instruction.
+/// The fuel for copying or checking bytes: eight take about the time of an instruction.
 pub(super) fn bytes_cost(bytes: usize) -> u64 {
     (bytes as u64).div_ceil(8)
 }
 
-/// A host call: every function of the contract runs in this. Counts it, and times some of them.
+/// Runs a host call. Every function of the ABI uses this. Counts the calls, and times some of them.
 #[inline(always)]
 pub(super) fn host_call<'a, T>(
     mut caller: Caller<'a, StoreData>,
@@ -51,7 +51,7 @@ fn end_timed(caller: &mut Caller<'_, StoreData>, began: Instant) {
     caller.data_mut().meter.times.add(began.elapsed());
 }
 
-/// Adds to what the guest owes; ends it where it has no more.
+/// Adds to the guest's debt, and ends the guest if it cannot pay.
 #[inline(always)]
 pub(super) fn charge(caller: &mut Caller<'_, StoreData>, cost: u64) -> wasmtime::Result<()> {
     let meter = &mut caller.data_mut().meter;
@@ -72,7 +72,7 @@ fn settle(caller: &mut Caller<'_, StoreData>) -> wasmtime::Result<()> {
     }
 }
 
-/// Ends the guest: it has less fuel than what it asked for costs.
+/// Ends the guest: it has less fuel than the call costs.
 #[cold]
 fn out_of_fuel<T>(caller: &mut Caller<'_, StoreData>) -> wasmtime::Result<T> {
     caller.as_context_mut().set_fuel(0)?;
@@ -83,7 +83,7 @@ fn out_of_fuel<T>(caller: &mut Caller<'_, StoreData>) -> wasmtime::Result<T> {
     Err(Ended.into())
 }
 
-/// What the guest has left, less what it owes.
+/// The guest's fuel without its debt.
 #[inline(always)]
 fn purse(caller: &mut Caller<'_, StoreData>) -> wasmtime::Result<Purse> {
     let meter = &caller.data().meter;
@@ -94,14 +94,14 @@ fn purse(caller: &mut Caller<'_, StoreData>) -> wasmtime::Result<Purse> {
     Ok(Purse::new(left))
 }
 
-/// Ends the guest for a call that has no room for a status.
+/// Ends the guest because of a call that cannot return a status.
 #[cold]
 pub(super) fn end<T>(caller: &mut Caller<'_, StoreData>, import: &'static str, detail: String) -> wasmtime::Result<T> {
     caller.data_mut().ended = Some(TrapCause::BadHostCall { import, detail });
     Err(Ended.into())
 }
 
-/// The guest's memory; also while its start function runs, when it is not yet known.
+/// The guest's memory; also during its start function, when it is not yet cached.
 fn memory(caller: &mut Caller<'_, StoreData>) -> Option<Memory> {
     match caller.data().memory {
         Some(memory) => Some(memory),
@@ -109,16 +109,16 @@ fn memory(caller: &mut Caller<'_, StoreData>) -> Option<Memory> {
     }
 }
 
-/// Text in the guest's memory, paid for before it is read.
+/// Text in the guest's memory, which is paid for before it is read.
 pub(super) fn text<'a>(memory: &'a [u8], pointer: i32, length: i32, purse: &mut Purse) -> Answer<&'a str> {
     let bytes = range(memory, pointer, size(length))?;
     purse.pay(bytes_cost(bytes.len()))?;
     Ok(std::str::from_utf8(bytes).map_err(|_| Status::BadUtf8)?)
 }
 
-/// A host function that answers with a status: runs on the state and the guest's memory, and pays from the purse for
-/// what it does beside the call, before it does it. What was paid is gone whatever the answer: a call that is refused
-/// after a look at a megabyte was work too. Allowed at any time.
+/// A host function that returns a status. It runs with the state and the guest's memory. Before it does work in addition to the
+/// call itself, it pays for it from the purse. Payments are not returned: a call that is refused after reading a megabyte was work
+/// too. Allowed at any time.
 #[inline(always)]
 pub(super) fn with_memory(
     caller: Caller<'_, StoreData>,
@@ -127,7 +127,7 @@ pub(super) fn with_memory(
     host_call(caller, |caller| on_memory(caller, run))
 }
 
-/// The same for functions that are allowed within a batch only.
+/// The same, for functions that are allowed only within a batch.
 #[inline(always)]
 pub(super) fn with_batch(
     caller: Caller<'_, StoreData>,

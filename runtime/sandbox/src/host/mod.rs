@@ -1,4 +1,4 @@
-//! The functions of the contract, as the host answers them.
+//! The host functions of the ABI.
 
 mod doubles;
 mod emit;
@@ -11,12 +11,12 @@ use wasmtime::Linker;
 
 use crate::state::StoreData;
 
-/// Ends a guest; why stands in its state.
+/// Ends a guest; the guest's state has the reason.
 #[derive(Debug, thiserror::Error)]
 #[error("the guest was ended")]
 pub(crate) struct Ended;
 
-/// A linker that offers the functions of the contract and nothing else.
+/// A linker with the functions of the ABI and nothing else.
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<StoreData>> {
     let mut linker = Linker::new(engine);
     read::add(&mut linker)?;

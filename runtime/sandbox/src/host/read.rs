@@ -1,4 +1,4 @@
-//! Reading: getters, validity, windows.
+//! Host functions for reading: getters, validity, windows.
 
 use wasmtime::{Caller, Linker};
 use weir_abi::{IMPORT_MODULE, Status};
@@ -53,7 +53,7 @@ pub(super) fn add(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
     })?;
     linker.func_wrap(IMPORT_MODULE, "validity_word", |caller: Caller<'_, StoreData>, column: i32, row: i32| {
         host_call(caller, |caller| {
-            // Each bit is from a place of its own where the batch has a selection.
+            // If the batch has a selection, each bit comes from another place.
             let view = &caller.data().view;
             let gathered = if view.selection.is_some() { view.rows.saturating_sub(size(row)).min(64) } else { 0 };
             charge(caller, CALL.saturating_add(gathered as u64))?;
@@ -104,7 +104,7 @@ pub(super) fn add(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// A value by column and row; `None` where index, row or type is not right.
+/// A value by column and row; `None` if index, row or type is wrong.
 #[inline(always)]
 fn value<T>(view: &View, column: i32, row: i32, read: impl FnOnce(&Column, usize) -> Option<T>) -> Option<T> {
     let column = view.columns.get(size(column))?;
@@ -129,7 +129,7 @@ fn is_integer(data_type: DataType) -> bool {
     matches!(data_type, DataType::I8 | DataType::I16 | DataType::I32 | DataType::I64 | DataType::Timestamp)
 }
 
-/// Ends the guest for a call that has no room for a status.
+/// Ends the guest because of a call that cannot return a status.
 #[cold]
 fn refuse_value<T>(
     caller: &mut Caller<'_, StoreData>,
@@ -153,7 +153,7 @@ fn refuse_value<T>(
     end(caller, import, detail)
 }
 
-/// The column, and the range of rows within the batch.
+/// The column and the range of rows, which must be in the batch.
 fn column_range(view: &View, column: i32, row: i32, count: i32) -> Result<(&Column, usize, usize), Status> {
     let column = view.columns.get(size(column)).ok_or(Status::BadIndex)?;
     let (row, count) = (size(row), size(count));
@@ -163,7 +163,7 @@ fn column_range(view: &View, column: i32, row: i32, count: i32) -> Result<(&Colu
     }
 }
 
-/// The physical rows of a range, where they do not simply follow one another.
+/// The physical rows of a range, if they are not contiguous.
 fn selected(view: &View, row: usize, count: usize) -> Option<&[u32]> {
     view.selection.as_ref()?.get(row..row.saturating_add(count))
 }
@@ -191,11 +191,11 @@ fn get_bytes(
     Ok(answer(value.len())?)
 }
 
-/// A value of text or bytes; empty for null. The row must exist.
+/// A text or binary value; empty for null. The row must exist.
 fn bytes_at(column: &Column, row: usize) -> &[u8] {
     match &column.values {
         Values::Bytes(offsets, data) if !column.is_null(row) => {
-            // Arrow's offsets are 0 or more, ascend, and end within the data.
+            // Arrow's offsets are 0 or more, do not descend, and are within the data.
             let at = |index: usize| offsets.get(index).map_or(0, |&offset| offset as usize);
             data.get(at(row)..at(row.saturating_add(1))).unwrap_or_default()
         }
@@ -230,7 +230,7 @@ fn window(
         (Values::I8(values), _) => rows.copy::<i8, i64>(values, target),
         (Values::Bool(values), _) => rows.copy_bools(values, target),
         (Values::Absent, _) => target.fill(0),
-        // Text has no width.
+        // Text has no fixed width.
         (Values::Bytes(..), _) => return Err(Status::BadType.into()),
     }
     if let Some(nulls) = &column.nulls {
@@ -239,7 +239,7 @@ fn window(
     Ok(answer(count)?)
 }
 
-/// The rows of a window; those of `selected`, where they are given, else from `first` on. All of them exist.
+/// The rows of a window: those of `selected`, if set, else from `first` on. All of them exist.
 pub(super) struct Rows<'a> {
     pub(super) first: usize,
     pub(super) count: usize,
@@ -247,13 +247,13 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// The column, and these rows of it.
+    /// The column and these rows.
     pub(super) fn of(view: &'a View, column: i32, row: i32, count: i32) -> Result<(&'a Column, Rows<'a>), Status> {
         let (column, first, count) = column_range(view, column, row, count)?;
         Ok((column, Rows { first, count, selected: selected(view, first, count) }))
     }
 
-    /// Copies values, widened from `S` to `D`. The target has room for exactly as many.
+    /// Copies values, widened from `S` to `D`. The target has exactly the size of the result.
     fn copy<S, D>(&self, values: &[S], target: &mut [u8])
     where
         S: bytemuck::Pod,
@@ -270,7 +270,7 @@ impl<'a> Rows<'a> {
         }
         let values = self.slice(values);
         if size_of::<S>() == size_of::<D>() {
-            // `S` and `D` are the same type then: no two of the carried integers share a width.
+            // In this case `S` and `D` are the same type: no two supported integer types have the same width.
             let bytes: &[u8] = bytemuck::cast_slice(values);
             if bytes.len() == target.len() {
                 target.copy_from_slice(bytes);
@@ -282,7 +282,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The values of rows that follow one another.
+    /// The values of contiguous rows.
     pub(super) fn slice<'v, S>(&self, values: &'v [S]) -> &'v [S] {
         values.get(self.first..self.first.saturating_add(self.count)).unwrap_or_default()
     }
@@ -310,12 +310,12 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Fuel of looking up each row's place, where the rows do not follow one another.
+    /// The fuel for looking up each row, if the rows are not contiguous.
     pub(super) fn gather_cost(&self) -> u64 {
         if self.selected.is_some() { self.count as u64 } else { 0 }
     }
 
-    /// A word of validity bits for every 64 rows; bits beyond the last row are 0.
+    /// A word of validity bits per 64 rows; bits after the last row are 0.
     fn validity(&self, nulls: &NullBuffer) -> impl Iterator<Item = u64> {
         let contiguous = self.selected.is_none().then(|| {
             let start = nulls.offset().saturating_add(self.first);
@@ -326,11 +326,11 @@ impl<'a> Rows<'a> {
             let bits = rows.iter().enumerate().map(|(bit, &row)| u64::from(nulls.is_valid(row as usize)) << bit);
             bits.fold(0, |word, bit| word | bit)
         });
-        // There is an empty word too many where the rows are a multiple of 64.
+        // There is an additional empty word if the number of rows is a multiple of 64.
         contiguous.into_iter().flatten().chain(gathered).take(self.count.div_ceil(64))
     }
 
-    /// How many of the values are there.
+    /// The number of values that are not null.
     fn count_valid(&self, nulls: &NullBuffer) -> usize {
         match self.selected {
             None => {
@@ -369,12 +369,12 @@ fn window_bytes(
         return Err(Status::BadType.into());
     }
     let offset_bytes = bytes_of(count.saturating_add(1), 4)?;
-    // Both ranges are checked before either is written to. Where they overlap, the offsets are written last.
+    // Both ranges are checked before writing. If they overlap, the offsets are written last.
     range_mut(memory, offsets, offset_bytes)?;
     let room = range_mut(memory, pointer, size(capacity))?;
     let selected = selected(view, row, count);
     if let (Values::Bytes(starts, data), None, None) = (&column.values, selected, &column.nulls) {
-        // Values follow one another as they shall in the guest: one copy.
+        // The values are contiguous, as the guest needs them: one copy.
         let starts = starts.get(row..row.saturating_add(count).saturating_add(1)).unwrap_or_default();
         let base = starts.first().map_or(0, |&start| start as usize);
         let fits = |start: &i32| (*start as usize).saturating_sub(base) <= room.len();
@@ -392,7 +392,7 @@ fn window_bytes(
         }
         let targets = range_mut(memory, offsets, offset_bytes)?;
         for (target, &start) in targets.as_chunks_mut::<4>().0.iter_mut().zip(starts) {
-            // Arrow's offsets are below 2^31, and none is below the first.
+            // Arrow's offsets are below 2^31, and not below the first.
             *target = (start as u32).wrapping_sub(base as u32).to_le_bytes();
         }
         return Ok(answer(values)?);
@@ -404,7 +404,8 @@ fn window_bytes(
         };
         bytes_at(column, physical)
     };
-    // How many fit, then the values, then the offsets: nothing is allocated, and each step is paid for before it is made.
+    // First the number of values that fit, then the values, then the offsets: nothing is allocated, and each step is paid for
+    // before it is done.
     let (mut fitting, mut filled) = (0_usize, 0_usize);
     while fitting < count {
         purse.pay(1)?;
@@ -426,7 +427,7 @@ fn window_bytes(
     let targets = range_mut(memory, offsets, offset_bytes)?;
     let mut end = 0_usize;
     for (position, target) in targets.as_chunks_mut::<4>().0.iter_mut().take(fitting.saturating_add(1)).enumerate() {
-        // Below the room's length, which is a `u32`.
+        // Below the size of the buffer, which is a `u32`.
         *target = (end as u32).to_le_bytes();
         if position < fitting {
             end = end.saturating_add(value(position).len());
@@ -466,7 +467,7 @@ fn window_validity(
     Ok(0)
 }
 
-/// `None` where index or row is not right.
+/// `None` if index or row is wrong.
 fn validity_word(view: &View, column: i32, row: i32) -> Option<i64> {
     let column = view.columns.get(size(column))?;
     let row = size(row);
@@ -489,7 +490,7 @@ mod tests {
 
     const ROWS: usize = 1_000;
 
-    /// A column of text of four bytes a row and one of integers, every third value of both null where they may be.
+    /// A text column with four bytes per row and an integer column; every third value of both is null if they are nullable.
     fn view(nullable: bool, selected: bool) -> View {
         let nulls = || nullable.then(|| NullBuffer::from((0..ROWS).map(|row| row % 3 > 0).collect::<Vec<_>>()));
         let offsets = OffsetBuffer::new((0..=ROWS).map(|row| row as i32 * 4).collect::<Vec<_>>().into());
@@ -504,7 +505,7 @@ mod tests {
         }
     }
 
-    /// With fuel for all but a unit of a call nothing of it is done, and with all of it the answer is as it should be.
+    /// With one unit of fuel too little, the call does nothing; with enough fuel, it returns the expected result.
     fn check(call: impl Fn(&mut [u8], &mut Purse) -> Answer, expect: i32) {
         let run = |fuel| {
             let mut memory = vec![0xaa; 32 << 10];
@@ -538,7 +539,7 @@ mod tests {
                 }
             };
             check(bytes(4 * rows), rows);
-            // Some of them fit, and none: nothing is made for the others.
+            // With room for some values and for none: nothing is done for the others.
             check(bytes(400), if nullable { 151 } else { 100 });
             check(|memory, purse| window(&view, memory, purse, 1, 0, rows, 8), rows);
             if nullable {

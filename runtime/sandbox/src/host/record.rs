@@ -1,4 +1,4 @@
-//! Metrics: series and values.
+//! Host functions for metrics: series and values.
 
 use wasmtime::{Caller, Linker};
 use weir_abi::{IMPORT_MODULE, Status};
@@ -99,7 +99,7 @@ fn record(state: &mut StoreData, series: u32, value: f64) -> Result<(), Status> 
     Ok(())
 }
 
-/// Checks all, then records all.
+/// Checks all values, then records all.
 fn record_all(state: &mut StoreData, values: impl Iterator<Item = (u32, f64)> + Clone) -> Result<i32, Status> {
     for (series, value) in values.clone() {
         state.recorder.check(series, value)?;
@@ -110,7 +110,7 @@ fn record_all(state: &mut StoreData, values: impl Iterator<Item = (u32, f64)> + 
     Ok(0)
 }
 
-/// Fuel of recording so many values.
+/// The fuel for recording this many values.
 fn record_cost(count: usize) -> u64 {
     (count as u64).saturating_mul(2)
 }

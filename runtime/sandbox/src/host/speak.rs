@@ -1,4 +1,4 @@
-//! Parameters, log lines, last words.
+//! Host functions for parameters, log lines and last words.
 
 use wasmtime::{Caller, Linker};
 use weir_abi::{IMPORT_MODULE, Status};
