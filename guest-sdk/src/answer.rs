@@ -1,4 +1,4 @@
-//! What a transform may return: the type says the kind.
+//! The return types of transforms, which determine their kinds.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -21,11 +21,11 @@ pub trait Output: Sized {
     const SHAPE: Shape;
     /// The output row's fields.
     const FIELDS: &'static [FieldSpec];
-    /// Where answers are gathered.
+    /// The buffer for results.
     type Sink: Sink;
-    /// Where answers are gathered if rows may fail.
+    /// The buffer for results if rows may fail.
     type FallibleSink: Sink;
-    /// Adds the answer for the window's row `slot`.
+    /// Adds the result for the window's row `slot`.
     fn put(self, sink: &mut Self::Sink, slot: usize);
     /// The same if rows may fail.
     fn put_fallible(self, sink: &mut Self::FallibleSink, slot: usize);
@@ -65,7 +65,7 @@ impl<R: Row> Output for Option<R> {
     }
 }
 
-/// What an author's `impl Iterator` is wrapped in, as traits cannot tell an iterator from a row.
+/// A wrapper for an author's `impl Iterator`, because traits cannot distinguish an iterator from a row.
 pub struct Flat<I>(pub I);
 
 macro_rules! flat {
@@ -121,11 +121,11 @@ pub trait Answer {
     const FALLIBLE: bool;
     /// The output row's fields.
     const FIELDS: &'static [FieldSpec];
-    /// Where answers are gathered.
+    /// The buffer for results.
     type Sink: Sink;
-    /// Why a row fails.
+    /// The error of a row.
     type Error;
-    /// Adds the answer for the window's row `slot`. `code` tells an error's code.
+    /// Adds the result for the window's row `slot`. `code` returns an error's code.
     fn put(self, sink: &mut Self::Sink, slot: usize, code: impl FnOnce(Coded<'_, Self::Error>) -> i32);
 }
 

@@ -1,33 +1,33 @@
-//! Builders of output columns: the other direction of `window.rs`.
+//! Buffers of output columns; `window.rs` has those of input columns.
 
 use weir_abi::WINDOW_ROWS;
 
 use crate::bytes_window::array;
 use crate::sys::{self, Fixed};
 
-/// How many bytes of one output column are gathered before they are handed over.
+/// The number of bytes of an output column that are collected before they are emitted.
 pub(crate) const PENDING_BYTES_MAX: usize = 256 << 10;
 
 /// The buffer of one output field. Slots are written in ascending order, without gaps.
 pub trait Builder: 'static {
-    /// Whether values have lengths of their own, so that a number of rows says nothing of memory.
+    /// Whether values have different lengths, so that the number of rows does not bound the memory.
     const HAS_BYTES: bool;
 
     /// An empty builder.
     fn new() -> Self;
 
-    /// The bytes gathered so far, where `HAS_BYTES`.
+    /// The number of bytes collected so far, if `HAS_BYTES`.
     fn pending_bytes(&self) -> usize;
 
-    /// Writes something harmless where no value is.
+    /// Writes a placeholder for a null.
     fn put_null(&mut self, slot: usize);
 
-    /// Hands the first `count` values over and starts anew.
+    /// Emits the first `count` values and clears the buffer.
     fn emit(&mut self, field: u32, count: usize) {
         self.emit_nullable(field, count, None);
     }
 
-    /// As `emit`, with a bitmap of those that are there.
+    /// Like `emit`, with a bitmap of the values that are not null.
     fn emit_nullable(&mut self, field: u32, count: usize, validity: Option<&[u64]>);
 }
 
@@ -101,7 +101,7 @@ impl Builder for BytesBuilder {
     }
 }
 
-/// Values with those that are missing.
+/// Values with a bitmap of nulls.
 pub struct NullableBuilder<B> {
     pub(crate) values: B,
     validity: [u64; WINDOW_ROWS / 64],

@@ -1,16 +1,16 @@
-//! Offsets and bytes of a window, in buffers that grow. Knows nothing of the host: who fills it says how to read.
+//! The offsets and bytes of a window, in buffers that grow. Independent of the host: the caller passes functions that read.
 
 use weir_abi::WINDOW_ROWS;
 
-/// The most that a window of one column takes in bytes, unless a single value is longer.
+/// The maximum number of bytes that a window of one column takes, unless a single value is longer.
 ///
-/// Windows of many long values are cut shorter instead: a guest's memory is limited.
+/// Windows of many long values have fewer rows instead, because a guest's memory is limited.
 const WINDOW_BYTES_MAX: usize = 1 << 20;
 
-/// What a `utf8` or `binary` window's buffer starts with, in bytes.
+/// The initial size of the buffer for a `utf8` or `binary` window, in bytes.
 const WINDOW_BYTES_START: usize = 16 << 10;
 
-/// A boxed array, made on the heap: many of them would be too much for a guest's stack.
+/// A boxed array, created on the heap: the stack of a guest is too small for many of them.
 pub(crate) fn array<T: Copy + Default, const N: usize>() -> Box<[T; N]> {
     match vec![T::default(); N].into_boxed_slice().try_into() {
         Ok(array) => array,
@@ -21,7 +21,7 @@ pub(crate) fn array<T: Copy + Default, const N: usize>() -> Box<[T; N]> {
 /// Offsets and bytes.
 pub(crate) struct BytesWindow {
     offsets: Box<[u32; WINDOW_ROWS + 1]>,
-    /// As long as the room there is; what lies behind the last offset means nothing.
+    /// Its length is the capacity; bytes after the last offset have no meaning.
     data: Vec<u8>,
 }
 
@@ -35,10 +35,9 @@ impl BytesWindow {
         &self.data[self.offsets[slot] as usize..self.offsets[slot + 1] as usize]
     }
 
-    /// Fills the window with up to `count` values. `read` puts offsets and bytes of as many as fit into what it is given, and
-    /// returns how many these are; `length` is how long the first one is. Returns how many were read: `count`, or fewer where
-    /// they would take too much memory, but at least one. What does not fit is read again into a larger buffer, up to
-    /// [`WINDOW_BYTES_MAX`].
+    /// Fills the window with up to `count` values. `read` stores the offsets and bytes of as many values as fit, and returns their
+    /// number; `length` is the length of the first value. Returns the number of values read: `count`, or fewer if they would take
+    /// too much memory, but at least one. Values that do not fit are read again into a larger buffer, up to [`WINDOW_BYTES_MAX`].
     pub(crate) fn fill(
         &mut self,
         count: usize,
@@ -57,7 +56,7 @@ impl BytesWindow {
             if found > 0 {
                 self.grow(room.min(WINDOW_BYTES_MAX));
             } else {
-                // Not even the first fits: it is asked for its length, with no room to copy it to.
+                // Not even the first value fits: get its length without copying it.
                 self.grow(length().max(room.min(WINDOW_BYTES_MAX)));
             }
         }

@@ -1,16 +1,16 @@
-//! Why a row fails.
+//! Errors of rows.
 
 use std::fmt::Display;
 
 use crate::sys;
 
-/// The code of a row's error that says none.
+/// The code of an error that has no code of its own.
 pub(crate) const DEFAULT_CODE: i32 = 1;
 
-/// An error that tells rows apart by a code of its own.
+/// An error with a code that distinguishes its kinds.
 ///
-/// A transform may return `Result<_, E>` for any `E` that is [`Display`]; such errors have the code 1. Implement
-/// this for an error of several kinds, which a query, a dead letter or a dashboard is to tell apart.
+/// A transform may return `Result<_, E>` for any `E` that is [`Display`]; such errors have the code 1. Implement this trait for an
+/// error with several kinds that queries, dead letters or dashboards should distinguish.
 ///
 /// ```
 /// use weir_guest::prelude::*;
@@ -40,10 +40,10 @@ pub trait RowError: Display {
     fn code(&self) -> i32;
 }
 
-/// An error whose code is wanted.
+/// An error whose code is requested.
 pub struct Coded<'e, E>(pub &'e E);
 
-/// Asks a [`RowError`] for its code. Found by method resolution before [`CodeByDefault`].
+/// Returns the code of a [`RowError`]. Method resolution finds this before [`CodeByDefault`].
 pub trait CodeByTrait {
     /// The error's own code.
     fn code(&self) -> i32;
@@ -55,7 +55,7 @@ impl<E: RowError> CodeByTrait for Coded<'_, E> {
     }
 }
 
-/// Gives every other error the default code.
+/// Returns the default code for all other errors.
 pub trait CodeByDefault {
     /// The default code.
     fn code(&self) -> i32;

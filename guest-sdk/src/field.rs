@@ -1,11 +1,11 @@
-//! The types that a row's fields may have.
+//! The types of a row's fields.
 
 use crate::builder::{Builder, BytesBuilder, FixedBuilder, NullableBuilder};
 use crate::spec::FieldType;
 use crate::timestamp::Timestamp;
 use crate::window::{BytesColumn, Column, FixedColumn, NullableColumn, TextColumn};
 
-/// A type that a row's field may have, read from windows of the lifetime `'w`. The list is closed.
+/// A type of a row's field, read from windows with the lifetime `'w`. Other crates cannot implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the type of a row's field",
     label = "not a column type",
@@ -15,11 +15,11 @@ use crate::window::{BytesColumn, Column, FixedColumn, NullableColumn, TextColumn
 pub trait Field<'w>: sealed::Sealed + Sized {
     /// The column's type.
     const TYPE: FieldType;
-    /// Whether nulls may be in it.
+    /// Whether it is nullable.
     const NULLABLE: bool;
-    /// The buffer it is read from.
+    /// The buffer for reading.
     type Column: Column;
-    /// The buffer it is written to.
+    /// The buffer for writing.
     type Builder: Builder;
     /// The value in `slot` of a window.
     fn get(column: &'w Self::Column, slot: usize) -> Self;

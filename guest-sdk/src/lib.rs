@@ -126,7 +126,7 @@
 //!
 //! **[`raw`]**: the underlying getters, for measurements.
 
-// The macros' expansions name the crate so, in its own tests too.
+// The expansions of the macros use this name, also in this crate's own tests.
 #[cfg(test)]
 extern crate self as weir_guest;
 
@@ -167,7 +167,7 @@ pub use metric::{Counter, CounterSeries, Gauge, GaugeSeries, Histogram, Histogra
 pub use metrics::Metrics;
 pub use timestamp::Timestamp;
 
-/// Everything that the author of a function needs.
+/// Everything for the author of a function.
 pub mod prelude {
     pub use crate::{Counter, Gauge, Histogram, Metrics, RowError, Timestamp};
     pub use weir_guest_macros::{MetricSet, Params, Row, metrics, transform};

@@ -4,7 +4,7 @@ use std::fmt::Arguments;
 
 use crate::sys;
 
-/// How much a line of the log matters.
+/// The severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// Something is wrong.
@@ -13,12 +13,12 @@ pub enum Level {
     Warn = 2,
     /// Something happened.
     Info = 3,
-    /// For the author's eyes.
+    /// For the author of the function.
     Debug = 4,
 }
 
-/// Writes a line. The macros [`error!`](crate::error!), [`warn!`](crate::warn!), [`info!`](crate::info!) and
-/// [`debug!`](crate::debug!) do.
+/// Writes a line. Use the macros [`error!`](crate::error!), [`warn!`](crate::warn!), [`info!`](crate::info!) and
+/// [`debug!`](crate::debug!).
 pub fn log(level: Level, line: Arguments<'_>) {
     match line.as_str() {
         Some(line) => sys::log(level as i32, line),
@@ -26,25 +26,25 @@ pub fn log(level: Level, line: Arguments<'_>) {
     }
 }
 
-/// Writes a line at the level error to the tenant's log; natively, to stderr.
+/// Writes a line with the level error to the tenant's log; in native builds, to stderr.
 #[macro_export]
 macro_rules! error {
     ($($argument:tt)+) => { $crate::log($crate::Level::Error, ::core::format_args!($($argument)+)) };
 }
 
-/// Writes a line at the level warn to the tenant's log; natively, to stderr.
+/// Writes a line with the level warn to the tenant's log; in native builds, to stderr.
 #[macro_export]
 macro_rules! warn {
     ($($argument:tt)+) => { $crate::log($crate::Level::Warn, ::core::format_args!($($argument)+)) };
 }
 
-/// Writes a line at the level info to the tenant's log; natively, to stderr.
+/// Writes a line with the level info to the tenant's log; in native builds, to stderr.
 #[macro_export]
 macro_rules! info {
     ($($argument:tt)+) => { $crate::log($crate::Level::Info, ::core::format_args!($($argument)+)) };
 }
 
-/// Writes a line at the level debug to the tenant's log; natively, to stderr.
+/// Writes a line with the level debug to the tenant's log; in native builds, to stderr.
 #[macro_export]
 macro_rules! debug {
     ($($argument:tt)+) => { $crate::log($crate::Level::Debug, ::core::format_args!($($argument)+)) };

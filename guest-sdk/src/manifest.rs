@@ -1,7 +1,7 @@
-//! The manifest: what a function declares of itself, as a line of JSON made by const evaluation.
+//! The manifest: the declarations of functions, as lines of JSON that const evaluation creates.
 //!
-//! Nothing of it is run in the guest. The line is a static in the custom section `weir.manifest`, where the host reads it
-//! before it compiles anything. What is wrong with a declaration is an error of the author's build.
+//! No code of this runs in the guest. The line is a static in the custom section `weir.manifest`, where the host reads it before it
+//! compiles anything. Mistakes in a declaration are errors of the author's build.
 
 use weir_abi::{ABI_VERSION, NAME_LEN_MAX};
 
@@ -38,7 +38,7 @@ impl Function {
         Self { state: State::Kept, ..Self::transform::<R, P, A>(name, doc) }
     }
 
-    /// The declaration of a filter that reads by itself.
+    /// The declaration of a filter that uses `raw`.
     pub const fn raw_filter<R: Row>(name: &'static str, doc: &'static str) -> Self {
         Self::transform::<R, (), bool>(name, doc)
     }
@@ -50,12 +50,12 @@ impl Function {
         Self { name, doc, kind: Kind::Metrics, state, input: R::FIELDS, output: &[], params, metrics: M::SPECS }
     }
 
-    /// How long [`Function::json`] is.
+    /// The length of [`Function::json`].
     pub const fn json_bytes(&self) -> usize {
         self.write(Json::<0>::new()).length
     }
 
-    /// The line of the manifest, with its line feed.
+    /// The line of the manifest, with its line end.
     pub const fn json<const N: usize>(&self) -> [u8; N] {
         let json = self.write(Json::<N>::new());
         assert!(json.length == N);
@@ -132,7 +132,7 @@ const fn same(a: &str, b: &str) -> bool {
     i == a.len() && i == b.len()
 }
 
-/// JSON in an array. With `N` of 0 it only measures.
+/// JSON in an array. With `N` = 0 it only measures the length.
 struct Json<const N: usize> {
     bytes: [u8; N],
     length: usize,
@@ -168,7 +168,7 @@ impl<const N: usize> Json<N> {
         self.raw(if value { "true" } else { "false" });
     }
 
-    /// A text in quotes. What is not ASCII stands for itself.
+    /// A text in quotes. Characters that are not ASCII are not escaped.
     const fn text(&mut self, text: &str) {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let bytes = text.as_bytes();
@@ -191,7 +191,7 @@ impl<const N: usize> Json<N> {
         self.byte(b'"');
     }
 
-    /// A key and its text, where there is one.
+    /// A key and its text, unless the text is empty.
     const fn named_text(&mut self, key: &str, text: &str) {
         if !text.is_empty() {
             self.raw(key);

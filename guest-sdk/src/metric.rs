@@ -7,10 +7,10 @@ use crate::series::Series;
 use crate::spec::MetricKind;
 use crate::sys;
 
-/// How many observations of a histogram are gathered before they are handed over.
+/// The number of observations of a histogram that are collected before they are recorded.
 const OBSERVATIONS_MAX: usize = 1024;
 
-/// A type of metric. The list is closed: [`Counter`], [`Gauge`] and [`Histogram`].
+/// A type of metric: [`Counter`], [`Gauge`] or [`Histogram`]. Other crates cannot implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a metric",
     label = "not a metric",
@@ -19,17 +19,17 @@ const OBSERVATIONS_MAX: usize = 1024;
 pub trait Metric: Default {
     /// The kind.
     const KIND: MetricKind;
-    /// How many labels it has.
+    /// The number of labels.
     const LABELS: usize;
-    /// Tells the metric its index and name.
+    /// Sets the metric's index and name.
     fn bind(&mut self, metric: u32, name: &'static str);
-    /// Hands over what was recorded since the last time.
+    /// Records the values since the last call.
     fn flush(&mut self);
 }
 
 /// A number that can be recorded.
 pub trait Number: Copy {
-    /// As a metric holds it; integers beyond 2^53 are rounded.
+    /// The value as a double; integers beyond 2^53 are rounded.
     fn to_f64(self) -> f64;
 }
 
@@ -46,7 +46,7 @@ macro_rules! numbers {
 
 numbers!(i8 i16 i32 i64 isize u8 u16 u32 u64 usize f32 f64);
 
-/// What all metrics have: an index once bound, and a count of what had to be left out.
+/// The common part of all metrics: the index, once it is bound, and the number of values that were left out.
 #[derive(Default)]
 struct Head {
     metric: u32,
@@ -66,14 +66,15 @@ impl Head {
         self.left_out += 1;
     }
 
-    /// Has the host record the first `rows` rows of an input column.
+    /// Makes the host record the first `rows` rows of an input column.
     fn record_input(&mut self, handle: u32, column: u32, rows: u32) {
         if self.bound {
             self.left_out += u64::from(sys::metric_record_input(handle, column, 0, rows));
         }
     }
 
-    /// Says how many values were left out, once a batch: the host refuses a whole batch of values for one of them.
+    /// Logs the number of values that were left out, once per batch: the host refuses a whole batch of values because of one of
+    /// them.
     fn report(&mut self, what: &str) {
         if self.left_out > 0 {
             log(
@@ -85,18 +86,18 @@ impl Head {
     }
 }
 
-/// A sum that only grows, with `L` labels. Summed in the guest and handed over once a batch.
+/// A sum that never decreases, with `L` labels. Summed in the guest, and recorded once per batch.
 pub struct Counter<const L: usize = 0> {
     head: Head,
     /// The series of a counter without labels.
     own: Sum,
     handle: u32,
     series: Series<Sum, L>,
-    /// The series with something to hand over.
+    /// The series with values that were not recorded yet.
     touched: Vec<u32>,
 }
 
-/// What was added to a series and is not yet handed over: whole steps and others apart, as the former are cheaper.
+/// Values that were added to a series and not recorded yet. Integers and other values are separate, because integers are cheaper.
 #[derive(Default)]
 struct Sum {
     steps: u64,
@@ -175,15 +176,15 @@ impl Counter<0> {
         self.own.inc();
     }
 
-    /// Adds `value`. What is negative, infinite or not a number is left out and said so in the log.
+    /// Adds `value`. A negative, infinite or NaN value is left out and logged.
     #[inline(always)]
     pub fn add(&mut self, value: impl Number) {
         self.own.add(&mut self.head, value.to_f64());
     }
 
-    /// Adds the whole input column with this index, a number's: for [`Metrics::observe_batch`](crate::Metrics::observe_batch).
-    /// The host reads it, and nothing is copied into the guest. Nulls are nothing; what else cannot be added is left out and
-    /// said so in the log.
+    /// Adds the whole input column with this index, which must be numeric: for
+    /// [`Metrics::observe_batch`](crate::Metrics::observe_batch). The host reads the column without copying it into the guest.
+    /// Nulls are ignored; other values that cannot be added are left out and logged.
     pub fn add_column(&mut self, column: u32, rows: u32) {
         self.head.record_input(self.handle, column, rows);
     }
@@ -227,7 +228,7 @@ impl CounterSeries<'_> {
         self.sum.inc();
     }
 
-    /// Adds `value`. What is negative, infinite or not a number is left out and said so in the log.
+    /// Adds `value`. A negative, infinite or NaN value is left out and logged.
     #[inline(always)]
     pub fn add(self, value: impl Number) {
         let was_empty = self.sum.is_empty();
@@ -244,7 +245,7 @@ impl CounterSeries<'_> {
     }
 }
 
-/// A value that is set, with `L` labels. The last value of a batch is handed over.
+/// A value that is set, with `L` labels. The last value of a batch is recorded.
 pub struct Gauge<const L: usize = 0> {
     head: Head,
     own: Last,
@@ -260,7 +261,7 @@ struct Last {
 }
 
 impl Last {
-    /// Whether the value was taken and is the first since the last hand-over.
+    /// Whether the value was accepted and is the first since values were last recorded.
     #[inline(always)]
     fn set(&mut self, head: &mut Head, value: f64) -> bool {
         if !value.is_finite() {
@@ -312,13 +313,13 @@ impl<const L: usize> Metric for Gauge<L> {
 }
 
 impl Gauge<0> {
-    /// Sets the value. What is infinite or not a number is left out and said so in the log.
+    /// Sets the value. An infinite or NaN value is left out and logged.
     #[inline(always)]
     pub fn set(&mut self, value: impl Number) {
         self.own.set(&mut self.head, value.to_f64());
     }
 
-    /// The value last set.
+    /// The last value.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn value(&self) -> Option<f64> {
         self.own.recorded.last()
@@ -348,7 +349,7 @@ pub struct GaugeSeries<'g> {
 }
 
 impl GaugeSeries<'_> {
-    /// Sets the value. What is infinite or not a number is left out and said so in the log.
+    /// Sets the value. An infinite or NaN value is left out and logged.
     #[inline(always)]
     pub fn set(self, value: impl Number) {
         if self.last.set(self.head, value.to_f64()) {
@@ -356,23 +357,23 @@ impl GaugeSeries<'_> {
         }
     }
 
-    /// The value last set.
+    /// The last value.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn value(&self) -> Option<f64> {
         self.last.recorded.last()
     }
 }
 
-/// How often values fell below each of some bounds, with `L` labels. Observations are handed over in chunks.
+/// The distribution of values over buckets, with `L` labels. Observations are recorded in chunks.
 pub struct Histogram<const L: usize = 0> {
     head: Head,
     own: Recorded,
     handle: u32,
     series: Series<Recorded, L>,
-    /// Of the gathered observations, where there are labels.
+    /// The handles of the collected observations, if there are labels.
     handles: Vec<u32>,
     values: Box<[f64; OBSERVATIONS_MAX]>,
-    /// How many are gathered: fewer than there is room for.
+    /// The number of collected observations, below the capacity.
     gathered: usize,
 }
 
@@ -423,7 +424,7 @@ impl<const L: usize> Histogram<L> {
 
     #[inline(always)]
     fn take(&mut self, handle: u32, value: f64) {
-        // The remainder is the number itself, and spares a check.
+        // The remainder equals the number, but avoids a bounds check.
         let slot = self.gathered % OBSERVATIONS_MAX;
         if let Some(place) = self.handles.get_mut(slot) {
             *place = handle;
@@ -447,7 +448,7 @@ impl<const L: usize> Histogram<L> {
 }
 
 impl Histogram<0> {
-    /// Observes `value`. What is infinite or not a number is left out and said so in the log.
+    /// Observes `value`. An infinite or NaN value is left out and logged.
     #[inline(always)]
     pub fn observe(&mut self, value: impl Number) {
         let value = value.to_f64();
@@ -458,20 +459,20 @@ impl Histogram<0> {
         self.take(self.handle, value);
     }
 
-    /// Observes the whole input column with this index, a number's: for
-    /// [`Metrics::observe_batch`](crate::Metrics::observe_batch). The host reads it, and nothing is copied into the guest.
-    /// Nulls are nothing; what else cannot be observed is left out and said so in the log.
+    /// Observes the whole input column with this index, which must be numeric: for
+    /// [`Metrics::observe_batch`](crate::Metrics::observe_batch). The host reads the column without copying it into the guest.
+    /// Nulls are ignored; other values that cannot be observed are left out and logged.
     pub fn observe_column(&mut self, column: u32, rows: u32) {
         self.head.record_input(self.handle, column, rows);
     }
 
-    /// How many values were observed.
+    /// The number of observed values.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn count(&self) -> u64 {
         self.own.count()
     }
 
-    /// The sum of the values observed.
+    /// The sum of the observed values.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn sum(&self) -> f64 {
         self.own.sum()
@@ -486,7 +487,7 @@ pub struct HistogramSeries<'h, const L: usize> {
 }
 
 impl<const L: usize> HistogramSeries<'_, L> {
-    /// Observes `value`. What is infinite or not a number is left out and said so in the log.
+    /// Observes `value`. An infinite or NaN value is left out and logged.
     #[inline(always)]
     pub fn observe(self, value: impl Number) {
         let value = value.to_f64();
@@ -499,13 +500,13 @@ impl<const L: usize> HistogramSeries<'_, L> {
         self.histogram.take(self.handle, value);
     }
 
-    /// How many values were observed.
+    /// The number of observed values.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn count(&mut self) -> u64 {
         self.histogram.series.at(self.index).1.count()
     }
 
-    /// The sum of the values observed.
+    /// The sum of the observed values.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn sum(&mut self) -> f64 {
         self.histogram.series.at(self.index).1.sum()

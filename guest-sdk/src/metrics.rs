@@ -4,17 +4,17 @@ use crate::params::Params;
 use crate::row::ReadRow;
 use crate::spec::MetricSpec;
 
-/// A function that looks at every record and records metrics. Exported by `#[metrics]`.
+/// A function that observes every record and records metrics. `#[metrics]` exports it.
 ///
-/// One value lives as long as the guest's instance and sees batch after batch. It is dropped, and a new one made, after
-/// a trap or a failed batch, and in some other cases: what must not be lost belongs into metrics. A set with fields under
-/// `#[metric(skip)]` declares that it keeps state, and a query then fails by default rather than lose it; a field that
-/// `start` sets and nothing changes is `#[metric(param)]`.
+/// A value lives as long as the guest's instance, and observes all its batches. After a trap or a failed batch, and in some other
+/// cases, it is dropped and a new one is created, so everything that must not be lost belongs into metrics. A struct with fields
+/// under `#[metric(skip)]` declares that it keeps state; by default, a query fails if it would lose the state. Use
+/// `#[metric(param)]` for a field that `start` sets and that does not change.
 pub trait Metrics: MetricSet + 'static {
-    /// The row that is observed: `type Row<'a> = Flight<'a>;`
+    /// The type of the observed row: `type Row<'a> = Flight<'a>;`
     type Row<'a>: ReadRow<'a>;
 
-    /// The parameters. `#[metrics]` writes `type Params = ();` where this is missing.
+    /// The parameters. `#[metrics]` adds `type Params = ();` if this is missing.
     type Params: Params;
 
     /// Called once before the first batch, with the parameters of the query.
@@ -24,19 +24,19 @@ pub trait Metrics: MetricSet + 'static {
     /// Called for every record.
     fn observe(&mut self, row: Self::Row<'_>);
 
-    /// Called for every batch of `rows` rows before its records are observed. `true` says that all was recorded which
-    /// [`Metrics::observe`] would: then no record is read and it is not called.
+    /// Called for every batch of `rows` rows before its records are observed. Return `true` if everything was recorded that
+    /// [`Metrics::observe`] would record: then no record is read, and `observe` is not called.
     ///
-    /// For metrics that are fed with whole columns, by [`Counter::add_column`](crate::Counter::add_column) and
-    /// [`Histogram::observe_column`](crate::Histogram::observe_column): these cost a fraction of reading the records. A
-    /// column's index is its field's position in the row.
+    /// Use this for metrics of whole columns, with [`Counter::add_column`](crate::Counter::add_column) and
+    /// [`Histogram::observe_column`](crate::Histogram::observe_column): these cost a fraction of reading the records. A column's
+    /// index is its field's position in the row.
     #[expect(unused_variables, reason = "most observe their records one by one")]
     fn observe_batch(&mut self, rows: u32) -> bool {
         false
     }
 }
 
-/// The metrics that a struct declares. Derived, beside `Default`.
+/// The metrics that a struct declares. Derived, together with `Default`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` declares no metrics",
     label = "not a set of metrics",
@@ -46,10 +46,10 @@ pub trait Metrics: MetricSet + 'static {
 pub trait MetricSet: Default {
     /// The metrics, in the order of their indices.
     const SPECS: &'static [MetricSpec];
-    /// Whether there are fields beside metrics and parameters: what is in them is lost with the instance.
+    /// Whether there are fields other than metrics and parameters, whose values are lost with the instance.
     const KEEPS_STATE: bool;
-    /// Tells each metric its index.
+    /// Sets the index of each metric.
     fn bind(&mut self);
-    /// Hands over what was recorded since the last time.
+    /// Records the values since the last call.
     fn flush(&mut self);
 }

@@ -1,7 +1,7 @@
-//! The host's functions natively: there is no host. A thread's records and answers are kept in memory instead.
+//! The host functions in native builds: records and results of a thread are kept in memory.
 //!
-//! An author's functions are called directly in tests and need none of this but the log. It exists so that what lies between
-//! them and the host (windows, sinks, series) can be tested without WebAssembly.
+//! Tests call the functions of authors directly, and need only the log of this. It exists so that the layers between a function and
+//! the host (windows, sinks, series) can be tested without WebAssembly.
 
 use std::cell::RefCell;
 
@@ -16,7 +16,7 @@ pub(crate) fn host<T>(work: impl FnOnce(&mut Host) -> T) -> T {
     HOST.with_borrow_mut(work)
 }
 
-/// A type of fixed width, any bytes of which are a value.
+/// A fixed-width type for which all bytes are valid.
 pub(crate) trait Fixed: Copy + Default + 'static {
     fn from_value(value: &Value) -> Self;
     fn into_value(self) -> Value;
@@ -62,7 +62,7 @@ pub(crate) fn get_bytes(column: u32, row: u32, buffer: &mut [u8]) -> usize {
     host(|host| copy(host.value(column, row).bytes(), buffer))
 }
 
-/// Copies `bytes` if they fit, and says how long they are.
+/// Copies `bytes` if they fit, and returns their length.
 fn copy(bytes: &[u8], buffer: &mut [u8]) -> usize {
     if let Some(buffer) = buffer.get_mut(..bytes.len()) {
         buffer.copy_from_slice(bytes);
@@ -173,7 +173,7 @@ pub(crate) fn metric_record_column(series: u32, values: &[f64]) {
 pub(crate) fn metric_record_input(series: u32, column: u32, row: u32, count: u32) -> u32 {
     host(|host| {
         let values = &host.columns[column as usize][row as usize..(row + count) as usize];
-        // What kind the metric is of, this host was never told: it takes all that is finite.
+        // This host does not know the metric's kind, so it accepts all finite values.
         let values: Vec<f64> = values.iter().filter_map(Value::number).collect();
         let taken = values.iter().filter(|value| value.is_finite());
         host.records.extend(taken.map(|value| (series, *value)));

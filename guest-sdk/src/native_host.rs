@@ -1,4 +1,4 @@
-//! Records, parameters and answers in memory, in place of a host.
+//! Records, parameters and results in memory, in place of a host.
 
 /// A value of a column, or a parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ impl Value {
         }
     }
 
-    /// As a metric takes it; nothing for a null.
+    /// The value as a double; `None` for a null.
     pub(crate) fn number(&self) -> Option<f64> {
         match self {
             Value::Null => None,
@@ -37,7 +37,7 @@ impl Value {
     }
 }
 
-/// One batch, and what was answered to it.
+/// A batch and its results.
 #[derive(Default)]
 pub(crate) struct Host {
     pub(crate) columns: Vec<Vec<Value>>,
@@ -46,9 +46,9 @@ pub(crate) struct Host {
     pub(crate) parents: Vec<u32>,
     pub(crate) output: Vec<Vec<Value>>,
     pub(crate) row_errors: Vec<(u32, i32, String)>,
-    /// Metric and label values, by handle.
+    /// The metric and label values of each handle.
     pub(crate) series: Vec<(u32, Vec<u8>)>,
-    /// Handle and value, in the order of recording.
+    /// Handles and values, in the order of recording.
     pub(crate) records: Vec<(u32, f64)>,
     pub(crate) log: Vec<String>,
 }

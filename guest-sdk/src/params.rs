@@ -1,9 +1,9 @@
-//! Parameters: what a query file sets, the same for every record.
+//! Parameters: values that the query file sets, the same for every record.
 
 use crate::spec::{FieldType, ParamSpec};
 use crate::sys;
 
-/// A struct of parameters. Derived; `()` for a function without any.
+/// A struct of parameters. Derived; `()` for a function without parameters.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a set of parameters",
     label = "not a set of parameters",
@@ -12,7 +12,7 @@ use crate::sys;
 pub trait Params: Sized {
     /// The parameters, in the order of their indices.
     const SPECS: &'static [ParamSpec];
-    /// The values that the query gives, or the defaults. Natively there is no query to ask: write the struct in tests.
+    /// The values that the query sets, or the defaults. In native builds there is no query: create the struct in tests.
     fn load() -> Self;
 }
 
@@ -22,7 +22,7 @@ impl Params for () {
     fn load() {}
 }
 
-/// A type that a parameter may have.
+/// The types of parameters.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the type of a parameter",
     label = "not a parameter type",
@@ -31,9 +31,9 @@ impl Params for () {
 pub trait Param: Sized {
     /// The parameter's type.
     const TYPE: FieldType;
-    /// The type of the literal that gives its default.
+    /// The type of the literal for its default.
     type Literal;
-    /// Asks the host for the value.
+    /// Reads the value from the host.
     fn load(index: u32) -> Self;
 }
 

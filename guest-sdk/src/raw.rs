@@ -1,7 +1,7 @@
 //! The getters of the ABI by column and row, without rows or windows. Low level.
 //!
-//! [`transform`](macro@crate::prelude::transform) reads windows of 1,024 values and is faster, save where a function looks at few
-//! rows' fields of many columns. This path is for that case, and for measuring what a host call costs.
+//! [`transform`](macro@crate::prelude::transform) reads windows of 1,024 values and is faster, unless a function reads few rows of
+//! many columns. Use this module in that case, and for measuring the cost of host calls.
 //!
 //! ```
 //! use weir_guest::prelude::*;
@@ -17,8 +17,7 @@
 //! }
 //! ```
 //!
-//! A column's index is its field's position in the row. An index or row out of range, or a column of another
-//! type, ends the guest.
+//! A column's index is its field's position in the row. A wrong index, row or type ends the guest.
 
 use crate::sys;
 
@@ -42,7 +41,7 @@ pub fn get_f64(column: u32, row: u32) -> f64 {
     sys::get_f64(column, row)
 }
 
-/// A text or binary value into `buffer`, which is made as long as the value; empty for null.
+/// Reads a text or binary value into `buffer`, which is resized to its length; empty for null.
 pub fn get_bytes(column: u32, row: u32, buffer: &mut Vec<u8>) {
     buffer.resize(buffer.capacity(), 0);
     let length = sys::get_bytes(column, row, buffer);
@@ -53,28 +52,28 @@ pub fn get_bytes(column: u32, row: u32, buffer: &mut Vec<u8>) {
     buffer.truncate(length);
 }
 
-/// Whether the value is missing.
+/// Whether the value is null.
 #[inline(always)]
 pub fn is_null(column: u32, row: u32) -> bool {
     sys::is_null(column, row)
 }
 
-/// Bit *i* is 1 where row `row` + *i* exists and is not null.
+/// Bit *i* is 1 if row `row` + *i* exists and is not null.
 #[inline(always)]
 pub fn validity_word(column: u32, row: u32) -> u64 {
     sys::validity_word(column, row)
 }
 
-/// The next `count` rows of a filter: bit *i* of word *i* / 64 is 1 for a row that is kept.
+/// Emits the next `count` rows of a filter: bit *i* of word *i* / 64 is 1 for a row that is kept.
 ///
 /// # Panics
 ///
-/// If `words` holds fewer than `count` bits.
+/// If `words` has fewer than `count` bits.
 pub fn emit_filter(words: &[u64], count: usize) {
     sys::emit_filter(words, count);
 }
 
-/// Answers a whole batch of `rows` rows, asking `keep` about each.
+/// Filters a whole batch of `rows` rows, calling `keep` for each.
 #[inline(always)]
 pub fn emit_filter_with(rows: u32, keep: impl Fn(u32) -> bool) {
     let mut words = vec![0u64; rows.div_ceil(64) as usize];

@@ -1,4 +1,4 @@
-//! What was recorded, for native tests to look at. In a guest it takes no room: the host keeps the account.
+//! Recorded values, for native tests. In a guest this has size 0, because the host stores the values.
 
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Default)]

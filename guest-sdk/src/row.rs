@@ -1,8 +1,8 @@
-//! Rows: what a function takes and gives.
+//! Rows: the input and output of functions.
 
 use crate::spec::FieldSpec;
 
-/// A struct that holds a record's fields. Derived, never written by hand.
+/// A struct with the fields of a record. Always derived.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a row",
     label = "not a row",
@@ -13,17 +13,17 @@ pub trait Row: Sized {
     const FIELDS: &'static [FieldSpec];
     /// Whether any field is text or binary.
     const HAS_BYTES: bool;
-    /// The same row with nothing borrowed for less than ever.
+    /// The same row with the lifetime `'static`.
     type Static: Row<Builders = Self::Builders> + 'static;
-    /// The buffers it is written to.
+    /// The buffers for writing.
     type Builders: 'static;
     /// Empty buffers.
     fn builders() -> Self::Builders;
     /// Writes the row to `slot`.
     fn put(self, builders: &mut Self::Builders, slot: usize);
-    /// The bytes gathered in the fullest buffer of text or binary.
+    /// The number of bytes in the fullest text or binary buffer.
     fn pending_bytes(builders: &Self::Builders) -> usize;
-    /// Hands the first `count` rows over and starts anew.
+    /// Emits the first `count` rows and clears the buffers.
     fn emit(builders: &mut Self::Builders, count: usize);
 }
 
@@ -35,11 +35,12 @@ pub trait Row: Sized {
             struct's own lifetime, not `'static`"
 )]
 pub trait ReadRow<'w>: Row {
-    /// The windows it is read from.
+    /// The windows for reading.
     type Columns: 'static;
     /// Empty windows.
     fn columns() -> Self::Columns;
-    /// As [`Column::fill`](crate::rt::Column::fill), for all columns: afterwards, as many rows as the shortest window has can be read.
+    /// Like [`Column::fill`](crate::rt::Column::fill), for all columns. Afterwards, as many rows can be read as the shortest window
+    /// has.
     fn fill(columns: &mut Self::Columns, row: u32, count: usize) -> usize;
     /// The row in `slot`.
     fn get(columns: &'w Self::Columns, slot: usize) -> Self;

@@ -1,23 +1,23 @@
-//! The series of one metric: label values, each set of which is interned once.
+//! The series of a metric: each set of label values is registered once.
 
 use crate::sys;
 
-/// How many series of a metric a guest remembers before it starts anew. A host that limits series answers those beyond its
-/// limit with one shared handle; this bound keeps the guest's own memory of their labels from growing.
+/// The number of series of a metric that a guest remembers before it starts again. A host that limits series returns one shared
+/// handle for those beyond its limit; this bound keeps the guest's own copy of their labels from growing.
 const SERIES_MAX: usize = 1 << 16;
 
-/// What is kept for each series of a metric with `L` labels, by label values.
+/// The state of each series of a metric with `L` labels, by label values.
 pub(crate) struct Series<S, const L: usize> {
-    /// Open addressing: 1 + the index of a series, or 0. A power of two long, at most half full.
+    /// Open addressing: 1 + the index of a series, or 0. The length is a power of two, and at most half of it is used.
     table: Vec<u32>,
     entries: Vec<Entry<S>>,
-    /// The label values of all series, in the form in which the host takes them: lengths and bytes.
+    /// The label values of all series, in the encoding of the ABI: lengths and bytes.
     labels: Vec<u8>,
 }
 
 struct Entry<S> {
     key: u64,
-    /// Where its labels end.
+    /// The end of its labels.
     labels_end: u32,
     handle: u32,
     state: S,
@@ -28,7 +28,7 @@ impl<S: Default, const L: usize> Series<S, L> {
         Self { table: vec![0; 64], entries: Vec::new(), labels: Vec::new() }
     }
 
-    /// The handle and the state of the series with these label values.
+    /// The handle and state of the series with these label values.
     #[inline]
     pub(crate) fn with(&mut self, metric: u32, values: [&str; L]) -> (usize, u32, &mut S) {
         let key = key(values);
@@ -50,13 +50,13 @@ impl<S: Default, const L: usize> Series<S, L> {
         (index, entry.handle, &mut entry.state)
     }
 
-    /// The handle and the state of a series found before.
+    /// The handle and state of a series that was found before.
     pub(crate) fn at(&mut self, index: usize) -> (u32, &mut S) {
         let entry = &mut self.entries[index];
         (entry.handle, &mut entry.state)
     }
 
-    /// Whether the next new series would be too many. Natively all are kept, for tests to look at.
+    /// Whether a new series would exceed the bound. Native builds keep all series, for tests.
     pub(crate) fn is_full(&self) -> bool {
         cfg!(target_arch = "wasm32") && self.entries.len() >= SERIES_MAX
     }
@@ -115,11 +115,11 @@ impl<S: Default, const L: usize> Series<S, L> {
     }
 }
 
-/// Keys from here on are hashes; those below hold a single short label value itself.
+/// Keys from here on are hashes; lower keys contain a single short label value.
 const HASHED: u64 = 0xff << 56;
 
-/// What a set of label values is looked for by: the value itself with its length on top where it is one of less than
-/// eight bytes, so that there is nothing left to compare, and else a hash.
+/// The lookup key for a set of label values: for a single value of less than eight bytes, the value itself with its length in the
+/// upper bits, so that no comparison is needed; otherwise a hash.
 #[inline(always)]
 fn key<const L: usize>(values: [&str; L]) -> u64 {
     match values.as_slice() {
@@ -128,13 +128,13 @@ fn key<const L: usize>(values: [&str; L]) -> u64 {
     }
 }
 
-/// Where a key's place in the table is looked for first.
+/// The first position in the table for a key.
 #[inline(always)]
 fn place(key: u64) -> usize {
     (mixed(key.wrapping_mul(FACTOR)).wrapping_mul(FACTOR) >> 32) as usize
 }
 
-/// A product's upper half holds what its lower half lacks: the upper bits of what was multiplied.
+/// The upper half of a product depends on the upper bits of its factors, and the lower half does not.
 #[inline(always)]
 fn mixed(product: u64) -> u64 {
     product ^ product >> 32
@@ -142,8 +142,8 @@ fn mixed(product: u64) -> u64 {
 
 const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
 
-/// The hash that rustc uses (FxHash), eight bytes at a time: fast on short values. Someone who knows it can make values
-/// collide, and slows down nobody's guest but the one which reads them, within its own limits.
+/// The hash of rustc (FxHash), eight bytes at a time: fast for short values. An attacker can create collisions, but slows down only
+/// the guest that reads the values, within its own limits.
 #[inline]
 fn hash<const L: usize>(values: [&str; L]) -> u64 {
     let mut hash = 0u64;
@@ -151,20 +151,20 @@ fn hash<const L: usize>(values: [&str; L]) -> u64 {
     for value in values {
         let (words, rest) = value.as_bytes().as_chunks();
         words.iter().for_each(|word| add(u64::from_le_bytes(*word)));
-        // The length tells `a` from `a\0`, and the end of one value from the beginning of the next.
+        // The length distinguishes `a` from `a\\0`, and separates values.
         add((value.len() as u64) << 56 ^ short(rest));
     }
     hash
 }
 
-/// Fewer than eight bytes as a number, without a loop over them. Different bytes of one length give different numbers.
+/// Fewer than eight bytes as a number, without a loop. Different bytes of the same length give different numbers.
 #[inline(always)]
 fn short(bytes: &[u8]) -> u64 {
     if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        // The two overlap; that the last bytes lie higher than those before tells all of them.
+        // The two parts overlap; the position of the second depends on the length.
         u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (bytes.len() * 8 - 32)
     } else if let (Some(first), Some(last)) = (bytes.first(), bytes.last()) {
-        // One, two or three.
+        // One, two or three bytes.
         u64::from(*first) | u64::from(bytes[bytes.len() / 2]) << 8 | u64::from(*last) << 16
     } else {
         0
@@ -201,7 +201,7 @@ mod tests {
                     assert!(keys.insert(key), "{at} of {length}");
                     places.insert(place(key) % 64);
                 }
-                // 26 at random have some 21 of 64 places.
+                // 26 random values are expected to use about 21 of 64 positions.
                 assert!(places.len() >= 13, "byte {at} of {length} leads to {} places", places.len());
             }
             let is_itself = key(["-".repeat(length).as_str()]) < HASHED;

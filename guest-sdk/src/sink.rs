@@ -1,4 +1,4 @@
-//! Where a transform's answers are gathered, window by window.
+//! Collect the results of a transform, window by window.
 
 use weir_abi::WINDOW_ROWS;
 
@@ -7,25 +7,25 @@ use crate::bytes_window::array;
 use crate::row::Row;
 use crate::sys;
 
-/// What gathers one batch's answers and hands them to the host.
+/// Collects the results of a batch and emits them.
 pub trait Sink: 'static {
     /// An empty sink.
     fn new() -> Self;
-    /// The window that begins at row `row` follows.
+    /// Begins the window that starts at row `row`.
     fn begin(&mut self, row: u32);
-    /// The row in `slot` failed: it has no answer.
+    /// The row in `slot` failed and has no result.
     fn skip(&mut self, slot: usize);
-    /// The row of the batch that `slot` is.
+    /// The batch's row number for `slot`.
     fn row(&self, slot: usize) -> u32;
-    /// A window of `count` rows is done.
+    /// Ends a window of `count` rows.
     fn end(&mut self, count: usize);
-    /// The batch is done.
+    /// Ends the batch.
     fn finish(&mut self);
 }
 
-/// Which rows of a window are kept: a byte a row, packed to bits when the window is done.
+/// The rows of a window that are kept: a byte per row, packed to bits at the end of the window.
 ///
-/// A byte store a row has no branch and no dependency on the row before, so that the loop over rows can be vectorised.
+/// Storing a byte per row needs no branch and does not depend on the previous row, so that the loop over rows can be vectorised.
 pub struct FilterSink {
     start: u32,
     kept: Box<[u8; WINDOW_ROWS]>,
@@ -69,18 +69,18 @@ impl Sink for FilterSink {
     fn finish(&mut self) {}
 }
 
-/// 64 bytes of 0 or 1 as the bits of a word, the first byte the least significant.
+/// Packs 64 bytes of 0 or 1 to the bits of a word; the first byte becomes the least significant bit.
 fn pack(bytes: &[u8]) -> u64 {
     let mut word = 0;
     for (index, eight) in bytes.chunks_exact(8).enumerate() {
         let eight = eight.iter().rev().fold(0u64, |eight, byte| eight << 8 | u64::from(*byte));
-        // Each factor's bit moves one byte's lowest bit to its place among the uppermost eight; no two meet.
+        // Each bit of the factor moves the lowest bit of one byte to its place among the upper eight bits, without collisions.
         word |= (eight.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (index * 8);
     }
     word
 }
 
-/// Output rows that wait to be handed over, at most a window of them.
+/// Output rows that were not emitted yet, at most a window.
 struct Outbox<R: Row> {
     builders: R::Builders,
     waiting: usize,
@@ -91,7 +91,7 @@ impl<R: Row> Outbox<R> {
         Self { builders: R::builders(), waiting: 0 }
     }
 
-    /// Adds a row. Whether the outbox is full now.
+    /// Adds a row. Returns whether the buffer is full.
     #[inline(always)]
     fn push(&mut self, row: impl Row<Builders = R::Builders>) -> bool {
         row.put(&mut self.builders, self.waiting);
@@ -108,7 +108,7 @@ impl<R: Row> Outbox<R> {
     }
 }
 
-/// An output row for each row.
+/// One output row per row.
 pub struct MapSink<R: Row>(Outbox<R>);
 
 impl<R: Row + 'static> MapSink<R> {
@@ -120,7 +120,7 @@ impl<R: Row + 'static> MapSink<R> {
                 self.0.emit();
             }
         } else {
-            // Handed over with the window, so that the slot is the row's own and the loop over rows has no branch.
+            // Emitted with the window: the slot is the row's own, and the loop over rows has no branch.
             row.put(&mut self.0.builders, slot);
         }
     }
@@ -149,14 +149,14 @@ impl<R: Row + 'static> Sink for MapSink<R> {
     fn finish(&mut self) {}
 }
 
-/// An output row or none for each row.
+/// One output row, or none, per row.
 pub struct FilterMapSink<R: Row> {
     filter: FilterSink,
     outbox: Outbox<R>,
 }
 
 impl<R: Row + 'static> FilterMapSink<R> {
-    /// Adds the output row, if there is one, of the window's row `slot`.
+    /// Adds the output row, if any, for the window's row `slot`.
     #[inline(always)]
     pub fn put(&mut self, row: Option<impl Row<Builders = R::Builders>>, slot: usize) {
         self.filter.put(row.is_some(), slot);
@@ -196,7 +196,7 @@ impl<R: Row + 'static> Sink for FilterMapSink<R> {
     }
 }
 
-/// Any number of output rows for each row.
+/// Any number of output rows per row.
 pub struct FlatMapSink<R: Row> {
     start: u32,
     parents: Box<[u32; WINDOW_ROWS]>,
@@ -204,7 +204,7 @@ pub struct FlatMapSink<R: Row> {
 }
 
 impl<R: Row + 'static> FlatMapSink<R> {
-    /// Adds an output row of the window's row `slot`.
+    /// Adds an output row for the window's row `slot`.
     #[inline(always)]
     pub(crate) fn put(&mut self, row: impl Row<Builders = R::Builders>, slot: usize) {
         self.parents[self.outbox.waiting] = self.start + slot as u32;

@@ -1,6 +1,6 @@
-//! What a function's declaration consists of: types, fields, parameters, metrics, kinds.
+//! The parts of a function's declaration: types, fields, parameters, metrics, kinds.
 
-/// A type of column, by its name in the contract.
+/// A column type, by its name in the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the contract")]
 pub enum FieldType {
@@ -38,31 +38,31 @@ pub struct FieldSpec {
     pub name: &'static str,
     /// Its type.
     pub ty: FieldType,
-    /// Whether it may hold nulls.
+    /// Whether it is nullable.
     pub nullable: bool,
 }
 
 /// A parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParamSpec {
-    /// Its name in the query file.
+    /// Its name in query files.
     pub name: &'static str,
     /// bool, i64, f64 or utf8.
     pub ty: FieldType,
     /// The default, as JSON.
     pub default: Option<&'static str>,
-    /// What it is for; empty for nothing said.
+    /// The description; may be empty.
     pub help: &'static str,
 }
 
-/// What a metric does with a value.
+/// The kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
-    /// Adds.
+    /// A sum.
     Counter,
-    /// Sets.
+    /// The last value.
     Gauge,
-    /// Observes.
+    /// A distribution.
     Histogram,
 }
 
@@ -73,9 +73,9 @@ pub struct MetricSpec {
     pub name: &'static str,
     /// Its kind.
     pub kind: MetricKind,
-    /// The unit, as UCUM writes it; empty for none.
+    /// The unit in UCUM; may be empty.
     pub unit: &'static str,
-    /// What it says; empty for nothing said.
+    /// The description; may be empty.
     pub help: &'static str,
     /// The names of its labels.
     pub labels: &'static [&'static str],
@@ -84,7 +84,7 @@ pub struct MetricSpec {
 }
 
 impl MetricSpec {
-    /// The declaration, held against the field's type, which takes `labels` labels.
+    /// Checks the declaration against the field's type, which has `labels` labels.
     pub const fn checked(self, labels: usize) -> Self {
         assert!(
             self.labels.len() == labels,
@@ -105,38 +105,38 @@ impl MetricSpec {
     }
 }
 
-/// What a transform answers.
+/// The relation between a transform's input and output rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// Which rows stay.
+    /// Some of the rows.
     Filter,
-    /// A row for each row.
+    /// One row per row.
     Map,
-    /// A row or none for each row.
+    /// One row, or none, per row.
     FilterMap,
-    /// Any number of rows for each row.
+    /// Any number of rows per row.
     FlatMap,
 }
 
-/// What a function is.
+/// The kind of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Records to records.
     Transform {
-        /// What it answers.
+        /// The relation of its rows.
         shape: Shape,
-        /// Whether it may fail a row.
+        /// Whether single rows may fail.
         fallible: bool,
     },
     /// Records to metrics.
     Metrics,
 }
 
-/// What a function keeps in its memory from batch to batch.
+/// What a function keeps in memory between batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// What its answers depend on: they are others where it was lost.
+    /// State on which its results depend.
     Kept,
-    /// A cache at most.
+    /// Only caches.
     None,
 }

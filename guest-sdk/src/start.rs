@@ -1,10 +1,10 @@
-//! What happens once an instance, before the first batch.
+//! Runs once per instance, before the first batch.
 
 use crate::sys;
 
-/// Makes a panic's message and place the guest's last words: a trap by itself says neither.
+/// Installs a hook that stores the message and place of a panic as the guest's last words: a trap contains neither.
 pub fn start() {
-    // Natively the test harness has a hook of its own.
+    // In native builds the test harness has its own hook.
     if cfg!(target_arch = "wasm32") {
         std::panic::set_hook(Box::new(|info| {
             let message = info.payload_as_str().unwrap_or("a panic without a message");

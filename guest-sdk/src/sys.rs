@@ -1,9 +1,9 @@
-//! The host's functions, each behind a safe one. The only file with `unsafe`.
+//! Safe wrappers of the host functions. The only file with `unsafe`.
 //!
-//! The contract of every import is in `ABI.md`. What makes the wrappers sound is the same for all: a pointer comes from
-//! a slice that lives as long as the call, its count from that slice's length, and the host writes nowhere
-//! else, keeps no pointer and does not call back. Which width a column has, the host knows from the manifest,
-//! which is made of the same [`Field`](crate::rt::Field) implementations as the buffers are.
+//! `ABI.md` describes every import. All wrappers are sound for the same reason: a pointer comes from a slice that lives as long as
+//! the call, the count is that slice's length, and the host writes nowhere else, keeps no pointer and does not call back. The host
+//! knows the width of a column from the manifest, which is created from the same [`Field`](crate::rt::Field) implementations as the
+//! buffers.
 #![expect(unsafe_code, reason = "the border to the host: imports, and the pointers that they take")]
 
 use weir_abi::Status;
@@ -72,7 +72,7 @@ unsafe extern "C" {
     fn host_last_words(pointer: *const u8, length: usize) -> i32;
 }
 
-/// A type of fixed width, any bytes of which are a value.
+/// A fixed-width type for which all bytes are valid.
 pub(crate) trait Fixed: Copy + Default + 'static {}
 impl Fixed for u8 {}
 impl Fixed for i8 {}
@@ -81,9 +81,9 @@ impl Fixed for i32 {}
 impl Fixed for i64 {}
 impl Fixed for f64 {}
 
-/// The answer of `function`, or the end of the guest with the refusal as its last words.
+/// Returns the result of `function`. If it refused, ends the guest with the reason as its last words.
 ///
-/// The SDK passes what the manifest declares, so that a refusal is a limit of the tenant, or a defect here.
+/// The SDK uses types and indices of the manifest, so a refusal is either a limit of the tenant or a bug of the SDK.
 #[inline]
 fn answered(function: &str, answer: i32) -> u32 {
     match u32::try_from(answer) {
@@ -114,7 +114,7 @@ pub(crate) fn get_f64(column: u32, row: u32) -> f64 {
     host_get_f64(column, row)
 }
 
-/// The value's length; `buffer` holds the value where it fits.
+/// Returns the value's length; the value is in `buffer` if it fits.
 pub(crate) fn get_bytes(column: u32, row: u32, buffer: &mut [u8]) -> usize {
     // SAFETY: the host writes at most `buffer.len()` bytes to `buffer`.
     let answer = unsafe { host_get_bytes(column, row, buffer.as_mut_ptr(), buffer.len()) };
@@ -131,7 +131,7 @@ pub(crate) fn validity_word(column: u32, row: u32) -> u64 {
     host_validity_word(column, row)
 }
 
-/// Fills `values` from `row` on. `T` must have the width of the column's type.
+/// Fills `values` from row `row` on. `T` must have the width of the column's type.
 pub(crate) fn window<T: Fixed>(column: u32, row: u32, values: &mut [T]) {
     // SAFETY: the host writes `values.len()` values of the column's width, which is that of `T`: see above. Any bytes
     // are a value of a `Fixed` type.
@@ -147,7 +147,7 @@ pub(crate) fn window_bytes(column: u32, row: u32, offsets: &mut [u32], data: &mu
     answered("window_bytes", answer) as usize
 }
 
-/// Whether all of `count` values are there. If not, `words` says which are.
+/// Whether none of `count` values is null. Otherwise `words` has the bitmap.
 pub(crate) fn window_validity(column: u32, row: u32, count: usize, words: &mut [u64]) -> bool {
     assert!(count <= words.len() * 64);
     // SAFETY: the host writes at most `ceil(count / 8)` bytes, which `words` has by the line above.
@@ -186,7 +186,7 @@ pub(crate) fn emit_bytes(field: u32, offsets: &[u32], data: &[u8], validity: Opt
     answered("emit_bytes", answer);
 }
 
-/// The pointer to a bitmap of at least `count` bits, null for none.
+/// The pointer to a bitmap of at least `count` bits; null for `None`.
 fn bitmap(words: Option<&[u64]>, count: usize) -> *const u64 {
     words.map_or(std::ptr::null(), |words| {
         assert!(count <= words.len() * 64);
@@ -219,7 +219,7 @@ pub(crate) fn metric_record_column(series: u32, values: &[f64]) {
     answered("metric_record_column", answer);
 }
 
-/// Records `count` values of an input column, and says how many the metric does not take.
+/// Records `count` values of an input column. Returns the number of values that the metric does not accept.
 pub(crate) fn metric_record_input(series: u32, column: u32, row: u32, count: u32) -> u32 {
     answered("metric_record_input", host_metric_record_input(series, column, row, count))
 }
@@ -232,37 +232,37 @@ pub(crate) fn param_f64(param: u32) -> f64 {
     host_param_f64(param)
 }
 
-/// The parameter's length; `buffer` holds it where it fits.
+/// Returns the parameter's length; the parameter is in `buffer` if it fits.
 pub(crate) fn param_bytes(param: u32, buffer: &mut [u8]) -> usize {
     // SAFETY: the host writes at most `buffer.len()` bytes to `buffer`.
     let answer = unsafe { host_param_bytes(param, buffer.as_mut_ptr(), buffer.len()) };
     answered("param_bytes", answer) as usize
 }
 
-/// Writes a line to the tenant's log. A line beyond the limits is the host's to count.
+/// Writes a line to the tenant's log. The host counts lines beyond the limits.
 pub(crate) fn log(level: i32, line: &str) {
     // SAFETY: the host reads `line.len()` bytes.
     let answer = unsafe { host_log(level, line.as_ptr(), line.len()) };
     answered("log", answer);
 }
 
-/// Leaves `text` for the error that follows. What the host makes of it is no concern of a guest that is ending.
+/// Stores `text` for the following error. The guest is ending, so the result does not matter.
 pub(crate) fn last_words(text: &str) {
     // SAFETY: the host reads `text.len()` bytes.
     let _status = unsafe { host_last_words(text.as_ptr(), text.len()) };
 }
 
-/// `bytes` as text, given that they are a whole value, or several, of a `utf8` column.
+/// The text of `bytes`, which must be one or more complete values of a `utf8` column.
 ///
 /// # Safety
 ///
-/// The host must have written them for a `utf8` column, which by the contract holds valid UTF-8.
+/// The host must have written them for a `utf8` column, which contains valid UTF-8 according to the ABI.
 unsafe fn host_text(bytes: &[u8]) -> &str {
     // SAFETY: the caller's promise.
     unsafe { std::str::from_utf8_unchecked(bytes) }
 }
 
-/// A window of a `utf8` column. Text from the host is not checked again: it is valid by the contract.
+/// A window of a `utf8` column. Text from the host is not validated again: it is valid according to the ABI.
 pub(crate) struct TextWindow(crate::bytes_window::BytesWindow);
 
 impl TextWindow {

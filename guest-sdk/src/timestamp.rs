@@ -1,6 +1,6 @@
 //! A point in time.
 
-/// Microseconds since 1970-01-01T00:00:00Z, as records carry them.
+/// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -10,7 +10,7 @@ impl Timestamp {
         Self(micros)
     }
 
-    /// From milliseconds since 1970; the ends of the range stand for what lies beyond them.
+    /// From milliseconds since 1970; values out of range become the nearest timestamp.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis.saturating_mul(1_000))
     }

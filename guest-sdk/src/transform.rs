@@ -1,4 +1,4 @@
-//! The loops over a batch: a window is read, the author's function called for each of its rows, the answers emitted.
+//! The loops over a batch: read a window, call the author's function for each row, emit the results.
 
 use std::cell::RefCell;
 
@@ -10,25 +10,25 @@ use crate::params::Params;
 use crate::row::ReadRow;
 use crate::sink::Sink;
 
-/// What runs a batch of so many rows.
+/// Processes a batch with this number of rows.
 type Run = Box<dyn FnMut(u32)>;
 
-/// What an exported function keeps from batch to batch: made by its init function.
+/// The state of an exported function, which its init function creates.
 pub struct Runner(RefCell<Option<Run>>);
 
 impl Runner {
-    /// Nothing yet.
+    /// Empty.
     #[expect(clippy::new_without_default, reason = "only made by an expansion, in a constant")]
     pub const fn new() -> Self {
         Self(RefCell::new(None))
     }
 
-    /// Begins anew with `run`.
+    /// Replaces the state.
     pub fn set(&self, run: Run) {
         *self.0.borrow_mut() = Some(run);
     }
 
-    /// Runs a batch of `rows` rows.
+    /// Processes a batch of `rows` rows.
     pub fn run(&self, rows: u32) {
         match &mut *self.0.borrow_mut() {
             Some(run) => run(rows),
@@ -37,7 +37,7 @@ impl Runner {
     }
 }
 
-/// What runs a transform, given how a row of a window is answered.
+/// Runs a transform, for a function that processes a row of a window.
 pub fn transform<R: ReadRow<'static>, P: Params + 'static, A: Answer>(
     call: impl Fn(&R::Columns, &P, &mut A::Sink, usize) + 'static,
 ) -> Run {
@@ -45,7 +45,7 @@ pub fn transform<R: ReadRow<'static>, P: Params + 'static, A: Answer>(
     Box::new(move |rows| transform.run(rows, R::fill, &call))
 }
 
-/// What runs a transform that keeps state, given how it starts and how it answers a row of a window.
+/// Runs a transform with state, for functions that create the state and process a row of a window.
 pub fn stateful<R: ReadRow<'static>, P: Params, A: Answer, T: 'static>(
     start: impl FnOnce(P) -> T,
     call: impl Fn(&R::Columns, &mut T, &mut A::Sink, usize) + 'static,
@@ -54,13 +54,13 @@ pub fn stateful<R: ReadRow<'static>, P: Params, A: Answer, T: 'static>(
     Box::new(move |rows| transform.run(rows, R::fill, &call))
 }
 
-/// What runs a set of metrics, given how a row of a window is observed.
+/// Runs a set of metrics, for a function that observes a row of a window.
 pub fn metrics<M: Metrics, R: ReadRow<'static>>(call: impl Fn(&R::Columns, &mut M, usize) + 'static) -> Run {
     let mut observer = Observer::<_, M>::new(R::columns());
     Box::new(move |rows| observer.run(rows, R::fill, &call))
 }
 
-/// What a transform keeps from batch to batch: buffers and parameters, nothing of the author's.
+/// The state of a transform between batches: buffers and parameters.
 pub struct Transform<C, P, S> {
     columns: C,
     params: P,
@@ -73,7 +73,7 @@ impl<C, P: Params, S: Sink> Transform<C, P, S> {
         Self { columns, params: P::load(), sink: S::new() }
     }
 
-    /// Runs a batch of `rows` rows.
+    /// Processes a batch of `rows` rows.
     #[inline(always)]
     pub fn run(&mut self, rows: u32, fill: impl Fn(&mut C, u32, usize) -> usize, call: impl Fn(&C, &P, &mut S, usize)) {
         let Self { columns, params, sink } = self;
@@ -88,7 +88,7 @@ impl<C, P: Params, S: Sink> Transform<C, P, S> {
     }
 }
 
-/// What a transform with state keeps from batch to batch: buffers, and the author's value.
+/// The state of a transform with state between batches: buffers, and the author's value.
 pub struct Stateful<C, T, S> {
     columns: C,
     state: T,
@@ -96,12 +96,12 @@ pub struct Stateful<C, T, S> {
 }
 
 impl<C, T, S: Sink> Stateful<C, T, S> {
-    /// With empty `columns`, and the author's value as it starts.
+    /// With empty `columns`, and the author's initial value.
     pub fn new(columns: C, state: T) -> Self {
         Self { columns, state, sink: S::new() }
     }
 
-    /// Runs a batch of `rows` rows.
+    /// Processes a batch of `rows` rows.
     #[inline(always)]
     pub fn run(
         &mut self,
@@ -123,7 +123,7 @@ impl<C, T, S: Sink> Stateful<C, T, S> {
     }
 }
 
-/// What a set of metrics keeps from batch to batch.
+/// The state of a set of metrics between batches.
 pub struct Observer<C, M> {
     columns: C,
     metrics: M,
@@ -138,7 +138,7 @@ impl<C, M: Metrics> Observer<C, M> {
         Self { columns, metrics }
     }
 
-    /// Runs a batch of `rows` rows.
+    /// Processes a batch of `rows` rows.
     #[inline(always)]
     pub fn run(&mut self, rows: u32, fill: impl Fn(&mut C, u32, usize) -> usize, call: impl Fn(&C, &mut M, usize)) {
         let Self { columns, metrics } = self;
@@ -153,7 +153,8 @@ impl<C, M: Metrics> Observer<C, M> {
     }
 }
 
-/// Calls `window` with the first row and the number of rows wanted until all are done. It returns how many it did.
+/// Calls `window` with the first row and the number of remaining rows until all are processed. `window` returns the number of
+/// processed rows.
 #[inline(always)]
 fn windows(rows: u32, mut window: impl FnMut(u32, usize) -> usize) {
     let mut row = 0;
@@ -164,8 +165,8 @@ fn windows(rows: u32, mut window: impl FnMut(u32, usize) -> usize) {
     }
 }
 
-/// The loop over a window's rows, a function of its own: its arguments are known not to overlap, and `count` not
-/// to exceed the buffers, so that it can be vectorised.
+/// The loop over a window's rows. A separate function, so that the compiler knows that its arguments do not overlap and that
+/// `count` does not exceed the buffers, and can vectorise it.
 #[inline(never)]
 fn each<C, S>(columns: &C, sink: &mut S, count: usize, call: impl Fn(&C, &mut S, usize)) {
     for slot in 0..count.min(WINDOW_ROWS) {

@@ -1,4 +1,4 @@
-//! Windows of a column: the values of up to 1,024 rows at a time, in buffers that are used again.
+//! Windows of a column: the values of up to 1,024 rows at a time, in buffers that are reused.
 
 use weir_abi::WINDOW_ROWS;
 
@@ -10,8 +10,8 @@ pub trait Column: 'static {
     /// An empty buffer.
     fn new() -> Self;
 
-    /// Reads the values of `count` rows from `row` on, of column `column`. Returns how many were read: `count`, or fewer
-    /// where they would take too much memory, but at least one.
+    /// Reads the values of `count` rows of column `column`, from row `row` on. Returns the number of values read: `count`, or fewer
+    /// if they would take too much memory, but at least one.
     fn fill(&mut self, column: u32, row: u32, count: usize) -> usize;
 }
 
@@ -36,7 +36,7 @@ impl<T: Fixed> Column for FixedColumn<T> {
     }
 }
 
-/// Values with those that are missing.
+/// Values with a bitmap of nulls.
 pub struct NullableColumn<C> {
     pub(crate) values: C,
     validity: [u64; WINDOW_ROWS / 64],

@@ -1,7 +1,7 @@
-//! The constants that a Weir host and a Weir guest share: import and export names, type and status codes.
+//! The constants that the Weir host and its guests share: names of imports and exports, codes of types and statuses.
 //!
-//! The contract itself, with what each function does, is `guest-sdk/ABI.md`. This crate depends on nothing,
-//! knows nothing of either side, and is the only code that both sides link.
+//! `guest-sdk/ABI.md` describes the ABI itself and each of its functions. This crate has no dependencies, and is the only code that
+//! both sides link.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
-//! What a host function answers when it refuses.
+//! Status codes of host functions.
 
-/// A refusal, as the negative `i32` that a host function returns. Zero and above are answers.
+/// An error of a host function, returned as a negative `i32`. Zero and above are results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Status {
@@ -8,26 +8,27 @@ pub enum Status {
     BadIndex = -1,
     /// The row, or the last row of the range, is out of range.
     BadRow = -2,
-    /// The column, field or parameter has another type than the function called reads or writes.
+    /// The column, field or parameter has another type than the function reads or writes.
     BadType = -3,
-    /// The memory range does not lie within the guest's memory.
+    /// The memory range is not inside of the guest's memory.
     BadPointer = -4,
-    /// A count, a length or an offset disagrees with the others.
+    /// A count, length or offset does not match the others.
     BadLength = -5,
-    /// No such series.
+    /// The series does not exist.
     BadHandle = -6,
-    /// Bytes given as text are not UTF-8.
+    /// Text is not valid UTF-8.
     BadUtf8 = -7,
-    /// The value is not allowed: a NaN, a decreasing counter, an unknown level, a null where none may be.
+    /// The value is not allowed: a NaN, a negative increment of a counter, an unknown level, or a null in a field that is not
+    /// nullable.
     BadValue = -8,
-    /// A limit of the tenant is reached.
+    /// A limit of the tenant was reached.
     Limit = -9,
-    /// The call is not allowed now: outside of a batch, or of a kind of output that excludes an earlier one.
+    /// The call is not allowed now: outside of a batch, or after output of an incompatible kind.
     BadState = -10,
 }
 
 impl Status {
-    /// Every status, in the order of their codes.
+    /// All statuses, in the order of their codes.
     pub const ALL: [Status; 10] = [
         Status::BadIndex,
         Status::BadRow,
@@ -41,12 +42,12 @@ impl Status {
         Status::BadState,
     ];
 
-    /// The code as it crosses the border.
+    /// The code in the ABI.
     pub const fn code(self) -> i32 {
         self as i32
     }
 
-    /// The status with this code, where there is one.
+    /// The status with this code, if there is one.
     pub fn from_code(code: i32) -> Option<Status> {
         Status::ALL.into_iter().find(|status| status.code() == code)
     }

@@ -1,4 +1,4 @@
-//! Manifests, as const evaluation writes them.
+//! Tests of manifests from const evaluation.
 
 use expect_test::{Expect, expect};
 
@@ -6,7 +6,7 @@ use crate::manifest::Function;
 use crate::prelude::*;
 use crate::rt;
 
-/// The line as const evaluation writes it must be JSON; it is shown with its indentation.
+/// The line from const evaluation must be valid JSON; it is shown indented.
 fn check(function: &Function, line: &[u8], expect: Expect) {
     assert_eq!(line.len(), function.json_bytes());
     let (last, json) = line.split_last().unwrap();

@@ -1,4 +1,4 @@
-//! Metrics: what reaches the host, and what a native test sees.
+//! Tests of metrics: what reaches the host, and what a native test can read.
 
 use super::{ints, set, texts};
 use crate::native_host::{Host, Value};
@@ -53,7 +53,7 @@ impl Metrics for Delays {
     }
 }
 
-/// Series as text, with all that was recorded for each.
+/// Series as text, with all recorded values.
 fn recorded(host: &Host) -> Vec<(u32, String, Vec<f64>)> {
     let values = |handle: usize| {
         host.records.iter().filter(|(series, _)| *series as usize == handle).map(|(_, value)| *value).collect()
@@ -74,7 +74,7 @@ fn a_batch_is_summed_and_handed_over_once() {
         });
     }
     let host = host(std::mem::take);
-    // The lengths of labels show as the characters of these codes.
+    // The lengths of labels appear as characters with these codes.
     let mut expected = vec![
         (0, "", vec![3.0, 3.0]),
         (2, "", vec![40.0, 40.0]),
@@ -89,7 +89,7 @@ fn a_batch_is_summed_and_handed_over_once() {
     let expected: Vec<_> =
         expected.drain(..).map(|(metric, labels, values)| (metric, labels.to_owned(), values)).collect();
     assert_eq!(recorded(&host), expected);
-    // A counter takes no negative step, and the log says so.
+    // A counter refuses a negative value, and logs a warning.
     let warning = "warn: metric `minutes`: 1 values left out, as they are negative, infinite or not a number";
     assert_eq!(host.log, [warning, warning]);
 }
@@ -138,7 +138,7 @@ impl Metrics for Readings {
         self.readings.add(rows);
         self.ids.add_column(0, rows);
         self.values.observe_column(1, rows);
-        // One batch is observed once more, record by record.
+        // One batch is observed again, record by record.
         rows == 1
     }
 }
@@ -152,13 +152,13 @@ fn columns_are_observed_whole() {
             metrics.observe(ReadRow::get(columns, slot));
         });
     };
-    // The handles are those that the host gave at the beginning.
+    // The host assigned these handles at the beginning.
     run(vec![7], vec![Value::F64(0.5)]);
     let first = host(std::mem::take);
     assert_eq!(first.records, [(1, 7.0), (2, 0.5), (0, 1.0)]);
     run(vec![1, 2, 3], vec![Value::F64(f64::NAN), Value::Null, Value::F64(4.0)]);
     let second = host(std::mem::take);
-    // What is not said to be done is done record by record, too.
+    // If `observe_batch` returns false, the records are observed too.
     assert_eq!(second.records[..4], [(1, 1.0), (1, 2.0), (1, 3.0), (2, 4.0)]);
     assert_eq!(second.records[4..], [(0, 6.0), (1, 6.0), (2, 4.0)]);
     assert_eq!(second.log, ["warn: metric `values`: 2 values left out, as they are infinite or not a number"]);

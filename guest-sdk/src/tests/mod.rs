@@ -1,4 +1,4 @@
-//! What lies between an author's function and the host, tried natively: see `native.rs`.
+//! Native tests of the layers between functions and the host: see `native.rs`.
 
 mod manifest;
 mod metrics;
@@ -7,10 +7,10 @@ mod transforms;
 use crate::native_host::{Host, Value};
 use crate::sys::host;
 
-/// Runs the batch in `columns` through a function as `#[transform]` expands it, and gives what the host then holds.
+/// Runs the batch in `columns` through a function as the expansion of `#[transform]` does, and returns the content of the host.
 macro_rules! run {
     ($columns:expr, $params:expr, $row:ty, $params_type:ty, $answer:ty, $call:expr) => {{
-        // As in an expansion, whichever of the two has the error's code.
+        // As in an expansion: one of the two returns the error's code.
         use $crate::rt::{Answer, ReadRow, Transform};
         #[allow(unused_imports, clippy::allow_attributes, reason = "an error has its code from one of two traits")]
         use $crate::rt::{CodeByDefault as _, CodeByTrait as _};
@@ -25,7 +25,7 @@ macro_rules! run {
 }
 pub(super) use run;
 
-/// Gives this thread's host a batch and the parameters. Returns the number of rows.
+/// Sets a batch and the parameters in this thread's host. Returns the number of rows.
 fn set(columns: Vec<Vec<Value>>, params: Vec<Value>) -> u32 {
     let rows = columns[0].len() as u32;
     host(|host| *host = Host { columns, params, ..Host::default() });

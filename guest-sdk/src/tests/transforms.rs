@@ -1,4 +1,4 @@
-//! The kinds of transforms, over batches of several windows.
+//! Tests of all kinds of transforms with batches of several windows.
 
 use super::{ints, run, texts};
 use crate::native_host::Value;
@@ -9,7 +9,7 @@ struct Number {
     n: i64,
 }
 
-/// Rows of a batch that is longer than two windows, and no multiple of 64.
+/// The number of rows in a batch: more than two windows, and not a multiple of 64.
 const ROWS: i64 = 2_500;
 
 #[test]
@@ -71,7 +71,7 @@ struct Greeting {
     name: Option<String>,
 }
 
-/// Names with gaps, some of them empty.
+/// Names with nulls, some of them empty.
 fn names() -> Vec<Value> {
     let name = |n: i64| match n % 7 {
         0 => Value::Null,
@@ -149,7 +149,7 @@ fn an_error_without_a_code_has_code_1() {
     assert_eq!((host.parents, host.row_errors), (vec![0, 2], vec![(1, 1, "one".to_owned())]));
 }
 
-/// Texts that fill several buffers: windows are cut short, and the columns of one window still line up.
+/// Texts that fill several buffers: windows have fewer rows, and the columns of a window still match.
 #[test]
 fn long_texts_shorten_the_window() {
     let long = |n: i64| "x".repeat(if n % 400 == 399 { 3 << 20 } else { n as usize * 3 });
@@ -160,7 +160,7 @@ fn long_texts_shorten_the_window() {
     assert_eq!(host.output[0], ints((0..ROWS).map(|n| long(n).len() as i64 + n)));
 }
 
-/// As much text out as a window holds rows is handed over in pieces.
+/// Output of one long text per row of a window is emitted in parts.
 #[test]
 fn long_output_is_handed_over_early() {
     let grow = |number: Number, _: &()| Greeting { text: "y".repeat(1_000 + number.n as usize), name: None };
