@@ -1,8 +1,8 @@
 //! `cargo xtask broker`: the Apache Kafka that the tests start.
 //!
-//! Nothing of it is linked into Weir or shipped with it. Maven, which knows this machine's repository, copies the jars that
-//! `xtask/kafka/pom.xml` names, and each is compared with its hash in `xtask/kafka/jars.sha256`. They are kept in a folder of the cache,
-//! which gets its name only when it is whole; from then on neither Maven nor a network is needed.
+//! It is not linked into Weir or shipped with it. Maven, which knows this machine's repository, copies the jars in
+//! `xtask/kafka/pom.xml`, and each is compared with its hash in `xtask/kafka/jars.sha256`. They are stored in a folder of the
+//! cache, which gets its final name when it is complete; after that, neither Maven nor a network is needed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::shell::{self, Workspace};
 const FINISHED: &str = "kafka-4.1.1";
 const UNFINISHED: &str = "kafka.unfinished-";
 
-/// How Maven gets at the jars, and what they must be.
+/// The jars for Maven, and their hashes.
 const POM: &str = "xtask/kafka/pom.xml";
 const HASHES: &str = "xtask/kafka/jars.sha256";
 
@@ -29,7 +29,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Sees to it that the tests find a broker: a cluster that the environment names, or Apache Kafka in the cache.
+/// Makes sure that the tests find a broker: a cluster that the environment names, or Apache Kafka in the cache.
 pub(crate) fn for_tests(workspace: &Workspace) -> Result<()> {
     match std::env::var("KAFKA_BOOTSTRAP") {
         Ok(address) if !address.is_empty() => {
@@ -55,26 +55,26 @@ fn find_or_provision(workspace: &Workspace) -> Result<PathBuf> {
     fetch(workspace, &unfinished)?;
     format(workspace, &java, &unfinished)?;
     fs::rename(&unfinished, &finished)?;
-    // Its paths are part of what the archive is checked against, so it is made where it will be used.
+    // The archive contains paths, so it is created in the final folder.
     archive_classes(workspace, &java, &finished).unwrap_or_else(|error| {
-        eprintln!("the broker will start slower, without an archive of its classes: {error:#}");
+        eprintln!("the broker will start more slowly without an archive of its classes: {error:#}");
     });
     eprintln!("{} is ready after {:.1} s", finished.display(), start.elapsed().as_secs_f64());
     Ok(finished)
 }
 
-/// Fetches the jars into `lib`, and compares them.
+/// Fetches the jars into `lib`, and checks their hashes.
 fn fetch(workspace: &Workspace, folder: &Path) -> Result<()> {
-    eprintln!("fetching Apache Kafka for the tests by Maven (43 MB)");
+    eprintln!("fetching Apache Kafka for the tests with Maven (43 MB)");
     let (lib, repository) = (folder.join("lib"), folder.join("repository"));
     let mut maven = workspace.command("mvn");
     maven.args(["--quiet", "--batch-mode", "--file"]).arg(workspace.path(POM));
-    // A repository of its own, so that nothing is left in the user's.
+    // A separate repository, so that the user's stays unchanged.
     maven.arg(format!("-Dmaven.repo.local={}", repository.display()));
     maven.args(["dependency:copy-dependencies".to_owned(), format!("-DoutputDirectory={}", lib.display())]);
     shell::output(&mut maven).context(
-        "Maven could not fetch Apache Kafka: let it reach a repository (~/.m2/settings.xml names a mirror), or name a Kafka cluster \
-         for the tests by KAFKA_BOOTSTRAP=HOST:PORT",
+        "Maven could not fetch Apache Kafka: check that it can reach a repository (set a mirror in ~/.m2/settings.xml), or set \
+         KAFKA_BOOTSTRAP=HOST:PORT to use a Kafka cluster",
     )?;
     check_hashes(workspace, &lib, &workspace.path(HASHES))?;
     fs::copy(workspace.path("xtask/kafka/log4j2.properties"), folder.join("log4j2.properties"))?;
@@ -82,7 +82,7 @@ fn fetch(workspace: &Workspace, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a folder that holds other files than the pinned ones.
+/// Refuses a folder with other files than the pinned ones.
 fn check_hashes(workspace: &Workspace, folder: &Path, hashes: &Path) -> Result<()> {
     let pinned = fs::read_to_string(hashes).with_context(|| format!("could not read {}", hashes.display()))?;
     let mut wanted: Vec<String> =
@@ -94,15 +94,15 @@ fn check_hashes(workspace: &Workspace, folder: &Path, hashes: &Path) -> Result<(
     if found != wanted {
         let surplus: Vec<_> = found.iter().filter(|name| !wanted.contains(name)).collect();
         let missing: Vec<_> = wanted.iter().filter(|name| !found.contains(name)).collect();
-        bail!("{} does not hold the pinned files: missing {missing:?}, not expected {surplus:?}", folder.display());
+        bail!("{} does not contain the pinned files: missing {missing:?}, unexpected {surplus:?}", folder.display());
     }
     let mut check = workspace.command("sha256sum");
     check.current_dir(folder).args(["--check", "--strict", "--quiet"]).arg(hashes);
-    shell::output(&mut check).context("a fetched file is not the pinned one")?;
+    shell::output(&mut check).context("a fetched file differs from the pinned one")?;
     Ok(())
 }
 
-/// Formats a folder for the data of a new broker, which each start copies: it takes as long as half a start.
+/// Formats a data folder for a new broker, which each start copies: formatting takes half as long as a start.
 fn format(workspace: &Workspace, java: &Java, folder: &Path) -> Result<()> {
     let properties = folder.join("format.properties");
     let data = folder.join("formatted");
@@ -115,7 +115,7 @@ fn format(workspace: &Workspace, java: &Java, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What a broker cannot do without, with its controller on this port.
+/// The minimal settings of a broker, with its controller on this port.
 fn minimal_properties(data: &Path, port: u16) -> String {
     format!(
         "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{port}\n\
@@ -125,7 +125,7 @@ fn minimal_properties(data: &Path, port: u16) -> String {
     )
 }
 
-/// Has the virtual machine keep the classes of a broker's start in an archive, with which a start takes two thirds of the time.
+/// Makes the Java virtual machine archive the classes of a broker's start, which then takes two thirds of the time.
 fn archive_classes(workspace: &Workspace, java: &Java, folder: &Path) -> Result<()> {
     let (data, properties) = (folder.join("archived"), folder.join("archive.properties"));
     fs::create_dir_all(&data)?;
@@ -149,7 +149,7 @@ fn archive_classes(workspace: &Workspace, java: &Java, folder: &Path) -> Result<
         if begin.elapsed() > Duration::from_secs(120) {
             broker.kill()?;
             broker.wait()?;
-            bail!("the broker did not end within two minutes");
+            bail!("the broker did not stop within two minutes");
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -160,7 +160,7 @@ fn archive_classes(workspace: &Workspace, java: &Java, folder: &Path) -> Result<
     Ok(())
 }
 
-/// One of two free ports next to each other.
+/// The first of two consecutive free ports.
 fn free_port() -> Result<u16> {
     for _ in 0..100 {
         let first = std::net::TcpListener::bind(("127.0.0.1", 0))?;
@@ -169,12 +169,12 @@ fn free_port() -> Result<u16> {
             return Ok(port);
         }
     }
-    bail!("there are no two free ports next to each other")
+    bail!("no two consecutive ports are free")
 }
 
 fn broker_command(workspace: &Workspace, java: &Java, folder: &Path, options: &[&str]) -> Command {
     let mut command = workspace.command(&java.program);
-    // As the tests start it: an archive of classes is for one choice of these.
+    // The same options as in the tests: an archive of classes is valid only for these.
     command.args(["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]).args(options);
     command.arg(format!("-Dlog4j2.configurationFile={}", folder.join("log4j2.properties").display()));
     command.arg("-cp").arg(folder.join("lib/*"));
@@ -211,9 +211,9 @@ mod tests {
             fs::remove_dir_all(folder).unwrap();
         }
         assert!(good.is_ok(), "{good:?}");
-        assert!(missing.ends_with(r#"missing ["a.jar"], not expected []"#), "{missing}");
-        assert!(other.starts_with("a fetched file is not the pinned one: "), "{other}");
-        assert!(surplus.ends_with(r#"missing [], not expected ["b.jar"]"#), "{surplus}");
+        assert!(missing.ends_with(r#"missing ["a.jar"], unexpected []"#), "{missing}");
+        assert!(other.starts_with("a fetched file differs from the pinned one: "), "{other}");
+        assert!(surplus.ends_with(r#"missing [], unexpected ["b.jar"]"#), "{surplus}");
     }
 
     #[test]

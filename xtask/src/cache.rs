@@ -1,11 +1,11 @@
-//! Where what was provisioned is kept, for all checkouts of this user.
+//! The folder for provisioned tools, shared by all checkouts of this user.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-/// The folder that holds provisioned compilers and Apache Kafka, one a version.
+/// The folder with provisioned compilers and Apache Kafka, one per version.
 #[derive(Debug)]
 pub(crate) struct Cache {
     pub(crate) folder: PathBuf,
@@ -19,11 +19,12 @@ impl Cache {
         let base = set("XDG_CACHE_HOME")
             .filter(|path| path.is_absolute())
             .or_else(|| Some(set("HOME")?.join(".cache")))
-            .context("neither XDG_CACHE_HOME nor HOME is set, so there is no cache folder")?;
+            .context("no cache folder: set XDG_CACHE_HOME or HOME")?;
         Ok(Self { folder: base.join("weir") })
     }
 
-    /// Two at once would unpack into the same folders and fight over apt. The lock ends with the process, however that ends.
+    /// Two processes at once would unpack into the same folders, and block each other in apt. The lock ends with the process,
+    /// however it ends.
     pub(crate) fn lock(&self, file_name: &str, what: &str) -> Result<File> {
         fs::create_dir_all(&self.folder).with_context(|| format!("could not create {}", self.folder.display()))?;
         let path = self.folder.join(file_name);
@@ -35,8 +36,9 @@ impl Cache {
         Ok(file)
     }
 
-    /// Removes the folders whose name begins so, which killed runs left behind. Call it with the lock held. Their children may still be
-    /// writing: they do not get in the way of a folder of another name, and what they keep from being removed now is removed next time.
+    /// Removes folders with this prefix, which killed processes left behind. Call it with the lock held. Children of these
+    /// processes may still be writing: they do not disturb folders of other names, and what cannot be removed now is removed next
+    /// time.
     pub(crate) fn remove_unfinished(&self, prefix: &str) -> Result<()> {
         for entry in self.folder.read_dir()?.flatten() {
             if entry.file_name().to_string_lossy().starts_with(prefix) {

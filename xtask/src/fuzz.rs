@@ -1,6 +1,7 @@
-//! `cargo xtask fuzz`: runs every fuzz target for some minutes; `fuzz-short` those of `fuzz/decoders` for seconds, as `ci` does.
+//! `cargo xtask fuzz`: runs every fuzz target for some minutes; `fuzz-short` runs those in `fuzz/decoders` for seconds, as `ci`
+//! does.
 //!
-//! The long run has AddressSanitizer, whose runtime comes with the stable compiler. `RUSTC_BOOTSTRAP=1` lets it take the flag.
+//! The long run uses AddressSanitizer, whose runtime the stable compiler includes. `RUSTC_BOOTSTRAP=1` enables the flag.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,32 +15,32 @@ use crate::shell::{self, Workspace};
 use crate::steps::Outcome;
 use crate::wheel::CARGO_FUZZ;
 
-/// The targets of the file formats, which need neither an engine nor a Kafka client and are compiled in minutes.
+/// The targets for file formats, which need neither an engine nor a Kafka client, and compile in minutes.
 const DECODERS: &str = "fuzz/decoders";
-/// Those that need the sandbox and the queries as well.
+/// All folders, including the targets that need the sandbox and queries.
 const ALL: [&str; 2] = [DECODERS, "fuzz"];
 
-/// What is compiled for the fuzzer, beside what is compiled for the tests.
+/// The target folder for the long run.
 const TARGET_FOLDER: &str = "target/fuzz";
-/// The same for the short run, whose code is another.
+/// The target folder for the short run, which uses other options.
 const TARGET_FOLDER_SHORT: &str = "target/fuzz-short";
 
 const LONG: Duration = Duration::from_secs(180);
 const SHORT: Duration = Duration::from_secs(20);
 
-/// Each target for three minutes.
+/// Runs each target for three minutes.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let program = CARGO_FUZZ.find(workspace)?;
     ALL.into_iter().try_for_each(|folder| Fuzzers { workspace, program: &program, folder }.run_each(LONG))
 }
 
-/// Each target of the file formats for 20 seconds.
+/// Runs each target of the file formats for 20 seconds.
 pub(crate) fn run_short(workspace: &Workspace) -> Result<()> {
     let program = CARGO_FUZZ.find(workspace)?;
     Fuzzers { workspace, program: &program, folder: DECODERS }.run_each(SHORT)
 }
 
-/// The same as a step of `ci`: skipped where `cargo-fuzz` cannot be had.
+/// The same as a step of `ci`: skipped if `cargo-fuzz` is not available.
 pub(crate) fn step(workspace: &Workspace) -> Result<Outcome> {
     let program = match CARGO_FUZZ.find(workspace) {
         Ok(program) => program,
@@ -81,8 +82,9 @@ impl Fuzzers<'_> {
         let mut cargo_fuzz = self.workspace.command(self.program);
         cargo_fuzz.env("RUSTC_BOOTSTRAP", "1").args([command, "--fuzz-dir", self.folder]);
         match time == SHORT {
-            // Twenty seconds look for panics, and for what takes time and memory. With the sanitizer, Arrow and Parquet
-            // took four times as long to compile as all targets run. Without optimisation, a target read four inputs a second.
+            // Twenty seconds are enough to find panics, and inputs that take much time or memory. With the sanitizer, compiling
+            // Arrow and Parquet took four times as long as running all targets. Without optimisation, a target processed four
+            // inputs per second.
             true => cargo_fuzz
                 .args(["--sanitizer", "none"])
                 .env("CARGO_TARGET_DIR", self.workspace.path(TARGET_FOLDER_SHORT)),
@@ -91,10 +93,10 @@ impl Fuzzers<'_> {
         cargo_fuzz
     }
 
-    /// What a target is run with: folders of inputs, of which the fuzzer adds to the first, and options.
+    /// The arguments for a target: folders of inputs, of which the fuzzer adds to the first, and options.
     fn arguments(&self, target: &str, time: Duration) -> Result<Vec<OsString>> {
         let crate_folder = self.workspace.path(self.folder);
-        // What a change is checked with is the same each time; the long run goes on from what earlier ones found.
+        // The short run, which checks a change, is the same each time; the long run continues with the inputs of earlier ones.
         let is_short = time == SHORT;
         let found = crate_folder.join(if is_short { "corpus/short" } else { "corpus" }).join(target);
         if is_short && found.exists() {
@@ -111,7 +113,7 @@ impl Fuzzers<'_> {
         if seeds.join(target).is_dir() {
             arguments.push(seeds.join(target).into());
         }
-        // An input that takes 10 s, or for which more than 256 MB are allocated at once, is a finding as well.
+        // An input that takes 10 s, or allocates more than 256 MB at once, is an error too.
         let options = ["--", "-timeout=10", "-malloc_limit_mb=256", "-rss_limit_mb=2048", "-print_final_stats=1"];
         arguments.extend(options.map(OsString::from));
         arguments.push(format!("-max_total_time={}", time.as_secs()).into());
@@ -126,7 +128,7 @@ impl Fuzzers<'_> {
     }
 }
 
-/// Every file in `fuzz_targets`, so that none is left out.
+/// All files in `fuzz_targets`, so that none is forgotten.
 fn targets(workspace: &Workspace, folder: &str) -> Result<Vec<String>> {
     let folder: PathBuf = workspace.path(folder).join("fuzz_targets");
     let mut targets = Vec::new();

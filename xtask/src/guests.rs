@@ -1,4 +1,4 @@
-//! `cargo xtask guests`: the example guests, compiled for wasm.
+//! `cargo xtask guests`: compiles the example guests to wasm.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,10 +8,10 @@ use anyhow::{Context, Result, bail};
 use crate::shell::{self, Workspace};
 use crate::toolchain::{self, TARGET};
 
-/// Where the guests' own target folder is. It does not follow `CARGO_TARGET_DIR`: query files and tests name its modules.
+/// The target folder of the guests. It does not depend on `CARGO_TARGET_DIR`, because query files and tests name its modules.
 const TARGET_FOLDER: &str = "target/guests";
 
-/// Builds the guests and lists what came out.
+/// Builds the guests and lists their modules.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for module in build(workspace)? {
         let bytes = module.metadata().with_context(|| format!("could not read {}", module.display()))?.len();
@@ -56,7 +56,7 @@ fn modules(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     Ok(modules)
 }
 
-/// A cargo for another compiler and target: flags that were meant for the host's must not reach it.
+/// A cargo for another compiler and target: flags for the host must not apply.
 pub(crate) fn without_inherited_flags(mut cargo: Command) -> Command {
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
         cargo.env_remove(name);

@@ -1,8 +1,8 @@
-//! `cargo xtask invariants`: which crate may depend on which, that no lookup of the run loop misses in silence, how large a crate may be,
-//! and that no files of a crate need each other in a circle.
+//! `cargo xtask invariants`: dependencies between crates, lookups in the run loop, sizes of crates, circles of files, and public
+//! types.
 //!
-//! An invariant is mostly what is absent, and what is absent is also absent when its name is misspelt. So each rule has positive twins:
-//! what the crate must depend on, and every forbidden name must occur somewhere else in the workspace's dependencies.
+//! Most rules forbid something, and a rule with a misspelt name would never be violated. So each rule also has positive parts: what
+//! the crate must depend on; and every forbidden name must occur somewhere in the workspace's dependencies.
 
 use anyhow::{Result, bail};
 
@@ -11,7 +11,7 @@ use crate::sources::Package;
 use crate::tree::Tree;
 use crate::{circles, growth, idle_tests, public, sizes};
 
-/// What one crate must and must not reach through its normal dependencies, direct or not.
+/// The direct and indirect normal dependencies that a crate must and must not have.
 struct Rule {
     package: &'static str,
     has: &'static [&'static str],
@@ -251,7 +251,7 @@ const RULES: [Rule; 22] = [
     },
 ];
 
-/// What a package has by one of its default features alone.
+/// Dependencies that a package has only with one of its default features.
 struct Feature {
     package: &'static str,
     feature: &'static str,
@@ -296,7 +296,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for rule in &RULES {
         let found = rule.check(&Tree::of(workspace, &["--package", rule.package])?, &everything);
         if found.is_empty() {
-            println!("{} has {}; lacks {}", rule.package, rule.has.join(", "), rule.lacks.join(", "));
+            println!("{} depends on {}, and not on {}", rule.package, rule.has.join(", "), rule.lacks.join(", "));
         }
         broken.extend(found);
     }
@@ -305,18 +305,23 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         let with = Tree::of(workspace, &["--package", feature.package])?;
         let found = feature.check(&without, &with);
         if found.is_empty() {
-            println!("{} has {} by its feature `{}` alone", feature.package, feature.names.join(", "), feature.feature);
+            println!(
+                "{} depends on {} only with its feature `{}`",
+                feature.package,
+                feature.names.join(", "),
+                feature.feature
+            );
         }
         broken.extend(found);
     }
     let dependents = Tree::of(workspace, &["--workspace", "--invert", "anyhow", "--depth", "1"])?;
     match check_anyhow(&dependents) {
-        None => println!("of this repository only {} use anyhow", ANYHOW_USERS.join(" and ")),
+        None => println!("only {} use anyhow", ANYHOW_USERS.join(" and ")),
         Some(message) => broken.push(message),
     }
     let quiet = crate::quiet::broken(workspace)?;
     if quiet.is_empty() {
-        println!("no lookup of the run loop misses in silence");
+        println!("no lookup in the run loop fails silently");
     }
     broken.extend(quiet);
     let packages = Package::all(workspace)?;
@@ -327,12 +332,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     broken.extend(large);
     let circles = circles::broken(&packages)?;
     if circles.is_empty() {
-        println!("no files of a crate need each other in a circle");
+        println!("no files of a crate depend on each other in a circle");
     }
     broken.extend(circles);
     let public = public::broken(&packages);
     if public.is_empty() {
-        println!("errors of libraries say whose fault they are, and names of public types mean one thing");
+        println!("errors of libraries have `fault` and `retryable`, and names of public types mean one thing");
     }
     broken.extend(public);
     let idle = idle_tests::broken(workspace, &packages)?;
@@ -352,22 +357,22 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 }
 
 impl Rule {
-    /// What is wrong with a crate's tree, `everything` being the whole workspace's.
+    /// The violations of this rule; `everything` is the tree of the whole workspace.
     fn check(&self, tree: &Tree, everything: &Tree) -> Vec<String> {
         let Self { package, reason, .. } = self;
         let mut broken = Vec::new();
         for name in self.has {
             if !tree.contains(name) {
-                broken.push(format!("{package} should depend on {name} and does not: is the name right?"));
+                broken.push(format!("{package} should depend on {name}, but does not: check the name"));
             }
         }
         for name in self.lacks {
             if tree.contains(name) {
                 broken.push(format!(
-                    "{package} must not depend on {name} ({reason}): `cargo tree --edges normal --package {package} --invert {name}` shows how it does"
+                    "{package} must not depend on {name} ({reason}): `cargo tree --edges normal --package {package} --invert {name}` shows the path"
                 ));
             } else if !everything.contains(name) {
-                broken.push(format!("{package} is said to lack {name}, which nothing depends on: is the name right?"));
+                broken.push(format!("the rule for {package} forbids {name}, on which nothing depends: check the name"));
             }
         }
         broken
@@ -375,7 +380,7 @@ impl Rule {
 }
 
 impl Feature {
-    /// What is wrong with a package's trees, without its default features and with them.
+    /// The violations in a package's trees, without and with its default features.
     fn check(&self, without: &Tree, with: &Tree) -> Vec<String> {
         let Self { package, feature, reason, .. } = self;
         let mut broken = Vec::new();
@@ -384,7 +389,7 @@ impl Feature {
                 broken.push(format!("{package} must not depend on {name} without its feature `{feature}` ({reason})"));
             }
             if !with.contains(name) {
-                broken.push(format!("{package} should depend on {name} and does not: is the name right?"));
+                broken.push(format!("{package} should depend on {name}, but does not: check the name"));
             }
         }
         broken
@@ -394,11 +399,7 @@ impl Feature {
 fn check_anyhow(dependents: &Tree) -> Option<String> {
     let users: Vec<&str> = dependents.local_names().collect();
     (users != ANYHOW_USERS).then(|| {
-        format!(
-            "anyhow should be a direct dependency of {} only, and is of {}",
-            ANYHOW_USERS.join(" and "),
-            users.join(", ")
-        )
+        format!("only {} should depend on anyhow directly, but {} do", ANYHOW_USERS.join(" and "), users.join(", "))
     })
 }
 
@@ -426,7 +427,7 @@ mod tests {
             "sinks v1.0.0\nbatch v1.0.0\nengine v1.0.0\n",
             "engine v1.0.0\n",
             expect![
-                "sinks must not depend on engine (tests need no engine): `cargo tree --edges normal --package sinks --invert engine` shows how it does"
+                "sinks must not depend on engine (tests need no engine): `cargo tree --edges normal --package sinks --invert engine` shows the path"
             ],
         );
     }
@@ -437,8 +438,8 @@ mod tests {
             "sinks v1.0.0\nbatsch v1.0.0\n",
             "batsch v1.0.0\nengin v1.0.0\n",
             expect![[r#"
-                sinks should depend on batch and does not: is the name right?
-                sinks is said to lack engine, which nothing depends on: is the name right?"#]],
+                sinks should depend on batch, but does not: check the name
+                the rule for sinks forbids engine, on which nothing depends: check the name"#]],
         );
         assert!(Tree::of(&Workspace::here(), &["--package", "weir-no-such-crate"]).is_err());
     }

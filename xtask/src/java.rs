@@ -1,4 +1,4 @@
-//! Java and Maven for the tests' broker: found, or installed where this is a Debian and its root.
+//! Finds Java and Maven for the tests' broker, or installs them if this is Debian and the user is root.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell::{self, Workspace};
 
-/// The oldest Java that Apache Kafka 4 runs on.
+/// The oldest Java that Apache Kafka 4 supports.
 const OLDEST: u32 = 17;
 
 const JAVA_PACKAGE: &str = "openjdk-17-jre-headless";
@@ -19,7 +19,7 @@ pub(crate) struct Java {
     pub(crate) program: OsString,
 }
 
-/// Finds Java, and where it `fetches` Maven; what is missing is installed, or named with the command that installs it.
+/// Finds Java and, if it is needed, Maven. Installs what is missing, or names the command that installs it.
 pub(crate) fn find_or_install(workspace: &Workspace, fetches: bool) -> Result<Java> {
     let missing = missing(workspace, fetches);
     if missing.is_empty() {
@@ -42,7 +42,7 @@ pub(crate) fn find_or_install(workspace: &Workspace, fetches: bool) -> Result<Ja
     Ok(Java { program: program() })
 }
 
-/// The packages of what is not there.
+/// The packages that are missing.
 fn missing(workspace: &Workspace, fetches: bool) -> Vec<&'static str> {
     let mut missing = Vec::new();
     if version(workspace).is_none_or(|version| version < OLDEST) {
@@ -61,21 +61,21 @@ fn advice(missing: &[&str], debian: bool) -> String {
         false => format!("install Java {OLDEST} or later and Maven (Debian's packages: {packages})"),
     };
     format!(
-        "the tests start an Apache Kafka, for which this machine lacks {packages}: {command}, then this again; or name a Kafka cluster \
-         by KAFKA_BOOTSTRAP=HOST:PORT"
+        "the tests start an Apache Kafka, which needs {packages}: {command}, and repeat this command; or set KAFKA_BOOTSTRAP=HOST:PORT to \
+         use a Kafka cluster"
     )
 }
 
 fn install(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     eprintln!("installing {} for the tests' Apache Kafka", packages.join(" "));
     let mut update = workspace.command("apt-get");
-    shell::run(update.args(["-qq", "update"])).context("apt's lists could not be fetched")?;
+    shell::run(update.args(["-qq", "update"])).context("could not update apt's lists")?;
     let mut install = workspace.command("apt-get");
     install.env("DEBIAN_FRONTEND", "noninteractive");
     shell::run(install.args(["-qq", "-y", "--no-install-recommends", "install"]).args(packages))
 }
 
-/// `$JAVA_HOME/bin/java` where that is set, else the path's.
+/// `$JAVA_HOME/bin/java` if the variable is set, otherwise `java`.
 fn program() -> OsString {
     match std::env::var_os("JAVA_HOME").filter(|home| !home.is_empty()) {
         Some(home) => PathBuf::from(home).join("bin/java").into_os_string(),
@@ -85,7 +85,7 @@ fn program() -> OsString {
 
 fn version(workspace: &Workspace) -> Option<u32> {
     let said = workspace.command(program()).arg("-version").output().ok()?;
-    // It is on the standard error.
+    // Java prints its version to standard error.
     parse(&String::from_utf8_lossy(&said.stderr))
 }
 
@@ -120,9 +120,9 @@ mod tests {
         let said = advice(&[JAVA_PACKAGE, MAVEN_PACKAGE], true);
         assert_eq!(
             said,
-            "the tests start an Apache Kafka, for which this machine lacks openjdk-17-jre-headless maven: run `apt-get install \
-             --no-install-recommends openjdk-17-jre-headless maven` as root, then this again; or name a Kafka cluster by \
-             KAFKA_BOOTSTRAP=HOST:PORT"
+            "the tests start an Apache Kafka, which needs openjdk-17-jre-headless maven: run `apt-get install \
+             --no-install-recommends openjdk-17-jre-headless maven` as root, and repeat this command; or set \
+             KAFKA_BOOTSTRAP=HOST:PORT to use a Kafka cluster"
         );
     }
 }

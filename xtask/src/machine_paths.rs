@@ -1,10 +1,10 @@
-//! `cargo xtask machine-paths`: no tracked file names a path of the machine that it was written on.
+//! `cargo xtask machine-paths`: checks that no tracked file contains a path of the machine on which it was written.
 
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{self, Workspace};
 
-/// Folders that people and build machines work in. In two parts, so that this file does not name them.
+/// Folders in which people and build machines work. Split, so that this file does not contain them.
 const FOLDERS: [&str; 5] = [
     concat!("/", "root/"),
     concat!("/", "home/"),
@@ -13,7 +13,7 @@ const FOLDERS: [&str; 5] = [
     concat!("/", "farm/"),
 ];
 
-/// Looks through every tracked text file.
+/// Checks every tracked text file.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut folders: Vec<String> = FOLDERS.iter().map(|folder| (*folder).to_owned()).collect();
     let here = workspace.path("");
@@ -22,12 +22,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let listed = shell::output(workspace.command("git").args(["ls-files", "-z"]))?;
     let names: Vec<&str> = listed.split('\0').filter(|name| !name.is_empty()).collect();
     if names.is_empty() {
-        bail!("git lists no files here");
+        bail!("git lists no tracked files");
     }
     let mut hits = Vec::new();
     for name in &names {
         let path = workspace.path(name);
-        // A file may be tracked and deleted, or a link into nowhere.
+        // A tracked file may be deleted, or a broken link.
         if !path.is_file() {
             continue;
         }
@@ -39,25 +39,25 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         hits.extend(find(&text, &folders).map(|(line, text)| format!("{name}:{line}: {}", text.trim())));
     }
     if !hits.is_empty() {
-        bail!("{} lines name a path of a machine\n  {}", hits.len(), hits.join("\n  "));
+        bail!("{} lines contain a path of a machine\n  {}", hits.len(), hits.join("\n  "));
     }
-    println!("{} tracked files, none names a path of a machine", names.len());
+    println!("none of {} tracked files contains a path of a machine", names.len());
     Ok(())
 }
 
-/// A folder's path with its closing slash, unless it is the root of everything.
+/// A folder's path with a slash at the end; `None` for the root folder.
 fn as_folder(path: std::ffi::OsString) -> Option<String> {
     let path = path.into_string().ok()?;
     let trimmed = path.trim_end_matches('/');
     (!trimmed.is_empty()).then(|| format!("{trimmed}/"))
 }
 
-/// The lines, counted from 1, that name an absolute path into one of the folders.
+/// The lines, counted from 1, with an absolute path into one of the folders.
 fn find<'a>(text: &'a str, folders: &'a [String]) -> impl Iterator<Item = (usize, &'a str)> {
     let names = |line: &str| {
         folders.iter().any(|folder| {
             line.match_indices(folder.as_str()).any(|(at, _)| {
-                // In the middle of a longer path or an address it is some other folder of that name.
+                // In the middle of a longer path or a URL, it is another folder with the same name.
                 !line[..at].ends_with(|before: char| before.is_alphanumeric() || "._-~$}>*".contains(before))
             })
         })

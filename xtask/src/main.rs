@@ -1,7 +1,7 @@
 //! Set-up and development commands: `cargo xtask help`.
 //!
-//! `cargo xtask demo` and `cargo xtask test` do all the set-up that a fresh clone needs, `.ci/run` calls `ci` and `test`, and the others are
-//! their parts. What may differ between machines is read from the environment, and `help` lists it.
+//! `cargo xtask demo` and `cargo xtask test` set up a fresh clone. `.ci/run` calls `ci` and `test`; most other commands are parts
+//! of these. Environment variables set what differs between machines; `help` lists them.
 
 mod broker;
 mod cache;
@@ -56,71 +56,71 @@ enum Run {
 use Run::{Alone, With};
 
 const COMMANDS: [Command; 14] = [
-    Command { name: "demo", help: "set up, then run the flights query on real data", run: Alone(demo::run) },
+    Command { name: "demo", help: "build a guest and weir, and run a query over real flights", run: Alone(demo::run) },
     Command {
         name: "test",
-        help: "set up, then run every test; NAME: those whose name contains it; --long: soaks in their long form",
+        help: "provision what the tests need, and run them; NAME: only tests with this in their name; --long: long soaks",
         run: With(test::run),
     },
     Command { name: "guests", help: "build the example guests for wasm32-unknown-unknown", run: Alone(guests::run) },
     Command {
         name: "toolchain",
-        help: "find or provision the guests' compiler, print its path",
+        help: "find or provision the guests' compiler, and print its path",
         run: Alone(toolchain::run),
     },
     Command {
         name: "broker",
-        help: "find or provision the tests' Apache Kafka, print its folder",
+        help: "find or provision the tests' Apache Kafka, and print its folder",
         run: Alone(broker::run),
     },
     Command {
         name: "tools",
-        help: "find or fetch the prebuilt development tools, print their paths",
+        help: "find or fetch the prebuilt development tools, and print their paths",
         run: Alone(wheel::run),
     },
     Command { name: "fuzz", help: "run each fuzz target for three minutes", run: Alone(fuzz::run) },
     Command {
         name: "fuzz-short",
-        help: "run those of the file formats for 20 seconds each, as `ci` does",
+        help: "run the fuzz targets of file formats for 20 seconds each, as `ci` does",
         run: Alone(fuzz::run_short),
     },
     Command {
         name: "dist",
-        help: "a tarball with the program, its completions and its man pages",
+        help: "build a tarball with the program, shell completions and man pages",
         run: Alone(dist::run),
     },
-    Command { name: "ci", help: "every check that is not a test: format, lints, docs, …", run: Alone(ci::run) },
+    Command { name: "ci", help: "run all checks except tests: format, lints, docs, …", run: Alone(ci::run) },
     Command {
         name: "minimum-rust",
-        help: "check by the oldest compiler that Cargo.toml names, fetched by rustup",
+        help: "check with the oldest compiler that Cargo.toml allows; rustup fetches it",
         run: Alone(release_checks::minimum_rust),
     },
     Command {
         name: "public-api",
-        help: "compare public items with the release before, by cargo-semver-checks",
+        help: "compare public items with the previous release, using cargo-semver-checks",
         run: Alone(release_checks::public_api),
     },
     Command {
         name: "invariants",
-        help: "which crate may depend on which; no circles of files, no large crates",
+        help: "check dependencies between crates, sizes of crates, circles of files, public types",
         run: Alone(invariants::run),
     },
     Command {
         name: "machine-paths",
-        help: "no tracked file names a path of this machine",
+        help: "check that no tracked file contains a path of this machine",
         run: Alone(machine_paths::run),
     },
 ];
 
 const ENVIRONMENT: &str = "\
 environment:
-  WEIR_GUEST_RUSTC     the compiler of guests; it must have the target wasm32-unknown-unknown
-  WEIR_WASM_TOOLCHAIN  `debian`: provision the compiler from Debian's packages even where rustup could;
-                       `rustup`: only ever ask rustup; unset: whichever works
-  KAFKA_BOOTSTRAP      HOST:PORT of a Kafka cluster: the tests use it, and neither Java nor Maven is needed
-  JAVA_HOME            the Java that the tests' Apache Kafka runs on, default: `java` of the PATH
-  XDG_CACHE_HOME       where a provisioned compiler is kept (in weir/, about 500 MB), and Apache Kafka (100 MB),
-                       default ~/.cache";
+  WEIR_GUEST_RUSTC     the compiler for guests; it must have the target wasm32-unknown-unknown
+  WEIR_WASM_TOOLCHAIN  how to get the compiler: `debian` (from Debian's packages) or `rustup`;
+                       default: whichever works
+  KAFKA_BOOTSTRAP      HOST:PORT of a Kafka cluster for the tests; then they need neither Java nor Maven
+  JAVA_HOME            the Java for the tests' Apache Kafka; default: `java` in the PATH
+  XDG_CACHE_HOME       the folder for a provisioned compiler (in weir/, about 500 MB) and Apache Kafka (100 MB);
+                       default: ~/.cache";
 
 fn main() -> ExitCode {
     match dispatch() {
@@ -145,7 +145,7 @@ fn dispatch() -> Result<()> {
     let arguments: Vec<String> = arguments.collect();
     match (&command.run, arguments.first()) {
         (Alone(run), None) => run(&Workspace::here()),
-        (Alone(_), Some(surplus)) => bail!("`cargo xtask {name}` takes no arguments, got `{surplus}`"),
+        (Alone(_), Some(surplus)) => bail!("`cargo xtask {name}` takes no arguments, but got `{surplus}`"),
         (With(run), _) => run(&Workspace::here(), &arguments),
     }
 }

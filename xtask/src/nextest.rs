@@ -1,4 +1,4 @@
-//! `cargo nextest`, which runs each test in a process of its own, several at once, and ends those that hang.
+//! `cargo nextest`, which runs each test in its own process, several at once, and ends tests that hang.
 //!
 //! Its settings are in `.config/nextest.toml`.
 
@@ -11,15 +11,15 @@ use anyhow::{Context, Result};
 use crate::shell::{self, Workspace};
 use crate::wheel::CARGO_NEXTEST;
 
-/// Tests whose times are printed.
+/// The number of tests whose times are printed.
 const SLOWEST: usize = 20;
 
-/// How long a test may run: the profiles of `.config/nextest.toml`.
+/// How long a test may run: a profile in `.config/nextest.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// Some minutes.
+    /// A few minutes.
     Default,
-    /// Soaks in their long form.
+    /// For the long form of soaks.
     Long,
 }
 
@@ -32,7 +32,7 @@ impl Profile {
     }
 }
 
-/// The program, and the profile that it runs tests by.
+/// The program and its profile.
 #[derive(Debug)]
 pub(crate) struct Nextest {
     program: PathBuf,
@@ -41,33 +41,33 @@ pub(crate) struct Nextest {
 }
 
 impl Nextest {
-    /// The one on the path, or the one that is kept in the cache.
+    /// The program in the PATH, or the one in the cache.
     ///
     /// # Errors
     ///
-    /// As of [`Wheel::find`](crate::wheel::Wheel::find).
+    /// The errors of [`Wheel::find`](crate::wheel::Wheel::find).
     pub(crate) fn find(workspace: &Workspace, profile: Profile) -> Result<Nextest> {
         let program = CARGO_NEXTEST.find(workspace)?;
         let report = workspace.path("target/nextest").join(profile.name()).join("junit.xml");
         Ok(Nextest { program, report, profile })
     }
 
-    /// Runs the workspace's tests, or those whose name contains this, and prints the slowest.
+    /// Runs the workspace's tests, or those whose name contains `name`, and prints the slowest.
     ///
     /// # Errors
     ///
-    /// A test that fails, and what does not compile.
+    /// A failed test, or an error of compiling.
     pub(crate) fn run(&self, mut command: Command, name: Option<&str>) -> Result<()> {
-        // A report of an earlier run is not this one's.
+        // Remove the report of an earlier run.
         drop(fs::remove_file(&self.report));
         command.args(["nextest", "run", "--locked", "--workspace", "--profile", self.profile.name()]);
-        // The name may select documentation tests only.
+        // The name may match only documentation tests.
         command.args(name).args(name.map(|_| "--no-tests=warn"));
         let ran = shell::run(&mut command);
         match fs::read_to_string(&self.report) {
             Ok(report) => print_slowest(&report),
             // There is no report if compiling failed or if no test was selected.
-            Err(_) => eprintln!("no report of the tests' times in {}", self.report.display()),
+            Err(_) => eprintln!("no report of test times in {}", self.report.display()),
         }
         ran
     }
@@ -82,13 +82,13 @@ fn print_slowest(report: &str) {
     let mut times = times(report);
     times.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
     let all: f64 = times.iter().map(|test| test.seconds).sum();
-    println!("\nthe slowest of {} tests, which took {all:.0} s one after the other:", times.len());
+    println!("\nthe slowest of {} tests (their times add up to {all:.0} s):", times.len());
     for test in times.iter().take(SLOWEST) {
         println!("{:>8.1} s  {} {}", test.seconds, test.binary, test.name);
     }
 }
 
-/// How long one test took.
+/// The duration of one test.
 #[derive(Debug, PartialEq)]
 struct Time<'a> {
     seconds: f64,
@@ -96,14 +96,14 @@ struct Time<'a> {
     name: &'a str,
 }
 
-/// The times of a JUnit report, of which each test is one element with attributes.
+/// The times in a JUnit report, in which each test is an element with attributes.
 fn times(report: &str) -> Vec<Time<'_>> {
     let elements = report.split("<testcase ").skip(1);
     let times = elements.filter_map(|element| {
         let tag = element.split_once('>')?.0;
         let attribute = |name: &str| {
             let begin = format!("{name}=\"");
-            // The first, or one behind a space: `name` is the end of `classname`.
+            // The first attribute, or one after a space: `classname` ends with `name` too.
             let value = match tag.strip_prefix(&begin) {
                 Some(value) => value,
                 None => tag.split_once(&format!(" {begin}"))?.1,
@@ -116,12 +116,12 @@ fn times(report: &str) -> Vec<Time<'_>> {
     times.collect()
 }
 
-/// The settings are read by nextest alone, which says what is wrong when it starts.
+/// Only nextest reads the settings, and reports mistakes when it starts.
 pub(crate) fn or_cargo(workspace: &Workspace, profile: Profile) -> Option<Nextest> {
-    let found = Nextest::find(workspace, profile).context("`cargo nextest` cannot be had");
+    let found = Nextest::find(workspace, profile).context("`cargo nextest` is not available");
     found
         .inspect_err(|error| {
-            eprintln!("tests run one binary after the other, and none is ended where it hangs: {error:#}");
+            eprintln!("running the test binaries one after the other, without time limits: {error:#}");
         })
         .ok()
 }

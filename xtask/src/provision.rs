@@ -1,7 +1,8 @@
-//! A compiler of guests made from Debian's packages, for machines whose rustup cannot fetch the target.
+//! Creates a compiler for guests from Debian's packages, for machines whose rustup cannot fetch the target.
 //!
-//! The packages are downloaded into a folder of the cache, unpacked, and the standard library for wasm, which they have as source only, is
-//! built once. It takes two to three minutes. The folder is named after the packages' version, and gets that name only when it is whole.
+//! The packages are downloaded to a folder of the cache and unpacked. The standard library for wasm, which they contain as source,
+//! is built once. This takes two to three minutes. The folder's name contains the packages' version, and it gets this name when it
+//! is complete.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ const FINISHED: &str = "wasm-toolchain-";
 const UNFINISHED: &str = "unfinished-";
 
 impl Cache {
-    /// The compiler of the highest version in the cache. Nothing is downloaded, and apt is not asked.
+    /// The compiler with the highest version in the cache. Downloads nothing, and does not use apt.
     pub(crate) fn newest(&self, workspace: &Workspace) -> Option<PathBuf> {
         let names =
             self.folder.read_dir().ok()?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -32,11 +33,11 @@ impl Cache {
         Some(toolchain.join("bin/rustc"))
     }
 
-    /// The cached compiler of the version that apt offers, which is provisioned if it is missing.
+    /// The cached compiler of the version that apt offers; provisions it if it is missing.
     pub(crate) fn find_or_provision(&self, workspace: &Workspace) -> Result<PathBuf> {
         let _lock = self.lock("wasm-toolchain.lock", "the wasm toolchain")?;
         let Some(version) = debian::candidate(workspace) else {
-            // Without usable lists a compiler of any version is better than none.
+            // Without usable lists, use a compiler of any version.
             if let Some(rustc) = self.newest(workspace).filter(|rustc| probe(workspace, rustc).is_ok()) {
                 return Ok(rustc);
             }
@@ -47,7 +48,7 @@ impl Cache {
         if toolchain.is_dir() {
             match sysroot::link_linker(workspace, &toolchain).and_then(|()| probe(workspace, &rustc)) {
                 Ok(()) => return Ok(rustc),
-                Err(refusal) => eprintln!("{} is replaced: {refusal:#}", toolchain.display()),
+                Err(refusal) => eprintln!("replacing {}: {refusal:#}", toolchain.display()),
             }
         }
         self.provision(workspace)
@@ -61,13 +62,15 @@ impl Cache {
             Some(version) => version,
             None => debian::candidate_of_new_lists(workspace)?,
         };
-        eprintln!("provisioning a compiler for {TARGET} from Debian's packages {version}: once, two to three minutes");
+        eprintln!(
+            "provisioning a compiler for {TARGET} from Debian's packages {version} (once; takes two to three minutes)"
+        );
 
         self.remove_unfinished(UNFINISHED)?;
         let unfinished = self.folder.join(format!("{UNFINISHED}{}", std::process::id()));
         if let Err(failure) = debian::download(workspace, &unfinished) {
-            // Lists that are older than the archive name packages which are no longer there.
-            eprintln!("{failure:#}; trying again with new lists");
+            // Outdated lists name packages that are no longer in the archive.
+            eprintln!("{failure:#}; retrying with updated lists");
             version = debian::candidate_of_new_lists(workspace)?;
             debian::download(workspace, &unfinished)?;
         }
@@ -87,7 +90,7 @@ impl Cache {
     }
 }
 
-/// A version without the characters that would trouble a path.
+/// A version without characters that are special in paths.
 fn folder_name(version: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '+' | '~');
     format!("{FINISHED}{}", version.replace(|letter| !plain(letter), "_"))

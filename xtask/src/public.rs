@@ -1,12 +1,12 @@
-//! What holds for the public types of the libraries: every error says whose fault it is and whether to retry, error enums can
-//! grow, and a name means one thing.
+//! Rules for the public types of the libraries: every error has `fault` and `retryable`, error enums can grow, and each name means
+//! one thing.
 
 use std::collections::BTreeMap;
 
 use crate::sources::Package;
 
-/// Packages whose types are nobody's words but their own: programs, what attacks and measures, and the other side of the
-/// border, whose words are those of a function's author.
+/// Packages whose types other packages do not use by name: programs, attacks and measurements, and the guest side, whose names are
+/// for authors of functions.
 const OTHERS: [&str; 10] = [
     "weir-cli",
     "weir-redteam",
@@ -20,7 +20,7 @@ const OTHERS: [&str; 10] = [
     "xtask",
 ];
 
-/// Types of one name in several libraries, and why.
+/// Names that several libraries use for different types, with the reason.
 const SHARED: [(&str, &str); 0] = [];
 
 /// A public struct, enum or trait.
@@ -33,12 +33,12 @@ struct Public {
     is_open: bool,
 }
 
-/// The packages whose public types other programs may use.
+/// The packages whose public types are for other programs.
 pub(crate) fn libraries(packages: &[Package]) -> impl Iterator<Item = &Package> {
     packages.iter().filter(|package| !OTHERS.contains(&package.name.as_str()))
 }
 
-/// What is wrong, a line each.
+/// The violations, one line each.
 pub(crate) fn broken(packages: &[Package]) -> Vec<String> {
     let files: Vec<(String, String)> = libraries(packages)
         .flat_map(|package| package.texts.values().map(|text| (package.name.clone(), text.clone())))
@@ -46,7 +46,7 @@ pub(crate) fn broken(packages: &[Package]) -> Vec<String> {
     check(&files, &SHARED)
 }
 
-/// Checks files, each with its library.
+/// Checks files with their libraries.
 fn check(files: &[(String, String)], shared: &[(&str, &str)]) -> Vec<String> {
     let mut all: Vec<Public> = files.iter().flat_map(|(library, text)| types_of(library, text)).collect();
     all.sort_by(|one, other| (&one.name, &one.library).cmp(&(&other.name, &other.library)));
@@ -84,7 +84,7 @@ fn check(files: &[(String, String)], shared: &[(&str, &str)]) -> Vec<String> {
 
 /// The public types that a file declares at its top level.
 fn types_of(library: &str, text: &str) -> Vec<Public> {
-    // Tests declare what they like.
+    // Types in tests do not count.
     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
     let mut types = Vec::new();
     let mut attributes = String::new();
@@ -100,7 +100,7 @@ fn types_of(library: &str, text: &str) -> Vec<Public> {
                 is_open: attributes.contains("#[non_exhaustive]"),
             });
         }
-        // Attributes stand together, with comments and texts of several lines between them.
+        // Attributes are together, possibly with comments and texts of several lines between them.
         match line {
             "" | "}" => attributes.clear(),
             line => attributes.push_str(line),

@@ -1,8 +1,8 @@
-//! No lookup of the run loop misses in silence.
+//! Checks that no lookup in the run loop fails silently.
 //!
-//! `vec.get(index)` whose `None` is passed over has lost records before: whoever has a typed id finds its node, and what may
-//! be missing is an error. So `.get(`, `.get_mut(` and `.nth(` stand in `runtime/query/src/run` only where a miss has a
-//! meaning of its own, which is said here.
+//! Ignoring the `None` of `vec.get(index)` has lost records before: a typed id always finds its node, and everything else must be
+//! an error. So `.get(`, `.get_mut(` and `.nth(` are allowed in `runtime/query/src/run` only if a miss has a meaning, which is
+//! listed here.
 
 use anyhow::{Context, Result};
 
@@ -11,10 +11,10 @@ use crate::shell::Workspace;
 /// The folder of the run loop.
 const FOLDER: &str = "runtime/query/src/run";
 
-/// What finds something or nothing.
+/// Methods that may find nothing.
 const LOOKUPS: [&str; 3] = [".get(", ".get_mut(", ".nth("];
 
-/// A lookup that may miss, as the line has it, and what the miss means.
+/// A lookup that may find nothing, as text of its line, and what that means.
 struct Allowed {
     file: &'static str,
     lookup: &'static str,
@@ -84,7 +84,7 @@ const ALLOWED: [Allowed; 16] = [
     },
 ];
 
-/// What is wrong, a line each: lookups that nobody has given a reason for, and reasons for lookups that are gone.
+/// The violations, one line each: lookups without a reason, and reasons for lookups that no longer exist.
 pub(crate) fn broken(workspace: &Workspace) -> Result<Vec<String>> {
     let root = workspace.path(FOLDER);
     let mut files = Vec::new();
@@ -107,11 +107,11 @@ pub(crate) fn broken(workspace: &Workspace) -> Result<Vec<String>> {
 fn check(files: &[(String, String)], allowed: &[Allowed]) -> Vec<String> {
     let mut broken = Vec::new();
     for (name, text) in files {
-        // Tests may look for what they like.
+        // Tests may use any lookups.
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
         for (number, line) in code.lines().enumerate() {
             let comment = line.trim_start().starts_with("//");
-            // A counter is read, or an entry that is there.
+            // Methods without arguments, of counters and map entries.
             let mut rest = line.replace(".get()", "").replace(".get_mut()", "");
             for it in allowed.iter().filter(|it| it.file == name) {
                 rest = rest.replace(it.lookup, "");

@@ -1,4 +1,4 @@
-//! `cargo xtask minimum-rust` and `public-api`: what a release promises to those who build it and build on it.
+//! `cargo xtask minimum-rust` and `public-api`: checks of promises that a release makes.
 
 use anyhow::{Context, Result, bail};
 
@@ -6,7 +6,7 @@ use crate::shell::{self, Workspace};
 
 const SEMVER_CHECKS: &str = "cargo-semver-checks";
 
-/// Checks the workspace by the oldest compiler that its manifest names. rustup fetches it.
+/// Checks the workspace with the oldest compiler that its manifest allows. rustup fetches it.
 pub(crate) fn minimum_rust(workspace: &Workspace) -> Result<()> {
     let manifest = std::fs::read_to_string(workspace.path("Cargo.toml")).context("Cargo.toml")?;
     let version = rust_version(&manifest).context("Cargo.toml: no `rust-version = \"…\"`")?;
@@ -20,9 +20,9 @@ fn rust_version(manifest: &str) -> Option<&str> {
     manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")?.strip_suffix('"'))
 }
 
-/// Compares the public items of all crates with those of the release before: what changed must fit the new version.
+/// Compares the public items of all crates with those of the previous release: the changes must fit the new version.
 pub(crate) fn public_api(workspace: &Workspace) -> Result<()> {
-    // The tag of this very commit is that of the release which is made.
+    // The tag of this commit belongs to the release that is being made.
     let list = ["tag", "--list", "v[0-9]*", "--merged", "HEAD", "--no-contains", "HEAD", "--sort=-version:refname"];
     let tags = shell::output(workspace.command("git").args(list))?;
     let Some(before) = tags.lines().next() else {

@@ -1,4 +1,4 @@
-//! Where the workspace is, and how its commands call other programs.
+//! The workspace's folder, and running other programs in it.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -7,14 +7,14 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// The checked-out tree that this program was compiled in.
+/// The checkout in which this program was compiled.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     root: PathBuf,
 }
 
 impl Workspace {
-    /// The tree of this very crate, wherever the command was typed.
+    /// The tree of this crate, whatever the current folder is.
     pub(crate) fn here() -> Self {
         let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         Self { root: crate_folder.parent().unwrap_or(crate_folder).to_owned() }
@@ -37,7 +37,7 @@ impl Workspace {
     }
 }
 
-/// Runs a command with its output on this terminal. Any ending but success is an error that shows the command.
+/// Runs a command with its output on this terminal. If it fails, the error contains the command.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("could not start {}", Line(command)))?;
     if !status.success() {
@@ -46,7 +46,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command and returns what it wrote to its standard output. On failure its standard error is part of the message.
+/// Runs a command and returns its standard output. If it fails, the error contains its standard error.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("could not start {}", Line(command)))?;
     if !output.status.success() {
@@ -56,14 +56,14 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("{} did not print UTF-8", Line(command)))
 }
 
-/// Whether a program can be started at all.
+/// Whether a program can be started.
 pub(crate) fn exists(program: &str) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok()
 }
 
-/// A command as one would type it.
+/// A command as typed in a shell.
 struct Line<'a>(&'a Command);
 
 impl fmt::Display for Line<'_> {

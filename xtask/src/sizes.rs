@@ -1,4 +1,4 @@
-//! No crate is larger than a person can keep in mind.
+//! Checks that no crate is too large to understand.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,18 @@ use anyhow::Result;
 use crate::rust::{Crate, test_lines};
 use crate::sources::Package;
 
-/// Lines of a crate's source, comments included and tests left out.
+/// The maximum number of lines of a crate's source, with comments and without tests.
 const LINES_MAX: usize = 9_000;
 
-/// What is wrong: each package that is too large.
+/// The violations: each package that is too large.
 pub(crate) fn broken(packages: &[Package]) -> Result<Vec<String>> {
     let mut broken = Vec::new();
     for package in packages {
         let lines = lines(package)?;
         if lines > LINES_MAX {
             broken.push(format!(
-                "{} has {lines} lines of source without tests, and may have {LINES_MAX}: make a crate of a part that others can \
-                 do without",
+                "{} has {lines} lines of source without tests (at most {LINES_MAX} are allowed): move a part that is useful by \
+                 itself to a new crate",
                 package.name
             ));
         }
@@ -37,9 +37,9 @@ pub(crate) fn largest(packages: &[Package]) -> Result<String> {
     Ok(format!("{} (the largest, in lines without tests)", shown.join(", ")))
 }
 
-/// How many lines a package has without tests.
+/// The number of lines in a package, without tests.
 fn lines(package: &Package) -> Result<usize> {
-    // Modules that only tests compile are not among a crate's files.
+    // Modules that only tests compile are not part of the result.
     let mut lines_by_file = BTreeMap::new();
     for root in package.roots() {
         for file in Crate::read(&package.texts, root)?.found().files {

@@ -1,4 +1,4 @@
-//! The text of the workspace's packages.
+//! The source files of the workspace's packages.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::shell::{self, Workspace};
 #[derive(Debug)]
 pub(crate) struct Package {
     pub(crate) name: String,
-    /// The files of its folder `src`, by their paths in the workspace.
+    /// The files in its folder `src`, by their paths in the workspace.
     pub(crate) texts: BTreeMap<String, String>,
 }
 
@@ -34,7 +34,7 @@ impl Package {
         Ok(packages)
     }
 
-    /// The files that a crate starts at: a library, a program, further programs.
+    /// The root files of its crates: library, program, further programs.
     pub(crate) fn roots(&self) -> impl Iterator<Item = &str> {
         let is_root = |name: &&str| {
             name.ends_with("src/lib.rs")

@@ -1,17 +1,17 @@
-//! A list of steps that all run, whatever becomes of the earlier ones: one run of the checks should name every mistake.
+//! A list of steps that all run, even if earlier ones fail, so that one run reports every mistake.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// What became of a step that did not fail.
+/// The result of a step that did not fail.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Its check was made.
+    /// The step was done.
     Done,
-    /// The machine lacks what the step needs, for this reason. In CI that is a failure: a check that was not made shows nothing.
+    /// The machine lacks something for the step. In CI this is a failure, because the check was not made.
     Skipped(String),
-    /// What the step asks is out of reach from here for this reason, and the step promises no more than to try.
+    /// Something that the step needs cannot be reached, and the step is optional in this case.
     Unreachable(String),
 }
 
@@ -41,12 +41,12 @@ impl Steps {
         Self { strict, done: Vec::new() }
     }
 
-    /// Runs one step, announces it, and prints how long it took.
+    /// Runs a step. Prints its name before, and its duration afterwards.
     pub(crate) fn step(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) {
         self.step_or_skip(name, || work().map(|()| Outcome::Done));
     }
 
-    /// The same for a step that a machine may lack the means for.
+    /// The same for a step that a machine may be unable to run.
     pub(crate) fn step_or_skip(&mut self, name: &'static str, work: impl FnOnce() -> Result<Outcome>) {
         println!("\n==== {name}");
         let start = Instant::now();
@@ -71,7 +71,7 @@ impl Steps {
         self.done.push(Step { name, time, verdict, good });
     }
 
-    /// Prints the table of all steps, and fails if one of them did, or was skipped where steps must run.
+    /// Prints a table of all steps. Fails if one of them failed, or was skipped although steps must run.
     pub(crate) fn finish(self) -> Result<()> {
         println!("\n==== summary");
         for step in &self.done {

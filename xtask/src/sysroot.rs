@@ -1,4 +1,4 @@
-//! What makes Debian's files a compiler for wasm: a wrapper, a linker, and a standard library that is built once.
+//! Turns Debian's files into a compiler for wasm: a wrapper, a linker, and a standard library, which is built once.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::guests::without_inherited_flags;
 use crate::shell::{self, Workspace};
 use crate::toolchain::TARGET;
 
-/// It finds its own folder, which is renamed once it is whole. Its libraries are not where the dynamic linker looks.
+/// The script finds its own folder, which is renamed when it is complete. The libraries are not where the dynamic linker looks.
 const WRAPPER: &str = r#"#!/bin/sh
 here=$(dirname "$(dirname "$(readlink -f "$0")")")
 for libraries in "$here"/unpacked/usr/lib/*-linux-gnu*; do break; done
@@ -21,7 +21,7 @@ LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" exec "$here/un
 /// An empty crate: building it with `-Zbuild-std` builds the standard library.
 const EMPTY_CRATE: &str = "[package]\nname = \"sysroot\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n";
 
-/// Writes `folder/bin/rustc` for the compiler that was unpacked into `folder/unpacked`.
+/// Writes `folder/bin/rustc` for the compiler in `folder/unpacked`.
 pub(crate) fn write_wrapper(folder: &Path) -> Result<PathBuf> {
     let wrapper = folder.join("bin/rustc");
     fs::create_dir_all(folder.join("bin"))?;
@@ -30,8 +30,8 @@ pub(crate) fn write_wrapper(folder: &Path) -> Result<PathBuf> {
     Ok(wrapper)
 }
 
-/// Debian's compiler comes without the linker that it calls for wasm; the one beside this machine's rustc takes its place.
-/// Called again on a compiler that is in use already, it mends a link to a toolchain that was removed since.
+/// Debian's compiler does not include the linker that it calls for wasm, so the one of this machine's rustc is used. Calling this
+/// again repairs a link to a toolchain that has been removed.
 pub(crate) fn link_linker(workspace: &Workspace, folder: &Path) -> Result<()> {
     let hosts = folder.join("unpacked/usr/lib/rustlib");
     let entries = hosts.read_dir().with_context(|| format!("could not list {}", hosts.display()))?;
@@ -49,7 +49,7 @@ pub(crate) fn link_linker(workspace: &Workspace, folder: &Path) -> Result<()> {
         let linker = [beside_rustc, PathBuf::from("/usr/bin/rust-lld"), PathBuf::from("/usr/bin/lld")]
             .into_iter()
             .find(|path| path.is_file())
-            .context("no linker for wasm beside rustc, and none in /usr/bin: install Debian's package `lld`")?;
+            .context("no linker for wasm next to rustc or in /usr/bin: install Debian's package `lld`")?;
         fs::create_dir_all(host.path().join("bin"))?;
         if link.is_symlink() {
             fs::remove_file(&link)?;
@@ -59,7 +59,8 @@ pub(crate) fn link_linker(workspace: &Workspace, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Builds the standard library from the packaged source and puts it where the compiler looks. No network: its crates are vendored.
+/// Builds the standard library from the packaged source, and copies it to where the compiler looks. Needs no network, because its
+/// dependencies are vendored.
 pub(crate) fn build_std(workspace: &Workspace, folder: &Path, rustc: &Path) -> Result<()> {
     let usr = folder.join("unpacked/usr");
     let vendored = usr
@@ -68,7 +69,7 @@ pub(crate) fn build_std(workspace: &Workspace, folder: &Path, rustc: &Path) -> R
         .flatten()
         .map(|entry| entry.path().join("library/vendor"))
         .find(|path| path.is_dir())
-        .context("no source of the standard library was unpacked")?;
+        .context("the packages contain no source of the standard library")?;
     let build = folder.join("build");
     let target = build.join("target");
     fs::create_dir_all(build.join("src"))?;

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test there is.
+//! `cargo xtask test`: runs all tests.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -13,11 +13,11 @@ use crate::steps::Steps;
 use crate::test_run::{self, TestRun};
 use crate::toolchain;
 
-/// How often or how long soaks run with `--long`, where the environment does not say otherwise: processes killed, damaged files of each
-/// format, inputs of each property.
+/// The sizes of soaks with `--long`, unless the environment sets them: killed processes, damaged files of each format, inputs of
+/// each property.
 const LONG: [(&str, &str); 3] = [("WEIR_CRASHES", "50"), ("WEIR_DAMAGED", "20000"), ("PROPTEST_CASES", "5000")];
 
-/// What follows `cargo xtask test`.
+/// The arguments of `cargo xtask test`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Arguments {
     long: bool,
@@ -32,33 +32,34 @@ impl Arguments {
             match argument.as_str() {
                 "--long" => parsed.long = true,
                 option if option.starts_with('-') => {
-                    bail!("unknown option `{option}`: `cargo xtask test [--long] [NAME]`")
+                    bail!("unknown option `{option}`: use `cargo xtask test [--long] [NAME]`")
                 }
                 name if parsed.name.is_none() => parsed.name = Some(name.to_owned()),
-                surplus => bail!("one NAME selects tests, got `{surplus}` as well: `cargo xtask test [--long] [NAME]`"),
+                surplus => {
+                    bail!("unexpected argument `{surplus}`: use `cargo xtask test [--long] [NAME]` with one NAME")
+                }
             }
         }
         Ok(parsed)
     }
 
-    /// The variables that make soaks long, apart from those that are set already.
+    /// The variables that make soaks long, without those that are set already.
     fn variables(&self, set: impl Fn(&str) -> Option<OsString>) -> Vec<(&'static str, &'static str)> {
         LONG.into_iter().filter(|(variable, _)| self.long && set(variable).is_none()).collect()
     }
 }
 
-/// Builds the guests, then runs the guests' own tests natively and the workspace's.
+/// Builds the guests, then runs the guests' own tests natively, and the workspace's tests.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let arguments = Arguments::parse(arguments)?;
-    // Tests of Kafka that found no broker and passed would show nothing, so there is no going on without one. What it lacks is said
-    // before anything is built.
-    broker::for_tests(workspace).context("the tests' Kafka broker could not be provided")?;
-    // The workspace's tests load the modules, so without them there is nothing to go on with.
-    guests::run(workspace).context("the guests could not be built")?;
+    // Without a broker, the tests of Kafka would check nothing. What is missing is reported before anything is built.
+    broker::for_tests(workspace).context("could not provide a Kafka broker for the tests")?;
+    // The workspace's tests load the modules.
+    guests::run(workspace).context("could not build the guests")?;
     let rustc = toolchain::rustc(workspace)?;
     let run = TestRun::begin()?;
     let mut steps = Steps::from_environment();
-    steps.step("tests of the guests, natively", || {
+    steps.step("native tests of the guests", || {
         shell::run(
             workspace
                 .cargo()
@@ -68,7 +69,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
                 .args(&arguments.name),
         )
     });
-    // Tests build guests that they have just made, and share one broker.
+    // Tests build new guests, and share one broker.
     let prepare = |mut tests: Command| {
         tests.env("WEIR_GUEST_RUSTC", &rustc).env(test_run::VARIABLE, &run.folder);
         tests.envs(arguments.variables(|variable| std::env::var_os(variable)));
@@ -85,7 +86,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         Some(nextest) => nextest.run(prepare(nextest.command(workspace)), arguments.name.as_deref()),
         None => cargo(&["--lib", "--bins", "--tests"]),
     });
-    // Which nextest does not run.
+    // Nextest does not run these.
     steps.step("tests in the documentation", || cargo(&["--doc"]));
     steps.finish()
 }

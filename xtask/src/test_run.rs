@@ -1,4 +1,4 @@
-//! What lasts as long as one run of the tests: the folder by which test binaries share one broker.
+//! State of one run of the tests: the folder through which test binaries share one broker.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 /// The variable that names the folder to the tests (`tests/src/broker/shared.rs`).
 pub(crate) const VARIABLE: &str = "WEIR_TEST_RUN";
 
-/// A folder with a locked file `alive`. The first test that wants a broker starts one there, and a process beside it that waits for the
-/// lock: it ends the broker and removes the folder when this process is gone, however that ended.
+/// A folder with a locked file `alive`. The first test that needs a broker starts it there, together with a process that waits for
+/// the lock: when this process has ended, however it ended, the other one stops the broker and removes the folder.
 #[derive(Debug)]
 pub(crate) struct TestRun {
     pub(crate) folder: PathBuf,
@@ -31,7 +31,7 @@ impl Drop for TestRun {
         let started = self.folder.join("address").exists();
         drop(self.alive.take());
         if !started && let Err(error) = fs::remove_dir_all(&self.folder) {
-            eprintln!("{} is left behind: {error}", self.folder.display());
+            eprintln!("could not remove {}: {error}", self.folder.display());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The compiler of guests: a rustc whose standard library for `wasm32-unknown-unknown` is there.
 //!
-//! Looked for in this order, without downloading anything: `$WEIR_GUEST_RUSTC`, `rustc`, the cache's rustc, `/usr/bin/rustc`. Where none
-//! has the target, rustup is asked for it, and where that fails too, Debian's packages are ([`crate::provision`]).
+//! It is searched in this order, without downloading anything: `$WEIR_GUEST_RUSTC`, `rustc`, the cache's rustc, `/usr/bin/rustc`.
+//! If none has the target, rustup is asked to add it; if that fails too, Debian's packages are used ([`crate::provision`]).
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,13 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::shell::{self, Workspace};
 
-/// What guests are compiled for.
+/// The target of guests.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The oldest compiler that builds the guests: `rust-version` of the workspace.
 pub(crate) const OLDEST: Version = Version { major: 1, minor: 95 };
 
-/// A compiler's version, as far as it matters here.
+/// The version of a compiler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version {
     major: u32,
@@ -37,7 +37,7 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// Which ways of getting a missing compiler are allowed: `$WEIR_WASM_TOOLCHAIN`.
+/// The allowed ways of getting a missing compiler: `$WEIR_WASM_TOOLCHAIN`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Any,
@@ -51,7 +51,9 @@ impl Way {
             None | Some("") => Ok(Self::Any),
             Some("rustup") => Ok(Self::Rustup),
             Some("debian") => Ok(Self::Debian),
-            Some(other) => bail!("WEIR_WASM_TOOLCHAIN is `{other}`: it may be `debian`, `rustup` or unset"),
+            Some(other) => bail!(
+                "unsupported value `{other}` for WEIR_WASM_TOOLCHAIN (expected `debian` or `rustup`, or unset it)"
+            ),
         }
     }
 
@@ -66,9 +68,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The compiler of guests, found or provisioned.
+/// The compiler for guests; provisions it if it is missing.
 pub(crate) fn rustc(workspace: &Workspace) -> Result<PathBuf> {
-    // A compiler that was named is taken or refused: silently taking another would hide the mistake.
+    // A compiler that the user names is used or refused: using another one would hide a mistake.
     if let Some(named) = std::env::var_os("WEIR_GUEST_RUSTC").filter(|value| !value.is_empty()) {
         let named = PathBuf::from(named);
         probe(workspace, &named)
@@ -101,18 +103,18 @@ pub(crate) fn rustc(workspace: &Workspace) -> Result<PathBuf> {
         }
     }
     bail!(
-        "no compiler for {TARGET} was found or could be set up; `rustup target add {TARGET}` is the usual way\n  {}",
+        "no compiler for {TARGET} was found or could be provisioned; run `rustup target add {TARGET}`\n  {}",
         refusals.join("\n  ")
     )
 }
 
-/// Whether a compiler can build guests. The folder's path prints even when it is missing, so its contents decide.
+/// Checks that a compiler can build guests. rustc prints the folder's path even if it is missing, so check its contents.
 pub(crate) fn probe(workspace: &Workspace, rustc: &Path) -> Result<()> {
     let about = shell::output(workspace.command(rustc).arg("-vV"))?;
     let release = about.lines().find_map(|line| line.strip_prefix("release: ")).unwrap_or_default();
     match Version::parse(release) {
         Some(version) if version >= OLDEST => {}
-        _ => bail!("it is version `{release}`, and guests need {OLDEST} or newer"),
+        _ => bail!("its version is {release}, but guests need {OLDEST} or later"),
     }
     let folder = shell::output(workspace.command(rustc).args(["--print", "target-libdir", "--target", TARGET]))?;
     if !holds_core(Path::new(folder.trim())) {
@@ -134,9 +136,9 @@ fn ask_rustup(workspace: &Workspace) -> Result<()> {
     if !shell::exists("rustup") {
         bail!("it is not installed");
     }
-    eprintln!("the guests' target is missing: rustup target add {TARGET}");
+    eprintln!("the target for guests is missing: running rustup target add {TARGET}");
     shell::run(workspace.command("rustup").args(["target", "add", TARGET]))?;
-    // `rustc` on the PATH need not be rustup's.
+    // `rustc` in the PATH may not be rustup's.
     probe(workspace, Path::new("rustc"))
 }
 
@@ -172,7 +174,7 @@ mod tests {
         assert_eq!(Way::parse(Some("debian")).unwrap(), Way::Debian);
         assert_eq!(
             Way::parse(Some("Debian")).unwrap_err().to_string(),
-            "WEIR_WASM_TOOLCHAIN is `Debian`: it may be `debian`, `rustup` or unset"
+            "unsupported value `Debian` for WEIR_WASM_TOOLCHAIN (expected `debian` or `rustup`, or unset it)"
         );
     }
 

@@ -1,4 +1,4 @@
-//! What `cargo tree --prefix none` prints, parsed.
+//! Parses the output of `cargo tree --prefix none`.
 
 use std::collections::BTreeSet;
 
@@ -10,25 +10,25 @@ use crate::shell::{self, Workspace};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Package {
     pub(crate) name: String,
-    /// Whether it is part of this repository, not of a registry.
+    /// Whether it is a part of this repository.
     pub(crate) local: bool,
 }
 
-/// The packages of one tree, its root among them.
+/// The packages of a tree, including its root.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
     packages: BTreeSet<Package>,
 }
 
 impl Tree {
-    /// Asks cargo for a tree of normal dependencies: what is compiled into a user's build, without tests and build scripts.
+    /// Gets a tree of normal dependencies: those that a user's build compiles, without tests and build scripts.
     pub(crate) fn of(workspace: &Workspace, selection: &[&str]) -> Result<Self> {
         let mut cargo = workspace.cargo();
         cargo.args(["tree", "--locked", "--edges", "normal", "--prefix", "none"]).args(selection);
         Self::parse(&shell::output(&mut cargo)?)
     }
 
-    /// Reads the lines `name v1.2.3 (proc-macro) (/path) (*)`, of which all but the first two words may be missing.
+    /// Parses lines `name v1.2.3 (proc-macro) (/path) (*)`; all but the first two words are optional.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let packages = lines

