@@ -19,7 +19,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 22] = [
+const RULES: [Rule; 23] = [
     Rule {
         package: "weir-text",
         has: &["strsim"],
@@ -67,6 +67,27 @@ const RULES: [Rule; 22] = [
             "weir-query",
         ],
         reason: "a supervisor reads frames of tenants' processes, and nothing else of theirs",
+    },
+    Rule {
+        package: "weir-tenancy",
+        has: &["weir-frame", "weir-text", "rustix"],
+        lacks: &[
+            "arrow",
+            "parquet",
+            "wasmtime",
+            "rdkafka",
+            "tokio",
+            "serde",
+            "toml",
+            "weir-config",
+            "weir-files",
+            "weir-batch",
+            "weir-admission",
+            "weir-sandbox",
+            "weir-plan",
+            "weir-query",
+        ],
+        reason: "a supervisor parses nothing of a tenant's but frames",
     },
     Rule {
         package: "weir-batch",

@@ -75,7 +75,8 @@ impl Turns {
 
     /// Whether the worker owes an answer to something that it was asked.
     pub fn owes_answer(&self) -> bool {
-        !self.has_greeted || !self.reads.is_empty() || self.queries.values().any(|phase| *phase == Phase::Asked)
+        let has_to_answer = |phase: &Phase| matches!(phase, Phase::Asked | Phase::Going);
+        !self.has_greeted || !self.reads.is_empty() || self.queries.values().any(has_to_answer)
     }
 
     /// Takes note of a frame to the worker.

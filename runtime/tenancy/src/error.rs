@@ -1,0 +1,119 @@
+//! What a supervisor refuses.
+
+use std::io;
+use std::path::PathBuf;
+
+use weir_fault::Fault;
+use weir_frame::{FrameError, WorkerId};
+
+/// A request to the supervisor that it does not fulfil.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TenancyError {
+    /// The system refused something of the supervisor's own.
+    #[error("{action} {path}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another supervisor holds the registry.
+    #[error("{path}: another supervisor uses this registry; end it, or set another folder")]
+    RegistryInUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Processes of an earlier supervisor did not end.
+    #[error(
+        "{count} processes of an earlier supervisor do not end (first: process {first}); end them, then start again"
+    )]
+    OrphansRemain {
+        /// How many.
+        count: usize,
+        /// The id of one.
+        first: u32,
+    },
+    /// There is no such worker.
+    #[error("{worker} does not exist, or has ended")]
+    UnknownWorker {
+        /// The number.
+        worker: WorkerId,
+    },
+    /// A frame that cannot be sent to this worker.
+    #[error("{worker}: {source}")]
+    Frame {
+        /// The worker.
+        worker: WorkerId,
+        /// Why not.
+        source: FrameError,
+    },
+    /// The worker has not read what was sent before.
+    #[error("{worker}: {bytes} bytes of frames wait to be read: the maximum is {bytes_max}")]
+    Backlog {
+        /// The worker.
+        worker: WorkerId,
+        /// What waits, with the frame.
+        bytes: usize,
+        /// The most.
+        bytes_max: usize,
+    },
+    /// The limit of a worker can never be met.
+    #[error(
+        "memory of a worker of tenant {tenant}: {bytes} bytes, but all workers together have {bytes_max}; lower its limit, or set overcommit"
+    )]
+    NeverFits {
+        /// The tenant.
+        tenant: String,
+        /// Its limit.
+        bytes: u64,
+        /// What there is.
+        bytes_max: u64,
+    },
+    /// The tenant is in quarantine.
+    #[error("tenant {tenant} is in quarantine: {reason}; release it when the cause is known")]
+    Quarantined {
+        /// The tenant.
+        tenant: String,
+        /// Why.
+        reason: String,
+    },
+    /// A setting of a worker is out of range.
+    #[error("{key}: {found} is out of range: expected {expected}")]
+    OutOfRange {
+        /// The setting.
+        key: &'static str,
+        /// What it is.
+        found: u64,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// The supervisor has ended.
+    #[error("the supervisor has ended")]
+    HasEnded,
+}
+
+impl TenancyError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            TenancyError::Io { .. }
+            | TenancyError::RegistryInUse { .. }
+            | TenancyError::OrphansRemain { .. }
+            | TenancyError::NeverFits { .. }
+            | TenancyError::OutOfRange { .. } => Fault::External,
+            TenancyError::Quarantined { .. } | TenancyError::Backlog { .. } => Fault::Tenant,
+            TenancyError::UnknownWorker { .. } | TenancyError::Frame { .. } | TenancyError::HasEnded => Fault::Internal,
+        }
+    }
+
+    /// Whether the same may succeed later.
+    pub fn retryable(&self) -> bool {
+        matches!(
+            self,
+            TenancyError::Backlog { .. } | TenancyError::RegistryInUse { .. } | TenancyError::OrphansRemain { .. }
+        )
+    }
+}

@@ -1,0 +1,88 @@
+//! What a worker is started with.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use weir_frame::{Handed, WorkerId, WorkerRole, WorkerUser};
+
+/// A process to be started, and started again when it crashes.
+#[derive(Debug)]
+pub struct WorkerSpec {
+    /// Who it works for. Only shown, never believed from a frame.
+    pub tenant: String,
+    /// What it is for.
+    pub role: WorkerRole,
+    /// The program: `/proc/self/exe` as a rule.
+    pub program: PathBuf,
+    /// What makes the program a worker. Visible to every process of the machine: no secrets.
+    pub arguments: Vec<OsString>,
+    /// The file that is locked while a process of this tenant lives. It is made where it is missing.
+    pub lock: Option<PathBuf>,
+    /// The user that the process becomes.
+    pub user: Option<WorkerUser>,
+    /// Its weight against other workers, from 1 to 10,000.
+    pub weight: u32,
+    /// The CPU time that it may use in a second, in percent of a core. Kept where a cgroup is delegated.
+    pub cpu_percent_max: Option<u32>,
+    /// The memory that it may use, as its own backstops have it.
+    pub memory_bytes_max: u64,
+    /// The threads that it may have.
+    pub threads_max: u32,
+    /// Makes the settings and descriptors of each start.
+    pub equip: Equip,
+}
+
+impl WorkerSpec {
+    /// A worker of a tenant: `/proc/self/exe` with these arguments, without settings.
+    pub fn new(tenant: impl Into<String>, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> WorkerSpec {
+        WorkerSpec {
+            tenant: tenant.into(),
+            role: WorkerRole::Tenant,
+            program: "/proc/self/exe".into(),
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            lock: None,
+            user: None,
+            weight: 100,
+            cpu_percent_max: None,
+            memory_bytes_max: 256 << 20,
+            threads_max: 32,
+            equip: Equip::default(),
+        }
+    }
+}
+
+/// What one start of a process is given.
+#[derive(Debug, Default)]
+pub struct Equipment {
+    /// [`Welcome`](weir_frame::ToWorker::Welcome)'s settings.
+    pub settings: Vec<u8>,
+    /// Descriptors beside the lock: a code window. At most three.
+    pub descriptors: Vec<(Handed, OwnedFd)>,
+}
+
+type Make = dyn FnMut(WorkerId) -> io::Result<Equipment> + Send;
+
+/// Makes the equipment of each start of a worker: a new process has a new code window. Runs in the supervisor's thread: it must not
+/// wait for anything.
+#[derive(Default)]
+pub struct Equip(Option<Box<Make>>);
+
+impl Equip {
+    /// With a function that is called before each start.
+    pub fn new(make: impl FnMut(WorkerId) -> io::Result<Equipment> + Send + 'static) -> Equip {
+        Equip(Some(Box::new(make)))
+    }
+
+    pub(crate) fn make(&mut self, worker: WorkerId) -> io::Result<Equipment> {
+        self.0.as_mut().map_or_else(|| Ok(Equipment::default()), |make| make(worker))
+    }
+}
+
+impl fmt::Debug for Equip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Equip")
+    }
+}
