@@ -1,7 +1,7 @@
-//! What the benches share: CPU time as a criterion measurement, and a stage's guest over a batch on one thread.
+//! Common parts of the benches: CPU time as a criterion measurement, and running a stage's guest on a batch on one thread.
 //!
-//! Each bench file opens with its question and its cost model, and pairs the thing with native Rust doing the same work in
-//! the same run. `README.md` beside this crate says how to run them and what they said.
+//! Each bench file begins with its question and its cost model, and compares with native Rust that does the same work in the same
+//! run. `README.md` in this crate's folder describes how to run the benches, and their results.
 
 mod cpu_time;
 mod guest;

@@ -1,4 +1,4 @@
-//! End to end tests of Weir, and what they share.
+//! End-to-end tests of Weir, and their common parts.
 #![cfg_attr(doctest, doc = include_str!("../../README.md"))]
 
 mod broker;

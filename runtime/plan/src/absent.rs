@@ -1,8 +1,8 @@
-//! Kinds of sources and sinks that a program can be built without.
+//! Parts of Weir that a program can be built without.
 
 use weir_config::{KeyPlace, Problems};
 
-/// What an embedding program can leave out.
+/// A part that an embedding program can leave out.
 #[derive(Clone, Copy)]
 pub(crate) enum Part {
     Kafka,
@@ -17,7 +17,7 @@ impl Part {
         }
     }
 
-    /// Reports a kind that needs this part, if the program was built without it.
+    /// Reports a kind of source or sink that needs this part, if the program was built without it.
     pub(crate) fn require(self, place: &KeyPlace, problems: &Problems) {
         if !self.is_there() {
             self.refuse(place, problems);
@@ -46,7 +46,7 @@ mod tests {
         let text = "name = \"q\"\n[sources.trips]\ntopic = \"t\"\nbrokers = \"b:1\"\nkind = \"kafka\"\nschema = { a = \"i64\" }\n\
                     [sinks.count]\nkind = \"count\"\n";
         let (draft, problems) = QueryReader::begin(text).map_err(|_| "no TOML").unwrap().finish();
-        // Both are there in tests.
+        // Tests have both.
         Part::Kafka.require(&draft.sources[0].kind_place, &problems);
         Part::Nexmark.require(&draft.sources[0].kind_place, &problems);
         Part::Kafka.refuse(&draft.sources[0].kind_place, &problems);

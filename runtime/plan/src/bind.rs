@@ -1,4 +1,4 @@
-//! Functions set against the schemas that reach them.
+//! Binds functions to the schemas of their inputs.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -12,14 +12,14 @@ use super::stage::StagePart;
 use weir_config::{CarryDraft, ParamText, Problems, WrittenText, clip, suggest};
 use weir_files::Folders;
 
-/// A stage's function as far as it could be found out. What is `None` was wrong, and has been reported.
+/// A stage's function, as far as it could be resolved. `None` means an error that has been reported.
 pub(super) struct BoundStage {
     pub(super) module: Arc<[u8]>,
     pub(super) function: Arc<Function>,
     pub(super) bound: Option<Bound>,
-    /// What leaves the stage.
+    /// The schema of the stage's output.
     pub(super) output: Option<Arc<Schema>>,
-    /// Whether the stage is there for what it records, not for what leaves it.
+    /// Whether the purpose of the stage is its metrics, not its output.
     pub(super) observes: bool,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Modules<'a> {
     read: Vec<ReadModule>,
 }
 
-/// A module as read under some limits, or the reason why it was refused.
+/// A module that was checked with these limits, or the reason for its refusal.
 struct ReadModule {
     path: PathBuf,
     limits: Limits,
@@ -43,12 +43,12 @@ struct Module {
 }
 
 impl<'a> Modules<'a> {
-    /// Of files within these folders.
+    /// For files in these folders.
     pub(super) fn new(folders: &'a Folders) -> Modules<'a> {
         Modules { folders, read: Vec::new() }
     }
 
-    /// A module's bytes and manifest, or why there are none. What is admitted depends on the limits.
+    /// A module's bytes and manifest, or the reason for its refusal. Admission depends on the limits.
     fn get(&mut self, path: &Path, limits: &Limits) -> Result<Module, String> {
         let known = self.read.iter().find(|read| read.path == path && read.limits == *limits);
         if let Some(read) = known {
@@ -65,7 +65,7 @@ fn read_module(path: &Path, limits: &Limits, folders: &Folders) -> Result<Module
     let refused = |refusal: Refusal| format!("is refused ({}): {refusal}", refusal.code());
     let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
     ModuleManifest::check_file(file.metadata().map_err(unreadable)?.len(), limits).map_err(refused)?;
-    // A file that grows meanwhile is refused by what was read of it.
+    // The read is limited, in case the file grows meanwhile.
     let most = (limits.module.module_file_bytes_max as u64).saturating_add(1);
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -73,8 +73,7 @@ fn read_module(path: &Path, limits: &Limits, folders: &Folders) -> Result<Module
     Ok(Module { bytes: bytes.into(), manifest: Arc::new(manifest) })
 }
 
-/// Finds the stage's function and binds it to `input`. What can be checked without the input's schema is checked even
-/// where that is not known.
+/// Finds the stage's function and binds it to `input`. If the input's schema is unknown, everything else is checked.
 pub(super) fn bind(
     draft: &StagePart,
     input: Option<&Arc<Schema>>,
@@ -104,7 +103,7 @@ pub(super) fn bind(
     };
     let bound = match input {
         Some(input) => function.bind(input, &carry, &params),
-        // Of no fields: what is then said of parameters holds for any input, and the rest is left out.
+        // Bind to a schema without fields: errors about parameters are valid for any input, and the others are ignored.
         None => Schema::new(Vec::new()).map_or(Err(Vec::new()), |none| function.bind(&Arc::new(none), &carry, &params)),
     };
     let of_params = |error: &BindError| {
@@ -128,7 +127,7 @@ pub(super) fn bind(
     })
 }
 
-/// The parameters' values; those of which TOML's type is none of a parameter's have been reported.
+/// The parameters' values. Values with a wrong type of TOML have been reported.
 fn params(draft: &StagePart) -> BTreeMap<String, ParamValue> {
     let values = draft.params.iter().filter_map(|param| {
         let value = match param.value.as_ref()? {
@@ -142,11 +141,11 @@ fn params(draft: &StagePart) -> BTreeMap<String, ParamValue> {
     values.collect()
 }
 
-/// Reports at the key that has to change.
+/// Reports the error at the key that must change.
 fn report(error: &BindError, draft: &StagePart, problems: &Problems) {
     let given = |param: &str| draft.params.iter().find(|it| it.name == param).map(|it| &it.place);
     let carried = |field: &str| match &draft.carry {
-        // The last one of a name: it is the one to be left out where there are two.
+        // The last one of this name, because it is the one to remove.
         CarryDraft::Fields(fields) => fields.iter().rev().find(|it| it.text == field).map(|it| &it.place),
         CarryDraft::All => None,
     };
@@ -156,7 +155,7 @@ fn report(error: &BindError, draft: &StagePart, problems: &Problems) {
             given(param).unwrap_or(&draft.params_place)
         }
         BindError::MissingParam { param, .. } => {
-            // A parameter that TOML's types have no value for is there, and has been reported.
+            // The parameter is set, to a value that has been reported.
             if given(param).is_some() {
                 return;
             }

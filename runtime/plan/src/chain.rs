@@ -1,4 +1,4 @@
-//! The chain from sources over stages to sinks: names resolved, schemas compared, loose ends found.
+//! The chain from sources through stages to sinks: resolves names, compares schemas, finds unused parts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use super::source::SourcePart;
 use super::stage::StagePart;
 use weir_config::{Input, KeyPlace, Problems, WrittenText, clip, suggest};
 
-/// What is known of every point of the chain while the file is checked.
+/// The state of the chain while a file is checked.
 pub(super) struct ChainCheck<'d> {
     nodes: BTreeMap<&'d str, Node>,
     sinks: Vec<&'d str>,
-    // By index of source and stage: what leaves it, where that is known.
+    // The output schemas by index of source and stage, if known.
     source_schemas: Vec<Option<Arc<Schema>>>,
     stage_schemas: Vec<Option<Arc<Schema>>>,
-    // What each stage and each sink reads from.
+    // The inputs of each stage and sink.
     stage_inputs: Vec<Vec<Node>>,
     sink_inputs: Vec<Node>,
-    // An input could not be resolved, so that what looks like a loose end may be none.
+    // An input could not be resolved, so parts that look unused may be used.
     incomplete: bool,
 }
 
 impl<'d> ChainCheck<'d> {
     pub(super) fn new(sources: &'d [SourcePart], stages: &'d [StagePart], sinks: Vec<&'d str>) -> ChainCheck<'d> {
         let mut nodes = BTreeMap::new();
-        // A name that is given twice has been reported; the first keeps it.
+        // A repeated name has been reported; the first one keeps it.
         for (index, source) in sources.iter().enumerate() {
             nodes.entry(&*source.name).or_insert(Node::Source(index));
         }
@@ -45,7 +45,7 @@ impl<'d> ChainCheck<'d> {
         }
     }
 
-    /// The inputs of the next stage, and their schema where it is known.
+    /// The inputs of the next stage, and their schema if it is known.
     pub(super) fn stage_input(&mut self, stage: &StagePart, problems: &Problems) -> (Vec<Node>, Option<Arc<Schema>>) {
         let index = self.stage_inputs.len();
         let inputs = self.resolve(&stage.input, Some(index), problems);
@@ -54,12 +54,12 @@ impl<'d> ChainCheck<'d> {
         (inputs, schema)
     }
 
-    /// Says what leaves the stage whose inputs were asked for last.
+    /// Sets the output schema of the stage from the last call of `stage_input`.
     pub(super) fn stage_output(&mut self, schema: Option<Arc<Schema>>) {
         self.stage_schemas.push(schema);
     }
 
-    /// The inputs of a sink, and their schema where it is known. Every stage has to have been gone through.
+    /// The inputs of a sink, and their schema if it is known. Call this after all stages.
     pub(super) fn sink_input(
         &mut self,
         input: &Input,
@@ -72,8 +72,8 @@ impl<'d> ChainCheck<'d> {
         (inputs, schema)
     }
 
-    /// Reports sources that feed nothing, and warns of stages whose output goes nowhere. `observes` says of which stages
-    /// the purpose is something else than their output.
+    /// Reports unused sources, and warns about stages whose output is unused. `observes` says which stages have another purpose
+    /// than their output.
     pub(super) fn loose_ends(
         &self,
         sources: &[SourcePart],
@@ -91,7 +91,7 @@ impl<'d> ChainCheck<'d> {
                 problems.error(&source.place, "is not read by any stage or sink", help);
             }
         }
-        // Stages only read from earlier ones, so that one pass from the last to the first knows all.
+        // Stages read only from earlier ones, so one pass from the last to the first is enough.
         let mut useful = observes.to_vec();
         let mark = |useful: &mut Vec<bool>, inputs: &[Node]| {
             for input in inputs {
@@ -114,7 +114,7 @@ impl<'d> ChainCheck<'d> {
         }
     }
 
-    /// The points that are named, or the default ones. `stage` is the index of the stage that reads; sinks have none.
+    /// The named inputs, or the default ones. `stage` is the index of the reading stage; `None` for sinks.
     fn resolve(&mut self, input: &Input, stage: Option<usize>, problems: &Problems) -> Vec<Node> {
         let Some(names) = &input.value else {
             if input.is_wrong() {
@@ -183,7 +183,7 @@ impl<'d> ChainCheck<'d> {
         self.nodes.iter().find(|(_, other)| **other == node).map_or("", |(name, _)| name)
     }
 
-    /// The schema that all inputs have. Reports each that differs from the first.
+    /// The common schema of all inputs. Reports each that differs from the first.
     fn common_schema(
         &self,
         inputs: &[Node],

@@ -1,4 +1,4 @@
-//! What the embedding program brings: sources and sinks by name.
+//! Sources and sinks of the embedding program, by name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

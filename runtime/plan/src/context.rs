@@ -1,4 +1,4 @@
-//! What is known while a draft becomes a plan.
+//! The state of resolving a draft.
 
 use std::path::Path;
 
@@ -10,22 +10,22 @@ use super::kafka_uses::TopicUses;
 use super::limits::Ceiling;
 use super::paths::Paths;
 
-/// Everything that the parts of a query file are held against, and what they use: one value that goes through all of them.
+/// Everything that the parts of a query file are checked against, and what they use: one value that is passed through all of them.
 pub(super) struct Context<'a> {
-    /// What is wrong so far.
+    /// The problems so far.
     pub(super) problems: &'a Problems,
     /// The files that are used.
     pub(super) paths: Paths<'a>,
     /// The topics and groups that are used.
     pub(super) topics: TopicUses<'a>,
-    /// What the program brings.
+    /// The sources and sinks of the program.
     pub(super) connectors: &'a Connectors,
-    /// What stages may have.
+    /// The limits for stages.
     pub(super) ceiling: Ceiling<'a>,
 }
 
 impl<'a> Context<'a> {
-    /// Of a query in this folder, without bounds.
+    /// For a query in this folder, without restrictions.
     pub(super) fn new(
         folder: &'a Path,
         ceiling: Ceiling<'a>,

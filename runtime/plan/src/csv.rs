@@ -1,12 +1,12 @@
-//! How CSV is written, as the file says.
+//! Options of CSV.
 
 use std::path::Path;
 
 use weir_config::{CsvKeys, KeyPlace, Problems, QuoteDraft, RecordCsvKeys, WrittenText, clip};
 use weir_formats::{CsvOptionError, CsvOptions, Format};
 
-/// The options of a source or sink of files at `here`. The first path says the default delimiter: `.tsv` is separated by tabs.
-/// `None` where something is wrong, which has been reported. Of another format than CSV every such key is wrong.
+/// The options of a file source or sink at `here`. The first path determines the default delimiter: a tab for `.tsv`. `None` after
+/// an error, which has been reported. With another format than CSV, every such key is an error.
 pub(super) fn options(
     keys: &CsvKeys,
     here: &KeyPlace,
@@ -23,7 +23,7 @@ pub(super) fn options(
     ];
     let given = || given.iter().filter_map(|(key, place)| Some((*key, place.as_ref()?)));
     let mut options = paths.first().map_or_else(CsvOptions::default, |path| CsvOptions::of_path(Path::new(&path.text)));
-    // Without its format nothing is known of these keys.
+    // Without a format, these keys cannot be checked.
     let format = format?;
     if format != Format::Csv.name() {
         for (key, place) in given() {
@@ -50,7 +50,7 @@ pub(super) fn options(
     complete.then_some(options)
 }
 
-/// Sets everything that is right; `None` where a key is wrong.
+/// Sets all valid values; `None` if a key is invalid.
 fn set(keys: &CsvKeys, options: &mut CsvOptions) -> Option<()> {
     let CsvKeys { delimiter, quote, header, nulls, comment } = keys;
     if delimiter.is_given() {
@@ -64,8 +64,8 @@ fn set(keys: &CsvKeys, options: &mut CsvOptions) -> Option<()> {
     (!wrong).then_some(())
 }
 
-/// The options of single records, each the value of a message, without a header, and no comment. `None` where
-/// something is wrong, which has been reported.
+/// The options of single records, each the value of a message, without header and comments. `None` after an error, which has been
+/// reported.
 pub(super) fn record_options(
     keys: &RecordCsvKeys,
     here: &KeyPlace,

@@ -1,4 +1,4 @@
-//! From the draft of a custom source or sink to what the program brings.
+//! Resolves drafts of custom sources and sinks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use weir_sources::CustomSource;
 
 use super::context::Context;
 
-/// The source that these keys name.
+/// The source with this connector and these options.
 pub(super) fn source(keys: &CustomKeys, cx: &Context<'_>) -> Option<CustomSource> {
     let options = options(keys, cx.problems);
     let (place, connector) = find(keys, &cx.connectors.sources, "source", cx.problems)?;
@@ -24,7 +24,7 @@ pub(super) fn source(keys: &CustomKeys, cx: &Context<'_>) -> Option<CustomSource
     }
 }
 
-/// The sink that these keys name.
+/// The sink with this connector and these options.
 pub(super) fn sink(keys: &CustomKeys, cx: &Context<'_>) -> Option<CustomSink> {
     let options = options(keys, cx.problems);
     let (place, connector) = find(keys, &cx.connectors.sinks, "sink", cx.problems)?;

@@ -1,4 +1,4 @@
-//! Whether what is promised can be kept: which sources and sinks can commit in one step.
+//! Checks delivery guarantees: which sources and sinks can commit atomically.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::sink::SinkPart;
 use super::source::SourcePart;
 use super::source_plan::SourceKind;
 
-/// Where the parts of `[delivery]` stand.
+/// The places of the keys in `[delivery]`.
 pub(super) struct DeliveryPlaces {
     pub(super) guarantee: KeyPlace,
     pub(super) state: KeyPlace,
@@ -18,15 +18,15 @@ pub(super) struct DeliveryPlaces {
     pub(super) commit_ms: KeyPlace,
 }
 
-/// Where dead letters go, as far as it could be read.
+/// The destination of dead letters, as far as it could be read.
 pub(super) enum Letters<'a> {
     Nowhere,
     File(KeyPlace),
     Kafka(KeyPlace, &'a KafkaSinkConfig),
 }
 
-/// How often a query commits that does not say it, and cannot wait for its end: because a topic has none, or because a
-/// transaction would time out.
+/// The commit interval of a query that sets none but cannot wait for its end: because a topic has no end, or a transaction would
+/// time out.
 pub(super) fn commits_by_itself(delivery: &Delivery, sources: &[SourcePart]) -> Option<Duration> {
     const EVERY: Duration = Duration::from_secs(1);
     let endless = sources.iter().any(|source| match &source.kind {
@@ -36,7 +36,7 @@ pub(super) fn commits_by_itself(delivery: &Delivery, sources: &[SourcePart]) -> 
     endless.then_some(EVERY)
 }
 
-/// Refuses what no single step can commit, and says why.
+/// Refuses combinations that cannot be committed atomically, with the reason.
 pub(super) fn check(
     delivery: &Delivery,
     places: &DeliveryPlaces,
@@ -147,7 +147,7 @@ fn to_kafka(
     }
 }
 
-/// A transaction is of one producer, which has its settings once.
+/// A transaction has one producer, which has one set of settings.
 fn one_producer(sinks: &[SinkPart], (first, theirs): (&str, &KafkaSinkConfig), problems: &Problems) {
     for sink in sinks {
         let Some(SinkConfig::Kafka(ours)) = &sink.config else { continue };
@@ -168,7 +168,7 @@ fn one_producer(sinks: &[SinkPart], (first, theirs): (&str, &KafkaSinkConfig), p
     }
 }
 
-/// Letters in the transaction are written by its producer: what they say for themselves would be ignored.
+/// The transaction's producer writes the letters: their own settings would be ignored.
 fn letters_of_the_producer(
     place: &KeyPlace,
     letters: &KafkaSinkConfig,
@@ -188,7 +188,7 @@ fn letters_of_the_producer(
     }
 }
 
-/// A transaction that is open for longer than the broker allows is aborted: no commit would ever succeed.
+/// The broker aborts a transaction that is open too long: no commit would ever succeed.
 fn in_time(
     delivery: &Delivery,
     places: &DeliveryPlaces,
@@ -197,7 +197,7 @@ fn in_time(
     problems: &Problems,
 ) {
     let timeout = config.transaction_timeout().unwrap_or(TransactionSettings::default().timeout);
-    // What librdkafka would say only when the query runs.
+    // librdkafka would report this only when the query runs.
     let option =
         |name: &str| config.connection.options.get(name).and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
     for (key, name, value, more) in [
@@ -214,7 +214,7 @@ fn in_time(
         }
     }
     if let Some(every) = delivery.commit_every.filter(|every| *every >= timeout) {
-        // What an option says is not repeated.
+        // An error in the option itself has been reported.
         let given = config.connection.options.contains_key("transaction.timeout.ms");
         let after = if given {
             "the time of `\"transaction.timeout.ms\"`".to_owned()

@@ -1,4 +1,4 @@
-//! A plan as text, for people.
+//! Describes plans for people.
 
 use std::fmt;
 use std::path::Path;
@@ -11,8 +11,8 @@ use super::plan::{Batching, DeadLettersPlan, Node, Plan, Retry, SinkPlan, StageP
 use super::source_plan::{SourceKind, SourcePlan};
 use weir_sources::OnChange;
 
-/// What `weir check` prints: each source with its schema, each stage with its function and types, each sink, and what is
-/// promised. Ends with a line end.
+/// The output of `weir check`: each source with its schema, each stage with its function and types, each sink, and the delivery
+/// guarantee. Ends with a line end.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "query {} of tenant {}", self.name, self.tenant)?;
@@ -181,7 +181,7 @@ impl fmt::Display for OnError {
     }
 }
 
-/// The file's own name: folders are the query file's.
+/// The name of the file: the query file has the folder.
 fn name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }

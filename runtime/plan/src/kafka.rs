@@ -1,4 +1,4 @@
-//! What Kafka sources, sinks and dead letters have in common: brokers, options, topics.
+//! The common part of Kafka sources, sinks and dead letters: brokers, options, topics.
 
 use weir_config::{ConnectionKeys, KeyPlace, OptionDraft, OptionText, Problems, WrittenText, clip, nearest};
 use weir_kafka::{KafkaConnection, KafkaSide};
@@ -6,7 +6,7 @@ use weir_kafka::{KafkaConnection, KafkaSide};
 use super::context::Context;
 use weir_kafka::refuse_topic;
 
-/// The connection of a client of this side.
+/// The connection for a client of this side.
 pub(super) fn connection(keys: &ConnectionKeys, side: KafkaSide, cx: &Context<'_>) -> Option<KafkaConnection> {
     let brokers = keys.brokers.value.as_ref().and_then(|written| brokers(written, cx));
     let mut connection = KafkaConnection::new(brokers.clone().unwrap_or_default().join(","));
@@ -18,7 +18,7 @@ pub(super) fn connection(keys: &ConnectionKeys, side: KafkaSide, cx: &Context<'_
                 None => complete = false,
             }
         }
-        // Each is right by itself: do they go together?
+        // Each option is valid by itself: check their combination.
         if let (true, Err(error)) = (complete, connection.validate()) {
             cx.problems.error(place, error.reason, "");
             complete = false;
@@ -73,7 +73,7 @@ fn option(OptionDraft { place, name, value }: &OptionDraft, side: KafkaSide, pro
     let value = match value {
         OptionText::Text(text) => text,
         OptionText::Wrong { message, help, .. } => {
-            // What is wrong with the variable of an environment has been reported.
+            // A mistake in an environment variable has been reported.
             if !message.is_empty() {
                 problems.error(place, message, help);
             }
@@ -93,7 +93,7 @@ fn concerns(option: KafkaSide, side: KafkaSide) -> bool {
     option == KafkaSide::Both || option == side
 }
 
-/// Whether this can be a topic's name; or the reason why not, reported.
+/// Whether the name of a topic is valid; otherwise reports the reason.
 pub(super) fn topic_name(place: &KeyPlace, topic: &str, problems: &Problems) -> bool {
     let refused = refuse_topic(topic);
     if let Some(reason) = refused {

@@ -1,4 +1,4 @@
-//! What Kafka sources, sinks and dead letters say of themselves in a plan's description.
+//! Describes Kafka sources, sinks and dead letters in a plan.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use weir_sinks::{KafkaKey, KafkaPartitioner, KafkaSinkConfig, KafkaTimestamp, Ka
 
 use weir_sources::{KafkaIsolation, KafkaOutOfRange, KafkaPartitions, KafkaSourceConfig, KafkaStart};
 
-/// `kafka flights at b:9092, json_lines, group acme.late`, and what differs from the defaults.
+/// `kafka flights at b:9092, json_lines, group acme.late`, and settings that differ from the defaults.
 pub(super) fn describe_source(config: &KafkaSourceConfig, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "kafka {} at {}, {}", config.topics.join(", "), config.connection.brokers, config.format)?;
     write!(f, ", group {}", config.group)?;
@@ -37,7 +37,7 @@ pub(super) fn describe_source(config: &KafkaSourceConfig, f: &mut fmt::Formatter
     f.write_str(if config.until_end { ", to the end" } else { ", without end" })
 }
 
-/// `kafka late at b:9092, json_lines`, and what differs from the defaults.
+/// `kafka late at b:9092, json_lines`, and settings that differ from the defaults.
 pub(super) fn describe_sink(config: &KafkaSinkConfig, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "kafka {} at {}, ", config.topic, config.connection.brokers)?;
     match &config.value {

@@ -1,4 +1,4 @@
-//! From the draft of a Kafka sink, and of dead letters to Kafka, to their settings.
+//! Resolves drafts of Kafka sinks, and of dead letters to Kafka.
 
 use std::time::Duration;
 
@@ -16,8 +16,7 @@ use super::csv;
 use super::kafka;
 use super::words;
 
-/// A setting that names columns, as a configuration that has nothing else; and the columns, for what is meant where one
-/// is missing.
+/// A setting that names columns, as a configuration without other settings; and the columns, for suggestions if one is missing.
 pub(super) struct ColumnUse {
     place: KeyPlace,
     column: String,
@@ -31,7 +30,7 @@ struct Resolver<'c> {
 }
 
 impl Resolver<'_> {
-    /// Remembers a column, to be looked for once the sink's input is known.
+    /// Remembers a column, which is checked when the sink's input is known.
     fn column(&mut self, place: &KeyPlace, column: &str, set: impl FnOnce(&mut KafkaSinkConfig)) {
         let mut alone = KafkaSinkConfig::new(KafkaConnection::new("any:1"), "any");
         set(&mut alone);
@@ -50,7 +49,7 @@ impl Resolver<'_> {
         value.zip(csv)
     }
 
-    /// A record as a whole: there is no column that is its value.
+    /// The value is the whole record, not a column.
     fn whole(&self, keys: &KafkaSinkKeys, value: KafkaValue) -> Option<KafkaValue> {
         let Some(place) = &keys.value.place else { return Some(value) };
         self.problems.error(
@@ -98,7 +97,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// Whether headers are passed on, and those that are made of columns.
+    /// Whether headers are passed on, and the headers from columns.
     fn headers(&mut self, headers: &Setting<HeadersDraft>) -> Option<(bool, Vec<(String, String)>)> {
         let draft = headers.value.as_ref()?;
         let mut headers = Vec::new();
@@ -117,7 +116,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Resolves the keys of a Kafka sink at `here`, and which columns it needs.
+/// Resolves the keys of a Kafka sink at `here`, and the columns that it needs.
 pub(super) fn resolve(
     keys: &KafkaSinkKeys,
     here: &KeyPlace,
@@ -154,7 +153,7 @@ pub(super) fn resolve(
     (make(), resolver.columns)
 }
 
-/// Brokers and topic.
+/// The brokers and the topic.
 fn target(connection: &ConnectionKeys, topic: &Setting<String>, cx: &mut Context<'_>) -> Option<KafkaSinkConfig> {
     let connection = kafka::connection(connection, KafkaSide::Producer, cx);
     let (place, topic) = topic.given().filter(|(place, topic)| kafka::topic_name(place, topic, cx.problems))?;
@@ -169,7 +168,7 @@ pub(super) fn dead_letters(keys: &KafkaLettersKeys, cx: &mut Context<'_>) -> Opt
     Some(target?.with(|it| it.compression = words::compression(compression)))
 }
 
-/// Looks for the columns in what the sink is given.
+/// Checks that the sink's input has the columns.
 pub(super) fn check_columns(columns: &[ColumnUse], schema: &Schema, problems: &Problems) {
     for it in columns {
         let Err(error) = it.alone.validate(schema) else { continue };

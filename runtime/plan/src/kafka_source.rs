@@ -1,4 +1,4 @@
-//! From the draft of a Kafka source to its settings.
+//! Resolves drafts of Kafka sources.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::words;
 use weir_kafka::refuse_group;
 use weir_sources::{KafkaPartitions, KafkaSourceConfig, KafkaStart};
 
-/// Resolves the keys of a Kafka source at `here`: what it reads, and what its records hold.
+/// Resolves the keys of a Kafka source at `here`: its settings and the schema of its records.
 pub(super) fn resolve(
     keys: &KafkaSourceKeys,
     here: &KeyPlace,
@@ -67,7 +67,7 @@ pub(super) fn resolve(
     (make().filter(|_| allowed), schema)
 }
 
-/// `topic` or `topics`, whichever is given.
+/// The value of `topic` or `topics`.
 fn topics(keys: &KafkaSourceKeys, here: &KeyPlace, problems: &Problems) -> Option<Vec<WrittenText>> {
     let written = keys.written(here, problems)?;
     let mut complete = true;
@@ -86,7 +86,7 @@ fn start(start: &Setting<String>, here: &KeyPlace, problems: &Problems) -> Optio
         "earliest" => Some(KafkaStart::Earliest),
         "latest" => Some(KafkaStart::Latest),
         text => {
-            // A time of day or a number would be taken for something else than is meant.
+            // A time of day or a number would be interpreted differently than intended.
             let micros = parse_timestamp(text).ok().filter(|&micros| text.contains('-') && micros >= 0);
             if micros.is_none() {
                 let help = "use `earliest`, `latest`, or a time such as `2024-01-31T00:00:00Z`";

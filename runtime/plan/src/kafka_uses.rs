@@ -6,7 +6,7 @@ use weir_sandbox::TenantId;
 
 use weir_config::{KeyPlace, Problems, Spot, Topics, clip};
 
-/// Keeps topics to the tenant's, and remembers which are read and which are written.
+/// Limits topics to those of the tenant, and remembers which topics are read and written.
 pub(super) struct TopicUses<'a> {
     tenant: Option<&'a TenantId>,
     query: String,
@@ -23,17 +23,17 @@ impl TopicUse {
     }
 }
 
-/// A topic in use.
+/// A topic that the query uses.
 struct TopicUse {
     place: KeyPlace,
     brokers: Vec<String>,
     topic: String,
 }
 
-/// A consumer group in use.
+/// A consumer group that the query uses.
 #[derive(Clone, Debug, Encode, Decode)]
 pub(super) struct GroupUse {
-    /// The key that says so.
+    /// The place of the key.
     pub(super) spot: Spot,
     brokers: Vec<String>,
     /// The group.
@@ -41,7 +41,7 @@ pub(super) struct GroupUse {
 }
 
 impl GroupUse {
-    /// Whether the other one is a member of the same group, as far as brokers' names tell.
+    /// Whether the other source is a member of the same group, as far as the names of brokers tell.
     pub(super) fn meets(&self, other: &GroupUse) -> bool {
         self.group == other.group && same_cluster(&self.brokers, &other.brokers)
     }
@@ -51,14 +51,14 @@ fn same_cluster(one: &[String], other: &[String]) -> bool {
     one.iter().any(|broker| other.contains(broker))
 }
 
-/// None of a connection that could not be read: what else is wrong is told all the same.
+/// Empty for an invalid connection, so that other mistakes are reported too.
 fn brokers_of(connection: Option<&KafkaConnection>) -> Vec<String> {
     let brokers = connection.map(|connection| connection.brokers.split(',').map(str::to_ascii_lowercase));
     brokers.into_iter().flatten().collect()
 }
 
 impl<'a> TopicUses<'a> {
-    /// For a query of this tenant; without bounds where there is no limits file.
+    /// For a query of this tenant; without restrictions if there is no limits file.
     pub(super) fn new(
         tenant: Option<&'a TenantId>,
         query: &str,
@@ -84,12 +84,12 @@ impl<'a> TopicUses<'a> {
         &self.rights
     }
 
-    /// The group of a source that names none.
+    /// The group of a source without a `group`.
     pub(super) fn group(&self) -> String {
         format!("{}.{}", self.tenant(), self.query)
     }
 
-    /// Whether this broker may be talked to; or the reason why not, reported.
+    /// Whether the query may use this broker; otherwise reports the reason.
     pub(super) fn broker(&self, place: &KeyPlace, broker: &str) -> bool {
         if self.rights.allows_broker(broker) {
             return true;
@@ -109,19 +109,19 @@ impl<'a> TopicUses<'a> {
         allowed
     }
 
-    /// A topic to be read, remembered.
+    /// Checks a topic that is read, and remembers it.
     pub(super) fn reads(&mut self, place: &KeyPlace, connection: Option<&KafkaConnection>, topic: &str) -> bool {
         self.read.push(TopicUse::new(place, connection, topic));
         self.topic(place, topic)
     }
 
-    /// A topic to be written, remembered.
+    /// Checks a topic that is written, and remembers it.
     pub(super) fn writes(&mut self, place: &KeyPlace, connection: Option<&KafkaConnection>, topic: &str) -> bool {
         self.written.push(TopicUse::new(place, connection, topic));
         self.topic(place, topic)
     }
 
-    /// A group to be a member of, remembered.
+    /// Checks a group, and remembers it.
     pub(super) fn joins(&mut self, place: &KeyPlace, connection: Option<&KafkaConnection>, group: &str) -> bool {
         let begins = format!("{}.", self.tenant());
         let owned = !self.rights.is_bounded() || group.starts_with(&begins);
@@ -147,7 +147,7 @@ impl<'a> TopicUses<'a> {
         owned
     }
 
-    /// A transactional id; or the reason why it is not the tenant's, reported.
+    /// Checks whether the tenant may use a transactional id.
     pub(super) fn transacts(&self, place: &KeyPlace, id: &str) {
         let begins = format!("{}.", self.tenant());
         if self.rights.is_bounded() && !id.starts_with(&begins) {
@@ -160,7 +160,7 @@ impl<'a> TopicUses<'a> {
         }
     }
 
-    /// Reports topics that the query writes and reads: its records would go round for ever.
+    /// Reports topics that the query both reads and writes: its records would circulate forever.
     pub(super) fn check_loops(&self) {
         for written in &self.written {
             let same = |read: &&TopicUse| read.topic == written.topic && same_cluster(&read.brokers, &written.brokers);
@@ -171,7 +171,7 @@ impl<'a> TopicUses<'a> {
         }
     }
 
-    /// The groups that the query is a member of.
+    /// The groups of the query.
     pub(super) fn into_groups(self) -> Vec<GroupUse> {
         self.groups
     }

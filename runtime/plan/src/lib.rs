@@ -1,4 +1,4 @@
-//! Plans: one TOML file says sources, stages and sinks; it is checked as a whole, with everything that it names.
+//! Plans: query files that were checked as a whole, including everything that they name.
 //!
 //! ```
 //! use weir_plan::Plan;
@@ -23,29 +23,31 @@
 //!
 //! # The nouns
 //!
-//! **[`Plan`]**: a query file that was found right: names resolved, modules read, every function bound to the schema that reaches it.
-//! Made once by [`Plan::load`]; `weir_query` runs it. It is data, and costs the bytes of its modules.
+//! **[`Plan`]**: a valid query file: names are resolved, modules are read, and every function is bound to the schema of its input.
+//! Created by [`Plan::load`]; `weir_query` runs it. A plan is data. Its size is mainly that of its modules.
 //!
-//! **[`QueryFileError`]**: everything that is wrong with a query file, each [`Problem`] with its key, line and remedy.
+//! **[`QueryFileError`]**: all mistakes in a query file, each a [`Problem`] with key, line and remedy.
 //!
-//! **[`LimitsFile`]**: what each tenant of a process may use, and the folders that its queries keep to. A plan made by
-//! [`Plan::load_with`] lies within it. [`Plan::load_all`] checks several that are to run side by side against each other.
+//! **[`LimitsFile`]**: the limits of each tenant of a process, and the folders of its queries. [`Plan::load_with`] creates a plan
+//! within a limits file. [`Plan::load_all`] checks several plans that will run in one process against each other.
 //!
-//! **[`Loader`]**: how a program reads query files, with sources and sinks of its own.
+//! **[`Loader`]**: reads query files for a program with its own sources and sinks.
 //!
 //! # From draft to plan
 //!
-//! `weir_config` has read the text. The draft becomes a [`Plan`] in one go, or a [`QueryFileError`] that lists every mistake:
+//! `weir_config` has parsed the text. Resolving converts the draft to a [`Plan`], or to a [`QueryFileError`] that lists every
+//! mistake:
 //!
-//! 1. `source`, `stage`, `sink` and `settings` look at what the draft names: files, topics, modules. What is wrong is recorded,
-//!    and resolving goes on. One `context` holds what they need and what they use.
-//! 2. `chain` resolves names and compares schemas; `bind` checks each function against the schema that reaches it.
-//! 3. Only where nothing was recorded is there a plan.
-//! 4. `together` compares the files, topics and groups of plans that are to run side by side.
+//! 1. `source`, `stage`, `sink` and `settings` check what the draft names: files, topics, modules. After a mistake, resolving
+//!    continues. One `context` holds what they check against, and what the query uses.
+//! 2. `chain` resolves names and compares schemas; `bind` checks each function against the schema of its input.
+//! 3. There is a plan only if no mistake was reported.
+//! 4. `together` compares the files, topics and groups of plans that will run in one process.
 //!
-//! The limits file comes the same way by `limits_file`; `limits` keeps stages, `paths` files, and `kafka_uses` topics, within it.
+//! Limits files are resolved in the same way by `limits_file`. `limits` enforces them for stages, `paths` for files, and
+//! `kafka_uses` for topics.
 //!
-//! Modules are read and their manifests parsed. None of their code runs, and nothing is compiled.
+//! Modules are read and their manifests parsed. Their code is neither compiled nor run.
 
 mod absent;
 mod bind;

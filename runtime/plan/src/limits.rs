@@ -1,17 +1,17 @@
-//! The limits of a tenant, and those of a stage below them.
+//! Limits of tenants and stages.
 
 use weir_config::{KeyPlace, LimitDraft, LimitValue, Problems};
 use weir_sandbox::{Limits, TenantId};
 
-/// What the stages of a query may have.
+/// The limits for the stages of a query.
 pub(super) struct Ceiling<'a> {
-    /// What each stage starts from.
+    /// The limits of the tenant.
     pub(super) limits: Limits,
-    /// Whose limits those are, where a limits file says so; without one a stage may have what it asks for.
+    /// The tenant, if a limits file sets the limits; otherwise a stage may raise them.
     pub(super) tenant: Option<&'a TenantId>,
 }
 
-/// The limits of `[stages.limits]`, within what the stage's tenant has.
+/// The limits of a stage according to `[stages.limits]`, within those of its tenant.
 pub(super) fn of_stage(drafts: &[LimitDraft], ceiling: &Ceiling<'_>, problems: &Problems) -> Limits {
     let mut limits = ceiling.limits.clone();
     for draft in drafts {
@@ -24,7 +24,7 @@ pub(super) fn of_stage(drafts: &[LimitDraft], ceiling: &Ceiling<'_>, problems: &
     limits
 }
 
-/// A tenant's limits over `base`.
+/// A tenant's limits, with `base` for keys that are not set.
 pub(super) fn of_tenant(drafts: &[LimitDraft], base: &Limits) -> Limits {
     let mut limits = base.clone();
     for LimitDraft { name, value, .. } in drafts {
@@ -33,7 +33,7 @@ pub(super) fn of_tenant(drafts: &[LimitDraft], base: &Limits) -> Limits {
     limits
 }
 
-/// A field of the sandbox's limits as a value of a file, and back.
+/// Converts a field of the sandbox's limits to a value in a file, and back.
 trait Field: Sized {
     fn of(value: LimitValue) -> Option<Self>;
     fn value(&self) -> LimitValue;
@@ -107,7 +107,7 @@ macro_rules! fields {
         #[cfg(test)]
         const FIELDS: &[&str] = &[$(stringify!($field)),+];
 
-        /// Sets a limit of this name. A test goes through all names that a file can have.
+        /// Sets a limit by name. A test covers all names in files.
         fn set(limits: &mut Limits, name: &str, value: LimitValue) {
             match name {
                 $(stringify!($field) => limits.$field = Field::of(value).unwrap_or(limits.$field),)+
@@ -119,7 +119,7 @@ macro_rules! fields {
             }
         }
 
-        /// The limit of this name.
+        /// The limit with this name.
         fn get(limits: &Limits, name: &str) -> Option<LimitValue> {
             match name {
                 $(stringify!($field) => Some(limits.$field.value()),)+
@@ -136,7 +136,7 @@ fields! {
     compile_cpu_s_max compile_memory_bytes_max instances_max cpu_percent_max cpu_weight trap_pause_ms_max hardened
 }
 
-/// Whether a stage asks for more than its tenant has; reports it if so.
+/// Whether a stage exceeds its tenant's limit; then reports it.
 fn is_raised(draft: &LimitDraft, value: LimitValue, ceiling: &Ceiling<'_>, problems: &Problems) -> bool {
     let most = get(&ceiling.limits, &draft.name).and_then(number);
     let (Some(tenant), Some(most)) = (ceiling.tenant, most) else { return false };
@@ -150,7 +150,7 @@ fn is_raised(draft: &LimitDraft, value: LimitValue, ceiling: &Ceiling<'_>, probl
     true
 }
 
-/// A limit as a number, for the question which of two is more; `None` is no limit, and more than all others.
+/// A limit as a number, for comparisons; `None` is unlimited, and more than any number.
 fn number(value: LimitValue) -> Option<u64> {
     match value {
         LimitValue::Number(number) => Some(number),
@@ -159,7 +159,7 @@ fn number(value: LimitValue) -> Option<u64> {
     }
 }
 
-/// Reports a limit that no stage has for itself.
+/// Reports a limit that a stage cannot set.
 fn of_all_queries(place: &KeyPlace, tenant: Option<&TenantId>, problems: &Problems) {
     let table = tenant.map_or("`[defaults]`".to_owned(), |tenant| format!("`[tenants.{tenant}]`"));
     problems.error(
@@ -169,7 +169,7 @@ fn of_all_queries(place: &KeyPlace, tenant: Option<&TenantId>, problems: &Proble
     );
 }
 
-/// A limit with its number; whole KiB and MiB are said beside it.
+/// A limit with its number, and in KiB or MiB if these are whole.
 fn amount(name: &str, value: u64) -> String {
     let whole = |shift: u32| name.contains("_bytes_") && value > 0 && value.trailing_zeros() >= shift;
     if whole(20) {
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(names, ModuleLimits::CAPS.iter().map(|cap| cap.key).collect::<Vec<_>>());
     }
 
-    /// A limit that the sandbox adds must be a key as well.
+    /// Every limit of the sandbox must be a key.
     #[test]
     fn every_limit_is_a_field_here() {
         let expected = serde_json::from_str::<Limits>(r#"{"":1}"#).unwrap_err().to_string();
@@ -226,7 +226,7 @@ mod tests {
                 let mut limits = Limits::default();
                 set(&mut limits, name, with(number));
                 assert_eq!(get(&limits, name), Some(with(number)).filter(|_| right).or(get(&limits, name)), "{name}");
-                // Below zero there is nothing.
+                // There are no numbers below zero.
                 let is_right = limits.validate().is_ok() && get(&limits, name) == Some(with(number));
                 assert_eq!(is_right, right || (least == 0 && number == u64::MAX && is_right), "{name} = {number}");
             }

@@ -1,4 +1,4 @@
-//! The limits file: what each tenant of a process may use.
+//! Limits files: the limits of each tenant of a process.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::sizes::Sizes;
 use super::text;
 use weir_files::{Folders, real_path};
 
-/// What tenants may use: limits, folders and topics of each, read from a TOML file.
+/// The limits, folders and topics of each tenant, from a TOML file.
 ///
 /// ```
 /// use weir_plan::LimitsFile;
@@ -37,35 +37,35 @@ use weir_files::{Folders, real_path};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitsFile {
-    // Where it was read from, so that no query writes it.
+    // The path from which it was read, so that no query writes to it.
     path: Option<PathBuf>,
     defaults: TenantLimits,
     tenants: BTreeMap<TenantId, TenantLimits>,
     unknown: UnknownTenants,
 }
 
-/// What one tenant may use.
+/// The limits of one tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TenantLimits {
-    /// What its functions may use.
+    /// The limits of its functions.
     pub limits: Limits,
-    /// Where its queries may read and write files, and have their modules.
+    /// The folders in which its queries may read and write files, and have their modules.
     pub folders: Folders,
-    /// Which topics they may read and write, and where.
+    /// The topics and brokers that its queries may use.
     pub topics: Topics,
-    /// How many parts each of its queries may have.
+    /// The maximum number of parts of each of its queries.
     pub sizes: Sizes,
-    /// Where query files may lie that speak for it; anywhere by default.
+    /// The folders in which its query files must be; anywhere by default.
     pub queries: Folders,
 }
 
 impl LimitsFile {
-    /// Reads and checks a limits file. Folders in it are taken from its own.
+    /// Reads and checks a limits file. Folders in it are relative to its own folder.
     ///
     /// # Errors
     ///
-    /// Every mistake in the file, or that it cannot be read.
+    /// All mistakes in the file, or an error of reading it.
     pub fn load(path: impl AsRef<Path>) -> Result<LimitsFile, QueryFileError> {
         let path = path.as_ref();
         let text = text::read(path, "limits")?;
@@ -74,15 +74,15 @@ impl LimitsFile {
         Ok(LimitsFile { path: Some(path.to_owned()), ..file })
     }
 
-    /// Checks the text of a limits file. Folders in it are taken from `folder`.
+    /// Checks the text of a limits file. Folders in it are relative to `folder`.
     ///
     /// # Errors
     ///
-    /// Every mistake in the text, sorted by line.
+    /// All mistakes in the text, sorted by line.
     pub fn parse(text: &str, folder: &Path) -> Result<LimitsFile, Vec<Problem>> {
         let (draft, problems) = LimitsDraft::read(text)?;
         let file = resolve(draft, folder, &problems);
-        // Nothing in a limits file is only odd.
+        // There are no warnings for limits files.
         text::finish(file, problems).map(|(file, _no_warnings)| file)
     }
 
@@ -110,7 +110,7 @@ impl LimitsFile {
         self.of(tenant).filter(|_| self.may_speak(Some(path), tenant))
     }
 
-    /// What a tenant may use; `None` where the file does not name it and refuses those.
+    /// The limits of a tenant; `None` if the file does not name it and refuses unknown tenants.
     pub fn of(&self, tenant: &TenantId) -> Option<&TenantLimits> {
         match (self.tenants.get(tenant), self.unknown) {
             (Some(named), _) => Some(named),
@@ -119,34 +119,34 @@ impl LimitsFile {
         }
     }
 
-    /// A tenant's limits: its own, else the defaults.
+    /// The limits of a tenant, or else the defaults.
     pub fn limits_of(&self, tenant: &TenantId) -> &Limits {
         &self.tenants.get(tenant).unwrap_or(&self.defaults).limits
     }
 
-    /// A tenant's folders: its own, else the defaults'.
+    /// The folders of a tenant, or else the defaults.
     pub fn folders_of(&self, tenant: &TenantId) -> &Folders {
         &self.tenants.get(tenant).unwrap_or(&self.defaults).folders
     }
 
-    /// A tenant's topics: its own, else the defaults'.
+    /// The topics of a tenant, or else the defaults.
     pub fn topics_of(&self, tenant: &TenantId) -> &Topics {
         &self.tenants.get(tenant).unwrap_or(&self.defaults).topics
     }
 
-    /// Whether a query file at this path may speak for the tenant; one that is no file may.
+    /// Whether a query file at this path may use the tenant. A text without a path may.
     pub(super) fn may_speak(&self, path: Option<&Path>, tenant: &TenantId) -> bool {
         let queries = self.of(tenant).and_then(|given| given.queries.paths());
         let real = path.map(|path| real_path(path).path);
         queries.zip(real).is_none_or(|(within, real)| within.iter().any(|folder| real.starts_with(folder)))
     }
 
-    /// The tenants that the file names.
+    /// The tenants in the file.
     pub fn tenants(&self) -> impl Iterator<Item = &TenantId> {
         self.tenants.keys()
     }
 
-    /// Where it was read from.
+    /// The path from which it was read.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
@@ -161,7 +161,7 @@ fn resolve(draft: LimitsDraft, folder: &Path, problems: &Problems) -> Option<Lim
         if let Err(error) = &id {
             problems.error(place, error.to_string(), "");
         }
-        // What stands below a wrong name is resolved all the same, for its own mistakes.
+        // Values below an invalid name are resolved too, to find their mistakes.
         let resolved = draft.as_ref().map(|draft| tenant(draft, &defaults, folder, problems));
         if let (Ok(id), Some(resolved)) = (id, resolved) {
             tenants.insert(id, resolved);
@@ -203,7 +203,7 @@ fn within(list: &KeyPlace, written: &[WrittenText], folder: &Path, problems: &Pr
     if paths.len() < written.len() {
         return None;
     }
-    // Of folders that were all there a moment ago.
+    // The folders existed a moment ago.
     Folders::within(paths)
         .map_err(|error| problems.error(list, format!("the folders cannot be used: {error}"), ""))
         .ok()

@@ -1,4 +1,4 @@
-//! From text to plan.
+//! Loads plans from text.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,17 +29,17 @@ use super::text;
 use weir_files::Folders;
 
 impl Plan {
-    /// Reads and checks a query file, under the default limits. Paths in it are taken from its folder.
+    /// Reads and checks a query file with the default limits. Paths in it are relative to its folder.
     ///
     /// # Errors
     ///
-    /// Every mistake in the file, or that it cannot be read.
+    /// All mistakes in the file, or an error of reading it.
     pub fn load(path: impl AsRef<Path>) -> Result<Plan, QueryFileError> {
         Plan::load_under(path.as_ref(), None, &Connectors::default())
     }
 
-    /// As [`Plan::load`], within what a limits file gives the query's tenant: no stage may have more, and no file lie
-    /// outside of its folders.
+    /// Like [`Plan::load`], within the limits file's limits for the query's tenant: stages cannot exceed them, and files must be in
+    /// the tenant's folders.
     ///
     /// # Errors
     ///
@@ -82,16 +82,16 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Checks the text of a query file, under the default limits. Paths in it are taken from `folder`.
+    /// Checks the text of a query file with the default limits. Paths in it are relative to `folder`.
     ///
     /// # Errors
     ///
-    /// Every mistake in the text, sorted by line.
+    /// All mistakes in the text, sorted by line.
     pub fn parse(text: &str, folder: &Path) -> Result<Plan, Vec<Problem>> {
         parse(text, folder, None, None, &Connectors::default())
     }
 
-    /// As [`Plan::parse`], within what a limits file gives the query's tenant.
+    /// Like [`Plan::parse`], within the limits file's limits for the query's tenant.
     ///
     /// # Errors
     ///
@@ -117,11 +117,11 @@ pub(super) fn parse(
         Some((tenant, None)) if limits.is_none() => {
             reading.take_environment(tenant.as_str(), &Topics::anything(), &|name| std::env::var_os(name));
         }
-        // Whoever may not speak for a tenant learns nothing of the environment either.
+        // A file that may not use the tenant gets no environment variables either.
         _ => {}
     }
     if limits.is_some() && tenant.as_ref().is_none_or(|(_, given)| given.is_none()) {
-        // Nothing more is said to whoever may not speak for a tenant: not even which files there are.
+        // Report nothing else to a file that may not use the tenant, not even which files exist.
         return text::finish(None, reading.refuse()).map(|(plan, _)| plan);
     }
     let (draft, problems) = reading.finish();
@@ -131,7 +131,7 @@ pub(super) fn parse(
     Ok(plan)
 }
 
-/// Resolves everything, and reports everything; a plan only where nothing was missing.
+/// Resolves everything, and reports all mistakes. Returns a plan only if nothing is missing.
 fn resolve(
     draft: QueryDraft,
     tenant: Option<(TenantId, Option<TenantLimits>)>,
@@ -207,7 +207,7 @@ fn resolve(
     })
 }
 
-/// The query's tenant, and what the limits file gives it, where there is one.
+/// The query's tenant, and its limits in the limits file, if there is one.
 pub(super) fn tenant(
     text: Option<&str>,
     place: &KeyPlace,
@@ -224,8 +224,8 @@ pub(super) fn tenant(
     };
     let Some(limits) = limits else { return Some((tenant, None)) };
     let given = limits.of(&tenant).cloned();
-    // Names of other tenants are not for whoever writes a query file: neither those that are like this one, nor whether
-    // this one is there while the file may not speak for it.
+    // Do not reveal names of other tenants to the author of a query file: no similar names, and not whether this one exists if the
+    // file may not use it.
     if given.is_none() || !limits.may_speak(path, &tenant) {
         let message = format!("this file may not use the tenant `{tenant}`");
         let help = "set the tenant of the query, and keep the file in a folder of that tenant; the operator lists these folders in the limits file (`[tenants.NAME]`, `queries`; `unknown_tenants`)";
@@ -235,7 +235,7 @@ pub(super) fn tenant(
     Some((tenant, given))
 }
 
-/// Stages keep their instances, so that a query which needs more than its tenant may have would wait for itself.
+/// Stages keep their instances, so a query that needs more than its tenant may have would wait for itself.
 fn check_instances(stages: &[StagePart], tenant: Option<&TenantId>, limits: &Limits, problems: &Problems) {
     let (needed, most) = (instances(stages.iter().map(|stage| stage.isolation)), limits.instances_max);
     if let (Some(tenant), Some(last), true) = (tenant, stages.last(), needed > most) {
@@ -245,8 +245,8 @@ fn check_instances(stages: &[StagePart], tenant: Option<&TenantId>, limits: &Lim
     }
 }
 
-/// What a function keeps in its memory is not kept with the positions: a query that goes on where it was cannot go on with
-/// it. Says so while nothing is lost yet.
+/// State in a function's memory is not stored with positions, so a query that continues from positions lacks it. Warns before
+/// anything is lost.
 fn check_state(
     stages: &[StagePart],
     bound: &[(Inputs, Option<BoundStage>)],
@@ -276,7 +276,7 @@ fn check_state(
 
 type Inputs = (Vec<Node>, Option<Arc<Schema>>);
 
-/// Goes through the chain in its order, binding each function to the schema that reaches it.
+/// Checks the stages in their order, and binds each function to the schema of its input.
 fn check_chain(
     sources: &[SourcePart],
     stages: &[StagePart],

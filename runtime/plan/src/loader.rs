@@ -1,4 +1,4 @@
-//! How an embedding program reads query files.
+//! Loads plans for embedding programs.
 
 use std::fmt;
 use std::path::Path;
@@ -13,8 +13,8 @@ use super::limits_file::LimitsFile;
 use super::load;
 use super::plan::Plan;
 
-/// How a program reads query files: within a limits file, and with sources and sinks of its own. Query files use those by
-/// `kind = "custom"` and their `connector`.
+/// Reads query files, optionally within a limits file, and with sources and sinks of the program, which query files name with `kind
+/// = "custom"` and `connector`.
 ///
 /// ```
 /// use std::path::Path;
@@ -42,46 +42,46 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Reads query files under the default limits, with Weir's own sources and sinks.
+    /// Uses the default limits, and only Weir's own sources and sinks.
     pub fn new() -> Loader {
         Loader::default()
     }
 
-    /// The same, within what this limits file gives each query's tenant.
+    /// Applies this limits file to each query's tenant.
     #[must_use]
     pub fn within(mut self, limits: LimitsFile) -> Loader {
         self.limits = Some(Arc::new(limits));
         self
     }
 
-    /// The same, with this source under this name. A later one of the same name takes its place.
+    /// Registers a source under this name, and replaces an earlier one.
     #[must_use]
     pub fn source(mut self, name: impl Into<String>, connector: impl SourceConnector + 'static) -> Loader {
         self.connectors.sources.insert(name.into(), Arc::new(connector));
         self
     }
 
-    /// The same, with this sink under this name. A later one of the same name takes its place.
+    /// Registers a sink under this name, and replaces an earlier one.
     #[must_use]
     pub fn sink(mut self, name: impl Into<String>, connector: impl SinkConnector + 'static) -> Loader {
         self.connectors.sinks.insert(name.into(), Arc::new(connector));
         self
     }
 
-    /// Reads and checks a query file. Paths in it are taken from its folder.
+    /// Reads and checks a query file. Paths in it are relative to its folder.
     ///
     /// # Errors
     ///
-    /// Every mistake in the file, or that it cannot be read.
+    /// All mistakes in the file, or an error of reading it.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Plan, QueryFileError> {
         Plan::load_under(path.as_ref(), self.limits.as_deref(), &self.connectors)
     }
 
-    /// Checks the text of a query file. Paths in it are taken from `folder`.
+    /// Checks the text of a query file. Paths in it are relative to `folder`.
     ///
     /// # Errors
     ///
-    /// Every mistake in the text, sorted by line.
+    /// All mistakes in the text, sorted by line.
     pub fn parse(&self, text: &str, folder: &Path) -> Result<Plan, Vec<Problem>> {
         load::parse(text, folder, None, self.limits.as_deref(), &self.connectors)
     }

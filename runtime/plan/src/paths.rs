@@ -15,8 +15,8 @@ use weir_config::hints;
 use weir_config::{KeyPlace, Problems, Spot, clip, nearest};
 use weir_files::{Denied, Folders, real_path};
 
-/// Resolves paths against the query file's folder, keeps them to the tenant's folders, and remembers which are read and
-/// which are written.
+/// Resolves paths relative to the query file's folder, limits them to the tenant's folders, and remembers which files are read and
+/// written.
 pub(super) struct Paths<'a> {
     folder: &'a Path,
     problems: &'a Problems,
@@ -25,17 +25,17 @@ pub(super) struct Paths<'a> {
     uses: Vec<FileUse>,
 }
 
-/// A file that is read.
+/// An input file.
 pub(super) struct InputFile {
     pub(super) path: PathBuf,
-    /// Not a pipe or the like, which can be read only once.
+    /// Whether it is a regular file; pipes can be read only once.
     pub(super) regular: bool,
 }
 
-/// What a query does with a file, or with the standard output.
+/// The use of a file or of standard output by a query.
 #[derive(Clone, Debug, Encode, Decode)]
 pub(super) struct FileUse {
-    /// The key that says so.
+    /// The place of the key.
     pub(super) spot: Spot,
     pub(super) kind: UseKind,
 }
@@ -51,7 +51,7 @@ pub(super) enum UseKind {
         path: UsedPath,
         regular: bool,
     },
-    /// With `numbered`, files of this name with numbers in it.
+    /// An output file; with `numbered`, files of this name with numbers.
     Write {
         path: UsedPath,
         numbered: bool,
@@ -101,10 +101,10 @@ impl<C> Decode<C> for UsedPath {
     }
 }
 
-/// How many files of a folder are looked at for a name like the one that is not there.
+/// The maximum number of files in a folder among which a similar name is searched.
 const NEIGHBOURS_MAX: usize = 1000;
 
-/// How many of its folders a tenant is told.
+/// The number of folders shown in messages to a tenant.
 const FOLDERS_SHOWN: usize = 4;
 
 impl<'a> Paths<'a> {
@@ -112,28 +112,28 @@ impl<'a> Paths<'a> {
         Paths { folder, problems, tenant: None, folders: Folders::anywhere(), uses: Vec::new() }
     }
 
-    /// Keeps every path from now on to these folders.
+    /// Limits all paths from now on to these folders.
     pub(super) fn confine(&mut self, tenant: &'a TenantId, folders: Folders) {
         (self.tenant, self.folders) = (Some(tenant), folders);
     }
 
-    /// The folders that paths are kept to.
+    /// The folders to which paths are limited.
     pub(super) fn folders(&self) -> &Folders {
         &self.folders
     }
 
-    /// The path as found from the query file's folder.
+    /// The path, relative to the query file's folder.
     pub(super) fn resolve(&self, written: &str) -> PathBuf {
         self.folder.join(written)
     }
 
-    /// A file to be read, remembered; or the reason why not, reported.
+    /// Checks an input file, and remembers it.
     pub(super) fn input(&mut self, place: &KeyPlace, written: &str) -> Option<InputFile> {
         if let Some((message, help)) = hints::path(written, true) {
             self.problems.error(place, message, help);
             return None;
         }
-        // Of what lies outside not even that it exists is told.
+        // Outside of the folders, do not reveal whether a file exists.
         let path = self.allowed(place, written, Folders::input)?;
         match self.check_file(written, &path) {
             Ok(regular) => {
@@ -148,7 +148,7 @@ impl<'a> Paths<'a> {
         }
     }
 
-    /// A file to be written, remembered; or the reason why not, reported.
+    /// Checks an output file, and remembers it.
     pub(super) fn output(&mut self, place: &KeyPlace, written: &str, numbered: bool) -> Option<PathBuf> {
         if let Some((message, help)) = hints::path(written, false) {
             self.problems.error(place, message, help);
@@ -168,18 +168,18 @@ impl<'a> Paths<'a> {
         Some(path)
     }
 
-    /// Remembers a file that is read to know what the query is: no output may be written over it.
+    /// Remembers a query file or limits file, which no output may overwrite.
     pub(super) fn this(&mut self, path: &Path, is: OwnFile) {
         let kind = UseKind::This { path: UsedPath(real_path(path).path), is };
         self.uses.push(FileUse { spot: Spot::default(), kind });
     }
 
-    /// Remembers that the query writes to the standard output.
+    /// Remembers that the query writes to standard output.
     pub(super) fn stdout(&mut self, place: &KeyPlace) {
         self.uses.push(FileUse { spot: self.problems.spot(place), kind: UseKind::Stdout });
     }
 
-    /// What the query does with files.
+    /// The query's uses of files.
     pub(super) fn into_uses(self) -> Vec<FileUse> {
         self.uses
     }
@@ -217,8 +217,8 @@ impl<'a> Paths<'a> {
         None
     }
 
-    /// Whether it is a regular file that can be read at this path, or a pipe or terminal, which can be read only once.
-    /// Fails with a message and help where it is neither.
+    /// Returns true for a readable regular file, and false for a pipe or terminal, which can be read only once. Otherwise fails
+    /// with a message and help.
     fn check_file(&self, written: &str, path: &Path) -> Result<bool, (String, String)> {
         match weir_files::open(path) {
             Ok((_, FileKind::Folder)) => Err((format!("`{}` is a folder", clip(written)), "name a file".to_owned())),
@@ -253,7 +253,7 @@ impl<'a> Paths<'a> {
 }
 
 impl UseKind {
-    /// The file, where it is one.
+    /// The path, if it is a file.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             UseKind::This { path, .. } | UseKind::Read { path, .. } | UseKind::Write { path, .. } => Some(path),
@@ -261,7 +261,7 @@ impl UseKind {
         }
     }
 
-    /// Whether a file is in use here that is written there.
+    /// Whether an output of the other query conflicts with this use.
     pub(super) fn meets(&self, write: &UseKind) -> bool {
         let (Some(path), UseKind::Write { path: written, numbered }) = (self.path(), write) else { return false };
         let of = |numbered: bool, base: &Path, path: &Path| numbered && unnumbered(path).is_some_and(|it| it == base);
@@ -270,7 +270,7 @@ impl UseKind {
     }
 }
 
-/// The name that a numbered file has its name from: `late.csv` for `late-000001.csv`.
+/// The name without the number: `late.csv` for `late-000001.csv`.
 pub(super) fn unnumbered(path: &Path) -> Option<PathBuf> {
     let (base, number) = path.file_stem()?.to_str()?.rsplit_once('-')?;
     if number.len() < 6 || !number.bytes().all(|byte| byte.is_ascii_digit()) {

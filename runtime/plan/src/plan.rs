@@ -1,4 +1,4 @@
-//! The query that a file describes, checked from source to sink.
+//! Plans: queries that were checked from source to sink.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,52 +15,52 @@ use super::paths::FileUse;
 use super::source_plan::SourcePlan;
 use weir_files::Folders;
 
-/// A query that can be run: every name resolved, every module read, every function bound to the schema it gets.
+/// A query that can run: every name is resolved, every module read, and every function bound to the schema of its input.
 #[derive(Debug)]
 pub struct Plan {
     /// The query's name.
     pub name: String,
-    /// Whose functions run, within whose limits.
+    /// The tenant that owns the functions, and whose limits apply.
     pub tenant: TenantId,
     /// At least one; each feeds a stage or a sink.
     pub sources: Vec<SourcePlan>,
-    /// In an order in which every stage comes after those it reads from.
+    /// In an order in which every stage comes after those from which it reads.
     pub stages: Vec<StagePlan>,
     /// At least one.
     pub sinks: Vec<SinkPlan>,
-    /// What is promised about every record.
+    /// The delivery guarantee.
     pub delivery: Delivery,
-    /// How records are gathered into batches.
+    /// How records are grouped into batches.
     pub batching: Batching,
-    /// Where records go that failed under [`ErrorPolicy::DeadLetter`]; present where a source or stage asks for it.
+    /// The destination of records that failed with [`ErrorPolicy::DeadLetter`]; set if a source, stage or sink has this policy.
     pub dead_letters: Option<DeadLettersPlan>,
-    /// What is odd but can be run, in the order of the file's lines.
+    /// Warnings, in the order of the file's lines.
     pub warnings: Vec<Problem>,
-    /// What the tenant may use; each stage's own limits lie within it where a limits file says so.
+    /// The limits of the tenant. If there is a limits file, each stage's limits are within these.
     pub limits: Limits,
-    /// The topics that it was checked against.
+    /// The topics against which it was checked.
     pub topics: Topics,
-    /// The folders that its files were checked against, and are again when they are opened.
+    /// The folders against which its files were checked, and are checked again when they are opened.
     pub folders: Folders,
-    /// Where the name stands.
+    /// The place of the name.
     pub(super) name_spot: Spot,
-    /// What it does with files.
+    /// Its uses of files.
     pub(super) uses: Vec<FileUse>,
-    /// The consumer groups that it is a member of.
+    /// Its consumer groups.
     pub(super) groups: Vec<GroupUse>,
 }
 
-/// Where failed records go.
+/// The destination of failed records.
 #[derive(Clone, Debug)]
 pub enum DeadLettersPlan {
     /// A file of JSON lines.
     File(PathBuf),
-    /// A topic. Only where it is and how it is compressed is chosen.
+    /// A topic. Only its place and compression can be set.
     Kafka(Box<KafkaSinkConfig>),
 }
 
 impl DeadLettersPlan {
-    /// The file, where it is one.
+    /// The path, if it is a file.
     pub fn file(&self) -> Option<&Path> {
         match self {
             DeadLettersPlan::File(path) => Some(path),
@@ -69,54 +69,54 @@ impl DeadLettersPlan {
     }
 }
 
-/// A point of the chain that a stage or sink reads from: an index into [`Plan::sources`] or [`Plan::stages`].
+/// An input of a stage or sink: an index into [`Plan::sources`] or [`Plan::stages`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Node {
     /// The records of a source.
     Source(usize),
-    /// The records that leave a stage.
+    /// The output of a stage.
     Stage(usize),
 }
 
-/// One guest function in the query.
+/// A stage: a guest function in the query.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StagePlan {
     /// The name, unique among sources, stages and sinks.
     pub name: Arc<str>,
-    /// What it reads: sources and earlier stages, at least one, all of one schema.
+    /// Its inputs: sources and earlier stages, at least one, all with the same schema.
     pub inputs: Vec<Node>,
     /// The module's file.
     pub module_path: PathBuf,
     /// The module's bytes; shared by the stages that use the same file.
     pub module: Arc<[u8]>,
-    /// What the module declares of the function.
+    /// The declaration of the function.
     pub function: Arc<Function>,
     /// The function bound to its input's columns.
     pub bound: Bound,
-    /// The parameters whose values came from the environment: they are not shown.
+    /// Parameters whose values came from the environment, and are not shown.
     pub params_of_environment: Vec<String>,
-    /// What leaves the stage.
+    /// The schema of its output.
     pub schema: Arc<Schema>,
-    /// What becomes of records that fail, after the last attempt.
+    /// The policy for records that fail, after the last attempt.
     pub on_error: ErrorPolicy,
-    /// How often the function is tried again on a record that failed.
+    /// How often the function is called again with a failed record.
     pub retry: Option<Retry>,
-    /// The share of a batch's records that may end the function, each alone, in percent; beyond it the query fails. 100
-    /// never ends it. Up to 64 records of a batch may in any case.
+    /// The percentage of a batch's records that may each end the function; with more, the query fails. 100 never fails the query.
+    /// Up to 64 records of a batch are always tolerated.
     pub trapped_percent_max: u32,
     /// Whether instances are reused.
     pub isolation: Isolation,
-    /// What the function may use.
+    /// The limits of the function.
     pub limits: Limits,
-    /// What the file says of state that is lost, where it says anything.
+    /// The policy for lost state, if the file sets it.
     pub on_state_loss: Option<LossPolicy>,
-    /// One batch of so many is answered by another instance as well, to find out state that is not declared; 0 is none.
+    /// Once per this many batches, another instance processes the batch too, to detect undeclared state; 0 turns this off.
     pub verify_every_batches: u64,
 }
 
 impl StagePlan {
-    /// What a loss of state leads to; `None` where the function has none to lose.
+    /// The policy for lost state; `None` if the function has no state.
     pub fn loss_policy(&self) -> Option<LossPolicy> {
         loss_policy(self.function.state, self.isolation, self.on_state_loss)
     }
@@ -140,90 +140,90 @@ pub(super) fn loss_policy(state: FunctionState, isolation: Isolation, given: Opt
     }
 }
 
-/// Where records go.
+/// A sink in the query.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SinkPlan {
     /// The name, unique among sources, stages and sinks.
     pub name: Arc<str>,
-    /// What it takes: at least one point of the chain, all of one schema.
+    /// Its inputs: at least one, all with the same schema.
     pub inputs: Vec<Node>,
-    /// What it is. Files are numbered where the query commits more than once, since a commit publishes a file.
+    /// Its settings. Files are numbered if the query commits more than once, because each commit publishes a file.
     pub config: SinkConfig,
-    /// What it is given.
+    /// The schema of its input.
     pub schema: Arc<Schema>,
-    /// How many batches wait for it at most, before the query waits.
+    /// The number of batches that may wait for it, before the query waits.
     pub queue_batches_max: usize,
-    /// What becomes of records that the sink cannot take, such as those that are too large for a topic.
+    /// The policy for records that the sink cannot take, such as those that are too large for a topic.
     pub on_error: ErrorPolicy,
-    /// How often the query goes back to its last commit and tries again, when this sink failed.
+    /// How often the query goes back to its last commit and retries after a failure of this sink.
     pub retry: Option<Retry>,
 }
 
-/// What is promised, and when it is made good.
+/// The delivery guarantee, and the commits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// The promise.
+    /// The guarantee.
     pub guarantee: Guarantee,
-    /// How often sinks are made durable and then sources committed; without it once, at the end of the stream.
+    /// The interval between commits, each of which first makes sinks durable; `None` for one commit at the end.
     pub commit_every: Option<Duration>,
-    /// The folder that keeps positions, and what was counted, from run to run.
+    /// The folder that stores positions and counters between runs.
     pub state: Option<PathBuf>,
-    /// The name under which a Kafka transaction is taken up again after a crash, where it is not made of tenant, query, host
-    /// and slot. One process at a time has it.
+    /// The Kafka transactional id, which continues a transaction after a crash; by default made of tenant, query, host and slot.
+    /// Only one process at a time can use it.
     pub transactional_id: Option<String>,
 }
 
-/// Further attempts at something that failed.
+/// Retries after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retry {
-    /// How many, in a row.
+    /// The maximum number in a row.
     pub times_max: u32,
-    /// The pause before the first; each further one is twice as long, up to [`Retry::BACKOFF_MAX`].
+    /// The pause before the first retry. It doubles for each further one, up to [`Retry::BACKOFF_MAX`].
     pub backoff: Duration,
 }
 
 impl Retry {
-    /// This many further attempts in a row, the first after this pause.
+    /// This many retries in a row, the first after this pause.
     pub const fn new(times_max: u32, backoff: Duration) -> Retry {
         Retry { times_max, backoff }
     }
 
-    /// The longest pause.
+    /// The maximum pause.
     pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
-    /// The pause before an attempt, counted from 0.
+    /// The pause before a retry, counted from 0.
     pub fn pause(&self, attempt: u32) -> Duration {
         self.backoff.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX)).min(Retry::BACKOFF_MAX)
     }
 }
 
 impl Default for Retry {
-    /// Five times, after 100 ms, 200 ms, … 1.6 s: a hiccup passes, and a fault is not hidden for long.
+    /// Five retries, after 100 ms, 200 ms, … 1.6 s: enough for short disturbances, and short enough not to hide faults.
     fn default() -> Retry {
         Retry { times_max: 5, backoff: Duration::from_millis(100) }
     }
 }
 
-/// How records are gathered into batches.
+/// How records are grouped into batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Batching {
-    /// The most records of a batch.
+    /// The maximum number of records in a batch.
     pub records_max: usize,
-    /// The most bytes of a batch of more than one record.
+    /// The maximum size in bytes of a batch with more than one record.
     pub bytes_max: usize,
-    /// The most bytes of a record.
+    /// The maximum size of a record in bytes.
     pub record_bytes_max: usize,
-    /// How long a batch waits to be filled, for sources that arrive over time.
+    /// How long a batch waits for more records, for sources whose records arrive over time.
     pub delay_max: Duration,
 }
 
 impl Default for Batching {
-    /// 8,192 records, which amortise a guest call to nothing and fit the second-level cache by the column; 100 ms,
-    /// below what a person notices. 16 MiB are 2 KiB a record, far more than records of most streams have.
+    /// 8,192 records make the cost of a guest call negligible, and a column of them fits into the L2 cache; 100 ms are too short
+    /// for a person to notice; 16 MiB are 2 KiB per record, far more than in most streams.
     fn default() -> Batching {
         let (bytes_max, record_bytes_max) = (Fill::BYTES_MAX, Fill::RECORD_BYTES_MAX);
         Batching { records_max: 8192, bytes_max, record_bytes_max, delay_max: Duration::from_millis(100) }
@@ -231,13 +231,13 @@ impl Default for Batching {
 }
 
 impl Batching {
-    /// Batches that all wait for one thing, for each sink and for the stages, have this many bytes together at most; or
-    /// one of them is larger and waits alone.
+    /// The maximum size in bytes of all batches that wait in one queue, for each sink and for the stages. A single larger batch may
+    /// wait alone.
     pub fn queue_bytes_max(&self) -> usize {
         self.bytes_max.saturating_mul(4)
     }
 
-    /// When a batch of a source is full.
+    /// The limits of a source's batches.
     pub fn fill(&self) -> Fill {
         let mut fill = Fill::from(self.records_max);
         fill.bytes_max = self.bytes_max;
@@ -248,7 +248,7 @@ impl Batching {
 }
 
 impl Plan {
-    /// The name of a point of the chain.
+    /// The name of a source or stage.
     pub fn node_name(&self, node: Node) -> &str {
         match node {
             Node::Source(index) => self.sources.get(index).map_or("", |source| &source.name),
@@ -256,8 +256,7 @@ impl Plan {
         }
     }
 
-    /// How many instances it holds at once: one for each stage, but those that take a fresh one for each batch take
-    /// them one after the other.
+    /// The number of instances that the query holds at once: one per stage. Stages that use a fresh instance per batch share one.
     pub fn instances_max(&self) -> usize {
         instances(self.stages.iter().map(|stage| stage.isolation))
     }

@@ -1,4 +1,4 @@
-//! Which records of a plan come where.
+//! Which records reach which parts of a plan.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::plan::{Node, Plan};
 use super::source_plan::SourceKind;
 
 impl Plan {
-    /// The stages that a record of this source may come to, in order.
+    /// The stages that records of this source can reach, in order.
     pub fn stages_reached(&self, source: usize) -> Vec<usize> {
         let mut reached = Vec::new();
         for (index, stage) in self.stages.iter().enumerate() {
@@ -24,11 +24,11 @@ impl Plan {
         reached
     }
 
-    /// What is known of the sources of what reads from these points.
+    /// What is known about the sources of records from these inputs.
     pub fn origins(&self, inputs: &[Node]) -> Origins {
         let mut sources = Vec::new();
         let mut points = inputs.to_vec();
-        // Stages come after those they read from, so that this ends.
+        // Stages come after those from which they read, so this ends.
         while let Some(point) = points.pop() {
             match point {
                 Node::Source(index) if !sources.contains(&index) => sources.push(index),
@@ -72,7 +72,7 @@ impl Plan {
         Origins { read: read.into(), only, direct }
     }
 
-    /// Whether dead letters may hold values as this source read them: then it keeps them.
+    /// Whether dead letters may contain values as this source read them: then it keeps them.
     pub fn keeps_originals(&self, source: usize) -> bool {
         let stages = self.stages.iter().filter(|stage| stage.on_error == DeadLetter).map(|stage| &stage.inputs);
         let sinks = self.sinks.iter().filter(|sink| sink.on_error == DeadLetter).map(|sink| &sink.inputs);

@@ -1,4 +1,4 @@
-//! Further attempts, as a stage or sink says.
+//! Resolves retries of stages and sinks.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use weir_config::RetryKeys;
 
 use super::plan::Retry;
 
-/// How often, and after what pause.
+/// The number of retries, and the pauses.
 pub(super) fn resolve(keys: &RetryKeys) -> Retry {
-    // What is wrong has been reported, and both lie far below what the types hold.
+    // Errors have been reported, and both values are far below the limits of their types.
     Retry {
         times_max: keys.times_max.value.and_then(|times| u32::try_from(times).ok()).unwrap_or_default(),
         backoff: Duration::from_millis(keys.backoff_ms.value.unwrap_or_default()),

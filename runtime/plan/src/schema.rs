@@ -1,11 +1,11 @@
-//! Schemas that are declared in a query file.
+//! Schemas that a query file declares.
 
 use std::sync::Arc;
 
 use weir_batch::{DataType, Field, Schema, TimestampUnit};
 use weir_config::{FieldDraft, KeyPlace, Problems, Setting, clip, suggest};
 
-/// A declared schema and the places of its fields.
+/// A declared schema, with the places of its fields.
 pub(super) struct Declared<'d> {
     pub(super) schema: Arc<Schema>,
     place: &'d KeyPlace,
@@ -13,12 +13,12 @@ pub(super) struct Declared<'d> {
 }
 
 impl Declared<'_> {
-    /// Where a field is declared.
+    /// The place of a field's declaration.
     pub(super) fn place_of(&self, name: &str) -> &KeyPlace {
         self.fields.iter().find(|field| field.name == name).map_or(self.place, |field| &field.place)
     }
 
-    /// Reports a field whose numbers have a unit, for a format that does not read any. False if there is one.
+    /// Reports a field with a unit for numbers if the format does not support units. Returns false if there is one.
     pub(super) fn check_units(&self, format: impl std::fmt::Display, problems: &Problems) -> bool {
         let Some((field, unit)) = self.schema.first_number_unit() else { return true };
         let message = format!("`timestamp({})` (numbers with a unit) is not supported for {format}", unit.name());
@@ -50,7 +50,7 @@ pub(super) fn declared<'d>(setting: &'d Setting<Vec<FieldDraft>>, problems: &Pro
     }
 }
 
-/// The unit of `timestamp(ms)`, reported where it is none.
+/// The unit in `timestamp(ms)`; reports invalid units.
 fn unit(name: &str, place: &KeyPlace, problems: &Problems) -> Option<TimestampUnit> {
     let found = TimestampUnit::ALL.into_iter().find(|unit| unit.name() == name);
     if found.is_none() {
@@ -66,7 +66,7 @@ fn field(draft: &FieldDraft, problems: &Problems) -> Option<(Field, Option<Times
         Some(type_name) => (type_name, true),
         None => (text, false),
     };
-    // A schema of one field says whether the name is allowed, at the field's own line.
+    // Checks the name with a schema of one field, to report it at the field's own line.
     if let Err(error) = Schema::new(vec![Field::new(name, DataType::Bool)]) {
         problems.error(&draft.place, error.to_string(), "");
         return None;
@@ -86,7 +86,7 @@ fn field(draft: &FieldDraft, problems: &Problems) -> Option<(Field, Option<Times
     Some((Field::with_nulls(name, data_type, nullable), None))
 }
 
-/// The type that somebody means who writes another system's name for it.
+/// The type for another system's name of it.
 fn alias(name: &str) -> Option<DataType> {
     Some(match name.to_ascii_lowercase().as_str() {
         "boolean" => DataType::Bool,

@@ -1,4 +1,4 @@
-//! From the drafts of `[delivery]`, `[batching]` and `[dead_letters]` to what they promise.
+//! Resolves drafts of `[delivery]`, `[batching]` and `[dead_letters]`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::delivery::DeliveryPlaces;
 use super::kafka_sink;
 use super::plan::{Batching, DeadLettersPlan, Delivery};
 
-/// Resolves `[delivery]`; says where its parts stand as well, for the checks that need the whole file.
+/// Resolves `[delivery]`. Also returns the places of its keys, for checks that need the whole file.
 pub(super) fn delivery(keys: &DeliveryKeys, cx: &mut Context<'_>) -> (Delivery, DeliveryPlaces) {
     let here = KeyPlace::default().child("delivery", 0);
     let places = DeliveryPlaces {
@@ -21,7 +21,7 @@ pub(super) fn delivery(keys: &DeliveryKeys, cx: &mut Context<'_>) -> (Delivery, 
         commit_ms: keys.commit_ms.place_or(&here).clone(),
     };
     let state = keys.state.given().and_then(|(place, written)| {
-        // What is written there is a file in it.
+        // The query writes a file in this folder.
         let manifest = cx.paths.output(place, &format!("{}/manifest", written.trim_end_matches('/')), false)?;
         manifest.parent().map(Path::to_owned)
     });

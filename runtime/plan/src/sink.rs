@@ -1,4 +1,4 @@
-//! From the draft of a sink to its settings.
+//! Resolves drafts of sinks.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,29 +20,29 @@ use super::plan::{Delivery, Retry};
 use super::retry;
 use super::words;
 
-/// A sink as far as it could be resolved. What is `None` was wrong, and has been reported.
+/// A sink, as far as it could be resolved. `None` means an error that has been reported.
 pub(super) struct SinkPart {
     pub(super) place: KeyPlace,
     pub(super) name: Arc<str>,
     pub(super) config: Option<SinkConfig>,
     pub(super) input: Input,
     pub(super) queue_batches_max: usize,
-    /// Columns that its settings name.
+    /// Columns in its settings.
     pub(super) columns: Vec<ColumnUse>,
-    /// What becomes of records that it cannot take, and where that is said.
+    /// The policy for records that it cannot take, and its place.
     pub(super) on_error: ErrorPolicy,
     pub(super) on_error_place: KeyPlace,
     pub(super) retry: Option<Retry>,
 }
 
-/// Resolves every sink. What is promised decides how files are named.
+/// Resolves every sink. The delivery guarantee determines the names of files.
 pub(super) fn resolve_all(drafts: Vec<SinkDraft>, delivery: &Delivery, cx: &mut Context<'_>) -> Vec<SinkPart> {
     let sinks: Vec<SinkPart> = drafts.into_iter().map(|draft| resolve(draft, delivery, cx)).collect();
     warn_of_tables(&sinks, cx.problems);
     sinks
 }
 
-/// Two tables on one terminal interleave.
+/// Warns about two tables on one terminal, which would interleave.
 fn warn_of_tables(sinks: &[SinkPart], problems: &weir_config::Problems) {
     let is_stdout = |sink: &&SinkPart| matches!(sink.config, Some(SinkConfig::Stdout(_)));
     let mut stdout = sinks.iter().filter(is_stdout);
@@ -153,7 +153,7 @@ fn file(keys: &FileSinkKeys, here: &KeyPlace, delivery: &Delivery, cx: &mut Cont
     (format.is_some() && if_exists.is_some() && csv.is_some()).then_some(SinkConfig::File(config))
 }
 
-/// How CSV is written. A sink needs a text for nulls.
+/// The options of CSV. A sink needs a text for nulls.
 fn csv_options(
     keys: &CsvKeys,
     here: &KeyPlace,
@@ -170,7 +170,7 @@ fn csv_options(
     Some(options)
 }
 
-/// Such numbers lie below what any machine counts to. What is wrong has been reported.
+/// Such numbers fit into a `usize` of any machine. Errors have been reported.
 fn size(number: Option<u64>) -> usize {
     number.and_then(|number| usize::try_from(number).ok()).unwrap_or(1)
 }

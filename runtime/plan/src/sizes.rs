@@ -1,10 +1,10 @@
-//! How many parts a query may have.
+//! The maximum number of parts of a query.
 
 use serde::{Deserialize, Serialize};
 use weir_config::{KeyPlace, Problems, SizeKeys};
 use weir_sandbox::TenantId;
 
-/// The most sources, stages and sinks of one query. Each costs a task, descriptors and buffers.
+/// The maximum number of sources, stages and sinks of a query. Each costs a task, file descriptors and buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Sizes {
@@ -23,7 +23,7 @@ impl Default for Sizes {
 }
 
 impl Sizes {
-    /// What a tenant's table of a limits file says, over `base`.
+    /// The sizes in a tenant's table of a limits file, with `base` for keys that are not set.
     pub(super) fn resolve(keys: &SizeKeys, base: Sizes) -> Sizes {
         let given = |setting: &weir_config::Setting<u64>| setting.given().map(|(_, value)| *value);
         Sizes {
@@ -33,7 +33,7 @@ impl Sizes {
         }
     }
 
-    /// Reports what a query has too many of.
+    /// Reports parts of which a query has too many.
     pub(super) fn check(
         &self,
         (sources, stages, sinks): (usize, usize, usize),

@@ -1,4 +1,4 @@
-//! From the draft of a source to what it reads.
+//! Resolves drafts of sources.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,28 +23,28 @@ use super::words;
 use weir_files::Folders;
 use weir_sources::{OnChange, nexmark_schema, seed_schema};
 
-/// A source as far as it could be resolved. What is `None` was wrong, and has been reported.
+/// A source, as far as it could be resolved. `None` means an error that has been reported.
 pub(super) struct SourcePart {
     pub(super) place: KeyPlace,
     pub(super) name: Arc<str>,
     pub(super) kind: Option<SourceKind>,
     pub(super) schema: Option<Arc<Schema>>,
-    /// Whether what was read can be read again: not from a pipe.
+    /// Whether it can be read again, unlike a pipe.
     pub(super) readable_again: bool,
-    /// Where it says that files which change are followed, if it does.
+    /// The place of `on_change = "follow"`, if it is set.
     pub(super) follows: Option<KeyPlace>,
     pub(super) on_error: ErrorPolicy,
-    /// Where `on_error` stands, for the check that dead letters have somewhere to go.
+    /// The place of `on_error`, for the check that dead letters have a destination.
     pub(super) on_error_place: KeyPlace,
 }
 
-/// How many records of a file are looked at, at most, to infer its schema.
+/// The maximum number of records from which a file's schema is inferred.
 pub const INFER_ROWS_MAX: usize = 1000;
 
-/// How many names of a header a suggestion is looked for among.
+/// The maximum number of names in a header among which a similar name is searched.
 const NAMES_SHOWN: usize = 4096;
 
-/// How many columns of a file that are left out are named one by one.
+/// The maximum number of columns that are named in a warning about columns that are left out.
 const LEFT_OUT_SHOWN: usize = 16;
 
 /// Resolves a source.
@@ -85,12 +85,12 @@ pub(super) fn resolve(draft: &SourceDraft, cx: &mut Context<'_>) -> SourcePart {
     part
 }
 
-/// A path of the source, with the place that names it.
+/// A path of the source, with the place of its key.
 struct SourceFile {
     place: KeyPlace,
     written: String,
     path: PathBuf,
-    /// Not a pipe, of which what is looked at now could not be read again.
+    /// Whether it is a regular file: what is read from a pipe for a check could not be read again.
     regular: bool,
 }
 
@@ -185,7 +185,7 @@ fn format_of_suffixes(written: &[WrittenText], problems: &Problems) -> Option<Fo
     common
 }
 
-/// The schema that reads every file.
+/// A schema that fits every file.
 fn common_schema(
     files: &[SourceFile],
     format: Format,
@@ -202,7 +202,7 @@ fn common_schema(
         }
         let found = match inferred(file, format, csv, folders, problems) {
             Ok(Some(found)) => found,
-            // Nothing is in it, and nothing is known of it.
+            // The file is empty, so its schema is unknown.
             Ok(None) => continue,
             Err(error) => {
                 problems.error(&file.place, unreadable(file, format, &error), "");
@@ -235,7 +235,7 @@ fn common_schema(
     common.map(|(found, _)| Arc::new(found.schema))
 }
 
-/// What a file carries or its first records tell; `None` of text that is empty.
+/// The schema in a file, or the one inferred from its first records; `None` for an empty text file.
 fn inferred(
     file: &SourceFile,
     format: Format,
@@ -277,7 +277,7 @@ fn inferred(
     Ok(Some(found))
 }
 
-/// Looks for the declared fields in the headers of CSV files. Other columns may have any names.
+/// Checks that the headers of CSV files contain the declared fields. Other columns may have any names.
 fn check_header(
     declared: &Declared<'_>,
     files: &[SourceFile],
@@ -316,8 +316,8 @@ fn check_header(
     }
 }
 
-/// Compares a declared schema with what the files say of themselves. Nulls are not compared: where the schema admits
-/// none, a record that holds one is a record that does not decode.
+/// Compares a declared schema with those in the files. Nullability is not compared: a record with a null in a field that is not
+/// nullable is a bad record.
 fn check_declared(
     declared: &Declared<'_>,
     files: &[SourceFile],
@@ -325,7 +325,7 @@ fn check_declared(
     folders: &Folders,
     problems: &Problems,
 ) {
-    // Lines of JSON are told record by record only.
+    // JSON lines have no schema to compare.
     if format == Format::JsonLines {
         return;
     }
@@ -344,7 +344,7 @@ fn check_declared(
         for field in declared.schema.fields() {
             let place = declared.place_of(&field.name);
             match found.field(&field.name) {
-                // Columns that are not declared may be anything.
+                // Columns that are not declared are ignored.
                 None if left_out.iter().any(|column| column.name == *field.name) => {
                     let column = left_out.iter().find(|column| column.name == *field.name);
                     let reason = column.map(|column| column.reason.as_str()).unwrap_or_default();
@@ -358,7 +358,7 @@ fn check_declared(
                 }
                 Some(carried) if !carried.data_type.widens_to(field.data_type) => {
                     let message = format!("`{}` holds {carried}", clip(&file.written));
-                    // What every file can be read as.
+                    // The type as which every file can be read.
                     let common = all.iter().map(|found| found.schema.field(&field.name).map(|field| field.data_type));
                     let common = common.flatten().map(Some).reduce(|one, two| one?.widened(two?)).flatten();
                     let help = common.map_or_else(
@@ -373,7 +373,7 @@ fn check_declared(
     }
 }
 
-/// The columns of a file that can be read, and those that cannot.
+/// The columns of a file that can be read, and the others.
 fn readable_of(file: &SourceFile, format: Format, folders: &Folders) -> Result<Inferred, String> {
     let open = folders.open(&file.path).map_err(|error| error.to_string())?;
     infer(format, open, INFER_ROWS_MAX).map_err(|error| error.to_string())

@@ -1,4 +1,4 @@
-//! What a query reads.
+//! Sources of plans.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,22 +12,22 @@ use weir_sources::{CustomSource, KafkaPartitions, KafkaSourceConfig, NexmarkStre
 
 use super::origins::Origins;
 
-/// Where records come from.
+/// A source in the query.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SourcePlan {
     /// The name, unique among sources, stages and sinks.
     pub name: Arc<str>,
-    /// What it reads.
+    /// Its kind and settings.
     pub kind: SourceKind,
-    /// What its batches hold.
+    /// The schema of its batches.
     pub schema: Arc<Schema>,
-    /// What becomes of records that do not decode.
+    /// The policy for records that cannot be decoded.
     pub on_error: ErrorPolicy,
 }
 
 impl SourcePlan {
-    /// A source whose records all decode, or the query fails.
+    /// A source whose query fails if a record cannot be decoded.
     pub fn new(name: Arc<str>, kind: SourceKind, schema: Arc<Schema>) -> SourcePlan {
         SourcePlan { name, kind, schema, on_error: ErrorPolicy::Fail }
     }
@@ -36,41 +36,41 @@ impl SourcePlan {
 /// The kinds of source.
 #[derive(Clone, Debug)]
 pub enum SourceKind {
-    /// Files, one after the other.
+    /// Files that are read one after the other.
     File {
-        /// At least one, as found from the query file's folder.
+        /// At least one path, relative to the query file's folder.
         paths: Vec<PathBuf>,
         /// Their format.
         format: Format,
-        /// Whether the query file declares the schema, rather than the files giving it.
+        /// Whether the query file declares the schema; otherwise it comes from the files.
         declared: bool,
-        /// How they are written, where they are CSV.
+        /// The options for CSV.
         csv: CsvOptions,
-        /// What becomes of one that has changed since its position was kept.
+        /// What to do if a file has changed since its position was stored.
         on_change: OnChange,
     },
-    /// Kafka topics. Batching, and whether raw bytes are kept, follow from the query.
+    /// Kafka topics. The query determines batching, and whether raw bytes are kept.
     Kafka(Box<KafkaSourceConfig>),
-    /// The seed workload: the same thousand records again and again.
+    /// The seed workload: the same thousand records, repeated.
     Generator {
-        /// How many batches.
+        /// The number of batches.
         batches: u64,
     },
     /// A generated stream of the Nexmark benchmark.
     Nexmark {
-        /// Which stream.
+        /// The stream.
         stream: NexmarkStream,
-        /// How many records of that stream.
+        /// The number of records.
         events: u64,
     },
-    /// A source that the embedding program brings.
+    /// A source of the embedding program.
     Custom(CustomSource),
-    /// Dead letters, which come in where they died: what a replay reads in place of the query's sources.
+    /// Dead letters, for the part at which they failed: a replay reads them in place of the query's sources.
     Letters(Box<LettersPlan>),
 }
 
 impl SourceKind {
-    /// Whether what was read can be read again: not from a pipe or terminal.
+    /// Whether it can be read again, unlike a pipe or terminal.
     pub fn can_be_read_again(&self) -> bool {
         match self {
             SourceKind::File { paths, .. } => paths.iter().all(|path| path.is_file()),
@@ -78,25 +78,25 @@ impl SourceKind {
         }
     }
 
-    /// Whether the positions of its readers are kept by a consumer group, and nowhere else.
+    /// Whether only a consumer group stores its positions.
     pub fn kept_by_group(&self) -> bool {
         matches!(self, SourceKind::Kafka(config) if config.partitions == KafkaPartitions::Group)
     }
 }
 
-/// The letters of one place that are to be replayed, as plain values. Whoever runs the plan opens them.
+/// The letters of one source, stage or sink that will be replayed, as plain values. `weir_query` opens them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LettersPlan {
-    /// The file of letters. It is opened by its last name in `folder`.
+    /// The file of letters. It is opened by its name in `folder`.
     pub path: PathBuf,
-    /// The folder of the file, held open: the file that is read is the one that was locked, whatever becomes of the path.
+    /// The open folder of the file: the file that is read is the one that was locked, even if the path changes.
     pub folder: Arc<Folder>,
-    /// The source, stage or sink that the letters died at.
+    /// The source, stage or sink at which the letters failed.
     pub place: Arc<str>,
-    /// How a letter becomes a record there.
+    /// How letters are converted to records there.
     pub entrance: LettersEntrance,
-    /// What is known of the sources that the letters' records came from.
+    /// What is known about the sources of the letters' records.
     pub origins: Origins,
 }
 
@@ -113,12 +113,12 @@ impl LettersPlan {
     }
 }
 
-/// How letters become records where they died.
+/// How letters are converted to records.
 #[derive(Clone, Debug)]
 pub enum LettersEntrance {
-    /// At a source of this kind, as bytes that it decodes.
+    /// At a source of this kind: by decoding their bytes.
     Source(SourceKind),
-    /// As input of a stage or sink: as records, or as values that these sources read, which it reads itself.
+    /// At a stage or sink: from records as JSON, or by decoding values of these sources, from which it reads directly.
     Input(Vec<SourcePlan>),
 }
 

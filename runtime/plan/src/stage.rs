@@ -1,4 +1,4 @@
-//! From the draft of a stage to what it runs.
+//! Resolves drafts of stages.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use super::plan::Retry;
 use super::retry;
 use super::words;
 
-/// A stage as far as it could be resolved. What is `None` was wrong, and has been reported.
+/// A stage, as far as it could be resolved. `None` means an error that has been reported.
 pub(super) struct StagePart {
     pub(super) place: KeyPlace,
     pub(super) name: Arc<str>,
-    /// Place of the module's key, the path as written, and as resolved.
+    /// The module's path with the place of its key, as written, and resolved.
     pub(super) module: Option<(WrittenText, PathBuf)>,
     pub(super) function: Option<WrittenText>,
     pub(super) input: Input,
-    /// Where the parameters stand; the stage itself where there are none.
+    /// The place of the parameters, or of the stage if there are none.
     pub(super) params_place: KeyPlace,
     pub(super) params: Vec<ParamDraft>,
     pub(super) carry: CarryDraft,
@@ -30,7 +30,7 @@ pub(super) struct StagePart {
     pub(super) retry: Option<Retry>,
     pub(super) trapped_percent_max: u32,
     pub(super) isolation: Isolation,
-    /// Where `on_state_loss` stands, or the stage, and what it says.
+    /// The place of `on_state_loss` (or of the stage), and its value.
     pub(super) on_state_loss_place: KeyPlace,
     pub(super) on_state_loss: Option<LossPolicy>,
     pub(super) verify_every_batches: u64,
@@ -63,7 +63,7 @@ pub(super) fn resolve(draft: StageDraft, cx: &mut Context<'_>) -> StagePart {
         retry: on_error.retry.as_ref().map(retry::resolve),
         on_error: on_error.policy,
         on_error_place: on_error.place.unwrap_or_else(|| here.clone()),
-        // 100 at most.
+        // At most 100.
         trapped_percent_max: more.trapped_percent_max.value.and_then(|it| u32::try_from(it).ok()).unwrap_or(100),
         isolation: more.isolation.value.map_or(Isolation::Reuse, words::isolation),
         on_state_loss_place: more.on_state_loss.place_or(&here).clone(),

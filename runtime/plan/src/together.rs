@@ -1,4 +1,4 @@
-//! Several query files that run in one process: what they must not do to each other.
+//! Checks query files that run in one process against each other.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -11,13 +11,13 @@ use super::plan::Plan;
 use weir_config::{Problem, QueryFileError, clip};
 
 impl Plan {
-    /// Reads and checks query files that are to run side by side, under a limits file where there is one. They may not
-    /// have the same name and tenant, write what another writes or reads, share the standard output, a pipe that they
-    /// read or a consumer group, or need more instances together than their tenant may have.
+    /// Reads and checks query files that will run in one process, optionally within a limits file. No two may have the same name
+    /// and tenant, write what another one writes or reads, or share standard output, an input pipe or a consumer group. Together
+    /// they must not need more instances than their tenant may have.
     ///
     /// # Errors
     ///
-    /// Every mistake in every file, and what right ones would do to each other, in the order of `paths`.
+    /// All mistakes in all files, and conflicts between valid files, in the order of `paths`.
     pub fn load_all<P: AsRef<Path>>(
         paths: &[P],
         limits: Option<&LimitsFile>,
@@ -33,8 +33,8 @@ impl Plan {
         if errors.is_empty() { Ok(plans) } else { Err(errors) }
     }
 
-    /// As [`Plan::load_all`], file by file, in the order of `paths`: a mistake in one leaves the others as they are. Where
-    /// two are in each other's way, the earlier one has the right of way.
+    /// Like [`Plan::load_all`], but with a result for each file, in the order of `paths`: a mistake in one does not affect the
+    /// others. If two conflict, the later one is refused.
     pub fn load_each<P: AsRef<Path>>(paths: &[P], limits: Option<&LimitsFile>) -> Vec<Result<Plan, QueryFileError>> {
         let mut loaded: Vec<_> =
             paths.iter().map(|path| Plan::load_under(path.as_ref(), limits, &Connectors::default())).collect();
@@ -67,7 +67,7 @@ pub fn clashes(plans: &[&Claims]) -> Vec<Vec<Problem>> {
     found
 }
 
-/// Counters, dead letters and log lines say query and tenant, so that the two together have to be unique.
+/// Counters, dead letters and log lines contain query and tenant, so these must be unique together.
 fn names(plans: &[&Claims], found: &mut [Vec<Problem>]) {
     let mut seen: HashMap<(&str, &str), usize> = HashMap::new();
     for (plan, found) in plans.iter().zip(found) {
@@ -80,14 +80,14 @@ fn names(plans: &[&Claims], found: &mut [Vec<Problem>]) {
     }
 }
 
-/// Stages keep their instances, so that queries which need more than there may be would wait for each other for good.
+/// Stages keep their instances, so queries that need more than allowed would wait for each other forever.
 fn instances(plans: &[&Claims], found: &mut [Vec<Problem>]) {
     let mut needed: BTreeMap<&str, usize> = BTreeMap::new();
     for (plan, found) in plans.iter().zip(found) {
         let (all, most) = (needed.entry(&plan.tenant).or_default(), plan.instances_max);
         let before = *all;
         *all += plan.instances;
-        // One that needs too many by itself has been told.
+        // A query that needs too many by itself has been reported.
         if *all > most && before > 0 {
             let message = format!(
                 "together with this query, the queries of tenant `{}` in this run need {all} instances at once, but it may have only {most}",
@@ -99,7 +99,7 @@ fn instances(plans: &[&Claims], found: &mut [Vec<Problem>]) {
     }
 }
 
-/// Members of a group share its topics out among them, so that each query would get a part of the records.
+/// Members of a group share its topics, so each query would get a part of the records.
 fn groups(plans: &[&Claims], found: &mut [Vec<Problem>]) {
     for (index, (plan, found)) in plans.iter().zip(found).enumerate() {
         let others = || plans.iter().take(index).flat_map(|other| other.groups.iter().map(move |group| (other, group)));
@@ -158,7 +158,7 @@ fn files(plans: &[&Claims], found: &mut [Vec<Problem>]) {
         let candidates = [Some(path), base.as_deref()].into_iter().flatten().filter_map(|path| writes.get(path));
         let writer = candidates.flatten().find(|(other, write)| {
             let is_write = matches!(file.kind, UseKind::Write { .. });
-            // Of two that write the same file the later one is told.
+            // If two write the same file, the later one is reported.
             let told = *other < index || (*other != index && !(is_write && write.kind.path() == Some(path)));
             told && file.kind.meets(&write.kind)
         });

@@ -1,4 +1,4 @@
-//! The words of query files as what they are called elsewhere.
+//! Converts words of query files to the types that they mean.
 
 use weir_config::{
     CompressionWord, IfExistsWord, IsolationWord, NexmarkWord, OnChangeWord, OutOfRangeWord, PartitionerWord,
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
     use weir_formats::{Format as Files, RecordFormat as Records};
 
-    /// Each word is what it is called elsewhere, and nothing that has a name elsewhere lacks a word.
+    /// Each word equals the name of its type, and all named types have a word.
     #[test]
     fn words_are_the_names_of_what_they_mean() {
         macro_rules! check {

@@ -1,5 +1,5 @@
-//! Attacks a host with hostile guests, on the machine and under the limits that it is to run with, and says what became
-//! of each attack and what the other tenants noticed. `docs/redteam.md` says how to read it and what it cannot show.
+//! Attacks a host with hostile guests, on the machine and with the limits of its later use. Reports the result of each attack, and
+//! its effect on other tenants. `docs/redteam.md` describes how to read the report, and what it cannot show.
 //!
 //! ```no_run
 //! use weir_redteam::{Case, FIXTURE, Ground, Options, run};
@@ -15,25 +15,25 @@
 //!
 //! # The nouns
 //!
-//! **[`Ground`]**: one engine and one set of threads, which attackers and those they attack share. One a run.
+//! **[`Ground`]**: one engine and one set of threads, which attackers and victims share. One per run.
 //!
-//! **[`Case`]**: an attack of `weir-hostile`, or a module of the tester's own, with what should become of it. Its bytes
-//! are made when they are handed in.
+//! **[`Case`]**: an attack of `weir-hostile`, or a module of the tester, with the expected result. Its bytes are created when the
+//! attack starts.
 //!
-//! **[`Procedure`]**: a row of the catalogue that needs the host's side: an engine of its own, or a count of what the
-//! host holds. One a file, listed in [`PROCEDURES`].
+//! **[`Procedure`]**: a row of the catalogue that needs the host: a separate engine, or a count of what the host holds. One per
+//! file, listed in [`PROCEDURES`].
 //!
-//! **[`HostAttack`]**: an attack on what the host does outside guests (decoding, files, pipes, stops), by a process of the `weir`
-//! program with a victim's query beside it. Listed in [`HOST_ATTACKS`]; run where [`Options::program`] names the program.
+//! **[`HostAttack`]**: an attack on the host's work outside of guests (decoding, files, pipes, stops), run as a process of the
+//! `weir` program next to a victim's query. Listed in [`HOST_ATTACKS`]; run if [`Options::program`] is set.
 //!
-//! **Victim**: a tenant that works back to back beside each attack, and checks every answer that it gets. A wrong or
-//! missing one fails the row. [`Effect`] is what it lost, against just before and just after.
+//! **Victim**: a tenant that works without pause during each attack, and checks all of its results. A wrong or missing result fails
+//! the row. [`Effect`] is the loss of speed, compared with the time just before and just after.
 //!
-//! **[`Runaway`]**: how long a guest that never stops runs beyond its deadline, idle and under load.
+//! **[`Runaway`]**: how long a guest that never stops runs after its deadline, on an idle machine and under load.
 //!
-//! **[`Drift`]**: what the process takes from round to round, when everything is run again and again.
+//! **[`Drift`]**: the growth of the process between rounds, when everything is repeated.
 //!
-//! **[`Report`]**: all of it, as a table, as Markdown or as JSON.
+//! **[`Report`]**: all results, as a table, as Markdown or as JSON.
 
 mod assault;
 mod attempt;

@@ -1,9 +1,9 @@
-//! Modules that others made, for the sandbox to withstand: the official test suite, what wasm-smith generates, what
-//! wasm-mutate makes of the example guests, and plain damage.
+//! Tests the sandbox with modules from other sources: the official test suite, modules from wasm-smith, mutations of the example
+//! guests by wasm-mutate, and damaged modules.
 //!
-//! Each module goes through `ModuleManifest::read`, `ModuleManifest::check` and `Engine::admit`, and what is admitted is called.
-//! What must not happen, whatever the module, is a *defect*: a panic, a fault of the host's own, an account that does
-//! not add up, or an answer that differs from that of a guest which should do the same.
+//! Each module passes through `ModuleManifest::read`, `ModuleManifest::check` and `Engine::admit`, and admitted modules are called.
+//! A *defect* is what must not happen with any module: a panic, an error that is the host's fault, inconsistent accounting, or a
+//! result that differs from that of an equivalent guest.
 //!
 //! ```
 //! use weir_corpora::{Corpus, Plan, Run};
@@ -23,16 +23,16 @@
 //!
 //! # The nouns
 //!
-//! **[`Corpus`]**: a kind of module. An item of it is made from a seed and an index, always the same.
+//! **[`Corpus`]**: a kind of module. An item is determined by a seed and an index.
 //!
-//! **[`Sandbox`]**: an engine to try modules on. One a process: it reserves address space for its pool.
+//! **[`Sandbox`]**: an engine for trying modules. One per process, because it reserves address space for its pool.
 //!
-//! **[`Trial`]**: what became of one module. Holds what its functions answered.
+//! **[`Trial`]**: the result of one module, including the results of its functions.
 //!
-//! **[`Report`]**: how many modules there were, and what became of them, by corpus.
+//! **[`Report`]**: the number of modules and their results, by corpus.
 //!
-//! **[`HostProgram`]**: a guest that calls the host as it likes, out of any bytes: what the fuzz target
-//! `host_functions` and its twin among the tests run.
+//! **[`HostProgram`]**: a guest that makes host calls according to arbitrary bytes: the fuzz target `host_functions` and the
+//! corresponding test run it.
 
 mod batches;
 mod corpus;

@@ -1,5 +1,5 @@
-//! Functions that answer with what they read, of every type and by every way there is: that nothing is lost or made up
-//! on the way through the SDK's windows and builders, compiled as they are for tenants.
+//! Functions that return what they read, for every type and every API. Tests use them to check that the SDK's windows and builders
+//! lose and invent nothing when compiled for tenants.
 #![forbid(unsafe_code)]
 
 use weir_guest::prelude::*;

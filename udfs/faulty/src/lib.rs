@@ -1,5 +1,4 @@
-//! Functions that fail on one record in one way each: what becomes of the record, and of its neighbours, is the
-//! query's to say.
+//! Functions that each fail on one record in a different way. The query determines what happens to the record and the others.
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;

@@ -1,10 +1,9 @@
-//! Guests that attack their host, one attack a file. Knows nothing of the host: what it must withstand is stated from
-//! the contract (`guest-sdk/ABI.md`) alone.
+//! Guests that attack their host, one attack per file. This crate does not know the host: it describes what the host must withstand
+//! only in terms of the ABI (`guest-sdk/ABI.md`).
 //!
-//! An attack is one file: `attacks/NN_name.wat`, where it reads best as text, or `src/made/rNN_name.rs`, where it is
-//! generated or is no module at all. NN is its row in the catalogue; a letter after it tells several of one row apart.
-//! A text begins with what it is, one `;; key: value` a line, then says in a few comment lines what it does and why
-//! that could hurt:
+//! An attack is one file: `attacks/NN_name.wat` for text, or `src/made/rNN_name.rs` for modules that are generated, or that are not
+//! modules. NN is its row in the catalogue; a letter distinguishes several attacks of one row. A text begins with `;; key: value`
+//! lines, followed by a few comment lines that describe the attack and why it could do harm:
 //!
 //! | key | value |
 //! |---|---|
@@ -17,15 +16,15 @@
 //! | `bare` | optional, no value: the text is the whole module |
 //! | `raw` | optional, no value: the text is handed in as it is |
 //!
-//! Around it come the imports of the contract (`$get_i64`, …) and the manifest. `{{name}}` stands for a number that
-//! depends on what the target allows. Of these functions, those that it calls are added too:
+//! The imports of the ABI (`$get_i64`, …) and the manifest are added. `{{name}}` is replaced by a number that depends on the
+//! target's limits. These functions are added too, if the attack calls them:
 //!
-//! - `$is(probe, found, expected)` puts the probe's number into the global `$wrong` where the two differ and none did before;
-//! - `$keep_all(at, rows)` emits a filter that keeps all rows, out of memory at `at`.
+//! - `$is(probe, found, expected)` stores the probe's number in the global `$wrong` if the two values differ and none did before;
+//! - `$keep_all(at, rows)` emits a filter that keeps all rows, using memory at `at`.
 //!
-//! How an attack is run: its bytes are admitted under the target's limits; its first function is bound to a stream of `n`
-//! i64, `s` utf8 and `f` f64 with nothing carried, and called with three batches of 1,000 rows (`n` from 0, `s` is
-//! `record_{n}`, `f` is 1.5 n) on one instance.
+//! How an attack runs: its bytes are admitted with the target's limits. Its first function is bound to a stream with the fields `n`
+//! i64, `s` utf8 and `f` f64, without carried fields, and called with three batches of 1,000 rows (`n` from 0, `s` is `record_{n}`,
+//! `f` is 1.5 n) on one instance.
 
 mod attack;
 mod bombs;

@@ -1,7 +1,7 @@
 //! Functions over the bids of Nexmark, the benchmark of an online auction: its queries 1, 2, 21 and 22.
 //!
 //! A bid's fields are `auction`, `bidder` and `price` (i64), `channel`, `url` and `extra` (utf8) and `date_time` (timestamp).
-//! Each function declares those that it looks at.
+//! Each function declares only the fields that it reads.
 #![forbid(unsafe_code)]
 
 use weir_guest::prelude::*;

@@ -1,5 +1,5 @@
-//! Functions on crates that many guests use, with their default features: what they take to compile is what a host has to
-//! admit.
+//! Functions that use crates which many guests use, with default features: a host must admit modules that are as expensive to
+//! compile.
 #![forbid(unsafe_code)]
 
 use std::sync::OnceLock;

@@ -1,5 +1,5 @@
-//! Functions over the seed workload: records of an id, a name and a value. They are small, so that benches of them
-//! measure the way of a record and not the work done on it.
+//! Functions for the seed workload: records with an id, a name and a value. The functions are small, so that benches measure the
+//! path of a record and not the work on it.
 #![forbid(unsafe_code)]
 
 use weir_guest::prelude::*;
