@@ -59,7 +59,7 @@ pub use cap_exceeded::{CapExceeded, CapPlace};
 pub use check::{Admitted, check};
 pub use compile::{
     Apart, Artefact, Cache, CacheConfig, CacheError, CacheKey, CacheUse, Cached, CodeSettings, CompileCost, Compiler,
-    Pass, Tier, Trusted, Turnstile, compile_here, compile_worker, load, probe_confinement,
+    Pass, Tier, Trusted, TrustedWindow, Turnstile, compile_here, compile_worker, load, probe_confinement,
 };
 pub use digest::ModuleDigest;
 pub use function::{
@@ -72,4 +72,4 @@ pub use module_limits::{ModuleCap, ModuleLimits, TABLES_MOST};
 pub use refusal::Refusal;
 pub use tenant::{TenantId, TenantIdError};
 pub use weir_batch::Fault;
-pub use weir_confine::{Enforced, Walls};
+pub use weir_confine::{CodePlace, Enforced, Walls};

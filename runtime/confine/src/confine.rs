@@ -14,6 +14,7 @@ use crate::{Wall, calls, descriptors, files, privileges, process};
 #[cfg(target_os = "linux")]
 pub fn confine(confinement: &Confinement) -> Result<Walls, ConfineError> {
     process::refuse_threads()?;
+    process::remember_the_page_size();
     descriptors::close_inherited(&confinement.keep)?;
     process::offer_to_the_oom_killer();
     privileges::drop_all(confinement.identity)?;

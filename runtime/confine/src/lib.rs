@@ -53,6 +53,7 @@
 
 #[cfg(target_os = "linux")]
 mod calls;
+mod code_place;
 mod confine;
 mod confinement;
 #[cfg(target_os = "linux")]
@@ -71,10 +72,11 @@ mod walls;
 #[cfg(target_os = "linux")]
 mod window;
 
+pub use code_place::CodePlace;
 pub use confine::confine;
 pub use confinement::{Budgets, Confinement, Identity, Role};
 pub use error::ConfineError;
 pub use walls::{Enforced, UnknownWall, Wall, Walls};
 pub use weir_fault::Fault;
 #[cfg(target_os = "linux")]
-pub use window::{CodePlace, CodeWindow, MappedWindow, WindowError};
+pub use window::{CodeWindow, MappedWindow, WindowError};

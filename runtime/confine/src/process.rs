@@ -19,6 +19,11 @@ pub(crate) fn refuse_threads() -> Result<(), ConfineError> {
     }
 }
 
+/// What rustix reads once, from a file that cannot be opened later: wasmtime asks for it, too.
+pub(crate) fn remember_the_page_size() {
+    rustix::param::page_size();
+}
+
 /// Best effort: a process that may not do so has a score that is higher already, or no `/proc` that can be written.
 pub(crate) fn offer_to_the_oom_killer() {
     drop(fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJ));

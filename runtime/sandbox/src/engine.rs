@@ -1,6 +1,7 @@
 //! The process's one engine.
 
 mod admit;
+mod in_place;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -9,8 +10,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use wasmtime::Linker;
-use weir_admission::{Cache, CodeSettings, Trusted, Turnstile, load};
+use weir_admission::{Cache, CodeSettings, Trusted, TrustedWindow, Turnstile, load};
 
+pub use self::in_place::PlacedCode;
 use crate::code::Code;
 use crate::gate::Gate;
 use crate::presence::Presences;
@@ -56,6 +58,10 @@ pub struct EngineConfig {
     /// takes modules from tenants gives itself as a worker.
     #[serde(skip)]
     pub compiler: Compiler,
+    /// The code window of a worker that makes no code executable; [`Engine::admit_in_place`] takes the place of [`Engine::admit`]
+    /// then. Default: none.
+    #[serde(skip)]
+    pub window: Option<TrustedWindow>,
     /// Where compiled code is kept. Default: nowhere.
     #[serde(skip)]
     pub cache: Option<CacheConfig>,
@@ -74,6 +80,7 @@ impl Default for EngineConfig {
             compilations_max: cores.div_ceil(2).max(2),
             optimise: true,
             compiler: Compiler::InProcess,
+            window: None,
             cache: None,
         }
     }
@@ -276,6 +283,9 @@ impl EngineConfig {
             };
             let mut config = settings.wasmtime(Tier::Optimised);
             slots.allot(&mut config);
+            if let Some(window) = &self.window {
+                window.set_up(&mut config);
+            }
             match wasmtime::Engine::new(&config) {
                 Ok(engine) => break engine,
                 Err(error) if instances == 1 => return Err(EngineError::Wasmtime(format!("{error:#}"))),

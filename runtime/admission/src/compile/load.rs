@@ -15,7 +15,8 @@ impl Trusted {
         Trusted(bytes)
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// The code, to be put into a code window.
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 }

@@ -10,6 +10,7 @@ mod mac;
 mod probe;
 mod settings;
 mod turnstile;
+mod window;
 mod worker;
 
 pub use apart::Apart;
@@ -20,4 +21,5 @@ pub use load::{Trusted, load};
 pub use probe::probe_confinement;
 pub use settings::{CodeSettings, Tier};
 pub use turnstile::{Pass, Turnstile};
+pub use window::TrustedWindow;
 pub use worker::compile_worker;

@@ -7,7 +7,8 @@ use std::ptr::{self, NonNull};
 use rustix::fs::{fcntl_get_seals, fstat};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 
-use super::{CodePlace, SEALS, WindowError, page_bytes};
+use super::{SEALS, WindowError, page_bytes};
+use crate::CodePlace;
 
 /// A window, mapped to be read and run until this process ends: code may run, and be referred to, at any time.
 #[derive(Debug)]

@@ -5,8 +5,6 @@ mod writer;
 
 use std::io;
 
-#[cfg(feature = "bincode")]
-use bincode::{Decode, Encode};
 use rustix::fs::SealFlags;
 use weir_fault::Fault;
 
@@ -15,16 +13,6 @@ pub use writer::CodeWindow;
 
 /// The window keeps its size, nobody maps it to be written to any more, and nobody can change that.
 const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::FUTURE_WRITE).union(SealFlags::SEAL);
-
-/// Where code lies in a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "bincode", derive(Encode, Decode))]
-pub struct CodePlace {
-    /// Bytes from the window's begin; a multiple of the page size.
-    pub offset: u64,
-    /// Length of the code in bytes.
-    pub bytes: u64,
-}
 
 /// A window that cannot be made, written to or used.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +88,7 @@ mod tests {
     use rustix::mm::{MapFlags, ProtFlags};
 
     use super::*;
+    use crate::CodePlace;
 
     fn check(result: Result<impl std::fmt::Debug, WindowError>, expected: Expect) {
         expected.assert_eq(&result.unwrap_err().to_string());

@@ -8,7 +8,8 @@ use rustix::fs::{MemfdFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-use super::{CodePlace, SEALS, WindowError, page_bytes};
+use super::{SEALS, WindowError, page_bytes};
+use crate::CodePlace;
 
 const BYTES_MAX: u64 = 1 << 40;
 

@@ -42,6 +42,9 @@ impl Engine {
         if let Some(reason) = presence.quarantined() {
             return Err(Refusal::Quarantined { reason });
         }
+        if self.inner.config.window.is_some() {
+            return Err(Refusal::Engine("this engine runs code of its code window only".to_owned()));
+        }
         let admitted = check(bytes, limits)?;
         let started = Instant::now();
         let variant = self.variant(limits.hardened)?;

@@ -7,3 +7,5 @@ mod limits;
 mod probes;
 mod reading;
 mod support;
+#[cfg(target_os = "linux")]
+mod window;
