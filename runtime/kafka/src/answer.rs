@@ -9,8 +9,7 @@ use crate::{ErrorCode, HiddenValues, KafkaConnection, KafkaProblem};
 
 impl KafkaProblem {
     /// The meaning of an error code of librdkafka for a producer.
-    pub fn of(code: impl Into<ErrorCode>) -> KafkaProblem {
-        let code = code.into();
+    pub fn of(code: ErrorCode) -> KafkaProblem {
         match code.0 {
             Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownTopicId | Code::InvalidTopic => {
                 KafkaProblem::UnknownTopic
@@ -54,7 +53,7 @@ impl KafkaProblem {
     pub fn of_error(error: &(dyn Error + 'static)) -> KafkaProblem {
         let known: Option<&KafkaError> = error.downcast_ref();
         match (known, known.and_then(KafkaError::rdkafka_error_code)) {
-            (_, Some(code)) => KafkaProblem::of(code),
+            (_, Some(code)) => KafkaProblem::of(ErrorCode(code)),
             // The text would contain the value, which may be a secret.
             (Some(KafkaError::ClientConfig(_, _, name, _)), None) => {
                 KafkaProblem::Settings(format!("`{}`", brief(name)))

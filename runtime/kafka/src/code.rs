@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::types::RDKafkaRespErr;
 
 /// An error code of Kafka's protocol or of librdkafka.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,9 +54,11 @@ impl ErrorCode {
     }
 }
 
-impl From<Code> for ErrorCode {
-    fn from(code: Code) -> ErrorCode {
-        ErrorCode(code)
+impl ErrorCode {
+    /// The error code with this number in librdkafka (`rd_kafka_resp_err_t`). A number that this version of librdkafka does not know
+    /// is its `Unknown`.
+    pub fn of_librdkafka(number: i32) -> ErrorCode {
+        ErrorCode(RDKafkaRespErr::try_from(number).map_or(Code::Unknown, Code::from))
     }
 }
 

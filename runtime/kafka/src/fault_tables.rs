@@ -6,11 +6,11 @@ use expect_test::expect;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use weir_fault::table;
 
-use crate::{KafkaConnectionError, KafkaProblem};
+use crate::{ErrorCode, KafkaConnectionError, KafkaProblem};
 
 #[test]
 fn of_kafka() {
-    let code = || Code::Unknown.into();
+    let code = || ErrorCode(Code::Unknown);
     let table = table![
         KafkaProblem::Unreachable { after: Duration::ZERO, reason: String::new() },
         KafkaProblem::UnknownTopic,
@@ -25,7 +25,7 @@ fn of_kafka() {
         KafkaProblem::Abandoned,
         KafkaProblem::Settings(String::new()),
         KafkaProblem::Other(code()),
-        KafkaProblem::Other(Code::NotCoordinator.into()),
+        KafkaProblem::Other(ErrorCode(Code::NotCoordinator)),
         KafkaConnectionError { key: "brokers", option: None, reason: String::new() },
     ];
     expect![[r#"

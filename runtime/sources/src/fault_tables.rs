@@ -59,8 +59,7 @@ fn of_topics() {
     let text = || "t".to_owned();
     let partition = || Partition::new("t", 0);
     let (position, first, end) = (1, 2, 3);
-    let code = || weir_kafka::KafkaProblem::of(rdkafka::error::RDKafkaErrorCode::Unknown);
-    let weir_kafka::KafkaProblem::Other(code) = code() else { panic!("an error code") };
+    let code = weir_kafka::ErrorCode::of_librdkafka(-1);
     let table = table![
         KafkaSourceError::UnknownTopic { topic: text() },
         KafkaSourceError::UnknownPartition { topic: text(), partition: 1 },

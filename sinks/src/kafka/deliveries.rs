@@ -11,6 +11,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use super::BrokerRefusals;
+use super::client::problem_of;
 use weir_kafka::{HiddenValues, KafkaConnection, KafkaProblem, log_librdkafka};
 use weir_text::brief;
 
@@ -58,9 +59,7 @@ impl Deliveries {
         let last = Deliveries::lock(&self.last_error).clone();
         let problem = KafkaProblem::of_error(error);
         match (last, problem) {
-            (Some((code, _)), _) if matches!(KafkaProblem::of(code), KafkaProblem::NotAuthorised(_)) => {
-                KafkaProblem::of(code)
-            }
+            (Some((code, _)), _) if matches!(problem_of(code), KafkaProblem::NotAuthorised(_)) => problem_of(code),
             (last, KafkaProblem::TimedOut(code)) => {
                 let reason = last.map_or_else(|| code.to_string(), |(_, reason)| reason);
                 KafkaProblem::Unreachable { after, reason }
@@ -93,7 +92,7 @@ impl ProducerContext for Deliveries {
         if self.purging.load(Ordering::Acquire) {
             return;
         }
-        let problem = error.rdkafka_error_code().map(KafkaProblem::of);
+        let problem = error.rdkafka_error_code().map(problem_of);
         if let Some(problem) = problem.filter(KafkaProblem::is_refusal) {
             self.refusals.failed(record.topic(), record.key(), record.payload(), problem);
         }

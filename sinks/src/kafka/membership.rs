@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLockReadGuard};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::TransactionError;
+use super::client::code_of;
 use super::producer::Producer;
 use super::transactional::{Shared, Transaction, TransactionState};
 use weir_kafka::KafkaProblem;
@@ -38,7 +39,7 @@ impl Membership {
     pub(super) fn enter(&mut self) -> Result<Writing<'_>, KafkaProblem> {
         let (guard, transaction) = self.shared.enter().map_err(|error| match error {
             TransactionError::Aborted { source } | TransactionError::Fatal { source, .. } => source,
-            TransactionError::Fenced { .. } => KafkaProblem::Fenced(RDKafkaErrorCode::Fenced.into()),
+            TransactionError::Fenced { .. } => KafkaProblem::Fenced(code_of(RDKafkaErrorCode::Fenced)),
             _ => KafkaProblem::AfterError,
         })?;
         if transaction.torn.load(Ordering::Acquire) {

@@ -8,7 +8,7 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
 
-use super::client::client_config;
+use super::client::{client_config, problem_of};
 use super::deliveries::{Deliveries, Failure};
 use super::record::{Record, content_bytes};
 use super::sizes::{self, ProducerSizes};
@@ -121,7 +121,7 @@ impl Producer {
                     None => Code::UnknownTopicOrPartition,
                 },
             };
-            let problem = KafkaProblem::of(code);
+            let problem = problem_of(code);
             let patience = match problem {
                 KafkaProblem::UnknownTopic => timeout.min(UNKNOWN_TOPIC_PATIENCE),
                 _ if problem.retryable() => timeout,
@@ -231,12 +231,12 @@ impl Producer {
     fn explain(&self, code: Code) -> KafkaProblem {
         match self.base().client().fatal_error() {
             Some((fatal, _)) if matches!(code, Code::Fatal | Code::PurgeQueue | Code::PurgeInflight) => {
-                match KafkaProblem::of(fatal) {
+                match problem_of(fatal) {
                     KafkaProblem::Other(code) => KafkaProblem::Fatal(code),
                     problem => problem,
                 }
             }
-            _ => KafkaProblem::of(code),
+            _ => problem_of(code),
         }
     }
 

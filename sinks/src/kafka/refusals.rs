@@ -146,10 +146,11 @@ impl fmt::Debug for BrokerRefusals {
 mod tests {
     use rdkafka::error::RDKafkaErrorCode as Code;
 
+    use super::super::client::code_of;
     use super::*;
 
     fn too_large() -> KafkaProblem {
-        KafkaProblem::MessageTooLarge(Code::MessageSizeTooLarge.into())
+        KafkaProblem::MessageTooLarge(code_of(Code::MessageSizeTooLarge))
     }
 
     #[test]

@@ -11,6 +11,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 use weir_kafka::GroupOffsets;
 
+use super::client::problem_of;
 use super::producer::{Producer, ProducerSettings};
 use super::sizes::{self, ProducerSizes, TopicLimits};
 use super::transaction_age::Age;
@@ -235,7 +236,7 @@ impl Shared {
         self.try_abort(self.settings.commit_timeout)
             .map_err(|error| TransactionError::of(&self.id, &error, Moment::BeforeCommit))?;
         // What was lost stays on the producer's record; a new one begins without.
-        lost.map_or(Ok(()), |failure| Err(TransactionError::lost(&self.id, KafkaProblem::of(failure.code))))
+        lost.map_or(Ok(()), |failure| Err(TransactionError::lost(&self.id, problem_of(failure.code))))
     }
 
     /// Throws away what is not on the wire yet, waits for what is, and aborts.

@@ -8,9 +8,9 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Headers;
 use rdkafka::{Message, Offset, TopicPartitionList};
-use weir_kafka::{ErrorCode, KafkaConnection, KafkaSide, legible};
+use weir_kafka::{KafkaConnection, KafkaSide, legible};
 
-use super::client::client_config;
+use super::client::{client_config, code_of};
 use super::{BacklogError, BacklogMessage};
 
 /// Messages of a topic behind the positions of a group, read to the end that the topic has. The positions are kept only when asked for.
@@ -134,7 +134,7 @@ fn committed(consumer: &BaseConsumer, asked: TopicPartitionList) -> Result<Topic
     loop {
         match consumer.committed_offsets(asked.clone(), PATIENCE) {
             Err(error)
-                if error.rdkafka_error_code().is_some_and(|code| ErrorCode::from(code).passes())
+                if error.rdkafka_error_code().is_some_and(|code| code_of(code).passes())
                     && began.elapsed() < PATIENCE =>
             {
                 std::thread::sleep(Duration::from_millis(100));

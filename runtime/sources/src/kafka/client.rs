@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use weir_kafka::{KafkaConnection, KafkaSide};
+use weir_kafka::{ErrorCode, KafkaConnection, KafkaSide};
 
 use super::{KafkaSourceConfig, KafkaSourceError};
 use crate::SourceError;
@@ -98,11 +98,16 @@ impl KafkaSourceConfig {
     }
 }
 
+/// An error code of the client, as contracts have it.
+pub(super) fn code_of(code: Code) -> ErrorCode {
+    ErrorCode::of_librdkafka(code as i32)
+}
+
 impl KafkaSourceError {
     /// What ends the reading; `None` for what passes, or is another's to report.
     pub(super) fn of(error: &KafkaError) -> Option<KafkaSourceError> {
         if let KafkaError::MessageConsumptionFatal(code) = error {
-            return Some(KafkaSourceError::Fatal((*code).into()));
+            return Some(KafkaSourceError::Fatal(code_of(*code)));
         }
         let code = error.rdkafka_error_code()?;
         match code {
@@ -111,9 +116,9 @@ impl KafkaSourceError {
             | Code::ClusterAuthorizationFailed
             | Code::SaslAuthenticationFailed
             | Code::UnsupportedSASLMechanism
-            | Code::Authentication => Some(KafkaSourceError::NotAuthorised(code.into())),
+            | Code::Authentication => Some(KafkaSourceError::NotAuthorised(code_of(code))),
             Code::InconsistentGroupProtocol | Code::Fatal | Code::FencedInstanceId => {
-                Some(KafkaSourceError::Fatal(code.into()))
+                Some(KafkaSourceError::Fatal(code_of(code)))
             }
             _ => None,
         }

@@ -10,9 +10,9 @@ use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
-use weir_kafka::{ErrorCode, GroupOffsets, HiddenValues, KafkaSide, log_librdkafka};
+use weir_kafka::{GroupOffsets, HiddenValues, KafkaSide, log_librdkafka};
 
-use super::client::client_config;
+use super::client::{client_config, code_of};
 use super::context::{Consumer, Context};
 use super::hand_over::HandOver;
 use super::topic_id::topic_ids;
@@ -178,7 +178,7 @@ impl Keeper {
     fn check_kept(&self, consumer: &Consumer, positions: &Positions) -> Result<(), SourceError> {
         // In this order: partitions that are let go are noted before the consumer says that it has lost none.
         if consumer.assignment_lost() || self.hand_over.is_let_go(positions) {
-            return Err(self.config.error(KafkaSourceError::Lost(Code::AssignmentLost.into())));
+            return Err(self.config.error(KafkaSourceError::Lost(code_of(Code::AssignmentLost))));
         }
         Ok(())
     }
@@ -307,7 +307,7 @@ fn commit(consumer: &Consumer, offsets: &TopicPartitionList) -> Result<(), Kafka
         let code = error.rdkafka_error_code();
         let wait_max = match code {
             Some(Code::RebalanceInProgress) => REBALANCE_WAIT_MAX,
-            Some(code) if ErrorCode::from(code).passes() => COMMIT_WAIT_MAX,
+            Some(code) if code_of(code).passes() => COMMIT_WAIT_MAX,
             _ => Duration::ZERO,
         };
         if began.elapsed() >= wait_max {
@@ -318,13 +318,13 @@ fn commit(consumer: &Consumer, offsets: &TopicPartitionList) -> Result<(), Kafka
                     | Code::IllegalGeneration
                     | Code::FencedInstanceId
                     | Code::AssignmentLost),
-                ) => KafkaSourceError::Lost(code.into()),
+                ) => KafkaSourceError::Lost(code_of(code)),
                 Some(
                     code @ (Code::GroupAuthorizationFailed
                     | Code::TopicAuthorizationFailed
                     | Code::SaslAuthenticationFailed
                     | Code::Authentication),
-                ) => KafkaSourceError::NotAuthorised(code.into()),
+                ) => KafkaSourceError::NotAuthorised(code_of(code)),
                 _ => KafkaSourceError::Commit(error.to_string()),
             });
         }

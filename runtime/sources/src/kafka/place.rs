@@ -9,10 +9,10 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::client::code_of;
 use super::config::{KafkaOutOfRange, KafkaSourceConfig, KafkaStart};
 use super::context::Consumer;
 use super::kept::{self, Kept};
-use weir_kafka::ErrorCode;
 use weir_state::{Partition, Positions, TopicId};
 
 /// What is known of positions before the brokers are asked.
@@ -187,7 +187,7 @@ fn keep_first(consumer: &Consumer, config: &KafkaSourceConfig, placed: &mut [Pla
         Err(error)
             if error
                 .rdkafka_error_code()
-                .is_some_and(|code| ErrorCode::from(code).passes() || code == Code::RebalanceInProgress) =>
+                .is_some_and(|code| code_of(code).passes() || code == Code::RebalanceInProgress) =>
         {
             return Err(error);
         }
