@@ -144,13 +144,12 @@ impl fmt::Debug for BrokerRefusals {
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::error::RDKafkaErrorCode as Code;
+    use weir_kafka::ErrorCode;
 
-    use super::super::client::code_of;
     use super::*;
 
     fn too_large() -> KafkaProblem {
-        KafkaProblem::MessageTooLarge(code_of(Code::MessageSizeTooLarge))
+        KafkaProblem::MessageTooLarge(ErrorCode::of_librdkafka(10))
     }
 
     #[test]
