@@ -210,8 +210,8 @@ const RULES: [Rule; 23] = [
     },
     Rule {
         package: "weir-plan",
-        has: &["weir-config", "weir-files", "weir-formats", "weir-sandbox", "weir-sources", "weir-sinks"],
-        lacks: &["weir-query", "weir-guest", "clap", "opentelemetry_sdk"],
+        has: &["weir-config", "weir-files", "weir-formats", "weir-admission", "weir-sources", "weir-sinks"],
+        lacks: &["weir-sandbox", "weir-query", "weir-guest", "clap", "opentelemetry_sdk"],
         reason: "a query file is checked as a whole without a run: a plan is data",
     },
     Rule {

@@ -45,6 +45,7 @@ mod fault_tables;
 mod function;
 mod header;
 mod import;
+mod isolation;
 mod joins;
 mod limits;
 mod manifest;
@@ -66,6 +67,7 @@ pub use function::{
     Function, FunctionKind, FunctionState, Metric, MetricKind, OutputShape, Param, ParamType, ParamValue,
 };
 pub use import::{IMPORTS, Import};
+pub use isolation::Isolation;
 pub use limits::{HARDENED_MEMORY_BYTES, LimitExceeded, Limits, LimitsError, Unit};
 pub use manifest::ModuleManifest;
 pub use module_limits::{ModuleCap, ModuleLimits, TABLES_MOST};

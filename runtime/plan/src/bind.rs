@@ -5,8 +5,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use weir_admission::{BindError, Bound, Carry, Function, FunctionKind, Limits, ModuleManifest, ParamValue, Refusal};
 use weir_batch::Schema;
-use weir_sandbox::{BindError, Bound, Carry, Function, FunctionKind, Limits, ModuleManifest, ParamValue, Refusal};
 
 use super::stage::StagePart;
 use weir_config::{CarryDraft, ParamText, Problems, WrittenText, clip, suggest};

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use weir_admission::TenantId;
 use weir_config::{Problems, Topics};
-use weir_sandbox::TenantId;
 
 use super::connectors::Connectors;
 use super::kafka_uses::TopicUses;

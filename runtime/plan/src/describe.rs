@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use weir_admission::{FunctionKind, FunctionState, Isolation, OutputShape};
 use weir_config::{ErrorPolicy, Guarantee, LossPolicy};
-use weir_sandbox::{FunctionKind, FunctionState, Isolation, OutputShape};
 use weir_sinks::{SinkConfig, StdoutFormat};
 
 use super::plan::{Batching, DeadLettersPlan, Node, Plan, Retry, SinkPlan, StagePlan};

@@ -1,8 +1,8 @@
 //! The topics that a query reads and writes.
 
 use bincode::{Decode, Encode};
+use weir_admission::TenantId;
 use weir_kafka::KafkaConnection;
-use weir_sandbox::TenantId;
 
 use weir_config::{KeyPlace, Problems, Spot, Topics, clip};
 

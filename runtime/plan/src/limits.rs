@@ -1,7 +1,7 @@
 //! Limits of tenants and stages.
 
+use weir_admission::{Limits, TenantId};
 use weir_config::{KeyPlace, LimitDraft, LimitValue, Problems};
-use weir_sandbox::{Limits, TenantId};
 
 /// The limits for the stages of a query.
 pub(super) struct Ceiling<'a> {
@@ -184,8 +184,8 @@ fn amount(name: &str, value: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weir_admission::ModuleLimits;
     use weir_config::{LimitKey, OF_MODULES, OF_STAGE, OF_TENANT};
-    use weir_sandbox::ModuleLimits;
 
     #[test]
     fn names_are_those_of_the_sandbox() {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use weir_admission::{Limits, TenantId};
 use weir_config::{
     KeyPlace, LimitsDraft, Problem, Problems, QueryFileError, RightKeys, Setting, TenantDraft, Topics, UnknownTenants,
     WrittenText, clip,
 };
-use weir_sandbox::{Limits, TenantId};
 
 use super::limits;
 use super::sizes::Sizes;

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use weir_admission::{FunctionState, Limits, TenantId};
 use weir_batch::Schema;
 use weir_config::{
     ErrorPolicy, KeyPlace, LossPolicy, Problem, Problems, QueryDraft, QueryFileError, QueryReader, Topics,
 };
-use weir_sandbox::{FunctionState, Limits, TenantId};
 
 use super::bind::{BoundStage, Modules, bind};
 use super::chain::ChainCheck;

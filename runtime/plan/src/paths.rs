@@ -8,8 +8,8 @@ use bincode::de::Decoder;
 use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
+use weir_admission::TenantId;
 use weir_files::{FileError, FileKind};
-use weir_sandbox::TenantId;
 
 use weir_config::hints;
 use weir_config::{KeyPlace, Problems, Spot, clip, nearest};

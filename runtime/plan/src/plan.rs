@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use weir_admission::{Bound, Function, FunctionKind, FunctionState, Isolation, Limits, TenantId};
 use weir_batch::Schema;
 use weir_config::{ErrorPolicy, Guarantee, LossPolicy, Problem, Spot, Topics};
 use weir_formats::Fill;
-use weir_sandbox::{Bound, Function, FunctionKind, FunctionState, Isolation, Limits, TenantId};
 use weir_sinks::{KafkaSinkConfig, SinkConfig};
 
 use super::kafka_uses::GroupUse;

@@ -1,8 +1,8 @@
 //! The maximum number of parts of a query.
 
 use serde::{Deserialize, Serialize};
+use weir_admission::TenantId;
 use weir_config::{KeyPlace, Problems, SizeKeys};
-use weir_sandbox::TenantId;
 
 /// The maximum number of sources, stages and sinks of a query. Each costs a task, file descriptors and buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use weir_admission::{Isolation, Limits};
 use weir_config::{CarryDraft, ErrorPolicy, Input, KeyPlace, LossPolicy, ParamDraft, StageDraft, WrittenText, clip};
-use weir_sandbox::{Isolation, Limits};
 
 use super::context::Context;
 use super::limits;

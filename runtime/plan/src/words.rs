@@ -1,11 +1,11 @@
 //! Converts words of query files to the types that they mean.
 
+use weir_admission::Isolation;
 use weir_config::{
     CompressionWord, IfExistsWord, IsolationWord, NexmarkWord, OnChangeWord, OutOfRangeWord, PartitionerWord,
     ReadFormat, ReadIsolationWord, RecordWord, StdoutWord, WriteFormat,
 };
 use weir_formats::{Format, RecordFormat};
-use weir_sandbox::Isolation;
 use weir_sinks::{IfExists, KafkaCompression, KafkaPartitioner, StdoutFormat};
 
 use weir_sources::NexmarkStream;

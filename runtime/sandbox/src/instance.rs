@@ -16,23 +16,13 @@ use crate::presence::Counted;
 use crate::slices::{GuestEnd, Runner, at_tick, contain_answer};
 use crate::state::StoreData;
 use crate::{
-    Bound, CallContext, CallError, FunctionKind, Limits, Malformed, MetricBatch, Module, Outcome, OutputShape, Phase,
-    RowCode, RowFailure, TrapCause, Usage,
+    Bound, CallContext, CallError, FunctionKind, Isolation, Limits, Malformed, MetricBatch, Module, Outcome,
+    OutputShape, Phase, RowCode, RowFailure, TrapCause, Usage,
 };
 
 /// The number of stack frames in an error, and the length of each.
 const BACKTRACE_FRAMES_MAX: usize = 20;
 const FRAME_CHARS_MAX: usize = 200;
-
-/// What an instance keeps between batches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Isolation {
-    /// Memory and globals, until a call fails.
-    #[default]
-    Reuse,
-    /// Nothing: each batch gets a new instance.
-    FreshPerBatch,
-}
 
 /// A function of a module, bound to a stream, with one tenant's limits. Instantiated at the first call, and again after a call that
 /// failed or was cancelled.

@@ -98,14 +98,14 @@ mod words;
 
 pub use call_error::{CallContext, CallError, Malformed, Phase, TrapCause};
 pub use engine::{Engine, EngineConfig, EngineError, PlacedCode};
-pub use instance::{Instance, Isolation};
+pub use instance::Instance;
 pub use metric_batch::{GuestSeries, MetricBatch, MetricDelta, SeriesDelta};
 pub use module::{CodeOrigin, Module};
 pub use outcome::{LogLevel, LogLine, Outcome, RowCode, RowFailure, Usage};
 pub use weir_admission::{
     BindError, Bound, CacheConfig, CacheError, CacheUse, CapExceeded, CapPlace, Carry, CodePlace, CompileCost,
-    Compiler, Enforced, Fault, Function, FunctionKind, FunctionState, IMPORTS, Import, LimitExceeded, Limits,
-    LimitsError, Metric, MetricKind, ModuleCap, ModuleDigest, ModuleLimits, ModuleManifest, Names, OutputShape, Param,
-    ParamType, ParamValue, Refusal, TenantId, TenantIdError, Tier, TrustedWindow, Unit, Walls, compile_worker,
+    Compiler, Enforced, Fault, Function, FunctionKind, FunctionState, IMPORTS, Import, Isolation, LimitExceeded,
+    Limits, LimitsError, Metric, MetricKind, ModuleCap, ModuleDigest, ModuleLimits, ModuleManifest, Names, OutputShape,
+    Param, ParamType, ParamValue, Refusal, TenantId, TenantIdError, Tier, TrustedWindow, Unit, Walls, compile_worker,
     probe_confinement,
 };

@@ -93,7 +93,7 @@ fn what_is_not_toml() {
 
 #[test]
 fn a_limit_that_the_sandbox_knows_is_known_here() {
-    for name in weir_sandbox::Limits::OF_TENANT {
+    for name in weir_admission::Limits::OF_TENANT {
         let problems = LimitsFile::parse(&format!("[defaults]\n{name} = []"), &PathBuf::from(".")).unwrap_err();
         assert!(problems[0].message.starts_with("expected "), "{problems:?}");
     }
