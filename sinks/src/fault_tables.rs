@@ -11,7 +11,7 @@ use weir_formats::{Format, FormatError};
 use weir_kafka::KafkaProblem;
 
 use crate::conformance::Violation;
-use crate::{RowRefusal, SinkError, TransactionError};
+use crate::{RowRefusal, SinkError, SlotError, TransactionError};
 
 fn text() -> String {
     "t".to_owned()
@@ -97,6 +97,7 @@ fn of_rows_and_transactions() {
         TransactionError::Fatal { reason: reason(), source: timed_out() },
         TransactionError::AfterError,
         TransactionError::Ended,
+        SlotError::AllTaken { path: PathBuf::from("p") },
         Violation { rule: "", detail: text() },
     ];
     expect![[r#"
@@ -113,6 +114,7 @@ fn of_rows_and_transactions() {
         Fatal: external, retryable
         AfterError: internal
         Ended: internal
+        AllTaken: external, retryable
         Violation: internal
     "#]]
     .assert_eq(&table);

@@ -14,6 +14,8 @@
 mod dead_letters;
 mod entrance;
 mod error;
+#[cfg(test)]
+mod fault_tables;
 mod file;
 mod letter;
 mod lock;

@@ -11,10 +11,9 @@ use weir_files::Denied;
 use weir_formats::FormatError;
 use weir_letters::DeadLetterError;
 use weir_sandbox::Refusal;
-use weir_sinks::{RowRefusal, SinkError, SlotError, TransactionError};
+use weir_sinks::{SinkError, SlotError, TransactionError};
 use weir_sources::{BacklogError, SourceError};
 use weir_state::ManifestError;
-use weir_trace::SamplerError;
 
 use crate::run::{BuildError, Cause, StageError, StateError};
 use crate::{ReplayError, TopicLettersError};
@@ -61,9 +60,6 @@ fn of_building() {
         BuildError::StateLost { stage: stage(), source: Box::new(lost()) },
         BuildError::Stopped,
         BuildError::Thread(text()),
-        SlotError::AllTaken { path: path() },
-        SamplerError::Name(text()),
-        SamplerError::Ratio(text()),
     ];
     expect![[r#"
         Refused: tenant
@@ -80,9 +76,6 @@ fn of_building() {
         StateLost: tenant
         Stopped: external
         Thread: internal
-        AllTaken: external, retryable
-        Name: external
-        Ratio: external
     "#]]
     .assert_eq(&table);
 }
@@ -131,10 +124,8 @@ fn of_running() {
 }
 
 #[test]
-fn of_state_and_letters() {
+fn of_state_and_replay() {
     let manifest = ManifestError::Checksum;
-    let json = serde_json::from_str::<u8>("x").expect_err("no number");
-    let no_room = RowRefusal::TooLarge { bytes: 2, bytes_max: 1, limit: text(), remedy: "" };
     let table = table![
         StateError::Io { action: "open", path: path(), source: io(io::ErrorKind::NotFound) },
         StateError::Io { action: "open", path: path(), source: io(io::ErrorKind::StorageFull) },
@@ -144,15 +135,6 @@ fn of_state_and_letters() {
         StateError::Thread(text()),
         StateError::OtherTenant { path: path() },
         StateError::OtherQuery { path: path(), query: text(), tenant: text() },
-        DeadLetterError::Io { path: path(), source: io(io::ErrorKind::NotFound) },
-        DeadLetterError::Io { path: path(), source: io(io::ErrorKind::StorageFull) },
-        DeadLetterError::Cut { path: path(), found: 1, committed: 2 },
-        DeadLetterError::InUse { path: path() },
-        DeadLetterError::Sink(SinkError::ReaderGone),
-        DeadLetterError::NoRoom { why: Box::new(no_room) },
-        DeadLetterError::Batch(batch()),
-        DeadLetterError::Encode(FormatError::Failed),
-        DeadLetterError::Json(json),
         ReplayError::NoFile,
         ReplayError::Denied(Denied::Link),
         ReplayError::InUse { path: path() },
@@ -174,15 +156,6 @@ fn of_state_and_letters() {
         Thread: internal
         OtherTenant: tenant
         OtherQuery: tenant
-        Io: external
-        Io: external, retryable
-        Cut: external
-        InUse: external
-        Sink: external
-        NoRoom: tenant
-        Batch: internal
-        Encode: internal
-        Json: internal
         NoFile: tenant
         Denied: tenant
         InUse: external, retryable

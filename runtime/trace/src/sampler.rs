@@ -114,6 +114,13 @@ mod tests {
     }
 
     #[test]
+    fn settings_are_mended_by_whoever_made_them() {
+        for error in [SamplerError::Name("t".to_owned()), SamplerError::Ratio("t".to_owned())] {
+            assert_eq!((error.fault(), error.retryable()), (Fault::External, false));
+        }
+    }
+
+    #[test]
     fn names_say_whether_parents_count() {
         assert_eq!(Sampler::named(None, None), Ok(Sampler::default()));
         assert_eq!(Sampler::named(Some("parentbased_always_on"), None), Ok(Sampler::default()));
