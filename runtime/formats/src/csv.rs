@@ -10,13 +10,14 @@ use arrow::array::BooleanArray;
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter;
 
+use super::chunk::Chunk;
 use super::csv_grammar::split;
 use super::csv_row::{CsvLayout, Reused};
 use super::csv_values::ColumnBuilder;
 use super::input::{Input, Patient};
 use super::narrow::with_offsets;
 use super::place::{self, PlaceAt, ResumePlace, TextLayout};
-use super::records::{Chunk, Records};
+use super::records::Records;
 use super::{BadRecord, CsvOptions, Decoded, Decoder, Fill, Format, FormatError};
 use weir_batch::{Batch, Schema};
 

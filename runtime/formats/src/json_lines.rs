@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use arrow::json::writer::{LineDelimited, Writer};
 
+use super::chunk::Chunk;
 use super::counting_writer::{ByteCounter, CountingWriter};
 use super::input::Input;
-use super::json_records::{JsonChunk, JsonRecords};
+use super::json_records::JsonRecords;
 use super::json_rows::{JsonColumns, JsonRows};
 use super::json_values::arrow_writer;
 use super::narrow::with_offsets;
@@ -72,7 +73,7 @@ impl Decoder for JsonLinesDecoder {
     fn next(&mut self) -> Result<Option<Decoded>, FormatError> {
         let record_bytes_max = self.records.record_bytes_max();
         let Some(chunk) = self.records.next(self.records_max)? else { return Ok(None) };
-        let JsonChunk { bytes, spans, bytes_read } = chunk;
+        let Chunk { bytes, spans, bytes_read } = chunk;
         let first = self.next_offset;
         self.next_offset = first.saturating_add(spans.len() as i64);
         let mut rows = JsonRows::new(&self.schema).watching(self.new_keys.as_mut(), first);

@@ -5,8 +5,8 @@
 //! memory is bounded by the size of a chunk.
 
 use std::io::{self, BufRead};
-use std::ops::Range;
 
+use super::chunk::{CHUNK_BYTES_MAX, Chunk, READ_BYTES, Span};
 use super::foreign;
 use super::input::Patient;
 use super::json_brackets::{Brackets, Ends, Step};
@@ -15,9 +15,6 @@ use super::place::{self, TextLayout, TextPlace};
 use super::records::{KEPT_BYTES_MAX, overlong, text_bytes_max};
 use super::{Format, FormatError};
 
-/// A chunk ends after the record that exceeds this size, which bounds memory.
-const CHUNK_BYTES_MAX: usize = 4 * 1024 * 1024;
-const READ_BYTES: usize = 256 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Cuts records from a reader. Holds one chunk. After [`io::ErrorKind::WouldBlock`] it can be called again.
@@ -44,7 +41,7 @@ pub(super) struct JsonRecords<R> {
     cut_off: bool,
     // The end of the last element of the array.
     element_end: Option<TextPlace>,
-    spans: Vec<JsonSpan>,
+    spans: Vec<Span<JsonFault>>,
 }
 
 /// The layout of a file: how records follow each other.
@@ -71,27 +68,6 @@ enum ArrayPlace {
     Element,
     /// After the array: nothing may follow.
     Behind,
-}
-
-/// Some consecutive records.
-pub(super) struct JsonChunk<'a> {
-    /// The chunk, including the bytes between its records.
-    pub(super) bytes: &'a [u8],
-    /// The records in the chunk. Blank lines are not records.
-    pub(super) spans: &'a [JsonSpan],
-    /// The number of bytes of the file that the chunk consumed.
-    pub(super) bytes_read: u64,
-}
-
-/// One record of a chunk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct JsonSpan {
-    /// The position of the record in the chunk, without its line end.
-    pub(super) range: Range<usize>,
-    /// The line on which it begins.
-    pub(super) line: u64,
-    /// Why it is a bad record, if that is known without parsing it.
-    pub(super) fault: Option<JsonFault>,
 }
 
 /// An error of a record, whatever its content.
@@ -198,7 +174,7 @@ impl<R: Patient> JsonRecords<R> {
     }
 
     /// The next records, at most `records_max`; `None` at the end of the file.
-    pub(super) fn next(&mut self, records_max: usize) -> io::Result<Option<JsonChunk<'_>>> {
+    pub(super) fn next(&mut self, records_max: usize) -> io::Result<Option<Chunk<'_, JsonFault>>> {
         self.buffer.drain(..self.start);
         self.start = 0;
         self.spans.clear();
@@ -240,7 +216,7 @@ impl<R: Patient> JsonRecords<R> {
             return Ok(None);
         }
         self.consumed += bytes_read;
-        Ok(Some(JsonChunk { bytes: &self.buffer[..position], spans: &self.spans, bytes_read }))
+        Ok(Some(Chunk { bytes: &self.buffer[..position], spans: &self.spans, bytes_read }))
     }
 
     /// Records that the array's last element ended before this byte, after which another record may follow.
@@ -308,7 +284,7 @@ impl<R: Patient> JsonRecords<R> {
         };
         self.layout = Some(Layout::Array(next));
         if fault.is_some() {
-            self.spans.push(JsonSpan { range: from..from + 1, line: self.line, fault });
+            self.spans.push(Span { range: from..from + 1, line: self.line, fault });
         }
         self.column += 1;
         Some(from + 1)
@@ -324,7 +300,7 @@ impl<R: Patient> JsonRecords<R> {
             self.element_end = None;
             self.layout = Some(Layout::Array(ArrayPlace::Behind));
             let fault = Some(JsonFault::OpenArray);
-            self.spans.push(JsonSpan { range: from..from, line: self.line, fault });
+            self.spans.push(Span { range: from..from, line: self.line, fault });
         }
     }
 
@@ -376,7 +352,7 @@ impl<R: Patient> JsonRecords<R> {
             _ => None,
         };
         if !blank || fault.is_some() {
-            self.spans.push(JsonSpan { range: from..from + content.len(), line: self.line, fault });
+            self.spans.push(Span { range: from..from + content.len(), line: self.line, fault });
         }
         if self.layout == Some(Layout::Lines) {
             if self.buffer.get(end) == Some(&b'\n') {

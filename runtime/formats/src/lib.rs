@@ -43,6 +43,7 @@
 mod arrow_ipc;
 pub mod bincode;
 mod budget;
+mod chunk;
 mod counting_writer;
 mod csv;
 mod csv_grammar;

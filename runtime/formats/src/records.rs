@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
+use super::chunk::{CHUNK_BYTES_MAX, Chunk, READ_BYTES, Span};
 use super::csv_grammar::{self, Cut, Scan};
 use super::csv_options::Dialect;
 use super::input::Patient;
@@ -14,9 +15,6 @@ use super::{Format, FormatError};
 /// The maximum number of bytes of an overlong record that are kept. A line may always have this length, because `record_bytes_max`
 /// only limits the values that are read.
 pub(super) const KEPT_BYTES_MAX: usize = 1024 * 1024;
-/// A chunk ends after the record that exceeds this size, which bounds memory.
-const CHUNK_BYTES_MAX: usize = 4 * 1024 * 1024;
-const READ_BYTES: usize = 256 * 1024;
 
 /// Cuts records from a reader; quoted fields may span lines. Holds one chunk. The work is linear in the input, whatever the
 /// content, and however it arrives.
@@ -48,31 +46,10 @@ pub(super) struct Records<R> {
     // If the end of the file cuts off a record: true leaves that record for later. Otherwise, whether there was one.
     leaves_open_end: bool,
     cut_off: bool,
-    spans: Vec<Span>,
+    spans: Vec<Span<RecordFault>>,
     // The number of bytes that were examined or moved.
     #[cfg(test)]
     work: u64,
-}
-
-/// Some consecutive records.
-pub(super) struct Chunk<'a> {
-    /// The chunk, line ends included.
-    pub(super) bytes: &'a [u8],
-    /// The records in the chunk. Blank lines and comments are not records.
-    pub(super) spans: &'a [Span],
-    /// The number of bytes of the file that the chunk consumed.
-    pub(super) bytes_read: u64,
-}
-
-/// One record of a chunk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Span {
-    /// The position of the record in the chunk, without its line end.
-    pub(super) range: Range<usize>,
-    /// The line on which it begins.
-    pub(super) line: u64,
-    /// Why it cannot be read, if that is known without parsing it.
-    pub(super) fault: Option<RecordFault>,
 }
 
 /// Why a record cannot be cut.
@@ -174,7 +151,7 @@ impl<R: Patient> Records<R> {
 
     /// The next records, at most `records_max`; `None` at the end of the file. After [`io::ErrorKind::WouldBlock`] it can be called
     /// again: nothing is lost.
-    pub(super) fn next(&mut self, records_max: usize) -> io::Result<Option<Chunk<'_>>> {
+    pub(super) fn next(&mut self, records_max: usize) -> io::Result<Option<Chunk<'_, RecordFault>>> {
         self.spans.clear();
         let mut bytes_read = 0;
         if self.at_beginning {
