@@ -5,6 +5,38 @@ use std::path::{Path, PathBuf};
 /// What the functions of the `echo` guest take, one field of each type, as a query file has it.
 pub const ECHO_SCHEMA: &str = r#"{ b = "bool?", i8 = "i8?", i16 = "i16?", i32 = "i32?", i64 = "i64?", f = "f64?", s = "utf8?", y = "binary?", t = "timestamp?" }"#;
 
+/// A query file that counts the texts of JSON lines at `path`: through these stages, with these further keys of `[delivery]`.
+pub fn query_of_texts(name: &str, tenant: &str, path: &str, stages: &str, delivery: &str) -> String {
+    format!(
+        r#"name = "{name}"
+tenant = "{tenant}"
+[sources.in]
+kind = "file"
+path = "{path}"
+format = "json_lines"
+schema = {ECHO_SCHEMA}
+{stages}
+[sinks.out]
+kind = "count"
+[delivery]
+commit_ms = 20
+{delivery}
+[batching]
+delay_ms_max = 10
+"#
+    )
+}
+
+/// A stage of this name, with a function of the `echo` guest.
+///
+/// # Panics
+///
+/// If the guest is not built.
+pub fn echo_stage(name: &str, function: &str) -> String {
+    let module = guest_path("echo").expect("the echo guest");
+    format!("[[stages]]\nname = \"{name}\"\nmodule = {module:?}\nfunction = \"{function}\"\n")
+}
+
 /// A guest that is not built, or cannot be read.
 #[derive(Debug)]
 pub struct GuestMissing {

@@ -12,7 +12,7 @@ mod weir;
 
 pub use broker::{Broker, Isolation, Received, Record, drain};
 pub use exposition::{Exposition, Sample};
-pub use guests::{ECHO_SCHEMA, GuestMissing, guest_module, guest_path, guest_rustc};
+pub use guests::{ECHO_SCHEMA, GuestMissing, echo_stage, guest_module, guest_path, guest_rustc, query_of_texts};
 pub use multiset::{assert_same, difference, multiset};
 pub use receiver::{Export, Receiver, Request, number_of, said, text_of};
 pub use wait::{wait_for, wait_until};

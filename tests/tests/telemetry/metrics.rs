@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, NumberDataPoint};
 use serde_json::Value as Json;
 use weir_tests::Exposition;
-use weir_tests::{ECHO_SCHEMA, Receiver, Weir, guest_path, said, wait_for};
+use weir_tests::{Receiver, Weir, echo_stage, query_of_texts, said, wait_for};
 
 use crate::support::{SOON, run, weir, write};
 
@@ -22,33 +22,9 @@ type Samples = BTreeMap<(String, BTreeMap<String, String>), f64>;
 
 /// Writes a query of texts, with labels and a histogram, that has room for so few series.
 fn query(folder: &Path, path: &str) {
-    let module = guest_path("echo").expect("the echo guest");
-    let text = format!(
-        r#"name = "texts"
-tenant = "acme"
-[sources.in]
-kind = "file"
-path = "{path}"
-format = "json_lines"
-schema = {ECHO_SCHEMA}
-[[stages]]
-name = "seen"
-module = {module:?}
-function = "seen"
-[stages.limits]
-series_max = 2
-[[stages]]
-name = "even"
-module = {module:?}
-function = "even"
-[sinks.out]
-kind = "count"
-[delivery]
-commit_ms = 20
-[batching]
-delay_ms_max = 10
-"#
-    );
+    let stages =
+        format!("{}[stages.limits]\nseries_max = 2\n{}", echo_stage("seen", "seen"), echo_stage("even", "even"));
+    let text = query_of_texts("texts", "acme", path, &stages, "");
     write(folder, "q.toml", text);
 }
 

@@ -2,6 +2,7 @@
 
 mod admission;
 mod binding;
+mod by_hand;
 mod cache;
 mod caps;
 mod support;

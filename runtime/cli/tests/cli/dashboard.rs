@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
-use weir_tests::{Broker, ECHO_SCHEMA, Record, guest_path, wait_for};
+use weir_tests::{Broker, Record, echo_stage, guest_path, query_of_texts, wait_for};
 
 use crate::common::root;
 use crate::control::LONG;
@@ -130,7 +130,7 @@ impl Board {
 
 /// Writes the queries: one from a topic, with everything that can go wrong in it; one with every kind of guest's metric.
 fn queries(folder: &Path, broker: &Broker, topic: &str) {
-    let [faulty, echo] = ["faulty", "echo"].map(|name| guest_path(name).expect("a guest"));
+    let faulty = guest_path("faulty").expect("the faulty guest");
     let (brokers, group) = (broker.address(), broker.name("dashboard"));
     let flow = format!(
         r#"name = "flow"
@@ -167,26 +167,7 @@ commit_ms = 20
 delay_ms_max = 10
 "#
     );
-    let texts = format!(
-        r#"name = "texts"
-tenant = "beta"
-[sources.in]
-kind = "file"
-path = "/dev/stdin"
-format = "json_lines"
-schema = {ECHO_SCHEMA}
-[[stages]]
-name = "seen"
-module = {echo:?}
-function = "seen"
-[sinks.out]
-kind = "count"
-[delivery]
-commit_ms = 20
-[batching]
-delay_ms_max = 10
-"#
-    );
+    let texts = query_of_texts("texts", "beta", "/dev/stdin", &echo_stage("seen", "seen"), "");
     fs::write(folder.join("flow.toml"), flow).expect("a query file");
     fs::write(folder.join("texts.toml"), texts).expect("a query file");
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
-use weir_tests::{ECHO_SCHEMA, guest_path, wait_for};
+use weir_tests::{echo_stage, guest_path, query_of_texts, wait_for};
 
 use crate::common::run;
 use crate::control::LONG;
@@ -77,32 +77,10 @@ fn metric(name: &str, kind: &str, labels: &[&str]) -> Value {
 
 /// Writes `<name>.toml`: JSON lines of numbers through `f` of `<name>.wasm`, or through another stage.
 fn query(folder: &Path, name: &str, tenant: &str, path: &str, stage: &str, delivery: &str) {
-    let stage = if stage.is_empty() { format!("module = \"{name}.wasm\"\nfunction = \"f\"") } else { stage.to_owned() };
-    let text = format!(
-        r#"name = "{name}"
-tenant = "{tenant}"
-[sources.in]
-kind = "file"
-path = "{path}"
-format = "json_lines"
-schema = {ECHO_SCHEMA}
-[[stages]]
-name = "late"
-{stage}
-[sinks.out]
-kind = "count"
-[delivery]
-commit_ms = 10
-{delivery}
-[batching]
-delay_ms_max = 5
-"#
-    );
+    let own = || format!("[[stages]]\nname = \"late\"\nmodule = \"{name}.wasm\"\nfunction = \"f\"\n");
+    let stage = if stage.is_empty() { own() } else { stage.to_owned() };
+    let text = query_of_texts(name, tenant, path, &stage, delivery);
     fs::write(folder.join(format!("{name}.toml")), text).expect("the query file");
-}
-
-fn echo(function: &str) -> String {
-    format!("module = {:?}\nfunction = \"{function}\"", guest_path("echo").expect("the echo guest"))
 }
 
 fn committed(read: &Exposition, query: &str, records: f64) -> bool {
@@ -156,7 +134,7 @@ fn a_hostile_guest_speaks_for_itself_alone_and_breaks_no_line() {
     evil.write(&folder.path().join("evil.wasm"));
     query(folder.path(), "evil", "evil", "/dev/stdin", "", "");
     fs::write(folder.path().join("rows.jsonl"), "{\"i8\":1}\n".repeat(7)).expect("the input");
-    query(folder.path(), "victim", "victim", "rows.jsonl", &echo("seen"), "");
+    query(folder.path(), "victim", "victim", "rows.jsonl", &echo_stage("late", "seen"), "");
 
     let mut served = Served::start(folder.path(), &["evil.toml", "victim.toml"]);
     let mut read = Exposition::default();
@@ -207,9 +185,9 @@ fn label_values_without_end_make_one_series_more_than_the_limit_and_are_counted(
     const ROWS: usize = 6000;
     let rows: String = (0..ROWS).map(|row| format!("{{\"s\":\"{row:04}\",\"i8\":1}}\n")).collect();
     fs::write(folder.path().join("rows.jsonl"), rows).expect("the input");
-    let stage = format!("{}\n[stages.limits]\nseries_max = 500", echo("seen"));
+    let stage = format!("{}[stages.limits]\nseries_max = 500", echo_stage("late", "seen"));
     query(folder.path(), "flood", "evil", "rows.jsonl", &stage, "");
-    query(folder.path(), "calm", "acme", "/dev/stdin", &echo("seen"), "");
+    query(folder.path(), "calm", "acme", "/dev/stdin", &echo_stage("late", "seen"), "");
     let served = Served::start(folder.path(), &["flood.toml", "calm.toml"]);
     let read = wait_for("the commit", LONG, || {
         let read = served.scrape();
@@ -285,7 +263,7 @@ kind = "count"
     );
     fs::write(folder.path().join("doomed.toml"), text).expect("the query file");
     // The endpoint is there as long as one of them runs.
-    query(folder.path(), "calm", "acme", "/dev/stdin", &echo("seen"), "");
+    query(folder.path(), "calm", "acme", "/dev/stdin", &echo_stage("late", "seen"), "");
     let served = Served::start(folder.path(), &["doomed.toml", "calm.toml"]);
     let doomed = |more: &[(&'static str, &'static str)]| [&[("query", "doomed")], more].concat();
     let read = wait_for("its end", LONG, || {

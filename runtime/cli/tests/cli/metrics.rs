@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use weir_tests::{ECHO_SCHEMA, guest_path, wait_for, wait_until};
+use weir_tests::{echo_stage, guest_path, query_of_texts, wait_for, wait_until};
 
 use crate::common::{run, said};
 use crate::control::{LONG, weir_in};
@@ -17,29 +17,8 @@ use weir_tests::Exposition;
 
 /// Writes `<name>.toml`: JSON lines of `path` through a function that counts texts, with room for so many series.
 fn texts(folder: &Path, name: &str, tenant: &str, path: &str, series_max: usize) {
-    let module = guest_path("echo").expect("the echo guest");
-    let text = format!(
-        r#"name = "{name}"
-tenant = "{tenant}"
-[sources.in]
-kind = "file"
-path = "{path}"
-format = "json_lines"
-schema = {ECHO_SCHEMA}
-[[stages]]
-name = "seen"
-module = {module:?}
-function = "seen"
-[stages.limits]
-series_max = {series_max}
-[sinks.out]
-kind = "count"
-[delivery]
-commit_ms = 20
-[batching]
-delay_ms_max = 10
-"#
-    );
+    let stage = format!("{}[stages.limits]\nseries_max = {series_max}", echo_stage("seen", "seen"));
+    let text = query_of_texts(name, tenant, path, &stage, "");
     fs::write(folder.join(format!("{name}.toml")), text).expect("the query file");
 }
 

@@ -2,50 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use weir_batch::arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, StringArray,
     TimestampMicrosecondArray,
 };
 use weir_batch::{Batch, Schema};
-use weir_sandbox::{
-    CallError, Carry, Engine, EngineConfig, IMPORTS, Instance, Limits, MetricDelta, Module, Outcome, ParamValue,
-    Refusal, TenantId,
-};
+use weir_sandbox::{CallError, Carry, Instance, Limits, MetricDelta, Outcome, ParamValue};
 
-/// One engine for all tests, as a process has one.
-pub(crate) fn engine() -> &'static Engine {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new(&EngineConfig::default()).unwrap())
-}
+#[path = "../../../admission/tests/admission/by_hand.rs"]
+mod by_hand;
 
-pub(crate) fn tenant() -> TenantId {
-    "acme".parse().unwrap()
-}
-
-/// A module of these manifest lines and this text, every import of the contract declared.
-pub(crate) fn wasm(manifest: &str, body: &str) -> Vec<u8> {
-    let mut imports = String::new();
-    for import in IMPORTS {
-        let signature = import.to_string().replace([',', '(', ')'], "");
-        let (params, result) = signature.split_once("-> ").unwrap();
-        write!(imports, "(import \"weir_v1\" \"{0}\" (func ${0} (param {params}) (result {result})))", import.name)
-            .unwrap();
-    }
-    bare_wasm(manifest, &format!("{imports} {body}"))
-}
-
-/// A module of these manifest lines and nothing but this text.
-pub(crate) fn bare_wasm(manifest: &str, body: &str) -> Vec<u8> {
-    let manifest: String = manifest.bytes().map(|byte| format!("\\{byte:02x}")).collect();
-    wat::parse_str(format!("(module {body} (@custom \"weir.manifest\" \"{manifest}\"))")).unwrap()
-}
-
-pub(crate) fn admit(wasm: &[u8]) -> Result<Arc<Module>, Refusal> {
-    // Tests hand in what is refused by the thousand.
-    engine().admit(&tenant(), wasm, &Limits::default().with(|it| it.trap_pause_ms_max = 0))
-}
+pub(crate) use by_hand::{admit, block_on, call, engine, tenant, wasm};
 
 /// The first function of a module, over a stream of this schema; everything is carried.
 pub(crate) fn instance(wasm: &[u8], schema: &Arc<Schema>, limits: &Limits) -> Instance {
@@ -64,14 +33,6 @@ pub(crate) fn instance_with(
         params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let bound = module.manifest().functions[0].bind(schema, carry, &params).unwrap();
     Instance::new(&module, &Arc::new(bound), limits)
-}
-
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
-}
-
-pub(crate) fn call(instance: &mut Instance, batch: &Arc<Batch>) -> Result<Outcome, CallError> {
-    block_on(instance.call(batch))
 }
 
 /// A batch of these columns; a field may hold nulls if its column does.
