@@ -85,7 +85,7 @@ impl Batch {
 
     /// Converts a batch of foreign Arrow columns: large strings and string views to `utf8`, dictionaries to their values, narrower
     /// floats and unsigned integers to the next type that holds them, dates and timestamps of any unit to microseconds. Columns
-    /// that already have a type of [`DataType`] are shared.
+    /// that already have a type of [`crate::DataType`] are shared.
     ///
     /// # Errors
     ///
