@@ -31,6 +31,8 @@ pub(crate) struct Clock {
     // The thread's CPU clock when it was first read in the slice, and the time of the slice until then.
     cpu_read: AtomicU64,
     cpu_before: AtomicU64,
+    // The part of the slice's time that was charged at ticks.
+    told: AtomicU64,
     // Nanoseconds of CPU time, and ticks, of all earlier slices.
     spent: AtomicU64,
     spent_ticks: AtomicU64,
@@ -39,6 +41,10 @@ pub(crate) struct Clock {
     long: AtomicBool,
     // Whether it runs on a thread of the engine.
     apart: AtomicBool,
+    // Whether the slice is on a seat that was lent.
+    lent: AtomicBool,
+    // Whether the slice ends because another call gets the seat.
+    makes_way: AtomicBool,
 }
 
 impl Clock {
@@ -51,11 +57,14 @@ impl Clock {
             began_ticks: zero(),
             cpu_read: AtomicU64::new(UNREAD),
             cpu_before: zero(),
+            told: zero(),
             spent: zero(),
             spent_ticks: zero(),
             limit: zero(),
             long: AtomicBool::new(false),
             apart: AtomicBool::new(false),
+            lent: AtomicBool::new(false),
+            makes_way: AtomicBool::new(false),
         }
     }
 
@@ -67,14 +76,23 @@ impl Clock {
         self.limit.store(limit_ms.saturating_mul(1_000_000), Ordering::Relaxed);
     }
 
-    /// Begins a slice of the call on this thread.
-    pub(crate) fn begin_slice(&self, now: Instant) {
+    /// Begins a slice of the call on this thread. `exact`: its CPU time is measured from the beginning, because others compete
+    /// for the cores.
+    pub(crate) fn begin_slice(&self, now: Instant, exact: bool, lent: bool) {
         self.began.store(nanos(now.saturating_duration_since(self.base)), Ordering::Relaxed);
         self.began_ticks.store(self.pulse.ticks(), Ordering::Relaxed);
         self.cpu_before.store(0, Ordering::Relaxed);
+        self.told.store(0, Ordering::Relaxed);
+        self.lent.store(lent, Ordering::Relaxed);
+        self.makes_way.store(false, Ordering::Relaxed);
         // A slice after a tick is measured from its beginning.
-        let cpu = if self.is_long() || self.is_apart() { thread_cpu() } else { UNREAD };
+        let cpu = if exact || self.is_long() || self.is_apart() { thread_cpu() } else { UNREAD };
         self.cpu_read.store(cpu, Ordering::Relaxed);
+    }
+
+    /// The part of the slice's time that was not charged yet. It counts as charged from now on.
+    pub(crate) fn untold(&self, slice: Duration) -> Duration {
+        slice.saturating_sub(Duration::from_nanos(self.told.swap(nanos(slice), Ordering::Relaxed)))
     }
 
     /// Ends the slice, and returns its CPU time.
@@ -104,6 +122,18 @@ impl Clock {
 
     pub(crate) fn is_apart(&self) -> bool {
         self.apart.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_makes_way(&self, makes_way: bool) {
+        self.makes_way.store(makes_way, Ordering::Relaxed);
+    }
+
+    pub(crate) fn makes_way(&self) -> bool {
+        self.makes_way.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_lent(&self) -> bool {
+        self.lent.load(Ordering::Relaxed)
     }
 
     /// The CPU time of the current slice so far.
@@ -189,7 +219,7 @@ mod tests {
     fn a_pause_of_the_process_is_not_the_guests() {
         // The wall clock advanced by a minute without a tick: the process was stopped.
         let (pulse, clock) = clock(50);
-        clock.begin_slice(clock.base);
+        clock.begin_slice(clock.base, false, false);
         clock.began.store(0, Ordering::Relaxed);
         let paused = Clock { base: earlier(Duration::from_secs(60)), ..clock };
         assert!(paused.overdue().is_none());
@@ -200,7 +230,7 @@ mod tests {
         // And after a tick, when the CPU clock has been read.
         pulse.beat();
         short.set_long();
-        short.begin_slice(Instant::now());
+        short.begin_slice(Instant::now(), false, false);
         let asleep = Clock { base: earlier(Duration::from_secs(60)), ..short };
         assert!(asleep.overdue().is_none());
     }
@@ -208,13 +238,13 @@ mod tests {
     #[test]
     fn cpu_time_ends_a_call_at_its_limit() {
         let (_pulse, clock) = clock(30);
-        clock.begin_slice(Instant::now());
+        clock.begin_slice(Instant::now(), false, false);
         assert!(clock.overdue().is_none());
         work(Duration::from_millis(10));
         assert!(clock.overdue().is_none());
         assert!(clock.end_slice() >= Duration::from_millis(10));
         clock.set_long();
-        clock.begin_slice(Instant::now());
+        clock.begin_slice(Instant::now(), false, false);
         work(Duration::from_millis(25));
         assert!(matches!(clock.overdue(), Some(TrapCause::Deadline { limit_ms: 30 })), "10 ms and 25 ms");
     }
@@ -222,7 +252,7 @@ mod tests {
     #[test]
     fn a_call_that_gets_no_core_is_ended_in_the_end_and_not_to_blame() {
         let (pulse, clock) = clock(100);
-        clock.begin_slice(Instant::now());
+        clock.begin_slice(Instant::now(), false, false);
         assert!(clock.overdue().is_none());
         let passed = Duration::from_millis(30 * 100 + 1_000);
         for _ in 0..passed.as_millis() / TICK.as_millis() - 1 {
@@ -235,10 +265,10 @@ mod tests {
         assert_eq!((limit_ms, passed_ms), (100, 4_000));
         // Earlier slices count; a new call starts from zero.
         clock.end_slice();
-        clock.begin_slice(Instant::now());
+        clock.begin_slice(Instant::now(), false, false);
         assert!(clock.overdue().is_some());
         clock.start(100);
-        clock.begin_slice(Instant::now());
+        clock.begin_slice(Instant::now(), false, false);
         assert!(clock.overdue().is_none());
     }
 }

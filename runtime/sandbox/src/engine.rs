@@ -166,8 +166,8 @@ impl Engine {
         config.validate()?;
         let guarded = config.variant(false)?;
         let cache = config.cache.as_ref().map(Cache::open).transpose()?;
-        let gate = Arc::new(Gate::new(config.guests_running_max));
         let tick = Duration::from_millis(config.epoch_tick_ms);
+        let gate = Arc::new(Gate::new(config.guests_running_max, tick));
         let pulse = Arc::new(Pulse::new(tick));
         let ticker = Ticker::start(tick, Arc::clone(&pulse), Arc::clone(&gate));
         let ticker = ticker.map_err(EngineError::Ticker)?;

@@ -1,200 +1,173 @@
-//! Who of the tenants runs next.
+//! Who of the tenants, and of their queries, runs next.
 
-use std::collections::{HashSet, VecDeque};
+mod ledger;
+mod party;
+mod seats;
+#[cfg(test)]
+mod simulation;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+pub(crate) use self::seats::Departure;
+use self::seats::{Place, Seating, Seats};
 use crate::Limits;
 
-/// A tenant's share of so much time is its to spend at once.
-const PERIOD: Duration = Duration::from_millis(100);
-
-/// A tenant that asked for nothing for so long is new to those that did: it has nothing to make up for, and neither do they.
-const ABSENT_AFTER: Duration = Duration::from_millis(20);
-
-/// Shares the cores between tenants. A guest runs in slices, each no longer than the engine's tick and a little; for
-/// each slice it needs one of a few seats. A free seat is taken at once; where there is none, the seat that becomes
-/// free goes to the tenant that has had the least so far, whatever the number of its functions that wait.
+/// Shares the cores between tenants by their weights, and between the queries of a tenant equally. A guest runs in slices,
+/// each no longer than the engine's tick and a little; for each slice it needs one of a few seats, which [`Seats`] gives.
+///
+/// CPU time is the thread's (`CLOCK_THREAD_CPUTIME_ID`) where guests compete, and the wall's, as far as ticks vouch for it,
+/// of a slice that ends within a tick and has no competitor. Work of the host for a tenant counts where an instance charges it:
+/// what it makes of a guest's answer.
 ///
 /// There have to be more threads that poll calls than seats: a call that cannot be polled cannot queue.
 pub(crate) struct Gate {
-    shared: Mutex<Shared>,
-    // Whether anybody waits for a seat, to be looked at without the lock: guests do, at every tick.
+    seats: Mutex<Seats>,
+    // Whether anybody waits for a seat, to be looked at without the lock.
     wanted: AtomicBool,
-}
-
-struct Shared {
-    seats_free: usize,
-    // A tenant's account is at the index that its `Account` holds; `None` where the account was closed.
-    accounts: Vec<Option<Ledger>>,
-    // Tickets that were given a seat and have not sat down yet.
-    granted: HashSet<u64>,
-    ticket_next: u64,
-}
-
-/// What a tenant has had, and who of it waits.
-struct Ledger {
-    weight: u64,
-    // Time on seats, in nanoseconds, divided by the weight: 100 is par.
-    virtual_nanos: u64,
-    allowance: Option<Allowance>,
-    seated: usize,
-    seen_at: Instant,
-    waiting: VecDeque<(u64, Waker)>,
-}
-
-/// A share of the cores that is not to be exceeded.
-struct Allowance {
-    // Nanoseconds on seats for each 100 that pass.
-    percent: u64,
-    // What may be spent now; negative after a slice that was longer.
-    balance_nanos: i64,
-    filled_at: Instant,
 }
 
 /// A tenant's account at the gate. Closed when it is dropped.
 pub(crate) struct Account {
     gate: Arc<Gate>,
-    index: usize,
+    tenant: usize,
+}
+
+/// A query's part of its tenant's share, equal to that of each other query that competes. Closed when it is dropped.
+pub(crate) struct Share {
+    account: Arc<Account>,
+    place: Place,
 }
 
 impl Gate {
-    pub(crate) fn new(seats: usize) -> Gate {
-        let shared = Shared { seats_free: seats.max(1), accounts: Vec::new(), granted: HashSet::new(), ticket_next: 0 };
-        Gate { shared: Mutex::new(shared), wanted: AtomicBool::new(false) }
+    pub(crate) fn new(seats: usize, tick: Duration) -> Gate {
+        Gate { seats: Mutex::new(Seats::new(seats, tick)), wanted: AtomicBool::new(false) }
     }
 
     /// Opens an account under these limits.
     pub(crate) fn open(self: &Arc<Gate>, limits: &Limits) -> Account {
-        let now = Instant::now();
-        let mut shared = self.lock();
-        let mut ledger = Ledger {
-            weight: 1,
-            virtual_nanos: 0,
-            allowance: None,
-            seated: 0,
-            seen_at: now.checked_sub(ABSENT_AFTER).unwrap_or(now),
-            waiting: VecDeque::new(),
-        };
-        ledger.adopt(limits, now);
-        let index = match shared.accounts.iter().position(Option::is_none) {
-            Some(index) => index,
-            None => {
-                shared.accounts.push(None);
-                shared.accounts.len() - 1
-            }
-        };
-        if let Some(account) = shared.accounts.get_mut(index) {
-            *account = Some(ledger);
-        }
-        Account { gate: Arc::clone(self), index }
+        let tenant = self.lock().open_tenant(limits, Instant::now());
+        Account { gate: Arc::clone(self), tenant }
     }
 
-    /// Lets those go on whose share has grown enough in the meantime. Called at every tick.
+    /// Lets those go on whose share has grown enough in the meantime, or who wait for a seat that was kept in vain. Called
+    /// at every tick.
     pub(crate) fn tick(&self) {
-        let mut shared = self.lock();
-        if shared.accounts.iter().flatten().any(|ledger| ledger.allowance.is_some() && !ledger.waiting.is_empty()) {
-            let woken = shared.seat_waiting(Instant::now());
-            self.note(&shared);
-            drop(shared);
-            woken.into_iter().for_each(Waker::wake);
+        if self.wanted.load(Ordering::Relaxed) {
+            self.change(|seats| ((), seats.seat_waiting(Instant::now())));
         }
     }
 
-    /// Remembers whether anybody waits.
-    fn note(&self, shared: &Shared) {
-        let wanted = shared.accounts.iter().flatten().any(|ledger| !ledger.waiting.is_empty());
-        self.wanted.store(wanted, Ordering::Relaxed);
+    /// Changes something, and wakes those who get a seat by that.
+    fn change<T>(&self, change: impl FnOnce(&mut Seats) -> (T, Vec<Waker>)) -> T {
+        let mut seats = self.lock();
+        let (changed, woken) = change(&mut seats);
+        self.wanted.store(seats.anybody_waits(), Ordering::Relaxed);
+        drop(seats);
+        woken.into_iter().for_each(Waker::wake);
+        changed
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> MutexGuard<'_, Seats> {
         // Nothing under the lock panics half way through a change.
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Account {
     /// Takes over what the limits say of weight and share: the last limits that were given count.
     pub(crate) fn adopt(&self, limits: &Limits) {
-        if let Some(ledger) = self.gate.lock().ledger(self.index) {
+        if let Some(ledger) = self.gate.lock().ledger(self.tenant) {
             ledger.adopt(limits, Instant::now());
         }
     }
 
-    /// Counts time that was spent for the tenant without a seat.
-    pub(crate) fn charge(&self, spent: Duration) {
-        if let Some(ledger) = self.gate.lock().ledger(self.index) {
-            ledger.spend(spent);
-        }
-    }
-
-    /// Whether the tenant should give its seat up now: somebody waits for one, or its share is used up.
-    pub(crate) fn should_leave(&self, sat: Duration) -> bool {
-        if self.gate.wanted.load(Ordering::Relaxed) {
-            return true;
-        }
-        let mut shared = self.gate.lock();
-        let ledger = shared.ledger(self.index).and_then(|ledger| ledger.allowance.as_ref());
-        ledger.is_some_and(|allowance| allowance.balance_nanos < i64::try_from(sat.as_nanos()).unwrap_or(i64::MAX))
-    }
-
-    /// A place in the tenant's queue, for one call.
-    pub(crate) fn queue(self: &Arc<Account>) -> Queue {
-        Queue { account: Arc::clone(self), ticket: None }
+    /// Opens a share in it.
+    pub(crate) fn share(self: &Arc<Account>) -> Share {
+        let party = self.gate.lock().open_party(self.tenant);
+        Share { account: Arc::clone(self), place: Place { tenant: self.tenant, party } }
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        // Calls hold the account: nobody of it waits or sits.
-        if let Some(account) = self.gate.lock().accounts.get_mut(self.index) {
-            *account = None;
-        }
+        // Shares hold the account: nobody of it waits or sits.
+        self.gate.lock().close_tenant(self.tenant);
     }
 }
 
-/// A call's place in its tenant's queue.
+impl Share {
+    /// Whether it is a share in this account.
+    pub(crate) fn is_of(&self, account: &Arc<Account>) -> bool {
+        Arc::ptr_eq(&self.account, account)
+    }
+
+    /// Counts time that was spent for the query without a seat.
+    pub(crate) fn charge(&self, spent: Duration) {
+        self.account.gate.lock().spend(self.place, spent);
+    }
+
+    /// At a tick, after so much on its seat that was not counted yet: whether a guest should give its seat up now, since one
+    /// that had less waits for it, or its tenant's share is used up.
+    pub(crate) fn should_leave(&self, spent: Duration, is_lent: bool) -> bool {
+        let seating = if is_lent { Seating::Lent } else { Seating::Own };
+        let now = Instant::now();
+        self.account.gate.change(|seats| (seats.at_tick(self.place, spent, seating, now), seats.seat_waiting(now)))
+    }
+
+    /// A place in its queue, for one call.
+    pub(crate) fn queue(self: &Arc<Share>) -> Queue {
+        Queue { share: Arc::clone(self), ticket: None }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        // Calls hold the share: nobody of it waits or sits.
+        self.account.gate.change(|seats| ((), seats.close_party(self.place, Instant::now())));
+    }
+}
+
+/// A call's place in its query's queue.
 pub(crate) struct Queue {
-    account: Arc<Account>,
+    share: Arc<Share>,
     // Set while it waits, or has been given a seat that it has not taken.
     ticket: Option<u64>,
 }
 
-/// A seat. Given back, and the time on it counted, when it is dropped.
+/// A seat. Given back when it is dropped.
 pub(crate) struct Seat<'q> {
-    account: &'q Account,
+    share: &'q Share,
     since: Instant,
+    seating: Seating,
+    is_contended: bool,
 }
 
 impl Queue {
     /// Takes a seat, or waits for one.
     pub(crate) fn poll_seat(&mut self, context: &mut Context<'_>) -> Poll<Seat<'_>> {
         let now = Instant::now();
-        let mut shared = self.account.gate.lock();
-        let seated = match self.ticket {
-            Some(ticket) if shared.granted.remove(&ticket) => true,
-            Some(ticket) => {
-                let waiting = shared.ledger(self.account.index).map(|ledger| &mut ledger.waiting);
-                if let Some((_, waker)) = waiting.into_iter().flatten().find(|(other, _)| *other == ticket) {
-                    waker.clone_from(context.waker());
-                }
-                return Poll::Pending;
-            }
-            None => shared.take(self.account.index, now),
+        let Share { account, place } = &*self.share;
+        let mut seats = account.gate.lock();
+        let seating = match self.ticket {
+            Some(ticket) => seats.is_granted(*place, ticket, context.waker()).then_some(Seating::Own),
+            None => seats.ask(*place, now),
         };
-        if seated {
+        if let Some(seating) = seating {
             self.ticket = None;
-            return Poll::Ready(Seat { account: &self.account, since: now });
+            return Poll::Ready(Seat { share: &self.share, since: now, seating, is_contended: seats.is_contended() });
         }
-        let ticket = shared.ticket_next;
-        shared.ticket_next = ticket.wrapping_add(1);
-        if let Some(ledger) = shared.ledger(self.account.index) {
-            ledger.waiting.push_back((ticket, context.waker().clone()));
+        drop(seats);
+        if self.ticket.is_none() {
+            let queued = account.gate.change(|seats| {
+                let ticket = seats.queue(*place, context.waker().clone());
+                // A seat may have been kept in vain, or have become free in between.
+                (ticket, seats.seat_waiting(now))
+            });
+            self.ticket = Some(queued);
         }
-        self.account.gate.wanted.store(true, Ordering::Relaxed);
-        self.ticket = Some(ticket);
         Poll::Pending
     }
 }
@@ -202,15 +175,8 @@ impl Queue {
 impl Drop for Queue {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
-        let mut shared = self.account.gate.lock();
-        if shared.granted.remove(&ticket) {
-            let woken = shared.leave(self.account.index, Duration::ZERO);
-            self.account.gate.note(&shared);
-            drop(shared);
-            woken.into_iter().for_each(Waker::wake);
-        } else if let Some(ledger) = shared.ledger(self.account.index) {
-            ledger.waiting.retain(|(other, _)| *other != ticket);
-        }
+        let Share { account, place } = &*self.share;
+        account.gate.change(|seats| ((), seats.cancel(*place, ticket, Instant::now())));
     }
 }
 
@@ -220,143 +186,39 @@ impl Seat<'_> {
         self.since
     }
 
-    /// Gives it back after so much CPU time on it, which is what its tenant has had.
-    pub(crate) fn leave(self, spent: Duration) {
-        self.give_back(spent);
+    /// Whether it is one beyond their number, until the next tick.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.seating == Seating::Lent
+    }
+
+    /// Whether guests compete, so that CPU time has to be measured.
+    pub(crate) fn is_contended(&self) -> bool {
+        self.is_contended
+    }
+
+    /// Gives it back after so much CPU time on it that was not counted at a tick.
+    pub(crate) fn leave(self, spent: Duration, why: Departure) {
+        self.give_back(spent, why);
         std::mem::forget(self);
     }
 
-    fn give_back(&self, spent: Duration) {
-        let gate = &self.account.gate;
-        let mut shared = gate.lock();
-        let woken = shared.leave(self.account.index, spent);
-        if gate.wanted.load(Ordering::Relaxed) {
-            gate.note(&shared);
-        }
-        drop(shared);
-        woken.into_iter().for_each(Waker::wake);
+    fn give_back(&self, spent: Duration, why: Departure) {
+        let Share { account, place } = self.share;
+        account.gate.change(|seats| ((), seats.leave(*place, spent, why, Instant::now())));
     }
 }
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.give_back(self.since.elapsed());
-    }
-}
-
-impl Shared {
-    fn ledger(&mut self, index: usize) -> Option<&mut Ledger> {
-        self.accounts.get_mut(index)?.as_mut()
-    }
-
-    /// Takes a free seat, where there is one and the tenant's share allows. A seat is free only while nobody waits who
-    /// may have it.
-    fn take(&mut self, index: usize, now: Instant) -> bool {
-        self.welcome(index, now);
-        let seats_free = self.seats_free;
-        let Some(ledger) = self.ledger(index) else { return false };
-        if seats_free == 0 || !ledger.allowed(now) {
-            return false;
-        }
-        ledger.seated += 1;
-        self.seats_free -= 1;
-        true
-    }
-
-    /// A tenant that was absent begins level with the one that had least of those present.
-    fn welcome(&mut self, index: usize, now: Instant) {
-        let present = |ledger: &Ledger| {
-            ledger.seated > 0
-                || !ledger.waiting.is_empty()
-                || now.saturating_duration_since(ledger.seen_at) < ABSENT_AFTER
-        };
-        if self.accounts.get(index).is_some_and(|ledger| ledger.as_ref().is_some_and(|ledger| !present(ledger))) {
-            let least = self
-                .accounts
-                .iter()
-                .flatten()
-                .filter(|ledger| present(ledger))
-                .map(|ledger| ledger.virtual_nanos)
-                .min();
-            if let (Some(ledger), Some(least)) = (self.ledger(index), least) {
-                ledger.virtual_nanos = least;
-            }
-        }
-        if let Some(ledger) = self.ledger(index) {
-            ledger.seen_at = now;
-        }
-    }
-
-    /// Counts a seat's time and gives the seat to who is next.
-    fn leave(&mut self, index: usize, spent: Duration) -> Vec<Waker> {
-        let now = Instant::now();
-        if let Some(ledger) = self.ledger(index) {
-            ledger.seated = ledger.seated.saturating_sub(1);
-            ledger.seen_at = now;
-            ledger.spend(spent);
-        }
-        self.seats_free += 1;
-        self.seat_waiting(now)
-    }
-
-    /// Gives free seats to those who wait, the tenant that had least first.
-    fn seat_waiting(&mut self, now: Instant) -> Vec<Waker> {
-        let mut woken = Vec::new();
-        while self.seats_free > 0 {
-            let waiting = self.accounts.iter_mut().flatten().filter(|ledger| !ledger.waiting.is_empty());
-            let next = waiting.filter_map(|ledger| ledger.allowed(now).then_some(ledger));
-            let Some(ledger) = next.min_by_key(|ledger| ledger.virtual_nanos) else { break };
-            let Some((ticket, waker)) = ledger.waiting.pop_front() else { break };
-            ledger.seated += 1;
-            self.seats_free -= 1;
-            self.granted.insert(ticket);
-            woken.push(waker);
-        }
-        woken
-    }
-}
-
-impl Ledger {
-    fn adopt(&mut self, limits: &Limits, now: Instant) {
-        self.weight = u64::from(limits.cpu_weight.max(1));
-        match (limits.cpu_percent_max, &mut self.allowance) {
-            (None, allowance) => *allowance = None,
-            (Some(percent), Some(allowance)) => allowance.percent = u64::from(percent),
-            (Some(percent), allowance @ None) => {
-                // Begins with a whole period's share.
-                let filled_at = now.checked_sub(PERIOD).unwrap_or(now);
-                *allowance = Some(Allowance { percent: u64::from(percent), balance_nanos: 0, filled_at });
-            }
-        }
-    }
-
-    fn spend(&mut self, spent: Duration) {
-        let nanos = u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX);
-        self.virtual_nanos = self.virtual_nanos.saturating_add(nanos.saturating_mul(100) / self.weight);
-        if let Some(allowance) = &mut self.allowance {
-            let nanos = i64::try_from(nanos).unwrap_or(i64::MAX);
-            allowance.balance_nanos = allowance.balance_nanos.saturating_sub(nanos);
-        }
-    }
-
-    /// Whether the tenant's share allows another slice now.
-    fn allowed(&mut self, now: Instant) -> bool {
-        let Some(allowance) = &mut self.allowance else { return true };
-        let share = |passed: Duration| {
-            let nanos = passed.as_nanos().saturating_mul(u128::from(allowance.percent)) / 100;
-            i64::try_from(nanos).unwrap_or(i64::MAX)
-        };
-        let most = share(PERIOD);
-        let grown = share(now.saturating_duration_since(allowance.filled_at));
-        allowance.balance_nanos = allowance.balance_nanos.saturating_add(grown).min(most);
-        allowance.filled_at = now;
-        allowance.balance_nanos > 0
+        self.give_back(self.since.elapsed(), Departure::MadeWay);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TICK: Duration = Duration::from_millis(2);
 
     struct Caller {
         queue: Queue,
@@ -366,27 +228,29 @@ mod tests {
     impl Caller {
         /// Asks for a seat, and gives it back after so long.
         fn ask(&mut self, slice: Duration) -> bool {
-            let account = Arc::clone(&self.queue.account);
             let Poll::Ready(seat) = self.queue.poll_seat(&mut Context::from_waker(Waker::noop())) else {
                 return false;
             };
             // Time passes by the ledger, so that the test does not wait for it.
-            account.charge(slice);
-            drop(seat);
+            seat.leave(slice, Departure::MadeWay);
             self.slices += 1;
             true
         }
     }
 
+    fn share(gate: &Arc<Gate>, limits: &Limits) -> Arc<Share> {
+        Arc::new(Arc::new(gate.open(limits)).share())
+    }
+
     fn tenant(gate: &Arc<Gate>, weight: u32, callers: usize) -> Vec<Caller> {
-        let account = Arc::new(gate.open(&Limits::default().with(|it| it.cpu_weight = weight)));
-        (0..callers).map(|_| Caller { queue: account.queue(), slices: 0 }).collect()
+        let share = share(gate, &Limits::default().with(|it| it.cpu_weight = weight));
+        (0..callers).map(|_| Caller { queue: share.queue(), slices: 0 }).collect()
     }
 
     /// All callers ask for the one seat again and again, for so many turns: how many each tenant got.
     fn contend(tenants: &mut [Vec<Caller>], turns: usize) -> Vec<u32> {
-        let gate = Arc::clone(&tenants[0][0].queue.account.gate);
-        let mut holder = Arc::new(gate.open(&Limits::default())).queue();
+        let gate = Arc::clone(&tenants[0][0].queue.share.account.gate);
+        let mut holder = share(&gate, &Limits::default()).queue();
         let held = holder.poll_seat(&mut Context::from_waker(Waker::noop()));
         assert!(held.is_ready());
         for caller in tenants.iter_mut().flatten() {
@@ -395,7 +259,7 @@ mod tests {
         drop(held);
         for _ in 0..turns {
             let given =
-                |caller: &&mut Caller| caller.queue.ticket.is_some_and(|ticket| gate.lock().granted.contains(&ticket));
+                |caller: &&mut Caller| caller.queue.ticket.is_some_and(|ticket| gate.lock().has_granted(ticket));
             let next = tenants.iter_mut().flatten().find(given).expect("the seat goes to one that waits");
             assert!(next.ask(Duration::from_millis(2)));
             assert!(!next.ask(Duration::ZERO), "another has it now");
@@ -405,7 +269,7 @@ mod tests {
 
     #[test]
     fn tenants_get_the_same_whatever_the_number_of_their_calls() {
-        let gate = Arc::new(Gate::new(1));
+        let gate = Arc::new(Gate::new(1, TICK));
         let mut tenants = [tenant(&gate, 100, 1), tenant(&gate, 100, 20)];
         let slices = contend(&mut tenants, 100);
         assert!(slices[0].abs_diff(slices[1]) <= 2, "{slices:?}");
@@ -413,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_tenant_of_twice_the_weight_gets_twice_as_much() {
-        let gate = Arc::new(Gate::new(1));
+        let gate = Arc::new(Gate::new(1, TICK));
         let mut tenants = [tenant(&gate, 200, 3), tenant(&gate, 100, 3)];
         let slices = contend(&mut tenants, 90);
         assert!(slices[0].abs_diff(2 * slices[1]) <= 4, "{slices:?}");
@@ -421,8 +285,8 @@ mod tests {
 
     #[test]
     fn a_free_seat_is_taken_at_once_and_a_dropped_call_leaves_none_behind() {
-        let gate = Arc::new(Gate::new(1));
-        let account = Arc::new(gate.open(&Limits::default()));
+        let gate = Arc::new(Gate::new(1, TICK));
+        let account = share(&gate, &Limits::default());
         let mut context = Context::from_waker(Waker::noop());
         let (mut one, mut two, mut three) = (account.queue(), account.queue(), account.queue());
         let Poll::Ready(seat) = one.poll_seat(&mut context) else { panic!("a seat was free") };
@@ -437,15 +301,14 @@ mod tests {
         assert!(three.poll_seat(&mut context).is_pending());
         drop(three);
         drop(seat);
-        assert_eq!(gate.lock().seats_free, 1);
-        assert!(gate.lock().granted.is_empty());
+        assert!(gate.lock().is_empty());
     }
 
     #[test]
     fn a_tenant_at_its_share_waits_and_goes_on_as_time_passes() {
-        let gate = Arc::new(Gate::new(2));
+        let gate = Arc::new(Gate::new(2, TICK));
         let limits = Limits::default().with(|it| it.cpu_percent_max = Some(50));
-        let mut capped = Caller { queue: Arc::new(gate.open(&limits)).queue(), slices: 0 };
+        let mut capped = Caller { queue: share(&gate, &limits).queue(), slices: 0 };
         // 50 ms of the first 100 are there at once; a slice that is longer than what is left is finished.
         while capped.ask(Duration::from_secs(7)) {}
         assert_eq!(capped.slices, 1);
@@ -453,19 +316,16 @@ mod tests {
         assert!(other.ask(Duration::from_millis(10)), "others do not wait");
         gate.tick();
         assert!(!capped.ask(Duration::ZERO));
-        let account = Arc::clone(&capped.queue.account);
+        let place = capped.queue.share.place;
         // As if a minute had passed.
-        let mut shared = gate.lock();
-        let allowance = shared.ledger(account.index).unwrap().allowance.as_mut().unwrap();
-        allowance.filled_at = allowance.filled_at.checked_sub(Duration::from_secs(60)).unwrap();
-        drop(shared);
+        gate.lock().ledger(place.tenant).unwrap().refill(Duration::from_secs(60));
         gate.tick();
         assert!(capped.ask(Duration::ZERO), "the tick gave it a seat");
     }
 
     #[test]
     fn who_was_absent_has_nothing_to_make_up_for() {
-        let gate = Arc::new(Gate::new(1));
+        let gate = Arc::new(Gate::new(1, TICK));
         let mut busy = tenant(&gate, 100, 1);
         assert!(busy[0].ask(Duration::from_secs(100)));
         let mut new = tenant(&gate, 100, 1);

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::columns::rows_without_nulls;
 use crate::output::{Finished, FinishedRelation};
 use crate::presence::Counted;
+use crate::query_share::QueryShare;
 use crate::slices::{GuestEnd, Runner, at_tick, contain_answer};
 use crate::state::StoreData;
 use crate::{
@@ -35,6 +36,7 @@ pub struct Instance {
     live: Option<Live>,
     instantiations: u64,
     clock: Arc<Clock>,
+    share: QueryShare,
     // Whether the last call took long.
     long: bool,
 }
@@ -61,6 +63,7 @@ impl Instance {
             live: None,
             instantiations: 0,
             clock: Arc::new(Clock::new(module.engine().pulse())),
+            share: QueryShare::common(module.presence()),
             long: false,
         }
     }
@@ -68,6 +71,16 @@ impl Instance {
     /// Sets the isolation.
     pub fn with_isolation(mut self, isolation: Isolation) -> Instance {
         self.isolation = isolation;
+        self
+    }
+
+    /// The same as one of a query, which has a share of its own in the tenant's part of the cores. A share of another tenant's
+    /// query changes nothing.
+    #[must_use]
+    pub fn in_share(mut self, share: &QueryShare) -> Instance {
+        if share.share().is_of(self.module.presence().account()) {
+            self.share = share.clone();
+        }
         self
     }
 
@@ -100,7 +113,7 @@ impl Instance {
     /// Another instance of the same function, without state.
     #[must_use]
     pub fn anew(&self) -> Instance {
-        Instance::new(&self.module, &self.bound, &self.limits).with_isolation(self.isolation)
+        Instance::new(&self.module, &self.bound, &self.limits).with_isolation(self.isolation).in_share(&self.share)
     }
 
     /// Calls the function with a batch. A call that lasts longer than a tick of the engine continues on a thread of the engine. If
@@ -127,8 +140,9 @@ impl Instance {
             // A cancelled call may still run until its next tick, with its old clock.
             self.clock = Arc::new(Clock::new(self.module.engine().pulse()));
         }
-        let (threads, account) = (self.module.engine().guest_threads(), self.module.presence().account());
-        let mut runner = Runner::new(threads, account, &self.clock, started, self.long);
+        let engine = self.module.engine();
+        let (threads, pulse, share) = (engine.guest_threads(), engine.pulse(), self.share.share());
+        let mut runner = Runner::new(threads, share, &self.clock, pulse, started, self.long);
         let mut live = match self.live.take() {
             Some(live) => live,
             None => self.instantiate(batch, &mut runner).await?,
@@ -176,7 +190,9 @@ impl Instance {
         failed.extend(shown.null_failures(batch, &self.bound));
         failed.sort_by_key(|failure| failure.row);
         // The time in which the host processes the result is charged to the tenant too.
-        self.module.presence().account().charge(self.module.engine().pulse().since(answered));
+        let charged = self.module.engine().pulse().since(answered);
+        self.share.share().charge(charged);
+        runner.charge(charged);
         let usage = self.usage(&mut store, &runner);
         let state = store.data_mut();
         state.view.leave();
@@ -197,10 +213,10 @@ impl Instance {
         let owed = if meter.on { std::mem::take(&mut meter.debt) } else { 0 };
         let fuel = used.saturating_add(owed).saturating_add(std::mem::take(&mut meter.init_fuel));
         let (host_calls, hosted) = meter.times.end();
-        let (time, waited) = (runner.time(), runner.waited());
+        let (time, waited, cpu) = (runner.time(), runner.waited(), runner.cpu());
         // An estimate may be too high; host calls never wait.
         let host_time = hosted.min(time.saturating_sub(waited));
-        Usage { fuel, time, waited, host_calls, host_time, memory_bytes }
+        Usage { fuel, time, waited, cpu, host_calls, host_time, memory_bytes }
     }
 
     /// The outcome of a batch of which the function receives no rows.
@@ -235,9 +251,8 @@ impl Instance {
         let limits = Arc::clone(&self.limits);
         self.clock.start(limits.deadline_init_ms_max);
         let fuel = self.module.engine().fuel();
-        let account = Arc::clone(self.module.presence().account());
-        let state =
-            StoreData::new(Arc::clone(&self.bound), Arc::clone(&limits), fuel, Arc::clone(&self.clock), account);
+        let share = Arc::clone(self.share.share());
+        let state = StoreData::new(Arc::clone(&self.bound), Arc::clone(&limits), fuel, Arc::clone(&self.clock), share);
         let mut store = Store::new(code.pre.module().engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.epoch_deadline_callback(|mut context| at_tick(context.data_mut()));

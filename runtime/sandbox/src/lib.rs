@@ -41,7 +41,8 @@
 //!
 //! **[`Engine`]**: the compiler, the pool of instances, and the ticker that interrupts guests. Create one per process; a clone
 //! costs a reference count. The engine reserves address space for all instances, but no memory. It divides the cores between
-//! tenants: guests run in slices of a tick, and the tenant that has used the least CPU time runs next.
+//! tenants by their weights, and between the queries of a tenant ([`QueryShare`]): guests run in slices of a tick, and the tenant that
+//! has used the least CPU time for its weight runs next. Nothing ticks while no guest runs.
 //!
 //! **[`Module`]**: a tenant's admitted and compiled code with its [`ModuleManifest`], shared by `Arc`. [`Engine::admit`] creates it. It
 //! performs all checks before it compiles (tens of milliseconds). The checks, the compiler and the code cache are in
@@ -88,6 +89,7 @@ mod output;
 mod presence;
 mod pulse;
 mod purse;
+mod query_share;
 mod relation;
 mod series;
 mod slices;
@@ -102,6 +104,7 @@ pub use instance::Instance;
 pub use metric_batch::{GuestSeries, MetricBatch, MetricDelta, SeriesDelta};
 pub use module::{CodeOrigin, Module};
 pub use outcome::{LogLevel, LogLine, Outcome, RowCode, RowFailure, Usage};
+pub use query_share::QueryShare;
 pub use weir_admission::{
     BindError, Bound, CacheConfig, CacheError, CacheUse, CapExceeded, CapPlace, Carry, CodePlace, CompileCost,
     Compiler, Enforced, Fault, Function, FunctionKind, FunctionState, IMPORTS, Import, Isolation, LimitExceeded,

@@ -8,7 +8,7 @@ use weir_admission::Admitted;
 
 use crate::code::Code;
 use crate::presence::Presence;
-use crate::{CompileCost, Engine, ModuleDigest, ModuleManifest, Refusal, TenantId, Tier};
+use crate::{CompileCost, Engine, ModuleDigest, ModuleManifest, QueryShare, Refusal, TenantId, Tier};
 
 /// A tenant's admitted, compiled code with its manifest. Shared by `Arc`; instances keep it alive.
 pub struct Module {
@@ -122,6 +122,12 @@ impl Module {
     /// Whether its code was compiled or cached.
     pub fn origin(&self) -> CodeOrigin {
         self.origin
+    }
+
+    /// A new share of the cores for a query of the module's tenant: each query that competes gets as much of the tenant's
+    /// part as the others.
+    pub fn query_share(&self) -> QueryShare {
+        QueryShare::new(&self.presence)
     }
 
     pub(crate) fn code(&self) -> Code {

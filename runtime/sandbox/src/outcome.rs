@@ -122,6 +122,9 @@ pub struct Usage {
     pub time: Duration,
     /// The part of `time` in which the call waited because others ran, or because its tenant had used its share.
     pub waited: Duration,
+    /// CPU time that counts against the share of its tenant and query: of the guest, and of what the host made of its answer.
+    /// Where guests compete for the cores it is the thread's, else the wall's for a call that ends within a tick.
+    pub cpu: Duration,
     /// Calls from the function to the host.
     pub host_calls: u64,
     /// The part of `time` in calls to the host. An estimate: one guest call in 8 is timed, including the first; of that, the first

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use crate::gate::{Account, Gate};
+use crate::gate::{Account, Gate, Share};
 use crate::{LimitExceeded, Limits, TenantId};
 
 /// The number of consecutive refusals of a tenant's modules after which the next module waits.
@@ -20,6 +20,8 @@ const UPLOAD_PAUSE_DOUBLINGS_MAX: u32 = 7;
 /// A tenant with at least one module: its account at the gate, and its number of live instances.
 pub(crate) struct Presence {
     account: Arc<Account>,
+    // The share of instances that do not belong to a query.
+    share: Arc<Share>,
     instances: AtomicUsize,
     // The number of consecutive refusals.
     refusals: AtomicU32,
@@ -56,8 +58,10 @@ impl Presences {
         }
         // Forgets tenants that are no longer in use.
         known.retain(|_, presence| presence.strong_count() > 0);
+        let account = Arc::new(self.gate.open(limits));
         let presence = Arc::new(Presence {
-            account: Arc::new(self.gate.open(limits)),
+            share: Arc::new(account.share()),
+            account,
             instances: AtomicUsize::new(0),
             refusals: AtomicU32::new(0),
             quarantined: AtomicBool::new(false),
@@ -99,6 +103,11 @@ impl Presence {
     /// The tenant's account at the gate.
     pub(crate) fn account(&self) -> &Arc<Account> {
         &self.account
+    }
+
+    /// The share of instances that do not belong to a query.
+    pub(crate) fn share(&self) -> &Arc<Share> {
+        &self.share
     }
 
     /// The reason for the tenant's quarantine, if there is one.

@@ -15,7 +15,8 @@ use weir_text::escape_to;
 
 use crate::TrapCause;
 use crate::clock::Clock;
-use crate::gate::Account;
+use crate::gate::{Departure, Share};
+use crate::pulse::{Beating, Pulse};
 use crate::state::StoreData;
 
 /// After a call that took this long, the next one starts on a thread of the engine: switching costs a hundredth of that.
@@ -74,10 +75,14 @@ impl Drop for GuestThreads {
 /// Everything for running the guest code of a call, and the time that the call waited.
 pub(crate) struct Runner {
     threads: Arc<GuestThreads>,
-    account: Arc<Account>,
+    share: Arc<Share>,
     clock: Arc<Clock>,
+    pulse: Arc<Pulse>,
+    // What the host makes of an answer is timed by ticks as well.
+    _beating: Beating,
     started: Instant,
     waited: Duration,
+    cpu: Duration,
     apart: bool,
 }
 
@@ -85,13 +90,16 @@ impl Runner {
     /// For one call, created at `started`; `apart` if its guest is known to take long.
     pub(crate) fn new(
         threads: &Arc<GuestThreads>,
-        account: &Arc<Account>,
+        share: &Arc<Share>,
         clock: &Arc<Clock>,
+        pulse: &Arc<Pulse>,
         started: Instant,
         apart: bool,
     ) -> Runner {
-        let (threads, account, clock) = (Arc::clone(threads), Arc::clone(account), Arc::clone(clock));
-        Runner { threads, account, clock, started, waited: Duration::ZERO, apart }
+        let (threads, share, clock) = (Arc::clone(threads), Arc::clone(share), Arc::clone(clock));
+        let _beating = pulse.beating();
+        let pulse = Arc::clone(pulse);
+        Runner { threads, share, clock, pulse, _beating, started, waited: Duration::ZERO, cpu: Duration::ZERO, apart }
     }
 
     /// The time since the call was created.
@@ -104,7 +112,17 @@ impl Runner {
         self.waited
     }
 
-    /// Whether the guest that ran last should start on a thread of the engine next time.
+    /// The CPU time that counts against its share.
+    pub(crate) fn cpu(&self) -> Duration {
+        self.cpu
+    }
+
+    /// Counts CPU time of the host for it.
+    pub(crate) fn charge(&mut self, spent: Duration) {
+        self.cpu = self.cpu.saturating_add(spent);
+    }
+
+    /// Whether the guest that ran last should start apart the next time.
     pub(crate) fn was_long(&self) -> bool {
         self.clock.spent() >= LONG
     }
@@ -120,9 +138,12 @@ impl Runner {
         T: Send + 'static,
         G: for<'s> FnOnce(&'s mut Store<StoreData>) -> Guest<'s, T> + Send + 'static,
     {
-        let (account, clock) = (Arc::clone(&self.account), Arc::clone(&self.clock));
+        let (share, clock) = (Arc::clone(&self.share), Arc::clone(&self.clock));
         clock.set_apart(self.apart);
-        let mut task: Pin<Box<dyn Future<Output = Ran<T>> + Send>> = Box::pin(slices(account, clock, store, guest));
+        // A guest that nobody waits for any more ends at a tick.
+        let beating = self.pulse.beating();
+        let mut task: Pin<Box<dyn Future<Output = Ran<T>> + Send>> =
+            Box::pin(slices(share, clock, beating, store, guest));
         if !self.apart {
             let clock = &self.clock;
             let here = poll_fn(|context| match task.as_mut().poll(context) {
@@ -149,6 +170,7 @@ impl Runner {
 
     fn done<T>(&mut self, ran: Ran<T>) -> (Store<StoreData>, Result<T, GuestEnd>) {
         self.waited = self.waited.saturating_add(ran.waited);
+        self.cpu = self.cpu.saturating_add(ran.cpu);
         (ran.store, ran.ended)
     }
 }
@@ -172,24 +194,36 @@ struct Ran<T> {
     store: Store<StoreData>,
     ended: Result<T, GuestEnd>,
     waited: Duration,
+    cpu: Duration,
 }
 
-/// Runs guest code in slices, each with a seat at the gate, and catches panics of host functions.
-async fn slices<T, G>(account: Arc<Account>, clock: Arc<Clock>, mut store: Store<StoreData>, guest: G) -> Ran<T>
+/// Runs guest code in slices, each on a seat of the gate, and keeps a panic of a host function from going further.
+async fn slices<T, G>(
+    share: Arc<Share>,
+    clock: Arc<Clock>,
+    _beating: Beating,
+    mut store: Store<StoreData>,
+    guest: G,
+) -> Ran<T>
 where
     G: for<'s> FnOnce(&'s mut Store<StoreData>) -> Guest<'s, T>,
 {
     let asked = Instant::now();
     let mut ran = Duration::ZERO;
-    let mut turn = account.queue();
+    let mut turn = share.queue();
     let mut guest = guest(&mut store);
     let polled = poll_fn(|context| {
         let Poll::Ready(seat) = turn.poll_seat(context) else { return Poll::Pending };
-        clock.begin_slice(seat.since());
+        clock.begin_slice(seat.since(), seat.is_contended(), seat.is_lent());
         let polled = catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context)));
         let slice = clock.end_slice();
-        seat.leave(slice);
-        // The time in which the thread was not on a core counts as waiting.
+        let why = match &polled {
+            Ok(Poll::Pending) if clock.makes_way() => Departure::MadeWay,
+            Ok(Poll::Pending) => Departure::Moves,
+            Ok(Poll::Ready(_)) | Err(_) => Departure::Ended,
+        };
+        seat.leave(clock.untold(slice), why);
+        // What the thread was off its core counts as waiting.
         ran = ran.saturating_add(slice);
         match polled {
             Ok(Poll::Ready(ended)) => Poll::Ready(Ok(ended)),
@@ -208,7 +242,7 @@ where
         Ok(Err(error)) => Err(GuestEnd::Error(error)),
         Err(panic) => Err(GuestEnd::Panic(panic_message(&*panic))),
     };
-    Ran { store, ended, waited: asked.elapsed().saturating_sub(ran) }
+    Ran { store, ended, waited: asked.elapsed().saturating_sub(ran), cpu: ran }
 }
 
 /// Decides what a guest does at a tick: it ends because its time is up, yields, or continues.
@@ -217,9 +251,13 @@ pub(crate) fn at_tick(state: &mut StoreData) -> wasmtime::Result<UpdateDeadline>
         state.ended = Some(cause);
         return Err(crate::host::Ended.into());
     }
-    // On a thread of the engine, a guest that yields without anybody waiting would only move to another thread.
     let slice = state.clock.slice();
-    let stay = state.clock.is_apart() && slice < SLICE_MAX && !state.account.should_leave(slice);
+    let leaves = state.share.should_leave(state.clock.untold(slice), state.clock.is_lent());
+    state.clock.set_makes_way(leaves);
+    // A call that is short and met a tick is soon over. On a thread of the engine's, a guest that makes way for nobody would
+    // only move to another.
+    let longest = if state.clock.is_apart() { SLICE_MAX } else { LONG };
+    let stay = !leaves && slice < longest;
     Ok(if stay { UpdateDeadline::Continue(1) } else { UpdateDeadline::Yield(1) })
 }
 

@@ -6,7 +6,7 @@ use wasmtime::{Memory, ResourceLimiter};
 
 use crate::clock::Clock;
 use crate::columns::View;
-use crate::gate::Account;
+use crate::gate::Share;
 use crate::host_time::HostTimes;
 use crate::output::Output;
 use crate::series::Recorder;
@@ -27,8 +27,8 @@ pub(crate) struct StoreData {
     pub(crate) meter: Meter,
     pub(crate) limiter: Limiter,
     pub(crate) clock: Arc<Clock>,
-    pub(crate) account: Arc<Account>,
-    /// The reason, if a host function ended the guest.
+    pub(crate) share: Arc<Share>,
+    /// Why a host function ended the guest, where one did.
     pub(crate) ended: Option<TrapCause>,
     #[cfg(test)]
     pub(crate) panic_in: Option<&'static str>,
@@ -61,7 +61,7 @@ impl StoreData {
         limits: Arc<Limits>,
         fuel: bool,
         clock: Arc<Clock>,
-        account: Arc<Account>,
+        share: Arc<Share>,
     ) -> StoreData {
         StoreData {
             memory: None,
@@ -78,7 +78,7 @@ impl StoreData {
                 refused: None,
             },
             clock,
-            account,
+            share,
             ended: None,
             bound,
             limits,

@@ -77,9 +77,11 @@ impl Attempt {
         let sources = sources.collect();
         // It ends when every reader has.
         drop(queue);
+        // The stages have one share of the tenant's part of the cores, whatever their number.
+        let share = modules.iter().next().map(|module| module.query_share());
         let modules = modules.pairs().zip(&plan.stages);
         let stages = modules.map(|((id, module), stage)| {
-            RunningStage::guest(id, plan, stage, module, &counters.stages[id], shared.logs.as_ref())
+            RunningStage::guest(id, plan, stage, (module, share.as_ref()), &counters.stages[id], shared.logs.as_ref())
         });
         let mut stages = stages.collect();
         let dead_letters = dead_letters.map(|letters| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 use weir_batch::Batch;
-use weir_sandbox::{CallError, Instance, Module, Outcome, RowCode};
+use weir_sandbox::{CallError, Instance, Module, Outcome, QueryShare, RowCode};
 
 use super::breaker::Breaker;
 use super::budget::Budget;
@@ -82,7 +82,7 @@ impl<'p> GuestStage<'p> {
     pub(super) fn new(
         whole: &Plan,
         plan: &'p StagePlan,
-        module: &Arc<Module>,
+        (module, share): (&Arc<Module>, Option<&QueryShare>),
         counters: &Arc<StageCounters>,
         logs: Option<&Arc<dyn LogExporter>>,
     ) -> GuestStage<'p> {
@@ -101,10 +101,14 @@ impl<'p> GuestStage<'p> {
             origins: whole.origins(&plan.inputs),
         };
         let bound = Arc::new(plan.bound.clone());
+        let instance = Instance::new(module, &bound, &plan.limits).with_isolation(plan.isolation);
         GuestStage {
             plan,
             counters: Arc::clone(counters),
-            instance: Instance::new(module, &bound, &plan.limits).with_isolation(plan.isolation),
+            instance: match share {
+                Some(share) => instance.in_share(share),
+                None => instance,
+            },
             sender,
             log: GuestLog::new(speaker, logs.map(Arc::clone)),
             breaker: Breaker::new(plan.limits.trap_pause_ms_max),

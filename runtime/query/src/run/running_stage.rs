@@ -13,6 +13,7 @@ use super::stage::{Failing, Stage};
 use super::stage_error::StageError;
 use weir_letters::{DeadLetters, Sender, Why};
 use weir_plan::{ErrorPolicy, Plan, StagePlan};
+use weir_sandbox::{Module, QueryShare};
 
 /// A stage of an attempt. It is lent to the chain, apart from it, which commits while a stage works.
 pub(super) struct RunningStage<'p> {
@@ -31,7 +32,7 @@ impl<'p> RunningStage<'p> {
         id: StageId,
         whole: &Plan,
         plan: &'p StagePlan,
-        module: &Arc<weir_sandbox::Module>,
+        module: (&Arc<Module>, Option<&QueryShare>),
         counters: &Arc<StageCounters>,
         logs: Option<&Arc<dyn LogExporter>>,
     ) -> RunningStage<'p> {

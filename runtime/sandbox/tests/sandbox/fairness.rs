@@ -9,14 +9,22 @@ use weir_sandbox::{CallError, Carry, Engine, EngineConfig, Instance, Limits, Out
 
 use crate::support::{batch, block_on, i64s, wasm};
 
-/// Counts to a large number, then keeps nothing: some milliseconds.
-const WORK: &str = r#"(memory (export "memory") 1)
-    (func (export "weir_call_f") (param $rows i32) (result i32) (local $left i32)
-      (local.set $left (i32.const 4000000))
-      (loop $again
-        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
-        (br_if $again (local.get $left)))
-      (call $emit_filter (i32.const 0) (local.get $rows)))"#;
+/// Counts to such a number, then keeps nothing.
+fn work(count: u32) -> String {
+    const WORK: &str = r#"(memory (export "memory") 1)
+        (func (export "weir_call_f") (param $rows i32) (result i32) (local $left i32)
+          (local.set $left (i32.const COUNT))
+          (loop $again
+            (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+            (br_if $again (local.get $left)))
+          (call $emit_filter (i32.const 0) (local.get $rows)))"#;
+    WORK.replace("COUNT", &count.to_string())
+}
+
+/// Some milliseconds, and some microseconds.
+const LONG: u32 = 4_000_000;
+const SHORT: u32 = 10_000;
+
 const MANIFEST: &str =
     r#"{"abi":1,"name":"f","kind":"transform","output_shape":"filter","input":[{"name":"n","type":"i64"}]}"#;
 
@@ -33,24 +41,36 @@ fn one_seat() -> Engine {
 }
 
 fn instance(engine: &Engine, tenant: &str, limits: &Limits) -> Instance {
-    let module = engine.admit(&tenant.parse().unwrap(), &wasm(MANIFEST, WORK), limits).unwrap();
+    instance_of(engine, tenant, limits, LONG)
+}
+
+fn instance_of(engine: &Engine, tenant: &str, limits: &Limits, count: u32) -> Instance {
+    let module = engine.admit(&tenant.parse().unwrap(), &wasm(MANIFEST, &work(count)), limits).unwrap();
     let bound = module.manifest().functions[0].bind(rows().schema(), &Carry::None, &[].into()).unwrap();
     Instance::new(&module, &Arc::new(bound), limits)
 }
 
 /// Runs calls of all these tenants at once for a while: how long each ran, by name, in milliseconds.
 fn compete(engine: &Engine, tenants: &[(&str, Limits, usize)], time: Duration) -> Vec<u64> {
+    let instances = |(name, limits, calls): &(&str, Limits, usize)| {
+        (0..*calls).map(|_| instance(engine, name, limits)).collect::<Vec<_>>()
+    };
+    compete_as(tenants.iter().map(instances).collect(), time)
+}
+
+/// The same of instances; how long each of these groups of them ran.
+fn compete_as(groups: Vec<Vec<Instance>>, time: Duration) -> Vec<u64> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
-    let ran: Vec<_> = tenants.iter().map(|_| Arc::new(AtomicU64::new(0))).collect();
+    let ran: Vec<_> = groups.iter().map(|_| Arc::new(AtomicU64::new(0))).collect();
     let mut tasks = Vec::new();
-    for ((name, limits, calls), ran) in tenants.iter().zip(&ran) {
-        for _ in 0..*calls {
-            let (mut instance, ran) = (instance(engine, name, limits), Arc::clone(ran));
+    for (group, ran) in groups.into_iter().zip(&ran) {
+        for mut instance in group {
+            let ran = Arc::clone(ran);
             tasks.push(runtime.spawn(async move {
                 let until = Instant::now() + time;
                 while Instant::now() < until {
                     let usage = instance.call(&rows()).await.unwrap().usage;
-                    let micros = (usage.time - usage.waited).as_micros();
+                    let micros = usage.cpu.as_micros();
                     ran.fetch_add(u64::try_from(micros).unwrap(), Ordering::Relaxed);
                 }
             }));
@@ -89,6 +109,35 @@ fn weights_are_kept() {
     let tenants = [("heavy", heavy, 6), ("light", Limits::default(), 6)];
     // Three, where the machine lets all be polled as they should; the gate's own tests are exact.
     once_of_five(Duration::from_millis(800), &tenants, |ran| (1.3..8.0).contains(&(ran[0] as f64 / ran[1] as f64)));
+}
+
+#[test]
+fn short_calls_keep_their_share_beside_long_ones() {
+    let mut seen = Vec::new();
+    let is_fair = |ran: &Vec<u64>| ran[0] as f64 / (ran[0] + ran[1]) as f64 > 0.3;
+    while !seen.last().is_some_and(is_fair) {
+        assert!(seen.len() < 5, "{seen:?}");
+        let (engine, limits) = (one_seat(), Limits::default());
+        let short = vec![instance_of(&engine, "short", &limits, SHORT)];
+        let long = (0..3).map(|_| instance(&engine, "long", &limits)).collect();
+        // A half, less what the host does between short calls; a hundredth where each waits for a tick.
+        seen.push(compete_as(vec![short, long], Duration::from_millis(600)));
+    }
+}
+
+#[test]
+fn queries_of_a_tenant_share_equally_whatever_the_number_of_their_instances() {
+    let mut seen = Vec::new();
+    let is_fair = |ran: &Vec<u64>| (0.3..0.7).contains(&(ran[0] as f64 / (ran[0] + ran[1]) as f64));
+    while !seen.last().is_some_and(is_fair) {
+        assert!(seen.len() < 5, "{seen:?}");
+        let (engine, limits) = (one_seat(), Limits::default());
+        let group = |instances: usize| {
+            let share = instance(&engine, "acme", &limits).module().query_share();
+            (0..instances).map(|_| instance(&engine, "acme", &limits).in_share(&share)).collect()
+        };
+        seen.push(compete_as(vec![group(2), group(12)], Duration::from_millis(600)));
+    }
 }
 
 #[test]
@@ -144,7 +193,7 @@ fn a_tenant_whose_modules_keep_being_refused_is_slowed_down_and_no_other() {
     // 1, 2, 4, … ms; sleeping takes no less.
     let waited: Duration = (0..7).map(|_| hand_in("flood", b"no module").1).sum();
     assert!(waited >= Duration::from_millis(127), "{waited:?}");
-    let module = wasm(MANIFEST, WORK);
+    let module = wasm(MANIFEST, &work(LONG));
     hand_in("other", &module).0.unwrap();
     // A good one ends it.
     hand_in("flood", &module).0.unwrap();
