@@ -17,6 +17,10 @@ pub enum Role {
     /// Everything else of one tenant: threads, files of its folders, and connected sockets that it was handed. It cannot make a
     /// socket.
     TenantWorker,
+    /// Resolves names and connects TCP and UDP sockets for workers that cannot. It listens nowhere, and has no sockets of other
+    /// kinds. What it reads and writes of files is stated as for a worker; to resolve names it needs `/etc/resolv.conf`,
+    /// `/etc/hosts` and `/etc/nsswitch.conf`.
+    Connector,
 }
 
 /// What a process may use up. `None` leaves what it inherited.
@@ -72,6 +76,11 @@ impl Confinement {
     /// For a process that runs the queries of one tenant, or reads its query files (then without folders to write to).
     pub fn tenant_worker(budgets: Budgets) -> Confinement {
         Confinement::new(Role::TenantWorker, budgets)
+    }
+
+    /// For a process that connects on behalf of workers.
+    pub fn connector(budgets: Budgets) -> Confinement {
+        Confinement::new(Role::Connector, budgets)
     }
 
     fn new(role: Role, budgets: Budgets) -> Confinement {

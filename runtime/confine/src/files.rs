@@ -10,7 +10,7 @@ use landlock::{
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, make_bitflags,
 };
 
-use crate::{ConfineError, Confinement, Enforced, Wall};
+use crate::{ConfineError, Confinement, Enforced, Role, Wall};
 
 /// The versions whose rights are handled, and so refused but for the rules.
 const FILES: ABI = ABI::V5;
@@ -25,7 +25,7 @@ pub(crate) struct Domain {
 }
 
 /// Lets only the files and folders of the confinement be used, and keeps signals and abstract sockets within this process; no TCP
-/// port is bound or connected. Folders are opened with the rights of this process, links followed.
+/// port is bound or connected, but by a connector. Folders are opened with the rights of this process, links followed.
 ///
 /// All of it is one domain: a second one without rules for files would refuse every change of folder (`Refer`).
 pub(crate) fn enter_domain(confinement: &Confinement) -> Result<Domain, ConfineError> {
@@ -45,7 +45,10 @@ pub(crate) fn enter_domain(confinement: &Confinement) -> Result<Domain, ConfineE
             ruleset = ruleset.handle_access(AccessFs::from_all(FILES))?;
         }
         if signals {
-            ruleset = ruleset.handle_access(AccessNet::from_all(TCP))?.scope(Scope::from_all(SCOPES))?;
+            ruleset = ruleset.scope(Scope::from_all(SCOPES))?;
+        }
+        if signals && confinement.role != Role::Connector {
+            ruleset = ruleset.handle_access(AccessNet::from_all(TCP))?;
         }
         let mut ruleset = ruleset.create()?;
         for rule in rules {

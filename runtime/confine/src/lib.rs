@@ -44,6 +44,10 @@
 //! 7. not dumpable (a change of uid sets it), no new privileges, no memory that is written and executed;
 //! 8. Landlock; 9. seccomp.
 //!
+//! Before it, a worker does what it cannot do later: it maps its [`MappedWindow`] and has the engine open what it needs
+//! (`weir_sandbox::Engine::before_confinement`); the engine itself starts threads, and so comes after. Descriptors that came through a
+//! socket stay open: they are closed on exec, as those are that the process opened itself.
+//!
 //! # System calls
 //!
 //! `calls/` holds the lists as data: calls that are allowed, those that no worker ever needs (they end the process by SIGSYS), and

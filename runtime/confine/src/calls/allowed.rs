@@ -146,6 +146,10 @@ pub(super) const COMPILE_WORKER: &[&[i64]] = &[COMPUTE];
 /// What a process that runs a tenant's queries may call.
 pub(super) const TENANT_WORKER: &[&[i64]] = &[COMPUTE, SELF, THREADS, SOCKETS, NETWORK, FILES, OLDER];
 
+/// What a process that connects for others may call: glibc asks name servers for both kinds of addresses at once.
+pub(super) const CONNECTOR: &[&[i64]] =
+    &[COMPUTE, SELF, THREADS, SOCKETS, NETWORK, FILES, OLDER, &[libc::SYS_sendmmsg]];
+
 /// A tenant's worker names its threads. Listed apart from the refused arguments, since taking on the filters needs another
 /// option of this call.
 pub(super) const PRCTL: (i64, &[Test]) = (libc::SYS_prctl, &[Test::Is(0, libc::PR_SET_NAME.cast_unsigned())]);

@@ -53,6 +53,9 @@ const SOCKET_OPTIONS: [u32; 7] = [2, 7, 8, 9, 13, 20, 21];
 /// TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_QUICKACK, TCP_USER_TIMEOUT: no fast open, no protocols on top.
 const TCP_OPTIONS: [u32; 6] = [1, 4, 5, 6, 12, 18];
 
+/// IP_RECVERR and IPV6_RECVERR, with their levels: glibc wants to hear of name servers that are not there.
+const RESOLVER_OPTIONS: [(u32, u32); 2] = [(0, 11), (41, 25)];
+
 /// `clone` beside CLONE_THREAD: new namespaces, cgroups, tracing, pidfds, a vfork, another parent.
 const CLONE_NEVER: [i32; 13] = [
     libc::CLONE_NEWNS,
@@ -94,6 +97,29 @@ pub(super) fn of_a_compile_worker(own: u32) -> Vec<Refused> {
 /// For a tenant's worker. Network calls are refused by EPERM instead of ENOSYS: no library should take them for missing and go
 /// on without a word.
 pub(super) fn of_a_tenant_worker(own: u32) -> Vec<Refused> {
+    let mut all = of_processes_with_threads(own, &[]);
+    all.extend([refused(libc::SYS_socket, []), refused(libc::SYS_connect, [])]);
+    all
+}
+
+/// For a process that connects for others: TCP and UDP over IPv4 and IPv6.
+pub(super) fn of_a_connector(own: u32) -> Vec<Refused> {
+    let mut all = of_processes_with_threads(own, &RESOLVER_OPTIONS);
+    let [v4, v6, tcp, udp] =
+        [libc::AF_INET, libc::AF_INET6, libc::IPPROTO_TCP, libc::IPPROTO_UDP].map(i32::cast_unsigned);
+    let [stream, datagram] = [libc::SOCK_STREAM, libc::SOCK_DGRAM].map(i32::cast_unsigned);
+    let kinds = (0..16).filter(|&kind| kind != stream && kind != datagram);
+    let mut sockets: Vec<Vec<Test>> = kinds.map(|kind| vec![Test::Part(1, 0xf, kind)]).collect();
+    sockets.push(none_of(0, &[v4, v6]));
+    // Neither MPTCP nor anything else that has rules of its own.
+    sockets.push(none_of(2, &[0, tcp, udp]));
+    all.push(Refused { call: libc::SYS_socket, when: sockets });
+    all.push(refused(libc::SYS_sendmmsg, [vec![Test::has(3, libc::MSG_FASTOPEN)]]));
+    all
+}
+
+/// What holds for processes with threads, descriptors and sockets. `options` are further options of sockets, with their levels.
+fn of_processes_with_threads(own: u32, options: &[(u32, u32)]) -> Vec<Refused> {
     let mut all = common(own);
     let fast_open = |argument| vec![Test::has(argument, libc::MSG_FASTOPEN)];
     let [unix, stream] = [libc::AF_UNIX, libc::SOCK_STREAM].map(i32::cast_unsigned);
@@ -108,6 +134,14 @@ pub(super) fn of_a_tenant_worker(own: u32) -> Vec<Refused> {
         rest.insert(0, first);
         rest
     };
+    let mut levels = vec![socket_level, tcp_level];
+    levels.extend(options.iter().map(|&(level, _)| level));
+    let mut socket_options = vec![
+        none_of(1, &levels),
+        with(Test::Is(1, socket_level), none_of(2, &SOCKET_OPTIONS)),
+        with(Test::Is(1, tcp_level), none_of(2, &TCP_OPTIONS)),
+    ];
+    socket_options.extend(options.iter().map(|&(level, option)| vec![Test::Is(1, level), Test::IsNot(2, option)]));
     let shared_memory = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
     all.extend([
         refused(libc::SYS_mmap, [vec![Test::has(2, libc::PROT_EXEC)], vec![Test::has(3, shared_memory)]]),
@@ -127,16 +161,7 @@ pub(super) fn of_a_tenant_worker(own: u32) -> Vec<Refused> {
         Refused { call: libc::SYS_socketpair, when: pairs },
         refused(libc::SYS_sendto, [fast_open(3)]),
         refused(libc::SYS_sendmsg, [fast_open(2)]),
-        refused(
-            libc::SYS_setsockopt,
-            [
-                none_of(1, &[socket_level, tcp_level]),
-                with(Test::Is(1, socket_level), none_of(2, &SOCKET_OPTIONS)),
-                with(Test::Is(1, tcp_level), none_of(2, &TCP_OPTIONS)),
-            ],
-        ),
-        refused(libc::SYS_socket, []),
-        refused(libc::SYS_connect, []),
+        Refused { call: libc::SYS_setsockopt, when: socket_options },
         refused(libc::SYS_bind, []),
         refused(libc::SYS_listen, []),
         refused(libc::SYS_accept, []),

@@ -20,12 +20,8 @@ pub(crate) fn refuse(role: Role) -> Enforced {
     let kill = SeccompAction::KillProcess;
     // Where several filters disagree, the kernel does the gravest thing that one of them says.
     let filters = match role {
-        Role::TenantWorker => vec![
-            Filter::of(never::NEVER, kill, SeccompAction::Allow),
-            Filter::refusing(arguments::of_a_tenant_worker(own), errno(libc::EPERM)),
-            Filter::of(allowed::TENANT_WORKER, SeccompAction::Allow, errno(libc::ENOSYS))
-                .and_when(allowed::PRCTL, SeccompAction::Allow),
-        ],
+        Role::TenantWorker => listed(arguments::of_a_tenant_worker(own), allowed::TENANT_WORKER),
+        Role::Connector => listed(arguments::of_a_connector(own), allowed::CONNECTOR),
         Role::CompileWorker => vec![
             Filter::refusing(arguments::of_a_compile_worker(own), kill.clone()),
             Filter::of(allowed::COMPILE_WORKER, SeccompAction::Allow, kill),
@@ -38,6 +34,15 @@ pub(crate) fn refuse(role: Role) -> Enforced {
         Ok(()) => Enforced::Fully,
         Err(_) => Enforced::No,
     }
+}
+
+/// Ended by what no worker needs, refused by argument, and without what is not in the list.
+fn listed(refused: Vec<Refused>, calls: &[&[i64]]) -> Vec<Filter> {
+    vec![
+        Filter::of(never::NEVER, SeccompAction::KillProcess, SeccompAction::Allow),
+        Filter::refusing(refused, errno(libc::EPERM)),
+        Filter::of(calls, SeccompAction::Allow, errno(libc::ENOSYS)).and_when(allowed::PRCTL, SeccompAction::Allow),
+    ]
 }
 
 fn errno(number: i32) -> SeccompAction {
@@ -104,16 +109,21 @@ mod tests {
     #[test]
     fn no_call_is_in_two_lists() {
         let set = |lists: &[&[i64]]| lists.iter().copied().flatten().copied().collect::<Vec<_>>();
-        for lists in [allowed::TENANT_WORKER, allowed::COMPILE_WORKER, never::NEVER] {
+        for lists in [allowed::TENANT_WORKER, allowed::CONNECTOR, allowed::COMPILE_WORKER, never::NEVER] {
             let calls = set(lists);
             assert_eq!(calls.iter().collect::<BTreeSet<_>>().len(), calls.len(), "{calls:?}");
         }
         let never: BTreeSet<_> = set(never::NEVER).into_iter().collect();
         let allowed: BTreeSet<_> = set(allowed::TENANT_WORKER).into_iter().collect();
-        assert_eq!(never.intersection(&allowed).count(), 0);
+        let connector: BTreeSet<_> = set(allowed::CONNECTOR).into_iter().collect();
+        assert_eq!(never.intersection(&connector).count(), 0);
+        assert!(allowed.is_subset(&connector));
         // A call of no list is refused by its own error, whatever is said of its arguments.
         for refused in arguments::of_a_tenant_worker(1) {
             assert!(allowed.contains(&refused.call), "{}", refused.call);
+        }
+        for refused in arguments::of_a_connector(1) {
+            assert!(connector.contains(&refused.call), "{}", refused.call);
         }
         let compile: BTreeSet<_> = set(allowed::COMPILE_WORKER).into_iter().collect();
         for refused in arguments::of_a_compile_worker(1) {

@@ -1,6 +1,6 @@
 //! An attack as data.
 
-use crate::scene::{Ended, Scene};
+use crate::scene::{Ended, Scene, Worker};
 
 /// A system call: its number and arguments. Text that begins with `/` becomes a pointer to it, `*` a pointer to 4 KiB of zeros.
 pub(crate) struct Call {
@@ -41,10 +41,15 @@ pub(crate) const FILES: Expected = Refused(&[libc::EACCES, libc::EXDEV]);
 
 /// Makes each call in a process of its own; victims and files must not change.
 pub(crate) fn check(scene: &mut Scene, expected: Expected, calls: Vec<Call>) {
+    check_by(scene, Scene::worker, expected, calls);
+}
+
+/// The same by another attacker.
+pub(crate) fn check_by(scene: &mut Scene, by: impl Fn(&Scene) -> Worker, expected: Expected, calls: Vec<Call>) {
     for Call { name, words } in calls {
         let mut action = vec!["call".to_owned()];
         action.extend(words);
-        let ended = scene.worker().run(&action);
+        let ended = by(scene).run(&action);
         judge(&name, expected, &ended);
         scene.check_unchanged(&name);
     }

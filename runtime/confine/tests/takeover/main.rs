@@ -7,6 +7,7 @@
 #![cfg(target_os = "linux")]
 
 mod attack;
+mod connector;
 mod left;
 mod machine;
 mod memory;

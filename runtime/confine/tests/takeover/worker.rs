@@ -4,6 +4,7 @@
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::process::exit;
@@ -34,13 +35,17 @@ fn be_a_worker() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let end = arguments.iter().position(|argument| argument == "do").unwrap();
     let (settings, action) = (&arguments[..end], &arguments[end + 1..]);
-    let mut confinement = Confinement::tenant_worker(Budgets {
+    let budgets = Budgets {
         address_space_bytes_max: Some(ADDRESS_SPACE_BYTES),
         data_bytes_max: Some(64 << 20),
         file_bytes_max: Some(1 << 20),
         descriptors_max: Some(64),
         cpu_s_max: None,
-    });
+    };
+    let mut confinement = match settings.iter().any(|setting| setting == "role=connector") {
+        true => Confinement::connector(budgets),
+        false => Confinement::tenant_worker(budgets),
+    };
     for setting in settings {
         let (key, value) = setting.split_once('=').unwrap();
         confinement = match key {
@@ -48,6 +53,7 @@ fn be_a_worker() {
             "parent" => confinement.parent(value.parse().unwrap()),
             "read" => confinement.read(value),
             "write" => confinement.write(value),
+            "role" => confinement,
             "keep_window" => confinement.keep([LEFT_OPEN]),
             "keep" => confinement.keep([value.parse().unwrap()]),
             "without" => confinement.without(value.parse().unwrap()),
@@ -78,6 +84,7 @@ fn act(action: &[String], window: Option<&MappedWindow>) {
         "call" => println!("answered {}", call(&action[1..])),
         "window" => tamper(window.unwrap(), &action[1]),
         "work" => println!("{}", work(&action[1]).map_or_else(|error| error.to_string(), |()| "all of it".to_owned())),
+        "connect" => println!("{}", connect(&action[1]).unwrap_or_else(|error| error.to_string())),
         "abort" => std::process::abort(),
         "panic" => panic!("as guests make it happen"),
         "mmap_file" => map_file_to_execute(&action[1]),
@@ -137,6 +144,18 @@ fn map(bytes: usize, protection: i32, flags: i32) -> io::Result<*mut u8> {
     // SAFETY: a new mapping that takes no other one's place.
     let address = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
     if address == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(address.cast()) }
+}
+
+/// What a connector is for: a name becomes addresses, and one of them a connection.
+fn connect(to: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(to)?;
+    stream.set_nodelay(true)?;
+    stream.write_all(b"hello")?;
+    let datagrams = call(
+        &[libc::SYS_socket, i64::from(libc::AF_INET), i64::from(libc::SOCK_DGRAM), 0].map(|word| word.to_string()),
+    );
+    assert!(datagrams >= 0, "{datagrams}");
+    Ok("connected".to_owned())
 }
 
 /// What a worker needs: files of its folder, threads, and descriptors to wait for.
