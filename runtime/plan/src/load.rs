@@ -19,7 +19,6 @@ use super::limits::Ceiling;
 use super::limits_file::{LimitsFile, TenantLimits};
 use super::paths::OwnFile;
 use super::plan::{DeadLettersPlan, Node, Plan, SinkPlan, StagePlan, instances, loss_policy};
-use super::reading::QueryReading;
 use super::settings;
 use super::sink::{self, SinkPart};
 use super::source::{self, SourcePart};
@@ -56,30 +55,6 @@ impl Plan {
         let text = text::read(path, "query")?;
         parse(&text, text::folder_of(path), Some(path), limits, connectors)
             .map_err(|problems| QueryFileError::new(path, problems))
-    }
-
-    /// Resolves what another process has read of the query file at this path, within what a limits file gives its tenant.
-    /// The draft need not be true to the file: whatever it says is checked here.
-    ///
-    /// # Errors
-    ///
-    /// As [`Plan::load`].
-    pub fn of_draft(reading: QueryReading, path: &Path, limits: &LimitsFile) -> Result<Plan, QueryFileError> {
-        let QueryReading { draft, problems } = reading;
-        let place = draft.tenant.place.clone().unwrap_or_else(|| KeyPlace::default().child("tenant", 0));
-        let tenant = tenant(draft.tenant.value.as_deref(), &place, &problems, Some(path), Some(limits));
-        let plan = match tenant {
-            Some((_, Some(_))) => {
-                let at = (text::folder_of(path), Some(path));
-                resolve(draft, tenant, at, limits.path(), &Connectors::default(), &problems)
-            }
-            // Whoever may not speak for a tenant gets nothing resolved.
-            _ => None,
-        };
-        let wrong = |problems| QueryFileError::new(path, problems);
-        let (mut plan, warnings) = text::finish(plan, problems).map_err(wrong)?;
-        plan.warnings = warnings;
-        Ok(plan)
     }
 
     /// Checks the text of a query file with the default limits. Paths in it are relative to `folder`.
@@ -132,7 +107,7 @@ pub(super) fn parse(
 }
 
 /// Resolves everything, and reports all mistakes. Returns a plan only if nothing is missing.
-fn resolve(
+pub(super) fn resolve(
     draft: QueryDraft,
     tenant: Option<(TenantId, Option<TenantLimits>)>,
     (folder, path): (&Path, Option<&Path>),

@@ -5,14 +5,18 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use weir_config::{Problem, Problems, QueryDraft, QueryReader, Topics};
+use weir_config::{KeyPlace, Problem, Problems, QueryDraft, QueryFileError, QueryReader, Topics};
 
+use super::connectors::Connectors;
 use super::limits_file::LimitsFile;
-use super::load::tenant;
+use super::load::{resolve, tenant};
+use super::plan::Plan;
+use super::text;
 
 /// A query file that was read and not resolved: nothing that it names was looked at. Can be serialised and resolved by another
 /// process ([`Plan::of_draft`](super::Plan::of_draft)).
 #[derive(Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct QueryReading {
     /// What the file says.
     pub draft: QueryDraft,
@@ -22,6 +26,7 @@ pub struct QueryReading {
 
 /// What a query file asks for before it can be read: whose it is, and which variables of the environment it names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct QueryNeeds {
     /// The tenant, as it is written; `None` where that is no text.
     pub tenant: Option<String>,
@@ -71,5 +76,31 @@ impl QueryReading {
         reader.take_environment(id.as_str(), &given.topics, &|name| variables.get(name).cloned());
         let (draft, problems) = reader.finish();
         Ok(QueryReading { draft, problems })
+    }
+}
+
+impl Plan {
+    /// Resolves what another process has read of the query file at this path, within what a limits file gives its tenant.
+    /// The draft need not be true to the file: whatever it says is checked here.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::load`].
+    pub fn of_draft(reading: QueryReading, path: &Path, limits: &LimitsFile) -> Result<Plan, QueryFileError> {
+        let QueryReading { draft, problems } = reading;
+        let place = draft.tenant.place.clone().unwrap_or_else(|| KeyPlace::default().child("tenant", 0));
+        let tenant = tenant(draft.tenant.value.as_deref(), &place, &problems, Some(path), Some(limits));
+        let plan = match tenant {
+            Some((_, Some(_))) => {
+                let at = (text::folder_of(path), Some(path));
+                resolve(draft, tenant, at, limits.path(), &Connectors::default(), &problems)
+            }
+            // Whoever may not speak for a tenant gets nothing resolved.
+            _ => None,
+        };
+        let wrong = |problems| QueryFileError::new(path, problems);
+        let (mut plan, warnings) = text::finish(plan, problems).map_err(wrong)?;
+        plan.warnings = warnings;
+        Ok(plan)
     }
 }

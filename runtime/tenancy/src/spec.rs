@@ -10,6 +10,7 @@ use weir_frame::{Handed, WorkerId, WorkerRole, WorkerUser};
 
 /// A process to be started, and started again when it crashes.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct WorkerSpec {
     /// Who it works for. Only shown, never believed from a frame.
     pub tenant: String,
@@ -56,6 +57,7 @@ impl WorkerSpec {
 
 /// What one start of a process is given.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Equipment {
     /// [`Welcome`](weir_frame::ToWorker::Welcome)'s settings.
     pub settings: Vec<u8>,
