@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use weir_plan::Plan;
 use weir_sandbox::{CacheConfig, Compiler, Engine, EngineConfig, EngineError};
 
 /// The argument that makes this program a worker that compiles.
@@ -13,11 +14,25 @@ const CACHE_BYTES_MAX: u64 = 1 << 30;
 /// The configuration of every command: this program compiles in a process of its own, and keeps what it compiled in
 /// `WEIR_CODE_CACHE`, or else in the user's cache folder.
 pub(crate) fn config() -> EngineConfig {
+    config_of(EngineConfig::default())
+}
+
+/// The same, with a pool that is no larger than these plans need.
+pub(crate) fn config_for<'p>(plans: impl Iterator<Item = &'p Plan>) -> EngineConfig {
+    config_of(EngineConfig::for_limits(plans.flat_map(|plan| {
+        plan.stages
+            .iter()
+            .map(|stage| (&stage.limits, 0))
+            .chain(plan.stages.first().map(|stage| (&stage.limits, plan.instances_max())))
+    })))
+}
+
+fn config_of(config: EngineConfig) -> EngineConfig {
     // The running program, whatever has taken its name in the meantime.
     let program = PathBuf::from("/proc/self/exe");
     let compiler = Compiler::Worker { program, arguments: vec![COMPILE_WORKER.to_owned()] };
     let cache = cache_folder().map(|folder| CacheConfig::new(folder, CACHE_BYTES_MAX));
-    EngineConfig::default().with(|it| {
+    config.with(|it| {
         it.compiler = compiler;
         it.cache = cache;
     })

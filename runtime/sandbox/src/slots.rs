@@ -1,11 +1,13 @@
 //! What instances are made of.
 
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
-use weir_admission::{HARDENED_MEMORY_BYTES, TABLES_MOST};
+use weir_admission::HARDENED_MEMORY_BYTES;
 
 /// The pool of an engine's instances. Of no consequence for the form of code.
 pub(crate) struct Slots {
     pub(crate) instances: u32,
+    pub(crate) tables: u32,
+    pub(crate) table_elements: u32,
     pub(crate) guest_stack_bytes: usize,
     pub(crate) keep_resident_bytes: usize,
     /// Whether code checks every access to memory by itself, for which less address space is reserved.
@@ -25,18 +27,17 @@ impl Slots {
     fn pool(&self) -> PoolingAllocationConfig {
         let instances = self.instances;
         // Each slot is address space for its elements, and no memory.
-        let tables = u32::try_from(TABLES_MOST).unwrap_or(u32::MAX);
         let mut pool = PoolingAllocationConfig::new();
         pool.total_core_instances(instances)
             .total_memories(instances)
-            .total_tables(instances.saturating_mul(tables))
+            .total_tables(instances.saturating_mul(self.tables))
             .total_stacks(instances)
             .total_gc_heaps(0)
             .max_memories_per_module(1)
-            .max_tables_per_module(tables)
+            .max_tables_per_module(self.tables)
             // The tenant's own limits are held by the store's limiter; these are what a slot can hold at most.
             .max_memory_size(if self.hardened { HARDENED_MEMORY_BYTES } else { 4 << 30 })
-            .table_elements(100_000)
+            .table_elements(usize::try_from(self.table_elements).unwrap_or(usize::MAX))
             .linear_memory_keep_resident(self.keep_resident_bytes)
             .table_keep_resident(64 << 10)
             .async_stack_keep_resident(64 << 10)

@@ -16,7 +16,7 @@ use super::files::{Loaded, WrongFiles, load_each};
 use super::running::{Run, within_instances};
 use crate::args;
 use crate::control::{Control, Doors};
-use crate::engine::{config, engine};
+use crate::engine::{config_for, engine};
 use crate::exit::{Exit, say, say_json, wrong};
 use crate::live::{Screen, Show};
 use crate::otlp::Otlp;
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
     let grace = Duration::from_millis(args.grace_ms);
     let mut otlp = Otlp::from_environment();
     let done = runtime.block_on(async {
-        let engine = engine(config())?;
+        let engine = engine(config_for(plans.iter().map(|(_, plan)| plan)))?;
         // From here on a signal stops the queries: those that start, and drains those that run.
         let signals = Signals::catch(grace)?;
         let (queries, refused) = within_instances(plans.into_iter().map(|(_, plan)| plan), &engine);
