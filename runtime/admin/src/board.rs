@@ -20,6 +20,8 @@ struct Entry {
     commit_every: Option<Duration>,
     started: Instant,
     ended: OnceLock<(QueryOutcome, Duration)>,
+    // When its speed was measured last.
+    looked: Mutex<Option<Instant>>,
     pace: Mutex<(Pace, Option<Duration>)>,
 }
 
@@ -82,6 +84,9 @@ enum Until {
 /// processed meanwhile.
 const QUIET: Duration = Duration::from_millis(50);
 
+/// How often the speed of a query is measured, at most. A little less than the time between two looks.
+const PACE_EVERY: Duration = Duration::from_millis(950);
+
 /// How often to check a query while waiting for it.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -94,6 +99,7 @@ impl Board {
             started: Instant::now(),
             ended: OnceLock::new(),
             pace: Mutex::default(),
+            looked: Mutex::default(),
         };
         Board(queries.map(entry).collect())
     }
@@ -111,12 +117,10 @@ impl Board {
     }
 
     /// Measures how fast inputs of known size are read.
-    pub(crate) fn look(&self) {
-        for entry in &self.0 {
-            let share = entry.handle.progress().share_read();
-            let (pace, left) = &mut *entry.pace();
-            *left = pace.left(Instant::now(), share);
-        }
+    /// Returns whether there is one that is read.
+    pub(crate) fn look(&self) -> bool {
+        // All of them are looked at.
+        self.0.iter().filter(|entry| entry.look(&entry.handle.progress())).count() > 0
     }
 
     /// The reports of all queries, or of one tenant's queries. The result is empty for a tenant without queries, whether the tenant
@@ -181,6 +185,7 @@ impl Entry {
         let ended = self.ended.get();
         let progress = self.handle.progress();
         let over = progress.state.is_over();
+        self.look(&progress);
         Report {
             query: self.handle.query(),
             tenant: self.handle.tenant(),
@@ -193,6 +198,19 @@ impl Entry {
             ended: ended.map(|(outcome, _)| outcome),
             progress,
         }
+    }
+
+    /// Measures how fast it is read, at most once a second. Returns whether its size is known, and it runs.
+    fn look(&self, progress: &Progress) -> bool {
+        let share = progress.share_read();
+        let now = Instant::now();
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_none_or(|at| now.duration_since(at) >= PACE_EVERY) {
+            *looked = Some(now);
+            let (pace, left) = &mut *self.pace();
+            *left = pace.left(now, share);
+        }
+        share.is_some() && !progress.state.is_over()
     }
 
     fn pace(&self) -> MutexGuard<'_, (Pace, Option<Duration>)> {

@@ -47,6 +47,9 @@ const FAREWELL_MAX: Duration = Duration::from_secs(1);
 /// How often the pace of queries is measured.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How often, at least, where no input has a known size. Whoever asks for a report looks as well.
+const LOOK_SELDOM: Duration = Duration::from_secs(60);
+
 /// The number of threads that create responses.
 const READERS_MAX: usize = 4;
 
@@ -159,11 +162,11 @@ impl Drop for Admin {
 
 /// Updates the paces of the board's queries.
 async fn look(board: Arc<Board>) {
-    let mut looks = tokio::time::interval(LOOK_EVERY);
-    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut pause = LOOK_EVERY;
     loop {
-        looks.tick().await;
-        board.look();
+        // A stream has no pace. Its process is to sleep while nothing happens, and only looks whether that has changed.
+        pause = if board.look() { LOOK_EVERY } else { pause.saturating_mul(2).min(LOOK_SELDOM) };
+        tokio::time::sleep(pause).await;
     }
 }
 

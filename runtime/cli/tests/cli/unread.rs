@@ -246,6 +246,46 @@ fn a_standard_output_that_nobody_reads_can_be_stopped() {
     }
 }
 
+/// How often the threads of a process have gone to sleep so far.
+fn sleeps(process: u32) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("its threads").flatten();
+    let status = tasks.filter_map(|task| fs::read_to_string(task.path().join("status")).ok());
+    let sleeps = status.filter_map(|status| {
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse::<u64>().ok()
+    });
+    sleeps.sum()
+}
+
+#[test]
+fn nothing_wakes_while_nothing_happens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    mkfifo(&folder.path().join("in.jsonl"));
+    let text = "name = \"idle\"\n[sources.in]\nkind = \"file\"\npath = \"in.jsonl\"\nschema = { id = \"i64\" }\n\
+                [sinks.out]\nkind = \"file\"\npath = \"out.csv\"\n[delivery]\ncommit_ms = 60000\n";
+    fs::write(folder.path().join("idle.toml"), text).expect("the query file");
+    let mut command = weir(folder.path(), &["run", "--grace-ms", GRACE_MS, "idle.toml"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the command");
+    let threads = || fs::read_dir(format!("/proc/{}/task", child.id())).expect("its threads").count();
+    wait_for("its threads", || threads() >= 6);
+    let most = 2 * std::thread::available_parallelism().map_or(1, usize::from) + 5;
+    assert!(threads() <= most, "{} threads", threads());
+    let mut before = (Instant::now(), u64::MAX);
+    // A ticker of 2 ms alone would wake 500 times a second, at any time.
+    wait_for("a second in which no thread wakes", || {
+        let now = sleeps(child.id());
+        if before.1 == u64::MAX || before.0.elapsed() >= Duration::from_secs(1) {
+            let woken = now.saturating_sub(before.1);
+            let calm = before.1 != u64::MAX && woken <= 3;
+            before = (Instant::now(), now);
+            return calm;
+        }
+        false
+    });
+    send(&child, libc::SIGTERM);
+    assert_eq!(end(&mut child), Some(0));
+}
+
 #[test]
 fn hundreds_of_silent_pipes_hold_up_nobody() {
     const PIPES: usize = 600;
