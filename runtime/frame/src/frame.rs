@@ -4,7 +4,7 @@
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use bincode::{Decode, Encode};
 
-use crate::{FrameError, FromConnector, FromWorker, ToConnector, ToWorker};
+use crate::{FrameError, FromWorker, ToWorker};
 
 /// The version of the frames. Both sides are the same program as a rule; they are not after an upgrade in place.
 pub const VERSION: u32 = 1;
@@ -49,6 +49,7 @@ impl Framed for ToWorker {
         ("Steer", 64),
         ("Look", 64),
         ("End", 64),
+        ("Reach", 16 << 10),
     ];
 
     fn descriptors(&self) -> usize {
@@ -76,18 +77,12 @@ impl Framed for FromWorker {
         ("Log", 16 << 10),
         ("Event", 16 << 10),
         ("Ended", 4 << 20),
+        ("Reached", 64),
+        ("NotReached", 8 << 10),
     ];
-}
-
-impl Framed for ToConnector {
-    const KINDS: &'static [(&'static str, usize)] = &[("Connect", 16 << 10)];
-}
-
-impl Framed for FromConnector {
-    const KINDS: &'static [(&'static str, usize)] = &[("Hello", 8 << 10), ("Connected", 64), ("Refused", 8 << 10)];
 
     fn descriptors(&self) -> usize {
-        usize::from(matches!(self, FromConnector::Connected { .. }))
+        usize::from(matches!(self, FromWorker::Reached { .. }))
     }
 }
 

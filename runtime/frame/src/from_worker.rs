@@ -124,6 +124,20 @@ pub enum FromWorker {
         /// What came of it. Whoever builds the worker chooses the form.
         summary: Vec<u8>,
     },
+    /// The connector has made a connection. Carries one descriptor: no other frame to the supervisor does.
+    Reached {
+        /// The number of the question.
+        request: RequestId,
+    },
+    /// The connector has made no connection.
+    NotReached {
+        /// The number of the question.
+        request: RequestId,
+        /// As in [`ConnectRefused`](crate::ToWorker::ConnectRefused).
+        code: String,
+        /// What is wrong, and what to do.
+        text: String,
+    },
 }
 
 /// How a query ended.

@@ -24,8 +24,7 @@
 //!
 //! # The nouns
 //!
-//! **[`ToWorker`], [`FromWorker`]**: the frames of a worker's socket; **[`ToConnector`], [`FromConnector`]**: those of the
-//! connector's. What only workers understand (drafts, limits, progress, summaries) is bytes here. Each kind has a longest
+//! **[`ToWorker`], [`FromWorker`]**: the frames of a process's socket. What only workers understand (drafts, limits, progress, summaries) is bytes here. Each kind has a longest
 //! value ([`Framed::KINDS`]). On the wire: length, kind, value.
 //!
 //! **The turn.** The supervisor begins with [`ToWorker::Welcome`], before the process is confined; the process answers
@@ -41,7 +40,6 @@
 //!
 //! **[`FrameError`]**: why a frame was not sent or taken. After one that [is garbage](FrameError::is_garbage) the worker is ended.
 
-mod connector;
 mod error;
 #[cfg(test)]
 mod fault_tables;
@@ -56,7 +54,6 @@ mod tests;
 mod to_worker;
 mod turns;
 
-pub use connector::{FromConnector, ToConnector};
 pub use error::FrameError;
 pub use frame::{CHUNK_BYTES_MAX, FRAME_BYTES_MAX, Framed, VERSION, encode};
 pub use frames::Frames;

@@ -2,7 +2,7 @@
 //!
 //! Three ways of reading are kept apart: a supervisor reads frames of workers without room for descriptors, so that the kernel
 //! drops those that a worker sends; a process reads frames of its supervisor with them; and a supervisor reads its connector's
-//! with room for one.
+//! with them, because that is how sockets come.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};

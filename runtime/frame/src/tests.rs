@@ -35,6 +35,13 @@ fn every_to_worker() -> Vec<ToWorker> {
         ToWorker::Steer { query: QUERY, steering: Steering::Stop },
         ToWorker::Look { query: QUERY },
         ToWorker::End { grace_ms: 500 },
+        ToWorker::Reach {
+            request: ASKED,
+            tenant: text("a"),
+            host: text("h"),
+            port: 1,
+            allowed: vec![text("10.0.0.0/8")],
+        },
     ]
 }
 
@@ -64,6 +71,8 @@ fn every_from_worker() -> Vec<FromWorker> {
         FromWorker::Log { level: LineLevel::Warn, target: text("weir"), text: text("late") },
         FromWorker::Event { query: None, code: text("retry"), text: text("again") },
         FromWorker::Ended { query: QUERY, end: QueryEnd::Complete, summary: vec![9] },
+        FromWorker::Reached { request: ASKED },
+        FromWorker::NotReached { request: ASKED, code: text("denied"), text: text("a loopback address") },
     ]
 }
 
@@ -125,7 +134,7 @@ fn garbage_is_refused_by_its_first_bytes() {
     check(&[3, 0, 0, 0], expect!["a frame of 3 bytes: expected a kind of four bytes"]);
     check(&[0xff; 4], expect!["None"]);
     check(&[0xff; 8], expect!["a frame of the unknown kind 4294967295"]);
-    check(&head(8, 13), expect!["a frame of the unknown kind 13"]);
+    check(&head(8, 15), expect!["a frame of the unknown kind 15"]);
     check(&head(u32::MAX, 0), expect!["a frame Hello of 4294967295 bytes: the maximum is 8192"]);
     check(&head(65, 6), expect!["a frame Started of 65 bytes: the maximum is 64"]);
     check(&head(64, 6), expect!["None"]);
@@ -445,7 +454,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_frames_are_frames_or_garbage(index in 0_usize..11, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn damaged_frames_are_frames_or_garbage(index in 0_usize..15, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut bytes = encode(&every_from_worker()[index]).unwrap();
         let at = at.index(bytes.len());
         bytes[at] = byte;

@@ -127,6 +127,20 @@ pub enum ToWorker {
         /// The time after which the process is killed.
         grace_ms: u64,
     },
+    /// A connection that a worker asks for, for the connector. The answer is [`Reached`](crate::FromWorker::Reached) or
+    /// [`NotReached`](crate::FromWorker::NotReached).
+    Reach {
+        /// The number of the question, of the supervisor's own count.
+        request: RequestId,
+        /// Whose it is.
+        tenant: String,
+        /// A name, or an address as text, as the worker asked for it.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Networks that this tenant may reach beside public addresses, as `ADDRESS/BITS`.
+        allowed: Vec<String>,
+    },
 }
 
 /// What a query is to do.

@@ -13,8 +13,9 @@ pub struct Turns {
     role: WorkerRole,
     has_greeted: bool,
     queries: BTreeMap<QueryId, Phase>,
-    // Questions to a reader.
+    // Questions to a reader, and to a connector.
     reads: BTreeSet<RequestId>,
+    reaches: BTreeSet<RequestId>,
     // Questions of the worker.
     questions: BTreeMap<RequestId, Question>,
     question_last: Option<RequestId>,
@@ -56,11 +57,17 @@ impl Turns {
             has_greeted: false,
             queries: BTreeMap::new(),
             reads: BTreeSet::new(),
+            reaches: BTreeSet::new(),
             questions: BTreeMap::new(),
             question_last: None,
             module: None,
             work_done: 0,
         }
+    }
+
+    /// What the process is for.
+    pub fn role(&self) -> WorkerRole {
+        self.role
     }
 
     /// Whether the worker has said hello.
@@ -76,7 +83,10 @@ impl Turns {
     /// Whether the worker owes an answer to something that it was asked.
     pub fn owes_answer(&self) -> bool {
         let has_to_answer = |phase: &Phase| matches!(phase, Phase::Asked | Phase::Going);
-        !self.has_greeted || !self.reads.is_empty() || self.queries.values().any(has_to_answer)
+        !self.has_greeted
+            || !self.reads.is_empty()
+            || !self.reaches.is_empty()
+            || self.queries.values().any(has_to_answer)
     }
 
     /// Takes note of a frame to the worker.
@@ -86,6 +96,11 @@ impl Turns {
     /// [`FrameError::OutOfTurn`]: the supervisor must not send it, for example a query of a number that the worker runs.
     pub fn sent(&mut self, frame: &ToWorker) -> Result<(), FrameError> {
         match frame {
+            ToWorker::Reach { request, .. } => {
+                if !self.reaches.insert(*request) {
+                    return Err(out_of_turn("Reach", format!("{request} was asked before")));
+                }
+            }
             ToWorker::Read { request, .. } => {
                 if !self.reads.insert(*request) {
                     return Err(out_of_turn("Read", format!("{request} was asked before")));
@@ -143,6 +158,7 @@ impl Turns {
                 true
             }
             FromWorker::Needs { .. } | FromWorker::Draft { .. } => self.role == WorkerRole::Reader,
+            FromWorker::Reached { .. } | FromWorker::NotReached { .. } => self.role == WorkerRole::Connector,
             _ => self.role == WorkerRole::Tenant,
         };
         if !is_of_role {
@@ -169,6 +185,11 @@ impl Turns {
             FromWorker::Draft { request, .. } => {
                 if !self.reads.remove(request) {
                     return Err(out_of_turn("Draft", format!("{request} was not asked, or was answered")));
+                }
+            }
+            FromWorker::Reached { request } | FromWorker::NotReached { request, .. } => {
+                if !self.reaches.remove(request) {
+                    return Err(out_of_turn(name(frame), format!("{request} was not asked, or was answered")));
                 }
             }
             FromWorker::Compile { request, module_bytes, offset, chunk } => {
@@ -286,5 +307,7 @@ fn name(frame: &FromWorker) -> &'static str {
         FromWorker::Log { .. } => "Log",
         FromWorker::Event { .. } => "Event",
         FromWorker::Ended { .. } => "Ended",
+        FromWorker::Reached { .. } => "Reached",
+        FromWorker::NotReached { .. } => "NotReached",
     }
 }

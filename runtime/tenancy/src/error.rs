@@ -90,6 +90,14 @@ pub enum TenancyError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A network that is none.
+    #[error(
+        "allowed_networks: {network} is not a network; expected an address, or an address with bits, for example 10.1.0.0/16"
+    )]
+    InvalidNetwork {
+        /// What it is, escaped.
+        network: String,
+    },
     /// The supervisor has ended.
     #[error("the supervisor has ended")]
     HasEnded,
@@ -103,7 +111,8 @@ impl TenancyError {
             | TenancyError::RegistryInUse { .. }
             | TenancyError::OrphansRemain { .. }
             | TenancyError::NeverFits { .. }
-            | TenancyError::OutOfRange { .. } => Fault::External,
+            | TenancyError::OutOfRange { .. }
+            | TenancyError::InvalidNetwork { .. } => Fault::External,
             TenancyError::Quarantined { .. } | TenancyError::Backlog { .. } => Fault::Tenant,
             TenancyError::UnknownWorker { .. } | TenancyError::Frame { .. } | TenancyError::HasEnded => Fault::Internal,
         }

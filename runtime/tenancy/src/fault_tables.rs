@@ -19,6 +19,7 @@ fn of_supervisors() {
         TenancyError::NeverFits { tenant: tenant(), bytes: 2, bytes_max: 1 },
         TenancyError::Quarantined { tenant: tenant(), reason: String::new() },
         TenancyError::OutOfRange { key: "weight", found: 0, expected: "1 to 10000" },
+        TenancyError::InvalidNetwork { network: "x".to_owned() },
         TenancyError::HasEnded,
     ];
     expect![[r#"
@@ -31,6 +32,7 @@ fn of_supervisors() {
         NeverFits: external
         Quarantined: tenant
         OutOfRange: external
+        InvalidNetwork: external
         HasEnded: internal
     "#]]
     .assert_eq(&table);

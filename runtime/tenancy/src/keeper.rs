@@ -11,11 +11,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
-use weir_frame::{FromWorker, WorkerId};
+use weir_frame::{FrameError, FromWorker, RequestId, WorkerId};
 
 use crate::cpu::Cpu;
 use crate::lines::dressed;
 use crate::process::Stat;
+use crate::reach::{Asked, Outcome, Wanted};
 use crate::registry::Registry;
 use crate::room::{Room, Taken};
 use crate::running::{OUTPUT, PROCESS, Process, SOCKET, SocketRead};
@@ -49,6 +50,10 @@ pub(crate) struct Keeper {
     pub(crate) orphans_ended: usize,
     pub(crate) workers: BTreeMap<u64, Worker>,
     pub(crate) next_number: u64,
+    /// The worker that connects for the others, once there is one.
+    pub(crate) connector: Option<u64>,
+    pub(crate) next_reach: u64,
+    pub(crate) reaches: BTreeMap<RequestId, Asked>,
     /// Tenants with the reason.
     pub(crate) quarantined: BTreeMap<String, String>,
     /// Whether the supervisor is to end.
@@ -126,6 +131,8 @@ impl Keeper {
         let Stage::Process { process, is_ending } = &mut worker.stage else { return };
         let (id, tenant, events) = (worker.id, &worker.spec.tenant, &self.events);
         let (queries, walls, is_replaced) = (&mut worker.queries, &mut worker.walls, worker.replacement.is_some());
+        let has_connector = self.connector.is_some();
+        let (mut wanted, mut outcomes): (Vec<Wanted>, Vec<Outcome>) = Default::default();
         let read = process.read_frames(&mut self.buffer, pieces, is_last, now, |process, frame, bytes| {
             let forward = |process: &mut Process, frame| {
                 let frame = process.budget.count(frame, bytes.saturating_add(256));
@@ -147,6 +154,17 @@ impl Keeper {
                     if is_full {
                         process.lines.drop_one();
                     }
+                }
+                FromWorker::Connect { request, host, port } if has_connector => {
+                    wanted.push(Wanted { request, host, port });
+                }
+                FromWorker::Reached { request } => {
+                    process.work.moved(now);
+                    outcomes.extend(process.descriptors.pop_front().map(|socket| (request, Ok(socket))));
+                }
+                FromWorker::NotReached { request, code, text } => {
+                    process.work.moved(now);
+                    outcomes.push((request, Err((code, text))));
                 }
                 FromWorker::Work { held, done } => process.work.said(held, done, now),
                 FromWorker::Ended { query, end, .. } => {
@@ -178,7 +196,7 @@ impl Keeper {
                 process.deadline.get_or_insert((at, EndCause::SocketClosed));
             }
             SocketRead::Broken(error) => {
-                let is_cut_off = matches!(error, weir_frame::FrameError::CutOff { .. });
+                let is_cut_off = matches!(error, FrameError::CutOff { .. });
                 let reason = weir_text::escape_to(&error.to_string(), 300);
                 if is_cut_off {
                     process.cut_off = Some(reason.clone());
@@ -189,6 +207,8 @@ impl Keeper {
             }
         }
         process.watch(&self.set);
+        wanted.into_iter().for_each(|wanted| self.want(number, wanted, now));
+        outcomes.into_iter().for_each(|outcome| self.reached(outcome, now));
     }
 
     fn read_output(&mut self, number: u64, pieces: usize) {

@@ -44,11 +44,17 @@
 //!
 //! **[`CpuWay`]**: how the weights hold on this machine. A process takes its place by [`take_place`].
 //!
+//! **The connector** ([`connector_main`]): a process of the role [`Connector`](weir_frame::WorkerRole::Connector). Once one is started, what
+//! workers ask to be connected to goes to it, and the connected socket comes back. It reaches public addresses, and the
+//! networks that a worker's specification lists.
+//!
 //! **The registry**: a file with the processes of this supervisor. The next one ends those that are left, and starts a tenant's
 //! worker only when the lock of its folder is free. It is kept in a folder that no worker reaches.
 
+mod address;
 mod backoff;
 mod budget;
+mod connector;
 mod cpu;
 mod error;
 mod event;
@@ -60,6 +66,7 @@ mod life;
 mod lines;
 mod process;
 mod rate;
+mod reach;
 mod registry;
 mod room;
 mod running;
@@ -73,6 +80,7 @@ mod work;
 mod worker;
 
 pub use budget::Counted;
+pub use connector::connector_main;
 pub use cpu::{CpuWay, take_place};
 pub use error::TenancyError;
 pub use event::{AfterEnd, EndCause, Scarce, TenancyEvent, WaitReason};

@@ -198,6 +198,7 @@ impl Keeper {
             let bytes = line.len();
             self.tell(TenancyEvent::Line { worker: id, line: process.budget.count(line, bytes) });
         }
+        self.connector_ended(number, now);
         if cause == EndCause::Intrusion {
             self.quarantine(&tenant, &cause);
         }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
-use weir_frame::{Frames, FromWorker, ToWorker, Turns, encode, receive_plain, send_part};
+use weir_frame::{
+    FrameError, Framed, Frames, FromWorker, ToWorker, Turns, WorkerRole, encode, receive_plain, receive_with, send_part,
+};
 
 use crate::budget::Budget;
 use crate::lines::Lines;
@@ -71,6 +73,9 @@ pub(crate) struct Process {
     socket_watch: Watch,
     is_socket_open: bool,
     frames: Frames<FromWorker>,
+    /// Sockets that a connector has sent.
+    pub(crate) descriptors: VecDeque<OwnedFd>,
+    takes_descriptors: bool,
     /// Since when a frame has begun and not ended, where its socket is read.
     pub(crate) partial_since: Option<Instant>,
     /// What is wrong with a frame that the end of the socket cut off.
@@ -98,7 +103,7 @@ pub(crate) enum SocketRead {
     /// It is closed.
     Closed,
     /// What came is no frame.
-    Broken(weir_frame::FrameError),
+    Broken(FrameError),
 }
 
 impl Process {
@@ -111,6 +116,7 @@ impl Process {
         now: Instant,
     ) -> Process {
         let Spawned { child, pid_fd, socket, output } = spawned;
+        let takes_descriptors = turns.role() == WorkerRole::Connector;
         let rate = |per_s| Allowance::new(per_s, per_s, now);
         let watch = |kind| Watch { data: number << 2 | kind, flags: None };
         Process {
@@ -132,6 +138,8 @@ impl Process {
             socket_watch: watch(SOCKET),
             is_socket_open: true,
             frames: Frames::default(),
+            descriptors: VecDeque::new(),
+            takes_descriptors,
             partial_since: None,
             cut_off: None,
             frame_bytes: rate(settings.frames_in_bytes_per_s),
@@ -249,7 +257,11 @@ impl Process {
                 self.partial_since = None;
                 return SocketRead::Waiting;
             }
-            let read = match receive_plain(&self.socket, buffer) {
+            let received = match self.takes_descriptors {
+                true => receive_with(&self.socket, buffer, &mut self.descriptors),
+                false => receive_plain(&self.socket, buffer),
+            };
+            let read = match received {
                 Ok(0) => return self.socket_end(),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -267,12 +279,20 @@ impl Process {
                         if let Err(error) = self.turns.received(&frame) {
                             return SocketRead::Broken(error);
                         }
+                        let (expected, found) = (frame.descriptors(), self.descriptors.len());
+                        if found < expected {
+                            return SocketRead::Broken(FrameError::Descriptors { kind: "Reached", expected, found });
+                        }
                         take(self, frame, bytes);
                         self.work.settle(&self.turns, now);
                     }
                     Ok(None) => break,
                     Err(error) => return SocketRead::Broken(error),
                 }
+            }
+            if self.frames.pending_bytes() == 0 && !self.descriptors.is_empty() {
+                let found = self.descriptors.len();
+                return SocketRead::Broken(FrameError::Descriptors { kind: "without any", expected: 0, found });
             }
             self.partial_since = match self.frames.pending_bytes() {
                 0 => None,

@@ -34,6 +34,8 @@ pub struct TenancySettings {
     pub line_bytes_max: usize,
     /// Bytes that are read of a worker's standard output in a second. A worker that writes more waits for its own pipe.
     pub pipe_bytes_per_s: u64,
+    /// Connections that a worker may ask for in a second, with as many again at once.
+    pub connects_per_s: u64,
     /// How often threads, memory and CPU time of a busy worker are read. Of an idle one, eight times less often.
     pub sample_ms: u64,
     /// The size of stacks of threads that C libraries start in a worker, and of its first thread.
@@ -66,6 +68,7 @@ impl TenancySettings {
             line_bytes_per_s: 64 << 10,
             line_bytes_max: 4 << 10,
             pipe_bytes_per_s: 8 << 20,
+            connects_per_s: 50,
             sample_ms: 1_000,
             stack_bytes_max: 2 << 20,
             memory_bytes_reserved: 256 << 20,

@@ -30,6 +30,8 @@ pub struct WorkerSpec {
     pub cpu_percent_max: Option<u32>,
     /// The memory that it may use, as its own backstops have it.
     pub memory_bytes_max: u64,
+    /// Networks that it may be connected to beside public addresses: `10.1.0.0/16`, `fd00::/8`, or one address.
+    pub allowed_networks: Vec<String>,
     /// The threads that it may have.
     pub threads_max: u32,
     /// Makes the settings and descriptors of each start.
@@ -49,6 +51,7 @@ impl WorkerSpec {
             weight: 100,
             cpu_percent_max: None,
             memory_bytes_max: 256 << 20,
+            allowed_networks: Vec::new(),
             threads_max: 32,
             equip: Equip::default(),
         }

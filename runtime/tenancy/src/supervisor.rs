@@ -8,8 +8,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
-use weir_frame::{ToWorker, WorkerId};
+use weir_frame::{ToWorker, WorkerId, WorkerRole};
 
+use crate::address::Network;
 use crate::cpu::Cpu;
 use crate::keeper::{Command, Keeper};
 use crate::process::memory_kills;
@@ -61,6 +62,9 @@ impl Supervisor {
             orphans_ended,
             workers: std::collections::BTreeMap::new(),
             next_number: 1,
+            connector: None,
+            next_reach: 1,
+            reaches: std::collections::BTreeMap::new(),
             quarantined: std::collections::BTreeMap::new(),
             is_farewell: false,
             memory_kills: memory_kills(),
@@ -93,6 +97,9 @@ impl Supervisor {
             let number = keeper.next_number;
             keeper.next_number = number.saturating_add(1);
             let now = Instant::now();
+            if spec.role == WorkerRole::Connector {
+                keeper.connector = Some(number);
+            }
             keeper.workers.insert(number, Worker::new(WorkerId(number), spec, &keeper.settings, now));
             Ok(WorkerId(number))
         })?
@@ -210,6 +217,9 @@ impl Drop for Supervisor {
 fn check(keeper: &Keeper, spec: &WorkerSpec) -> Result<(), TenancyError> {
     if let Some(reason) = keeper.quarantined.get(&spec.tenant) {
         return Err(TenancyError::Quarantined { tenant: spec.tenant.clone(), reason: reason.clone() });
+    }
+    if let Some(network) = spec.allowed_networks.iter().find(|text| Network::parse(text).is_none()) {
+        return Err(TenancyError::InvalidNetwork { network: weir_text::escape_to(network, 60) });
     }
     let out_of_range = |key, found, expected| Err(TenancyError::OutOfRange { key, found, expected });
     if !(1..=crate::cpu::WEIGHT_MAX).contains(&spec.weight) {

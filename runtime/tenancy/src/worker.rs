@@ -7,6 +7,7 @@ use std::time::Instant;
 use weir_frame::{QueryId, ToWorker, WallReport, WorkerId};
 
 use crate::backoff::Backoff;
+use crate::rate::Allowance;
 use crate::room::Taken;
 use crate::running::Process;
 use crate::{EndCause, TenancySettings, WaitReason, WorkerSpec, WorkerState, WorkerStatus};
@@ -30,6 +31,8 @@ pub(crate) struct Worker {
     /// CPU time of the processes before.
     pub(crate) cpu_ms_before: u64,
     pub(crate) started_before: bool,
+    /// Connections that it may ask for.
+    pub(crate) connects: Allowance,
 }
 
 /// What a worker does.
@@ -75,6 +78,7 @@ impl Worker {
             lines_dropped: 0,
             cpu_ms_before: 0,
             started_before: false,
+            connects: Allowance::new(settings.connects_per_s, settings.connects_per_s, now),
         }
     }
 

@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use weir_frame::{
-    FrameReceiver, FrameSender, FromWorker, LineLevel, QueryEnd, QueryId, Steering, ToWorker, VERSION, WallReport,
-    WallState, WorkerRole, from_standard_input,
+    FrameReceiver, FrameSender, FromWorker, LineLevel, QueryEnd, QueryId, RequestId, Steering, ToWorker, VERSION,
+    WallReport, WallState, WorkerRole, from_standard_input,
 };
 use weir_tenancy::{Supervisor, TenancyEvent, TenancySettings, WorkerSpec, take_place};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.first().map(String::as_str) {
+        Some("connector") => weir_tenancy::connector_main(|_, _| Ok(Vec::new())),
         Some("supervise") => supervise(&arguments),
         _ => act(&arguments),
     };
@@ -59,11 +60,12 @@ struct Me {
     queries: Vec<QueryId>,
     // Held, and otherwise of no use.
     handed: Vec<std::os::fd::OwnedFd>,
+    asked: u64,
 }
 
 fn act(steps: &[String]) -> io::Result<()> {
     let (sender, receiver) = from_standard_input().map_err(io::Error::other)?;
-    let mut me = Me { sender, receiver, role: WorkerRole::Tenant, queries: Vec::new(), handed: Vec::new() };
+    let mut me = Me { sender, receiver, role: WorkerRole::Tenant, queries: Vec::new(), handed: Vec::new(), asked: 0 };
     steps.iter().try_for_each(|step| me.step(step))
 }
 
@@ -129,6 +131,9 @@ impl Me {
             "garbage" => self.raw(&[0xff; 64])?,
             "half" => self.raw(&[100, 0, 0, 0, 8, 0, 0, 0, 1])?,
             "early" => self.send(FromWorker::Work { held: 0, done: 0 })?,
+            // Asks for a connection, and writes a line into it or says why there is none.
+            "connect" => self.connect(what)?,
+            "reached" => self.send(FromWorker::Reached { request: RequestId(1) })?,
             "again" => self.send(FromWorker::Hello { version: VERSION, role: self.role, walls: Vec::new() })?,
             "close" => self.socket()?.shutdown(std::net::Shutdown::Both)?,
             "hang" => hang(),
@@ -217,6 +222,27 @@ impl Me {
     fn serve(&mut self) -> io::Result<()> {
         while self.receive()? {}
         Ok(())
+    }
+
+    fn connect(&mut self, what: &str) -> io::Result<()> {
+        let (host, port) = what.rsplit_once(':').ok_or(io::ErrorKind::InvalidInput)?;
+        self.asked += 1;
+        let (request, port) = (RequestId(self.asked), port.parse().map_err(io::Error::other)?);
+        self.send(FromWorker::Connect { request, host: host.to_owned(), port })?;
+        loop {
+            let received = self.receiver.receive().map_err(io::Error::other)?;
+            match received.ok_or(io::ErrorKind::UnexpectedEof)? {
+                (ToWorker::Connected { request: answered }, mut handed) if answered == request => {
+                    let socket = handed.pop().ok_or(io::ErrorKind::NotFound)?;
+                    return std::net::TcpStream::from(socket).write_all(b"connected\n");
+                }
+                (ToWorker::ConnectRefused { code, text, .. }, _) => {
+                    println!("{code}: {text}");
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
     }
 
     /// What the process was started with.

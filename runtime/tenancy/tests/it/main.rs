@@ -1,5 +1,6 @@
 //! Supervisors with real processes.
 
+mod connector;
 mod floods;
 mod kills;
 mod life;
