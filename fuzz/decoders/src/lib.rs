@@ -1,8 +1,9 @@
-//! What the fuzz targets run: bytes as a file of some format, as the values of records, or as what a query keeps.
+//! What the fuzz targets run: bytes as a file of some format, as the values of records, as what a query keeps, or as frames.
 //!
 //! A target fails on a panic, on an abort, and where the account of a decoder does not add up: every record is good or bad, numbers ascend
 //! without gaps, no byte of a text file is left out, and the size of a batch changes nothing.
 
+mod frames;
 mod kept;
 
 use std::fs::File;
@@ -15,6 +16,7 @@ use weir_batch::arrow::array::{Array, BinaryArray};
 use weir_formats::{BadRecord, Format, RecordDecoder, RecordFormat, infer_schema, open_decoder};
 use weir_batch::{Batch, DataType, Field, Schema};
 
+pub use frames::frames;
 pub use kept::{kept_state, letters};
 
 /// Decodes the bytes as a whole file: under the schema that is inferred from it, and under one that is fixed.
