@@ -89,6 +89,11 @@ impl Worker {
         }
     }
 
+    /// Whether its next process is to be started now.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        matches!(self.stage, Stage::Due { at, .. } if at <= now)
+    }
+
     /// What it takes up by its limits, while it has a process.
     pub(crate) fn taken(&self) -> Taken {
         match self.stage {

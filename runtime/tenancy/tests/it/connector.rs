@@ -91,7 +91,8 @@ fn without_a_connector_nothing_is_connected_and_the_next_one_connects_again() {
     stage.supervisor.start(stage.spec("acme", "hello connect:10.0.0.1:1 exit:0")).unwrap();
     expect![[r#"
         unavailable: the connector is not running; try again later
-    "#]].assert_eq(&said(&stage));
+    "#]]
+    .assert_eq(&said(&stage));
     let mut spec = stage.spec("", "connector");
     spec.role = WorkerRole::Connector;
     stage.supervisor.start(spec).unwrap();
