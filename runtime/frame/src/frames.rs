@@ -2,8 +2,8 @@
 
 use std::marker::PhantomData;
 
-use crate::FrameError;
-use crate::frame::{Framed, LENGTH_BYTES, decode, length_of};
+use crate::frame::{FRAME_BYTES_MAX, Framed, LENGTH_BYTES, decode, length_of};
+use crate::{FrameError, FromWorker, WorkerRole};
 
 /// Takes bytes as they come, in pieces of any size, and gives the frames in them. Holds one frame and one piece at most:
 /// the length of a frame is checked when its first eight bytes are there. After an error nothing more comes of it.
@@ -13,12 +13,26 @@ pub struct Frames<F> {
     // Where the next frame begins.
     at: usize,
     is_broken: bool,
+    // The longest frame, where it is less than that of its kind.
+    bytes_max: usize,
     frames: PhantomData<fn() -> F>,
 }
 
 impl<F> Default for Frames<F> {
     fn default() -> Self {
-        Frames { bytes: Vec::new(), at: 0, is_broken: false, frames: PhantomData }
+        Frames { bytes: Vec::new(), at: 0, is_broken: false, bytes_max: FRAME_BYTES_MAX, frames: PhantomData }
+    }
+}
+
+impl Frames<FromWorker> {
+    /// Of a process of this role: what waits for the rest of its frame takes no more memory than the longest frame that the role sends.
+    pub fn of(role: WorkerRole) -> Frames<FromWorker> {
+        let bytes_max = match role {
+            WorkerRole::Reader => FRAME_BYTES_MAX,
+            WorkerRole::Tenant => 4 << 20,
+            WorkerRole::Connector => 64 << 10,
+        };
+        Frames { bytes_max, ..Frames::default() }
     }
 }
 
@@ -50,6 +64,9 @@ impl<F: Framed> Frames<F> {
     fn take(&mut self) -> Result<Option<F>, FrameError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let Some(length) = length_of::<F>(rest)? else { return Ok(None) };
+        if length > self.bytes_max {
+            return Err(FrameError::TooLong { kind: "of this role", bytes: length, bytes_max: self.bytes_max });
+        }
         let end = LENGTH_BYTES.saturating_add(length);
         let Some(value) = rest.get(LENGTH_BYTES..end) else { return Ok(None) };
         let frame = decode(value)?;

@@ -160,6 +160,21 @@ fn garbage_is_refused_by_its_first_bytes() {
 }
 
 #[test]
+fn a_role_has_a_longest_frame() {
+    let long = FromWorker::Draft { request: ASKED, draft: Some(vec![0; 5 << 20]), problems: vec![] };
+    let head = &encode(&long).unwrap()[..8];
+    for (role, expected) in [
+        (WorkerRole::Reader, expect!["None"]),
+        (WorkerRole::Tenant, expect!["a frame of this role of 5242909 bytes: the maximum is 4194304"]),
+        (WorkerRole::Connector, expect!["a frame of this role of 5242909 bytes: the maximum is 65536"]),
+    ] {
+        let mut frames = Frames::of(role);
+        frames.extend(head);
+        expected.assert_eq(&frames.next_frame().map_or_else(|error| error.to_string(), |frame| format!("{frame:?}")));
+    }
+}
+
+#[test]
 fn what_is_too_long_is_not_sent() {
     let long = FromWorker::Connect { request: ASKED, host: "a".repeat(513), port: 1 };
     expect!["a frame Connect of 535 bytes: the maximum is 512"].assert_eq(&encode(&long).unwrap_err().to_string());

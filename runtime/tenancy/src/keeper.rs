@@ -13,10 +13,10 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use weir_frame::{FrameError, FromWorker, RequestId, WorkerId};
 
+use crate::asked::{Asked, Outcome, Wanted};
 use crate::cpu::Cpu;
 use crate::lines::dressed;
 use crate::process::Stat;
-use crate::reach::{Asked, Outcome, Wanted};
 use crate::registry::Registry;
 use crate::room::{Room, Taken};
 use crate::running::{OUTPUT, PROCESS, Process, SOCKET, SocketRead};
@@ -172,7 +172,8 @@ impl Keeper {
                 FromWorker::Work { held, done } => process.work.said(held, done, now),
                 FromWorker::Ended { query, end, .. } => {
                     // A query that stopped because its worker is replaced is given to the next one.
-                    if !(is_replaced && end == weir_frame::QueryEnd::Stopped) {
+                    let is_wanted = queries.get(&query).is_some_and(|held| !held.is_stopping);
+                    if !(is_replaced && is_wanted && end == weir_frame::QueryEnd::Stopped) {
                         queries.remove(&query);
                     }
                     process.work.moved(now);

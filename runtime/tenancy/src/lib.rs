@@ -52,6 +52,7 @@
 //! worker only when the lock of its folder is free. It is kept in a folder that no worker reaches.
 
 mod address;
+mod asked;
 mod backoff;
 mod budget;
 mod connector;

@@ -164,6 +164,7 @@ impl Keeper {
         }
         worker.last_cause = Some(cause.clone());
         let held: Vec<_> = worker.queries.keys().copied().collect();
+        worker.queries.retain(|_, query| !query.is_stopping);
         let is_asked = is_ending && matches!(cause, EndCause::Asked | EndCause::Overdue | EndCause::Exited { code: 0 });
         let is_done = cause == EndCause::Exited { code: 0 } && held.is_empty();
         let next = if cause == EndCause::Intrusion {

@@ -5,27 +5,9 @@ use std::time::Instant;
 
 use weir_frame::{RequestId, ToWorker};
 
+use crate::asked::{Asked, Outcome, Wanted};
 use crate::keeper::Keeper;
 use crate::worker::{Stage, Worker};
-
-/// A worker's question that the connector works on. The process is named too: the next one has questions of its own.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked {
-    worker: u64,
-    pid: u32,
-    request: RequestId,
-}
-
-/// What a worker asks for.
-#[derive(Debug)]
-pub(crate) struct Wanted {
-    pub(crate) request: RequestId,
-    pub(crate) host: String,
-    pub(crate) port: u16,
-}
-
-/// What came of it: a connected socket, or a code and a text.
-pub(crate) type Outcome = (RequestId, Result<OwnedFd, (String, String)>);
 
 impl Keeper {
     /// Hands a question on, within the worker's rate.

@@ -116,7 +116,8 @@ impl Process {
         now: Instant,
     ) -> Process {
         let Spawned { child, pid_fd, socket, output } = spawned;
-        let takes_descriptors = turns.role() == WorkerRole::Connector;
+        let role = turns.role();
+        let takes_descriptors = role == WorkerRole::Connector;
         let rate = |per_s| Allowance::new(per_s, per_s, now);
         let watch = |kind| Watch { data: number << 2 | kind, flags: None };
         Process {
@@ -137,7 +138,7 @@ impl Process {
             socket,
             socket_watch: watch(SOCKET),
             is_socket_open: true,
-            frames: Frames::default(),
+            frames: Frames::of(role),
             descriptors: VecDeque::new(),
             takes_descriptors,
             partial_since: None,

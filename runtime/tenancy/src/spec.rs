@@ -68,6 +68,13 @@ pub struct Equipment {
     pub descriptors: Vec<(Handed, OwnedFd)>,
 }
 
+impl Equipment {
+    /// Settings, and descriptors with what they are.
+    pub fn new(settings: Vec<u8>, descriptors: Vec<(Handed, OwnedFd)>) -> Equipment {
+        Equipment { settings, descriptors }
+    }
+}
+
 type Make = dyn FnMut(WorkerId) -> io::Result<Equipment> + Send;
 
 /// Makes the equipment of each start of a worker: a new process has a new code window. Runs in the supervisor's thread: it must not

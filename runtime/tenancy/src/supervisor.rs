@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
-use weir_frame::{ToWorker, WorkerId, WorkerRole};
+use weir_frame::{Steering, ToWorker, WorkerId, WorkerRole};
 
 use crate::address::Network;
 use crate::cpu::Cpu;
@@ -110,7 +110,7 @@ impl Supervisor {
     /// # Errors
     ///
     /// [`TenancyError::UnknownWorker`], [`TenancyError::Backlog`], and [`TenancyError::Frame`] where the frame is too long or
-    /// out of turn. Other frames than `Run` need a process: [`TenancyError::UnknownWorker`] where there is none.
+    /// out of turn. A query that is asked to stop is not given to the next process. Other frames than `Run` need a process: [`TenancyError::UnknownWorker`] where there is none.
     pub fn send(&self, worker: WorkerId, frame: ToWorker) -> Result<(), TenancyError> {
         self.send_with(worker, frame, Vec::new())
     }
@@ -259,6 +259,15 @@ fn send(keeper: &mut Keeper, id: WorkerId, frame: ToWorker, descriptors: Vec<Own
     if kept.is_some() {
         for descriptor in &descriptors {
             copies.push(descriptor.try_clone().map_err(|error| of_worker(error.into()))?);
+        }
+    }
+    if let ToWorker::Steer { query, steering: Steering::Stop } = &frame {
+        if let Some(held) = worker.queries.get_mut(query) {
+            held.is_stopping = true;
+        }
+        // Between two processes there is nothing to stop: the next one is not given it.
+        if worker.process().is_none() && worker.queries.remove(query).is_some() {
+            return Ok(());
         }
     }
     match worker.process() {

@@ -58,6 +58,8 @@ pub(crate) struct Held {
     pub(crate) run: Option<ToWorker>,
     /// What was handed over before it.
     pub(crate) handed: Vec<(ToWorker, OwnedFd)>,
+    /// Whether it was asked to stop: then no other process is given it.
+    pub(crate) is_stopping: bool,
 }
 
 impl Worker {

@@ -171,6 +171,25 @@ fn a_crash_is_followed_by_another_start_with_the_same_queries() {
 }
 
 #[test]
+fn a_query_that_was_asked_to_stop_is_not_started_again() {
+    let stage = Stage::new();
+    let count = stage.folder.path().join("count");
+    let worker = stage.start("acme", &format!("hello take:2 spin:200 until:{}:1 serve", count.display()));
+    stage.run(worker, 5);
+    stage.run(worker, 6);
+    stage.until_started();
+    stage.until_started();
+    // The process is at work, or has aborted already: either way nobody answers.
+    let stop = ToWorker::Steer { query: QueryId(5), steering: Steering::Stop };
+    stage.supervisor.send(worker, stop).unwrap();
+    stage.until_ended();
+    // The next process waits for a second query, which is not the one that was stopped.
+    stage.run(worker, 7);
+    assert_eq!([stage.until_started(), stage.until_started()], [QueryId(6), QueryId(7)]);
+    assert_eq!(stage.status(worker).queries, [QueryId(6), QueryId(7)]);
+}
+
+#[test]
 fn a_crash_loop_is_quarantined_and_released() {
     let stage = Stage::with(|settings| settings.crashes_max = 4);
     let worker = stage.start("acme", "hello abort");

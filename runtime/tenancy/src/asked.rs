@@ -1,0 +1,24 @@
+//! Questions for connections.
+
+use std::os::fd::OwnedFd;
+
+use weir_frame::RequestId;
+
+/// A worker's question that the connector works on. The process is named too: the next one has questions of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) worker: u64,
+    pub(crate) pid: u32,
+    pub(crate) request: RequestId,
+}
+
+/// What a worker asks for.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) request: RequestId,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+/// What came of it: a connected socket, or a code and a text.
+pub(crate) type Outcome = (RequestId, Result<OwnedFd, (String, String)>);
