@@ -229,7 +229,8 @@ fn sums_beyond_all_numbers_are_kept_by_a_state_that_can_be_read_again() {
     fs::write(folder.path().join("rows.jsonl"), "{\"i8\":1}\n".repeat(3)).expect("the input");
     query(folder.path(), "huge", "evil", "rows.jsonl", "", "state = \"state\"");
     let text = fs::read_to_string(folder.path().join("huge.toml")).expect("the query");
-    fs::write(folder.path().join("huge.toml"), text.replace("delay_ms_max = 5", "records_max = 1")).expect("the query");
+    fs::write(folder.path().join("huge.toml"), text.replace("delay_ms_max = 10", "records_max = 1"))
+        .expect("the query");
     for number in 1..=2 {
         let told = run(folder.path(), &["--json", "run", "huge.toml"]);
         assert_eq!(told.code, Some(0), "run {number}: {}", told.err);
