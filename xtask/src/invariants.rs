@@ -19,7 +19,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 23] = [
+const RULES: [Rule; 24] = [
     Rule {
         package: "weir-text",
         has: &["strsim"],
@@ -88,6 +88,12 @@ const RULES: [Rule; 23] = [
             "weir-query",
         ],
         reason: "a supervisor parses nothing of a tenant's but frames",
+    },
+    Rule {
+        package: "weir-worker",
+        has: &["weir-confine", "weir-frame", "weir-plan", "weir-query"],
+        lacks: &["weir-tenancy", "weir-admin", "weir-telemetry", "clap", "indicatif", "hyper", "opentelemetry_sdk"],
+        reason: "a worker has what runs queries, and nothing that serves other people or starts processes",
     },
     Rule {
         package: "weir-batch",

@@ -52,6 +52,7 @@ fn of_modules() {
         Refusal::Worker(text()),
         Refusal::Engine(text()),
         Refusal::Quarantined { reason: text() },
+        Refusal::served("compile_cpu", text()),
         Refusal::Limits(limits()),
         limit(),
         limits(),

@@ -59,8 +59,9 @@ pub use bind::{BindError, Bound, Carry, ColumnSource, Names};
 pub use cap_exceeded::{CapExceeded, CapPlace};
 pub use check::{Admitted, check};
 pub use compile::{
-    Apart, Artefact, Cache, CacheConfig, CacheError, CacheKey, CacheUse, Cached, CodeSettings, CompileCost, Compiler,
-    Pass, Tier, Trusted, TrustedWindow, Turnstile, compile_here, compile_worker, load, probe_confinement,
+    Apart, Artefact, Cache, CacheConfig, CacheError, CacheKey, CacheUse, Cached, CodeSettings, CompileCost,
+    CompileService, Compiler, Pass, ServedCode, Tier, Trusted, TrustedWindow, Turnstile, compile_here, compile_worker,
+    load, probe_confinement,
 };
 pub use digest::ModuleDigest;
 pub use function::{

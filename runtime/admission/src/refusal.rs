@@ -171,12 +171,35 @@ pub enum Refusal {
         /// The message of the panic.
         reason: String,
     },
+    /// The supervisor of this process, which has modules compiled, refused the module.
+    #[error("{text}")]
+    Served {
+        /// The code of its refusal.
+        code: &'static str,
+        /// What is wrong, and what to do.
+        text: String,
+    },
     /// The tenant's limits are invalid.
     #[error(transparent)]
     Limits(#[from] crate::LimitsError),
 }
 
 impl Refusal {
+    /// What a supervisor answered instead of code. A code that it cannot have is taken for `engine`.
+    pub fn served(code: &str, text: impl Into<String>) -> Refusal {
+        const CODES: [&str; 7] = [
+            "compile",
+            "compile_cpu",
+            "compile_crash",
+            "compile_timeout",
+            "compile_busy",
+            "compile_worker",
+            "shape_limit",
+        ];
+        let code = CODES.into_iter().find(|known| *known == code).unwrap_or("engine");
+        Refusal::Served { code, text: text.into() }
+    }
+
     /// A stable name for programs.
     pub fn code(&self) -> &'static str {
         match self {
@@ -208,6 +231,7 @@ impl Refusal {
             Refusal::Worker(_) => "compile_worker",
             Refusal::Engine(_) => "engine",
             Refusal::Quarantined { .. } => "quarantined",
+            Refusal::Served { code, .. } => code,
             Refusal::Limits(_) => "limits",
         }
     }
@@ -221,13 +245,22 @@ impl Refusal {
             | Refusal::Engine(_)
             | Refusal::Quarantined { .. } => Fault::Internal,
             Refusal::CompilerBusy { .. } | Refusal::CompilerSilent { .. } => Fault::External,
+            Refusal::Served { code, .. } => match *code {
+                "compile_cpu" | "compile_crash" => Fault::Tenant,
+                "compile_busy" | "compile_timeout" => Fault::External,
+                _ => Fault::Internal,
+            },
             _ => Fault::Tenant,
         }
     }
 
     /// Whether the same module may be admitted later.
     pub fn retryable(&self) -> bool {
-        matches!(self, Refusal::CompilerBusy { .. } | Refusal::CompilerSilent { .. } | Refusal::Worker(_))
+        match self {
+            Refusal::CompilerBusy { .. } | Refusal::CompilerSilent { .. } | Refusal::Worker(_) => true,
+            Refusal::Served { code, .. } => matches!(*code, "compile_busy" | "compile_timeout" | "compile_worker"),
+            _ => false,
+        }
     }
 }
 

@@ -42,6 +42,23 @@ impl fmt::Display for GivenWrong {
     }
 }
 
+/// What failed in a worker.
+#[derive(Debug)]
+pub(crate) struct WorkerFailure {
+    /// What.
+    pub(crate) text: String,
+    /// Whether the query was ended by force.
+    pub(crate) forced: bool,
+}
+
+impl fmt::Display for WorkerFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for WorkerFailure {}
+
 impl Exit {
     /// The number that the process ends with.
     pub(crate) const fn code(self) -> u8 {
@@ -54,7 +71,8 @@ impl Exit {
     }
 
     pub(crate) fn of(error: &anyhow::Error) -> Exit {
-        let forced = error.downcast_ref::<RunError>().is_some_and(|error| error.cause.is_unfinished());
+        let forced = error.downcast_ref::<RunError>().is_some_and(|error| error.cause.is_unfinished())
+            || error.downcast_ref::<WorkerFailure>().is_some_and(|failure| failure.forced);
         match (error.downcast_ref::<GivenWrong>().is_some(), forced) {
             (true, _) => Exit::Wrong,
             (false, true) => Exit::Forced,

@@ -30,6 +30,9 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == engine::COMPILE_WORKER) {
         return weir_sandbox::compile_worker();
     }
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == command::workers::WORKER) {
+        return weir_worker::worker_main(|place| weir_tenancy::take_place(place).map(|_| ()));
+    }
     heap::give_back_large_blocks();
     weir_kafka::hush_illegible_headers();
     let args = Args::parse();
@@ -43,7 +46,10 @@ fn main() -> ExitCode {
     };
     log_to_stderr(args.json, shown);
     let done = match args.command {
-        Command::Run(run) => command::run::run(&run, args.json),
+        Command::Run(run) => match run.files.limits.as_deref() {
+            Some(limits) if run.workers => command::workers::run(&run, limits, args.json),
+            _ => command::run::run(&run, args.json),
+        },
         Command::Status(status) => command::status::status(&status, args.json),
         Command::Top(top) => command::top::top(&top, args.json),
         Command::Pause(steer) => command::steer::steer(&steer, weir_admin::Wish::Pause, args.json),

@@ -25,6 +25,12 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// The same claims, of this tenant: whose process said them is known to whoever listened.
+    #[must_use]
+    pub fn of(self, tenant: impl Into<String>) -> Claims {
+        Claims { tenant: tenant.into(), ..self }
+    }
+
     /// What it is called in a message about the query `to`: one tenant is not told names of another one.
     pub(super) fn called_to(&self, to: &Claims) -> String {
         match self.tenant == to.tenant {

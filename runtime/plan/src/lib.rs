@@ -95,6 +95,7 @@ pub use plan::{Batching, DeadLettersPlan, Delivery, Node, Plan, Retry, SinkPlan,
 pub use reading::{QueryNeeds, QueryReading};
 pub use source::INFER_ROWS_MAX;
 pub use source_plan::{LettersEntrance, LettersPlan, SourceKind, SourcePlan};
+pub use text::read_query_file;
 pub use together::clashes;
 pub use weir_config::{ErrorPolicy, Guarantee, LossPolicy, Problem, QueryFileError, Topics};
 pub use weir_files::{Denied, Folders};

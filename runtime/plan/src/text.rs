@@ -14,17 +14,29 @@ pub(super) fn read(path: &Path, what: &str) -> Result<String, QueryFileError> {
     text.map_err(|message| QueryFileError::new(path, vec![Problem::of_file(message)]))
 }
 
+/// The bytes of a query file, not looked at: for whoever has another process read them.
+///
+/// # Errors
+///
+/// That it cannot be opened, is no regular file, or is too large.
+pub fn read_query_file(path: &Path) -> Result<Vec<u8>, QueryFileError> {
+    read_bytes(path, "query").map_err(|message| QueryFileError::new(path, vec![Problem::of_file(message)]))
+}
+
 fn read_text(path: &Path, what: &str) -> Result<String, String> {
-    let bytes = read_whole(path, FILE_BYTES_MAX).map_err(|error| match error {
+    String::from_utf8(read_bytes(path, what)?)
+        .map_err(|error| format!("is not valid UTF-8 at byte {}: save it as UTF-8", error.utf8_error().valid_up_to()))
+}
+
+fn read_bytes(path: &Path, what: &str) -> Result<Vec<u8>, String> {
+    read_whole(path, FILE_BYTES_MAX).map_err(|error| match error {
         FileError::Io(error) => format!("cannot be opened: {error}"),
         FileError::TooLarge { .. } => {
             format!("is too large for a {what} file: the maximum is {FILE_BYTES_MAX} bytes")
         }
         FileError::NotRegular { .. } => format!("{error}, which a {what} file has to be"),
         error => error.to_string(),
-    })?;
-    String::from_utf8(bytes)
-        .map_err(|error| format!("is not valid UTF-8 at byte {}: save it as UTF-8", error.utf8_error().valid_up_to()))
+    })
 }
 
 /// The result with warnings, or all mistakes, sorted by line.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use wasmtime::Linker;
 use weir_admission::{Cache, CodeSettings, TABLES_MOST, Trusted, TrustedWindow, Turnstile, load};
 
-pub use self::in_place::PlacedCode;
+use crate::SharedCodeSource;
 use crate::code::Code;
 use crate::gate::Gate;
 use crate::presence::Presences;
@@ -70,6 +70,9 @@ pub struct EngineConfig {
     /// then. Default: none.
     #[serde(skip)]
     pub window: Option<TrustedWindow>,
+    /// Who puts code into the window when a module is admitted. Default: nobody, so that only [`Engine::admit_in_place`] works.
+    #[serde(skip)]
+    pub code_source: Option<SharedCodeSource>,
     /// Where compiled code is kept. Default: nowhere.
     #[serde(skip)]
     pub cache: Option<CacheConfig>,
@@ -91,6 +94,7 @@ impl Default for EngineConfig {
             optimise: true,
             compiler: Compiler::InProcess,
             window: None,
+            code_source: None,
             cache: None,
         }
     }

@@ -73,6 +73,8 @@
 mod call_error;
 mod clock;
 mod code;
+mod code_origin;
+mod code_source;
 mod columns;
 mod engine;
 #[cfg(test)]
@@ -86,6 +88,7 @@ mod metric_batch;
 mod module;
 mod outcome;
 mod output;
+mod placed_code;
 mod presence;
 mod pulse;
 mod purse;
@@ -99,11 +102,14 @@ mod ticker;
 mod words;
 
 pub use call_error::{CallContext, CallError, Malformed, Phase, TrapCause};
-pub use engine::{Engine, EngineConfig, EngineError, PlacedCode};
+pub use code_origin::CodeOrigin;
+pub use code_source::{Better, CodeSource, SharedCodeSource};
+pub use engine::{Engine, EngineConfig, EngineError};
 pub use instance::Instance;
 pub use metric_batch::{GuestSeries, MetricBatch, MetricDelta, SeriesDelta};
-pub use module::{CodeOrigin, Module};
+pub use module::Module;
 pub use outcome::{LogLevel, LogLine, Outcome, RowCode, RowFailure, Usage};
+pub use placed_code::PlacedCode;
 pub use query_share::QueryShare;
 pub use weir_admission::{
     BindError, Bound, CacheConfig, CacheError, CacheUse, CapExceeded, CapPlace, Carry, CodePlace, CompileCost,

@@ -8,7 +8,7 @@ use weir_admission::Admitted;
 
 use crate::code::Code;
 use crate::presence::Presence;
-use crate::{CompileCost, Engine, ModuleDigest, ModuleManifest, QueryShare, Refusal, TenantId, Tier};
+use crate::{CodeOrigin, CompileCost, Engine, ModuleDigest, ModuleManifest, QueryShare, Refusal, TenantId, Tier};
 
 /// A tenant's admitted, compiled code with its manifest. Shared by `Arc`; instances keep it alive.
 pub struct Module {
@@ -26,15 +26,6 @@ pub struct Module {
     engine: Engine,
     made: Mutex<Made>,
     improved: Condvar,
-}
-
-/// The origin of a module's code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CodeOrigin {
-    /// It was compiled.
-    Compiler,
-    /// It was in the code cache, and was authenticated.
-    Cache,
 }
 
 /// The current code.

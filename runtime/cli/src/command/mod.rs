@@ -21,3 +21,4 @@ pub(crate) mod steer;
 mod summary;
 pub(crate) mod top;
 pub(crate) mod try_out;
+pub(crate) mod workers;

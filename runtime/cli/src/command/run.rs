@@ -94,7 +94,7 @@ fn blocking_threads<'a>(plans: impl Iterator<Item = &'a Plan>) -> usize {
 }
 
 /// Binds the address of the metrics. It was asked for: without it nothing is run.
-fn open_metrics(doors: &mut Doors, address: SocketAddr, args: &args::Run, json: bool) -> anyhow::Result<()> {
+pub(super) fn open_metrics(doors: &mut Doors, address: SocketAddr, args: &args::Run, json: bool) -> anyhow::Result<()> {
     let address = doors.tcp(address, args.allow_steering).map_err(wrong)?;
     let url = format!("http://{address}/metrics");
     if json {

@@ -88,6 +88,16 @@ impl<'a> Run<'a> {
         self.forced |= Exit::of(&error) == Exit::Forced;
     }
 
+    /// One more query could be made ready.
+    pub(super) fn begin(&mut self) {
+        self.began += 1;
+    }
+
+    /// The name that messages about a query begin with: none where there is only one query.
+    pub(super) fn shown(&self, name: Option<Name>) -> Option<Name> {
+        name.filter(|_| self.several)
+    }
+
     pub(super) fn exit(&self) -> Exit {
         match (self.failed, self.began) {
             // That something was given up is the worst.
@@ -162,7 +172,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn over(&self, name: &Name, ending: Ending, failure: Option<String>) {
+    /// Writes down how a query ended.
+    pub(super) fn over(&self, name: &Name, ending: Ending, failure: Option<String>) {
         self.board.ended(&name.query, &name.tenant, QueryOutcome::new(ending.to_string(), failure));
     }
 

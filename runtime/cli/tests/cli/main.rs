@@ -23,3 +23,4 @@ mod redteam;
 mod served;
 mod tenants;
 mod unread;
+mod workers;

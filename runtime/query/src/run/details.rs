@@ -9,7 +9,7 @@ use bincode::{Decode, Encode};
 use weir_trace::TraceCounts;
 
 /// How a query spends its time, and what waits in it.
-#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
 pub struct Details {
     /// One a stage, in the order of the file.
     pub stages: Vec<StageDetails>,

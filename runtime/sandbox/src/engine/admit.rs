@@ -32,6 +32,30 @@ impl Engine {
         admitted
     }
 
+    /// Has the supervisor put the code into the window. What is wrong with the module is found here, before anything is compiled.
+    fn admit_by_source(&self, tenant: &TenantId, bytes: &[u8], limits: &Limits) -> Result<Arc<Module>, Refusal> {
+        let Some(source) = &self.inner.config.code_source else {
+            return Err(Refusal::Engine("this engine runs code of its code window only".to_owned()));
+        };
+        check(bytes, limits)?;
+        let (send, module) = std::sync::mpsc::channel::<std::sync::Weak<Module>>();
+        let (engine, same_limits) = (self.clone(), limits.clone());
+        let better = move |better: Result<crate::PlacedCode, Refusal>| {
+            // The module is made as soon as its first code is there, or never.
+            let Some(module) = module.recv().ok().and_then(|module| module.upgrade()) else { return };
+            let improved = match better {
+                Ok(code) => engine.improve_in_place(&module, &same_limits, Ok(&code)),
+                Err(refusal) => engine.improve_in_place(&module, &same_limits, Err(refusal)),
+            };
+            // The module says so itself, and goes on with what it has.
+            improved.ok();
+        };
+        let code = source.0.place(tenant, bytes, limits, Box::new(better))?;
+        let module = self.admit_in_place(tenant, bytes, limits, &code)?;
+        send.send(Arc::downgrade(&module)).ok();
+        Ok(module)
+    }
+
     fn admit_now(
         &self,
         tenant: &TenantId,
@@ -43,7 +67,7 @@ impl Engine {
             return Err(Refusal::Quarantined { reason });
         }
         if self.inner.config.window.is_some() {
-            return Err(Refusal::Engine("this engine runs code of its code window only".to_owned()));
+            return self.admit_by_source(tenant, bytes, limits);
         }
         let admitted = check(bytes, limits)?;
         let started = Instant::now();

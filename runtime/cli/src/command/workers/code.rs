@@ -1,0 +1,142 @@
+//! Modules of workers, compiled by compile workers, and put into the windows of those who asked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use weir_admission::{Cache, CodeSettings, CompileService, Refusal};
+use weir_confine::{CodeWindow, WindowError};
+use weir_frame::{RequestId, ToWorker, WorkerId};
+use weir_sandbox::{Limits, TenantId};
+use weir_tenancy::Supervisor;
+use weir_worker::CodeAbout;
+
+use crate::engine;
+
+/// What a window holds. It takes memory as code is written to it.
+const WINDOW_BYTES: u64 = 256 << 20;
+
+/// Modules that are compiled at once, of different tenants.
+const AT_ONCE: usize = 2;
+
+/// The longest module that is taken: custom sections, which no limit bounds, among it.
+const MODULE_BYTES_MAX: u32 = 128 << 20;
+
+/// The window of a worker's process: a new one for each process.
+#[derive(Clone, Default)]
+pub(super) struct Window(Arc<Mutex<Option<CodeWindow>>>);
+
+impl Window {
+    /// Makes a window for a process that is about to start.
+    pub(super) fn make(&self) -> Result<std::os::fd::OwnedFd, WindowError> {
+        let window = CodeWindow::create(WINDOW_BYTES)?;
+        let descriptor = std::os::fd::AsFd::as_fd(&window)
+            .try_clone_to_owned()
+            .map_err(|source| WindowError::Step { step: "hand over a code window", source })?;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(window);
+        Ok(descriptor)
+    }
+
+    fn write(&self, code: &[u8]) -> Result<weir_confine::CodePlace, String> {
+        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = window.as_mut().ok_or_else(|| "the worker has no code window".to_owned())?;
+        window.write(code).map_err(|error| error.to_string())
+    }
+}
+
+/// Has modules compiled for workers.
+pub(super) struct Code {
+    service: Arc<CompileService>,
+    supervisor: Weak<Supervisor>,
+    /// Modules that come in pieces. One at a time of each worker.
+    pieces: BTreeMap<WorkerId, Vec<u8>>,
+}
+
+impl Code {
+    pub(super) fn new(supervisor: &Arc<Supervisor>) -> Code {
+        let config = engine::config();
+        let cache = config.cache.as_ref().and_then(|config| match Cache::open(config) {
+            Ok(cache) => Some(cache),
+            Err(error) => {
+                tracing::warn!("modules are compiled on each run because the code cache is not available: {error}");
+                None
+            }
+        });
+        // The running program, whatever has taken its name in the meantime.
+        let program = PathBuf::from("/proc/self/exe");
+        let service = CompileService::new(program, vec![engine::COMPILE_WORKER.to_owned()], cache, AT_ONCE);
+        Code { service: Arc::new(service), supervisor: Arc::downgrade(supervisor), pieces: BTreeMap::new() }
+    }
+
+    /// A worker's process has ended: what it had not sent to the end is nobody's.
+    pub(super) fn forget(&mut self, worker: WorkerId) {
+        self.pieces.remove(&worker);
+    }
+
+    /// Takes a piece of a module; with the last one the module is compiled, within the limits of the worker's tenant. The frame
+    /// protocol has made sure that pieces follow each other.
+    pub(super) fn piece(
+        &mut self,
+        worker: WorkerId,
+        (tenant, limits, window): (TenantId, Limits, Window),
+        request: RequestId,
+        module_bytes: u32,
+        chunk: &[u8],
+    ) {
+        let answer = {
+            let (service, supervisor) = (Arc::clone(&self.service), Weak::clone(&self.supervisor));
+            move |module: Vec<u8>| {
+                compile(&service, &supervisor, (worker, request), (&tenant, &limits, &window), &module)
+            }
+        };
+        if module_bytes > MODULE_BYTES_MAX {
+            // Its tenant's own worker would have refused it: this one was taken over, or is of another version.
+            let text = format!("the module has {module_bytes} bytes: the maximum is {MODULE_BYTES_MAX}");
+            return refuse(&self.supervisor, worker, request, &Refusal::Worker(text));
+        }
+        let piece = self.pieces.entry(worker).or_default();
+        piece.extend_from_slice(chunk);
+        if piece.len() < module_bytes as usize {
+            return;
+        }
+        let module = self.pieces.remove(&worker).unwrap_or_default();
+        tokio::task::spawn_blocking(move || answer(module));
+    }
+}
+
+fn compile(
+    service: &CompileService,
+    supervisor: &Weak<Supervisor>,
+    (worker, request): (WorkerId, RequestId),
+    (tenant, limits, window): (&TenantId, &Limits, &Window),
+    module: &[u8],
+) {
+    let settings = CodeSettings { fuel: true, hardened: limits.hardened };
+    let compiled = service.compile(tenant, module, limits, settings, |served| {
+        let about = CodeAbout::new(served.tier, served.is_cached, served.cost);
+        let placed = window.write(served.code.bytes());
+        match placed.and_then(|place| Ok((place, about.to_bytes().map_err(|error| error.to_string())?))) {
+            Ok((place, about)) => {
+                let (window_offset, code_bytes, more) = (place.offset, place.bytes, served.better_follows);
+                send(supervisor, worker, ToWorker::Code { request, window_offset, code_bytes, more, about });
+            }
+            Err(text) => refuse(supervisor, worker, request, &Refusal::Engine(text)),
+        }
+    });
+    if let Err(refusal) = compiled {
+        refuse(supervisor, worker, request, &refusal);
+    }
+}
+
+fn refuse(supervisor: &Weak<Supervisor>, worker: WorkerId, request: RequestId, refusal: &Refusal) {
+    let (code, text) = (refusal.code().to_owned(), refusal.to_string());
+    send(supervisor, worker, ToWorker::CodeRefused { request, code, text, about: Vec::new() });
+}
+
+fn send(supervisor: &Weak<Supervisor>, worker: WorkerId, frame: ToWorker) {
+    let Some(supervisor) = supervisor.upgrade() else { return };
+    // The process that asked may have ended: the next one asks again.
+    if let Err(error) = supervisor.send(worker, frame) {
+        tracing::debug!("{worker} was not reached: {error}");
+    }
+}

@@ -1,0 +1,70 @@
+//! `weir run --workers`: each tenant's queries in a confined process of their own.
+
+mod code;
+mod files;
+mod host;
+mod line;
+mod queries;
+mod start;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use weir_admin::Board;
+use weir_plan::LimitsFile;
+use weir_tenancy::{Supervisor, TenancySettings};
+
+use self::host::Host;
+pub(crate) use self::start::WORKER;
+use super::files::WrongFiles;
+use super::running::Run;
+use crate::args;
+use crate::control::Control;
+use crate::exit::{Exit, wrong};
+use crate::live::{Screen, Show};
+use crate::otlp::Otlp;
+use crate::signals::Signals;
+
+/// Runs each of these queries in a worker of its tenant. This process reads no query file, module or record of a tenant's.
+pub(crate) fn run(args: &args::Run, limits: &Path, json: bool) -> anyhow::Result<Exit> {
+    let limits = LimitsFile::load(limits).map_err(|error| wrong(WrongFiles(vec![error])))?;
+    let several = args.files.queries.len() > 1;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let grace = Duration::from_millis(args.grace_ms);
+    let mut otlp = Otlp::from_environment();
+    let done = runtime.block_on(async {
+        // Of this run's own: nobody else names processes in it.
+        let registry = tempfile::Builder::new().prefix("weir-registry-").tempdir()?;
+        let (supervisor, events) = Supervisor::new(TenancySettings::new(registry.path()))?;
+        let supervisor = Arc::new(supervisor);
+        let signals = Signals::catch(grace)?;
+        let mut host = Host::new(Arc::clone(&supervisor), events, limits, args, json);
+        host.read_files(&args.files.queries).await;
+        host.resolve().await;
+        host.compare();
+        let queries = host.remote_queries();
+        let board = Arc::new(Board::new(queries.iter().cloned()));
+        let handles: Vec<_> = queries.into_iter().map(|(query, _)| query).collect();
+        let mut doors = Control::doors();
+        if let Some(address) = args.metrics_listen {
+            super::run::open_metrics(&mut doors, address, args, json)?;
+        }
+        otlp.measure(handles.clone());
+        let control = doors.open(Arc::clone(&board), !args.no_control)?;
+        signals.drain(handles, control.socket());
+        let screen = Screen::new(Show::choose(args.quiet, json, false));
+        let mut run = Run::new(&screen, &board, several, args.quiet, json);
+        host.run(&mut run, &screen).await;
+        let exit = run.exit();
+        drop(control);
+        drop(host);
+        if let Some(supervisor) = Arc::into_inner(supervisor) {
+            supervisor.shutdown(Duration::from_secs(1));
+        }
+        Ok(exit)
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    otlp.close();
+    done
+}

@@ -1,0 +1,70 @@
+//! How workers are started.
+
+use std::path::{Path, PathBuf};
+
+use weir_confine::{Budgets, Confinement, Wall};
+use weir_frame::{Handed, WorkerRole};
+use weir_plan::TenantLimits;
+use weir_tenancy::{Equip, Equipment, WorkerSpec};
+use weir_worker::WorkerSettings;
+
+use super::code::Window;
+
+/// The argument that makes this program a worker.
+pub(crate) const WORKER: &str = "worker";
+
+/// Descriptors that a worker may hold.
+const DESCRIPTORS_MAX: u64 = 1_024;
+
+/// A process that reads query files and nothing else.
+pub(super) fn reader(given_up: &[Wall]) -> WorkerSpec {
+    let budgets = Budgets { descriptors_max: Some(16), data_bytes_max: Some(256 << 20), ..Budgets::default() };
+    let confinement = given_up.iter().fold(Confinement::tenant_worker(budgets), |it, wall| it.without(*wall));
+    let mut spec = spec("reader", WorkerSettings::new("", confinement), None);
+    spec.role = WorkerRole::Reader;
+    spec
+}
+
+/// A tenant's worker: it reads the folders of its query files and the tenant's, and writes to the tenant's.
+pub(super) fn of_tenant(
+    tenant: &str,
+    limits: &TenantLimits,
+    query_files: &[PathBuf],
+    window: Window,
+    given_up: &[Wall],
+) -> WorkerSpec {
+    let budgets = Budgets { descriptors_max: Some(DESCRIPTORS_MAX), ..Budgets::default() };
+    let mut confinement = Confinement::tenant_worker(budgets);
+    match limits.folders.paths() {
+        Some(folders) => {
+            confinement = folders.iter().fold(confinement, |confinement, folder| confinement.write(folder))
+        }
+        // Only where the operator gave that wall up: files are reached as far as this user reaches them.
+        None => confinement = confinement.write("/"),
+    }
+    for folder in query_files.iter().filter_map(|path| path.parent()).filter(|it| !it.as_os_str().is_empty()) {
+        confinement = confinement.read(folder);
+    }
+    // The zones of local timestamps, and the clock of the machine.
+    for shared in ["/usr/share/zoneinfo", "/etc/localtime"].map(Path::new).into_iter().filter(|path| path.exists()) {
+        confinement = confinement.read(shared);
+    }
+    let confinement = given_up.iter().fold(confinement, |confinement, wall| confinement.without(*wall));
+    let mut spec = spec(tenant, WorkerSettings::new(tenant, confinement), Some(window));
+    spec.weight = limits.limits.cpu_weight;
+    spec.cpu_percent_max = limits.limits.cpu_percent_max;
+    spec
+}
+
+fn spec(tenant: &str, settings: WorkerSettings, window: Option<Window>) -> WorkerSpec {
+    let mut spec = WorkerSpec::new(tenant, [WORKER]);
+    spec.equip = Equip::new(move |_| {
+        let settings = settings.to_bytes().map_err(std::io::Error::other)?;
+        let window = window.as_ref().map(Window::make).transpose().map_err(std::io::Error::other)?;
+        let descriptors = window.into_iter().map(|window| (Handed::CodeWindow, window)).collect();
+        let mut equipment = Equipment::default();
+        (equipment.settings, equipment.descriptors) = (settings, descriptors);
+        Ok(equipment)
+    });
+    spec
+}

@@ -1,0 +1,45 @@
+//! Limits, claims and drafts as bytes.
+
+use weir_plan::{Claims, QueryReading, TenantLimits};
+
+use crate::{WorkerError, form};
+
+/// The bytes of a tenant's limits: for [`Grant`](weir_frame::ToWorker::Grant) and [`Run`](weir_frame::ToWorker::Run).
+///
+/// # Errors
+///
+/// [`WorkerError::Invalid`]: a folder's path is no UTF-8.
+pub fn limits_to_bytes(limits: &TenantLimits) -> Result<Vec<u8>, WorkerError> {
+    serde_json::to_vec(limits)
+        .map_err(|error| WorkerError::Invalid { what: "limits", reason: weir_text::brief(&error) })
+}
+
+pub(crate) fn limits_from_bytes(bytes: &[u8]) -> Result<TenantLimits, WorkerError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| WorkerError::Invalid { what: "limits", reason: weir_text::brief(&error) })
+}
+
+pub(crate) fn reading_to_bytes(reading: &QueryReading) -> Result<Vec<u8>, WorkerError> {
+    serde_json::to_vec(reading)
+        .map_err(|error| WorkerError::Invalid { what: "a draft", reason: weir_text::brief(&error) })
+}
+
+/// A draft comes from a reader, which may have been taken over by the file that it read.
+pub(crate) fn reading_from_bytes(bytes: &[u8]) -> Result<QueryReading, WorkerError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| WorkerError::Invalid { what: "a draft", reason: weir_text::brief(&error) })
+}
+
+pub(crate) fn claims_to_bytes(claims: Claims) -> Result<Vec<u8>, WorkerError> {
+    form::encode("claims", claims)
+}
+
+/// The claims in [`Resolved`](weir_frame::FromWorker::Resolved). They come from a worker: compare them, and believe them only of their
+/// own tenant.
+///
+/// # Errors
+///
+/// [`WorkerError::Invalid`].
+pub fn claims_from_bytes(bytes: &[u8]) -> Result<Claims, WorkerError> {
+    form::decode("claims", bytes)
+}

@@ -1,0 +1,45 @@
+//! A tenant's queries in a process of their own, confined before it reads a byte of the tenant's; and the process that reads
+//! query files for nobody yet.
+//!
+//! # The nouns
+//!
+//! **[`worker_main`]**: what a program calls first thing when a supervisor started it as a worker. It hears from the supervisor on
+//! descriptor 0, confines itself, and then does what its role says.
+//!
+//! **A reader** gets the text of a query file, says which tenant and variables the file names, and makes a draft of it once the
+//! supervisor has said what it may have.
+//!
+//! **A tenant's worker** gets drafts, resolves each within its own tenant's limits, says what it claims, waits for the supervisor to
+//! compare the claims, and runs it. It holds at most [`WorkerSettings::instances_max`] instances.
+//!
+//! **[`WorkerSettings`]**: what a process is given before it is confined.
+//!
+//! **[`QueryReport`], [`QueryAccount`]**: what a worker says about a query that runs, and about its end. A report comes five times a
+//! second while something happens, each two seconds otherwise, and whenever somebody looks.
+//!
+//! **[`RemoteQuery`]**: a query of a worker as its supervisor sees it: the last report, with the supervisor's own names.
+
+mod claims;
+mod code;
+mod error;
+#[cfg(test)]
+mod fault_tables;
+mod form;
+mod log;
+mod problems;
+mod query_task;
+mod reader;
+mod remote_query;
+mod report;
+mod serve;
+mod settings;
+mod socket;
+mod tenant;
+
+pub use claims::{claims_from_bytes, limits_to_bytes};
+pub use code::CodeAbout;
+pub use error::WorkerError;
+pub use remote_query::{QueryLine, RemoteQuery};
+pub use report::{QueryAccount, QueryReport};
+pub use serve::worker_main;
+pub use settings::WorkerSettings;

@@ -1,0 +1,232 @@
+//! One query of a worker, from its draft to its account.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use weir_frame::{FromWorker, QueryEnd, QueryId, Steering};
+use weir_plan::{LimitsFile, Plan};
+use weir_query::{BuildError, Ending, Query, QueryHandle};
+use weir_sandbox::Engine;
+
+use crate::problems::lines;
+use crate::report::{QueryAccount, QueryReport};
+use crate::socket::Sender;
+use crate::{WorkerError, claims};
+
+/// What a query is made from.
+pub(crate) struct Given {
+    pub(crate) draft: Vec<u8>,
+    pub(crate) limits: Vec<u8>,
+    /// The query file, which is not opened: paths in the draft start from its folder.
+    pub(crate) path: PathBuf,
+    pub(crate) tenant: Arc<str>,
+}
+
+/// A query that was given to this worker.
+pub(crate) struct QueryTask {
+    query: QueryId,
+    go: Option<oneshot::Sender<()>>,
+    stop: watch::Sender<bool>,
+    shared: Arc<Shared>,
+    ended: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    handle: Mutex<Option<QueryHandle>>,
+    // Whether the supervisor was told that it runs, and not yet that it has ended: when reports may be sent.
+    runs: AtomicBool,
+}
+
+impl Shared {
+    fn handle(&self) -> Option<QueryHandle> {
+        self.handle.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, handle: QueryHandle) {
+        *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+    }
+}
+
+impl QueryTask {
+    pub(crate) fn start(query: QueryId, given: Given, engine: Engine, sender: Sender, on: &Runtime) -> QueryTask {
+        let (go, gone) = oneshot::channel();
+        let (stop, stopped) = watch::channel(false);
+        let shared = Arc::<Shared>::default();
+        let run = run(query, given, engine, sender, gone, stopped, Arc::clone(&shared));
+        QueryTask { query, go: Some(go), stop, shared, ended: on.spawn(run) }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended.is_finished()
+    }
+
+    /// Lets it run, once.
+    pub(crate) fn go(&mut self) {
+        // A query that was refused meanwhile has nobody who waits.
+        if let Some(go) = self.go.take() {
+            go.send(()).ok();
+        }
+    }
+
+    pub(crate) fn steer(&mut self, steering: Steering) {
+        let handle = self.shared.handle();
+        match steering {
+            Steering::Pause => handle.iter().for_each(QueryHandle::pause),
+            Steering::Resume => handle.iter().for_each(QueryHandle::resume),
+            Steering::Stop => {
+                self.stop.send_replace(true);
+                handle.iter().for_each(QueryHandle::stop);
+                // One that waits to go does not wait any longer.
+                self.go = None;
+            }
+        }
+    }
+
+    /// Sends what it does now, if it runs.
+    pub(crate) fn report(&self, sender: &Sender) -> Result<(), WorkerError> {
+        let Some(handle) = self.shared.handle() else { return Ok(()) };
+        report(self.query, &handle, &self.shared, sender)
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn into_ended(self) -> JoinHandle<()> {
+        self.ended
+    }
+}
+
+/// A report, unless the query has not started or has ended: then the supervisor would take it for garbage.
+fn report(query: QueryId, handle: &QueryHandle, shared: &Shared, sender: &Sender) -> Result<(), WorkerError> {
+    if !shared.runs.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    let report = QueryReport::new(handle.progress(), handle.details(), handle.metrics());
+    let bytes = report.to_bytes()?;
+    sender.send(&FromWorker::Progress { query, bytes }, &[])?;
+    Ok(())
+}
+
+async fn run(
+    query: QueryId,
+    given: Given,
+    engine: Engine,
+    sender: Sender,
+    go: oneshot::Receiver<()>,
+    stopped: watch::Receiver<bool>,
+    shared: Arc<Shared>,
+) {
+    let ran = resolve_and_run(query, given, engine, &sender, go, stopped, &shared).await;
+    if let Err(error) = ran {
+        // Without its socket the process ends as soon as the thread that receives sees it.
+        tracing::error!("{error}");
+    }
+}
+
+async fn resolve_and_run(
+    query: QueryId,
+    given: Given,
+    engine: Engine,
+    sender: &Sender,
+    go: oneshot::Receiver<()>,
+    stopped: watch::Receiver<bool>,
+    shared: &Arc<Shared>,
+) -> Result<(), WorkerError> {
+    let send = |frame: FromWorker| sender.send(&frame, &[]);
+    let refused = |code: &str, text: String| FromWorker::Refused { query, code: code.to_owned(), text };
+    let plan = match tokio::task::spawn_blocking(move || resolve(given)).await {
+        Ok(Ok(plan)) => plan,
+        Ok(Err(text)) => return Ok(send(refused("query_file", text))?),
+        Err(error) => return Ok(send(refused("internal", format!("reading the query file panicked: {error}")))?),
+    };
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    send(FromWorker::Resolved {
+        query,
+        name: plan.name.clone(),
+        commit_ms: plan.delivery.commit_every.map(millis),
+        claims: claims::claims_to_bytes(plan.claims())?,
+        warnings: lines(&plan.warnings),
+    })?;
+    if go.await.is_err() {
+        // It was stopped before it could begin. The supervisor has not said `Go`, and forgets it with the process.
+        return Ok(());
+    }
+    let starting = Query::starting(plan);
+    let handle = starting.handle();
+    shared.set(handle.clone());
+    if *stopped.borrow() {
+        handle.stop();
+    }
+    let ready = match starting.build(&engine).await {
+        Ok(ready) => ready,
+        Err(BuildError::Stopped) => {
+            send(FromWorker::Started { query })?;
+            let account = QueryAccount::new(Ending::Stopped, None, None, false);
+            return Ok(send(FromWorker::Ended { query, end: QueryEnd::Stopped, summary: account.to_bytes()? })?);
+        }
+        Err(error) => return Ok(send(refused("not_ready", error.to_string()))?),
+    };
+    send(FromWorker::Started { query })?;
+    shared.runs.store(true, Ordering::Release);
+    let reports = tokio::spawn(keep_reporting(query, handle, Arc::clone(shared), sender.clone()));
+    let ran = ready.run().await;
+    shared.runs.store(false, Ordering::Release);
+    reports.abort();
+    // A report that is being sent comes before the end, and nothing of the query after it.
+    drop(reports.await);
+    let (end, account) = match ran {
+        Ok(summary) => {
+            let end = match summary.ending {
+                Ending::EndOfInput => QueryEnd::Complete,
+                Ending::Failed => QueryEnd::Failed,
+                // Stopped, by whoever asked or because a reader of a sink went away.
+                _ => QueryEnd::Stopped,
+            };
+            (end, QueryAccount::new(summary.ending, Some(summary), None, false))
+        }
+        Err(error) => {
+            let (text, forced) = (error.to_string(), error.cause.is_unfinished());
+            (QueryEnd::Failed, QueryAccount::new(Ending::Failed, Some(*error.summary), Some(text), forced))
+        }
+    };
+    Ok(send(FromWorker::Ended { query, end, summary: account.to_bytes()? })?)
+}
+
+/// The plan of a draft, or everything that is wrong with it, a line each.
+fn resolve(given: Given) -> Result<Plan, String> {
+    let Given { draft, limits, path, tenant } = given;
+    let invalid = |error: WorkerError| error.to_string();
+    let reading = claims::reading_from_bytes(&draft).map_err(invalid)?;
+    let limits = claims::limits_from_bytes(&limits).map_err(invalid)?;
+    // Nobody else's: the draft's own tenant is held against this one.
+    let tenant = tenant.parse().map_err(|error: weir_sandbox::TenantIdError| error.to_string())?;
+    Plan::of_draft(reading, &path, &LimitsFile::of_one(tenant, limits, None)).map_err(|error| error.to_string())
+}
+
+/// How often a query that works is reported, and one in which nothing happens: each time nothing has changed, the pause doubles.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
+const REPORT_EVERY_MAX: Duration = Duration::from_secs(2);
+
+async fn keep_reporting(query: QueryId, handle: QueryHandle, shared: Arc<Shared>, sender: Sender) {
+    let (mut pause, mut last) = (REPORT_EVERY, None);
+    loop {
+        tokio::time::sleep(pause).await;
+        let progress = handle.progress();
+        if last.as_ref() == Some(&progress) {
+            pause = (pause * 2).min(REPORT_EVERY_MAX);
+            continue;
+        }
+        pause = REPORT_EVERY;
+        let (handle, shared, sender) = (handle.clone(), Arc::clone(&shared), sender.clone());
+        // The socket may be full for a moment.
+        let sent = tokio::task::spawn_blocking(move || report(query, &handle, &shared, &sender)).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            return;
+        }
+        last = Some(progress);
+    }
+}

@@ -1,0 +1,113 @@
+//! Runs the queries of one tenant.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use weir_confine::{CodePlace, MappedWindow};
+use weir_frame::{QueryId, Steering, ToWorker};
+use weir_sandbox::{Engine, EngineConfig, SharedCodeSource, TrustedWindow};
+
+use crate::code::Questions;
+use crate::query_task::{Given, QueryTask};
+use crate::socket::{Receiver, Sender};
+use crate::{WorkerError, WorkerSettings, log};
+
+/// The window of code, mapped before the process is confined.
+#[expect(unsafe_code, reason = "whoever maps a code window answers for who writes to it")]
+pub(crate) fn window(window: &OwnedFd) -> Result<TrustedWindow, WorkerError> {
+    let mapped = MappedWindow::map(window.as_fd())?;
+    // SAFETY: the descriptor came from the supervisor of this process, in the first frame on its socket. A supervisor makes windows by
+    // `CodeWindow`, writes only code of its compile workers to them, which it authenticates, and names the places of code only.
+    Ok(unsafe { TrustedWindow::new(mapped) })
+}
+
+/// The engine. It starts a thread, so that it is made after the process was confined.
+pub(crate) fn engine(
+    settings: &WorkerSettings,
+    window: Option<TrustedWindow>,
+    questions: &Questions,
+) -> Result<Engine, WorkerError> {
+    let config = EngineConfig::default().with(|config| {
+        config.instances_max = settings.instances_max.max(1);
+        config.window = window;
+        config.code_source = Some(SharedCodeSource::new(questions.clone()));
+    });
+    Ok(Engine::new(&config)?)
+}
+
+/// Does what the supervisor says until it says to end, or goes away.
+pub(crate) fn serve(
+    settings: WorkerSettings,
+    engine: Engine,
+    questions: &Questions,
+    sender: Sender,
+    mut receiver: Receiver,
+) -> Result<(), WorkerError> {
+    log::to_supervisor(sender.clone(), &settings.log_filter);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(usize::try_from(settings.threads).unwrap_or(1).max(1))
+        .max_blocking_threads(usize::try_from(settings.blocking_threads_max).unwrap_or(1).max(1))
+        .enable_all()
+        .build()
+        .map_err(|source| WorkerError::System { what: "threads for queries", source })?;
+    let tenant: Arc<str> = settings.tenant.as_str().into();
+    let mut queries: BTreeMap<QueryId, QueryTask> = BTreeMap::new();
+    while let Some((frame, _)) = receiver.receive()? {
+        match frame {
+            ToWorker::Run { query, draft, limits, base_folder } => {
+                queries.retain(|_, task| !task.is_over());
+                let path =
+                    PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(base_folder));
+                let given = Given { draft, limits, path, tenant: Arc::clone(&tenant) };
+                queries.insert(query, QueryTask::start(query, given, engine.clone(), sender.clone(), &runtime));
+            }
+            ToWorker::Go { query } => {
+                if let Some(task) = queries.get_mut(&query) {
+                    task.go();
+                }
+            }
+            ToWorker::Steer { query, steering } => {
+                if let Some(task) = queries.get_mut(&query) {
+                    task.steer(steering);
+                }
+            }
+            ToWorker::Look { query } => {
+                if let Some(task) = queries.get(&query) {
+                    task.report(&sender)?;
+                }
+            }
+            ToWorker::Code { request, window_offset, code_bytes, more, about } => {
+                let place = CodePlace { offset: window_offset, bytes: code_bytes };
+                questions.code(request, place, more, &about)?;
+            }
+            ToWorker::CodeRefused { request, code, text, .. } => questions.refused(request, &code, text),
+            ToWorker::End { grace_ms } => return end(queries, runtime, Duration::from_millis(grace_ms)),
+            // Frames of other roles, and answers that nobody asked for.
+            _ => {}
+        }
+    }
+    // The supervisor is gone, and with it whoever would take the output's account: the next run goes on from the last commit.
+    std::process::exit(1)
+}
+
+/// Stops every query at a commit, and waits for them, but not beyond the time after which the supervisor kills this process.
+fn end(mut queries: BTreeMap<QueryId, QueryTask>, runtime: Runtime, grace: Duration) -> Result<(), WorkerError> {
+    queries.values_mut().for_each(|task| task.steer(Steering::Stop));
+    let tasks: Vec<_> = queries.into_values().map(QueryTask::into_ended).collect();
+    runtime.block_on(async {
+        let all = async {
+            for task in tasks {
+                // A task that panicked has ended as well.
+                drop(task.await);
+            }
+        };
+        // What has not ended is ended with the process.
+        drop(tokio::time::timeout(grace, all).await);
+    });
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    Ok(())
+}
