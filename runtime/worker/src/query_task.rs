@@ -9,9 +9,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use weir_frame::{FromWorker, QueryEnd, QueryId, Steering};
-use weir_plan::{LimitsFile, Plan};
+use weir_plan::{DeadLettersPlan, LimitsFile, Plan, SourceKind};
 use weir_query::{BuildError, Ending, Query, QueryHandle};
 use weir_sandbox::Engine;
+use weir_sinks::SinkConfig;
 
 use crate::problems::lines;
 use crate::report::{QueryAccount, QueryReport};
@@ -204,7 +205,27 @@ fn resolve(given: Given) -> Result<Plan, String> {
     let limits = claims::limits_from_bytes(&limits).map_err(invalid)?;
     // Nobody else's: the draft's own tenant is held against this one.
     let tenant = tenant.parse().map_err(|error: weir_sandbox::TenantIdError| error.to_string())?;
-    Plan::of_draft(reading, &path, &LimitsFile::of_one(tenant, limits, None)).map_err(|error| error.to_string())
+    let plan = Plan::of_draft(reading, &path, &LimitsFile::of_one(tenant, limits, None));
+    let plan = plan.map_err(|error| error.to_string())?;
+    match out_of_reach(&plan) {
+        Some(key) => Err(format!(
+            "{}: {key}: a worker reaches files, but neither brokers nor the standard output; run this query without `--workers`",
+            path.display()
+        )),
+        None => Ok(plan),
+    }
+}
+
+/// The key of something that this process cannot reach: it has no sockets, and its standard output is for its last words.
+fn out_of_reach(plan: &Plan) -> Option<String> {
+    let source = plan.sources.iter().find(|source| matches!(source.kind, SourceKind::Kafka(_)));
+    let is_away = |config: &SinkConfig| matches!(config, SinkConfig::Kafka(_) | SinkConfig::Stdout { .. });
+    let sink = plan.sinks.iter().find(|sink| is_away(&sink.config));
+    let letters = matches!(plan.dead_letters, Some(DeadLettersPlan::Kafka(_)));
+    source
+        .map(|source| format!("sources.{}", source.name))
+        .or_else(|| sink.map(|sink| format!("sinks.{}", sink.name)))
+        .or_else(|| letters.then(|| "dead_letters".to_owned()))
 }
 
 /// How often a query that works is reported, and one in which nothing happens: each time nothing has changed, the pause doubles.
