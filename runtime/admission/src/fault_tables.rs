@@ -85,6 +85,7 @@ fn of_modules() {
         Worker: internal, retryable
         Engine: internal
         Quarantined: internal
+        Served: tenant
         Limits: internal
         LimitExceeded: tenant
         LimitsError: internal

@@ -1,7 +1,8 @@
 //! What a worker says about a query that runs, and about its end.
 
 use bincode::{Decode, Encode};
-use weir_query::{CommittedMetric, Details, Ending, Progress, Summary};
+use weir_query::{CommittedMetric, CommittedSeries, Details, Ending, Progress, Reading, Summary};
+use weir_sandbox::MetricKind;
 
 use crate::{WorkerError, form};
 
@@ -45,14 +46,46 @@ impl QueryReport {
         form::encode("a report", QueryReport { metrics, ..self.clone() })
     }
 
-    /// The report of bytes.
+    /// The report of bytes. They come from a worker, which may have been taken over: metrics that no function can have declared, and
+    /// series that none can have recorded, are left out. What else is text is escaped by whoever shows it.
     ///
     /// # Errors
     ///
     /// [`WorkerError::Invalid`].
     pub fn from_bytes(bytes: &[u8]) -> Result<QueryReport, WorkerError> {
-        form::decode("a report", bytes)
+        let mut report: QueryReport = form::decode("a report", bytes)?;
+        report.metrics.retain_mut(|metric| {
+            let CommittedMetric { name, kind, labels, series, .. } = metric;
+            series.retain(|series| is_recorded(*kind, labels.len(), series));
+            is_name(name) && labels.iter().all(|label| is_name(label))
+        });
+        Ok(report)
     }
+}
+
+/// Whether a function can call a metric or label so.
+fn is_name(name: &str) -> bool {
+    const NAME_BYTES_MAX: usize = 256;
+    let tail = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    name.len() <= NAME_BYTES_MAX
+        && name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+        && name.bytes().all(tail)
+}
+
+/// Whether a function can have recorded a series in a metric of this kind with so many labels.
+fn is_recorded(kind: MetricKind, labels: usize, series: &CommittedSeries) -> bool {
+    let has_labels = if series.overflow { series.labels.is_empty() } else { series.labels.len() == labels };
+    has_labels
+        && match (kind, &series.reading) {
+            (MetricKind::Counter, Reading::Counter { total }) => total.is_finite(),
+            (MetricKind::Gauge, Reading::Gauge { value }) => value.is_finite(),
+            (MetricKind::Histogram, Reading::Histogram { sum, bounds, buckets, .. }) => {
+                let ascend =
+                    bounds.iter().all(|bound| bound.is_finite()) && bounds.is_sorted_by(|one, next| one < next);
+                sum.is_finite() && ascend && buckets.len() == bounds.len() + 1
+            }
+            _ => false,
+        }
 }
 
 /// How a query ended: the bytes in [`Ended`](weir_frame::FromWorker::Ended).
@@ -97,5 +130,80 @@ impl QueryAccount {
     /// [`WorkerError::Invalid`].
     pub fn from_bytes(bytes: &[u8]) -> Result<QueryAccount, WorkerError> {
         form::decode("an account", bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metric(kind: MetricKind, name: &str, labels: &[&str], series: Vec<CommittedSeries>) -> CommittedMetric {
+        CommittedMetric {
+            stage: "late".into(),
+            name: name.to_owned(),
+            kind,
+            unit: String::new(),
+            help: String::new(),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            series,
+            overflow_values: 0,
+        }
+    }
+
+    fn series(labels: &[&str], overflow: bool, reading: Reading) -> CommittedSeries {
+        CommittedSeries { labels: labels.iter().map(|label| (*label).to_owned()).collect(), overflow, reading }
+    }
+
+    #[test]
+    fn what_no_function_can_have_recorded_is_left_out() {
+        let counter = |total| Reading::Counter { total };
+        let histogram = |bounds: &[f64], buckets: &[u64], sum| Reading::Histogram {
+            count: 1,
+            sum,
+            bounds: bounds.to_vec(),
+            buckets: buckets.to_vec(),
+        };
+        let check = |metric: CommittedMetric, expect: Option<usize>| {
+            let name = metric.name.clone();
+            let report = QueryReport::new(Progress::default(), Details::default(), vec![metric]);
+            let got = QueryReport::from_bytes(&report.to_bytes().unwrap()).unwrap();
+            assert_eq!(got.metrics.first().map(|metric| metric.series.len()), expect, "{name}");
+        };
+        let kept = vec![series(&["a\n"], false, counter(1.0)), series(&[], true, counter(2.0))];
+        check(metric(MetricKind::Counter, "delay_2", &["route"], kept), Some(2));
+        for name in ["", "Delay", "2delay", "_x", "a b", "a\nb 1", "é", &"x".repeat(257)] {
+            check(metric(MetricKind::Counter, name, &[], Vec::new()), None);
+            check(metric(MetricKind::Counter, "delay", &[name], Vec::new()), None);
+        }
+        let lies = vec![
+            series(&["a"], false, counter(f64::NAN)),
+            series(&["a"], false, counter(f64::INFINITY)),
+            series(&["a"], false, Reading::Gauge { value: 1.0 }),
+            series(&["a", "b"], false, counter(1.0)),
+            series(&[], false, counter(1.0)),
+            series(&["a"], true, counter(1.0)),
+        ];
+        check(metric(MetricKind::Counter, "lies", &["route"], lies), Some(0));
+        let lies = vec![
+            series(&[], false, histogram(&[1.0, 2.0], &[1, 2, 3], 4.0)),
+            series(&[], false, histogram(&[1.0, 2.0], &[1, 2], 4.0)),
+            series(&[], false, histogram(&[2.0, 1.0], &[1, 2, 3], 4.0)),
+            series(&[], false, histogram(&[f64::NAN], &[1, 2], 4.0)),
+            series(&[], false, histogram(&[1.0], &[1, 2], f64::NAN)),
+        ];
+        check(metric(MetricKind::Histogram, "sizes", &[], lies), Some(1));
+    }
+
+    #[test]
+    fn bytes_that_are_no_report_are_refused() {
+        let report = QueryReport::new(Progress::default(), Details::default(), Vec::new());
+        let bytes = report.to_bytes().unwrap();
+        for cut in 0..bytes.len() {
+            assert!(QueryReport::from_bytes(&bytes[..cut]).is_err(), "{cut}");
+        }
+        assert!(QueryReport::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+        // A list of 2^60 stages is not allocated.
+        assert!(QueryReport::from_bytes(&(1_u64 << 60).to_le_bytes()).is_err());
+        assert!(QueryAccount::from_bytes(&[0xff; 64]).is_err());
     }
 }

@@ -171,7 +171,8 @@ fn a_tenant_without_folders_is_refused_unless_the_operator_gives_that_wall_up() 
 fn what_a_worker_cannot_reach_is_refused_before_anything_runs() {
     let folder = tempfile::tempdir().expect("a folder");
     let stdout = seed(1).replace("kind = \"file\"\npath = \"out/rows.csv\"", "kind = \"stdout\"");
-    let topic = seed(1).replace("kind = \"file\"\npath = \"out/rows.csv\"", "kind = \"kafka\"\nbrokers = \"b:9092\"\ntopic = \"t\"");
+    let topic = seed(1)
+        .replace("kind = \"file\"\npath = \"out/rows.csv\"", "kind = \"kafka\"\nbrokers = \"b:9092\"\ntopic = \"t\"");
     tenants(folder.path(), &[("acme", &stdout), ("beta", &topic)]);
     check(
         folder.path(),

@@ -31,6 +31,9 @@ use crate::live::{Screen, Watch};
 /// Query files that are read at the same time, each by a process of its own.
 const READERS_MAX: usize = 8;
 
+/// The longest name of a query that a worker may send.
+const NAME_BYTES_MAX: usize = 256;
+
 /// The longest line of a worker that is shown.
 const LINE_CHARS_MAX: usize = 4_000;
 
@@ -436,7 +439,12 @@ impl Host {
         match frame {
             FromWorker::Resolved { commit_ms, claims, warnings, .. } => {
                 let path = self.files.get(query.file).map_or(Path::new(""), |file| &file.path);
-                match (&query.phase, claims_from_bytes(&claims)) {
+                let claims = claims_from_bytes(&claims).map_err(|error| error.to_string()).and_then(|claims| {
+                    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+                    let is_name = (1..=NAME_BYTES_MAX).contains(&claims.name.len()) && claims.name.bytes().all(legal);
+                    if is_name { Ok(claims) } else { Err("a query without a name".to_owned()) }
+                });
+                match (&query.phase, claims) {
                     (Phase::Asked, Ok(claims)) => {
                         for warning in &warnings {
                             tracing::warn!("{}", escape_to(&said(path, std::slice::from_ref(warning)), LINE_CHARS_MAX));
@@ -453,7 +461,7 @@ impl Host {
                     // Its worker was started again.
                     (Phase::Going, Ok(_)) => self.send(worker, ToWorker::Go { query: id }),
                     (_, Err(error)) => {
-                        let text = format!("the worker of tenant {}: {error}", query.tenant);
+                        let text = format!("the worker of tenant {} sent {error}", query.tenant);
                         self.lost(id, &text, run);
                         self.end(worker);
                     }
@@ -506,7 +514,7 @@ impl Host {
     /// A query has ended, and its worker says how.
     fn ended(&mut self, id: QueryId, account: QueryAccount, run: &mut Option<(&mut Run<'_>, &Screen)>) {
         drop(self.watches.remove(&id));
-        let Some(query) = self.queries.get_mut(&id) else { return };
+        let Some(query) = self.queries.get_mut(&id).filter(|query| !query.is_over()) else { return };
         query.phase = Phase::Over(account.failure.clone());
         let Some(name) = query.name() else { return };
         if let Some(remote) = &query.remote {
@@ -529,7 +537,7 @@ impl Host {
     /// A query could not be run, or its worker is gone for good.
     fn lost(&mut self, id: QueryId, text: &str, run: &mut Option<(&mut Run<'_>, &Screen)>) {
         drop(self.watches.remove(&id));
-        let Some(query) = self.queries.get_mut(&id) else { return };
+        let Some(query) = self.queries.get_mut(&id).filter(|query| !query.is_over()) else { return };
         let ran = query.goes;
         query.phase = Phase::Over(Some(text.to_owned()));
         query.remote.iter().for_each(|remote| remote.is_now(QueryState::Failed));
