@@ -8,7 +8,8 @@ use weir_query::{CommittedMetric, Details, Progress, QueryState, RunningQuery};
 use crate::{QueryAccount, QueryReport};
 
 /// A report that is older than this is asked for again when somebody looks.
-const FRESH: Duration = Duration::from_millis(100);
+/// Less than the time for which a query must have read nothing to count as paused.
+const FRESH: Duration = Duration::from_millis(25);
 
 /// What a supervisor says to a worker about one of its queries. Must not block.
 pub trait QueryLine: Send + Sync {
@@ -34,8 +35,11 @@ pub struct RemoteQuery {
 
 struct Known {
     report: QueryReport,
-    // What it was last asked, or told, where that is more than its report knows.
+    // The state that it is in where no report says it.
     state: Option<QueryState>,
+    // What it was asked, which its last report may not know.
+    is_to_pause: bool,
+    is_to_stop: bool,
     looked: Option<Instant>,
 }
 
@@ -44,7 +48,13 @@ impl RemoteQuery {
     pub fn new(query: String, tenant: String, line: Arc<dyn QueryLine>) -> RemoteQuery {
         let details = Details::default();
         let report = QueryReport::new(Progress::default(), details, Vec::new());
-        let known = Mutex::new(Known { report, state: Some(QueryState::Starting), looked: None });
+        let known = Mutex::new(Known {
+            report,
+            state: Some(QueryState::Starting),
+            is_to_pause: false,
+            is_to_stop: false,
+            looked: None,
+        });
         RemoteQuery { query, tenant, line, known }
     }
 
@@ -88,6 +98,23 @@ impl RemoteQuery {
     }
 }
 
+impl Known {
+    /// The last report, in the state that the query was asked to be in. Until its worker says that it is, it counts as not settled: it has
+    /// records that are not committed.
+    fn progress(&self) -> Progress {
+        let mut progress = self.report.progress.clone();
+        progress.state = match self.state.unwrap_or(progress.state) {
+            QueryState::Running if self.is_to_stop => QueryState::Draining,
+            QueryState::Running if self.is_to_pause => {
+                progress.uncommitted_records = progress.uncommitted_records.max(1);
+                QueryState::Paused
+            }
+            state => state,
+        };
+        progress
+    }
+}
+
 impl RunningQuery for RemoteQuery {
     fn query(&self) -> &str {
         &self.query
@@ -98,15 +125,11 @@ impl RunningQuery for RemoteQuery {
     }
 
     fn state(&self) -> QueryState {
-        let known = self.look();
-        known.state.unwrap_or(known.report.progress.state)
+        self.look().progress().state
     }
 
     fn progress(&self) -> Progress {
-        let known = self.look();
-        let mut progress = known.report.progress.clone();
-        progress.state = known.state.unwrap_or(progress.state);
-        progress
+        self.look().progress()
     }
 
     fn details(&self) -> Details {
@@ -118,18 +141,81 @@ impl RunningQuery for RemoteQuery {
     }
 
     fn stop(&self) {
+        self.known().is_to_stop = true;
         self.line.stop();
     }
 
     fn pause(&self) {
+        self.known().is_to_pause = true;
         self.line.pause();
     }
 
     fn resume(&self) {
+        self.known().is_to_pause = false;
         self.line.resume();
     }
 
     fn process(&self) -> u32 {
         self.line.process()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Said {
+        looks: AtomicU32,
+    }
+
+    impl QueryLine for Said {
+        fn look(&self) {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+        }
+        fn pause(&self) {}
+        fn resume(&self) {}
+        fn stop(&self) {}
+        fn process(&self) -> u32 {
+            7
+        }
+    }
+
+    fn report(state: QueryState, uncommitted: u64) -> QueryReport {
+        let mut progress = Progress::default();
+        (progress.state, progress.uncommitted_records) = (state, uncommitted);
+        QueryReport::new(progress, Details::default(), Vec::new())
+    }
+
+    #[test]
+    fn a_query_is_in_the_state_that_it_was_asked_for_and_settled_when_its_worker_says_so() {
+        let line = Arc::new(Said::default());
+        let query = RemoteQuery::new("q".to_owned(), "acme".to_owned(), Arc::clone(&line) as Arc<dyn QueryLine>);
+        let seen = || {
+            let progress = query.progress();
+            (progress.state, progress.uncommitted_records)
+        };
+        assert_eq!(seen(), (QueryState::Starting, 0));
+        query.reported(report(QueryState::Running, 0));
+        assert_eq!(seen(), (QueryState::Running, 0));
+        query.pause();
+        assert_eq!(seen(), (QueryState::Paused, 1));
+        query.reported(report(QueryState::Paused, 0));
+        assert_eq!(seen(), (QueryState::Paused, 0));
+        query.resume();
+        query.reported(report(QueryState::Running, 5));
+        assert_eq!(seen(), (QueryState::Running, 5));
+        query.stop();
+        assert_eq!(seen(), (QueryState::Draining, 5));
+        query.is_now(QueryState::Retrying);
+        assert_eq!(seen().0, QueryState::Retrying);
+        query.ended(&QueryAccount::new(weir_query::Ending::Stopped, None, None, false));
+        query.reported(report(QueryState::Running, 5));
+        assert_eq!(seen().0, QueryState::Ended, "a report that comes late changes nothing");
+        let looks = line.looks.load(Ordering::Relaxed);
+        assert!((1..=9).contains(&looks), "{looks} questions, none after the end");
+        assert_eq!((query.query(), query.tenant(), query.process()), ("q", "acme", 7));
     }
 }

@@ -56,8 +56,11 @@ pub(super) fn of_tenant(
     spec
 }
 
-fn spec(tenant: &str, settings: WorkerSettings, window: Option<Window>) -> WorkerSpec {
+fn spec(tenant: &str, mut settings: WorkerSettings, window: Option<Window>) -> WorkerSpec {
     let mut spec = WorkerSpec::new(tenant, [WORKER]);
+    if let Ok(filter) = std::env::var("WEIR_LOG") {
+        settings.log_filter = filter;
+    }
     spec.equip = Equip::new(move |_| {
         let settings = settings.to_bytes().map_err(std::io::Error::other)?;
         let window = window.as_ref().map(Window::make).transpose().map_err(std::io::Error::other)?;
