@@ -14,7 +14,7 @@ pub struct PlacedCode {
     pub origin: CodeOrigin,
     /// What compiling took. Default: nothing.
     pub cost: CompileCost,
-    /// Whether [`Engine::improve_in_place`] will be called. Default: no.
+    /// Whether [`Engine::improve_in_place`](crate::Engine::improve_in_place) will be called. Default: no.
     pub better_follows: bool,
 }
 
