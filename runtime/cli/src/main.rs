@@ -31,6 +31,8 @@ fn main() -> ExitCode {
         return weir_sandbox::compile_worker();
     }
     if std::env::args_os().nth(1).is_some_and(|argument| argument == command::workers::WORKER) {
+        // A worker runs what this process would run: with the same heap.
+        heap::give_back_large_blocks();
         return weir_worker::worker_main(|place| weir_tenancy::take_place(place).map(|_| ()));
     }
     heap::give_back_large_blocks();
