@@ -117,7 +117,7 @@ impl Ground {
     }
 }
 
-/// What each is to get of so many cores: what it needs, at most its share by weight of what the others leave.
+/// The fair part of `cores` for each caller: what it needs, but not more than its share by weight of the rest.
 fn fair(needs: &[f64], weights: &[f64], cores: f64) -> Vec<f64> {
     let mut fair = vec![None; needs.len()];
     loop {

@@ -20,7 +20,7 @@ pub(super) struct StagePart {
     pub(super) module: Option<(WrittenText, PathBuf)>,
     pub(super) function: Option<WrittenText>,
     pub(super) input: Input,
-    /// The place of the parameters, or of the stage if there are none.
+    /// The place of the parameters, or of the stage if it has no parameters.
     pub(super) params_place: KeyPlace,
     pub(super) params: Vec<ParamDraft>,
     pub(super) carry: CarryDraft,

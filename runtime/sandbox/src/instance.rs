@@ -10,15 +10,15 @@ use weir_batch::Batch;
 use weir_text::{escape_display, escape_to};
 
 use crate::clock::Clock;
-use crate::columns::rows_without_nulls;
 use crate::output::{Finished, FinishedRelation};
 use crate::presence::Counted;
 use crate::query_share::QueryShare;
+use crate::shown::Shown;
 use crate::slices::{GuestEnd, Runner, at_tick, contain_answer};
 use crate::state::StoreData;
 use crate::{
     Bound, CallContext, CallError, FunctionKind, Isolation, Limits, Malformed, MetricBatch, Module, Outcome,
-    OutputShape, Phase, RowCode, RowFailure, TrapCause, Usage,
+    OutputShape, Phase, RowFailure, TrapCause, Usage,
 };
 
 /// The number of stack frames in an error, and the length of each.
@@ -259,7 +259,7 @@ impl Instance {
         store.set_epoch_deadline(1);
         refuel(&mut store, limits.fuel_init_max);
 
-        let shown = Shown { batch: Arc::clone(batch), kept: None };
+        let shown = Shown::all(batch);
         let pre = code.pre.clone();
         let ran = runner.run(store, move |store| Box::pin(async move { pre.instantiate_async(store).await })).await;
         let (mut store, instantiated) = ran.map_err(|cause| self.error(batch, Phase::Start, cause))?;
@@ -317,7 +317,7 @@ impl Instance {
             Ok(code) => (TrapCause::Failed { code }, Vec::new()),
             Err(ended) => self.explain(ended, store.data_mut(), Phase::Init),
         };
-        let shown = Shown { batch: Arc::clone(batch), kept: None };
+        let shown = Shown::all(batch);
         Err(self.context(batch, &shown, cause, backtrace, &mut store, runner))
     }
 
@@ -425,48 +425,6 @@ impl Live {
         state.words.begin();
         state.limiter.refused = None;
         state.clock.start(limits.deadline_ms_max);
-    }
-}
-
-/// The rows of a batch that a function receives.
-struct Shown {
-    batch: Arc<Batch>,
-    // For each of these rows its row in the whole batch; `None` if the function receives all rows.
-    kept: Option<Vec<u32>>,
-}
-
-impl Shown {
-    /// All rows of the batch, except those with a null that the function does not accept.
-    fn new(batch: &Arc<Batch>, bound: &Bound) -> Result<Shown, TrapCause> {
-        let nullable = bound.function().input.iter().map(|field| field.nullable);
-        match rows_without_nulls(batch, bound.sources(), nullable) {
-            None => Ok(Shown { batch: Arc::clone(batch), kept: None }),
-            Some(keep) => Ok(Shown { batch: batch.filter(&keep)?, kept: Some(keep.set_indices_u32().collect()) }),
-        }
-    }
-
-    fn original(&self, row: usize) -> usize {
-        match &self.kept {
-            None => row,
-            Some(kept) => kept.get(row).map_or(row, |&row| row as usize),
-        }
-    }
-
-    /// A failure for each row that the function does not receive.
-    fn null_failures(&self, batch: &Arc<Batch>, bound: &Bound) -> impl Iterator<Item = RowFailure> {
-        let mut shown = self.kept.iter().flatten().copied().peekable();
-        let rows = if self.kept.is_some() { batch.rows() } else { 0 };
-        let fields: Vec<&str> =
-            bound.function().input.iter().filter(|field| !field.nullable).map(|field| &*field.name).collect();
-        let message = match fields.as_slice() {
-            [field] => format!("field `{field}` is null, but the function does not accept nulls in it"),
-            _ => "a field is null, but the function does not accept nulls in it".to_owned(),
-        };
-        (0..rows).filter(move |&row| shown.next_if(|&next| next as usize == row).is_none()).map(move |row| RowFailure {
-            row,
-            code: RowCode::NullInput,
-            message: message.clone(),
-        })
     }
 }
 

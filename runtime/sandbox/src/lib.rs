@@ -95,6 +95,7 @@ mod purse;
 mod query_share;
 mod relation;
 mod series;
+mod shown;
 mod slices;
 mod slots;
 mod state;

@@ -26,7 +26,7 @@ pub(crate) struct Output {
     // Not descending, and below `rows`.
     parents: Vec<u32>,
     failed: Vec<RowFailure>,
-    // One bit per row of `failed`; empty if there are none.
+    // One bit per row of `failed`; empty if no row failed.
     failed_bits: Vec<u64>,
     error_bytes: usize,
     column_bytes: usize,

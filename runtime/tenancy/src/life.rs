@@ -20,7 +20,7 @@ use crate::worker::{Stage, Worker};
 use crate::{AfterEnd, EndCause, TenancyEvent, WaitReason};
 
 impl Keeper {
-    /// Starts the process of a worker that is due. Where that cannot be done now, the reason is told once, and it is tried again.
+    /// Starts the process of a worker that is due. If that fails, it reports the reason once and tries again.
     pub(crate) fn start(&mut self, number: u64, now: Instant) {
         let taken = self.taken();
         let Some(worker) = self.workers.get_mut(&number) else { return };

@@ -33,7 +33,7 @@ impl Allowance {
         has
     }
 
-    /// Takes units that were used already, into debt. Says how long it takes until there is none.
+    /// Takes units that were used already, into debt. Returns the time until the debt is paid.
     pub(crate) fn charge(&mut self, units: usize, now: Instant) -> Option<Duration> {
         self.refill(now);
         self.left -= units as f64;

@@ -54,7 +54,7 @@ impl Keeper {
         }
     }
 
-    /// The connector's process has ended: whoever waits is told.
+    /// The connector's process has ended: refuses all connections that are being waited for.
     pub(crate) fn connector_ended(&mut self, number: u64, now: Instant) {
         if self.connector != Some(number) {
             return;

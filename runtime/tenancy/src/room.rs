@@ -56,7 +56,7 @@ impl Room {
         }
     }
 
-    /// Why one more worker does not fit beside others, of which there are `workers` with so many threads and bytes in all.
+    /// Why one more worker does not fit beside `workers` others, with the threads and bytes of all of them.
     pub(crate) fn lacks(&self, others: Taken, one: Taken, overcommit: bool) -> Option<WaitReason> {
         if others.workers >= self.by_descriptors {
             return Some(WaitReason::Workers { workers_max: self.by_descriptors, short_of: Scarce::Descriptors });

@@ -72,7 +72,7 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(tail)
 }
 
-/// Whether a function can have recorded a series in a metric of this kind with so many labels.
+/// Whether a function can have recorded a series in a metric of this kind with this number of labels.
 fn is_recorded(kind: MetricKind, labels: usize, series: &CommittedSeries) -> bool {
     let has_labels = if series.overflow { series.labels.is_empty() } else { series.labels.len() == labels };
     has_labels

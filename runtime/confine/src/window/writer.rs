@@ -81,7 +81,7 @@ impl CodeWindow {
         let to = ptr::with_exposed_provenance_mut::<u8>(self.address.wrapping_add(offset));
         // SAFETY: `offset + code.len()` is at most `bytes`, the length of the mapping, which lives as long as `self`. Nothing in
         // this process refers to it; `code` is other memory, since no slice of the mapping is ever made. Another process reads
-        // this part only after it is told the place, which is returned after the copy.
+        // this part only after it has received the place, which is returned after the copy.
         unsafe { ptr::copy_nonoverlapping(code.as_ptr(), to, code.len()) };
         self.used = self.used.saturating_add(place.bytes.next_multiple_of(page_bytes()));
         Ok(place)

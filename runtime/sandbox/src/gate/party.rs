@@ -10,7 +10,7 @@ const KEPT_PAUSE_MAX: Duration = Duration::from_micros(500);
 /// ... and either shorter than it takes to give the seat away and get it back, ...
 const SHORT_PAUSE: Duration = Duration::from_micros(50);
 
-/// ... or so many times as long as the calls: a seat that is kept is used a quarter of the time.
+/// ... or this multiple of the length of the calls, so that a kept seat is in use for a quarter of the time.
 const PAUSES_PER_CALL_MAX: u32 = 3;
 
 /// How long a seat is kept: a thread that the system takes off its core in the pause may be back by then.

@@ -22,7 +22,7 @@ struct Caller {
     doing: Doing,
     cpu: Duration,
     calls: u32,
-    /// After so many calls it waits for so long.
+    /// The number of calls after which it waits, and for how long.
     burst: Option<(u32, Duration)>,
 }
 
@@ -51,7 +51,7 @@ impl World {
         self.seats.open_tenant(&Limits::default().with(|it| it.cpu_weight = weight), self.now)
     }
 
-    /// A query of so many instances, each of which calls for so long, with such pauses.
+    /// A query: its number of instances, the length of their calls, and the pauses between them.
     fn query(&mut self, tenant: usize, instances: usize, call_us: u64, pause_us: u64, works: bool) {
         let place = Place { tenant, party: self.seats.open_party(tenant) };
         for _ in 0..instances {

@@ -131,7 +131,7 @@ impl Me {
             "garbage" => self.raw(&[0xff; 64])?,
             "half" => self.raw(&[100, 0, 0, 0, 8, 0, 0, 0, 1])?,
             "early" => self.send(FromWorker::Work { held: 0, done: 0 })?,
-            // Asks for a connection, and writes a line into it or says why there is none.
+            // Asks for a connection, and writes a line into it, or prints why it was refused.
             "connect" => self.connect(what)?,
             "reached" => self.send(FromWorker::Reached { request: RequestId(1) })?,
             "again" => self.send(FromWorker::Hello { version: VERSION, role: self.role, walls: Vec::new() })?,
@@ -147,7 +147,7 @@ impl Me {
                 let until = std::time::Instant::now() + Duration::from_millis(number()?);
                 while std::time::Instant::now() < until {}
             }
-            // Aborts the first so many times that this file is passed by.
+            // Aborts at the first visits of this file, as often as the script says.
             "until" => {
                 let (path, count) = what.rsplit_once(':').ok_or(io::ErrorKind::InvalidInput)?;
                 let mut file = OpenOptions::new().create(true).append(true).open(path)?;
