@@ -226,7 +226,8 @@ impl Entry {
             match until {
                 Until::Ended if self.ended.get().is_some() => return true,
                 Until::Settled if progress.state == QueryState::Paused => {
-                    let read: u64 = progress.sources.iter().map(|source| source.records).sum();
+                    let records = progress.sources.iter().map(|source| source.records);
+                    let read = records.fold(0, u64::saturating_add);
                     if quiet.1 != Some(read) {
                         quiet = (Instant::now(), Some(read));
                     }

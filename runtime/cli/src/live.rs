@@ -100,7 +100,8 @@ async fn watch(query: Arc<dyn RunningQuery>, name: Option<Name>, show: Show, bar
         let now = (Instant::now(), query.progress());
         let seconds = now.0.duration_since(before.0).as_secs_f64().max(1e-6);
         let left = pace.left(now.0, now.1.share_read());
-        let rate = (totals(&now.1).read - totals(&before.1).read) as f64 / seconds;
+        // A worker that was started again counts from zero.
+        let rate = totals(&now.1).read.saturating_sub(totals(&before.1).read) as f64 / seconds;
         match &bar {
             Some(bar) => {
                 let of = name.as_ref().map(|name| format!("{} ({}): ", name.query, name.tenant)).unwrap_or_default();
@@ -133,16 +134,21 @@ struct Totals {
     lag: Option<i64>,
 }
 
+/// A sum of counters, which may come from a worker that was taken over.
+fn sum(counters: impl Iterator<Item = u64>) -> u64 {
+    counters.fold(0, u64::saturating_add)
+}
+
 fn totals(progress: &Progress) -> Totals {
     Totals {
-        read: progress.sources.iter().map(|source| source.records).sum(),
-        bytes: progress.sources.iter().map(|source| source.bytes).sum(),
-        written: progress.sinks.iter().map(|sink| sink.records).sum(),
-        errors: progress.sources.iter().map(|source| source.total(TopColumn::Errors)).sum::<u64>()
-            + progress.stages.iter().map(|stage| stage.total(TopColumn::Errors)).sum::<u64>()
-            + progress.sinks.iter().map(|sink| sink.total(TopColumn::Errors)).sum::<u64>(),
-        held_back_ms: progress.stages.iter().map(|stage| stage.held_back_ms).sum(),
-        instance_wait_ms: progress.stages.iter().map(|stage| stage.instance_wait_ms).sum(),
+        read: sum(progress.sources.iter().map(|source| source.records)),
+        bytes: sum(progress.sources.iter().map(|source| source.bytes)),
+        written: sum(progress.sinks.iter().map(|sink| sink.records)),
+        errors: sum((progress.sources.iter().map(|source| source.total(TopColumn::Errors)))
+            .chain(progress.stages.iter().map(|stage| stage.total(TopColumn::Errors)))
+            .chain(progress.sinks.iter().map(|sink| sink.total(TopColumn::Errors)))),
+        held_back_ms: sum(progress.stages.iter().map(|stage| stage.held_back_ms)),
+        instance_wait_ms: sum(progress.stages.iter().map(|stage| stage.instance_wait_ms)),
         lag: (progress.sources.iter().flat_map(|source| &source.partitions))
             .filter_map(|partition| partition.lag)
             .reduce(i64::saturating_add),
@@ -230,6 +236,11 @@ mod tests {
         progress.state = QueryState::Paused;
         progress.sources = vec![source(&[Some(1200), None]), source(&[Some(34)])];
         assert_eq!(line(&progress, 0.0, None), format!("paused: {}, lag 1,234", plain.replacen("7", "14", 1)));
+        let mut source = SourceProgress::default();
+        source.records = u64::MAX;
+        let mut lie = progress.clone();
+        lie.sources = vec![source.clone(), source];
+        assert_eq!(totals(&lie).read, u64::MAX);
         progress.state = QueryState::Retrying;
         assert!(line(&progress, 0.0, None).starts_with("retrying: 14 in "));
     }

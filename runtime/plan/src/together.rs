@@ -86,7 +86,7 @@ fn instances(plans: &[&Claims], found: &mut [Vec<Problem>]) {
     for (plan, found) in plans.iter().zip(found) {
         let (all, most) = (needed.entry(&plan.tenant).or_default(), plan.instances_max);
         let before = *all;
-        *all += plan.instances;
+        *all = all.saturating_add(plan.instances);
         // A query that needs too many by itself has been reported.
         if *all > most && before > 0 {
             let message = format!(
