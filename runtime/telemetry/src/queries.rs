@@ -72,7 +72,12 @@ fn add_query(families: &mut Families, of: [(&str, &str); 2], progress: &Progress
         add(families, StageProgress::COUNTERS, stage, &labels);
         let help = "Losses of the state that the function kept in memory.";
         let about = About::new("weir.stage.state_losses", "{time}", help);
-        families.add(FamilyKind::Counter, about, &labels, Whole(stage.state_losses.values().sum()));
+        families.add(
+            FamilyKind::Counter,
+            about,
+            &labels,
+            Whole(stage.state_losses.values().fold(0, |sum, times| times.saturating_add(sum))),
+        );
         by_code(families, "weir.stage.errors", [tenant, query, ("stage", &stage.name)], &stage.errors);
     }
     for StageDetails { name, calls, host, traps } in &details.stages {

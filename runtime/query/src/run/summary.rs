@@ -69,24 +69,29 @@ fn seconds<S: serde::Serializer>(elapsed: &Duration, serializer: S) -> Result<S:
     serializer.serialize_f64(elapsed.as_secs_f64())
 }
 
+/// A sum of counters, which may come from a worker that was taken over.
+fn sum(counters: impl Iterator<Item = u64>) -> u64 {
+    counters.fold(0, u64::saturating_add)
+}
+
 impl Summary {
     /// Records read from all sources, those that did not decode among them.
     pub fn records_read(&self) -> u64 {
-        self.progress.sources.iter().map(|source| source.records).sum()
+        sum(self.progress.sources.iter().map(|source| source.records))
     }
 
     /// Records skipped by a policy, at sources, stages and sinks.
     pub fn records_failed(&self) -> u64 {
-        let sources: u64 = self.progress.sources.iter().map(|source| source.failed).sum();
-        let stages: u64 = self.progress.stages.iter().map(|stage| stage.failed).sum();
-        sources + stages + self.progress.sinks.iter().map(|sink| sink.failed).sum::<u64>()
+        let sources = self.progress.sources.iter().map(|source| source.failed);
+        let stages = self.progress.stages.iter().map(|stage| stage.failed);
+        sum(sources.chain(stages).chain(self.progress.sinks.iter().map(|sink| sink.failed)))
     }
 
     /// Records kept as dead letters, at sources, stages and sinks.
     pub fn records_dead(&self) -> u64 {
-        let sources: u64 = self.progress.sources.iter().map(|source| source.dead).sum();
-        let stages: u64 = self.progress.stages.iter().map(|stage| stage.dead).sum();
-        sources + stages + self.progress.sinks.iter().map(|sink| sink.dead).sum::<u64>()
+        let sources = self.progress.sources.iter().map(|source| source.dead);
+        let stages = self.progress.stages.iter().map(|stage| stage.dead);
+        sum(sources.chain(stages).chain(self.progress.sinks.iter().map(|sink| sink.dead)))
     }
 
     /// Whether every stage accounts for every record.
@@ -168,7 +173,7 @@ impl fmt::Display for Summary {
                 write!(
                     f,
                     "; lost its state {} times ({})",
-                    stage.state_losses.values().sum::<u64>(),
+                    sum(stage.state_losses.values().copied()),
                     causes.join(", ")
                 )?;
             }

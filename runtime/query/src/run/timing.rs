@@ -64,7 +64,7 @@ impl Timing {
 impl Durations {
     /// How many there were.
     pub fn count(&self) -> u64 {
-        self.buckets.iter().sum()
+        self.buckets.iter().fold(0, |sum, bucket| bucket.saturating_add(sum))
     }
 }
 
