@@ -1,0 +1,134 @@
+//! The supervisor's side of a run: files to readers, drafts to workers, and what comes back to whoever watches.
+
+mod events;
+mod of_query;
+mod reading;
+mod resolving;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use weir_confine::Wall;
+use weir_frame::{FromWorker, LineLevel, QueryId, ToWorker, WallReport, WallState, WorkerId};
+use weir_plan::LimitsFile;
+use weir_sandbox::Limits;
+use weir_tenancy::{Supervisor, TenancyEvent};
+use weir_text::escape_to;
+
+use super::code::{Code, Window};
+use super::files::QueryFile;
+use super::queries::Hosted;
+use crate::args;
+use crate::live::Watch;
+
+/// The longest line of a worker that is shown.
+const LINE_CHARS_MAX: usize = 4_000;
+
+/// What a run hosts.
+pub(super) struct Host {
+    supervisor: Arc<Supervisor>,
+    events: UnboundedReceiver<TenancyEvent>,
+    limits: LimitsFile,
+    quiet: bool,
+    json: bool,
+    grace: Duration,
+    given_up: Vec<Wall>,
+    files: Vec<QueryFile>,
+    readers: BTreeMap<WorkerId, usize>,
+    workers: BTreeMap<WorkerId, HostedWorker>,
+    queries: BTreeMap<QueryId, Hosted>,
+    watches: BTreeMap<QueryId, Watch>,
+    code: Code,
+}
+
+struct HostedWorker {
+    tenant: String,
+    limits: Limits,
+    window: Window,
+    process: Arc<AtomicU32>,
+}
+
+impl Host {
+    pub(super) fn new(
+        supervisor: Arc<Supervisor>,
+        events: mpsc::Receiver<TenancyEvent>,
+        limits: LimitsFile,
+        args: &args::Run,
+        json: bool,
+    ) -> Host {
+        // Frames and lines in it count against their workers' budgets, so that it is bounded by those.
+        let (send, receive) = tokio::sync::mpsc::unbounded_channel();
+        tokio::task::spawn_blocking(move || {
+            for event in events {
+                if send.send(event).is_err() {
+                    return;
+                }
+            }
+        });
+        let code = Code::new(&supervisor);
+        Host {
+            code,
+            supervisor,
+            events: receive,
+            limits,
+            quiet: args.quiet,
+            json,
+            grace: Duration::from_millis(args.grace_ms),
+            given_up: args.allow_weak.clone(),
+            files: Vec::new(),
+            readers: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            watches: BTreeMap::new(),
+        }
+    }
+
+    /// The walls that tenants must not run without, that the kernel does not have, and that the operator has not given up.
+    fn missing(&self, walls: &[WallReport]) -> Vec<Wall> {
+        let is_missing = |wall: &Wall| {
+            let report = walls.iter().find(|report| report.name == wall.name());
+            report.is_none_or(|report| report.state == WallState::Missing) && !self.given_up.contains(wall)
+        };
+        Wall::ALL.into_iter().filter(|wall| wall.required()).filter(is_missing).collect()
+    }
+
+    /// What a worker says of itself.
+    fn log(&self, worker: WorkerId, frame: FromWorker) {
+        let tenant = self.tenant(worker);
+        let (level, target, text) = match frame {
+            FromWorker::Log { level, target, text } => (level, target, text),
+            FromWorker::Event { code, text, .. } => (LineLevel::Info, code, text),
+            _ => return,
+        };
+        let text = escape_to(&text, LINE_CHARS_MAX);
+        match (target.as_str(), level) {
+            ("guest", LineLevel::Error) => tracing::error!(target: "guest", tenant, "{text}"),
+            ("guest", LineLevel::Warn) => tracing::warn!(target: "guest", tenant, "{text}"),
+            ("guest", _) => tracing::info!(target: "guest", tenant, "{text}"),
+            (_, LineLevel::Error) => tracing::error!(target: "worker", tenant, "{text}"),
+            (_, LineLevel::Warn) => tracing::warn!(target: "worker", tenant, "{text}"),
+            (_, LineLevel::Info) => tracing::info!(target: "worker", tenant, "{text}"),
+            (_, LineLevel::Debug) => tracing::debug!(target: "worker", tenant, "{text}"),
+        }
+    }
+
+    fn tenant(&self, worker: WorkerId) -> &str {
+        self.workers.get(&worker).map_or("", |worker| &worker.tenant)
+    }
+
+    fn send(&self, worker: WorkerId, frame: ToWorker) {
+        if let Err(error) = self.supervisor.send(worker, frame) {
+            tracing::warn!(tenant = self.tenant(worker), "the worker was not reached: {error}");
+        }
+    }
+
+    fn end(&self, worker: WorkerId) {
+        // It may have ended by itself.
+        if let Err(error) = self.supervisor.end(worker, self.grace) {
+            tracing::debug!("{worker}: {error}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Query files go to readers, and drafts come back.
+
+use std::path::PathBuf;
+
+use weir_confine::Wall;
+use weir_frame::{FromWorker, RequestId};
+use weir_tenancy::{AfterEnd, TenancyEvent};
+
+use super::super::files::QueryFile;
+use super::super::start;
+use super::Host;
+use crate::exit::say;
+
+/// Query files that are read at the same time, each by a process of its own.
+const READERS_MAX: usize = 8;
+
+impl Host {
+    /// Has each file read by a reader of its own: a file that takes over its reader reaches no other file.
+    pub(in crate::command::workers) async fn read_files(&mut self, paths: &[PathBuf]) {
+        self.files = paths.iter().map(|path| QueryFile::new(path)).collect();
+        let mut next = 0;
+        while next < self.files.len() || !self.readers.is_empty() {
+            while self.readers.len() < READERS_MAX
+                && let Some(file) = self.files.get_mut(next)
+            {
+                if let Some(read) = file.read(RequestId(1)) {
+                    match self.supervisor.start(start::reader(&self.given_up)) {
+                        Ok(worker) => {
+                            self.readers.insert(worker, next);
+                            file.waiting = Some(read);
+                        }
+                        Err(error) => file.wrong = Some(format!("{}: {error}", file.path.display())),
+                    }
+                }
+                next += 1;
+            }
+            if self.readers.is_empty() {
+                continue;
+            }
+            let Some(event) = self.events.recv().await else { return };
+            self.reader_event(event);
+        }
+    }
+
+    fn reader_event(&mut self, event: TenancyEvent) {
+        match event {
+            TenancyEvent::Greeted { worker, walls } => {
+                let missing: Vec<&str> = self.missing(&walls).into_iter().map(Wall::name).collect();
+                if !missing.is_empty() {
+                    let walls = missing.join(",");
+                    if let Some(file) = self.readers.remove(&worker).and_then(|file| self.files.get_mut(file)) {
+                        file.wrong = Some(format!(
+                            "{}: it is not read: this kernel lacks {walls}; use a newer kernel, or give that up with `--allow-weak={walls}`",
+                            file.path.display()
+                        ));
+                    }
+                    return self.end(worker);
+                }
+                let file = self.readers.get(&worker).and_then(|file| self.files.get_mut(*file));
+                if let Some(read) = file.and_then(|file| file.waiting.take()) {
+                    self.send(worker, read);
+                }
+            }
+            TenancyEvent::Frame { worker, frame } => match frame.take() {
+                FromWorker::Needs { request, tenant, variables } => {
+                    let Some(file) = self.readers.get(&worker).and_then(|file| self.files.get_mut(*file)) else {
+                        return;
+                    };
+                    match file.grant(request, tenant.as_deref(), &variables, &self.limits) {
+                        Ok(grant) => self.send(worker, grant),
+                        Err(error) => file.wrong = Some(format!("{}: {error}", file.path.display())),
+                    }
+                }
+                FromWorker::Draft { draft, problems, .. } => {
+                    if let Some(file) = self.readers.remove(&worker).and_then(|file| self.files.get_mut(file)) {
+                        file.drafted(draft, &problems);
+                    }
+                    self.end(worker);
+                }
+                frame => self.log(worker, frame),
+            },
+            TenancyEvent::Ended { worker, cause, last_words, next, .. } => {
+                // It is not tried again: a file that ends its reader would end the next one too.
+                if let Some(file) = self.readers.remove(&worker).and_then(|file| self.files.get_mut(file)) {
+                    let words = last_words.line();
+                    let words = if words.is_empty() { words } else { format!(" (it wrote: {words})") };
+                    file.wrong = Some(format!("{}: the process that read it {cause}{words}", file.path.display()));
+                }
+                if matches!(next, AfterEnd::Restart { .. }) {
+                    self.end(worker);
+                }
+            }
+            TenancyEvent::Line { line, .. } => say(&*line),
+            _ => {}
+        }
+    }
+}
