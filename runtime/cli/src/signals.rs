@@ -6,7 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use weir_query::{QueryState, RunningQuery};
 
 use crate::control::SocketFile;
@@ -20,6 +20,7 @@ use crate::standard_error::StandardError;
 /// ends whatever is left.
 pub(crate) struct Signals {
     told: oneshot::Sender<Running>,
+    asked: watch::Receiver<bool>,
 }
 
 /// What runs.
@@ -42,9 +43,18 @@ impl Signals {
     pub(crate) fn catch(grace: Duration) -> io::Result<Signals> {
         let (told, running) = oneshot::channel();
         let (caught, catches) = sync_channel(1);
-        std::thread::Builder::new().name("signals".to_owned()).spawn(move || serve(grace, running, &caught))?;
+        let (is_asked, asked) = watch::channel(false);
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || serve(grace, running, &caught, &is_asked))?;
         catches.recv().map_err(|_| io::Error::other("the thread that catches signals has ended"))??;
-        Ok(Signals { told })
+        Ok(Signals { told, asked })
+    }
+
+    /// Comes back when a signal has come, or none can come any more.
+    pub(crate) async fn asked(&self) {
+        let mut asked = self.asked.clone();
+        drop(asked.wait_for(|asked| *asked).await);
     }
 
     /// These are to be drained when a signal comes, or has come.
@@ -54,7 +64,12 @@ impl Signals {
     }
 }
 
-fn serve(grace: Duration, running: oneshot::Receiver<Running>, caught: &SyncSender<io::Result<()>>) {
+fn serve(
+    grace: Duration,
+    running: oneshot::Receiver<Running>,
+    caught: &SyncSender<io::Result<()>>,
+    is_asked: &watch::Sender<bool>,
+) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return drop(caught.send(Err(error))),
@@ -90,6 +105,7 @@ fn serve(grace: Duration, running: oneshot::Receiver<Running>, caught: &SyncSend
                 std::process::exit(130);
             }
             asked = Some(Instant::now());
+            is_asked.send_replace(true);
             stop(running.as_ref());
             tracing::warn!("stopping: finishing the records that were read; press ctrl-C again to end at once");
         }

@@ -1,20 +1,35 @@
 //! Limits, claims and drafts as bytes.
 
+use std::ffi::OsString;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 use weir_plan::{Claims, QueryReading, TenantLimits};
 
 use crate::{WorkerError, form};
 
-/// The bytes of a tenant's limits: for [`Grant`](weir_frame::ToWorker::Grant) and [`Run`](weir_frame::ToWorker::Run).
+/// What a tenant's query gets: the bytes in [`Grant`](weir_frame::ToWorker::Grant) and [`Run`](weir_frame::ToWorker::Run).
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Granted {
+    pub(crate) limits: TenantLimits,
+    /// The limits file, which no query may write to. Of any bytes.
+    pub(crate) limits_file: Option<OsString>,
+}
+
+/// The bytes of a tenant's limits, which were read from this file: for [`Grant`](weir_frame::ToWorker::Grant) and
+/// [`Run`](weir_frame::ToWorker::Run).
 ///
 /// # Errors
 ///
 /// [`WorkerError::Invalid`]: a folder's path is no UTF-8.
-pub fn limits_to_bytes(limits: &TenantLimits) -> Result<Vec<u8>, WorkerError> {
-    serde_json::to_vec(limits)
+pub fn limits_to_bytes(limits: &TenantLimits, limits_file: Option<&Path>) -> Result<Vec<u8>, WorkerError> {
+    let absolute = limits_file.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+    let granted = Granted { limits: limits.clone(), limits_file: absolute.map(Into::into) };
+    serde_json::to_vec(&granted)
         .map_err(|error| WorkerError::Invalid { what: "limits", reason: weir_text::brief(&error) })
 }
 
-pub(crate) fn limits_from_bytes(bytes: &[u8]) -> Result<TenantLimits, WorkerError> {
+pub(crate) fn limits_from_bytes(bytes: &[u8]) -> Result<Granted, WorkerError> {
     serde_json::from_slice(bytes)
         .map_err(|error| WorkerError::Invalid { what: "limits", reason: weir_text::brief(&error) })
 }

@@ -14,6 +14,7 @@ use weir_query::{BuildError, Ending, Query, QueryHandle};
 use weir_sandbox::Engine;
 use weir_sinks::SinkConfig;
 
+use crate::claims::Granted;
 use crate::problems::lines;
 use crate::report::{QueryAccount, QueryReport};
 use crate::socket::Sender;
@@ -26,15 +27,24 @@ pub(crate) struct Given {
     /// The query file, which is not opened: paths in the draft start from its folder.
     pub(crate) path: PathBuf,
     pub(crate) tenant: Arc<str>,
+    /// How long it may take to end after a stop.
+    pub(crate) stop_within: Option<Duration>,
 }
 
 /// A query that was given to this worker.
 pub(crate) struct QueryTask {
     query: QueryId,
     go: Option<oneshot::Sender<()>>,
-    stop: watch::Sender<bool>,
+    wishes: watch::Sender<Wishes>,
     shared: Arc<Shared>,
     ended: JoinHandle<()>,
+}
+
+/// What it was asked, perhaps before it could begin.
+#[derive(Clone, Copy, Default)]
+struct Wishes {
+    stop: bool,
+    pause: bool,
 }
 
 #[derive(Default)]
@@ -57,10 +67,10 @@ impl Shared {
 impl QueryTask {
     pub(crate) fn start(query: QueryId, given: Given, engine: Engine, sender: Sender, on: &Runtime) -> QueryTask {
         let (go, gone) = oneshot::channel();
-        let (stop, stopped) = watch::channel(false);
+        let (wishes, wished) = watch::channel(Wishes::default());
         let shared = Arc::<Shared>::default();
-        let run = run(query, given, engine, sender, gone, stopped, Arc::clone(&shared));
-        QueryTask { query, go: Some(go), stop, shared, ended: on.spawn(run) }
+        let run = run(query, given, engine, sender, gone, wished, Arc::clone(&shared));
+        QueryTask { query, go: Some(go), wishes, shared, ended: on.spawn(run) }
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -76,12 +86,17 @@ impl QueryTask {
     }
 
     pub(crate) fn steer(&mut self, steering: Steering) {
+        // First the wish, then the handle: a query that begins meanwhile looks at the wish after its handle is there.
+        self.wishes.send_modify(|wishes| match steering {
+            Steering::Pause => wishes.pause = true,
+            Steering::Resume => wishes.pause = false,
+            Steering::Stop => wishes.stop = true,
+        });
         let handle = self.shared.handle();
         match steering {
             Steering::Pause => handle.iter().for_each(QueryHandle::pause),
             Steering::Resume => handle.iter().for_each(QueryHandle::resume),
             Steering::Stop => {
-                self.stop.send_replace(true);
                 handle.iter().for_each(QueryHandle::stop);
                 // One that waits to go does not wait any longer.
                 self.go = None;
@@ -118,10 +133,10 @@ async fn run(
     engine: Engine,
     sender: Sender,
     go: oneshot::Receiver<()>,
-    stopped: watch::Receiver<bool>,
+    wished: watch::Receiver<Wishes>,
     shared: Arc<Shared>,
 ) {
-    let ran = resolve_and_run(query, given, engine, &sender, go, stopped, &shared).await;
+    let ran = resolve_and_run(query, given, engine, &sender, go, wished, &shared).await;
     if let Err(error) = ran {
         // Without its socket the process ends as soon as the thread that receives sees it.
         tracing::error!("{error}");
@@ -134,11 +149,12 @@ async fn resolve_and_run(
     engine: Engine,
     sender: &Sender,
     go: oneshot::Receiver<()>,
-    stopped: watch::Receiver<bool>,
+    wished: watch::Receiver<Wishes>,
     shared: &Arc<Shared>,
 ) -> Result<(), WorkerError> {
     let send = |frame: FromWorker| sender.send(&frame, &[]);
     let refused = |code: &str, text: String| FromWorker::Refused { query, code: code.to_owned(), text };
+    let stop_within = given.stop_within;
     let plan = match tokio::task::spawn_blocking(move || resolve(given)).await {
         Ok(Ok(plan)) => plan,
         Ok(Err(text)) => return Ok(send(refused("query_file", text))?),
@@ -157,9 +173,17 @@ async fn resolve_and_run(
         return Ok(());
     }
     let starting = Query::starting(plan);
+    let starting = match stop_within {
+        Some(grace) => starting.within(grace),
+        None => starting,
+    };
     let handle = starting.handle();
     shared.set(handle.clone());
-    if *stopped.borrow() {
+    let wishes = *wished.borrow();
+    if wishes.pause {
+        handle.pause();
+    }
+    if wishes.stop {
         handle.stop();
     }
     let ready = match starting.build(&engine).await {
@@ -199,13 +223,13 @@ async fn resolve_and_run(
 
 /// The plan of a draft, or everything that is wrong with it, a line each.
 fn resolve(given: Given) -> Result<Plan, String> {
-    let Given { draft, limits, path, tenant } = given;
+    let Given { draft, limits, path, tenant, .. } = given;
     let invalid = |error: WorkerError| error.to_string();
     let reading = claims::reading_from_bytes(&draft).map_err(invalid)?;
-    let limits = claims::limits_from_bytes(&limits).map_err(invalid)?;
+    let Granted { limits, limits_file } = claims::limits_from_bytes(&limits).map_err(invalid)?;
     // Nobody else's: the draft's own tenant is held against this one.
     let tenant = tenant.parse().map_err(|error: weir_sandbox::TenantIdError| error.to_string())?;
-    let plan = Plan::of_draft(reading, &path, &LimitsFile::of_one(tenant, limits, None));
+    let plan = Plan::of_draft(reading, &path, &LimitsFile::of_one(tenant, limits, limits_file.map(Into::into)));
     let plan = plan.map_err(|error| error.to_string())?;
     match out_of_reach(&plan) {
         Some(key) => Err(format!(

@@ -34,7 +34,7 @@ pub(crate) fn serve(sender: &Sender, mut receiver: Receiver) -> Result<(), Worke
                 let file = file.ok_or(WorkerError::Unexpected { expected: "Read" })?;
                 let limits = match limits.is_empty() {
                     true => None,
-                    false => Some(claims::limits_from_bytes(&limits)?),
+                    false => Some(claims::limits_from_bytes(&limits)?.limits),
                 };
                 sender.send(&draft(file, limits, variables)?, &[])?;
             }

@@ -104,6 +104,11 @@ impl Known {
     fn progress(&self) -> Progress {
         let mut progress = self.report.progress.clone();
         progress.state = match self.state.unwrap_or(progress.state) {
+            // Its worker is gone, and with it what was read and not committed; the next one pauses it before it begins.
+            QueryState::Retrying if self.state.is_some() && self.is_to_pause => {
+                progress.uncommitted_records = 0;
+                QueryState::Paused
+            }
             QueryState::Running if self.is_to_stop => QueryState::Draining,
             QueryState::Running if self.is_to_pause => {
                 progress.uncommitted_records = progress.uncommitted_records.max(1);

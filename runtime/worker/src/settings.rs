@@ -19,6 +19,9 @@ pub struct WorkerSettings {
     pub blocking_threads_max: u32,
     /// Instances that its queries hold at once.
     pub instances_max: u32,
+    /// How long a query may take to end after it was asked to stop, in milliseconds. Then it is ended by force, and says what it had
+    /// not finished. `None`: without limit.
+    pub stop_ms_max: Option<u64>,
     /// What is logged, in the form of `WEIR_LOG`.
     pub log_filter: String,
 }
@@ -32,6 +35,7 @@ impl WorkerSettings {
             threads: 2,
             blocking_threads_max: 64,
             instances_max: 64,
+            stop_ms_max: None,
             log_filter: "warn,guest=info".to_owned(),
         }
     }

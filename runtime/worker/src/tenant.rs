@@ -54,6 +54,7 @@ pub(crate) fn serve(
         .enable_all()
         .build()
         .map_err(|source| WorkerError::System { what: "threads for queries", source })?;
+    let stop_within = settings.stop_ms_max.map(Duration::from_millis);
     let tenant: Arc<str> = settings.tenant.as_str().into();
     let mut queries: BTreeMap<QueryId, QueryTask> = BTreeMap::new();
     while let Some((frame, _)) = receiver.receive()? {
@@ -62,7 +63,7 @@ pub(crate) fn serve(
                 queries.retain(|_, task| !task.is_over());
                 let path =
                     PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(base_folder));
-                let given = Given { draft, limits, path, tenant: Arc::clone(&tenant) };
+                let given = Given { draft, limits, path, tenant: Arc::clone(&tenant), stop_within };
                 queries.insert(query, QueryTask::start(query, given, engine.clone(), sender.clone(), &runtime));
             }
             ToWorker::Go { query } => {

@@ -24,3 +24,4 @@ mod served;
 mod tenants;
 mod unread;
 mod workers;
+mod workers_stop;

@@ -12,7 +12,7 @@ use crate::common::{run, said, weir};
 use crate::lifecycle::send;
 
 /// A folder a tenant, each with its query file `q.toml`, and a limits file that bounds each to its folder.
-fn tenants(folder: &Path, texts: &[(&str, &str)]) {
+pub(crate) fn tenants(folder: &Path, texts: &[(&str, &str)]) {
     let mut limits = String::new();
     for (tenant, text) in texts {
         fs::create_dir_all(folder.join(tenant).join("out")).expect("a folder");
@@ -23,21 +23,21 @@ fn tenants(folder: &Path, texts: &[(&str, &str)]) {
     fs::write(folder.join("limits.toml"), limits).expect("the limits file");
 }
 
-fn seed(batches: u64) -> String {
+pub(crate) fn seed(batches: u64) -> String {
     format!(
         "[sources.seed]\nkind = \"generator\"\nbatches = {batches}\n\
          [sinks.out]\nkind = \"file\"\npath = \"out/rows.csv\"\n"
     )
 }
 
-const RUN: [&str; 4] = ["run", "--workers", "--limits", "limits.toml"];
+pub(crate) const RUN: [&str; 4] = ["run", "--workers", "--limits", "limits.toml"];
 
-fn rows(folder: &Path, tenant: &str) -> usize {
+pub(crate) fn rows(folder: &Path, tenant: &str) -> usize {
     fs::read_to_string(folder.join(tenant).join("out/rows.csv")).expect("the output").lines().count() - 1
 }
 
 /// Processes whose parent is this one, or was.
-fn children(parent: u32) -> Vec<u32> {
+pub(crate) fn children(parent: u32) -> Vec<u32> {
     let list = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
     let mut all: Vec<u32> = list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
     // Those that another thread of the parent has started.
@@ -50,7 +50,7 @@ fn children(parent: u32) -> Vec<u32> {
     all
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
         assert!(started.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
@@ -59,7 +59,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// What is said, without times.
-fn check(folder: &Path, files: &[&str], code: i32, expect: Expect) {
+pub(crate) fn check(folder: &Path, files: &[&str], code: i32, expect: Expect) {
     let told = run(folder, &[&RUN[..], files].concat());
     let lines: Vec<&str> =
         told.err.lines().filter(|line| line.starts_with("error") || line.contains(".toml")).collect();

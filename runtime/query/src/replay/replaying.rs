@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -359,8 +360,15 @@ fn copy_line(from: &mut impl Read, to: &mut impl Write, bytes: u64) -> io::Resul
 fn create(paths: &ReplayPaths, name: &OsStr, mode: &Permissions) -> Result<File, ReplayError> {
     let path = paths.path(name);
     let io = io_error("create", &path);
-    let file = paths.folder().create_anew(name, 0o600).map_err(&io)?;
-    file.set_permissions(mode.clone()).map_err(&io)?;
+    let wanted = mode.mode() & 0o777;
+    let file = paths.folder().create_anew(name, wanted).map_err(&io)?;
+    if file.metadata().map_err(&io)?.permissions().mode() & 0o777 != wanted {
+        // The mask of this process took bits away. A confined process changes no modes: its file is for fewer users, never for more.
+        match file.set_permissions(Permissions::from_mode(wanted)) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) => {}
+            changed => changed.map_err(&io)?,
+        }
+    }
     Ok(file)
 }
 

@@ -54,8 +54,8 @@ impl QueryFile {
         use std::os::unix::ffi::OsStringExt;
         let allowed = variables.iter().filter(|name| granted.topics.allows_env(name));
         let values = allowed.filter_map(|name| Some((name.clone(), std::env::var_os(name)?.into_vec())));
-        let grant =
-            ToWorker::Grant { request, limits: weir_worker::limits_to_bytes(granted)?, variables: values.collect() };
+        let bytes = weir_worker::limits_to_bytes(granted, limits.path())?;
+        let grant = ToWorker::Grant { request, limits: bytes, variables: values.collect() };
         self.tenant = Some(tenant);
         Ok(grant)
     }

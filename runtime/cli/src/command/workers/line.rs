@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
+use tokio::sync::mpsc::UnboundedSender;
 use weir_frame::{QueryId, Steering, ToWorker, WorkerId};
 use weir_tenancy::Supervisor;
 use weir_worker::QueryLine;
@@ -15,6 +16,8 @@ pub(super) struct Line {
     pub(super) query: QueryId,
     /// The worker's process, 0 while there is none.
     pub(super) process: Arc<AtomicU32>,
+    /// Tells the host of a stop: between two processes of the worker nobody else would hear of it.
+    pub(super) stops: UnboundedSender<QueryId>,
     /// Whether the query is to stop, also when its worker is started again.
     pub(super) stopped: AtomicBool,
     /// Whether it is to pause, likewise.
@@ -53,6 +56,8 @@ impl QueryLine for Line {
     fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
         self.steer(Steering::Stop);
+        // The run may be over.
+        self.stops.send(self.query).ok();
     }
 
     fn process(&self) -> u32 {

@@ -21,7 +21,7 @@ use super::files::WrongFiles;
 use super::running::Run;
 use crate::args;
 use crate::control::Control;
-use crate::exit::{Exit, wrong};
+use crate::exit::{Exit, say, wrong};
 use crate::live::{Screen, Show};
 use crate::otlp::Otlp;
 use crate::signals::Signals;
@@ -40,9 +40,22 @@ pub(crate) fn run(args: &args::Run, limits: &Path, json: bool) -> anyhow::Result
         let supervisor = Arc::new(supervisor);
         let signals = Signals::catch(grace)?;
         let mut host = Host::new(Arc::clone(&supervisor), events, limits, args, json);
-        host.read_files(&args.files.queries).await;
-        host.resolve().await;
-        host.compare();
+        let ready = async {
+            host.read_files(&args.files.queries).await;
+            host.resolve().await;
+            host.compare();
+        };
+        tokio::select! {
+            biased;
+            () = ready => {}
+            // A worker that cannot be started, or ends again and again, is not waited for.
+            () = signals.asked() => {
+                if !args.quiet && !json {
+                    say("stopped before the queries could start");
+                }
+                return Ok(Exit::Done);
+            }
+        }
         let queries = host.remote_queries();
         let board = Arc::new(Board::new(queries.iter().cloned()));
         let handles: Vec<_> = queries.into_iter().map(|(query, _)| query).collect();

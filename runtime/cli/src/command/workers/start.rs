@@ -1,6 +1,7 @@
 //! How workers are started.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use weir_confine::{Budgets, Confinement, Wall};
 use weir_frame::{Handed, WorkerRole};
@@ -9,6 +10,7 @@ use weir_tenancy::{Equip, Equipment, WorkerSpec};
 use weir_worker::WorkerSettings;
 
 use super::code::Window;
+use crate::signals::soft;
 
 /// The argument that makes this program a worker.
 pub(crate) const WORKER: &str = "worker";
@@ -32,6 +34,7 @@ pub(super) fn of_tenant(
     query_files: &[PathBuf],
     window: Window,
     given_up: &[Wall],
+    grace: Duration,
 ) -> WorkerSpec {
     let budgets = Budgets { descriptors_max: Some(DESCRIPTORS_MAX), ..Budgets::default() };
     let mut confinement = Confinement::tenant_worker(budgets);
@@ -50,7 +53,9 @@ pub(super) fn of_tenant(
         confinement = confinement.read(shared);
     }
     let confinement = given_up.iter().fold(confinement, |confinement, wall| confinement.without(*wall));
-    let mut spec = spec(tenant, WorkerSettings::new(tenant, confinement), Some(window));
+    let mut settings = WorkerSettings::new(tenant, confinement);
+    settings.stop_ms_max = u64::try_from(soft(grace).as_millis()).ok();
+    let mut spec = spec(tenant, settings, Some(window));
     spec.weight = limits.limits.cpu_weight;
     spec.cpu_percent_max = limits.limits.cpu_percent_max;
     spec

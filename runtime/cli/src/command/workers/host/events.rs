@@ -42,8 +42,15 @@ impl Host {
             }
         }
         while self.queries.values().any(|query| !query.is_over()) {
-            let Some(event) = self.events.recv().await else { break };
-            self.event(event, Some((&mut *run, screen)));
+            tokio::select! {
+                // What has happened comes before what is wished.
+                biased;
+                event = self.events.recv() => {
+                    let Some(event) = event else { break };
+                    self.event(event, Some((&mut *run, screen)));
+                }
+                Some(query) = self.stops.1.recv() => self.stop_between(query, &mut Some((&mut *run, screen))),
+            }
         }
         let workers: Vec<WorkerId> = self.workers.keys().copied().collect();
         workers.into_iter().for_each(|worker| self.end(worker));

@@ -4,13 +4,14 @@ mod events;
 mod of_query;
 mod reading;
 mod resolving;
+mod stops;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use weir_confine::Wall;
 use weir_frame::{FromWorker, LineLevel, QueryId, ToWorker, WallReport, WallState, WorkerId};
 use weir_plan::LimitsFile;
@@ -42,6 +43,8 @@ pub(super) struct Host {
     queries: BTreeMap<QueryId, Hosted>,
     watches: BTreeMap<QueryId, Watch>,
     code: Code,
+    /// Queries that were asked to stop.
+    stops: (UnboundedSender<QueryId>, UnboundedReceiver<QueryId>),
 }
 
 struct HostedWorker {
@@ -83,6 +86,7 @@ impl Host {
             workers: BTreeMap::new(),
             queries: BTreeMap::new(),
             watches: BTreeMap::new(),
+            stops: unbounded_channel(),
         }
     }
 

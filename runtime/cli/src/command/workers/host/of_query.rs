@@ -63,7 +63,16 @@ impl Host {
                         self.ended(id, QueryAccount::new(Ending::Stopped, None, None, false), run);
                     }
                     // Its worker was started again.
-                    (Phase::Going, Ok(_)) => self.send(worker, ToWorker::Go { query: id }),
+                    (Phase::Going, Ok(_)) => {
+                        if query.is_paused() {
+                            self.send(worker, ToWorker::Steer { query: id, steering: Steering::Pause });
+                        }
+                        self.send(worker, ToWorker::Go { query: id });
+                    }
+                    // It was stopped before its worker was started again.
+                    (Phase::Over(_), Ok(_)) => {
+                        self.send(worker, ToWorker::Steer { query: id, steering: Steering::Stop });
+                    }
                     (_, Err(error)) => {
                         let text = format!("the worker of tenant {} sent {error}", query.tenant);
                         self.lost(id, &text, run);

@@ -48,11 +48,11 @@ impl Host {
             return self.not_started(numbers, &why);
         }
         let window = Window::default();
-        let spec = start::of_tenant(tenant, &limits, &paths, window.clone(), &self.given_up);
+        let spec = start::of_tenant(tenant, &limits, &paths, window.clone(), &self.given_up, self.grace);
         let of_functions = limits.limits.clone();
         let started = self.supervisor.start(spec).map_err(|error| error.to_string());
         let started =
-            started.and_then(|worker| Ok((worker, limits_to_bytes(&limits).map_err(|error| error.to_string())?)));
+            started.and_then(|worker| Ok((worker, limits_to_bytes(&limits, self.limits.path()).map_err(|error| error.to_string())?)));
         let (worker, limits) = match started {
             Ok(started) => started,
             Err(error) => {
@@ -124,6 +124,7 @@ impl Host {
                 worker: query.worker,
                 query: *id,
                 process,
+                stops: self.stops.0.clone(),
                 stopped: AtomicBool::new(false),
                 paused: AtomicBool::new(false),
             });
