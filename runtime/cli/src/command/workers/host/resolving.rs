@@ -51,8 +51,9 @@ impl Host {
         let spec = start::of_tenant(tenant, &limits, &paths, window.clone(), &self.given_up, self.grace);
         let of_functions = limits.limits.clone();
         let started = self.supervisor.start(spec).map_err(|error| error.to_string());
-        let started =
-            started.and_then(|worker| Ok((worker, limits_to_bytes(&limits, self.limits.path()).map_err(|error| error.to_string())?)));
+        let started = started.and_then(|worker| {
+            Ok((worker, limits_to_bytes(&limits, self.limits.path()).map_err(|error| error.to_string())?))
+        });
         let (worker, limits) = match started {
             Ok(started) => started,
             Err(error) => {
