@@ -73,10 +73,16 @@ async fn read(board: &Arc<Board>, route: Route) -> Result<Answer, RequestProblem
         let health = |is_ok: fn(&Health) -> bool| {
             let health = Health::of(board.handles());
             let ok = is_ok(&health);
-            (if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health.text(ok))
+            let mut text = health.text(ok);
+            for wall in board.walls_given_up() {
+                text.push_str(&format!("the operator gave up the wall {wall}\n"));
+            }
+            (if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
         };
         let (status, text) = match &route {
-            Route::Metrics => return Ok(page(StatusCode::OK, PROMETHEUS, exposition(board.handles()))),
+            Route::Metrics => {
+                return Ok(page(StatusCode::OK, PROMETHEUS, exposition(board.handles(), board.workers().as_ref())));
+            }
             Route::Live => (StatusCode::OK, "ok\n".to_owned()),
             Route::Ready => health(Health::is_ready),
             Route::Healthy => health(Health::is_healthy),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use weir_query::{Progress, QueryState, RunningQuery};
+use weir_telemetry::{RunningWorkers, WorkersReport};
 
 use crate::pace::{Pace, percent};
 use crate::problem::{Code, RequestProblem};
@@ -13,7 +14,10 @@ use crate::route::{QueryName, Wish};
 /// The queries of a process, which any thread can observe and control. Ended queries stay, with their outcome. No two of them have
 /// the same name and tenant.
 #[derive(Default)]
-pub struct Board(Vec<Entry>);
+pub struct Board {
+    queries: Vec<Entry>,
+    workers: Option<Arc<dyn RunningWorkers>>,
+}
 
 struct Entry {
     handle: Arc<dyn RunningQuery>,
@@ -48,6 +52,8 @@ pub struct Report<'a> {
     query: &'a str,
     tenant: &'a str,
     pid: u32,
+    /// The worker that it runs in; null in one process.
+    worker: Option<u64>,
     running: bool,
     uptime_ms: u64,
     commit_ms: Option<u64>,
@@ -62,6 +68,8 @@ pub struct Report<'a> {
 #[derive(Serialize)]
 pub struct Reports<'a> {
     queries: Vec<Report<'a>>,
+    /// The workers that they run in; null in one process.
+    workers: Option<WorkersReport>,
 }
 
 /// The result of a request to a query: the body of the response to a `POST`.
@@ -101,7 +109,22 @@ impl Board {
             pace: Mutex::default(),
             looked: Mutex::default(),
         };
-        Board(queries.map(entry).collect())
+        Board { queries: queries.map(entry).collect(), workers: None }
+    }
+
+    /// The same, with the workers that its queries run in.
+    pub fn with_workers(self, workers: Arc<dyn RunningWorkers>) -> Board {
+        Board { workers: Some(workers), ..self }
+    }
+
+    /// The workers that its queries run in, as they are now; `None` where they run in this process.
+    pub fn workers(&self) -> Option<WorkersReport> {
+        self.workers.as_ref().map(|workers| workers.report())
+    }
+
+    /// The walls around its workers that the operator gave up.
+    pub(crate) fn walls_given_up(&self) -> Vec<String> {
+        self.workers.as_ref().map(|workers| workers.walls_given_up()).unwrap_or_default()
     }
 
     /// Records the outcome of a query. Unknown queries are ignored.
@@ -113,21 +136,25 @@ impl Board {
 
     /// The queries' handles.
     pub fn handles(&self) -> impl Iterator<Item = &dyn RunningQuery> {
-        self.0.iter().map(|entry| &*entry.handle)
+        self.queries.iter().map(|entry| &*entry.handle)
     }
 
     /// Measures how fast inputs of known size are read.
     /// Returns whether there is one that is read.
     pub(crate) fn look(&self) -> bool {
         // All of them are looked at.
-        self.0.iter().filter(|entry| entry.look(&entry.handle.progress())).count() > 0
+        self.queries.iter().filter(|entry| entry.look(&entry.handle.progress())).count() > 0
     }
 
     /// The reports of all queries, or of one tenant's queries. The result is empty for a tenant without queries, whether the tenant
     /// exists or not.
     pub(crate) fn reports(&self, tenant: Option<&str>) -> Reports<'_> {
         let is_meant = |entry: &&Entry| tenant.is_none_or(|tenant| tenant == entry.handle.tenant());
-        Reports { queries: self.0.iter().filter(is_meant).map(Entry::report).collect() }
+        let workers = match (self.workers(), tenant) {
+            (Some(workers), Some(tenant)) => Some(workers.of_tenant(tenant)),
+            (workers, _) => workers,
+        };
+        Reports { queries: self.queries.iter().filter(is_meant).map(Entry::report).collect(), workers }
     }
 
     /// The report of one query.
@@ -172,7 +199,7 @@ impl Board {
 
     fn find(&self, query: &str, tenant: &str) -> Result<&Entry, RequestProblem> {
         let is_it = |entry: &&Entry| entry.handle.query() == query && entry.handle.tenant() == tenant;
-        self.0.iter().find(is_it).ok_or_else(|| {
+        self.queries.iter().find(is_it).ok_or_else(|| {
             let message = format!("process {} does not run this query", std::process::id());
             RequestProblem::new(Code::UnknownQuery, message, "see /v1/queries for the queries that it runs")
         })
@@ -190,6 +217,7 @@ impl Entry {
             query: self.handle.query(),
             tenant: self.handle.tenant(),
             pid: self.handle.process(),
+            worker: self.handle.worker(),
             running: !over,
             uptime_ms: millis(ended.map_or_else(|| self.started.elapsed(), |(_, after)| *after)),
             commit_ms: self.commit_every.map(millis),

@@ -35,8 +35,8 @@
 //! | method and path | answer |
 //! |---|---|
 //! | `GET /metrics` | text for Prometheus |
-//! | `GET /livez`, `/readyz`, `/healthz` | `ok`, or 503 with `not ok` and a line a query |
-//! | `GET /v1/queries` | `{"queries":[report, …]}` of all tenants |
+//! | `GET /livez`, `/readyz`, `/healthz` | `ok`, or 503 with `not ok` and a line a query; and a line for each wall that the operator gave up |
+//! | `GET /v1/queries` | `{"queries":[report, …],"workers":…}` of all tenants; `workers` is a [`WorkersReport`](weir_telemetry::WorkersReport), null where queries run in this process |
 //! | `GET /v1/tenants/{tenant}/queries` | the same of one tenant |
 //! | `GET /v1/tenants/{tenant}/queries/{query}` | a report |
 //! | `POST /v1/tenants/{tenant}/queries/{query}/pause`, `resume`, `stop` | a report and `done` |

@@ -6,7 +6,7 @@
 //!
 //! # fn tell(queries: &[QueryHandle]) {
 //! if Health::of(queries).is_ready() {
-//!     println!("{}", exposition(queries));
+//!     println!("{}", exposition(queries, None));
 //! }
 //! # }
 //! ```
@@ -24,6 +24,9 @@
 //! kind: `weir.guest.late_total`. Metrics of the process have OpenTelemetry's names, `process.memory.usage` and `process.cpu.time`.
 //!
 //! **[`Health`]**: whether all queries have started, and whether one has failed, for `/readyz` and `/healthz`.
+//!
+//! **[`WorkersReport`]**: the processes that run queries of tenants, where each tenant has one, as their supervisor sees them: state,
+//! memory, CPU time, walls. Their metrics are `weir_worker_…`. Nothing in it is believed from a worker but which walls it says hold.
 //!
 //! # What guests can and cannot do to it
 //!
@@ -51,8 +54,10 @@ mod otlp;
 mod process;
 mod queries;
 mod text;
+mod workers;
 
 pub use guests::GUEST_BYTES_MAX;
 pub use health::Health;
 pub use otlp::{ExportOrigin, otlp_requests};
 pub use queries::exposition;
+pub use workers::{RunningWorkers, WorkerQuery, WorkerReport, WorkerWall, WorkersReport};

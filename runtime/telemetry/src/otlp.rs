@@ -17,6 +17,7 @@ use weir_query::RunningQuery;
 
 use crate::families::{Agreed, Families, Family, FamilyKind, LabelledSample, Sample, Unit, Value};
 use crate::queries::families;
+use crate::workers::WorkersReport;
 
 /// The approximate size of a request. Receivers accept 4 to 20 MiB; metrics of guests may be larger.
 const REQUEST_BYTES_MAX: usize = 2 << 20;
@@ -38,12 +39,13 @@ impl ExportOrigin {
     }
 }
 
-/// The metrics of these queries as OTLP requests of about 2 MiB each: the same metrics as in [`exposition`](crate::exposition).
+/// The metrics of these queries and workers as OTLP requests of about 2 MiB each: the same metrics as in [`exposition`](crate::exposition).
 pub fn otlp_requests<'a, Q: RunningQuery + ?Sized + 'a>(
     queries: impl IntoIterator<Item = &'a Q>,
+    workers: Option<&WorkersReport>,
     origin: &ExportOrigin,
 ) -> Vec<ExportMetricsServiceRequest> {
-    requests(families(queries), origin, SystemTime::now(), REQUEST_BYTES_MAX)
+    requests(families(queries, workers), origin, SystemTime::now(), REQUEST_BYTES_MAX)
 }
 
 fn requests(

@@ -10,20 +10,31 @@ use weir_query::{
 use crate::families::{About, Families, FamilyKind, Value};
 use crate::guests::add_guests;
 use crate::process::add_process;
+use crate::workers::{WorkersReport, add_workers};
 
 use Value::{Real, Whole};
 
-/// The metrics of these queries as text, version 0.0.4 of Prometheus' format. No two of the queries have the same name and tenant.
-pub fn exposition<'a, Q: RunningQuery + ?Sized + 'a>(queries: impl IntoIterator<Item = &'a Q>) -> String {
-    families(queries).into_text()
+/// The metrics of these queries and of the workers that they run in, where they do, as text, version 0.0.4 of Prometheus' format. No
+/// two of the queries have the same name and tenant.
+pub fn exposition<'a, Q: RunningQuery + ?Sized + 'a>(
+    queries: impl IntoIterator<Item = &'a Q>,
+    workers: Option<&WorkersReport>,
+) -> String {
+    families(queries, workers).into_text()
 }
 
 /// All metrics. Every export format is made from these.
-pub(crate) fn families<'a, Q: RunningQuery + ?Sized + 'a>(queries: impl IntoIterator<Item = &'a Q>) -> Families {
+pub(crate) fn families<'a, Q: RunningQuery + ?Sized + 'a>(
+    queries: impl IntoIterator<Item = &'a Q>,
+    workers: Option<&WorkersReport>,
+) -> Families {
     let mut families = Families::default();
     let about = About::new("weir.build.info", "", "The version of the program.");
     families.add(FamilyKind::Gauge, about, &[("version", env!("CARGO_PKG_VERSION"))], Whole(1));
     add_process(&mut families);
+    if let Some(workers) = workers {
+        add_workers(&mut families, workers);
+    }
     for query in queries {
         let of = [("tenant", query.tenant()), ("query", query.query())];
         add_query(&mut families, of, &query.progress(), &query.details());

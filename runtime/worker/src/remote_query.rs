@@ -23,6 +23,8 @@ pub trait QueryLine: Send + Sync {
     fn stop(&self);
     /// The worker's process, 0 while there is none.
     fn process(&self) -> u32;
+    /// The worker's number.
+    fn worker(&self) -> u64;
 }
 
 /// A query that runs in a worker: what the worker last reported about it. Name and tenant are the supervisor's own.
@@ -163,6 +165,10 @@ impl RunningQuery for RemoteQuery {
     fn process(&self) -> u32 {
         self.line.process()
     }
+
+    fn worker(&self) -> Option<u64> {
+        Some(self.line.worker())
+    }
 }
 
 #[cfg(test)]
@@ -185,6 +191,10 @@ mod tests {
         fn stop(&self) {}
         fn process(&self) -> u32 {
             7
+        }
+
+        fn worker(&self) -> u64 {
+            1
         }
     }
 

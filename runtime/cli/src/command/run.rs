@@ -64,7 +64,7 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Exit> {
         if let Some(address) = args.metrics_listen {
             open_metrics(&mut doors, address, args, json)?;
         }
-        otlp.measure(handles.clone());
+        otlp.measure(handles.clone(), None);
         let control = doors.open(Arc::clone(&board), !args.no_control)?;
         signals.drain(handles, control.socket());
         let mut run = Run::new(&screen, &board, several, args.quiet, json);

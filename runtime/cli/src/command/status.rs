@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde_json::{Value, json};
 use weir_state::{Positions, StateManifest};
+use weir_telemetry::WorkerReport;
 use weir_text::{ByteCount, Rate};
 
 use super::named::{KeptState, Named};
@@ -26,9 +27,9 @@ pub(crate) fn status(args: &Status, json: bool) -> anyhow::Result<Exit> {
     let mut ran = false;
     loop {
         let look = Instant::now();
-        let Everyone { queries, silent } = everyone()?;
-        let shown = Shown { args, json, queries: &queries, before: &before, look };
-        let runs = queries.iter().any(|found| shown.is_meant(&named, found) && !found.seen.has_ended());
+        let all = everyone()?;
+        let shown = Shown { args, json, all: &all, before: &before, look };
+        let runs = all.queries.iter().any(|found| shown.is_meant(&named, found) && !found.seen.has_ended());
         if ran && !runs {
             // Its process told how it ended, and has gone.
             return Ok(Exit::Done);
@@ -43,14 +44,14 @@ pub(crate) fn status(args: &Status, json: bool) -> anyhow::Result<Exit> {
         let mut stdout = std::io::stdout().lock();
         stdout.write_all(&screen)?;
         stdout.flush()?;
-        for (pid, error) in &silent {
+        for (pid, error) in &all.silent {
             report(&anyhow::anyhow!("process {pid}: {error}"), None, json);
             exit = Exit::Failed;
         }
         if !ran {
             return Ok(exit);
         }
-        before = queries.into_iter().map(|found| (key(&found), (look, found.seen))).collect();
+        before = all.queries.into_iter().map(|found| (key(&found), (look, found.seen))).collect();
         std::thread::sleep(WATCH_EVERY.saturating_sub(look.elapsed()));
     }
 }
@@ -65,7 +66,7 @@ fn key(found: &Found) -> Key {
 struct Shown<'a> {
     args: &'a Status,
     json: bool,
-    queries: &'a [Found],
+    all: &'a Everyone,
     before: &'a HashMap<Key, (Instant, Seen)>,
     look: Instant,
 }
@@ -86,17 +87,21 @@ impl Shown<'_> {
             blocks += 1;
             if blocks > 1 && !json { writeln!(out) } else { Ok(()) }
         };
-        for found in self.queries.iter().filter(|found| self.is_meant(named, found)) {
+        for found in self.all.queries.iter().filter(|found| self.is_meant(named, found)) {
             gap(out, self.json)?;
             if self.json {
                 let mut told = found.told.clone();
                 told["running"] = (!found.seen.has_ended()).into();
+                if let Some((worker, given_up)) = self.all.worker(found) {
+                    told["worker"] = serde_json::to_value(worker)?;
+                    told["walls_given_up"] = serde_json::to_value(given_up)?;
+                }
                 writeln!(out, "{told}")?;
             } else {
                 self.running(out, found)?;
             }
         }
-        for named in named.iter().filter(|named| !self.queries.iter().any(|found| named.is(found))) {
+        for named in named.iter().filter(|named| !self.all.queries.iter().any(|found| named.is(found))) {
             match stopped(named) {
                 Ok(manifest) => {
                     gap(out, self.json)?;
@@ -138,7 +143,7 @@ impl Shown<'_> {
             let before = past.map_or(0, |(_, seen)| of(seen));
             Rate::of(now.saturating_sub(before), seconds)
         };
-        let bytes: u64 = progress.sources.iter().map(|source| source.bytes).sum();
+        let bytes: u64 = progress.sources.iter().map(|source| source.bytes).fold(0, u64::saturating_add);
         writeln!(
             out,
             "  read {} ({}, {}{}), written {} ({})",
@@ -149,13 +154,20 @@ impl Shown<'_> {
             grouped(seen.written()),
             rate(seen.written(), Seen::written),
         )?;
-        let filtered: u64 = progress.stages.iter().map(|stage| stage.filtered).sum();
-        let failed = progress.sources.iter().map(|source| source.failed).sum::<u64>()
-            + progress.stages.iter().map(|stage| stage.failed).sum::<u64>()
-            + progress.sinks.iter().map(|sink| sink.failed).sum::<u64>();
-        let dead = progress.sources.iter().map(|source| source.dead).sum::<u64>()
-            + progress.stages.iter().map(|stage| stage.dead).sum::<u64>()
-            + progress.sinks.iter().map(|sink| sink.dead).sum::<u64>();
+        // The numbers are another process's: a sum of them must not overflow.
+        let sum = |parts: [Vec<u64>; 3]| parts.into_iter().flatten().fold(0, u64::saturating_add);
+        let (sources, stages, sinks) = (&progress.sources, &progress.stages, &progress.sinks);
+        let filtered = sum([stages.iter().map(|stage| stage.filtered).collect(), Vec::new(), Vec::new()]);
+        let failed = sum([
+            sources.iter().map(|source| source.failed).collect(),
+            stages.iter().map(|stage| stage.failed).collect(),
+            sinks.iter().map(|sink| sink.failed).collect(),
+        ]);
+        let dead = sum([
+            sources.iter().map(|source| source.dead).collect(),
+            stages.iter().map(|stage| stage.dead).collect(),
+            sinks.iter().map(|sink| sink.dead).collect(),
+        ]);
         let [filtered, failed, dead] = [filtered, failed, dead].map(grouped);
         writeln!(out, "  filtered {filtered}, failed {failed}, dead-lettered {dead}")?;
         let of_sources = progress.sources.iter().map(|source| (&source.name, &source.errors));
@@ -192,6 +204,9 @@ impl Shown<'_> {
         }
         let again = if progress.restarts > 0 { ": records that were read again count again" } else { "" };
         writeln!(out, "  restarts {}{again}", progress.restarts)?;
+        if let Some((worker, given_up)) = self.all.worker(found) {
+            show_worker(out, worker, given_up)?;
+        }
         let sinks: Vec<_> = (progress.sinks.iter())
             .map(|sink| {
                 [clean(&sink.name), grouped(sink.records), ByteCount(sink.bytes).to_string(), grouped(sink.files)]
@@ -228,6 +243,39 @@ impl Shown<'_> {
         ];
         table(out, headings, &partitions)
     }
+}
+
+/// The process that a query runs in, and what keeps it from others.
+fn show_worker(out: &mut impl Write, worker: &WorkerReport, given_up: &[String]) -> std::io::Result<()> {
+    let process = worker.pid.map_or_else(|| "no process".to_owned(), |pid| format!("pid {pid}"));
+    let descriptors = worker.descriptors.map_or_else(|| "?".to_owned(), grouped);
+    writeln!(
+        out,
+        "  worker {} ({process}): {}, {:.1} s of CPU, {}, {} threads, {descriptors} descriptors, started again {} times",
+        worker.worker,
+        clean(&worker.state),
+        worker.cpu_ms as f64 / 1e3,
+        ByteCount(worker.memory_bytes),
+        grouped(worker.threads),
+        grouped(worker.restarts),
+    )?;
+    if let Some(end) = &worker.last_end {
+        let words = if worker.last_words.is_empty() { "" } else { "; it wrote: " };
+        writeln!(out, "    its last process {}{words}{}", clean(end), clean(&worker.last_words))?;
+    }
+    let named = |holds: bool| {
+        let walls = worker.walls.iter().filter(move |wall| wall.holds == holds);
+        walls.map(|wall| clean(&wall.name)).collect::<Vec<_>>().join(", ")
+    };
+    let (holding, missing) = (named(true), named(false));
+    let missing = if missing.is_empty() { missing } else { format!("; missing: {missing}") };
+    let given_up = given_up.iter().map(|wall| clean(wall)).collect::<Vec<_>>().join(", ");
+    let given_up = if given_up.is_empty() { given_up } else { format!("; given up: {given_up}") };
+    if worker.lines_dropped > 0 || worker.is_throttled {
+        let now = if worker.is_throttled { ", and it sends more than it may now" } else { "" };
+        writeln!(out, "    {} of its lines were dropped{now}", grouped(worker.lines_dropped))?;
+    }
+    writeln!(out, "    walls: {}{missing}{given_up}", if holding.is_empty() { "none" } else { &holding })
 }
 
 /// What a query that does not run has left.

@@ -15,7 +15,7 @@ pub(crate) fn steer(args: &Steer, wish: Wish, json: bool) -> anyhow::Result<Exit
     let named: Vec<Named> = (args.queries.iter())
         .map(|written| Named::new(written, args.tenant.as_deref()).map_err(wrong))
         .collect::<Result<_, _>>()?;
-    let Everyone { mut queries, silent } = everyone()?;
+    let Everyone { mut queries, silent, .. } = everyone()?;
     let mut exit = Exit::Done;
     for (pid, error) in &silent {
         report(&anyhow::anyhow!("process {pid}: {error}"), None, json);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::Method;
 use serde_json::{Value, json};
 use weir_admin::{QueryName, Route, Wish};
+use weir_telemetry::{WorkerReport, WorkersReport};
 
 use super::ask_error::AskError;
 use super::exchange::{Ask, exchange};
@@ -14,6 +15,16 @@ use super::seen::Seen;
 
 /// How long a process may take to answer, beyond what it was asked to wait.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+impl Everyone {
+    /// The worker that a query runs in, where it runs in one, and the walls that were given up around it.
+    pub(crate) fn worker(&self, found: &Found) -> Option<(&WorkerReport, &[String])> {
+        let number = found.seen.worker?;
+        let (_, report) = self.workers.iter().find(|(pid, _)| *pid == found.pid)?;
+        let worker = report.workers.iter().find(|worker| worker.worker == number)?;
+        Some((worker, &report.walls_given_up))
+    }
+}
 
 /// A query of some process.
 #[derive(Clone, Debug)]
@@ -32,6 +43,8 @@ pub(crate) struct Found {
 #[derive(Debug, Default)]
 pub(crate) struct Everyone {
     pub(crate) queries: Vec<Found>,
+    /// The workers of each process that has some.
+    pub(crate) workers: Vec<(u32, WorkersReport)>,
     /// Processes that could not be asked, and why.
     pub(crate) silent: Vec<(u32, AskError)>,
 }
@@ -43,7 +56,10 @@ pub(crate) fn everyone() -> Result<Everyone, FolderError> {
     for (pid, socket) in folder.sockets()? {
         let ask = Ask { method: Method::GET, path: Route::Queries.to_string(), body: String::new() };
         match ask_at(&folder, &socket, ask, Duration::ZERO).and_then(|told| queries(pid, &socket, told)) {
-            Ok(queries) => everyone.queries.extend(queries),
+            Ok((queries, workers)) => {
+                everyone.queries.extend(queries);
+                everyone.workers.extend(workers.map(|workers| (pid, workers)));
+            }
             Err(AskError::Gone) => {}
             Err(error) => everyone.silent.push((pid, error)),
         }
@@ -69,9 +85,11 @@ fn ask_at(folder: &RuntimeFolder, socket: &Path, ask: Ask, wait: Duration) -> Re
     exchange(stream, ask, wait + ANSWER_MAX)
 }
 
-fn queries(pid: u32, socket: &Path, mut told: Value) -> Result<Vec<Found>, AskError> {
+fn queries(pid: u32, socket: &Path, mut told: Value) -> Result<(Vec<Found>, Option<WorkersReport>), AskError> {
     let queries: Vec<Value> = serde_json::from_value(told["queries"].take())?;
-    queries.into_iter().map(|told| Found::new(pid, socket, told)).collect()
+    let workers = told.get_mut("workers").map(Value::take).unwrap_or_default();
+    let queries = queries.into_iter().map(|told| Found::new(pid, socket, told)).collect::<Result<_, _>>()?;
+    Ok((queries, serde_json::from_value(workers)?))
 }
 
 impl Found {

@@ -12,6 +12,8 @@ pub(crate) struct Seen {
     pub(crate) uptime_ms: u64,
     pub(crate) commit_ms: Option<u64>,
     #[serde(default)]
+    pub(crate) worker: Option<u64>,
+    #[serde(default)]
     pub(crate) seconds_left: Option<u64>,
     pub(crate) ended: Option<SeenOutcome>,
     pub(crate) progress: SeenProgress,
@@ -44,12 +46,12 @@ pub(crate) fn percent_read(extent: Extent) -> u64 {
 impl Seen {
     /// Records read from all sources.
     pub(crate) fn read(&self) -> u64 {
-        self.progress.sources.iter().map(|source| source.records).sum()
+        self.progress.sources.iter().map(|source| source.records).fold(0, u64::saturating_add)
     }
 
     /// Records written by all sinks.
     pub(crate) fn written(&self) -> u64 {
-        self.progress.sinks.iter().map(|sink| sink.records).sum()
+        self.progress.sinks.iter().map(|sink| sink.records).fold(0, u64::saturating_add)
     }
 
     /// Whole percents of its input that were read, of the source that is the farthest from its end, where that is known.

@@ -9,7 +9,7 @@ use opentelemetry_http::Bytes;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use prost::Message;
 use weir_query::RunningQuery;
-use weir_telemetry::{ExportOrigin, otlp_requests};
+use weir_telemetry::{ExportOrigin, RunningWorkers, otlp_requests};
 
 use super::client::Client;
 use super::environment::Signal;
@@ -27,18 +27,23 @@ pub(super) struct Metrics {
 struct Exporter {
     client: Client,
     queries: Vec<Arc<dyn RunningQuery>>,
+    workers: Option<Arc<dyn RunningWorkers>>,
     origin: ExportOrigin,
     fate: Arc<Fate>,
 }
 
 impl Metrics {
-    pub(super) fn start(settings: &MetricSettings, queries: Vec<Arc<dyn RunningQuery>>) -> anyhow::Result<Metrics> {
+    pub(super) fn start(
+        settings: &MetricSettings,
+        queries: Vec<Arc<dyn RunningQuery>>,
+        workers: Option<Arc<dyn RunningWorkers>>,
+    ) -> anyhow::Result<Metrics> {
         let resource = ResourceAttributesWithSchema::from(&settings.outlet.resource).attributes.0;
         let origin = ExportOrigin::new(resource, SystemTime::now());
         // An export waits for nobody: the next one has all of its figures, and newer ones.
         let fate = Arc::new(Fate::new(Signal::Metrics, 1));
         let client = Client::open(&settings.outlet, &fate)?;
-        let exporter = Exporter { client, queries, origin, fate: Arc::clone(&fate) };
+        let exporter = Exporter { client, queries, workers, origin, fate: Arc::clone(&fate) };
         let ((stop, stopped), (end, ended)) = (channel(), channel());
         let every = settings.every;
         let run = move || {
@@ -79,7 +84,8 @@ impl Exporter {
             return;
         }
         let mut sent = Ok(());
-        for request in otlp_requests(self.queries.iter().map(|query| &**query), &self.origin) {
+        let workers = self.workers.as_ref().map(|workers| workers.report());
+        for request in otlp_requests(self.queries.iter().map(|query| &**query), workers.as_ref(), &self.origin) {
             if let Err(error) = self.client.post(Bytes::from(request.encode_to_vec())) {
                 sent = Err(opentelemetry_sdk::error::OTelSdkError::InternalFailure(error.to_string()));
                 break;

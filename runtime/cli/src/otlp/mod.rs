@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_query::{RunningQuery, Starting};
+use weir_telemetry::RunningWorkers;
 
 use self::environment::Environment;
 use self::logs::Logs;
@@ -64,10 +65,10 @@ impl Otlp {
         }
     }
 
-    /// Exports what these queries do from now on, where that is asked for.
-    pub(crate) fn measure(&mut self, queries: Vec<Arc<dyn RunningQuery>>) {
+    /// Exports what these queries and the workers that they run in do from now on, where that is asked for.
+    pub(crate) fn measure(&mut self, queries: Vec<Arc<dyn RunningQuery>>, workers: Option<Arc<dyn RunningWorkers>>) {
         if let Some(settings) = self.metrics.take() {
-            self.measuring = unless(Metrics::start(&settings, queries), "metrics");
+            self.measuring = unless(Metrics::start(&settings, queries, workers), "metrics");
         }
     }
 

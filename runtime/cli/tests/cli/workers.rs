@@ -216,6 +216,14 @@ fn endless(folder: &Path) -> Child {
     child
 }
 
+/// Kills a worker.
+fn kill(worker: u32) {
+    // SAFETY: `kill` takes two integers and touches no memory of ours; the process is the child's, which has not waited for it.
+    #[expect(unsafe_code, reason = "the process is not this one's child")]
+    let sent = unsafe { libc::kill(i32::try_from(worker).expect("a process id"), libc::SIGKILL) };
+    assert_eq!(sent, 0);
+}
+
 /// How many files a tenant's query has published.
 fn published(folder: &Path, tenant: &str) -> usize {
     let files = fs::read_dir(folder.join(tenant).join("out")).expect("the output").flatten();
@@ -244,10 +252,7 @@ fn a_worker_that_is_killed_is_started_again_and_touches_nobody_else() {
     let before = children(child.id());
     assert_eq!(before.len(), 2, "a worker a tenant");
     let victim = before[0];
-    // SAFETY: `kill` takes two integers and touches no memory of ours; the process is the child's, which has not waited for it.
-    #[expect(unsafe_code, reason = "the process is not this one's child")]
-    let sent = unsafe { libc::kill(i32::try_from(victim).expect("a process id"), libc::SIGKILL) };
-    assert_eq!(sent, 0);
+    kill(victim);
     let mut line = String::new();
     until("it is said", || stderr.read_line(&mut line).is_ok() && line.contains("ended by signal 9"));
     until("another one is there", || {
@@ -267,6 +272,48 @@ fn a_worker_that_is_killed_is_started_again_and_touches_nobody_else() {
         let of_one = ids.iter().filter(|id| **id == 7).count();
         assert_eq!(of_one, ids.len() / 1_000, "{tenant}: every batch once and whole");
     }
+}
+
+#[test]
+fn status_and_top_show_workers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = endless(folder.path());
+    let victim = children(child.id())[0];
+    kill(victim);
+    let status = || run(folder.path(), &["status"]).out;
+    until("one was started again", || status().contains("started again 1 times"));
+    until("it works", || status().matches("): running, ").count() == 4);
+    // Without what is different each time: a line of status for each kind of line.
+    let shape = |line: &str| {
+        let number = |word: &str| word.chars().any(|letter| letter.is_ascii_digit());
+        line.split(' ').map(|word| if number(word) { "N" } else { word }).collect::<Vec<_>>().join(" ")
+    };
+    let told = status();
+    let lines: std::collections::BTreeSet<String> =
+        (told.lines()).filter(|line| line.starts_with("  worker") || line.starts_with("    ")).map(shape).collect();
+    expect![[r#"
+            its last process ended by signal N (KILL)
+            walls: seccomp, landlock, landlock-scopes, mdwe
+          worker N (pid N running, N s of CPU, N MB, N threads, N descriptors, started again N times"#]]
+    .assert_eq(&lines.into_iter().collect::<Vec<_>>().join("\n"));
+
+    let told = run(folder.path(), &["--json", "status", "--tenant", "acme"]).out;
+    let told: serde_json::Value = serde_json::from_str(&told).expect("one query");
+    let worker = &told["worker"];
+    let queries = serde_json::json!([{ "tenant": "acme", "query": "q" }]);
+    assert_eq!(
+        (&worker["tenant"], &worker["queries"], &worker["is_running"]),
+        (&"acme".into(), &queries, &true.into())
+    );
+    assert_eq!((&worker["pid"], worker["walls"].as_array().map(Vec::len)), (&told["pid"], Some(4)));
+    assert_eq!(told["walls_given_up"], serde_json::json!([]));
+
+    let told = run(folder.path(), &["top", "--once"]).out;
+    let workers: Vec<String> = told.lines().filter(|line| line.trim_start().starts_with("worker")).map(shape).collect();
+    assert_eq!(workers.len(), 2, "{told}");
+    expect![[r#""#]].assert_eq(workers[1].split("  ").next().expect("a name"));
+    send(&child, libc::SIGTERM);
+    child.wait().expect("an end");
 }
 
 #[test]

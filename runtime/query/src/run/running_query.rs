@@ -37,6 +37,11 @@ pub trait RunningQuery: Send + Sync {
 
     /// The process that it runs in.
     fn process(&self) -> u32;
+
+    /// The number of the worker that it runs in; `None` for one that runs in the process that asks.
+    fn worker(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl RunningQuery for QueryHandle {

@@ -6,6 +6,7 @@ use hyper::Uri;
 use serde::Deserialize;
 use ureq::Agent;
 use weir_admin::{ANSWER_BYTES_MAX, RefusalBody, Route};
+use weir_telemetry::WorkersReport;
 
 use crate::control::{Seen, clean};
 
@@ -70,17 +71,20 @@ impl Endpoint {
         &self.authority
     }
 
-    /// What its queries do.
-    pub(super) fn queries(&self) -> Result<Vec<Seen>, EndpointError> {
+    /// What its queries do, and the workers that they run in.
+    pub(super) fn queries(&self) -> Result<(Vec<Seen>, Option<WorkersReport>), EndpointError> {
         #[derive(Deserialize)]
         struct Answer {
             queries: Vec<Seen>,
+            #[serde(default)]
+            workers: Option<WorkersReport>,
         }
         let mut response = self.agent.get(format!("{}{}", self.base, Route::Queries)).call()?;
         let status = response.status();
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX as u64 + 1).read_to_vec()?;
         if status.is_success() {
-            return Ok(serde_json::from_slice::<Answer>(&body)?.queries);
+            let Answer { queries, workers } = serde_json::from_slice(&body)?;
+            return Ok((queries, workers));
         }
         let said = match serde_json::from_slice::<RefusalBody>(&body) {
             Ok(refusal) => clean(&refusal.error.to_string()),

@@ -47,11 +47,15 @@ fn look(endpoints: &[Endpoint]) -> anyhow::Result<Look> {
     if endpoints.is_empty() {
         let everyone = everyone()?;
         everyone.queries.iter().for_each(|found| look.add(&format!("pid {}", found.pid), &found.seen));
+        everyone.workers.iter().for_each(|(pid, workers)| look.add_workers(&format!("pid {pid}"), workers));
         look.silent.extend(everyone.silent.iter().map(|(pid, error)| format!("process {pid}: {error}")));
     }
     for endpoint in endpoints {
         match endpoint.queries() {
-            Ok(queries) => queries.iter().for_each(|seen| look.add(endpoint.name(), seen)),
+            Ok((queries, workers)) => {
+                queries.iter().for_each(|seen| look.add(endpoint.name(), seen));
+                workers.iter().for_each(|workers| look.add_workers(endpoint.name(), workers));
+            }
             Err(error) => look.silent.push(format!("{}: {error}", endpoint.name())),
         }
     }
@@ -63,6 +67,9 @@ fn once(look: &Look, json: bool) -> anyhow::Result<Exit> {
     if json {
         for query in &look.queries {
             writeln!(out, "{}", serde_json::to_string(query)?)?;
+        }
+        for worker in &look.workers {
+            writeln!(out, "{}", serde_json::to_string(worker)?)?;
         }
     } else if look.queries.is_empty() && look.silent.is_empty() {
         writeln!(out, "no query is running")?;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use weir_query::TopColumn;
+use weir_telemetry::{WorkerReport, WorkersReport};
 
 use crate::control::{Seen, percent_read};
 
@@ -12,6 +13,7 @@ use crate::control::{Seen, percent_read};
 pub(super) struct Look {
     pub(super) at: Instant,
     pub(super) queries: Vec<SeenQuery>,
+    pub(super) workers: Vec<SeenWorker>,
     /// Who did not answer, and why.
     pub(super) silent: Vec<String>,
 }
@@ -28,6 +30,15 @@ pub(super) struct SeenQuery {
     pub(super) percent: Option<u64>,
     pub(super) seconds_left: Option<u64>,
     pub(super) parts: Vec<Part>,
+}
+
+/// A process that queries of a tenant run in.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct SeenWorker {
+    /// Where its supervisor runs.
+    pub(super) place: String,
+    #[serde(flatten)]
+    pub(super) told: WorkerReport,
 }
 
 /// A source, a stage or a sink.
@@ -102,11 +113,11 @@ impl SeenQuery {
 
     /// The sum of something over all parts of a kind.
     pub(super) fn sum(&self, kind: PartKind, of: fn(&Part) -> u64) -> u64 {
-        self.parts.iter().filter(|part| part.kind == kind).map(of).sum()
+        self.parts.iter().filter(|part| part.kind == kind).map(of).fold(0, u64::saturating_add)
     }
 
     pub(super) fn errors(&self) -> u64 {
-        self.parts.iter().map(|part| part.errors).sum()
+        self.parts.iter().map(|part| part.errors).fold(0, u64::saturating_add)
     }
 
     pub(super) fn lag(&self) -> Option<u64> {
@@ -116,7 +127,13 @@ impl SeenQuery {
 
 impl Look {
     pub(super) fn new(at: Instant) -> Look {
-        Look { at, queries: Vec::new(), silent: Vec::new() }
+        Look { at, queries: Vec::new(), workers: Vec::new(), silent: Vec::new() }
+    }
+
+    /// Adds what a process or an endpoint told of its workers.
+    pub(super) fn add_workers(&mut self, place: &str, told: &WorkersReport) {
+        let seen = |worker: &WorkerReport| SeenWorker { place: place.to_owned(), told: worker.clone() };
+        self.workers.extend(told.workers.iter().map(seen));
     }
 
     /// Adds what a process or an endpoint told of a query.

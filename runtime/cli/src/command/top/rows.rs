@@ -1,12 +1,14 @@
-//! The lines of the table: one a query, and below it one for each source, stage and sink.
+//! The lines of the table: one a query, and below it one for each source, stage and sink; after them one a worker.
 
 use std::time::Duration;
 
-use super::model::{Look, Part, PartKind, SeenQuery};
+use weir_text::ByteCount;
+
+use super::model::{Look, Part, PartKind, SeenQuery, SeenWorker};
 use crate::control::{Align, clean};
 use crate::live::{grouped, time_left};
 
-/// What the columns hold. `BUSY` is the part of a core that the guest takes; `DONE` how much of an input of known size was
+/// What the columns hold. `BUSY` is the part of a core that the guest or the worker takes; `DONE` how much of an input of known size was
 /// read, and `LEFT` how long the rest takes.
 pub(super) const HEADINGS: [(&str, Align); 11] = [
     ("NAME", Align::Left),
@@ -117,7 +119,31 @@ pub(super) fn rows(now: &Look, before: Option<&Look>, order: Order) -> Vec<Row> 
             rows.push(of_part(part, past, seconds));
         }
     }
+    rows.extend(now.workers.iter().map(|worker| {
+        let same = |other: &&SeenWorker| (&other.place, other.told.worker) == (&worker.place, worker.told.worker);
+        of_worker(worker, before.and_then(|look| look.workers.iter().find(same)), seconds)
+    }));
     rows
+}
+
+fn of_worker(worker: &SeenWorker, past: Option<&SeenWorker>, seconds: f64) -> Row {
+    let told = &worker.told;
+    let busy = past.map(|past| told.cpu_ms.saturating_sub(past.told.cpu_ms) as f64 / 1e3 / seconds);
+    let again = match told.restarts {
+        0 => String::new(),
+        times => format!(", {} restarts", grouped(times)),
+    };
+    let mut cells: [String; HEADINGS.len()] = Default::default();
+    let memory = ByteCount(told.memory_bytes);
+    cells[0] = format!("worker {} of {}: {memory}{again}", told.worker, clean(&told.tenant));
+    cells[1] = clean(&told.state);
+    cells[5] = busy.map_or_else(unknown, of_core);
+    Row { is_query: true, troubled: !told.is_running, place: Some(clean(&worker.place)), cells }
+}
+
+/// A part of a core.
+fn of_core(part: f64) -> String {
+    format!("{:.0}%", 100.0 * part)
 }
 
 fn of_part(part: &Part, past: Option<&Part>, seconds: f64) -> Row {
@@ -136,7 +162,7 @@ fn of_part(part: &Part, past: Option<&Part>, seconds: f64) -> Row {
     };
     Row {
         is_query: false,
-        troubled: gain(|part| part.errors + part.traps).is_some_and(|gain| gain > 0),
+        troubled: gain(|part| part.errors.saturating_add(part.traps)).is_some_and(|gain| gain > 0),
         place: None,
         cells: [
             format!("  {kind} {}", clean(&part.name)),
@@ -144,7 +170,7 @@ fn of_part(part: &Part, past: Option<&Part>, seconds: f64) -> Row {
             only(part.kind != PartKind::Source, grouped(part.records_in)),
             only(part.kind != PartKind::Sink, grouped(part.records_out)),
             rounded(gain(through).map(|gain| gain as f64 / seconds)),
-            only(is_stage, busy.map_or_else(unknown, |busy| format!("{:.0}%", 100.0 * busy))),
+            only(is_stage, busy.map_or_else(unknown, of_core)),
             only(part.kind != PartKind::Sink, grouped(part.errors)),
             only(is_stage, grouped(part.traps)),
             of_source(part.lag, grouped),

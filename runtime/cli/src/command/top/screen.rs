@@ -118,6 +118,10 @@ mod tests {
             "ended": null, "progress": progress("retrying", json!([]), json!([]), json!([])) });
         let mut look = Look::new(at);
         [late, odd].into_iter().for_each(|report| look.add("host:1", &seen(report)));
+        let told = json!({ "workers": [{ "worker": 3, "tenant": "acme", "state": "running", "is_running": true, "pid": 7,
+            "cpu_ms": read / 10_000, "memory_bytes": 5_662_310, "threads": 8, "descriptors": 20, "restarts": 2,
+            "last_end": null, "lines_dropped": 0, "is_throttled": false }] });
+        look.add_workers("host:1", &serde_json::from_value(told).expect("workers"));
         look.silent.push("host:2: it does not answer".to_owned());
         look
     }
@@ -128,7 +132,7 @@ mod tests {
         let (before, now) = (look(start, 1_000_000), look(start + Duration::from_secs(2), 5_000_000));
         let mut screen = Screen::default();
         let mut draw = |width| {
-            let mut terminal = Terminal::new(TestBackend::new(width, 9)).expect("a terminal");
+            let mut terminal = Terminal::new(TestBackend::new(width, 10)).expect("a terminal");
             terminal.draw(|frame| screen.draw(frame, &now, Some(&before))).expect("a frame");
             terminal.backend().to_string()
         };
@@ -140,6 +144,7 @@ mod tests {
             "  stage f                      0       0"
             "  sink out                     0        "
             "beta/a\u{1b}[31m (ho…          0       0"
+            "worker 3 of acme: 5.…                   "
             "host:2: it does not answer              "
             "q quit   ↑↓ move   s order   no room: I…"
         "#]]
@@ -152,6 +157,7 @@ mod tests {
             "  stage f                           0       0                   "
             "  sink out                          0                           "
             "beta/a\u{1b}[31…  retrying          0       0      -           -"
+            "worker 3 of acm…  running                                       "
             "host:2: it does not answer                                      "
             "q quit   ↑↓ move   s order   no room: IN OUT BUSY TRAPS DONE    "
         "#]]
@@ -164,7 +170,7 @@ mod tests {
     fn queries_stages_sinks_and_lags_are_drawn_and_sorted() {
         let start = Instant::now();
         let (before, now) = (look(start, 1000), look(start + Duration::from_secs(2), 5000));
-        let mut terminal = Terminal::new(TestBackend::new(96, 10)).expect("a terminal");
+        let mut terminal = Terminal::new(TestBackend::new(96, 11)).expect("a terminal");
         let mut screen = Screen::default();
         terminal.draw(|frame| screen.draw(frame, &now, Some(&before))).expect("a frame");
         expect![[r#"
@@ -175,6 +181,7 @@ mod tests {
             "  stage f                      5,000     12      0   50%       0      0                         "
             "  sink out                        12             0                                              "
             "beta/a\u{1b}[31m (…  retrying      0      0      0             0      0      -     -           -"
+            "worker 3 of acme: …  running                          0%                                        "
             "                                                                                                "
             "host:2: it does not answer                                                                      "
             "q quit   ↑↓ move   s order                                                                      "
@@ -184,7 +191,7 @@ mod tests {
         screen.order = Order::Lag;
         screen.scroll(100);
         terminal.draw(|frame| screen.draw(frame, &now, None)).expect("a frame");
-        assert_eq!(screen.selected, 4);
+        assert_eq!(screen.selected, 5);
         assert!(terminal.backend().to_string().contains("by lag"));
     }
 }

@@ -63,4 +63,8 @@ impl QueryLine for Line {
     fn process(&self) -> u32 {
         self.process.load(Ordering::Relaxed)
     }
+
+    fn worker(&self) -> u64 {
+        self.worker.0
+    }
 }

@@ -6,6 +6,7 @@ mod host;
 mod line;
 mod queries;
 mod start;
+mod watch;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -57,13 +58,13 @@ pub(crate) fn run(args: &args::Run, limits: &Path, json: bool) -> anyhow::Result
             }
         }
         let queries = host.remote_queries();
-        let board = Arc::new(Board::new(queries.iter().cloned()));
+        let board = Arc::new(Board::new(queries.iter().cloned()).with_workers(host.watched()));
         let handles: Vec<_> = queries.into_iter().map(|(query, _)| query).collect();
         let mut doors = Control::doors();
         if let Some(address) = args.metrics_listen {
             super::run::open_metrics(&mut doors, address, args, json)?;
         }
-        otlp.measure(handles.clone());
+        otlp.measure(handles.clone(), Some(host.watched()));
         let control = doors.open(Arc::clone(&board), !args.no_control)?;
         signals.drain(handles, control.socket());
         let screen = Screen::new(Show::choose(args.quiet, json, false));

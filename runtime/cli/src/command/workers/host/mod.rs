@@ -22,6 +22,7 @@ use weir_text::escape_to;
 use super::code::{Code, Window};
 use super::files::QueryFile;
 use super::queries::Hosted;
+use super::watch::Watched;
 use crate::args;
 use crate::live::Watch;
 
@@ -45,6 +46,7 @@ pub(super) struct Host {
     code: Code,
     /// Queries that were asked to stop.
     stops: (UnboundedSender<QueryId>, UnboundedReceiver<QueryId>),
+    watched: Arc<Watched>,
 }
 
 struct HostedWorker {
@@ -72,8 +74,10 @@ impl Host {
             }
         });
         let code = Code::new(&supervisor);
+        let watched = Arc::new(Watched::new(&supervisor, &args.allow_weak));
         Host {
             code,
+            watched,
             supervisor,
             events: receive,
             limits,
@@ -88,6 +92,11 @@ impl Host {
             watches: BTreeMap::new(),
             stops: unbounded_channel(),
         }
+    }
+
+    /// Its workers, as clients see them.
+    pub(in crate::command::workers) fn watched(&self) -> Arc<Watched> {
+        Arc::clone(&self.watched)
     }
 
     /// The walls that tenants must not run without, that the kernel does not have, and that the operator has not given up.

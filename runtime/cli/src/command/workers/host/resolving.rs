@@ -129,6 +129,7 @@ impl Host {
                 stopped: AtomicBool::new(false),
                 paused: AtomicBool::new(false),
             });
+            self.watched.name(*id, name.clone());
             let remote = Arc::new(RemoteQuery::new(name.query, name.tenant, Arc::clone(&line) as Arc<dyn QueryLine>));
             query.line = Some(line);
             query.remote = Some(Arc::clone(&remote));
