@@ -10,7 +10,7 @@ const PERIOD: Duration = Duration::from_millis(100);
 
 /// How much CPU time a tenant, or a query, may catch up on at most: who asked for nothing meanwhile, or could not use its
 /// whole share, has nothing more to make up for.
-const LAG_MAX_NANOS: u64 = 10_000_000;
+pub(super) const LAG_MAX_NANOS: u64 = 10_000_000;
 
 /// A tenant's account.
 pub(super) struct Ledger {
@@ -90,9 +90,16 @@ impl Ledger {
         }
     }
 
-    /// Forgets what it would have to catch up on beyond [`LAG_MAX_NANOS`], where the others are at this level.
-    pub(super) fn keep_up(&mut self, level: u64) {
-        let lag = LAG_MAX_NANOS.saturating_mul(100) / self.weight;
+    /// The virtual time that it may catch up on beside another tenant: [`LAG_MAX_NANOS`] of its own CPU time, and never less than the
+    /// other has by two ticks. That one gives way at a tick only: with less, no weights could be kept that differ by more than a few
+    /// times.
+    pub(super) fn lag_max(&self, other: &Ledger, tick: Duration) -> u64 {
+        let ticks = u64::try_from(tick.as_nanos()).unwrap_or(u64::MAX).saturating_mul(2);
+        (LAG_MAX_NANOS.saturating_mul(100) / self.weight).max(ticks.saturating_mul(100) / other.weight)
+    }
+
+    /// Forgets what it would have to catch up on beyond so much, where the others are at this level.
+    pub(super) fn keep_up(&mut self, level: u64, lag: u64) {
         self.virtual_nanos = self.virtual_nanos.max(level.saturating_sub(lag));
     }
 

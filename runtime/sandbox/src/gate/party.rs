@@ -23,6 +23,12 @@ const CREDIT_MAX_NANOS: i64 = 10_000_000;
 /// Calls that usually take less are brief: a core is lent to them without waiting for a tick.
 const BRIEF: Duration = Duration::from_millis(1);
 
+/// A query gets too little of a core on its seats if it runs for less than nine tenths of the time, of the last so much: longer than
+/// the system leaves a thread without a core, so that the part is known.
+const STARVED_PERCENT: u128 = 90;
+const PACE_WINDOW: Duration = Duration::from_millis(50);
+const PACE_LEAST: Duration = Duration::from_millis(5);
+
 /// No pause counts as longer, or as shorter.
 const PAUSE_MAX: Duration = Duration::from_millis(2);
 const PAUSE_MIN: Duration = Duration::from_micros(1);
@@ -46,6 +52,9 @@ pub(super) struct Habit {
     call: Duration,
     // Time on its seats, less the time for which seats were kept in vain.
     credit_nanos: i64,
+    // Of its last time on seats, the part in which it had a core.
+    paced: Duration,
+    had_core: Duration,
 }
 
 impl Habit {
@@ -66,6 +75,21 @@ impl Habit {
         self.call = slice.max((self.call.saturating_mul(7).saturating_add(slice)) / 8);
         self.left_at = ended.then_some(now);
         self.add_credit(i64::try_from(slice.as_nanos()).unwrap_or(i64::MAX));
+    }
+
+    /// It had a core for so long of the time on its seat.
+    pub(super) fn paced(&mut self, spent: Duration, passed: Duration) {
+        self.had_core = self.had_core.saturating_add(spent.min(passed));
+        self.paced = self.paced.saturating_add(passed);
+        if self.paced > PACE_WINDOW {
+            (self.had_core, self.paced) = (self.had_core / 2, self.paced / 2);
+        }
+    }
+
+    /// Whether it gets less of a core on its seats than it could use: others run there.
+    pub(super) fn is_starved(&self) -> bool {
+        let (had, passed) = (self.had_core.as_nanos(), self.paced.as_nanos());
+        self.paced >= PACE_LEAST && had.saturating_mul(100) < passed.saturating_mul(STARVED_PERCENT)
     }
 
     /// A seat was kept for so long in vain.

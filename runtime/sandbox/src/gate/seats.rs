@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::ledger::Ledger;
+use super::ledger::{LAG_MAX_NANOS, Ledger};
 use super::party::{Habit, Party};
 use crate::Limits;
 
@@ -50,9 +50,9 @@ pub(super) struct Seats {
     most: usize,
     tick: Duration,
     tenants: Vec<Option<Ledger>>,
-    /// One element for each call on a seat, or that was given one and has not sat down yet. May be more than `most` where
-    /// seats are lent.
-    seated: Vec<Place>,
+    /// One element for each call on a seat, or that was given one and has not sat down yet, and since when its time is not
+    /// counted. May be more than `most` where seats are lent.
+    seated: Vec<(Place, Instant)>,
     /// Of those, the ones that are to leave, which they do in a moment.
     leaving: Vec<Place>,
     /// Seats that are kept, and since when.
@@ -143,6 +143,9 @@ impl Seats {
             return None;
         }
         self.drop_kept(now);
+        if self.is_held(place) {
+            return None;
+        }
         let seating = if let Some(index) = self.kept.iter().position(|(keeper, _)| *keeper == place) {
             self.kept.swap_remove(index);
             Seating::Own
@@ -156,7 +159,7 @@ impl Seats {
         } else {
             return None;
         };
-        self.seated.push(place);
+        self.seated.push((place, now));
         Some(seating)
     }
 
@@ -200,6 +203,10 @@ impl Seats {
 
     /// A guest sits at a tick, and has had so much since it sat down or since the last tick. Whether it is to leave, at once.
     pub(super) fn at_tick(&mut self, place: Place, spent: Duration, seating: Seating, now: Instant) -> bool {
+        if let Some((_, since)) = self.seated.iter_mut().find(|(seated, _)| *seated == place) {
+            let passed = now.saturating_duration_since(std::mem::replace(since, now));
+            self.pace(place, spent, passed);
+        }
         self.spend(place, spent);
         let leaves = self.is_to_leave(place, spent, seating, now);
         if leaves {
@@ -219,7 +226,9 @@ impl Seats {
         if seating == Seating::Lent && self.taken() > self.most {
             return true;
         }
-        self.makes_way(place, now) || self.next(now).is_some_and(|next| next == place || self.is_ahead(place, next))
+        self.is_held(place)
+            || self.makes_way(place, now)
+            || self.next(now).is_some_and(|next| next == place || self.is_ahead(place, next))
     }
 
     /// Whether a guest gives its seat up for a query that had less and was lent one, which keeps it from now on.
@@ -234,7 +243,7 @@ impl Seats {
         if let Some(party) = self.party(borrower) {
             party.turn_nanos = 0;
         }
-        if !self.seated.contains(&borrower) {
+        if !self.seated.iter().any(|(seated, _)| *seated == borrower) {
             self.kept.push((borrower, now));
         }
         true
@@ -242,8 +251,9 @@ impl Seats {
 
     /// A call leaves its seat, after so much that was not counted at a tick. Who gets a seat by that.
     pub(super) fn leave(&mut self, place: Place, spent: Duration, why: Departure, now: Instant) -> Vec<Waker> {
-        if let Some(index) = self.seated.iter().position(|seated| *seated == place) {
-            self.seated.swap_remove(index);
+        if let Some(index) = self.seated.iter().position(|(seated, _)| *seated == place) {
+            let (_, since) = self.seated.swap_remove(index);
+            self.pace(place, spent, now.saturating_duration_since(since));
         }
         if let Some(index) = self.leaving.iter().position(|leaving| *leaving == place) {
             self.leaving.swap_remove(index);
@@ -284,18 +294,55 @@ impl Seats {
             let Some((ticket, waker)) = party.waiting.pop_front() else { break };
             party.turn_nanos = 0;
             self.forget_idle(place);
-            self.seated.push(place);
+            self.seated.push((place, now));
             self.granted.insert(ticket);
             woken.push(waker);
         }
         woken
     }
 
-    /// Of those who wait and may have a seat, the one that had least.
+    /// Of those who wait and may have a seat, the one that had least. `None` also where that one is held back: those that had more
+    /// are held back as well.
     fn next(&mut self, now: Instant) -> Option<Place> {
         let tenant = self.next_tenant(now)?;
         let party = self.ledger(tenant)?.least_party()?;
-        Some(Place { tenant, party })
+        let next = Place { tenant, party };
+        (!self.is_held(next)).then_some(next)
+    }
+
+    /// Whether a query is to have nothing for now, since another one that has a seat, but gets too little of a core there, has fallen
+    /// behind it: where the process has fewer cores than seats, the system divides them between threads, whatever their weights.
+    fn is_held(&self, place: Place) -> bool {
+        self.seated.iter().chain(&self.kept).any(|&(other, _)| other != place && self.holds_back(other, place))
+    }
+
+    fn holds_back(&self, behind: Place, ahead: Place) -> bool {
+        let of = |place: Place| {
+            let ledger = self.tenants.get(place.tenant)?.as_ref()?;
+            Some((ledger, ledger.parties.get(place.party)?.as_ref()?))
+        };
+        let (Some((behind_ledger, behind_party)), Some((ahead_ledger, ahead_party))) = (of(behind), of(ahead)) else {
+            return false;
+        };
+        if !behind_party.habit.is_starved() {
+            return false;
+        }
+        let (least, most, lag) = match behind.tenant == ahead.tenant {
+            true => (behind_party.virtual_nanos, ahead_party.virtual_nanos, LAG_MAX_NANOS),
+            false => {
+                let lag = behind_ledger.lag_max(ahead_ledger, self.tick);
+                (behind_ledger.virtual_nanos, ahead_ledger.virtual_nanos, lag)
+            }
+        };
+        // At half of what it may catch up on: the other may go on to its next tick.
+        most.saturating_sub(least) > lag / 2
+    }
+
+    /// Notes how much of the time on its seat a query had a core.
+    fn pace(&mut self, place: Place, spent: Duration, passed: Duration) {
+        if let Some(party) = self.party(place) {
+            party.habit.paced(spent, passed);
+        }
     }
 
     fn next_tenant(&mut self, now: Instant) -> Option<usize> {
@@ -342,7 +389,7 @@ impl Seats {
         is_brief
             && self.taken() < self.most.saturating_mul(2)
             && self.next(now).is_none_or(|next| next != place && !self.is_ahead(place, next))
-            && self.seated.iter().any(|&seated| self.is_ahead(seated, place))
+            && self.seated.iter().any(|&(seated, _)| self.is_ahead(seated, place))
     }
 
     /// Whether a query that leaves is likely to return at once, while it is still its turn.
@@ -385,17 +432,22 @@ impl Seats {
         }
         let is_calm = self.is_calm(now);
         let level = |nanos: &mut dyn Iterator<Item = u64>| if is_calm { nanos.max() } else { nanos.min() };
-        let present = self.seated.iter().chain(self.kept.iter().map(|(keeper, _)| keeper)).copied();
-        let others = present.clone().map(|other| other.tenant).chain(waiting);
-        let others = level(&mut others.filter(|&other| other != tenant).map(|other| self.nanos(other)));
+        let present = self.seated.iter().chain(&self.kept).map(|&(other, _)| other);
+        let others = present.clone().map(|other| other.tenant).chain(waiting).filter(|&other| other != tenant);
         let Some(ledger) = self.tenants.get(tenant).and_then(Option::as_ref) else { return };
+        let lag = others.clone().filter_map(|other| self.tenants.get(other)?.as_ref());
+        let lag = lag
+            .map(|other| ledger.lag_max(other, self.tick))
+            .max()
+            .unwrap_or_else(|| ledger.lag_max(ledger, self.tick));
+        let others = level(&mut others.map(|other| self.nanos(other)));
         let queries = present.filter(|other| other.tenant == tenant).map(|other| other.party);
         let queries = queries.chain(ledger.waiting.iter().copied());
         let queries = level(&mut queries.filter(|&other| other != party).map(|other| ledger.party_nanos(other)));
         self.horizon = self.horizon.max(others.unwrap_or(0));
         let horizon = self.horizon;
         if let Some(ledger) = self.ledger(tenant) {
-            ledger.keep_up(horizon);
+            ledger.keep_up(horizon, lag);
             ledger.keep_party_up(party, queries);
         }
     }

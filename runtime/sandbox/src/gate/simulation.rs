@@ -36,6 +36,7 @@ enum Doing {
 }
 
 struct World {
+    /// Thousandths of a core, which the process gets however many threads it has.
     cores: u32,
     seats: Seats,
     callers: Vec<Caller>,
@@ -44,7 +45,12 @@ struct World {
 
 impl World {
     fn new(cores: u32) -> World {
-        World { cores, seats: Seats::new(cores as usize, TICK), callers: Vec::new(), now: Instant::now() }
+        World {
+            cores: cores * 1_000,
+            seats: Seats::new(cores as usize, TICK),
+            callers: Vec::new(),
+            now: Instant::now(),
+        }
     }
 
     fn tenant(&mut self, weight: u32) -> usize {
@@ -112,7 +118,7 @@ impl World {
             Doing::Running(..) => true,
         };
         let threads = u32::try_from(self.callers.iter_mut().filter(runs).count()).unwrap();
-        let part = STEP * self.cores.min(threads) / threads.max(1);
+        let part = STEP * self.cores.min(threads * 1_000) / threads.max(1) / 1_000;
         for index in 0..self.callers.len() {
             let caller = &mut self.callers[index];
             match &mut caller.doing {
@@ -162,9 +168,15 @@ const SHORTS: Query = ("8 short", 8, 10, 2, true);
 
 /// What queries of tenants with these weights get on this many cores, in thousandths of a core.
 fn check(cores: u32, cases: &[&[(u32, &[Query])]], expect: Expect) {
+    check_on(cores, cores * 1_000, cases, expect);
+}
+
+/// The same, where the process gets so many thousandths of a core.
+fn check_on(seats: u32, cores: u32, cases: &[&[(u32, &[Query])]], expect: Expect) {
     let mut table = String::new();
     for tenants in cases {
-        let (mut world, mut names) = (World::new(cores), Vec::new());
+        let (mut world, mut names) = (World::new(seats), Vec::new());
+        world.cores = cores;
         for (weight, queries) in *tenants {
             let tenant = world.tenant(*weight);
             for &(name, instances, call, pause, works) in *queries {
@@ -223,10 +235,10 @@ fn what_needs_less_than_its_share_gets_it() {
         "#]]
             } else {
                 expect![[r#"
-            often of 100: 333, 8 long of 300: 999
-            seldom of 100: 94, 8 long of 300: 1897
-            rarely of 100: 9, 8 long of 300: 1987
-        "#]]
+                    often of 100: 333, 8 long of 300: 999
+                    seldom of 100: 94, 8 long of 300: 1896
+                    rarely of 100: 9, 8 long of 300: 1987
+                "#]]
             },
         );
     }
@@ -277,6 +289,72 @@ fn weights_are_kept_for_short_and_long_calls() {
             short of 100: 237, long of 300: 714
             short of 300: 653, long of 100: 215
         "#]],
+    );
+}
+
+#[test]
+fn weights_are_kept_where_the_process_gets_fewer_cores_than_it_has_seats() {
+    let (short, long): (&[_], &[_]) = (&[SHORT], &[LONG]);
+    let cases: &[&[_]] = &[
+        &[(300, short), (100, long), (100, long), (100, long)],
+        &[(300, long), (100, long), (100, long)],
+        &[(100, short), (300, long), (300, long)],
+        &[(300, short), (100, short), (100, short), (100, short)],
+        &[(100, short), (100, long), (100, long), (100, long)],
+        &[(10_000, short), (1, long), (1, long), (1, long)],
+        &[(10_000, long), (1, long), (1, long), (1, long)],
+    ];
+    check_on(
+        2,
+        400,
+        cases,
+        expect![[r#"
+        short of 300: 180, long of 100: 59, long of 100: 60, long of 100: 59
+        long of 300: 240, long of 100: 79, long of 100: 79
+        short of 100: 55, long of 300: 166, long of 300: 167
+        short of 300: 166, short of 100: 55, short of 100: 55, short of 100: 55
+        short of 100: 95, long of 100: 95, long of 100: 95, long of 100: 95
+        short of 10000: 312, long of 1: 0, long of 1: 0, long of 1: 0
+        long of 10000: 399, long of 1: 0, long of 1: 0, long of 1: 0
+    "#]],
+    );
+    check_on(
+        2,
+        900,
+        cases,
+        expect![[r#"
+        short of 300: 379, long of 100: 127, long of 100: 126, long of 100: 125
+        long of 300: 539, long of 100: 179, long of 100: 179
+        short of 100: 124, long of 300: 366, long of 300: 365
+        short of 300: 333, short of 100: 110, short of 100: 110, short of 100: 112
+        short of 100: 207, long of 100: 204, long of 100: 206, long of 100: 206
+        short of 10000: 575, long of 1: 25, long of 1: 25, long of 1: 24
+        long of 10000: 896, long of 1: 1, long of 1: 0, long of 1: 1
+    "#]],
+    );
+    check_on(
+        2,
+        1_500,
+        cases,
+        expect![[r#"
+        short of 300: 607, long of 100: 201, long of 100: 202, long of 100: 203
+        long of 300: 817, long of 100: 274, long of 100: 272
+        short of 100: 204, long of 300: 611, long of 300: 611
+        short of 300: 548, short of 100: 183, short of 100: 185, short of 100: 182
+        short of 100: 346, long of 100: 342, long of 100: 344, long of 100: 344
+        short of 10000: 666, long of 1: 149, long of 1: 150, long of 1: 150
+        long of 10000: 900, long of 1: 96, long of 1: 99, long of 1: 100
+    "#]],
+    );
+    let (two, all): (&[_], &[_]) = (&[SHORT, LONG], &[SHORT, LONG, LONGS, SHORTS]);
+    check_on(
+        2,
+        800,
+        &[&[(100, two), (100, long)], &[(100, all)]],
+        expect![[r#"
+        short of 100: 187, long of 100: 185, long of 100: 374
+        short of 100: 174, long of 100: 176, 8 long of 100: 177, 8 short of 100: 175
+    "#]],
     );
 }
 
