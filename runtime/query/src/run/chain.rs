@@ -51,6 +51,13 @@ impl NextCommit {
     fn is_due(&self) -> bool {
         self.due.is_some_and(|due| Instant::now() >= due)
     }
+
+    /// A moment that passed while there was nothing to commit is put off by the whole time.
+    pub(super) fn begin_anew(&mut self) {
+        if self.is_due() {
+            *self = NextCommit::new(self.every);
+        }
+    }
 }
 
 impl<'p> Chain<'p> {
@@ -81,10 +88,20 @@ impl<'p> Chain<'p> {
 
     /// Makes everything taken in durable, dead letters first, and then counts it: metrics fold, progress moves on.
     pub(super) async fn commit(&mut self) -> Result<(), Cause> {
-        if self.uncommitted_records == 0 && !self.moved {
+        if !self.has_uncommitted() {
             return Ok(());
         }
         self.commit_traced(false).await
+    }
+
+    fn has_uncommitted(&self) -> bool {
+        self.uncommitted_records > 0 || self.moved
+    }
+
+    /// When the next commit is to be made; `None` also where there is nothing to commit, so that a query in which nothing
+    /// happens wakes nobody.
+    pub(super) fn commit_due(&self, next: &NextCommit) -> Option<Instant> {
+        next.due.filter(|_| self.has_uncommitted())
     }
 
     /// As a commit, with every sink closed: the last one.
@@ -196,8 +213,9 @@ impl<'p> Chain<'p> {
         }
         let (mut stop, mut pause) = (self.shared.stop.subscribe(), self.shared.pause.subscribe());
         while *pause.borrow_and_update() && !*stop.borrow_and_update() {
+            let due = self.commit_due(next_commit);
             let due = async {
-                match next_commit.due {
+                match due {
                     Some(due) => tokio::time::sleep_until(due).await,
                     None => std::future::pending().await,
                 }

@@ -54,6 +54,7 @@ impl Counters {
         self.committed_records.add(records);
         self.commits.add(1);
         self.refusals().for_each(OnceCount::commit);
+        self.stir();
     }
 
     /// The query has ended, in this state.
@@ -81,12 +82,23 @@ impl Counters {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Something happens: see [`QueryHandle::stirred`](super::handle::QueryHandle::stirred).
+    pub(crate) fn stir(&self) {
+        self.stirred.notify_one();
+    }
+
+    /// Waits until something happens, or has happened since this was awaited last.
+    pub(super) async fn stirred(&self) {
+        self.stirred.notified().await;
+    }
+
     pub(crate) fn set_state(&self, state: QueryState) {
         // An attempt begins, and nothing of the one before it goes on.
         if state == QueryState::Running {
             self.read_in_vain.set(self.records_read().saturating_sub(self.committed_records.get()));
         }
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        self.stir();
     }
 }
 

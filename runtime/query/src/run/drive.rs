@@ -22,8 +22,14 @@ pub(super) async fn run_to_end(
 ) -> Result<Ending, Cause> {
     let mut next_commit = NextCommit::new(chain.shared.plan.delivery.commit_every);
     loop {
-        let message = match next_commit.due {
-            None => batches.recv().await,
+        let due = chain.commit_due(&next_commit);
+        let message = match due {
+            None => {
+                let message = batches.recv().await;
+                // What comes now has the whole time for its commit, and whatever follows it goes into the same one.
+                next_commit.begin_anew();
+                message
+            }
             Some(due) => match tokio::time::timeout_at(due, batches.recv()).await {
                 Ok(message) => message,
                 Err(_elapsed) => {
@@ -33,6 +39,7 @@ pub(super) async fn run_to_end(
             },
         };
         let Some(FromSource { source, read, drawn, place: _until_taken_in }) = message else { break };
+        chain.shared.counters.stir();
         // What waits in the queue is read again, as is what is read meanwhile.
         if chain.stop_until().is_some_and(|until| Instant::now() >= until) {
             return finish(chain, Ending::Stopped).await;

@@ -55,6 +55,13 @@ impl QueryHandle {
         progress
     }
 
+    /// Waits until something happens in the query: until it takes something in, commits, changes its state, or is steered. Returns
+    /// at once if that happened since this was awaited last. For one that watches; of several, one sees it. What sinks do afterwards
+    /// with what was taken in does not count: look again a while later.
+    pub async fn stirred(&self) {
+        self.counters.stirred().await;
+    }
+
     /// How the query has spent its time, and what waits in it.
     pub fn details(&self) -> Details {
         self.counters.details(&self.copy_on_write, self.traces.as_ref().map(|traces| traces.read()))
@@ -68,16 +75,19 @@ impl QueryHandle {
     /// Asks the query to take in no more, to finish what it has, to commit and to end.
     pub fn stop(&self) {
         self.stop.send_replace(true);
+        self.counters.stir();
     }
 
     /// Asks the query to read no more until [`QueryHandle::resume`]. What it has taken in goes on to the sinks, and
     /// commits go on in their time.
     pub fn pause(&self) {
         self.pause.send_replace(true);
+        self.counters.stir();
     }
 
     /// Asks the query to go on reading.
     pub fn resume(&self) {
         self.pause.send_replace(false);
+        self.counters.stir();
     }
 }

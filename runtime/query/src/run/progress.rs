@@ -106,6 +106,8 @@ counters! {
         /// Records of a batch that is under way which wait for its next piece.
         waiting: Count,
         state: Mutex<QueryState>,
+        /// Something has happened that whoever reports the query has not seen.
+        stirred: tokio::sync::Notify,
     }
 }
 

@@ -88,8 +88,13 @@ impl KafkaSourceConfig {
 
     /// How long an answer to a rebalance may wait for the query: as long as the group waits, but never for ever.
     pub(super) fn revoke_wait_max(&self) -> Duration {
+        self.poll_interval_max().min(Duration::from_secs(25))
+    }
+
+    /// How long the group waits for a member that does not poll.
+    pub(super) fn poll_interval_max(&self) -> Duration {
         let option = self.connection.options.get("max.poll.interval.ms").and_then(|ms| ms.parse().ok());
-        Duration::from_millis(option.unwrap_or(300_000)).min(Duration::from_secs(25))
+        Duration::from_millis(option.unwrap_or(300_000))
     }
 
     /// The error with the brokers beside it.

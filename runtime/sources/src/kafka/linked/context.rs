@@ -1,7 +1,7 @@
 //! What librdkafka tells its consumer.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,8 @@ pub(super) struct Context {
     rebalances: Mutex<VecDeque<Rebalance>>,
     // From now on whatever goes is let go at once.
     closing: AtomicBool,
+    // Events that the client gave. It does not say itself whether a poll gave one that is not for the caller.
+    events: AtomicU64,
     // The last error that was logged.
     logged: Mutex<Option<Instant>>,
     // What its texts must not show.
@@ -59,6 +61,20 @@ impl Context {
         self.closing.store(true, Ordering::SeqCst);
     }
 
+    /// Whether one waits for its answer.
+    pub(super) fn has_rebalance(&self) -> bool {
+        !self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// How many events the client has given.
+    pub(super) fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    fn note_event(&self) {
+        self.events.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Logs what passes, now and then.
     pub(super) fn log_passing(&self, error: &KafkaError, reason: &str) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,10 +87,12 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.note_event();
         log_librdkafka(level as i32, facility, line, &self.hidden);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.note_event();
         // The end of a partition is asked for, and told to whoever polls it, as is a position that is out of range.
         use RDKafkaErrorCode::{AutoOffsetReset, PartitionEOF};
         if !matches!(error.rdkafka_error_code(), Some(PartitionEOF | AutoOffsetReset)) {
@@ -85,6 +103,7 @@ impl ClientContext for Context {
 
 impl ConsumerContext for Context {
     fn rebalance(&self, consumer: &BaseConsumer<Context>, err: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        self.note_event();
         let elements = partitions.elements();
         let partition = |topic: &str, number: i32| Partition::new(topic, number);
         let partitions = elements.iter().map(|it| partition(it.topic(), it.partition())).collect();

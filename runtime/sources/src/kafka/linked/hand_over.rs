@@ -230,6 +230,8 @@ impl HandOver {
         state.revoking.push_back(revoking);
         drop(state);
         self.arrived.notify_one();
+        // It says what the source waits for.
+        self.scout.ring();
         Ok(())
     }
 
@@ -471,7 +473,12 @@ impl HandOver {
         if state.first_ends.get(partition).is_none() {
             state.first_ends.set(partition.clone(), end);
         }
-        raise(&mut state.ends, partition, end);
+        let is_news = raise(&mut state.ends, partition, end);
+        drop(state);
+        if is_news {
+            // What lies before it may be shown to no reader.
+            self.wake();
+        }
     }
 
     pub(super) fn first_end(&self, partition: &Partition) -> Option<i64> {
@@ -515,10 +522,13 @@ impl HandOverState {
     }
 }
 
-fn raise(ends: &mut Positions, partition: &Partition, end: i64) {
-    if ends.get(partition).is_none_or(|known| known < end) {
+/// Whether it is farther than what was known.
+fn raise(ends: &mut Positions, partition: &Partition, end: i64) -> bool {
+    let is_news = ends.get(partition).is_none_or(|known| known < end);
+    if is_news {
         ends.set(partition.clone(), end);
     }
+    is_news
 }
 
 /// What remains of a batch without the records of these partitions; `None` where that is nothing.

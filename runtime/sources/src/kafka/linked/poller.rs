@@ -24,8 +24,15 @@ use weir_state::Partition;
 /// Records of a partition that are taken before the next one has its turn.
 const TURN_RECORDS: usize = 1024;
 
-/// The longest sleep: librdkafka wants to be polled, and the group to be told.
-const SLEEP_MAX: Duration = Duration::from_millis(100);
+/// The longest sleep. Whatever comes wakes the thread: records and events by a callback of the client, all else by the bell. But the
+/// group takes a member that does not poll in time (`max.poll.interval.ms`) for dead.
+const SLEEP_MAX: Duration = Duration::from_secs(20);
+
+/// The longest sleep while time itself ends something: a query that ends at the end of its topics, or one that is not set up.
+const SHORT_SLEEP_MAX: Duration = Duration::from_millis(100);
+
+/// Events that are taken from the client at once.
+const EVENTS_MAX: usize = 1_000;
 
 /// How often it is looked whether the query has committed what is to be let go.
 const REVOKE_SLEEP: Duration = Duration::from_millis(2);
@@ -123,7 +130,22 @@ impl Poller {
                 if !ended {
                     self.pass_hidden();
                 }
-                self.hand_over.sleep(self.sleep_max());
+                self.hand_over.sleep(self.sleep_max(ended));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes events from the client until it has no more: it wakes the thread for the first event in an empty queue only.
+    fn take_events(&mut self) -> Result<(), SourceError> {
+        for _ in 0..EVENTS_MAX {
+            let before = self.consumer.context().events();
+            match self.consumer.poll(Duration::ZERO) {
+                Some(Err(error)) => self.met(&error)?,
+                // Records come by the queues of their partitions.
+                Some(Ok(_)) => {}
+                None if self.consumer.context().events() == before => break,
+                None => {}
             }
         }
         Ok(())
@@ -131,9 +153,7 @@ impl Poller {
 
     /// Answers what librdkafka, the scout and the query have to say.
     fn serve_events(&mut self) -> Result<(), SourceError> {
-        if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
-            self.met(&error)?;
-        }
+        self.take_events()?;
         if let Some(revoke) = &mut self.revoke {
             let late = Instant::now() >= revoke.deadline;
             if late {
@@ -384,10 +404,15 @@ impl Poller {
             match polled {
                 Polled::Records(records) => busy |= records > 0,
                 Polled::Error(error) if is_out_of_range(&error) => {
+                    busy = true;
                     let wanted = self.lanes.get_mut(self.turn).and_then(Lane::leave_range);
                     self.hand_over.want(wanted);
                 }
-                Polled::Error(error) => self.met(&error)?,
+                Polled::Error(error) => {
+                    self.met(&error)?;
+                    // The client wakes the thread for what lies behind it only once the queue was empty.
+                    busy = true;
+                }
             }
         }
         self.flush(false)?;
@@ -456,13 +481,22 @@ impl Poller {
         has_some && self.revoke.is_none() && self.pending.is_empty() && self.lanes.iter().all(done)
     }
 
-    fn sleep_max(&self) -> Duration {
+    fn sleep_max(&self, ended: bool) -> Duration {
         if self.revoke.is_some() {
             return REVOKE_SLEEP;
         }
+        if self.consumer.context().has_rebalance() {
+            return Duration::ZERO;
+        }
+        // An end is taken for one after some silence.
+        let sleep_max = match self.config.until_end && !ended {
+            true => SHORT_SLEEP_MAX,
+            false => SLEEP_MAX.min(self.config.poll_interval_max() / 3),
+        };
         let delay_max = self.config.delay_max();
         let left = self.gathers.values().map(|gather| delay_max.saturating_sub(gather.since.elapsed()));
-        left.min().map_or(SLEEP_MAX, |left| left.clamp(Duration::from_millis(1), SLEEP_MAX))
+        left.min()
+            .map_or(sleep_max, |left| left.clamp(Duration::from_millis(1), sleep_max.max(Duration::from_millis(1))))
     }
 
     /// Ends the reading, or logs what passes.
@@ -486,7 +520,7 @@ impl Poller {
         self.lanes.clear();
         while !self.hand_over.is_closed() {
             let _event = self.consumer.poll(Duration::ZERO);
-            self.hand_over.sleep(SLEEP_MAX);
+            self.hand_over.sleep(SHORT_SLEEP_MAX);
         }
     }
 
@@ -534,7 +568,7 @@ fn sized(
                     Err(None) if hand_over.is_closed() => return Ok(consumer),
                     Err(None) => {
                         hand_over.wait_for(Some(scout::a_broker(config, "no answer")));
-                        hand_over.sleep(SLEEP_MAX);
+                        hand_over.sleep(SHORT_SLEEP_MAX);
                     }
                 }
             },

@@ -13,10 +13,12 @@ use super::place::{Known, place};
 use super::topic_id::topic_ids;
 use super::{KafkaPartitions, KafkaSourceConfig, KafkaSourceError};
 use crate::SourceError;
-use weir_state::{Partition, TopicId};
+use weir_state::{Partition, Positions, TopicId};
 
-/// How often topics are looked at for new partitions and ends.
+/// How often topics are looked at for new partitions and ends. Each time nothing has come since the last look, the pause doubles: a look
+/// asks a broker for each partition, which took a fifth of an idle query's time.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY_MAX: Duration = Duration::from_secs(20);
 
 /// How often, until the first look succeeded.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(250);
@@ -78,7 +80,7 @@ pub(super) fn spawn(
 
 impl Scout {
     fn run(&mut self) {
-        let mut look_at = Instant::now();
+        let (mut look_at, mut pause, mut ends) = (Instant::now(), LOOK_EVERY, Positions::default());
         // Whether brokers answered last time.
         let mut answered = true;
         while !self.hand_over.is_closed() {
@@ -93,15 +95,29 @@ impl Scout {
             }
             if !answered {
                 self.ids_missed = 0;
-            } else if due || (!self.no_ids && self.ids_missed < IDS_MISSED_MAX && self.hand_over.lacks_an_id()) {
+            } else if due || self.asks_for_ids() {
                 self.look_at_ids();
             }
             if due {
-                look_at = Instant::now() + if answered { LOOK_EVERY } else { LOOK_AGAIN_AFTER };
+                let now = self.hand_over.ends();
+                pause = if now == ends { (pause * 2).min(LOOK_EVERY_MAX) } else { LOOK_EVERY };
+                ends = now;
+                look_at = Instant::now() + if answered { pause } else { LOOK_AGAIN_AFTER };
             }
             self.hand_over.wait_for(self.waits_for(answered, placed));
-            self.hand_over.sleep_scouting(if placed { LOOK_AGAIN_AFTER } else { PLACE_AGAIN_AFTER });
+            let asks_again = !answered || self.any_untold() || self.asks_for_ids();
+            self.hand_over.sleep_scouting(match placed {
+                false => PLACE_AGAIN_AFTER,
+                true if asks_again => LOOK_AGAIN_AFTER,
+                // Whatever is wanted before wakes it.
+                true => look_at.saturating_duration_since(Instant::now()),
+            });
         }
+    }
+
+    /// Whether ids are to be asked for at once.
+    fn asks_for_ids(&self) -> bool {
+        !self.no_ids && self.ids_missed < IDS_MISSED_MAX && self.hand_over.lacks_an_id()
     }
 
     /// Asks for the ids of what is read.
