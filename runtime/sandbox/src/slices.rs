@@ -43,9 +43,9 @@ pub(crate) struct GuestThreads {
 }
 
 impl GuestThreads {
-    /// One thread per seat, and the same number for those that wait.
+    /// One thread per seat, and one that polls those that come meanwhile: a guest that waits for a seat holds none.
     pub(crate) fn new(seats: usize) -> GuestThreads {
-        GuestThreads { threads: seats.saturating_mul(2), runtime: OnceLock::new() }
+        GuestThreads { threads: seats.saturating_add(1), runtime: OnceLock::new() }
     }
 
     fn runtime(&self) -> Option<&Runtime> {

@@ -15,7 +15,7 @@
 //! **[`WorkerSettings`]**: what a process is given before it is confined.
 //!
 //! **[`QueryReport`], [`QueryAccount`]**: what a worker says about a query that runs, and about its end. A report comes five times a
-//! second while something happens, each two seconds otherwise, and whenever somebody looks.
+//! second while something happens, less often for a few seconds after that, and whenever somebody looks.
 //!
 //! **[`RemoteQuery`]**: a query of a worker as its supervisor sees it: the last report, with the supervisor's own names.
 
@@ -25,6 +25,7 @@ mod error;
 #[cfg(test)]
 mod fault_tables;
 mod form;
+mod lazy_engine;
 mod log;
 mod problems;
 mod query_task;

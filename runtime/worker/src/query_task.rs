@@ -11,10 +11,10 @@ use tokio::task::JoinHandle;
 use weir_frame::{FromWorker, QueryEnd, QueryId, Steering};
 use weir_plan::{DeadLettersPlan, LimitsFile, Plan, SourceKind};
 use weir_query::{BuildError, Ending, Query, QueryHandle};
-use weir_sandbox::Engine;
 use weir_sinks::SinkConfig;
 
 use crate::claims::Granted;
+use crate::lazy_engine::LazyEngine;
 use crate::problems::lines;
 use crate::report::{QueryAccount, QueryReport};
 use crate::socket::Sender;
@@ -65,7 +65,7 @@ impl Shared {
 }
 
 impl QueryTask {
-    pub(crate) fn start(query: QueryId, given: Given, engine: Engine, sender: Sender, on: &Runtime) -> QueryTask {
+    pub(crate) fn start(query: QueryId, given: Given, engine: LazyEngine, sender: Sender, on: &Runtime) -> QueryTask {
         let (go, gone) = oneshot::channel();
         let (wishes, wished) = watch::channel(Wishes::default());
         let shared = Arc::<Shared>::default();
@@ -121,16 +121,18 @@ fn report(query: QueryId, handle: &QueryHandle, shared: &Shared, sender: &Sender
     if !shared.runs.load(Ordering::Acquire) {
         return Ok(());
     }
+    Ok(sender.send(&progress(query, handle)?, &[])?)
+}
+
+fn progress(query: QueryId, handle: &QueryHandle) -> Result<FromWorker, WorkerError> {
     let report = QueryReport::new(handle.progress(), handle.details(), handle.metrics());
-    let bytes = report.to_bytes()?;
-    sender.send(&FromWorker::Progress { query, bytes }, &[])?;
-    Ok(())
+    Ok(FromWorker::Progress { query, bytes: report.to_bytes()? })
 }
 
 async fn run(
     query: QueryId,
     given: Given,
-    engine: Engine,
+    engine: LazyEngine,
     sender: Sender,
     go: oneshot::Receiver<()>,
     wished: watch::Receiver<Wishes>,
@@ -146,7 +148,7 @@ async fn run(
 async fn resolve_and_run(
     query: QueryId,
     given: Given,
-    engine: Engine,
+    engine: LazyEngine,
     sender: &Sender,
     go: oneshot::Receiver<()>,
     wished: watch::Receiver<Wishes>,
@@ -161,6 +163,7 @@ async fn resolve_and_run(
         Err(error) => return Ok(send(refused("internal", format!("reading the query file panicked: {error}")))?),
     };
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    engine.expect(&plan);
     send(FromWorker::Resolved {
         query,
         name: plan.name.clone(),
@@ -172,6 +175,10 @@ async fn resolve_and_run(
         // It was stopped before it could begin. The supervisor has not said `Go`, and forgets it with the process.
         return Ok(());
     }
+    let engine = match engine.get() {
+        Ok(engine) => engine,
+        Err(error) => return Ok(send(refused("not_ready", error.to_string()))?),
+    };
     let starting = Query::starting(plan);
     let starting = match stop_within {
         Some(grace) => starting.within(grace),
@@ -252,7 +259,8 @@ fn out_of_reach(plan: &Plan) -> Option<String> {
         .or_else(|| letters.then(|| "dead_letters".to_owned()))
 }
 
-/// How often a query that works is reported, and one in which nothing happens: each time nothing has changed, the pause doubles.
+/// How often a query that works is reported. Each time nothing has changed, the pause doubles, and after the longest one the query is
+/// reported again when something happens in it: one in which nothing happens wakes nobody.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
 const REPORT_EVERY_MAX: Duration = Duration::from_secs(2);
 
@@ -262,16 +270,39 @@ async fn keep_reporting(query: QueryId, handle: QueryHandle, shared: Arc<Shared>
         tokio::time::sleep(pause).await;
         let progress = handle.progress();
         if last.as_ref() == Some(&progress) {
-            pause = (pause * 2).min(REPORT_EVERY_MAX);
+            if pause >= REPORT_EVERY_MAX {
+                handle.stirred().await;
+                pause = REPORT_EVERY;
+            } else {
+                pause = (pause * 2).min(REPORT_EVERY_MAX);
+            }
             continue;
         }
         pause = REPORT_EVERY;
-        let (handle, shared, sender) = (handle.clone(), Arc::clone(&shared), sender.clone());
-        // The socket may be full for a moment.
-        let sent = tokio::task::spawn_blocking(move || report(query, &handle, &shared, &sender)).await;
-        if !matches!(sent, Ok(Ok(()))) {
-            return;
+        match send_report(query, &handle, &shared, &sender).await {
+            Ok(true) => last = Some(progress),
+            Ok(false) => {}
+            Err(_) => return,
         }
-        last = Some(progress);
     }
+}
+
+/// Reports of this many bytes go into a socket in one piece, without a thread for it.
+const SHORT_REPORT_BYTES: usize = 32 << 10;
+
+/// Whether the report was sent: where the socket is full, the next one is.
+async fn send_report(
+    query: QueryId,
+    handle: &QueryHandle,
+    shared: &Arc<Shared>,
+    sender: &Sender,
+) -> Result<bool, WorkerError> {
+    let frame = progress(query, handle)?;
+    if matches!(&frame, FromWorker::Progress { bytes, .. } if bytes.len() <= SHORT_REPORT_BYTES) {
+        return Ok(sender.try_send(&frame)?);
+    }
+    let (handle, shared, sender) = (handle.clone(), Arc::clone(shared), sender.clone());
+    let sent = tokio::task::spawn_blocking(move || report(query, &handle, &shared, &sender)).await;
+    sent.map_err(|error| WorkerError::System { what: "a thread for reports", source: std::io::Error::other(error) })?
+        .map(|()| true)
 }

@@ -54,12 +54,8 @@ fn serve(take_place: impl FnOnce(&weir_frame::CpuPlace) -> std::io::Result<()>) 
     let hello = FromWorker::Hello { version: VERSION, role, walls: reports(&walls) };
     sender.send(&hello, &[])?;
     let served = match role {
-        // The engine starts a thread, which has to be confined like the others.
-        WorkerRole::Tenant => {
-            let questions = Questions::new(sender.clone());
-            tenant::engine(&settings, window, &questions)
-                .and_then(|engine| tenant::serve(settings, engine, &questions, sender, receiver))
-        }
+        // Threads are started from here on: they are confined like this one.
+        WorkerRole::Tenant => tenant::serve(settings, window, &Questions::new(sender.clone()), sender, receiver),
         WorkerRole::Reader | WorkerRole::Connector => reader::serve(&sender, receiver),
     };
     drop(held);

@@ -13,11 +13,13 @@ pub struct WorkerSettings {
     pub tenant: String,
     /// What the process may still do. The parent and the inherited descriptors are added by the process.
     pub confinement: Confinement,
-    /// Threads that run queries, 1 at least.
-    pub threads: u32,
+    /// Cores that its queries use at once, 1 at least. The runtime has a thread for each, and one more: a thread without work waits for
+    /// events of the system, and waking it takes ten times as long as waking one that waits for work only. With two threads on two
+    /// cores, each batch that goes from one task to another would wake that one.
+    pub cores: u32,
     /// Threads for what blocks: file reads, syncs, compilation. 1 at least.
     pub blocking_threads_max: u32,
-    /// Instances that its queries hold at once.
+    /// Instances that its queries hold at once, at most. Its pool is no larger than its queries need.
     pub instances_max: u32,
     /// How long a query may take to end after it was asked to stop, in milliseconds. Then it is ended by force, and says what it had
     /// not finished. `None`: without limit.
@@ -27,17 +29,32 @@ pub struct WorkerSettings {
 }
 
 impl WorkerSettings {
-    /// With the defaults: two threads, warnings and lines of guests.
+    /// With the defaults: all cores of the machine, warnings and lines of guests.
     pub fn new(tenant: impl Into<String>, confinement: Confinement) -> WorkerSettings {
         WorkerSettings {
             tenant: tenant.into(),
             confinement,
-            threads: 2,
+            cores: std::thread::available_parallelism()
+                .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
             blocking_threads_max: 64,
-            instances_max: 64,
+            instances_max: 1_000,
             stop_ms_max: None,
             log_filter: "warn,guest=info".to_owned(),
         }
+    }
+
+    /// Bounds the cores by a share of one core in percent, where there is such a limit.
+    #[must_use]
+    pub fn within_cpu_percent(mut self, percent_max: Option<u32>) -> WorkerSettings {
+        self.cores = percent_max.map_or(self.cores, |percent| self.cores.min(percent.div_ceil(100))).max(1);
+        self
+    }
+
+    /// The most threads that a process of these settings has, beside those of Kafka's client: the receiving one, the ticker, one that loads
+    /// better code for each module, the runtime's and those for guests, and those for what blocks.
+    pub fn threads_max(&self) -> u32 {
+        const OTHERS: u32 = 2 + 8;
+        self.cores.saturating_add(1).saturating_mul(2).saturating_add(self.blocking_threads_max).saturating_add(OTHERS)
     }
 
     /// Their bytes.

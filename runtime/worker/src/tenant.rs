@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use weir_confine::{CodePlace, MappedWindow};
 use weir_frame::{QueryId, Steering, ToWorker};
-use weir_sandbox::{Engine, EngineConfig, SharedCodeSource, TrustedWindow};
+use weir_sandbox::TrustedWindow;
 
 use crate::code::Questions;
+use crate::lazy_engine::LazyEngine;
 use crate::query_task::{Given, QueryTask};
 use crate::socket::{Receiver, Sender};
 use crate::{WorkerError, WorkerSettings, log};
@@ -25,31 +26,18 @@ pub(crate) fn window(window: &OwnedFd) -> Result<TrustedWindow, WorkerError> {
     Ok(unsafe { TrustedWindow::new(mapped) })
 }
 
-/// The engine. It starts a thread, so that it is made after the process was confined.
-pub(crate) fn engine(
-    settings: &WorkerSettings,
-    window: Option<TrustedWindow>,
-    questions: &Questions,
-) -> Result<Engine, WorkerError> {
-    let config = EngineConfig::default().with(|config| {
-        config.instances_max = settings.instances_max.max(1);
-        config.window = window;
-        config.code_source = Some(SharedCodeSource::new(questions.clone()));
-    });
-    Ok(Engine::new(&config)?)
-}
-
 /// Does what the supervisor says until it says to end, or goes away.
 pub(crate) fn serve(
     settings: WorkerSettings,
-    engine: Engine,
+    window: Option<TrustedWindow>,
     questions: &Questions,
     sender: Sender,
     mut receiver: Receiver,
 ) -> Result<(), WorkerError> {
     log::to_supervisor(sender.clone(), &settings.log_filter);
+    let engine = LazyEngine::new(&settings, window, questions);
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(usize::try_from(settings.threads).unwrap_or(1).max(1))
+        .worker_threads(usize::try_from(settings.cores).unwrap_or(1).max(1).saturating_add(1))
         .max_blocking_threads(usize::try_from(settings.blocking_threads_max).unwrap_or(1).max(1))
         .enable_all()
         .build()

@@ -53,7 +53,7 @@ pub(super) fn of_tenant(
         confinement = confinement.read(shared);
     }
     let confinement = given_up.iter().fold(confinement, |confinement, wall| confinement.without(*wall));
-    let mut settings = WorkerSettings::new(tenant, confinement);
+    let mut settings = WorkerSettings::new(tenant, confinement).within_cpu_percent(limits.limits.cpu_percent_max);
     settings.stop_ms_max = u64::try_from(soft(grace).as_millis()).ok();
     let mut spec = spec(tenant, settings, Some(window));
     spec.weight = limits.limits.cpu_weight;
@@ -66,6 +66,8 @@ fn spec(tenant: &str, mut settings: WorkerSettings, window: Option<Window>) -> W
     if let Ok(filter) = std::env::var("WEIR_LOG") {
         settings.log_filter = filter;
     }
+    // One that has more was taken over.
+    spec.threads_max = spec.threads_max.max(settings.threads_max());
     spec.equip = Equip::new(move |_| {
         let settings = settings.to_bytes().map_err(std::io::Error::other)?;
         let window = window.as_ref().map(Window::make).transpose().map_err(std::io::Error::other)?;
