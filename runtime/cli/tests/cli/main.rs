@@ -23,5 +23,6 @@ mod redteam;
 mod served;
 mod tenants;
 mod unread;
+mod worker_size;
 mod workers;
 mod workers_stop;
