@@ -24,7 +24,8 @@
 //! file, listed in [`PROCEDURES`].
 //!
 //! **[`HostAttack`]**: an attack on the host's work outside of guests (decoding, files, pipes, stops), run as a process of the
-//! `weir` program next to a victim's query. Listed in [`HOST_ATTACKS`]; run if [`Options::program`] is set.
+//! `weir` program next to a victim's query, each tenant in a worker ([`HostWay`]). Listed in [`HOST_ATTACKS`]; run if
+//! [`Options::program`] is set. [`HostEffect`] says what the victim kept, and which [`HostWall`] answered.
 //!
 //! **Victim**: a tenant that works without pause during each attack, and checks all of its results. A wrong or missing result fails
 //! the row. [`Effect`] is the loss of speed, compared with the time just before and just after.
@@ -61,7 +62,7 @@ pub use effect::Effect;
 pub use error::RedteamError;
 pub use fixture::FIXTURE;
 pub use ground::Ground;
-pub use host::{Expectation, HOST_ATTACKS, HostAttack};
+pub use host::{Expectation, HOST_ATTACKS, HostAttack, HostEffect, HostWall, HostWay, SHARE_MIN, WallMark};
 pub use options::Options;
 pub use procedure::{Broken, Finding, PROCEDURES, Procedure};
 pub use process::ProcessSize;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use weir_hostile::Class;
 
-use crate::{Case, HOST_ATTACKS, HostAttack, PROCEDURES, Procedure, RUNAWAY, RedteamError};
+use crate::{Case, HOST_ATTACKS, HostAttack, HostWay, PROCEDURES, Procedure, RUNAWAY, RedteamError};
 
 /// What is run, and for how long.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Options {
     pub classes: Vec<Class>,
     /// The `weir` program that attacks on the host are run against; without it none of them is.
     pub program: Option<PathBuf>,
+    /// How the queries of attacks on the host are run.
+    pub host_way: HostWay,
 }
 
 impl Default for Options {
@@ -36,6 +38,7 @@ impl Default for Options {
             only: Vec::new(),
             classes: Vec::new(),
             program: None,
+            host_way: HostWay::Workers,
         }
     }
 }

@@ -120,7 +120,7 @@ fn measured(
     }
     for (done, attack) in host.iter().enumerate() {
         progress(Progress { part: "attacks on the host", name: attack.name, done, of: Some(host.len()) });
-        report.rows.extend(options.program.iter().map(|program| attack.run(program, target)));
+        report.rows.extend(options.program.iter().map(|program| attack.run(program, target, options.host_way)));
     }
     if !cases.is_empty() {
         windows(ground, cases, &costs, options, progress, &mut report)?;
@@ -200,6 +200,7 @@ fn row(case: &Case, assault: Assault, effect: Option<Effect>) -> Row {
         beyond: end.as_ref().and_then(|end| end.beyond),
         effects: effect.into_iter().collect(),
         cost: None,
+        host: None,
         wrong,
     }
 }
@@ -222,6 +223,7 @@ fn procedure_row(procedure: &Procedure, finding: crate::Finding) -> Row {
         beyond: None,
         effects: Vec::new(),
         cost: None,
+        host: None,
         wrong,
     }
 }

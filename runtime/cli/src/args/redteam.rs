@@ -15,7 +15,7 @@ pub(crate) struct Redteam {
     /// Only these rows of the catalogue or names in the report; `runaway` is the guest that never returns.
     #[arg(long, value_name = "ROW|NAME", num_args = 1.., value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// Only attacks of these classes: cpu, memory, compile, upload, border, output, speech, life.
+    /// Only attacks of these classes: cpu, memory, compile, upload, border, output, speech, life, host.
     #[arg(long, value_name = "CLASS", num_args = 1.., value_delimiter = ',')]
     pub(crate) class: Vec<String>,
     /// Attack with this module instead of the suite. May be repeated.
@@ -36,6 +36,9 @@ pub(crate) struct Redteam {
     /// Repeat all attacks for this many seconds without measuring losses, and watch the resources of the process.
     #[arg(long = "loop", value_name = "SECONDS", conflicts_with_all = ["rounds", "window_ms"])]
     pub(crate) loop_s: Option<u64>,
+    /// Run the attacks on the host against one process for all tenants, instead of a worker for each.
+    #[arg(long, conflicts_with = "loop_s")]
+    pub(crate) one_process: bool,
     /// Print Markdown instead of a table.
     #[arg(long, conflicts_with = "json")]
     pub(crate) markdown: bool,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
-use weir_redteam::{Case, Class, Ground, Options, Progress, RedteamError, run};
+use weir_redteam::{Case, Class, Ground, HostWay, Options, Progress, RedteamError, run};
 use weir_text::escape;
 
 use super::inspect::limits_of;
@@ -76,6 +76,9 @@ fn options(args: &Redteam) -> anyhow::Result<Options> {
     }
     if let Some(window) = args.window_ms {
         options.window = Duration::from_millis(window);
+    }
+    if args.one_process {
+        options.host_way = HostWay::OneProcess;
     }
     options.rounds = usize::try_from(args.rounds)?;
     options.loop_for = args.loop_s.map(Duration::from_secs);

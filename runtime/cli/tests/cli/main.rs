@@ -26,3 +26,4 @@ mod unread;
 mod worker_size;
 mod workers;
 mod workers_stop;
+mod workers_killed;

@@ -39,13 +39,40 @@ fn what_is_not_as_expected_fails() {
     assert!(said.out.starts_with("| row | attack |") && said.out.contains("| PASS |"), "{}", said.out);
 }
 
+/// Rows of the report by their names.
+fn rows(said: &crate::common::Said) -> std::collections::BTreeMap<String, Value> {
+    let lines = said.out.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    lines.filter_map(|row| Some((row["name"].as_str()?.to_owned(), row))).collect()
+}
+
 #[test]
-fn attacks_on_the_host_leave_the_victim_whole() {
-    let said = run(&root(), &["redteam", "--quick", "--class", "host"]);
+fn attacks_on_the_host_meet_walls_and_leave_the_victim_its_records_and_its_share() {
+    let said = run(&root(), &["--json", "redteam", "--quick", "--class", "host"]);
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
-    for name in ["host_deep_json", "host_fifos", "host_unread", "host_burning", "host_five_at_once"] {
-        let line = said.out.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{name}:\n{}", said.out));
-        assert!(line.ends_with("PASS"), "{}", said.out);
+    let rows = rows(&said);
+    for name in ["host_deep_json", "host_fifos", "host_unread", "host_burning", "host_hoard", "host_five_at_once"] {
+        let host = &rows[name]["host"];
+        assert_eq!(rows[name]["passes"], true, "{}", said.out);
+        assert!(host["records"].as_u64() >= Some(10_000), "{name}: {host}");
+        for wall in ["process", "seccomp"] {
+            assert_ne!(host["walls"][wall], "absent", "{name}: {host}");
+        }
+    }
+    let fair = |name: &str| rows[name]["host"]["fair_share"].as_f64().expect("a number");
+    assert!(fair("host_burning") == 0.5 && fair("host_five_at_once") < 0.17);
+    assert_eq!(rows["host_burning"]["host"]["walls"]["wasm"], "answered");
+    assert_eq!(rows["host_deep_json"]["host"]["walls"]["checks"], "answered");
+}
+
+#[test]
+fn attacks_on_the_host_run_against_one_process_too() {
+    let only = ["host_deep_json", "host_fifos", "host_burning"];
+    let said = run(&root(), &[&["--json", "redteam", "--quick", "--one-process", "--only"], &only[..]].concat());
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    let rows = rows(&said);
+    for name in only {
+        let host = &rows[name]["host"];
+        assert_eq!((&host["walls"]["process"], &host["share"]), (&"absent".into(), &Value::Null), "{name}");
     }
 }
 

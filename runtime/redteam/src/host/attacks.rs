@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
-
-use rustix::fs::{CWD, FileType, Mode, mknodat};
-use weir_hostile::ATTACKS;
+use std::path::Path;
 
 use super::arena::Arena;
+use super::bombs::{burn, hoarded};
 use super::{Expectation, HostAttack};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 /// Every attack on the host.
 pub const HOST_ATTACKS: &[HostAttack] = &[
@@ -22,6 +22,11 @@ pub const HOST_ATTACKS: &[HostAttack] = &[
         damaged_parquet,
     ),
     attack("H2", "host_damaged_arrow", "Arrow files with lengths overwritten", Expectation::Contained, damaged_arrow),
+    HostAttack {
+        stops: true,
+        may_end: true,
+        ..attack("H3", "host_hoard", "batches of 64 MiB that wait for a guest", Expectation::Says(" trap"), hoarded)
+    },
     attack("H4", "host_quotes", "half a megabyte of quotes in CSV", Expectation::Contained, quotes),
     attack("H4", "host_keys", "80,000 keys in one object of JSON, inferred", Expectation::Contained, keys),
     attack("H4", "host_long_line", "a line of 64 MB", Expectation::Contained, long_line),
@@ -41,7 +46,7 @@ pub const HOST_ATTACKS: &[HostAttack] = &[
             "H7",
             "host_burning",
             "a guest that uses all of its time for each record",
-            Expectation::Contained,
+            Expectation::Says(" trap"),
             burning,
         )
     },
@@ -61,13 +66,13 @@ const fn attack(
     expected: Expectation,
     arrange: fn(&Arena) -> io::Result<()>,
 ) -> HostAttack {
-    HostAttack { row, name, title, expected, stops: false, unread: false, arrange }
+    HostAttack { row, name, title, expected, stops: false, unread: false, may_end: false, arrange }
 }
 
 /// Copies of a file that are overwritten.
 const DAMAGED_FILES: usize = 24;
 
-const OUT: &str = "[sinks.out]\nkind = \"count\"\n";
+pub(super) const OUT: &str = "[sinks.out]\nkind = \"count\"\n";
 
 fn deep_json(arena: &Arena) -> io::Result<()> {
     let line = format!("{{\"name\":{}{}}}\n", "[".repeat(30_000), "]".repeat(30_000));
@@ -128,8 +133,9 @@ fn long_line(arena: &Arena) -> io::Result<()> {
     arena.query("long", &format!("{source}{OUT}"))
 }
 
-fn fifo(arena: &Arena, name: &str) -> io::Result<()> {
-    Ok(mknodat(CWD, arena.attacker(name), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?)
+/// Makes a pipe that has a name.
+pub(super) fn fifo(path: &Path) -> io::Result<()> {
+    Ok(mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?)
 }
 
 fn fifos(arena: &Arena) -> io::Result<()> {
@@ -137,7 +143,7 @@ fn fifos(arena: &Arena) -> io::Result<()> {
         let mut text = String::new();
         for number in 0..60 {
             let name = format!("pipe-{query}-{number}");
-            fifo(arena, &name)?;
+            fifo(&arena.attacker(&name))?;
             write!(text, "[sources.p{number}]\nkind = \"file\"\npath = \"{name}\"\nformat = \"csv\"\nschema = {{ n = \"i64\" }}\n")
                 .map_err(io::Error::other)?;
         }
@@ -168,9 +174,6 @@ fn unread(arena: &Arena) -> io::Result<()> {
 
 /// Each record ends the guest by its deadline, and is narrowed to.
 fn burning(arena: &Arena) -> io::Result<()> {
-    let attack = ATTACKS.iter().find(|attack| attack.name == "endless_loop");
-    let attack = attack.ok_or_else(|| io::Error::other("the suite has no endless loop"))?;
-    arena.write("burn.wasm", (attack.bytes)(&arena.target))?;
     let mut text = String::from("n,s,f\n");
     for number in 0..2_000 {
         writeln!(text, "{number},a,1.5").map_err(io::Error::other)?;
@@ -178,11 +181,12 @@ fn burning(arena: &Arena) -> io::Result<()> {
     arena.write("rows.csv", text)?;
     let source =
         "[sources.in]\nkind = \"file\"\npath = \"rows.csv\"\nschema = { n = \"i64\", s = \"utf8\", f = \"f64\" }\n";
-    let name = arena.function_of("burn.wasm")?;
-    let stage = format!(
-        "[[stages]]\nname = \"burn\"\nmodule = \"burn.wasm\"\nfunction = \"{name}\"\non_error = \"skip\"\n[stages.limits]\nfuel_batch_max = \"none\"\n"
-    );
-    arena.query("burn", &format!("{source}{stage}{OUT}"))
+    let stage = burn(arena)?;
+    // As many at once as there are cores, and one more: it wants the whole machine.
+    for number in 0..=crate::process::cores() {
+        arena.query(&format!("burn-{number}"), &format!("{source}{stage}{OUT}"))?;
+    }
+    Ok(())
 }
 
 /// Wherever the state's files could be written, a link to what is the victim's.
@@ -238,8 +242,9 @@ fn names(arena: &Arena) -> io::Result<()> {
 }
 
 fn five(arena: &Arena) -> io::Result<()> {
-    for arrange in [deep_json, quotes, fifos, damaged_parquet, burning] {
-        arrange(arena)?;
+    for (number, arrange) in [deep_json, quotes, fifos, damaged_parquet, burning].into_iter().enumerate() {
+        // Each a tenant of its own.
+        arrange(&arena.another(number + 1)?)?;
     }
     Ok(())
 }

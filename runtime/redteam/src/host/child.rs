@@ -1,4 +1,4 @@
-//! The process that is attacked.
+//! The run that is attacked.
 
 use std::fmt;
 use std::fs;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::HostWay;
 use super::arena::Arena;
 
 /// How a process ended.
@@ -38,11 +39,12 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts the program with the arena's queries. What it says goes to a file; or into pipes that nobody reads.
-    pub(super) fn start(arena: &Arena, unread: bool) -> io::Result<Child> {
+    pub(super) fn start(arena: &Arena, way: HostWay, unread: bool) -> io::Result<Child> {
+        arena.write_limits()?;
         let said = arena.root().join("said");
         let mut command = arena.command();
-        command.current_dir(arena.root()).arg("run").arg("--limits").arg("limits.toml").args(arena.queries()?);
-        command.stdin(Stdio::null());
+        command.current_dir(arena.root()).arg("run").arg("--limits").arg("limits.toml");
+        command.args(way.option()).args(arena.queries()?).stdin(Stdio::null());
         if unread {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         } else {
@@ -50,6 +52,10 @@ impl Child {
             command.stdout(file.try_clone()?).stderr(file);
         }
         Ok(Child { process: command.spawn()?, said })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// How it ended, if it has.
@@ -78,12 +84,6 @@ impl Child {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-    }
-
-    /// The most memory that it has held.
-    pub(super) fn resident_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
-        crate::process::field(&status, "VmHWM:").map_or(0, |kib| kib << 10)
     }
 
     /// What it has said, where that went to a file.

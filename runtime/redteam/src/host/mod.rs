@@ -1,12 +1,20 @@
-//! Attacks on the host beside the sandbox: inputs, folders, pipes and stops, each by a process of its own.
+//! Attacks on the host beside the sandbox: inputs, folders, pipes and stops, each by a run of its own.
 //!
-//! Each attack runs the program whose attacker this is (`weir run --limits …`) with a query or several of a tenant `attacker`
-//! beside one of a tenant `victim`. The row passes if the victim's output is whole, the process ends by itself or within the grace
-//! time of SIGTERM, no signal ends it, its memory stays below a bound, and the attacker gets what the attack expects.
+//! Each attack runs the program whose attacker this is (`weir run --limits …`) with a query or several of one or more attacking
+//! tenants beside queries of a tenant `victim`: one that writes what comes through a pipe during the whole attack, and, with
+//! workers, enough others to use every core. The row passes if the victim's output is exactly what it was given, it keeps at least
+//! [`SHARE_MIN`] of its share of CPU time, its worker and the supervisor live on, all processes end by themselves or within the
+//! grace time of SIGTERM, their memory stays below a bound, and the attacker gets what the attack expects.
 
 mod arena;
 mod attacks;
+mod bombs;
 mod child;
+mod feed;
+mod judge;
+mod tree;
+mod walls;
+mod watch;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,22 +22,40 @@ use std::time::{Duration, Instant};
 use weir_hostile::{Class, Target};
 
 pub use attacks::HOST_ATTACKS;
+pub use walls::{HostWall, WallMark};
 
 use crate::report::Row;
 use arena::Arena;
-use child::{Child, Ended};
 
-/// The victim's records.
-pub(crate) const VICTIM_RECORDS: u64 = 50_000;
+/// The part of its fair share of CPU time that a victim keeps at least: of two tenants, 45 %.
+pub const SHARE_MIN: f64 = 0.9;
 
-/// How long a process may take until the victim's output is there.
+/// How long a run may take until the victim's output is there.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// From SIGTERM to the end: the grace time that `weir run` states, and a second to start and end a process on a busy machine.
 const GRACE_MAX: Duration = Duration::from_secs(11);
 
-/// What a process that serves both may hold: the code, the pool, and the batches and queues of the queries.
-const RESIDENT_BYTES_MAX: u64 = 1 << 30;
+/// How the queries of an attack are run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HostWay {
+    /// Each tenant in a worker process.
+    #[default]
+    Workers,
+    /// All tenants in one process.
+    OneProcess,
+}
+
+impl HostWay {
+    /// What `weir run` takes for it.
+    fn option(self) -> &'static [&'static str] {
+        match self {
+            HostWay::Workers => &["--workers"],
+            HostWay::OneProcess => &[],
+        }
+    }
+}
 
 /// An attack on the host, by a process.
 #[derive(Clone, Copy, Debug)]
@@ -42,10 +68,12 @@ pub struct HostAttack {
     pub title: &'static str,
     /// What becomes of the attacker.
     pub expected: Expectation,
-    /// Whether the process is asked to end once the victim is done: its queries do not end by themselves.
+    /// Whether the attackers' queries do not end by themselves.
     stops: bool,
     /// Whether nobody reads what the process says.
     unread: bool,
+    /// Whether an attacker's worker may end: its limits leave it no other way.
+    may_end: bool,
     arrange: fn(&Arena) -> std::io::Result<()>,
 }
 
@@ -58,22 +86,34 @@ pub enum Expectation {
     Contained,
 }
 
-/// What was seen of a process.
-struct Seen {
-    victim: Result<(), String>,
-    end: Option<Duration>,
-    ended: Ended,
-    said: String,
-    resident_bytes: u64,
+/// What a victim kept of the CPU time beside attackers, and which walls there were.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct HostEffect {
+    /// The victim's part of the CPU time that all processes of the run took; `None` where they cannot be told apart.
+    pub share: Option<f64>,
+    /// Its fair part: one of all tenants.
+    pub fair_share: f64,
+    /// The records that the victim was given, and wrote.
+    pub records: u64,
+    /// The most memory that the supervisor, or the one process, held.
+    pub supervisor_bytes_max: u64,
+    /// The most memory that any other process held.
+    pub worker_bytes_max: u64,
+    /// What each wall did.
+    pub walls: Vec<(HostWall, WallMark)>,
 }
 
 impl HostAttack {
     /// Runs it with this program.
-    pub(crate) fn run(&self, program: &Path, target: Target) -> Row {
+    pub(crate) fn run(&self, program: &Path, target: Target, way: HostWay) -> Row {
         let started = Instant::now();
-        let (happened, wrong, end) = match self.watch(program, target) {
-            Ok(seen) => self.judge(&seen),
-            Err(error) => (String::new(), Some(format!("could not be run: {error}")), None),
+        let (happened, wrong, end, host) = match self.watch(program, target, way) {
+            Ok(seen) => {
+                let judged = self.judge(&seen, way);
+                (judged.happened, judged.wrong, seen.end, Some(seen.effect))
+            }
+            Err(error) => (String::new(), Some(format!("could not be run: {error}")), None, None),
         };
         let expected = match self.expected {
             Expectation::Says(text) => format!("says: {text}"),
@@ -93,62 +133,8 @@ impl HostAttack {
             beyond: None,
             effects: Vec::new(),
             cost: None,
+            host,
             wrong,
         }
-    }
-
-    fn watch(&self, program: &Path, target: Target) -> std::io::Result<Seen> {
-        let arena = Arena::make(self.name, program, target)?;
-        (self.arrange)(&arena)?;
-        let mut child = Child::start(&arena, self.unread)?;
-        let deadline = Instant::now() + PATIENCE;
-        let mut resident_bytes = 0;
-        // Until the process ends, or the victim is done where the attacker never is.
-        let ended = loop {
-            resident_bytes = resident_bytes.max(child.resident_bytes());
-            if let Some(ended) = child.ended()? {
-                break Some(ended);
-            }
-            if Instant::now() > deadline || (self.stops && arena.victim_is_done()) {
-                break None;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        let mut end = None;
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
-                let asked = Instant::now();
-                child.terminate()?;
-                let ended = child.wait(asked + GRACE_MAX)?;
-                end = Some(asked.elapsed());
-                ended
-            }
-        };
-        Ok(Seen { victim: arena.victim(), end, ended, said: child.said(), resident_bytes })
-    }
-
-    /// What happened, why that is wrong, and how long the end took after SIGTERM.
-    fn judge(&self, seen: &Seen) -> (String, Option<String>, Option<Duration>) {
-        let happened = format!("{}, {} MiB", seen.ended, seen.resident_bytes >> 20);
-        let wrong = if let Ended::Killed = seen.ended {
-            Some(format!("it did not end within {} s of SIGTERM", GRACE_MAX.as_secs()))
-        } else if let Ended::Signal(signal) = seen.ended {
-            Some(format!("signal {signal} ended the process"))
-        } else if let Err(wrong) = &seen.victim {
-            Some(format!("the victim noticed: {wrong}"))
-        } else if seen.resident_bytes > RESIDENT_BYTES_MAX {
-            Some(format!("it held {} MiB, and {} are allowed", seen.resident_bytes >> 20, RESIDENT_BYTES_MAX >> 20))
-        } else {
-            match self.expected {
-                Expectation::Says(text) if !seen.said.contains(text) => {
-                    let tail: String =
-                        seen.said.chars().rev().take(200).collect::<Vec<_>>().into_iter().rev().collect();
-                    Some(format!("it did not say {text:?} but: {}", weir_text::escape(&tail)))
-                }
-                _ => None,
-            }
-        };
-        (happened, wrong, seen.end)
     }
 }

@@ -75,6 +75,7 @@ fn row(row: &Row) -> Value {
         "loss": row.loss(),
         "effects": row.effects.iter().map(effect).collect::<Vec<_>>(),
         "cost": row.cost.as_ref().map(cost),
+        "host": row.host.as_ref().map(super::host::json),
         "passes": row.passes(),
         "wrong": row.wrong,
     })

@@ -12,6 +12,7 @@ impl Report {
         for row in &self.rows {
             text.push_str(&line(row));
         }
+        text.push_str(&self.host_markdown());
         text.push('\n');
         for (name, value) in self.summary() {
             text.push_str(&format!("- {}: {}\n", escaped(&name), escaped(&value)));

@@ -1,5 +1,6 @@
 //! What came of a run.
 
+mod host;
 mod json;
 mod markdown;
 mod summary;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use weir_hostile::Class;
 use weir_sandbox::Limits;
 
-use crate::{Drift, Effect, Runaway, UploadCost, median};
+use crate::{Drift, Effect, HostEffect, Runaway, UploadCost, median};
 
 /// The most of its throughput that a victim should lose.
 pub const LOSS_MAX: f64 = 0.05;
@@ -80,6 +81,8 @@ pub struct Row {
     pub effects: Vec<Effect>,
     /// What the upload costs.
     pub cost: Option<UploadCost>,
+    /// What the victim of an attack on the host kept, and which walls there were.
+    pub host: Option<HostEffect>,
     /// Why it fails; `None` where it passes.
     pub wrong: Option<String>,
 }

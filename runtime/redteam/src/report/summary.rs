@@ -31,6 +31,9 @@ impl Report {
             let (count, loss) = (self.neighbour.len(), percent(loss));
             line("loss, neighbour", format!("{loss} % median of {count} windows beside a well-behaved tenant"));
         }
+        if let Some(kept) = self.host_share() {
+            line("share, host", kept);
+        }
         for runaway in &self.runaways {
             line(&format!("runaway, {}", if runaway.loaded { "loaded" } else { "idle" }), shown(runaway));
         }

@@ -32,6 +32,7 @@ impl Report {
                 text.push_str(&format!("     {}\n", escape(wrong)));
             }
         }
+        text.push_str(&self.host_text());
         text.push('\n');
         for (name, value) in self.summary() {
             let _written = writeln!(text, "{name:<18} {value}").is_ok();
