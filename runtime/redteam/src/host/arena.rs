@@ -34,13 +34,13 @@ const HUNGRY: &str = "tenant = \"victim\"\n\
     [[stages]]\nname = \"busy\"\nmodule = \"busy.wasm\"\nfunction = \"busy\"\n\
     [sinks.out]\nkind = \"count\"\n";
 
-/// A filter that keeps every row after a few milliseconds of work.
+/// A filter that keeps every row after some ten milliseconds of work.
 const BUSY_MANIFEST: &str =
     r#"{"abi":1,"name":"busy","kind":"transform","output_shape":"filter","input":[{"name":"id","type":"i64"}]}"#;
 const BUSY: &str = r#"(memory (export "memory") 1)
 (func (export "weir_call_busy") (param $rows i32) (result i32)
   (local $i i32)
-  (local.set $i (i32.const 4000000))
+  (local.set $i (i32.const 20000000))
   (loop $again (br_if $again (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
   (memory.fill (i32.const 0) (i32.const 255) (i32.const 1024))
   (call $emit_filter (i32.const 0) (local.get $rows)))"#;
@@ -62,7 +62,8 @@ impl Arena {
         super::attacks::fifo(&victim.join(FIFO))?;
         if way == HostWay::Workers {
             fs::write(victim.join("busy.wasm"), crate::guest::wasm(BUSY_MANIFEST, BUSY))?;
-            for number in 0..crate::process::cores() {
+            // Twice as many as cores: while one hands its batch on, another one runs.
+            for number in 0..2 * crate::process::cores() {
                 let text = format!("name = \"hungry-{number}\"\n{HUNGRY}");
                 fs::write(victim.join(format!("hungry-{number}.toml")), text)?;
             }

@@ -58,6 +58,8 @@ pub(super) fn of_tenant(
     let mut spec = spec(tenant, settings, Some(window));
     spec.weight = limits.limits.cpu_weight;
     spec.cpu_percent_max = limits.limits.cpu_percent_max;
+    // The worker's own pool of threads for what blocks has 64, and a tenant of many sources uses them all.
+    spec.threads_max = 128;
     spec
 }
 
