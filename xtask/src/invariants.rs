@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::shell::Workspace;
 use crate::sources::Package;
 use crate::tree::Tree;
-use crate::{circles, growth, idle_tests, public, sizes};
+use crate::{circles, growth, idle_tests, named_tests, public, sizes};
 
 /// The direct and indirect normal dependencies that a crate must and must not have.
 struct Rule {
@@ -372,6 +372,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         println!("no library has tests that are never run");
     }
     broken.extend(idle);
+    let named = named_tests::broken(workspace)?;
+    if named.is_empty() {
+        println!("every test that a page of docs names exists");
+    }
+    broken.extend(named);
     let closed = growth::broken(&packages);
     if closed.is_empty() {
         println!("public structs and the enums of `weir` can grow, or are closed on purpose");

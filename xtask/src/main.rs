@@ -17,6 +17,7 @@ mod idle_tests;
 mod invariants;
 mod java;
 mod machine_paths;
+mod named_tests;
 mod nextest;
 mod provision;
 mod public;

@@ -3,9 +3,14 @@
 use bincode::{Decode, Encode};
 
 use super::kafka_uses::GroupUse;
-use super::paths::FileUse;
+use super::paths::{FileUse, UseKind};
 use super::plan::Plan;
 use weir_config::Spot;
+use weir_files::Folders;
+
+/// Files and groups that one query uses: more than any query file can name, few enough to be compared.
+const USES_MAX: usize = 100_000;
+const GROUPS_MAX: usize = 1_000;
 
 /// What a query uses that others may use as well: its name, files, consumer groups and its tenant's instances. Plain values: a
 /// process that compares queries of several workers gets them in a message.
@@ -29,6 +34,22 @@ impl Claims {
     #[must_use]
     pub fn of(self, tenant: impl Into<String>) -> Claims {
         Claims { tenant: tenant.into(), ..self }
+    }
+
+    /// The claims that a query of a tenant with these folders can have: files elsewhere are left out, so that a process that was
+    /// taken over keeps no query of another tenant from its own files. `None` where no query claims as much.
+    #[must_use]
+    pub fn within(mut self, folders: &Folders) -> Option<Claims> {
+        if self.uses.len() > USES_MAX || self.groups.len() > GROUPS_MAX {
+            return None;
+        }
+        self.uses.retain(|used| match &used.kind {
+            UseKind::This { .. } | UseKind::Stdout => true,
+            UseKind::Read { path, .. } | UseKind::Write { path, .. } => {
+                folders.paths().is_none() || folders.root_of(path).is_some()
+            }
+        });
+        Some(self)
     }
 
     /// What it is called in a message about the query `to`: one tenant is not told names of another one.

@@ -147,7 +147,8 @@ impl Keeper {
                     *walls = said.into_iter().take(32).map(harmless).collect();
                     drop(events.send(TenancyEvent::Greeted { worker: id, walls: walls.clone() }));
                 }
-                FromWorker::Log { target, text, .. } => {
+                // Events are lines too, and have the same rate.
+                FromWorker::Log { target, text, .. } | FromWorker::Event { code: target, text, .. } => {
                     let text = if target.is_empty() { text } else { format!("{target}: {text}") };
                     let budget = std::sync::Arc::clone(&process.budget);
                     let mut is_full = false;

@@ -27,6 +27,7 @@ mod fault_tables;
 mod form;
 mod lazy_engine;
 mod log;
+mod plausible;
 mod problems;
 mod query_task;
 mod reader;

@@ -4,7 +4,7 @@ use bincode::{Decode, Encode};
 use weir_query::{CommittedMetric, CommittedSeries, Details, Ending, Progress, Reading, Summary};
 use weir_sandbox::MetricKind;
 
-use crate::{WorkerError, form};
+use crate::{WorkerError, form, plausible};
 
 /// Reports may have this many bytes. Beyond it they go without series, which are the only part that grows.
 const BYTES_MAX: usize = 3 << 20;
@@ -46,14 +46,17 @@ impl QueryReport {
         form::encode("a report", QueryReport { metrics, ..self.clone() })
     }
 
-    /// The report of bytes. They come from a worker, which may have been taken over: metrics that no function can have declared, and
-    /// series that none can have recorded, are left out. What else is text is escaped by whoever shows it.
+    /// The report of bytes. They come from a worker, which may have been taken over: metrics that no function can have declared,
+    /// series that none can have recorded, and numbers and names that no query has, are left out. What else is text is escaped by
+    /// whoever shows it.
     ///
     /// # Errors
     ///
     /// [`WorkerError::Invalid`].
     pub fn from_bytes(bytes: &[u8]) -> Result<QueryReport, WorkerError> {
         let mut report: QueryReport = form::decode("a report", bytes)?;
+        plausible::progress(&mut report.progress);
+        plausible::details(&mut report.details);
         report.metrics.retain_mut(|metric| {
             let CommittedMetric { name, kind, labels, series, .. } = metric;
             series.retain(|series| is_recorded(*kind, labels.len(), series));
@@ -129,12 +132,16 @@ impl QueryAccount {
     ///
     /// [`WorkerError::Invalid`].
     pub fn from_bytes(bytes: &[u8]) -> Result<QueryAccount, WorkerError> {
-        form::decode("an account", bytes)
+        let mut account: QueryAccount = form::decode("an account", bytes)?;
+        account.summary.iter_mut().for_each(|summary| plausible::progress(&mut summary.progress));
+        Ok(account)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use weir_query::{Durations, Extent, SourceProgress, StageProgress};
+
     use super::*;
 
     fn metric(kind: MetricKind, name: &str, labels: &[&str], series: Vec<CommittedSeries>) -> CommittedMetric {
@@ -192,6 +199,41 @@ mod tests {
             series(&[], false, histogram(&[1.0], &[1, 2], f64::NAN)),
         ];
         check(metric(MetricKind::Histogram, "sizes", &[], lies), Some(1));
+    }
+
+    #[test]
+    fn what_no_query_has_is_left_out() {
+        let mut progress = Progress::default();
+        let codes = |end: &str| (0..100).map(|code| (format!("{code}{end}"), 1)).collect::<Vec<_>>();
+        let source = |name: &str, read: u64, of: u64| {
+            let mut source = SourceProgress::default();
+            source.name = name.into();
+            source.extent = Some(Extent { read, of });
+            source.errors = [codes("\n"), codes("")].concat().into_iter().collect();
+            source.waits_for = Some("x".repeat(1 << 20));
+            source
+        };
+        progress.sources =
+            vec![source("half", 1, 2), source("all", u64::MAX, 2), source("a\u{1b}[2J", 1, 2), source("", 1, 2)];
+        let mut stage = StageProgress::default();
+        stage.name = "s".into();
+        progress.stages = vec![stage; 5_000];
+        let mut details = Details::default();
+        (details.commits.bounds, details.commits.sum) = (vec![f64::NAN; 100_000], f64::INFINITY);
+        details.commits.buckets = vec![u64::MAX; 100_001];
+        let bytes = QueryReport::new(progress, details, Vec::new()).to_bytes().unwrap();
+        let got = QueryReport::from_bytes(&bytes).unwrap();
+        let shares: Vec<_> =
+            got.progress.sources.iter().map(|it| (&*it.name, it.extent.map(|it| it.share()))).collect();
+        assert_eq!(shares, [("half", Some(0.5)), ("all", Some(1.0))]);
+        let source = &got.progress.sources[0];
+        assert!(
+            source.errors.len() == 65 && source.errors.keys().all(|code| !code.contains('\n')),
+            "{:?}",
+            source.errors
+        );
+        assert_eq!((got.progress.stages.len(), &source.waits_for), (1_000, &None));
+        assert_eq!(got.details.commits, Durations::default());
     }
 
     #[test]

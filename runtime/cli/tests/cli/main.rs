@@ -27,3 +27,5 @@ mod worker_size;
 mod workers;
 mod workers_stop;
 mod workers_killed;
+#[cfg(debug_assertions)]
+mod workers_lies;

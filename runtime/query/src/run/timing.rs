@@ -66,6 +66,14 @@ impl Durations {
     pub fn count(&self) -> u64 {
         self.buckets.iter().fold(0, |sum, bucket| bucket.saturating_add(sum))
     }
+
+    /// Whether a query can have measured them: they may come from a worker that was taken over.
+    pub fn is_plausible(&self) -> bool {
+        let bounds = BOUNDS_NANOS.iter().map(|&nanos| nanos as f64 / 1e9);
+        let is_empty = self.bounds.is_empty() && self.buckets.is_empty();
+        let is_whole = self.buckets.len() == BOUNDS_NANOS.len() + 1 && self.bounds.iter().copied().eq(bounds);
+        (is_empty || is_whole) && self.sum.is_finite() && self.sum >= 0.0
+    }
 }
 
 #[cfg(test)]
@@ -83,5 +91,18 @@ mod tests {
         assert_eq!(filled, [(0, &2), (1, &1), (13, &1), (14, &1)]);
         assert_eq!((read.count(), read.bounds.len()), (5, read.buckets.len() - 1));
         assert!((read.sum - 120.000_020_002).abs() < 1e-9, "{}", read.sum);
+        assert!(read.is_plausible() && Durations::default().is_plausible());
+        let lies: [fn(&mut Durations); 5] = [
+            |it| it.sum = f64::NAN,
+            |it| it.sum = -1.0,
+            |it| it.bounds[3] = f64::NAN,
+            |it| it.buckets.push(1),
+            |it| it.bounds.clear(),
+        ];
+        for lie in lies {
+            let mut told = read.clone();
+            lie(&mut told);
+            assert!(!told.is_plausible(), "{told:?}");
+        }
     }
 }

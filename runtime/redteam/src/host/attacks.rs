@@ -25,7 +25,13 @@ pub const HOST_ATTACKS: &[HostAttack] = &[
     HostAttack {
         stops: true,
         may_end: true,
-        ..attack("H3", "host_hoard", "batches of 64 MiB that wait for a guest", Expectation::Says(" trap"), hoarded)
+        ..attack(
+            "H3",
+            "host_hoard",
+            "batches of 64 MiB that wait for a guest",
+            Expectation::Says("stage burn"),
+            hoarded,
+        )
     },
     attack("H4", "host_quotes", "half a megabyte of quotes in CSV", Expectation::Contained, quotes),
     attack("H4", "host_keys", "80,000 keys in one object of JSON, inferred", Expectation::Contained, keys),

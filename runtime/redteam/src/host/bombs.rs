@@ -9,8 +9,8 @@ use super::arena::Arena;
 use super::attacks::OUT;
 
 /// A line of this length is a record that may be read.
-const LINE_BYTES: usize = 8 << 20;
-const LINES: usize = 24;
+const LINE_BYTES: usize = 2 << 20;
+const LINES: usize = 96;
 
 /// Queries that read batches as large as their keys allow, for a stage that takes none of them in time.
 pub(super) fn hoarded(arena: &Arena) -> io::Result<()> {

@@ -170,13 +170,10 @@ impl InForce {
     }
 }
 
-/// Whether a line of `weir status --json` is about the victim's worker, and names this wall as one that holds.
+/// Whether a line of `weir status --json` is about a query of the victim's, and names this wall as one that holds.
 fn names_wall(line: &Value, name: &str) -> bool {
-    let walls = line["walls"].as_array().into_iter().flatten();
-    let holds = |wall: &Value| {
-        wall["name"] == name && matches!(wall["state"].as_str(), Some("in_force" | "in force" | "partly" | "in part"))
-    };
-    line["tenant"] == "victim" && walls.into_iter().any(holds)
+    let walls = line["worker"]["walls"].as_array().into_iter().flatten();
+    line["tenant"] == "victim" && walls.into_iter().any(|wall| wall["name"] == name && wall["holds"] == true)
 }
 
 /// A limit of `/proc/PID/limits`; none where it is unlimited.
@@ -221,8 +218,7 @@ mod tests {
         let limits =
             "Limit Soft Hard Units\nMax data size   unlimited  unlimited bytes\nMax open files   16   16 files\n";
         assert_eq!((limit(limits, "Max data size"), limit(limits, "Max open files")), (None, Some(16)));
-        let status =
-            |state: &str| serde_json::json!({ "tenant": "victim", "walls": [{ "name": "landlock", "state": state }] });
-        assert!(names_wall(&status("in_force"), "landlock") && !names_wall(&status("missing"), "landlock"));
+        let status = |holds: bool| serde_json::json!({ "tenant": "victim", "worker": { "walls": [{ "name": "landlock", "holds": holds }] } });
+        assert!(names_wall(&status(true), "landlock") && !names_wall(&status(false), "landlock"));
     }
 }

@@ -1,8 +1,8 @@
 //! Modules of workers, compiled by compile workers, and put into the windows of those who asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use weir_admission::{Cache, CodeSettings, CompileService, Refusal};
 use weir_confine::{CodeWindow, WindowError};
@@ -19,8 +19,8 @@ const WINDOW_BYTES: u64 = 256 << 20;
 /// Modules that are compiled at once, of different tenants.
 const AT_ONCE: usize = 2;
 
-/// The longest module that is taken: custom sections, which no limit bounds, among it.
-const MODULE_BYTES_MAX: u32 = 128 << 20;
+/// The longest module that is taken, whatever a tenant's limits say.
+const MODULE_BYTES_MAX: usize = 128 << 20;
 
 /// The window of a worker's process: a new one for each process.
 #[derive(Clone, Default)]
@@ -44,12 +44,37 @@ impl Window {
     }
 }
 
+/// Modules of one worker that are compiled at the same time. The others wait without a thread.
+const AT_ONCE_OF_WORKER: usize = 4;
+
+/// Bytes of modules of one worker that wait for compilation, or are compiled.
+const WAITING_BYTES_MAX: usize = 256 << 20;
+
 /// Has modules compiled for workers.
 pub(super) struct Code {
     service: Arc<CompileService>,
     supervisor: Weak<Supervisor>,
     /// Modules that come in pieces. One at a time of each worker.
     pieces: BTreeMap<WorkerId, Vec<u8>>,
+    queues: Arc<Mutex<BTreeMap<WorkerId, Queue>>>,
+}
+
+/// Modules of one worker.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Job>,
+    /// Bytes of those that wait and those that are compiled.
+    bytes: usize,
+    running: usize,
+}
+
+/// A module to be compiled.
+struct Job {
+    request: RequestId,
+    tenant: TenantId,
+    limits: Limits,
+    window: Window,
+    module: Vec<u8>,
 }
 
 impl Code {
@@ -65,12 +90,21 @@ impl Code {
         // The running program, whatever has taken its name in the meantime.
         let program = PathBuf::from("/proc/self/exe");
         let service = CompileService::new(program, vec![engine::COMPILE_WORKER.to_owned()], cache, AT_ONCE);
-        Code { service: Arc::new(service), supervisor: Arc::downgrade(supervisor), pieces: BTreeMap::new() }
+        Code {
+            service: Arc::new(service),
+            supervisor: Arc::downgrade(supervisor),
+            pieces: BTreeMap::new(),
+            queues: Arc::default(),
+        }
     }
 
-    /// A worker's process has ended: what it had not sent to the end is nobody's.
+    /// A worker's process has ended: what it had not sent to the end is nobody's, and what waits is asked for again.
     pub(super) fn forget(&mut self, worker: WorkerId) {
         self.pieces.remove(&worker);
+        if let Some(queue) = lock(&self.queues).get_mut(&worker) {
+            let waiting: usize = queue.waiting.drain(..).map(|job| job.module.len()).sum();
+            queue.bytes = queue.bytes.saturating_sub(waiting);
+        }
     }
 
     /// Takes a piece of a module; with the last one the module is compiled, within the limits of the worker's tenant. The frame
@@ -83,15 +117,10 @@ impl Code {
         module_bytes: u32,
         chunk: &[u8],
     ) {
-        let answer = {
-            let (service, supervisor) = (Arc::clone(&self.service), Weak::clone(&self.supervisor));
-            move |module: Vec<u8>| {
-                compile(&service, &supervisor, (worker, request), (&tenant, &limits, &window), &module)
-            }
-        };
-        if module_bytes > MODULE_BYTES_MAX {
-            // Its tenant's own worker would have refused it: this one was taken over, or is of another version.
-            let text = format!("the module has {module_bytes} bytes: the maximum is {MODULE_BYTES_MAX}");
+        // Its tenant's own worker would have refused it: this one was taken over, or is of another version.
+        let bytes_max = limits.module.module_file_bytes_max.min(MODULE_BYTES_MAX);
+        if module_bytes as usize > bytes_max {
+            let text = format!("the module has {module_bytes} bytes: the maximum is {bytes_max}");
             return refuse(&self.supervisor, worker, request, &Refusal::Worker(text));
         }
         let piece = self.pieces.entry(worker).or_default();
@@ -100,7 +129,50 @@ impl Code {
             return;
         }
         let module = self.pieces.remove(&worker).unwrap_or_default();
-        tokio::task::spawn_blocking(move || answer(module));
+        let mut queues = lock(&self.queues);
+        let queue = queues.entry(worker).or_default();
+        let bytes = queue.bytes.saturating_add(module.len());
+        if bytes > WAITING_BYTES_MAX {
+            let text = format!(
+                "the tenant's modules that wait for compilation have {bytes} bytes: the maximum is {WAITING_BYTES_MAX}; start fewer queries at once"
+            );
+            drop(queues);
+            return refuse(&self.supervisor, worker, request, &Refusal::Worker(text));
+        }
+        queue.bytes = bytes;
+        queue.waiting.push_back(Job { request, tenant, limits, window, module });
+        if queue.running < AT_ONCE_OF_WORKER {
+            queue.running += 1;
+            let (service, supervisor) = (Arc::clone(&self.service), Weak::clone(&self.supervisor));
+            let queues = Arc::clone(&self.queues);
+            tokio::task::spawn_blocking(move || work_off(&service, &supervisor, &queues, worker));
+        }
+    }
+}
+
+fn lock(queues: &Mutex<BTreeMap<WorkerId, Queue>>) -> MutexGuard<'_, BTreeMap<WorkerId, Queue>> {
+    queues.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Compiles a worker's modules one after the other, until none waits.
+fn work_off(
+    service: &CompileService,
+    supervisor: &Weak<Supervisor>,
+    queues: &Mutex<BTreeMap<WorkerId, Queue>>,
+    worker: WorkerId,
+) {
+    loop {
+        let Some(job) = lock(queues).get_mut(&worker).and_then(|queue| {
+            let job = queue.waiting.pop_front();
+            queue.running -= usize::from(job.is_none());
+            job
+        }) else {
+            return;
+        };
+        compile(service, supervisor, (worker, job.request), (&job.tenant, &job.limits, &job.window), &job.module);
+        if let Some(queue) = lock(queues).get_mut(&worker) {
+            queue.bytes = queue.bytes.saturating_sub(job.module.len());
+        }
     }
 }
 

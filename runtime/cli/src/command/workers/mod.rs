@@ -5,6 +5,8 @@ mod files;
 mod host;
 mod line;
 mod queries;
+#[cfg(debug_assertions)]
+mod stand_in;
 mod start;
 mod watch;
 

@@ -65,6 +65,8 @@ pub(super) fn of_tenant(
 
 fn spec(tenant: &str, mut settings: WorkerSettings, window: Option<Window>) -> WorkerSpec {
     let mut spec = WorkerSpec::new(tenant, [WORKER]);
+    #[cfg(debug_assertions)]
+    super::stand_in::stand_in(&mut spec);
     if let Ok(filter) = std::env::var("WEIR_LOG") {
         settings.log_filter = filter;
     }

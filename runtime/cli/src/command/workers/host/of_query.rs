@@ -20,6 +20,9 @@ use crate::live::Screen;
 /// The longest name of a query that a worker may send.
 const NAME_BYTES_MAX: usize = 256;
 
+/// Warnings of a query file that are shown.
+const WARNINGS_MAX: usize = 100;
+
 impl Host {
     /// Takes a frame about a query of this worker; gives others back.
     pub(super) fn query_frame(
@@ -46,14 +49,21 @@ impl Host {
                 let claims = claims_from_bytes(&claims).map_err(|error| error.to_string()).and_then(|claims| {
                     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
                     let is_name = (1..=NAME_BYTES_MAX).contains(&claims.name.len()) && claims.name.bytes().all(legal);
-                    if is_name { Ok(claims) } else { Err("a query without a name".to_owned()) }
+                    if !is_name {
+                        return Err("a query without a name".to_owned());
+                    }
+                    // It claims what its tenant may have, whatever it says.
+                    let limits = query.tenant.parse().ok().and_then(|tenant| self.limits.of(&tenant));
+                    let claims = claims.of(query.tenant.clone());
+                    let claims = limits.and_then(|limits| claims.within(&limits.folders));
+                    claims.ok_or_else(|| "claims of more files than a query has".to_owned())
                 });
                 match (&query.phase, claims) {
                     (Phase::Asked, Ok(claims)) => {
-                        for warning in &warnings {
+                        for warning in warnings.iter().take(WARNINGS_MAX) {
                             tracing::warn!("{}", escape_to(&said(path, std::slice::from_ref(warning)), LINE_CHARS_MAX));
                         }
-                        query.claims = Some(claims.of(query.tenant.clone()));
+                        query.claims = Some(claims);
                         query.commit_every = commit_ms.map(Duration::from_millis);
                         query.phase = Phase::Resolved;
                     }
@@ -106,7 +116,12 @@ impl Host {
             }
             FromWorker::Progress { bytes, .. } => match QueryReport::from_bytes(&bytes) {
                 Ok(report) => query.remote.iter().for_each(|remote| remote.reported(report.clone())),
-                Err(error) => tracing::warn!(tenant = query.tenant, "the worker sent {error}"),
+                // Its reader is of the same version: it was taken over.
+                Err(error) => {
+                    let text = format!("the worker of tenant {} sent {error}", query.tenant);
+                    self.lost(id, &text, run);
+                    self.end(worker);
+                }
             },
             FromWorker::Ended { summary, .. } => match QueryAccount::from_bytes(&summary) {
                 Ok(account) => self.ended(id, account, run),
