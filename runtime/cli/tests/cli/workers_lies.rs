@@ -197,7 +197,8 @@ fn workers_that_lie_end_or_are_not_believed_and_others_go_on() {
     assert!(resident < 256 << 20, "the supervisor holds {} MiB", resident >> 20);
     send(&child, libc::SIGTERM);
     let status = child.wait().expect("an end");
-    assert_eq!(status.code(), Some(1), "{}", told());
+    // The one that floods may have to be ended by force.
+    assert!(matches!(status.code(), Some(1 | 3)), "{status}: {}", told());
     assert!(told().len() < 16 << 20, "{} bytes are said", told().len());
     let rows = fs::read_to_string(folder.path().join("acme/out/rows.csv")).expect("the output");
     assert_eq!(rows.lines().count(), 2_000_001);
