@@ -38,14 +38,14 @@ extern "C" fn before_main() {
 /// The lies, each with what is said about it, where something must be.
 const LIES: [(&str, &str); 10] = [
     ("names", "sent a query without a name"),
-    ("claims", "sent claims"),
+    ("claims", "sent invalid claims"),
     ("reports", ""),
-    ("garbled", "sent a report"),
-    ("accounts", "sent an account"),
+    ("garbled", "sent invalid a report"),
+    ("accounts", "sent invalid an account"),
     ("flood", "lines of the worker were dropped"),
     ("empty", "an empty module is refused"),
     ("huge", "an endless module is refused"),
-    ("others", "it sent `Ended` out of turn"),
+    ("others", "it sent a frame Ended out of turn"),
     ("bytes", "was ended: it sent"),
 ];
 

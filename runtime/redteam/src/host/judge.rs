@@ -53,7 +53,10 @@ impl HostAttack {
     /// What is wrong with the processes of tenants.
     fn wrong_worker(&self, seen: &Seen) -> Option<String> {
         let effect = &seen.effect;
-        if !seen.victim_stayed || of_victim(&seen.said) {
+        if let Some(line) = of_victim(&seen.said) {
+            return Some(format!("the victim's worker has ended: {}", weir_text::escape(line)));
+        }
+        if !seen.victim_stayed {
             return Some("the victim's worker has ended".to_owned());
         }
         let absent = |wall: &&HostWall| !effect.walls.iter().any(|(it, mark)| it == *wall && *mark != WallMark::Absent);
@@ -85,8 +88,8 @@ fn beyond(who: &str, bytes: u64, bytes_max: u64) -> Option<String> {
     (bytes > bytes_max).then(|| format!("{who} held {} MiB, and {} are allowed", bytes >> 20, bytes_max >> 20))
 }
 
-/// Whether the run says that the victim's worker has ended.
-fn of_victim(said: &str) -> bool {
+/// What the run says of an end of the victim's worker.
+fn of_victim(said: &str) -> Option<&str> {
     let of_victim = |line: &&str| line.contains("victim") && !line.starts_with("query ");
-    said.lines().filter(of_victim).any(|line| line.contains("the worker ended") || line.contains("was ended"))
+    said.lines().filter(of_victim).find(|line| line.contains("the worker ended") || line.contains("was ended"))
 }
