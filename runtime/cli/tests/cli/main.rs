@@ -25,7 +25,7 @@ mod tenants;
 mod unread;
 mod worker_size;
 mod workers;
-mod workers_stop;
 mod workers_killed;
 #[cfg(debug_assertions)]
 mod workers_lies;
+mod workers_stop;
