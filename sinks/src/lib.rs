@@ -51,7 +51,8 @@
 //!
 //! **[`Table`]**: formats rows as aligned, escaped text for people.
 //!
-//! **[`StdoutSink`]**: writes a table, JSON lines or CSV to standard output.
+//! **[`StdoutSink`]**: writes a table, JSON lines or CSV to standard output, or hands the rows to the process that owns it
+//! ([`HandedOutput`], [`serve_output`]).
 //!
 //! **[`MemorySink`]** keeps batches for tests, **[`CountingSink`]** counts and drops them.
 //!
@@ -68,6 +69,7 @@ mod error;
 #[cfg(test)]
 mod fault_tables;
 mod file;
+mod handed_output;
 mod kafka;
 mod memory;
 mod phase;
@@ -82,6 +84,7 @@ pub use connector::{CustomSink, SinkConnector};
 pub use counting::CountingSink;
 pub use error::SinkError;
 pub use file::{FileSink, FileSinkConfig, IfExists, publish_prepared};
+pub use handed_output::{HandedOutput, serve_output};
 pub use kafka::{
     BrokerRefusals, KafkaCompression, KafkaKey, KafkaPartitioner, KafkaSink, KafkaSinkConfig, KafkaTimestamp,
     KafkaTransactions, KafkaValue, SlotError, TransactionError, TransactionSettings, TransactionSlot,

@@ -37,11 +37,22 @@ impl Drop for Cancel {
     }
 }
 
+impl Cancel {
+    pub(crate) fn new(cancelled: Arc<AtomicBool>) -> Cancel {
+        Cancel(cancelled)
+    }
+}
+
+/// The error of a write that was cancelled.
+pub(crate) fn cancelled() -> io::Error {
+    io::Error::other("writing was cancelled because nobody reads standard output")
+}
+
 /// The number of bytes that a pipe with room takes completely without blocking (POSIX, `PIPE_BUF`).
 const ROOM_BYTES: usize = 4096;
 
 /// How often a waiting write checks whether it was cancelled.
-const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+pub(crate) const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 impl StandardOutput {
     /// The standard output with which this process was started.
@@ -70,7 +81,7 @@ impl StandardOutput {
     fn wait(&self) -> io::Result<()> {
         loop {
             if self.cancelled.load(Ordering::Relaxed) {
-                return Err(io::Error::other("writing was cancelled because nobody reads standard output"));
+                return Err(cancelled());
             }
             match poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], Some(&LOOK_EVERY)) {
                 Ok(0) | Err(rustix::io::Errno::INTR) => {}

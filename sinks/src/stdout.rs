@@ -8,6 +8,7 @@ use weir_batch::{Batch, Schema};
 use weir_formats::{CsvOptions, Encoder, Format, FormatError, open_csv_encoder, open_encoder};
 
 use crate::blocking::off_thread;
+use crate::handed_output::HandedOutput;
 use crate::phase::Phase;
 use crate::standard_output::{Cancel, StandardOutput};
 use crate::table::Table;
@@ -23,12 +24,14 @@ pub struct StdoutSinkConfig {
     pub rows_max: usize,
     /// The options for CSV.
     pub csv: CsvOptions,
+    /// Where another process writes to its standard output for this one. `None`: the standard output of this process.
+    pub output: Option<HandedOutput>,
 }
 
 impl StdoutSinkConfig {
     /// All rows, in this format.
     pub fn new(format: StdoutFormat) -> StdoutSinkConfig {
-        StdoutSinkConfig { format, rows_max: usize::MAX, csv: CsvOptions::default() }
+        StdoutSinkConfig { format, rows_max: usize::MAX, csv: CsvOptions::default(), output: None }
     }
 
     /// Changes fields: `StdoutSinkConfig::new(StdoutFormat::Csv).with(|it| it.rows_max = 10)`.
@@ -75,9 +78,20 @@ impl StdoutSink {
     ///
     /// An error of the output when the header is written.
     pub async fn open(config: &StdoutSinkConfig, schema: &Arc<Schema>) -> Result<StdoutSink, SinkError> {
-        let (output, cancel) = StandardOutput::open().map_err(SinkError::stdout)?;
         // Collects the small writes of an encoder. Every batch ends with a flush.
-        let sink = StdoutSink::over(config, schema, BufWriter::with_capacity(BUFFER_BYTES, output)).await?;
+        fn buffered<W: Write>(output: W) -> BufWriter<W> {
+            BufWriter::with_capacity(BUFFER_BYTES, output)
+        }
+        let (sink, cancel) = match &config.output {
+            None => {
+                let (output, cancel) = StandardOutput::open().map_err(SinkError::stdout)?;
+                (StdoutSink::over(config, schema, buffered(output)).await?, cancel)
+            }
+            Some(handed) => {
+                let (output, cancel) = handed.open().map_err(SinkError::stdout)?;
+                (StdoutSink::over(config, schema, buffered(output)).await?, cancel)
+            }
+        };
         Ok(StdoutSink { _cancel: Some(cancel), ..sink })
     }
 

@@ -93,13 +93,14 @@ pub(crate) struct Run {
     /// before it expires, unfinished queries are ended and reported; after a signal, the process then exits with code 3.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=86_400_000))]
     pub(crate) grace_ms: u64,
-    /// Run each tenant's queries in a confined process of their own. One that crashes, hangs or is taken over reaches no other
-    /// tenant.
+    /// Run the queries in a confined process of their tenant's, also where they are all of one tenant. Queries of several tenants
+    /// always run so: one that crashes, hangs or is taken over reaches no other tenant.
     #[arg(long, requires = "limits")]
     pub(crate) workers: bool,
     /// Run workers without these walls: `landlock` also admits tenants whose `folders` the limits file does not bound. Without this
-    /// option, queries of several tenants do not run where the kernel lacks `seccomp` or `landlock`.
-    #[arg(long, value_name = "WALL", requires = "workers", value_delimiter = ',')]
+    /// option, queries of several tenants do not run where the kernel lacks `seccomp` or `landlock`. If all walls are given up
+    /// (`seccomp,landlock,landlock-scopes,mdwe`), several tenants share one process.
+    #[arg(long, value_name = "WALL", value_delimiter = ',')]
     pub(crate) allow_weak: Vec<weir_confine::Wall>,
     /// Open no control socket. `status`, `pause`, `resume` and `stop` then do not find the queries.
     #[arg(long)]

@@ -48,10 +48,7 @@ fn main() -> ExitCode {
     };
     log_to_stderr(args.json, shown);
     let done = match args.command {
-        Command::Run(run) => match run.files.limits.as_deref() {
-            Some(limits) if run.workers => command::workers::run(&run, limits, args.json),
-            _ => command::run::run(&run, args.json),
-        },
+        Command::Run(run) => command::workers::run_or_not(&run, args.json),
         Command::Status(status) => command::status::status(&status, args.json),
         Command::Top(top) => command::top::top(&top, args.json),
         Command::Pause(steer) => command::steer::steer(&steer, weir_admin::Wish::Pause, args.json),

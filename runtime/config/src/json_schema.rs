@@ -223,7 +223,13 @@ pub(crate) fn groups() -> Vec<(&'static str, Vec<Key>)> {
         ("dead-letters-file", FileLettersKeys::describe()),
         ("dead-letters-kafka", KafkaLettersKeys::describe()),
         ("limits-file", LimitsFileKeys::describe()),
-        ("tenant", limits_file::RightKeys::describe()),
+        (
+            "tenant",
+            [limits_file::RightKeys::describe(), limits_file::PlacementKeys::describe()]
+                .into_iter()
+                .flatten()
+                .collect(),
+        ),
         ("limits", crate::limits::describe(crate::limits::OF_STAGE)),
         ("limits-modules", crate::limits::describe(crate::limits::OF_MODULES)),
         ("limits-tenant", {

@@ -80,7 +80,7 @@ pub use key::Key;
 pub use key_tables::fill_key_tables;
 pub use kinds::{FieldDraft, ParamDraft, ParamText};
 pub use limits::{LimitDraft, LimitKey, LimitValue, OF_MODULES, OF_STAGE, OF_TENANT};
-pub use limits_file::{LimitsDraft, LimitsFileKeys, RightKeys, SizeKeys, TenantDraft};
+pub use limits_file::{LimitsDraft, LimitsFileKeys, PlacementKeys, RightKeys, SizeKeys, TenantDraft};
 pub use options::{OptionDraft, OptionText};
 pub use problem::{KeyPlace, Problem, Problems, QueryFileError, Spot, clip, nearest, suggest};
 pub use query::{HeadKeys, QueryDraft, QueryReader};
@@ -97,6 +97,6 @@ pub use topics::{Pattern, Topics};
 pub use words::{
     CompressionWord, ErrorPolicy, Guarantee, IfExistsWord, IsolationWord, LettersWord, LossPolicy, NexmarkWord,
     OnChangeWord, OnErrorWord, OutOfRangeWord, PartitionerWord, ReadFormat, ReadIsolationWord, RecordWord, SinkWord,
-    SourceWord, StdoutWord, TombstoneWord, UnknownTenants, UntilWord, WriteFormat,
+    SourceWord, StdoutWord, TombstoneWord, UnknownTenants, UntilWord, WorkerTier, WriteFormat,
 };
 pub use written::WrittenText;

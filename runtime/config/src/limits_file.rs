@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::key::{Key, Keys, SettingKind};
-use crate::kinds::{Integer, Texts, Word, texts_schema};
+use crate::kinds::{Boolean, Integer, Tenant, Texts, Word, texts_schema};
 use crate::limits::{self, LimitDraft};
 use crate::problem::{KeyPlace, Problem, Problems};
 use crate::table::{Item, Table};
 use crate::text;
 use crate::topics::Pattern;
-use crate::words::UnknownTenants;
+use crate::words::{UnknownTenants, WorkerTier};
 use crate::written::WrittenText;
 
 /// A limits file as far as it could be read.
@@ -33,6 +33,8 @@ pub struct TenantDraft {
     pub sizes: SizeKeys,
     /// Files, topics, brokers and variables.
     pub rights: RightKeys,
+    /// Which worker its queries run in.
+    pub placement: PlacementKeys,
 }
 
 /// The most parts of a query that a limits file can allow.
@@ -58,12 +60,24 @@ keys! {
         queries: Texts;
         /// Folders for the tenant's files and modules. Default: any.
         folders: Texts;
+        /// Whether the tenant's queries may read `/dev/stdin` although it is outside of `folders`.
+        standard_input: Boolean = false;
         /// Topics that the tenant may read and write: names, or prefixes that end in `*`. Default: any.
         topics: TopicPatterns;
         /// Brokers that the tenant may use. Default: any.
         brokers: BrokerList;
         /// Environment variables that the tenant's query files may read: names, or prefixes that end in `*`. Default: none.
         env: EnvPatterns;
+    }
+}
+
+keys! {
+    /// Which worker a tenant's queries run in, where `weir run` uses workers.
+    pub struct PlacementKeys {
+        /// `standard`: one worker process for all queries of the tenant. `isolated`: one for each query.
+        tier: Word<WorkerTier> = WorkerTier::Standard;
+        /// Tenants with the same group share one worker process: the operating system does not keep them apart from each other.
+        worker_group: Tenant;
     }
 }
 
@@ -82,6 +96,7 @@ pub(crate) fn describe_tenant() -> Vec<Key> {
     keys.extend(limits::describe(limits::OF_MODULES));
     keys.extend(SizeKeys::describe());
     keys.extend(RightKeys::describe());
+    keys.extend(PlacementKeys::describe());
     keys
 }
 
@@ -196,6 +211,7 @@ fn tenant(mut table: Table<'_>, what: &str) -> TenantDraft {
     let limits = limits::of_tenant(&mut table);
     let sizes = SizeKeys::read(&mut table);
     let rights = RightKeys::read(&mut table);
+    let placement = PlacementKeys::read(&mut table);
     table.finish(what);
-    TenantDraft { limits, sizes, rights }
+    TenantDraft { limits, sizes, rights, placement }
 }

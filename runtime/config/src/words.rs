@@ -307,6 +307,16 @@ words! {
 }
 
 words! {
+    /// How the workers of a tenant are divided among its queries.
+    pub enum WorkerTier {
+        /// One for all of them.
+        Standard = "standard",
+        /// One for each of them.
+        Isolated = "isolated",
+    }
+}
+
+words! {
     /// What becomes of tenants that a limits file does not name.
     pub enum UnknownTenants {
         /// They have the defaults.

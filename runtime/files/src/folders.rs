@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use weir_fault::Fault;
 
+use crate::standard_input::{HandedInput, is_standard_input};
 use crate::{FileError, FileKind, Folder};
 
 /// The folders in which a tenant's queries may read and write files, and have their modules.
@@ -27,6 +28,12 @@ use crate::{FileError, FileKind, Folder};
 pub struct Folders {
     // Resolved; `None` if there are no bounds.
     within: Option<Arc<[PathBuf]>>,
+    // Whether the standard input may be read although it is outside.
+    #[serde(default)]
+    standard_input: bool,
+    // Where this process's own standard input is something else.
+    #[serde(skip)]
+    handed: Option<HandedInput>,
 }
 
 /// The reason why a tenant's query may not use a path.
@@ -73,7 +80,42 @@ impl Folders {
             if folder.is_dir() { Ok(folder) } else { Err(io::ErrorKind::NotADirectory.into()) }
         };
         let within = folders.into_iter().map(resolve).collect::<io::Result<Vec<PathBuf>>>()?;
-        Ok(Folders { within: Some(within.into()) })
+        Ok(Folders { within: Some(within.into()), standard_input: false, handed: None })
+    }
+
+    /// The same folders; whether [`STANDARD_INPUT`](crate::STANDARD_INPUT) may be read although it is outside of them.
+    #[must_use]
+    pub fn with_standard_input(self, allowed: bool) -> Folders {
+        Folders { standard_input: allowed, ..self }
+    }
+
+    /// These folders and those. Without bounds, where one of them has none.
+    #[must_use]
+    pub fn joined(self, other: &Folders) -> Folders {
+        let within = self.within.as_ref().zip(other.within.as_ref());
+        let within = within.map(|(ours, theirs)| ours.iter().chain(theirs.iter()).cloned().collect());
+        Folders { within, ..self }
+    }
+
+    /// Whether [`STANDARD_INPUT`](crate::STANDARD_INPUT) may be read.
+    pub fn allow_standard_input(&self) -> bool {
+        self.standard_input || self.within.is_none()
+    }
+
+    /// Whether it may be read although it is outside, where anything is.
+    pub fn allows_standard_input_outside(&self) -> bool {
+        self.standard_input
+    }
+
+    /// The same folders, for a process to which the standard input is handed over by another one.
+    #[must_use]
+    pub fn handed_input(self, handed: HandedInput) -> Folders {
+        Folders { handed: Some(handed), ..self }
+    }
+
+    /// Whether this path is the standard input, and another process hands it over: what it is becomes known when it is opened.
+    pub fn awaits(&self, path: &Path) -> bool {
+        self.handed.is_some() && is_standard_input(path)
     }
 
     /// The resolved folders; `None` if there are no bounds.
@@ -88,6 +130,10 @@ impl Folders {
     /// A path that leads out of the folders, or could later.
     pub fn input(&self, path: &Path) -> Result<PathBuf, Denied> {
         let Some(within) = self.paths() else { return Ok(path.to_owned()) };
+        if is_standard_input(path) {
+            // Whatever it is in this process.
+            return if self.standard_input { Ok(path.to_owned()) } else { Err(Denied::Outside) };
+        }
         let real = real_path(path);
         if real.broken_link {
             return Err(Denied::BrokenLink);
@@ -137,6 +183,12 @@ impl Folders {
     ///
     /// Errors of opening; `PermissionDenied` for a file outside of the folders.
     pub fn open_any(&self, path: &Path) -> io::Result<(File, FileKind)> {
+        if is_standard_input(path) && self.allow_standard_input() {
+            return match &self.handed {
+                Some(handed) => handed.open(),
+                None => Ok(crate::open(path)?),
+            };
+        }
         let (file, kind) = crate::open(path)?;
         self.check_opened(&file, path)?;
         Ok((file, kind))

@@ -35,6 +35,8 @@
 //! **[`Folders`]**: the folders to which a tenant's queries are limited. Paths are checked when a query is read, and again when
 //! they are opened.
 //!
+//! **[`HandedInput`]**: a standard input that another process hands over, which [`Folders`] opens under [`STANDARD_INPUT`].
+//!
 //! **[`RuntimeFolder`]**: the folder for sockets and locks of this user's running processes. Other users cannot write to it.
 //!
 //! A folder below another one is opened component by component with `O_NOFOLLOW`, each relative to its parent. Components are never
@@ -49,6 +51,7 @@ mod folders;
 mod kind;
 mod read;
 mod runtime;
+mod standard_input;
 
 pub use error::FileError;
 pub use folder::Folder;
@@ -57,3 +60,4 @@ pub use kind::FileKind;
 pub use read::{open, open_input, open_regular, read_bounded, read_whole};
 pub use runtime::{RuntimeFolder, RuntimeFolderError};
 pub use rustix::fs::FileType;
+pub use standard_input::{HandedInput, STANDARD_INPUT, is_standard_input};

@@ -7,7 +7,7 @@ use bincode::{Decode, Encode};
 use crate::{FrameError, FromWorker, ToWorker};
 
 /// The version of the frames. Both sides are the same program as a rule; they are not after an upgrade in place.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The longest piece of a module in one frame.
 pub const CHUNK_BYTES_MAX: usize = 256 << 10;
@@ -67,7 +67,7 @@ impl Framed for FromWorker {
         ("Needs", 2 << 20),
         // A draft takes several times its text.
         ("Draft", 16 << 20),
-        ("Compile", CHUNK_BYTES_MAX + 64),
+        ("Compile", CHUNK_BYTES_MAX + 256),
         ("Connect", 512),
         ("Resolved", 4 << 20),
         ("Started", 64),
@@ -79,6 +79,7 @@ impl Framed for FromWorker {
         ("Ended", 4 << 20),
         ("Reached", 64),
         ("NotReached", 8 << 10),
+        ("Telemetry", 1 << 20),
     ];
 
     fn descriptors(&self) -> usize {

@@ -39,6 +39,8 @@ pub enum FromWorker {
     Compile {
         /// The number of the question.
         request: RequestId,
+        /// Whose it is: a tenant that this worker works for.
+        tenant: String,
         /// How long the module is.
         module_bytes: u32,
         /// Where in it this piece begins.
@@ -137,6 +139,13 @@ pub enum FromWorker {
         code: String,
         /// What is wrong, and what to do.
         text: String,
+    },
+    /// Spans of a query that runs, and lines of its functions.
+    Telemetry {
+        /// The query.
+        query: QueryId,
+        /// Whoever builds the worker chooses the form.
+        bytes: Vec<u8>,
     },
 }
 

@@ -55,7 +55,7 @@ fn every_from_worker() -> Vec<FromWorker> {
             draft: Some(vec![1; 100]),
             problems: vec![DraftProblem { line: 2, text: text("no sources") }],
         },
-        FromWorker::Compile { request: ASKED, module_bytes: 3, offset: 0, chunk: vec![1, 2, 3] },
+        FromWorker::Compile { request: ASKED, tenant: text("acme"), module_bytes: 3, offset: 0, chunk: vec![1, 2, 3] },
         FromWorker::Connect { request: ASKED, host: text("kafka"), port: 9092 },
         FromWorker::Resolved {
             query: QUERY,
@@ -73,6 +73,7 @@ fn every_from_worker() -> Vec<FromWorker> {
         FromWorker::Ended { query: QUERY, end: QueryEnd::Complete, summary: vec![9] },
         FromWorker::Reached { request: ASKED },
         FromWorker::NotReached { request: ASKED, code: text("denied"), text: text("a loopback address") },
+        FromWorker::Telemetry { query: QUERY, bytes: vec![1, 2] },
     ]
 }
 
@@ -134,7 +135,7 @@ fn garbage_is_refused_by_its_first_bytes() {
     check(&[3, 0, 0, 0], expect!["a frame of 3 bytes: expected a kind of four bytes"]);
     check(&[0xff; 4], expect!["None"]);
     check(&[0xff; 8], expect!["a frame of the unknown kind 4294967295"]);
-    check(&head(8, 15), expect!["a frame of the unknown kind 15"]);
+    check(&head(8, 15), expect!["None"]);
     check(&head(u32::MAX, 0), expect!["a frame Hello of 4294967295 bytes: the maximum is 8192"]);
     check(&head(65, 6), expect!["a frame Started of 65 bytes: the maximum is 64"]);
     check(&head(64, 6), expect!["None"]);
@@ -300,7 +301,13 @@ fn a_query_runs_between_its_start_and_its_end() {
 #[test]
 fn questions_are_asked_once_and_modules_come_whole() {
     let piece = |request, module_bytes, offset, length: usize| {
-        Err(FromWorker::Compile { request: RequestId(request), module_bytes, offset, chunk: vec![0; length] })
+        Err(FromWorker::Compile {
+            request: RequestId(request),
+            tenant: text("acme"),
+            module_bytes,
+            offset,
+            chunk: vec![0; length],
+        })
     };
     let connect = |request| Err(FromWorker::Connect { request: RequestId(request), host: text("h"), port: 1 });
     let code = |request, more| {
@@ -382,17 +389,17 @@ fn a_reader_answers_what_it_was_asked() {
         WorkerRole::Reader,
         &story_of,
         expect![[r#"
-        < hello of another role: a frame Hello out of turn: role tenant: expected reader
-        < hello of another version: frames of version 2: expected version 1; restart the supervisor, so that all its processes are of one version
-        < hello: ok
-        < a draft without a question: a frame Draft out of turn: request 3 was not asked, or was answered
-        > read: ok
-        > read again: a frame Read out of turn: request 3 was asked before
-        < the draft: ok
-        < the draft again: a frame Draft out of turn: request 3 was not asked, or was answered
-        < a tenant's frame: a frame Progress out of turn: from a process for the role reader
-        queries [], owes an answer: false
-    "#]],
+            < hello of another role: a frame Hello out of turn: role tenant: expected reader
+            < hello of another version: frames of version 3: expected version 2; restart the supervisor, so that all its processes are of one version
+            < hello: ok
+            < a draft without a question: a frame Draft out of turn: request 3 was not asked, or was answered
+            > read: ok
+            > read again: a frame Read out of turn: request 3 was asked before
+            < the draft: ok
+            < the draft again: a frame Draft out of turn: request 3 was not asked, or was answered
+            < a tenant's frame: a frame Progress out of turn: from a process for the role reader
+            queries [], owes an answer: false
+        "#]],
     );
 }
 

@@ -103,9 +103,10 @@ pub enum ToWorker {
         /// What is wrong, and what to do.
         text: String,
     },
-    /// A descriptor for a query that is about to be run: what its standard input or output is. Carries one descriptor.
+    /// A descriptor for a query that was resolved and is about to be run: its standard input, or the socket by which it hands over what
+    /// it writes to the standard output. Carries one descriptor.
     Hand {
-        /// The query, whose `Run` follows.
+        /// The query, whose `Go` follows.
         query: QueryId,
         /// What the descriptor is.
         handed: Handed,
@@ -161,9 +162,9 @@ pub enum Handed {
     CodeWindow,
     /// The locked file of the tenant's state folder. To be held until the process ends, and not to be used.
     Lock,
-    /// What a query reads as its standard input.
+    /// What a query reads as its standard input: for reading only, and shared with nobody.
     Input,
-    /// What a query writes as its standard output.
+    /// A socket to the process that writes the query's rows to its standard output.
     Output,
 }
 

@@ -192,7 +192,7 @@ impl Turns {
                     return Err(out_of_turn(name(frame), format!("{request} was not asked, or was answered")));
                 }
             }
-            FromWorker::Compile { request, module_bytes, offset, chunk } => {
+            FromWorker::Compile { request, module_bytes, offset, chunk, .. } => {
                 self.piece(*request, *module_bytes, *offset, chunk)?;
             }
             FromWorker::Connect { request, .. } => self.question("Connect", *request, Question::Connect)?,
@@ -211,6 +211,7 @@ impl Turns {
                 }
             },
             FromWorker::Progress { query, .. } => self.expect_running("Progress", *query)?,
+            FromWorker::Telemetry { query, .. } => self.expect_running("Telemetry", *query)?,
             FromWorker::Ended { query, .. } => {
                 self.expect_running("Ended", *query)?;
                 self.queries.remove(query);
@@ -309,5 +310,6 @@ fn name(frame: &FromWorker) -> &'static str {
         FromWorker::Ended { .. } => "Ended",
         FromWorker::Reached { .. } => "Reached",
         FromWorker::NotReached { .. } => "NotReached",
+        FromWorker::Telemetry { .. } => "Telemetry",
     }
 }

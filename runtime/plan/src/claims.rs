@@ -6,7 +6,7 @@ use super::kafka_uses::GroupUse;
 use super::paths::{FileUse, UseKind};
 use super::plan::Plan;
 use weir_config::Spot;
-use weir_files::Folders;
+use weir_files::{Folders, is_standard_input};
 
 /// Files and groups that one query uses: more than any query file can name, few enough to be compared.
 const USES_MAX: usize = 100_000;
@@ -36,6 +36,27 @@ impl Claims {
         Claims { tenant: tenant.into(), ..self }
     }
 
+    /// Instances that it holds at once.
+    pub fn instances(&self) -> usize {
+        self.instances
+    }
+
+    /// Whether it writes rows to the standard output.
+    pub fn writes_standard_output(&self) -> bool {
+        self.uses.iter().any(|used| matches!(used.kind, UseKind::Stdout))
+    }
+
+    /// Whether it reads the standard input that another process hands over.
+    pub fn reads_standard_input(&self) -> bool {
+        let is_read = |used: &FileUse| matches!(&used.kind, UseKind::Read { path, .. } if is_standard_input(path));
+        self.uses.iter().any(is_read)
+    }
+
+    /// Whether it reads something that cannot be read again: a pipe, a terminal, the standard input of another process.
+    pub fn reads_once(&self) -> bool {
+        self.uses.iter().any(|used| matches!(used.kind, UseKind::Read { regular: false, .. }))
+    }
+
     /// The claims that a query of a tenant with these folders can have: files elsewhere are left out, so that a process that was
     /// taken over keeps no query of another tenant from its own files. `None` where no query claims as much.
     #[must_use]
@@ -46,7 +67,7 @@ impl Claims {
         self.uses.retain(|used| match &used.kind {
             UseKind::This { .. } | UseKind::Stdout => true,
             UseKind::Read { path, .. } | UseKind::Write { path, .. } => {
-                folders.paths().is_none() || folders.root_of(path).is_some()
+                folders.paths().is_none() || folders.root_of(path).is_some() || is_standard_input(path)
             }
         });
         Some(self)

@@ -11,6 +11,7 @@ use weir_config::{
 };
 
 use super::limits;
+use super::placement::Placement;
 use super::sizes::Sizes;
 use super::text;
 use weir_files::{Folders, real_path};
@@ -58,6 +59,24 @@ pub struct TenantLimits {
     pub sizes: Sizes,
     /// The folders in which its query files must be; anywhere by default.
     pub queries: Folders,
+    /// Which worker its queries run in.
+    pub placement: Placement,
+}
+
+impl TenantLimits {
+    /// What a worker may that these tenants share: the folders of all of them, and the sum of their shares of the cores.
+    pub fn joined<'a>(all: impl IntoIterator<Item = &'a TenantLimits>) -> TenantLimits {
+        let mut all = all.into_iter();
+        let mut joined = all.next().cloned().unwrap_or_default();
+        for TenantLimits { limits, folders, .. } in all {
+            joined.folders = joined.folders.joined(folders);
+            let (ours, theirs) = (joined.limits.cpu_percent_max, limits.cpu_percent_max);
+            joined.limits.cpu_percent_max = ours.zip(theirs).map(|(ours, theirs)| ours.saturating_add(theirs));
+            // A worker's weight has the range of a tenant's.
+            joined.limits.cpu_weight = joined.limits.cpu_weight.saturating_add(limits.cpu_weight).min(10_000);
+        }
+        joined
+    }
 }
 
 impl LimitsFile {
@@ -171,7 +190,7 @@ fn resolve(draft: LimitsDraft, folder: &Path, problems: &Problems) -> Option<Lim
 }
 
 fn tenant(draft: &TenantDraft, base: &TenantLimits, folder: &Path, problems: &Problems) -> TenantLimits {
-    let RightKeys { queries, folders, topics, brokers, env } = &draft.rights;
+    let RightKeys { queries, folders, standard_input, topics, brokers, env } = &draft.rights;
     let resolve = |written: &Setting<Vec<WrittenText>>| {
         written.given().and_then(|(place, written)| within(place, written, folder, problems))
     };
@@ -179,12 +198,18 @@ fn tenant(draft: &TenantDraft, base: &TenantLimits, folder: &Path, problems: &Pr
     topics.value.iter().cloned().for_each(|topics| rights.set_topics(topics));
     brokers.value.iter().cloned().for_each(|brokers| rights.set_brokers(brokers));
     env.value.iter().cloned().for_each(|env| rights.set_env(env));
+    let folders = resolve(folders).unwrap_or_else(|| base.folders.clone());
+    let reads_input = match standard_input.given() {
+        Some((_, allowed)) => *allowed,
+        None => base.folders.allows_standard_input_outside(),
+    };
     TenantLimits {
         limits: limits::of_tenant(&draft.limits, &base.limits),
         queries: resolve(queries).unwrap_or_else(|| base.queries.clone()),
-        folders: resolve(folders).unwrap_or_else(|| base.folders.clone()),
+        folders: folders.with_standard_input(reads_input),
         topics: rights,
         sizes: Sizes::resolve(&draft.sizes, base.sizes),
+        placement: Placement::resolve(&draft.placement, &base.placement, problems),
     }
 }
 

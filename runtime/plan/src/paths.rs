@@ -137,7 +137,9 @@ impl<'a> Paths<'a> {
         let path = self.allowed(place, written, Folders::input)?;
         match self.check_file(written, &path) {
             Ok(regular) => {
-                let kind = UseKind::Read { path: UsedPath(real_path(&path).path), regular };
+                // Another process compares it: by its name there.
+                let real = if self.folders.awaits(&path) { path.clone() } else { real_path(&path).path };
+                let kind = UseKind::Read { path: UsedPath(real), regular };
                 self.uses.push(FileUse { spot: self.problems.spot(place), kind });
                 Some(InputFile { path, regular })
             }
@@ -200,6 +202,12 @@ impl<'a> Paths<'a> {
         };
         let tenant = self.tenant.map(TenantId::as_str).unwrap_or_default();
         let (message, help) = match denied {
+            Denied::Outside if written == weir_files::STANDARD_INPUT => {
+                let help = format!(
+                    "the operator can allow it with `standard_input = true` under `[tenants.{tenant}]` in the limits file"
+                );
+                (format!("is outside of the folders of tenant `{tenant}`"), help)
+            }
             Denied::Outside => {
                 let folders = self.folders.paths().unwrap_or_default();
                 let shown = folders.iter().take(FOLDERS_SHOWN).map(|folder| format!("`{}`", folder.display()));
@@ -220,6 +228,9 @@ impl<'a> Paths<'a> {
     /// Returns true for a readable regular file, and false for a pipe or terminal, which can be read only once. Otherwise fails
     /// with a message and help.
     fn check_file(&self, written: &str, path: &Path) -> Result<bool, (String, String)> {
+        if self.folders.awaits(path) {
+            return Ok(false);
+        }
         match weir_files::open(path) {
             Ok((_, FileKind::Folder)) => Err((format!("`{}` is a folder", clip(written)), "name a file".to_owned())),
             Ok((_, FileKind::Regular)) => Ok(true),

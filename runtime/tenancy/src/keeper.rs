@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
-use weir_frame::{FrameError, FromWorker, RequestId, WorkerId};
+use weir_frame::{FrameError, FromWorker, LineLevel, RequestId, WorkerId};
 
 use crate::asked::{Asked, Outcome, Wanted};
 use crate::cpu::Cpu;
@@ -132,7 +132,7 @@ impl Keeper {
         let now = Instant::now();
         let Some(worker) = self.workers.get_mut(&number) else { return };
         let Stage::Process { process, is_ending } = &mut worker.stage else { return };
-        let (id, tenant, events) = (worker.id, &worker.spec.tenant, &self.events);
+        let (id, events) = (worker.id, &self.events);
         let (queries, walls, is_replaced) = (&mut worker.queries, &mut worker.walls, worker.replacement.is_some());
         let has_connector = self.connector.is_some();
         let (mut wanted, mut outcomes): (Vec<Wanted>, Vec<Outcome>) = Default::default();
@@ -147,17 +147,10 @@ impl Keeper {
                     *walls = said.into_iter().take(32).map(harmless).collect();
                     drop(events.send(TenancyEvent::Greeted { worker: id, walls: walls.clone() }));
                 }
+                FromWorker::Log { level, target, text } => take_line(process, level, target, &text, now, forward),
                 // Events are lines too, and have the same rate.
-                FromWorker::Log { target, text, .. } | FromWorker::Event { code: target, text, .. } => {
-                    let text = if target.is_empty() { text } else { format!("{target}: {text}") };
-                    let budget = std::sync::Arc::clone(&process.budget);
-                    let mut is_full = false;
-                    process.lines.whole(&text, now, |text| {
-                        is_full = !say(id, tenant, text, &budget, events);
-                    });
-                    if is_full {
-                        process.lines.drop_one();
-                    }
+                FromWorker::Event { code, text, .. } => {
+                    take_line(process, LineLevel::Info, code, &text, now, forward);
                 }
                 FromWorker::Connect { request, host, port } if has_connector => {
                     wanted.push(Wanted { request, host, port });
@@ -396,6 +389,24 @@ pub(crate) fn end(process: &mut Process, cause: EndCause) {
         if let Err(error) = process.pid_fd.kill() {
             tracing::error!("process {} of a worker cannot be killed: {error}", process.pid);
         }
+    }
+}
+
+/// Hands on a line that came as a frame, within the worker's rate and room.
+fn take_line(
+    process: &mut Process,
+    level: LineLevel,
+    target: String,
+    text: &str,
+    now: Instant,
+    forward: impl FnOnce(&mut Process, FromWorker),
+) {
+    let mut taken = None;
+    process.lines.whole(text, now, |text| taken = Some(text.to_owned()));
+    match taken {
+        Some(text) if process.budget.is_below() => forward(process, FromWorker::Log { level, target, text }),
+        Some(_) => process.lines.drop_one(),
+        None => {}
     }
 }
 

@@ -104,10 +104,6 @@ impl Keeper {
         };
         let mut sent = send(&mut process, &welcome, descriptors);
         for held in worker.queries.values() {
-            for (frame, descriptor) in &held.handed {
-                let copy = descriptor.try_clone();
-                sent = sent.and(copy.and_then(|copy| send(&mut process, frame, vec![copy])));
-            }
             if let Some(run) = &held.run {
                 sent = sent.and_then(|()| send(&mut process, run, Vec::new()));
             }

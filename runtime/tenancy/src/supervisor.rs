@@ -115,7 +115,8 @@ impl Supervisor {
         self.send_with(worker, frame, Vec::new())
     }
 
-    /// Sends a frame with its descriptors. Those of a `Hand` are kept like a `Run`, which has to follow.
+    /// Sends a frame with its descriptors. A `Hand` is for this process alone: whoever hands something over does it again for the
+    /// next one, where that is right.
     ///
     /// # Errors
     ///
@@ -252,15 +253,9 @@ fn send(keeper: &mut Keeper, id: WorkerId, frame: ToWorker, descriptors: Vec<Own
     // What is kept is checked here too: a process that is not there yet cannot refuse it.
     weir_frame::encode(&frame).map_err(of_worker)?;
     let kept = match &frame {
-        ToWorker::Run { query, .. } | ToWorker::Hand { query, .. } => Some(*query),
+        ToWorker::Run { query, .. } => Some(*query),
         _ => None,
     };
-    let mut copies = Vec::new();
-    if kept.is_some() {
-        for descriptor in &descriptors {
-            copies.push(descriptor.try_clone().map_err(|error| of_worker(error.into()))?);
-        }
-    }
     if let ToWorker::Steer { query, steering: Steering::Stop } = &frame {
         if let Some(held) = worker.queries.get_mut(query) {
             held.is_stopping = true;
@@ -280,11 +275,7 @@ fn send(keeper: &mut Keeper, id: WorkerId, frame: ToWorker, descriptors: Vec<Own
         None => {}
     }
     if let Some(query) = kept {
-        let held = worker.queries.entry(query).or_default();
-        match copies.pop() {
-            Some(copy) => held.handed.push((frame, copy)),
-            None => held.run = Some(frame),
-        }
+        worker.queries.entry(query).or_default().run = Some(frame);
     }
     Ok(())
 }

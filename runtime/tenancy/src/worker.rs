@@ -1,7 +1,6 @@
 //! One worker: what it is to be, and the process that it is now.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use weir_frame::{QueryId, ToWorker, WallReport, WorkerId};
@@ -56,8 +55,6 @@ pub(crate) enum Stage {
 pub(crate) struct Held {
     /// The frame `Run`; none until it comes.
     pub(crate) run: Option<ToWorker>,
-    /// What was handed over before it.
-    pub(crate) handed: Vec<(ToWorker, OwnedFd)>,
     /// Whether it was asked to stop: then no other process is given it.
     pub(crate) is_stopping: bool,
 }

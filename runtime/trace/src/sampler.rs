@@ -1,9 +1,10 @@
 //! Selects the batches to trace.
 
+use bincode::{Decode, Encode};
 use weir_batch::Fault;
 
 /// Decides by a batch's own trace id, and by the contexts of its records. The samplers are those of `OTEL_TRACES_SAMPLER`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Sampler {
     // Trace ids whose last 63 bits are below this are sampled, as in OpenTelemetry's SDKs.
     below: u64,

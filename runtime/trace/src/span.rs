@@ -31,6 +31,14 @@ pub struct Span {
     pub error: Option<String>,
 }
 
+impl Span {
+    /// A span without parent, attributes and links.
+    pub fn new(context: TraceContext, name: &'static str, kind: SpanKind, start: SystemTime, end: SystemTime) -> Span {
+        let (parent, attributes, links, error) = (None, Vec::new(), Vec::new(), None);
+        Span { context, parent, name, kind, start, end, attributes, links, links_dropped: 0, error }
+    }
+}
+
 /// The span kind of OpenTelemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpanKind {

@@ -11,6 +11,7 @@ use crate::{WorkerError, form};
 /// What a tenant's query gets: the bytes in [`Grant`](weir_frame::ToWorker::Grant) and [`Run`](weir_frame::ToWorker::Run).
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Granted {
+    pub(crate) tenant: String,
     pub(crate) limits: TenantLimits,
     /// The limits file, which no query may write to. Of any bytes.
     pub(crate) limits_file: Option<OsString>,
@@ -22,9 +23,13 @@ pub(crate) struct Granted {
 /// # Errors
 ///
 /// [`WorkerError::Invalid`]: a folder's path is no UTF-8.
-pub fn limits_to_bytes(limits: &TenantLimits, limits_file: Option<&Path>) -> Result<Vec<u8>, WorkerError> {
+pub fn limits_to_bytes(
+    tenant: &str,
+    limits: &TenantLimits,
+    limits_file: Option<&Path>,
+) -> Result<Vec<u8>, WorkerError> {
     let absolute = limits_file.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
-    let granted = Granted { limits: limits.clone(), limits_file: absolute.map(Into::into) };
+    let granted = Granted { tenant: tenant.to_owned(), limits: limits.clone(), limits_file: absolute.map(Into::into) };
     serde_json::to_vec(&granted)
         .map_err(|error| WorkerError::Invalid { what: "limits", reason: weir_text::brief(&error) })
 }

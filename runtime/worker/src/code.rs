@@ -116,12 +116,13 @@ impl Questions {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&self, request: RequestId, module: &[u8]) -> Result<(), Refusal> {
+    fn send(&self, request: RequestId, tenant: &TenantId, module: &[u8]) -> Result<(), Refusal> {
         let gone = |error: weir_frame::FrameError| Refusal::Worker(error.to_string());
         let module_bytes = u32::try_from(module.len()).map_err(|_| Refusal::Worker("module of 4 GiB".to_owned()))?;
         let mut offset = 0;
         for chunk in module.chunks(CHUNK_BYTES_MAX) {
-            let piece = FromWorker::Compile { request, module_bytes, offset, chunk: chunk.to_vec() };
+            let (tenant, chunk_bytes) = (tenant.to_string(), chunk.to_vec());
+            let piece = FromWorker::Compile { request, tenant, module_bytes, offset, chunk: chunk_bytes };
             self.sender.send(&piece, &[]).map_err(gone)?;
             offset = offset.saturating_add(u32::try_from(chunk.len()).unwrap_or(u32::MAX));
         }
@@ -130,20 +131,14 @@ impl Questions {
 }
 
 impl CodeSource for Questions {
-    fn place(
-        &self,
-        _tenant: &TenantId,
-        module: &[u8],
-        _limits: &Limits,
-        better: Better,
-    ) -> Result<PlacedCode, Refusal> {
+    fn place(&self, tenant: &TenantId, module: &[u8], _limits: &Limits, better: Better) -> Result<PlacedCode, Refusal> {
         let (send, first) = mpsc::channel();
         {
             // Numbers ascend in the order in which they are sent.
             let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
             let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
             self.asked().insert(request, Asked { first: Some(send), better: Some(better) });
-            if let Err(refusal) = self.send(request, module) {
+            if let Err(refusal) = self.send(request, tenant, module) {
                 self.asked().remove(&request);
                 return Err(refusal);
             }

@@ -17,6 +17,9 @@
 //! **[`QueryReport`], [`QueryAccount`]**: what a worker says about a query that runs, and about its end. A report comes five times a
 //! second while something happens, less often for a few seconds after that, and whenever somebody looks.
 //!
+//! **[`QueryTelemetry`]**: spans of a query's batches, and lines of its functions. A worker keeps 2,048 of each, sends them as fast as
+//! they are taken, and counts the others.
+//!
 //! **[`RemoteQuery`]**: a query of a worker as its supervisor sees it: the last report, with the supervisor's own names.
 
 mod claims;
@@ -36,6 +39,7 @@ mod report;
 mod serve;
 mod settings;
 mod socket;
+mod telemetry;
 mod tenant;
 
 pub use claims::{claims_from_bytes, limits_to_bytes};
@@ -45,3 +49,4 @@ pub use remote_query::{QueryLine, RemoteQuery};
 pub use report::{QueryAccount, QueryReport};
 pub use serve::worker_main;
 pub use settings::WorkerSettings;
+pub use telemetry::QueryTelemetry;

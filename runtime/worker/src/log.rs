@@ -31,6 +31,10 @@ struct Lines {
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        // Lines of functions go with their query.
+        if event.metadata().target() == "guest" {
+            return;
+        }
         let mut line = Line::default();
         event.record(&mut line);
         let mut text = line.message;

@@ -1,5 +1,6 @@
 //! One query of a worker, from its draft to its account.
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,16 +9,19 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use weir_frame::{FromWorker, QueryEnd, QueryId, Steering};
+use weir_files::HandedInput;
+use weir_frame::{FromWorker, Handed, QueryEnd, QueryId, Steering};
 use weir_plan::{DeadLettersPlan, LimitsFile, Plan, SourceKind};
-use weir_query::{BuildError, Ending, Query, QueryHandle};
-use weir_sinks::SinkConfig;
+use weir_query::{BuildError, Ending, LogExporter, Query, QueryHandle};
+use weir_sinks::{HandedOutput, SinkConfig};
+use weir_trace::{Sampler, SpanExporter, Tracing};
 
 use crate::claims::Granted;
 use crate::lazy_engine::LazyEngine;
 use crate::problems::lines;
 use crate::report::{QueryAccount, QueryReport};
 use crate::socket::Sender;
+use crate::telemetry::Outbox;
 use crate::{WorkerError, claims};
 
 /// What a query is made from.
@@ -26,9 +30,9 @@ pub(crate) struct Given {
     pub(crate) limits: Vec<u8>,
     /// The query file, which is not opened: paths in the draft start from its folder.
     pub(crate) path: PathBuf,
-    pub(crate) tenant: Arc<str>,
     /// How long it may take to end after a stop.
     pub(crate) stop_within: Option<Duration>,
+    pub(crate) sampler: Option<Sampler>,
 }
 
 /// A query that was given to this worker.
@@ -36,8 +40,16 @@ pub(crate) struct QueryTask {
     query: QueryId,
     go: Option<oneshot::Sender<()>>,
     wishes: watch::Sender<Wishes>,
+    streams: Streams,
     shared: Arc<Shared>,
     ended: JoinHandle<()>,
+}
+
+/// The standard input and output of a query. Handed over before it may run, where it uses them.
+#[derive(Clone, Default)]
+struct Streams {
+    input: HandedInput,
+    output: HandedOutput,
 }
 
 /// What it was asked, perhaps before it could begin.
@@ -68,13 +80,25 @@ impl QueryTask {
     pub(crate) fn start(query: QueryId, given: Given, engine: LazyEngine, sender: Sender, on: &Runtime) -> QueryTask {
         let (go, gone) = oneshot::channel();
         let (wishes, wished) = watch::channel(Wishes::default());
-        let shared = Arc::<Shared>::default();
-        let run = run(query, given, engine, sender, gone, wished, Arc::clone(&shared));
-        QueryTask { query, go: Some(go), wishes, shared, ended: on.spawn(run) }
+        let (shared, streams) = (Arc::<Shared>::default(), Streams::default());
+        let doors = (gone, wished, streams.clone());
+        let run = run(query, given, engine, sender, doors, Arc::clone(&shared));
+        QueryTask { query, go: Some(go), wishes, streams, shared, ended: on.spawn(run) }
     }
 
     pub(crate) fn is_over(&self) -> bool {
         self.ended.is_finished()
+    }
+
+    /// Takes a descriptor that it may use from now on.
+    pub(crate) fn hand(&self, handed: Handed, descriptor: OwnedFd) -> std::io::Result<()> {
+        match handed {
+            Handed::Input => self.streams.input.hand(descriptor),
+            Handed::Output => self.streams.output.hand(descriptor)?,
+            // Those of a process come when it starts.
+            Handed::CodeWindow | Handed::Lock => {}
+        }
+        Ok(())
     }
 
     /// Lets it run, once.
@@ -129,16 +153,11 @@ fn progress(query: QueryId, handle: &QueryHandle) -> Result<FromWorker, WorkerEr
     Ok(FromWorker::Progress { query, bytes: report.to_bytes()? })
 }
 
-async fn run(
-    query: QueryId,
-    given: Given,
-    engine: LazyEngine,
-    sender: Sender,
-    go: oneshot::Receiver<()>,
-    wished: watch::Receiver<Wishes>,
-    shared: Arc<Shared>,
-) {
-    let ran = resolve_and_run(query, given, engine, &sender, go, wished, &shared).await;
+/// By what a query is let go, steered and supplied.
+type Doors = (oneshot::Receiver<()>, watch::Receiver<Wishes>, Streams);
+
+async fn run(query: QueryId, given: Given, engine: LazyEngine, sender: Sender, doors: Doors, shared: Arc<Shared>) {
+    let ran = resolve_and_run(query, given, engine, &sender, doors, &shared).await;
     if let Err(error) = ran {
         // Without its socket the process ends as soon as the thread that receives sees it.
         tracing::error!("{error}");
@@ -150,14 +169,13 @@ async fn resolve_and_run(
     given: Given,
     engine: LazyEngine,
     sender: &Sender,
-    go: oneshot::Receiver<()>,
-    wished: watch::Receiver<Wishes>,
+    (go, wished, streams): Doors,
     shared: &Arc<Shared>,
 ) -> Result<(), WorkerError> {
     let send = |frame: FromWorker| sender.send(&frame, &[]);
     let refused = |code: &str, text: String| FromWorker::Refused { query, code: code.to_owned(), text };
-    let stop_within = given.stop_within;
-    let plan = match tokio::task::spawn_blocking(move || resolve(given)).await {
+    let (stop_within, sampler) = (given.stop_within, given.sampler);
+    let plan = match tokio::task::spawn_blocking(move || resolve(given, &streams)).await {
         Ok(Ok(plan)) => plan,
         Ok(Err(text)) => return Ok(send(refused("query_file", text))?),
         Err(error) => return Ok(send(refused("internal", format!("reading the query file panicked: {error}")))?),
@@ -184,6 +202,12 @@ async fn resolve_and_run(
         Some(grace) => starting.within(grace),
         None => starting,
     };
+    let outbox = Arc::<Outbox>::default();
+    let starting = starting.logged(Arc::clone(&outbox) as Arc<dyn LogExporter>);
+    let starting = match sampler {
+        Some(sampler) => starting.traced(Tracing::new(sampler, Arc::clone(&outbox) as Arc<dyn SpanExporter>)),
+        None => starting,
+    };
     let handle = starting.handle();
     shared.set(handle.clone());
     let wishes = *wished.borrow();
@@ -204,12 +228,20 @@ async fn resolve_and_run(
     };
     send(FromWorker::Started { query })?;
     shared.runs.store(true, Ordering::Release);
+    let telemetry = tokio::spawn(Arc::clone(&outbox).keep_sending(query, sender.clone()));
     let reports = tokio::spawn(keep_reporting(query, handle, Arc::clone(shared), sender.clone()));
     let ran = ready.run().await;
     shared.runs.store(false, Ordering::Release);
     reports.abort();
     // A report that is being sent comes before the end, and nothing of the query after it.
     drop(reports.await);
+    telemetry.abort();
+    drop(telemetry.await);
+    let (rest, to) = (Arc::clone(&outbox), sender.clone());
+    match tokio::task::spawn_blocking(move || rest.send(query, &to)).await {
+        Ok(sent) => sent?,
+        Err(error) => tracing::error!("the last spans and lines were not sent: {error}"),
+    }
     let (end, account) = match ran {
         Ok(summary) => {
             let end = match summary.ending {
@@ -229,28 +261,36 @@ async fn resolve_and_run(
 }
 
 /// The plan of a draft, or everything that is wrong with it, a line each.
-fn resolve(given: Given) -> Result<Plan, String> {
-    let Given { draft, limits, path, tenant, .. } = given;
+fn resolve(given: Given, streams: &Streams) -> Result<Plan, String> {
+    let Given { draft, limits, path, .. } = given;
     let invalid = |error: WorkerError| error.to_string();
     let reading = claims::reading_from_bytes(&draft).map_err(invalid)?;
-    let Granted { limits, limits_file } = claims::limits_from_bytes(&limits).map_err(invalid)?;
+    let Granted { tenant, limits, limits_file } = claims::limits_from_bytes(&limits).map_err(invalid)?;
     // Nobody else's: the draft's own tenant is held against this one.
     let tenant = tenant.parse().map_err(|error: weir_sandbox::TenantIdError| error.to_string())?;
+    // Descriptor 0 of this process is its supervisor's socket.
+    let mut limits = limits;
+    limits.folders = limits.folders.handed_input(streams.input.clone());
     let plan = Plan::of_draft(reading, &path, &LimitsFile::of_one(tenant, limits, limits_file.map(Into::into)));
-    let plan = plan.map_err(|error| error.to_string())?;
+    let mut plan = plan.map_err(|error| error.to_string())?;
+    for sink in &mut plan.sinks {
+        if let SinkConfig::Stdout(config) = &mut sink.config {
+            config.output = Some(streams.output.clone());
+        }
+    }
     match out_of_reach(&plan) {
         Some(key) => Err(format!(
-            "{}: {key}: a worker reaches files, but neither brokers nor the standard output; run this query without `--workers`",
+            "{}: {key}: a worker reaches no brokers; run this query by itself, without `--workers`",
             path.display()
         )),
         None => Ok(plan),
     }
 }
 
-/// The key of something that this process cannot reach: it has no sockets, and its standard output is for its last words.
+/// The key of something that this process cannot reach: it has no sockets.
 fn out_of_reach(plan: &Plan) -> Option<String> {
     let source = plan.sources.iter().find(|source| matches!(source.kind, SourceKind::Kafka(_)));
-    let is_away = |config: &SinkConfig| matches!(config, SinkConfig::Kafka(_) | SinkConfig::Stdout { .. });
+    let is_away = |config: &SinkConfig| matches!(config, SinkConfig::Kafka(_));
     let sink = plan.sinks.iter().find(|sink| is_away(&sink.config));
     let letters = matches!(plan.dead_letters, Some(DeadLettersPlan::Kafka(_)));
     source

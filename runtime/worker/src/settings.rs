@@ -2,6 +2,7 @@
 
 use bincode::{Decode, Encode};
 use weir_confine::Confinement;
+use weir_trace::Sampler;
 
 use crate::{WorkerError, form};
 
@@ -9,7 +10,7 @@ use crate::{WorkerError, form};
 #[derive(Clone, Debug, Encode, Decode)]
 #[non_exhaustive]
 pub struct WorkerSettings {
-    /// The tenant whose queries run; empty for a reader, which has none yet.
+    /// The tenant whose queries run, or the group of tenants; empty for a reader, which has none yet. Whose a query is comes with it.
     pub tenant: String,
     /// What the process may still do. The parent and the inherited descriptors are added by the process.
     pub confinement: Confinement,
@@ -24,11 +25,16 @@ pub struct WorkerSettings {
     /// How long a query may take to end after it was asked to stop, in milliseconds. Then it is ended by force, and says what it had
     /// not finished. `None`: without limit.
     pub stop_ms_max: Option<u64>,
+    /// Which batches are traced; `None` for none.
+    pub sampler: Option<Sampler>,
     /// What is logged, in the form of `WEIR_LOG`.
     pub log_filter: String,
 }
 
 impl WorkerSettings {
+    /// Instances of a worker at most.
+    pub const INSTANCES_MAX: u32 = 1_000;
+
     /// With the defaults: all cores of the machine, warnings and lines of guests.
     pub fn new(tenant: impl Into<String>, confinement: Confinement) -> WorkerSettings {
         WorkerSettings {
@@ -37,8 +43,9 @@ impl WorkerSettings {
             cores: std::thread::available_parallelism()
                 .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
             blocking_threads_max: 64,
-            instances_max: 1_000,
+            instances_max: WorkerSettings::INSTANCES_MAX,
             stop_ms_max: None,
+            sampler: None,
             log_filter: "warn,guest=info".to_owned(),
         }
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -42,17 +41,23 @@ pub(crate) fn serve(
         .enable_all()
         .build()
         .map_err(|source| WorkerError::System { what: "threads for queries", source })?;
+    let sampler = settings.sampler;
     let stop_within = settings.stop_ms_max.map(Duration::from_millis);
-    let tenant: Arc<str> = settings.tenant.as_str().into();
     let mut queries: BTreeMap<QueryId, QueryTask> = BTreeMap::new();
-    while let Some((frame, _)) = receiver.receive()? {
+    while let Some((frame, descriptors)) = receiver.receive()? {
         match frame {
             ToWorker::Run { query, draft, limits, base_folder } => {
                 queries.retain(|_, task| !task.is_over());
                 let path =
                     PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(base_folder));
-                let given = Given { draft, limits, path, tenant: Arc::clone(&tenant), stop_within };
+                let given = Given { draft, limits, path, stop_within, sampler };
                 queries.insert(query, QueryTask::start(query, given, engine.clone(), sender.clone(), &runtime));
+            }
+            ToWorker::Hand { query, handed } => {
+                if let (Some(task), Some(descriptor)) = (queries.get(&query), descriptors.into_iter().next()) {
+                    task.hand(handed, descriptor)
+                        .map_err(|source| WorkerError::System { what: "a descriptor that was handed over", source })?;
+                }
             }
             ToWorker::Go { query } => {
                 if let Some(task) = queries.get_mut(&query) {

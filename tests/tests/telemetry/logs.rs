@@ -82,6 +82,40 @@ kind = "count"
 }
 
 #[test]
+fn a_worker_s_lines_and_spans_say_the_same_as_those_of_one_process() {
+    let (folder, receiver) = (tempfile::tempdir().expect("a folder"), Receiver::start());
+    write(
+        folder.path(),
+        "guest.wasm",
+        talker("(data (i32.const 0) \"a line\")", "(drop (call $log (i32.const 3) (i32.const 0) (i32.const 6)))"),
+    );
+    query(folder.path(), 3, 1, "");
+    write(folder.path(), "limits.toml", "[tenants.acme]\nfolders = [\".\"]\n");
+    let arguments = ["run", "--workers", "--limits", "limits.toml", "q.toml"];
+    let weir = run(weir(folder.path(), &receiver), &arguments);
+    let records = of_guests(&receiver);
+    assert_eq!(records.iter().map(|record| said(record.body.as_ref())).collect::<Vec<_>>(), ["a line"; 3]);
+    let spans = receiver.spans();
+    let of = |name: &str| spans.iter().filter(|span| span.name == name).collect::<Vec<_>>();
+    assert_eq!((of("weir.batch").len(), of("weir.stage").len(), of("weir.sink").len()), (3, 3, 3), "{spans:?}");
+    assert!(!of("weir.source").is_empty() && !of("weir.commit").is_empty(), "{spans:?}");
+    for (record, stage) in records.iter().zip(of("weir.stage")) {
+        for (name, value) in [("weir.tenant", "acme"), ("weir.query", "talk"), ("weir.stage", "say")] {
+            assert_eq!(text_of(&record.attributes, name), Some(value), "{record:?}");
+            assert_eq!(text_of(&stage.attributes, name), Some(value), "{stage:?}");
+        }
+        assert_eq!((&record.trace_id, &record.span_id), (&stage.trace_id, &stage.span_id));
+        assert!(stage.end_time_unix_nano >= stage.start_time_unix_nano);
+    }
+    let told = weir.stderr();
+    let line = told.lines().find(|line| line.contains("guest: a line")).unwrap_or_else(|| panic!("{told}"));
+    for part in ["INFO guest: a line", "stage=\"say\"", "tenant=\"acme\"", "function=\"f\"", "module=\""] {
+        assert!(line.contains(part), "{line}");
+    }
+    assert_eq!(told.matches("guest: a line").count(), 3, "{told}");
+}
+
+#[test]
 fn hostile_text_is_escaped_and_cut_in_records_and_on_the_terminal() {
     let (folder, receiver) = (tempfile::tempdir().expect("a folder"), Receiver::start());
     // What starts a line, ends one, colours it, names it, turns it, and is no character at all.

@@ -59,6 +59,11 @@ impl Logs {
         Arc::clone(&self.exporter) as Arc<dyn LogExporter>
     }
 
+    /// Counts lines that another process had no room for.
+    pub(super) fn lose(&self, lines: u64) {
+        self.exporter.fate.lose(lines, "a worker makes more than it can send");
+    }
+
     /// Sends what is left, for so long, and says how many records were lost.
     pub(super) fn close(self, within: Duration) {
         own_words::listen_no_more();

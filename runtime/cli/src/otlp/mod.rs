@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use weir_query::{RunningQuery, Starting};
 use weir_telemetry::RunningWorkers;
+use weir_trace::Sampler;
+use weir_worker::QueryTelemetry;
 
 use self::environment::Environment;
 use self::logs::Logs;
@@ -62,6 +64,29 @@ impl Otlp {
         match &self.logs {
             Some(logs) => query.logged(logs.exporter()),
             None => query,
+        }
+    }
+
+    /// Which batches of queries in other processes are traced.
+    pub(crate) fn sampler(&self) -> Option<Sampler> {
+        self.traces.as_ref().map(Traces::sampler)
+    }
+
+    /// Exports what a query in another process has handed over.
+    pub(crate) fn hand_on(&self, told: QueryTelemetry) {
+        if let Some(traces) = &self.traces {
+            let exporter = traces.exporter();
+            told.spans.into_iter().for_each(|span| exporter.export(span));
+            if told.spans_lost > 0 {
+                traces.lose(told.spans_lost);
+            }
+        }
+        if let Some(logs) = &self.logs {
+            let exporter = logs.exporter();
+            told.lines.into_iter().for_each(|line| exporter.export(line));
+            if told.lines_lost > 0 {
+                logs.lose(told.lines_lost);
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanEvents, SpanExporter as SdkExporter, SpanLinks, SpanProcessor,
 };
 use weir_batch::TraceContext;
-use weir_trace::{Span, SpanExporter, SpanValue, Tracing};
+use weir_trace::{Sampler, Span, SpanExporter, SpanValue, Tracing};
 
 use super::client::Client;
 use super::environment::Signal;
@@ -21,6 +21,7 @@ use super::settings::TraceSettings;
 /// The exporter of spans.
 pub(super) struct Traces {
     tracing: Tracing,
+    sampler: Sampler,
     exporter: Arc<Exporter>,
 }
 
@@ -43,7 +44,22 @@ impl Traces {
         let scope = InstrumentationScope::builder("weir").with_version(env!("CARGO_PKG_VERSION")).build();
         let exporter = Arc::new(Exporter { processor, fate, scope });
         let tracing = Tracing::new(settings.sampler, Arc::clone(&exporter) as Arc<dyn SpanExporter>);
-        Ok(Traces { tracing, exporter })
+        Ok(Traces { tracing, sampler: settings.sampler, exporter })
+    }
+
+    /// Which batches are traced.
+    pub(super) fn sampler(&self) -> Sampler {
+        self.sampler
+    }
+
+    /// What spans of other processes are handed to.
+    pub(super) fn exporter(&self) -> Arc<dyn SpanExporter> {
+        Arc::clone(&self.exporter) as Arc<dyn SpanExporter>
+    }
+
+    /// Counts spans that another process had no room for.
+    pub(super) fn lose(&self, spans: u64) {
+        self.exporter.fate.lose(spans, "a worker makes more than it can send");
     }
 
     /// What queries are to be traced with.

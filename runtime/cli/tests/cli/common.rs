@@ -19,6 +19,10 @@ pub(crate) fn weir(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
+/// Lets queries of several tenants share one process: for tests of what they do to each other there, and of what this process says of
+/// several queries.
+pub(crate) const ONE_PROCESS: &str = "--allow-weak=seccomp,landlock,landlock-scopes,mdwe";
+
 /// What a finished command said.
 pub(crate) struct Said {
     pub(crate) code: Option<i32>,

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use weir_tests::{Broker, Record, echo_stage, guest_path, query_of_texts, wait_for};
 
-use crate::common::root;
+use crate::common::{ONE_PROCESS, root};
 use crate::control::LONG;
 use crate::served::Served;
 use weir_tests::{Exposition, Sample};
@@ -185,7 +185,8 @@ fn scrape_of_everything() -> Exposition {
     queries(folder.path(), &broker, &topic);
     // Nobody listens there: traces are lost, and batches have them all the same.
     let traced = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")];
-    let mut served = Served::start_with(folder.path(), &["flow.toml", "texts.toml"], &traced, Stdio::null());
+    let mut served =
+        Served::start_with(folder.path(), &[ONE_PROCESS, "flow.toml", "texts.toml"], &traced, Stdio::null());
     served.feed("{\"s\":\"a\",\"i8\":1,\"i32\":5}\n");
     wait_for("all of it", LONG, || {
         let read = served.scrape();

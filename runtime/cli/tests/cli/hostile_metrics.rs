@@ -8,7 +8,7 @@ use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 use weir_tests::{echo_stage, guest_path, query_of_texts, wait_for};
 
-use crate::common::run;
+use crate::common::{ONE_PROCESS, run};
 use crate::control::LONG;
 use crate::served::Served;
 use weir_tests::Exposition;
@@ -136,7 +136,7 @@ fn a_hostile_guest_speaks_for_itself_alone_and_breaks_no_line() {
     fs::write(folder.path().join("rows.jsonl"), "{\"i8\":1}\n".repeat(7)).expect("the input");
     query(folder.path(), "victim", "victim", "rows.jsonl", &echo_stage("late", "seen"), "");
 
-    let mut served = Served::start(folder.path(), &["evil.toml", "victim.toml"]);
+    let mut served = Served::start(folder.path(), &[ONE_PROCESS, "evil.toml", "victim.toml"]);
     let mut read = Exposition::default();
     for batch in 1..=3 {
         served.feed("{\"i8\":1}\n");
@@ -188,7 +188,7 @@ fn label_values_without_end_make_one_series_more_than_the_limit_and_are_counted(
     let stage = format!("{}[stages.limits]\nseries_max = 500", echo_stage("late", "seen"));
     query(folder.path(), "flood", "evil", "rows.jsonl", &stage, "");
     query(folder.path(), "calm", "acme", "/dev/stdin", &echo_stage("late", "seen"), "");
-    let served = Served::start(folder.path(), &["flood.toml", "calm.toml"]);
+    let served = Served::start(folder.path(), &[ONE_PROCESS, "flood.toml", "calm.toml"]);
     let read = wait_for("the commit", LONG, || {
         let read = served.scrape();
         committed(&read, "flood", ROWS as f64).then_some(read)
@@ -265,7 +265,7 @@ kind = "count"
     fs::write(folder.path().join("doomed.toml"), text).expect("the query file");
     // The endpoint is there as long as one of them runs.
     query(folder.path(), "calm", "acme", "/dev/stdin", &echo_stage("late", "seen"), "");
-    let served = Served::start(folder.path(), &["doomed.toml", "calm.toml"]);
+    let served = Served::start(folder.path(), &[ONE_PROCESS, "doomed.toml", "calm.toml"]);
     let doomed = |more: &[(&'static str, &'static str)]| [&[("query", "doomed")], more].concat();
     let read = wait_for("its end", LONG, || {
         let read = served.scrape();

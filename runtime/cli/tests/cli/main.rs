@@ -25,7 +25,10 @@ mod tenants;
 mod unread;
 mod worker_size;
 mod workers;
+mod workers_default;
 mod workers_killed;
 #[cfg(debug_assertions)]
 mod workers_lies;
 mod workers_stop;
+mod workers_streams;
+mod workers_tiers;

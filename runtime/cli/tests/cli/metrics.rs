@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use weir_tests::{echo_stage, guest_path, query_of_texts, wait_for, wait_until};
 
-use crate::common::{run, said};
+use crate::common::{ONE_PROCESS, run, said};
 use crate::control::{LONG, weir_in};
 use crate::lifecycle::send;
 use crate::served::Served;
@@ -61,7 +61,7 @@ fn two_tenants_with_the_same_metrics_are_told_apart_whatever_they_record() {
     // Of one name, too.
     let text = fs::read_to_string(folder.path().join("second.toml")).expect("the query file");
     fs::write(folder.path().join("second.toml"), text.replace("\"second\"", "\"first\"")).expect("the query file");
-    let mut served = Served::start(folder.path(), &["first.toml", "second.toml"]);
+    let mut served = Served::start(folder.path(), &[ONE_PROCESS, "first.toml", "second.toml"]);
     assert_eq!((served.get("/livez"), served.get("/healthz")), ("ok\n".to_owned(), "ok\n".to_owned()));
     wait_until("it is ready", LONG, || served.ask("/readyz") == ("200".to_owned(), "ok\n".to_owned()));
     let first = [("tenant", "acme"), ("query", "first")];
@@ -109,7 +109,8 @@ fn it_answers_while_guests_hold_every_core_and_counters_never_fall() {
     let names: Vec<_> = (0..2 * cores).map(|index| format!("q{index}")).collect();
     names.iter().for_each(|name| runaway(folder.path(), name, &format!("t{name}")));
     let files: Vec<_> = names.iter().map(|name| format!("{name}.toml")).collect();
-    let served = Served::start(folder.path(), &files.iter().map(String::as_str).collect::<Vec<_>>());
+    let files: Vec<&str> = std::iter::once(ONE_PROCESS).chain(files.iter().map(String::as_str)).collect();
+    let served = Served::start(folder.path(), &files);
     let traps = |read: &Exposition| -> Vec<f64> {
         let of = |name: &String| read.value("weir_stage_traps_total", &[("query", name.as_str())]).unwrap_or(0.0);
         names.iter().map(of).collect()
@@ -159,7 +160,8 @@ fn nearly_every_batch_is_written_to_in_place_and_the_counter_says_so() {
     texts(folder.path(), "silent", "acme", "/dev/stdin", 2);
     // Nobody listens there; what batches are written to is the context that receivers would know them by.
     let traced = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")];
-    let served = Served::start_with(folder.path(), &["passed.toml", "silent.toml"], &traced, Stdio::null());
+    let served =
+        Served::start_with(folder.path(), &[ONE_PROCESS, "passed.toml", "silent.toml"], &traced, Stdio::null());
     let passed = [("query", "passed")];
     let read = wait_for("all batches", LONG, || {
         let read = served.scrape();
@@ -182,7 +184,7 @@ fn a_query_that_fails_is_seen_by_whoever_asks_and_the_others_stay_ready() {
     runaway(folder.path(), "bad", "beta");
     let text = fs::read_to_string(folder.path().join("bad.toml")).expect("the query file");
     fs::write(folder.path().join("bad.toml"), text.replace("\"skip\"", "\"fail\"")).expect("the query file");
-    let served = Served::start(folder.path(), &["first.toml", "bad.toml"]);
+    let served = Served::start(folder.path(), &[ONE_PROCESS, "first.toml", "bad.toml"]);
     let failed = ("503".to_owned(), "not ok\nacme/first running\nbeta/bad failed\n".to_owned());
     wait_until("the failure is seen", LONG, || served.ask("/healthz") == failed);
     assert_eq!((served.get("/livez"), served.get("/readyz")), ("ok\n".to_owned(), "ok\n".to_owned()));

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use weir_tests::guest_path;
 
-use crate::common::{run, said, weir};
+use crate::common::{ONE_PROCESS, run, said, weir};
 use crate::lifecycle::send;
 
 /// Writes the query file `<name>.toml`: `batches` thousand records through a function into `<name>.csv`.
@@ -48,7 +48,7 @@ fn two_queries_run_side_by_side_and_each_is_called_by_its_name() {
     let folder = tempfile::tempdir().expect("a folder");
     query(folder.path(), "one", "acme", 30, "panics", "");
     query(folder.path(), "two", "beta", 20, "loops", "");
-    let told = run(folder.path(), &["run", "one.toml", "two.toml"]);
+    let told = run(folder.path(), &["run", ONE_PROCESS, "one.toml", "two.toml"]);
     assert_eq!((told.code, told.out.as_str()), (Some(0), ""), "{}", told.err);
     for name in ["query one of tenant acme: end of input", "query two of tenant beta: end of input"] {
         assert!(told.err.contains(name), "{}", told.err);
@@ -61,7 +61,7 @@ fn one_that_fails_does_not_end_the_others_and_the_exit_code_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     query(folder.path(), "bad", "acme", 10, "panics", "params = { at = 500 }");
     query(folder.path(), "good", "beta", 300, "panics", "");
-    let told = run(folder.path(), &["run", "bad.toml", "good.toml"]);
+    let told = run(folder.path(), &["run", ONE_PROCESS, "bad.toml", "good.toml"]);
     assert_eq!(told.code, Some(1), "{}", told.err);
     assert!(told.err.contains("error: query bad of tenant acme: stages.stage: "), "{}", told.err);
     assert!(told.err.contains("query bad of tenant acme: failed"), "{}", told.err);
@@ -70,7 +70,7 @@ fn one_that_fails_does_not_end_the_others_and_the_exit_code_says_so() {
     assert_eq!(rows(folder.path(), "good.csv"), 300_000);
 
     fs::remove_file(folder.path().join("good.csv")).expect("the output");
-    let told = run(folder.path(), &["--json", "run", "bad.toml", "good.toml"]);
+    let told = run(folder.path(), &["--json", "run", ONE_PROCESS, "bad.toml", "good.toml"]);
     assert_eq!(told.code, Some(1), "{}", told.err);
     let errors = lines(&told.err, "error");
     assert_eq!((errors.len(), &errors[0]["query"], &errors[0]["tenant"]), (1, &"bad".into(), &"acme".into()));
@@ -92,7 +92,7 @@ fn one_that_cannot_start_is_reported_and_the_others_run() {
     let module = text.lines().find(|line| line.starts_with("module")).expect("the module");
     fs::write(folder.path().join("bad.toml"), text.replace(module, "module = \"none.wasm\"")).expect("the file");
     fs::write(folder.path().join("wrong.toml"), "name = \"wrong\"\n").expect("a query file");
-    let told = run(folder.path(), &["run", "inway.toml", "bad.toml", "wrong.toml", "good.toml"]);
+    let told = run(folder.path(), &["run", ONE_PROCESS, "inway.toml", "bad.toml", "wrong.toml", "good.toml"]);
     assert_eq!(told.code, Some(1), "{}", told.err);
     for part in [
         "error: query inway of tenant acme: sinks.out: ",
@@ -106,9 +106,9 @@ fn one_that_cannot_start_is_reported_and_the_others_run() {
     assert_eq!(fs::read_to_string(folder.path().join("inway.csv")).expect("the file"), "there");
 
     // Where none can start, nothing was run.
-    let told = run(folder.path(), &["run", "inway.toml", "wrong.toml"]);
+    let told = run(folder.path(), &["run", ONE_PROCESS, "inway.toml", "wrong.toml"]);
     assert_eq!(told.code, Some(2), "{}", told.err);
-    let told = run(folder.path(), &["run", "bad.toml", "wrong.toml"]);
+    let told = run(folder.path(), &["run", ONE_PROCESS, "bad.toml", "wrong.toml"]);
     assert_eq!(told.code, Some(2), "{}", told.err);
 }
 
@@ -128,8 +128,8 @@ fn one_that_opens_more_files_than_there_may_be_leaves_the_others_theirs() {
     let mut command = Command::new("sh");
     let weir = weir(folder.path(), &[]);
     command.envs(weir.get_envs().filter_map(|(name, value)| Some((name, value?)))).env_remove("WEIR_LOG");
-    let script = r#"ulimit -n 128; exec "$0" run --limits limits.toml greedy.toml good.toml"#;
-    command.args(["-c", script]).arg(weir.get_program()).current_dir(folder.path());
+    let script = r#"ulimit -n 128; exec "$0" run "$1" --limits limits.toml greedy.toml good.toml"#;
+    command.args(["-c", script]).arg(weir.get_program()).arg(ONE_PROCESS).current_dir(folder.path());
     let told = said(command.output().expect("the command"));
     assert_eq!(told.code, Some(1), "{}", told.err);
     assert!(told.err.contains("error: query greedy of tenant acme: sinks."), "{}", told.err);
@@ -147,8 +147,9 @@ fn every_mistake_of_every_file_is_named_before_anything_runs() {
     let limits = "[tenants.acme]\nmemory_bytes_max = 16777216\nfolders = [\"acme\"]\n[tenants.beta]\n";
     fs::write(folder.path().join("limits.toml"), limits).expect("the limits file");
     for command in ["check", "run"] {
+        let shared: &[&str] = if command == "run" { &[ONE_PROCESS] } else { &[] };
         let args = [command, "--limits", "limits.toml", "right.toml", "greedy.toml", "wrong.toml"];
-        let told = run(folder.path(), &args);
+        let told = run(folder.path(), &[&args[..], shared].concat());
         assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{}", told.err);
         for mistake in [
             "right.toml:13: sinks.out.path: `right.csv` is outside of the folders of tenant `acme`",
@@ -197,7 +198,7 @@ fn a_signal_drains_all_of_them() {
         for (name, tenant) in [("one", "acme"), ("two", "beta")] {
             query(folder.path(), name, tenant, 1_000_000_000, "panics", "");
         }
-        let mut child = weir(folder.path(), &["--json", "run", "one.toml", "two.toml"]);
+        let mut child = weir(folder.path(), &["--json", "run", ONE_PROCESS, "one.toml", "two.toml"]);
         let mut child = child.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command");
         // Progress of both says that records flow in both.
         let mut stderr = BufReader::new(child.stderr.take().expect("standard error"));
@@ -235,7 +236,7 @@ fn a_function_that_keeps_ending_badly_is_held_back_for_all_to_see() {
     let text = text.replace("kind = \"generator\"\nbatches = 0", source) + "[batching]\nrecords_max = 4\n";
     fs::write(folder.path().join("bad.toml"), text).expect("the query file");
     fs::write(folder.path().join("in.jsonl"), "{\"id\":7}\n".repeat(24)).expect("the input");
-    let told = run(folder.path(), &["run", "bad.toml", "good.toml"]);
+    let told = run(folder.path(), &["run", ONE_PROCESS, "bad.toml", "good.toml"]);
     assert_eq!(told.code, Some(0), "{}", told.err);
     let warned = told.err.lines().find(|line| line.contains("held back: ")).unwrap_or_else(|| panic!("{}", told.err));
     for part in ["query=bad", "tenant=acme", "stage=\"stage\"", "code=\"unreachable\"", "pause_ms=", "bad_batches="] {
@@ -292,7 +293,7 @@ fn slow_modules_of_one_tenant_keep_nobody_from_starting() {
         query(path, name, name, 3, "panics", "");
         files.push(format!("{name}.toml"));
     }
-    let mut arguments = vec!["--json", "run"];
+    let mut arguments = vec!["--json", "run", ONE_PROCESS];
     arguments.extend(files.iter().map(String::as_str));
     let told = said(weir(path, &arguments).env("WEIR_CODE_CACHE", path.join("code")).output().expect("the command"));
     assert_eq!(told.code, Some(0), "{}", told.err);
@@ -316,7 +317,7 @@ fn a_stop_comes_through_while_slow_modules_are_compiled() {
     let text = fs::read_to_string(path.join("slow.toml")).expect("the query file");
     fs::write(path.join("slow.toml"), text.replace(&format!("{guest:?}"), &format!("{module:?}"))).expect("a file");
     query(path, "fast", "acme", 1_000_000_000, "panics", "");
-    let mut command = weir(path, &["--json", "run", "--grace-ms", "3000", "fast.toml", "slow.toml"]);
+    let mut command = weir(path, &["--json", "run", ONE_PROCESS, "--grace-ms", "3000", "fast.toml", "slow.toml"]);
     command.env("WEIR_CODE_CACHE", path.join("code"));
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the command");
     let mut stderr = BufReader::new(child.stderr.take().expect("standard error"));

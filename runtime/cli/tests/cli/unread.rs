@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{run, said, summary, weir};
+use crate::common::{ONE_PROCESS, run, said, summary, weir};
 use crate::lifecycle::send;
 
 /// A query over the seed workload, whose rows go to this sink.
@@ -314,7 +314,7 @@ fn hundreds_of_silent_pipes_hold_up_nobody() {
         .expect("limits");
     let mut command = weir(
         folder.path(),
-        &["--json", "run", "--grace-ms", GRACE_MS, "--limits", "limits.toml", "silent.toml", "short.toml"],
+        &["--json", "run", "--grace-ms", GRACE_MS, "--limits", "limits.toml", ONE_PROCESS, "silent.toml", "short.toml"],
     );
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the command");
     // Neither the file beside the pipes waits, nor the other query, nor a pipe that speaks at last.

@@ -36,9 +36,11 @@ extern "C" fn before_main() {
 }
 
 /// The lies, each with what is said about it, where something must be.
-const LIES: [(&str, &str); 10] = [
+const LIES: [(&str, &str); 12] = [
     ("names", "sent a query without a name"),
     ("claims", "sent invalid claims"),
+    ("instances", "it needs 18446744073709551615 instances at once, but only 1000 of the 1000 of its worker are left"),
+    ("foreign", "it sent a module of a tenant that it does not work for"),
     ("reports", ""),
     ("garbled", "sent invalid a report"),
     ("accounts", "sent invalid an account"),
@@ -61,9 +63,10 @@ fn lie() -> io::Result<()> {
         match frame {
             ToWorker::Run { query, .. } => {
                 let claims = match lie.as_str() {
-                    "names" => claims("a\u{1b}[2J\nb"),
+                    "names" => claims("a\u{1b}[2J\nb", 1),
+                    "instances" => claims("q", u64::MAX),
                     "claims" => vec![0xff; 1 << 20],
-                    _ => claims("q"),
+                    _ => claims("q", 1),
                 };
                 say(FromWorker::Resolved {
                     query,
@@ -92,18 +95,20 @@ fn lie() -> io::Result<()> {
 }
 
 /// Claims of a query of this name, without files and groups: numbers of eight bytes, texts with their lengths.
-fn claims(name: &str) -> Vec<u8> {
+fn claims(name: &str, instances: u64) -> Vec<u8> {
     let number = |number: u64| number.to_le_bytes().to_vec();
     let text = |text: &str| [number(text.len() as u64), text.as_bytes().to_vec()].concat();
     let spot = [text("name"), number(1), number(1)].concat();
-    [text(name), text("acme"), spot, number(u64::MAX), number(u64::MAX), number(0), number(0)].concat()
+    [text(name), text("acme"), spot, number(instances), number(u64::MAX), number(0), number(0)].concat()
 }
 
 fn act(lie: &str, query: QueryId, sender: &FrameSender<FromWorker>) -> io::Result<()> {
     let say = |frame: FromWorker| sender.send(&frame, &[]).map_err(io::Error::other);
-    let compile = |module_bytes: u32, offset: u32, chunk: Vec<u8>| {
-        say(FromWorker::Compile { request: RequestId(1), module_bytes, offset, chunk })
+    let compile_for = |tenant: &str, module_bytes: u32, offset: u32, chunk: Vec<u8>| {
+        let tenant = tenant.to_owned();
+        say(FromWorker::Compile { request: RequestId(1), tenant, module_bytes, offset, chunk })
     };
+    let compile = |module_bytes, offset, chunk| compile_for(lie, module_bytes, offset, chunk);
     match lie {
         "reports" => say(FromWorker::Progress { query, bytes: report() }),
         "garbled" => say(FromWorker::Progress { query, bytes: vec![0xff; 64] }),
@@ -119,6 +124,7 @@ fn act(lie: &str, query: QueryId, sender: &FrameSender<FromWorker>) -> io::Resul
             }
             Ok(())
         }
+        "foreign" => compile_for("acme", 8, 0, b"\0asm\x01\0\0\0".to_vec()),
         "empty" => compile(0, 0, Vec::new()),
         "huge" => compile(u32::MAX, 0, vec![0; 1 << 10]),
         "others" => say(FromWorker::Ended { query: QueryId(1), end: QueryEnd::Complete, summary: Vec::new() }),

@@ -33,6 +33,14 @@ pub struct Speaker {
     pub function: Arc<str>,
 }
 
+impl Speaker {
+    /// The function of a stage, with the digest of its module.
+    pub fn new(tenant: &str, query: &str, stage: &str, module: &str, function: &str) -> Speaker {
+        let [tenant, query, stage, module, function] = [tenant, query, stage, module, function].map(Arc::from);
+        Speaker { tenant, query, stage, module, function }
+    }
+}
+
 /// A line that a guest has said, or the runtime of a guest's lines that were dropped.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -49,6 +57,26 @@ pub struct GuestLine {
     pub dropped: Option<u64>,
     /// The span of the stage that the guest was at work in, where the batch has one.
     pub trace: Option<TraceContext>,
+}
+
+impl GuestLine {
+    /// A line without a span.
+    pub fn new(speaker: Arc<Speaker>, time: SystemTime, level: LogLevel, text: String) -> GuestLine {
+        GuestLine { speaker, time, level, text, dropped: None, trace: None }
+    }
+
+    /// Passes it on to `tracing`, with the target `guest`.
+    pub fn log(&self) {
+        let Speaker { tenant, stage, module, function, .. } = &*self.speaker;
+        let (stage, tenant, function, text) = (&**stage, &**tenant, &**function, &self.text);
+        let module = module.get(..DIGEST_DIGITS).unwrap_or(module);
+        match self.level {
+            LogLevel::Error => tracing::error!(target: "guest", stage, tenant, module, function, "{text}"),
+            LogLevel::Warn => tracing::warn!(target: "guest", stage, tenant, module, function, "{text}"),
+            LogLevel::Info => tracing::info!(target: "guest", stage, tenant, module, function, "{text}"),
+            LogLevel::Debug => tracing::debug!(target: "guest", stage, tenant, module, function, "{text}"),
+        }
+    }
 }
 
 /// Takes lines of guests. Called from the task that drives the stages: it must neither block nor fail, and drops what
@@ -124,18 +152,11 @@ impl GuestLog {
     }
 
     fn say(&self, level: LogLevel, text: String, dropped: Option<u64>, trace: Option<TraceContext>) {
-        let Speaker { tenant, stage, module, function, .. } = &*self.speaker;
-        let (stage, tenant, function) = (&**stage, &**tenant, &**function);
-        let module = module.get(..DIGEST_DIGITS).unwrap_or(module);
-        match level {
-            LogLevel::Error => tracing::error!(target: "guest", stage, tenant, module, function, "{text}"),
-            LogLevel::Warn => tracing::warn!(target: "guest", stage, tenant, module, function, "{text}"),
-            LogLevel::Info => tracing::info!(target: "guest", stage, tenant, module, function, "{text}"),
-            LogLevel::Debug => tracing::debug!(target: "guest", stage, tenant, module, function, "{text}"),
-        }
+        let (speaker, time) = (Arc::clone(&self.speaker), SystemTime::now());
+        let line = GuestLine { speaker, time, level, text, dropped, trace };
+        line.log();
         if let Some(exporter) = &self.exporter {
-            let (speaker, time) = (Arc::clone(&self.speaker), SystemTime::now());
-            exporter.export(GuestLine { speaker, time, level, text, dropped, trace });
+            exporter.export(line);
         }
     }
 }

@@ -52,7 +52,7 @@ impl HostWay {
     fn option(self) -> &'static [&'static str] {
         match self {
             HostWay::Workers => &["--workers"],
-            HostWay::OneProcess => &[],
+            HostWay::OneProcess => &["--allow-weak=seccomp,landlock,landlock-scopes,mdwe"],
         }
     }
 }

@@ -78,9 +78,11 @@ fn lines_in_frames_have_the_same_rate() {
     let (mut lines, mut dropped) = (0, 0);
     stage.until(|event| {
         match event {
-            TenancyEvent::Line { line, .. } => {
-                assert!(line.contains("a/1: t: line "), "{}", *line);
-                lines += 1;
+            TenancyEvent::Frame { frame, .. } => {
+                if let FromWorker::Log { target, text, .. } = &*frame {
+                    assert!(target == "t" && text.starts_with("line "), "{target}: {text}");
+                    lines += 1;
+                }
             }
             TenancyEvent::LinesDropped { lines, .. } => dropped += lines,
             TenancyEvent::Ended { .. } => return Some(()),

@@ -9,6 +9,8 @@ use weir_sandbox::TenantId;
 /// One of the query files that the command was given.
 pub(super) struct QueryFile {
     pub(super) path: PathBuf,
+    /// The tenant that it names, whether it may or not.
+    pub(super) named: Option<String>,
     /// The tenant that it may speak for.
     pub(super) tenant: Option<TenantId>,
     /// What a reader made of it.
@@ -21,7 +23,7 @@ pub(super) struct QueryFile {
 
 impl QueryFile {
     pub(super) fn new(path: &Path) -> QueryFile {
-        QueryFile { path: path.to_owned(), tenant: None, draft: None, wrong: None, waiting: None }
+        QueryFile { path: path.to_owned(), named: None, tenant: None, draft: None, wrong: None, waiting: None }
     }
 
     /// The frame by which a reader gets its text, which nobody has looked at.
@@ -43,6 +45,7 @@ impl QueryFile {
         variables: &[String],
         limits: &LimitsFile,
     ) -> Result<ToWorker, weir_worker::WorkerError> {
+        self.named = tenant.map(str::to_owned);
         let granted = tenant.and_then(|tenant| {
             let tenant = tenant.parse::<TenantId>().ok()?;
             let granted = limits.granted(&self.path, &tenant)?;
@@ -54,7 +57,7 @@ impl QueryFile {
         use std::os::unix::ffi::OsStringExt;
         let allowed = variables.iter().filter(|name| granted.topics.allows_env(name));
         let values = allowed.filter_map(|name| Some((name.clone(), std::env::var_os(name)?.into_vec())));
-        let bytes = weir_worker::limits_to_bytes(granted, limits.path())?;
+        let bytes = weir_worker::limits_to_bytes(tenant.as_str(), granted, limits.path())?;
         let grant = ToWorker::Grant { request, limits: bytes, variables: values.collect() };
         self.tenant = Some(tenant);
         Ok(grant)

@@ -1,5 +1,6 @@
 //! `weir run --workers`: each tenant's queries in a confined process of their own.
 
+mod choice;
 mod code;
 mod files;
 mod host;
@@ -10,7 +11,6 @@ mod stand_in;
 mod start;
 mod watch;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use weir_admin::Board;
 use weir_plan::LimitsFile;
 use weir_tenancy::{Supervisor, TenancySettings};
 
+pub(crate) use self::choice::run_or_not;
 use self::host::Host;
 pub(crate) use self::start::WORKER;
 use super::files::WrongFiles;
@@ -29,22 +30,36 @@ use crate::live::{Screen, Show};
 use crate::otlp::Otlp;
 use crate::signals::Signals;
 
-/// Runs each of these queries in a worker of its tenant. This process reads no query file, module or record of a tenant's.
-pub(crate) fn run(args: &args::Run, limits: &Path, json: bool) -> anyhow::Result<Exit> {
-    let limits = LimitsFile::load(limits).map_err(|error| wrong(WrongFiles(vec![error])))?;
+/// Runs each of these queries in a worker of its tenant. This process reads no query file, module or record of a tenant's. Where
+/// nobody asked for workers, gives `None` if the queries are all of one tenant: they need none.
+pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Option<Exit>> {
+    let limits = args.files.limits.as_deref().map(LimitsFile::load).transpose();
+    let limits = limits.map_err(|error| wrong(WrongFiles(vec![error])))?;
     let several = args.files.queries.len() > 1;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let grace = Duration::from_millis(args.grace_ms);
-    let mut otlp = Otlp::from_environment();
+    let mut otlp = None;
     let done = runtime.block_on(async {
         // Of this run's own: nobody else names processes in it.
         let registry = tempfile::Builder::new().prefix("weir-registry-").tempdir()?;
         let (supervisor, events) = Supervisor::new(TenancySettings::new(registry.path()))?;
         let supervisor = Arc::new(supervisor);
-        let signals = Signals::catch(grace)?;
+        let is_bounded = limits.is_some();
+        let limits = limits.unwrap_or_else(LimitsFile::of_nobody);
         let mut host = Host::new(Arc::clone(&supervisor), events, limits, args, json);
-        let ready = async {
+        if !args.workers {
+            // Until it is known who runs them, a signal ends this process: nothing has begun.
             host.read_files(&args.files.queries).await;
+            if !choice::needs_workers(&host, is_bounded)? {
+                return Ok(None);
+            }
+        }
+        let signals = Signals::catch(grace)?;
+        host.otlp = Some(Otlp::from_environment());
+        let ready = async {
+            if args.workers {
+                host.read_files(&args.files.queries).await;
+            }
             host.resolve().await;
             host.compare();
         };
@@ -56,7 +71,7 @@ pub(crate) fn run(args: &args::Run, limits: &Path, json: bool) -> anyhow::Result
                 if !args.quiet && !json {
                     say("stopped before the queries could start");
                 }
-                return Ok(Exit::Done);
+                return Ok(Some(Exit::Done));
             }
         }
         let queries = host.remote_queries();
@@ -66,21 +81,24 @@ pub(crate) fn run(args: &args::Run, limits: &Path, json: bool) -> anyhow::Result
         if let Some(address) = args.metrics_listen {
             super::run::open_metrics(&mut doors, address, args, json)?;
         }
-        otlp.measure(handles.clone(), Some(host.watched()));
+        let watched = host.watched();
+        host.otlp.iter_mut().for_each(|otlp| otlp.measure(handles.clone(), Some(Arc::clone(&watched) as _)));
         let control = doors.open(Arc::clone(&board), !args.no_control)?;
         signals.drain(handles, control.socket());
-        let screen = Screen::new(Show::choose(args.quiet, json, false));
+        let screen = Screen::new(Show::choose(args.quiet, json, host.has_rows_on_stdout()));
         let mut run = Run::new(&screen, &board, several, args.quiet, json);
         host.run(&mut run, &screen).await;
         let exit = run.exit();
         drop(control);
+        otlp = host.otlp.take();
         drop(host);
         if let Some(supervisor) = Arc::into_inner(supervisor) {
-            supervisor.shutdown(Duration::from_secs(1));
+            // What was ended by force is not waited for.
+            supervisor.shutdown(if exit == Exit::Forced { Duration::ZERO } else { Duration::from_secs(1) });
         }
-        Ok(exit)
+        Ok(Some(exit))
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
-    otlp.close();
+    otlp.into_iter().for_each(Otlp::close);
     done
 }

@@ -7,6 +7,7 @@ use weir_confine::{Budgets, Confinement, Wall};
 use weir_frame::{Handed, WorkerRole};
 use weir_plan::TenantLimits;
 use weir_tenancy::{Equip, Equipment, WorkerSpec};
+use weir_trace::Sampler;
 use weir_worker::WorkerSettings;
 
 use super::code::Window;
@@ -35,6 +36,7 @@ pub(super) fn of_tenant(
     window: Window,
     given_up: &[Wall],
     grace: Duration,
+    sampler: Option<Sampler>,
 ) -> WorkerSpec {
     let budgets = Budgets { descriptors_max: Some(DESCRIPTORS_MAX), ..Budgets::default() };
     let mut confinement = Confinement::tenant_worker(budgets);
@@ -54,7 +56,9 @@ pub(super) fn of_tenant(
     }
     let confinement = given_up.iter().fold(confinement, |confinement, wall| confinement.without(*wall));
     let mut settings = WorkerSettings::new(tenant, confinement).within_cpu_percent(limits.limits.cpu_percent_max);
-    settings.stop_ms_max = u64::try_from(soft(grace).as_millis()).ok();
+    // Its own process has to end too, before the supervisor does.
+    settings.stop_ms_max = u64::try_from(soft(soft(grace)).as_millis()).ok();
+    settings.sampler = sampler;
     let mut spec = spec(tenant, settings, Some(window));
     spec.weight = limits.limits.cpu_weight;
     spec.cpu_percent_max = limits.limits.cpu_percent_max;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use weir_confine::Wall;
-use weir_frame::{FromWorker, QueryId, ToWorker, WorkerId};
+use weir_frame::{FromWorker, QueryId, WorkerId};
 use weir_query::{Ending, QueryState, RunningQuery};
 use weir_tenancy::{AfterEnd, TenancyEvent};
 use weir_worker::QueryAccount;
@@ -31,12 +31,11 @@ impl Host {
                 Phase::Over(Some(text)) => run.refuse(wrong(anyhow::anyhow!("{text}")), None),
                 Phase::Resolved => {
                     query.phase = Phase::Going;
-                    let worker = query.worker;
                     if let Some(remote) = &query.remote {
                         let watch = screen.watch(Arc::clone(remote) as Arc<dyn RunningQuery>, run.shown(query.name()));
                         self.watches.insert(id, watch);
                     }
-                    self.send(worker, ToWorker::Go { query: id });
+                    self.go(id, &mut Some((&mut *run, screen)));
                 }
                 _ => {}
             }
@@ -80,10 +79,13 @@ impl Host {
             }
             TenancyEvent::Frame { worker, frame } => {
                 let frame = frame.take();
-                if let FromWorker::Compile { request, module_bytes, chunk, .. } = &frame {
+                if let FromWorker::Compile { request, tenant, module_bytes, chunk, .. } = &frame {
                     let Some(hosted) = self.workers.get(&worker) else { return };
-                    let Ok(tenant) = hosted.tenant.parse() else { return };
-                    let of = (tenant, hosted.limits.clone(), hosted.window.clone());
+                    let limits = hosted.limits.get(tenant).cloned();
+                    let (Ok(tenant), Some(limits)) = (tenant.parse(), limits) else {
+                        return self.speaks_for_others(worker, &mut run);
+                    };
+                    let of = (tenant, limits, hosted.window.clone());
                     return self.code.piece(worker, of, *request, *module_bytes, chunk);
                 }
                 if let ControlFlow::Continue(frame) = self.query_frame(worker, frame, &mut run) {
@@ -110,6 +112,10 @@ impl Host {
                 }
                 let words = last_words.line();
                 let words = if words.is_empty() { words } else { format!("; it wrote: {words}") };
+                let held = self.give_up_what_reads_once(worker, held, next, &format!("{cause}{words}"), &mut run);
+                if held.is_empty() {
+                    return;
+                }
                 let tenant = self.tenant(worker);
                 match next {
                     AfterEnd::Restart { .. } if held.iter().all(|query| self.is_stopped(*query)) => {

@@ -1,12 +1,16 @@
 //! The supervisor's side of a run: files to readers, drafts to workers, and what comes back to whoever watches.
 
 mod events;
+mod hand;
 mod of_query;
+mod placing;
 mod reading;
 mod resolving;
 mod stops;
+mod telemetry;
 
 use std::collections::BTreeMap;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -25,6 +29,7 @@ use super::queries::Hosted;
 use super::watch::Watched;
 use crate::args;
 use crate::live::Watch;
+use crate::otlp::Otlp;
 
 /// The longest line of a worker that is shown.
 const LINE_CHARS_MAX: usize = 4_000;
@@ -38,20 +43,30 @@ pub(super) struct Host {
     json: bool,
     grace: Duration,
     given_up: Vec<Wall>,
+    /// Whether nobody asked for workers: then files are read in any case, and tell whether workers are needed.
+    is_by_itself: bool,
+    /// Walls that readers lack.
+    lacking: Vec<Wall>,
     files: Vec<QueryFile>,
     readers: BTreeMap<WorkerId, usize>,
     workers: BTreeMap<WorkerId, HostedWorker>,
     queries: BTreeMap<QueryId, Hosted>,
     watches: BTreeMap<QueryId, Watch>,
     code: Code,
+    /// Exporters of spans, lines and metrics, once it is known that workers run.
+    pub(in crate::command::workers) otlp: Option<Otlp>,
+    /// Sockets of the query that writes to the standard output, of one process after the other.
+    rows: Option<std::sync::mpsc::Sender<UnixStream>>,
     /// Queries that were asked to stop.
     stops: (UnboundedSender<QueryId>, UnboundedReceiver<QueryId>),
     watched: Arc<Watched>,
 }
 
 struct HostedWorker {
+    /// The tenant, or the group, as it is called in messages.
     tenant: String,
-    limits: Limits,
+    /// The tenants that it works for.
+    limits: BTreeMap<String, Limits>,
     window: Window,
     process: Arc<AtomicU32>,
 }
@@ -85,11 +100,15 @@ impl Host {
             json,
             grace: Duration::from_millis(args.grace_ms),
             given_up: args.allow_weak.clone(),
+            is_by_itself: !args.workers,
+            lacking: Vec::new(),
             files: Vec::new(),
             readers: BTreeMap::new(),
             workers: BTreeMap::new(),
             queries: BTreeMap::new(),
             watches: BTreeMap::new(),
+            otlp: None,
+            rows: None,
             stops: unbounded_channel(),
         }
     }

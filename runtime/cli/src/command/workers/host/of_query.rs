@@ -36,6 +36,7 @@ impl Host {
             | FromWorker::Refused { query, .. }
             | FromWorker::Started { query }
             | FromWorker::Progress { query, .. }
+            | FromWorker::Telemetry { query, .. }
             | FromWorker::Ended { query, .. } => *query,
             _ => return ControlFlow::Continue(frame),
         };
@@ -77,7 +78,7 @@ impl Host {
                         if query.is_paused() {
                             self.send(worker, ToWorker::Steer { query: id, steering: Steering::Pause });
                         }
-                        self.send(worker, ToWorker::Go { query: id });
+                        self.go(id, run);
                     }
                     // It was stopped before its worker was started again.
                     (Phase::Over(_), Ok(_)) => {
@@ -123,6 +124,7 @@ impl Host {
                     self.end(worker);
                 }
             },
+            FromWorker::Telemetry { bytes, .. } => self.telemetry(id, &bytes),
             FromWorker::Ended { summary, .. } => match QueryAccount::from_bytes(&summary) {
                 Ok(account) => self.ended(id, account, run),
                 Err(error) => {

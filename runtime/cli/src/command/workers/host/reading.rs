@@ -1,5 +1,6 @@
 //! Query files go to readers, and drafts come back.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use weir_confine::Wall;
@@ -42,12 +43,25 @@ impl Host {
         }
     }
 
+    /// The tenants that the files name.
+    pub(in crate::command::workers) fn named(&self) -> BTreeSet<&str> {
+        self.files.iter().filter_map(|file| file.named.as_deref()).collect()
+    }
+
+    /// Walls that the kernel lacks and nobody has given up.
+    pub(in crate::command::workers) fn lacking(&self) -> &[Wall] {
+        &self.lacking
+    }
+
     fn reader_event(&mut self, event: TenancyEvent) {
         match event {
             TenancyEvent::Greeted { worker, walls } => {
-                let missing: Vec<&str> = self.missing(&walls).into_iter().map(Wall::name).collect();
-                if !missing.is_empty() {
-                    let walls = missing.join(",");
+                let missing = self.missing(&walls);
+                if self.is_by_itself {
+                    // One process would read these files without any wall. If they are of several tenants, none is run.
+                    self.lacking = missing;
+                } else if !missing.is_empty() {
+                    let walls = missing.into_iter().map(Wall::name).collect::<Vec<_>>().join(",");
                     if let Some(file) = self.readers.remove(&worker).and_then(|file| self.files.get_mut(file)) {
                         file.wrong = Some(format!(
                             "{}: it is not read: this kernel lacks {walls}; use a newer kernel, or give that up with `--allow-weak={walls}`",

@@ -1,34 +1,30 @@
 //! Drafts go to workers of their tenants, which say what each query claims.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use weir_confine::Wall;
 use weir_frame::{QueryId, Steering, ToWorker};
-use weir_plan::{QueryFileError, clashes};
+use weir_plan::{QueryFileError, TenantLimits, clashes};
 use weir_query::RunningQuery;
+use weir_sandbox::TenantId;
 use weir_worker::{QueryLine, RemoteQuery, limits_to_bytes};
 
 use super::super::code::Window;
 use super::super::line::Line;
 use super::super::queries::{Hosted, Phase};
 use super::super::start;
+use super::placing::WorkerPlace;
 use super::{Host, HostedWorker};
+use crate::otlp::Otlp;
 
 impl Host {
-    /// Starts a worker for each tenant, and has it resolve the tenant's queries.
+    /// Starts the workers, and has each resolve its queries.
     pub(in crate::command::workers) async fn resolve(&mut self) {
-        let mut by_tenant: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (number, file) in self.files.iter().enumerate() {
-            if let (Some(tenant), Some(_)) = (&file.tenant, &file.draft) {
-                by_tenant.entry(tenant.to_string()).or_default().push(number);
-            }
-        }
-        for (tenant, numbers) in by_tenant {
-            self.start_worker(&tenant, &numbers);
+        for (place, members) in self.placed() {
+            self.start_worker(&place, members);
         }
         while self.queries.values().any(|query| matches!(query.phase, Phase::Asked)) {
             let Some(event) = self.events.recv().await else { return };
@@ -36,48 +32,68 @@ impl Host {
         }
     }
 
-    fn start_worker(&mut self, tenant: &str, numbers: &[usize]) {
-        let Some(limits) = tenant.parse().ok().and_then(|tenant| self.limits.of(&tenant).cloned()) else { return };
-        let paths: Vec<PathBuf> =
-            numbers.iter().filter_map(|number| Some(self.files.get(*number)?.path.clone())).collect();
-        let paths: Vec<PathBuf> = paths.iter().map(|path| std::path::absolute(path).unwrap_or(path.clone())).collect();
-        if limits.folders.paths().is_none() && !self.given_up.contains(&Wall::Landlock) {
-            let why = format!(
-                "tenant `{tenant}` has no `folders` in the limits file, so that its worker would reach the files of others; bound them there, or give that wall up with `--allow-weak=landlock`"
-            );
-            return self.not_started(numbers, &why);
+    /// Starts a worker for these files, each with its tenant.
+    fn start_worker(&mut self, place: &WorkerPlace, members: Vec<(usize, TenantId)>) {
+        let mut limits: BTreeMap<TenantId, TenantLimits> = BTreeMap::new();
+        let mut placed = Vec::new();
+        for (number, tenant) in members {
+            let Some(of_tenant) = self.limits.of(&tenant).cloned() else { continue };
+            if of_tenant.folders.paths().is_none() && !self.given_up.contains(&Wall::Landlock) {
+                let why = format!(
+                    "tenant `{tenant}` has no `folders` in the limits file, so that its worker would reach the files of others; bound them there, or give that wall up with `--allow-weak=landlock`"
+                );
+                self.not_started(&[number], &why);
+                continue;
+            }
+            let Some(path) = self.files.get(number).map(|file| file.path.clone()) else { continue };
+            let path = std::path::absolute(&path).unwrap_or(path);
+            limits.insert(tenant.clone(), of_tenant);
+            placed.push((number, tenant, path));
         }
+        if placed.is_empty() {
+            return;
+        }
+        let (label, paths) = (place.to_string(), placed.iter().map(|(.., path)| path.clone()).collect::<Vec<_>>());
         let window = Window::default();
-        let spec = start::of_tenant(tenant, &limits, &paths, window.clone(), &self.given_up, self.grace);
-        let of_functions = limits.limits.clone();
-        let started = self.supervisor.start(spec).map_err(|error| error.to_string());
-        let started = started.and_then(|worker| {
-            Ok((worker, limits_to_bytes(&limits, self.limits.path()).map_err(|error| error.to_string())?))
-        });
-        let (worker, limits) = match started {
-            Ok(started) => started,
+        let spec = start::of_tenant(
+            &label,
+            &TenantLimits::joined(limits.values()),
+            &paths,
+            window.clone(),
+            &self.given_up,
+            self.grace,
+            self.otlp.as_ref().and_then(Otlp::sampler),
+        );
+        let worker = match self.supervisor.start(spec) {
+            Ok(worker) => worker,
             Err(error) => {
-                return self.not_started(numbers, &format!("tenant `{tenant}` has no worker: {error}"));
+                for (number, tenant, _) in &placed {
+                    self.not_started(&[*number], &format!("tenant `{tenant}` has no worker: {error}"));
+                }
+                return;
             }
         };
-        self.workers.insert(
-            worker,
-            HostedWorker { tenant: tenant.to_owned(), limits: of_functions, window, process: Arc::default() },
-        );
-        for (&number, path) in numbers.iter().zip(paths) {
+        let of_functions = limits.iter().map(|(tenant, limits)| (tenant.to_string(), limits.limits.clone())).collect();
+        self.workers
+            .insert(worker, HostedWorker { tenant: label, limits: of_functions, window, process: Arc::default() });
+        for (number, tenant, path) in placed {
             let query = QueryId(number as u64 + 1);
             let Some(draft) = self.files.get_mut(number).and_then(|file| file.draft.take()) else { continue };
             let base_folder = std::os::unix::ffi::OsStringExt::into_vec(path.into_os_string());
-            let run = ToWorker::Run { query, draft, limits: limits.clone(), base_folder };
-            let phase = match self.supervisor.send(worker, run) {
-                Ok(()) => Phase::Asked,
-                Err(error) => Phase::Over(Some(error.to_string())),
+            let given = limits.get(&tenant).map(|limits| limits_to_bytes(tenant.as_str(), limits, self.limits.path()));
+            let sent = match given {
+                Some(Ok(limits)) => {
+                    let run = ToWorker::Run { query, draft, limits, base_folder };
+                    self.supervisor.send(worker, run).map_err(|error| error.to_string())
+                }
+                Some(Err(error)) => Err(error.to_string()),
+                None => continue,
             };
             let hosted = Hosted {
                 file: number,
                 worker,
-                tenant: tenant.to_owned(),
-                phase,
+                tenant: tenant.to_string(),
+                phase: sent.map_or_else(|error| Phase::Over(Some(error)), |()| Phase::Asked),
                 claims: None,
                 commit_every: None,
                 remote: None,
@@ -112,6 +128,7 @@ impl Host {
             let (worker, steering) = (query.worker, Steering::Stop);
             self.send(worker, ToWorker::Steer { query: id, steering });
         }
+        self.refuse_beyond_instances();
     }
 
     /// The queries that may run, as others see them.
