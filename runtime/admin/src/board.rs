@@ -26,7 +26,39 @@ struct Entry {
     ended: OnceLock<(QueryOutcome, Duration)>,
     // When its speed was measured last.
     looked: Mutex<Option<Instant>>,
+    rest: Mutex<Rest>,
     pace: Mutex<(Pace, Option<Duration>)>,
+}
+
+/// How long nobody looks at a query without an input of known size, though others have one: each look wakes its process.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rest {
+    pause: Duration,
+    until: Option<Instant>,
+}
+
+impl Rest {
+    /// The shortest pause, which doubles with each look, and the longest.
+    const FIRST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(60);
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until <= now)
+    }
+
+    fn after_look(&mut self, has_size: bool, now: Instant) {
+        *self = match has_size {
+            true => Rest::default(),
+            false => {
+                let pause = self.next_pause();
+                Rest { pause, until: now.checked_add(pause) }
+            }
+        };
+    }
+
+    fn next_pause(&self) -> Duration {
+        self.pause.saturating_mul(2).clamp(Rest::FIRST, Rest::LONGEST)
+    }
 }
 
 /// The outcome of a query.
@@ -108,6 +140,7 @@ impl Board {
             ended: OnceLock::new(),
             pace: Mutex::default(),
             looked: Mutex::default(),
+            rest: Mutex::default(),
         };
         Board { queries: queries.map(entry).collect(), workers: None }
     }
@@ -142,8 +175,18 @@ impl Board {
     /// Measures how fast inputs of known size are read.
     /// Returns whether there is one that is read.
     pub(crate) fn look(&self) -> bool {
-        // All of them are looked at.
-        self.queries.iter().filter(|entry| entry.look(&entry.handle.progress())).count() > 0
+        let now = Instant::now();
+        let looks = |entry: &&Entry| {
+            let mut rest = entry.rest.lock().unwrap_or_else(PoisonError::into_inner);
+            if !rest.is_over(now) {
+                return false;
+            }
+            let has_size = entry.look(&entry.handle.progress());
+            rest.after_look(has_size, now);
+            has_size
+        };
+        // All of them are looked at, not only those before the first one that has a size.
+        self.queries.iter().filter(looks).count() > 0
     }
 
     /// The reports of all queries, or of one tenant's queries. The result is empty for a tenant without queries, whether the tenant

@@ -115,6 +115,19 @@ impl Supervisor {
         self.send_with(worker, frame, Vec::new())
     }
 
+    /// Sends a frame for which nobody waits: a question for a report. Whether it can be sent is not known.
+    pub fn post(&self, worker: WorkerId, frame: ToWorker) {
+        let command: Command = Box::new(move |keeper| {
+            if let Err(error) = send(keeper, worker, frame, Vec::new()) {
+                tracing::debug!("{worker} was not reached: {error}");
+            }
+        });
+        // A supervisor that has ended has no workers.
+        if self.commands.send(command).is_ok() {
+            self.waker.wake();
+        }
+    }
+
     /// Sends a frame with its descriptors. A `Hand` is for this process alone: whoever hands something over does it again for the
     /// next one, where that is right.
     ///

@@ -40,7 +40,10 @@ impl Line {
 
 impl QueryLine for Line {
     fn look(&self) {
-        self.send(ToWorker::Look { query: self.query });
+        // Whoever looks at a thousand queries does not wait for each.
+        if let Some(supervisor) = self.supervisor.upgrade() {
+            supervisor.post(self.worker, ToWorker::Look { query: self.query });
+        }
     }
 
     fn pause(&self) {

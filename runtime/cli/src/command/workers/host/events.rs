@@ -99,9 +99,7 @@ impl Host {
                     "{lines} lines of the worker were dropped: it writes too much"
                 );
             }
-            TenancyEvent::Waits { worker, reason } => {
-                tracing::warn!(tenant = self.tenant(worker), "the worker waits: {reason}");
-            }
+            TenancyEvent::Waits { worker, reason } => self.waits(worker, reason, &mut run),
             TenancyEvent::Ended { worker, cause, last_words, held, next, .. } => {
                 self.code.forget(worker);
                 if let Some(hosted) = self.workers.get(&worker) {

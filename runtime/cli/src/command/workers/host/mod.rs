@@ -8,6 +8,7 @@ mod reading;
 mod resolving;
 mod stops;
 mod telemetry;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;

@@ -10,6 +10,7 @@ use weir_tenancy::{AfterEnd, TenancyEvent};
 use super::super::files::QueryFile;
 use super::super::start;
 use super::Host;
+use super::waiting::{ANSWER_MAX, Patience};
 use crate::exit::say;
 
 /// Query files that are read at the same time, each by a process of its own.
@@ -20,6 +21,7 @@ impl Host {
     pub(in crate::command::workers) async fn read_files(&mut self, paths: &[PathBuf]) {
         self.files = paths.iter().map(|path| QueryFile::new(path)).collect();
         let mut next = 0;
+        let mut patience = Patience::new(0);
         while next < self.files.len() || !self.readers.is_empty() {
             while self.readers.len() < READERS_MAX
                 && let Some(file) = self.files.get_mut(next)
@@ -38,8 +40,30 @@ impl Host {
             if self.readers.is_empty() {
                 continue;
             }
-            let Some(event) = self.events.recv().await else { return };
-            self.reader_event(event);
+            let unread = self.files.len() - next + self.readers.len();
+            let Some(left) = patience.left(unread) else {
+                self.give_up_readers();
+                continue;
+            };
+            match tokio::time::timeout(left, self.events.recv()).await {
+                Ok(Some(event)) => self.reader_event(event),
+                Ok(None) => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Goes on without the files whose readers give no answer.
+    fn give_up_readers(&mut self) {
+        for (worker, number) in std::mem::take(&mut self.readers) {
+            if let Some(file) = self.files.get_mut(number) {
+                let seconds = ANSWER_MAX.as_secs();
+                file.wrong = Some(format!(
+                    "{}: the process that read it gave no answer within {seconds} s",
+                    file.path.display()
+                ));
+            }
+            self.end(worker);
         }
     }
 

@@ -17,6 +17,7 @@ use super::super::line::Line;
 use super::super::queries::{Hosted, Phase};
 use super::super::start;
 use super::placing::WorkerPlace;
+use super::waiting::Patience;
 use super::{Host, HostedWorker};
 use crate::otlp::Otlp;
 
@@ -26,9 +27,18 @@ impl Host {
         for (place, members) in self.placed() {
             self.start_worker(&place, members);
         }
-        while self.queries.values().any(|query| matches!(query.phase, Phase::Asked)) {
-            let Some(event) = self.events.recv().await else { return };
-            self.event(event, None);
+        let mut patience = Patience::new(self.asked().len());
+        loop {
+            let asked = self.asked().len();
+            if asked == 0 {
+                return;
+            }
+            let Some(left) = patience.left(asked) else { return self.give_up() };
+            match tokio::time::timeout(left, self.events.recv()).await {
+                Ok(Some(event)) => self.event(event, None),
+                Ok(None) => return,
+                Err(_) => {}
+            }
         }
     }
 
