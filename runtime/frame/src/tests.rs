@@ -135,7 +135,7 @@ fn garbage_is_refused_by_its_first_bytes() {
     check(&[3, 0, 0, 0], expect!["a frame of 3 bytes: expected a kind of four bytes"]);
     check(&[0xff; 4], expect!["None"]);
     check(&[0xff; 8], expect!["a frame of the unknown kind 4294967295"]);
-    check(&head(8, 15), expect!["None"]);
+    check(&head(8, 16), expect!["a frame of the unknown kind 16"]);
     check(&head(u32::MAX, 0), expect!["a frame Hello of 4294967295 bytes: the maximum is 8192"]);
     check(&head(65, 6), expect!["a frame Started of 65 bytes: the maximum is 64"]);
     check(&head(64, 6), expect!["None"]);
