@@ -1,18 +1,15 @@
 //! The engine of a worker.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use weir_plan::Plan;
 use weir_sandbox::{Engine, EngineConfig, Limits, SharedCodeSource, TrustedWindow};
 
 use crate::code::Questions;
 use crate::{WorkerError, WorkerSettings};
 
-/// Instances for which there is room at least: for queries that come when the engine is there already.
-const INSTANCES_LEAST: usize = 4;
-
-/// The engine, made when the first query runs: by then the worker knows what its queries need, and the pool is no larger than that.
-/// A worker whose queries have not begun has neither a pool nor a ticker. Clones share it.
+/// The engine, made when the first query runs, with a pool that is no larger than the limits of its tenants allow, which come with the
+/// queries. A worker whose queries have not begun has neither a pool nor a ticker. Clones share it.
 #[derive(Clone)]
 pub(crate) struct LazyEngine {
     shared: Arc<Shared>,
@@ -28,7 +25,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    needed: Vec<(Limits, usize)>,
+    tenants: BTreeMap<String, Limits>,
     engine: Option<Engine>,
 }
 
@@ -44,29 +41,30 @@ impl LazyEngine {
         LazyEngine { shared: Arc::new(shared) }
     }
 
-    /// Notes what a query needs that may run.
-    pub(crate) fn expect(&self, plan: &Plan) {
-        // The instances count once, the sizes of each stage.
-        let instances = std::iter::once(plan.instances_max()).chain(std::iter::repeat(0));
-        let needed = plan.stages.iter().zip(instances).map(|(stage, instances)| (stage.limits.clone(), instances));
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).needed.extend(needed);
+    /// Notes whose queries may run, when they are given to this process: none goes before all of them are there.
+    pub(crate) fn expect(&self, tenant: &str, limits: &Limits) {
+        self.state().tenants.insert(tenant.to_owned(), limits.clone());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing under the lock panics half way through a change.
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The engine. The first call makes it, which starts a thread: to be called after the process was confined.
     pub(crate) fn get(&self) -> Result<Engine, WorkerError> {
-        // Nothing under the lock panics half way through a change.
-        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Shared { instances_most, cores, window, questions, .. } = &*self.shared;
+        let mut state = self.state();
         if let Some(engine) = &state.engine {
             return Ok(engine.clone());
         }
-        let defaults = Limits::default();
-        let needed = state.needed.iter().map(|(limits, instances)| (limits, *instances));
-        let room = EngineConfig::for_limits(needed.chain([(&defaults, INSTANCES_LEAST)]));
-        let config = room.with(|config| {
-            config.instances_max = config.instances_max.min(self.shared.instances_most);
-            config.guests_running_max = self.shared.cores;
-            config.window.clone_from(&self.shared.window);
-            config.code_source = Some(SharedCodeSource::new(self.shared.questions.clone()));
+        // Not what the queries need that go first: those that go later would wait for a slot for ever.
+        let tenants = state.tenants.values().map(|limits| (limits, limits.instances_max));
+        let config = EngineConfig::for_limits(tenants).with(|config| {
+            config.instances_max = config.instances_max.min(*instances_most);
+            config.guests_running_max = *cores;
+            config.window.clone_from(window);
+            config.code_source = Some(SharedCodeSource::new(questions.clone()));
         });
         let engine = Engine::new(&config)?;
         state.engine = Some(engine.clone());

@@ -181,7 +181,6 @@ async fn resolve_and_run(
         Err(error) => return Ok(send(refused("internal", format!("reading the query file panicked: {error}")))?),
     };
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    engine.expect(&plan);
     send(FromWorker::Resolved {
         query,
         name: plan.name.clone(),

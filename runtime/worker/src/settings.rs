@@ -20,7 +20,7 @@ pub struct WorkerSettings {
     pub cores: u32,
     /// Threads for what blocks: file reads, syncs, compilation. 1 at least.
     pub blocking_threads_max: u32,
-    /// Instances that its queries hold at once, at most. Its pool is no larger than its queries need.
+    /// Instances that its queries hold at once, at most. Its pool is no larger than its tenants' limits allow.
     pub instances_max: u32,
     /// How long a query may take to end after it was asked to stop, in milliseconds. Then it is ended by force, and says what it had
     /// not finished. `None`: without limit.
@@ -42,12 +42,22 @@ impl WorkerSettings {
             confinement,
             cores: std::thread::available_parallelism()
                 .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
-            blocking_threads_max: 64,
+            blocking_threads_max: 16,
             instances_max: WorkerSettings::INSTANCES_MAX,
             stop_ms_max: None,
             sampler: None,
             log_filter: "warn,guest=info".to_owned(),
         }
+    }
+
+    /// Threads for what blocks, for this number of queries: reads of files, sinks, letters and state of each.
+    #[must_use]
+    pub fn for_queries(mut self, queries: usize) -> WorkerSettings {
+        const OF_A_QUERY: u32 = 12;
+        const OTHERS: u32 = 4;
+        let queries = u32::try_from(queries).unwrap_or(u32::MAX).max(1);
+        self.blocking_threads_max = queries.saturating_mul(OF_A_QUERY).saturating_add(OTHERS);
+        self
     }
 
     /// Bounds the cores by a share of one core in percent, where there is such a limit.

@@ -14,7 +14,7 @@ use crate::code::Questions;
 use crate::lazy_engine::LazyEngine;
 use crate::query_task::{Given, QueryTask};
 use crate::socket::{Receiver, Sender};
-use crate::{WorkerError, WorkerSettings, log};
+use crate::{WorkerError, WorkerSettings, claims, log};
 
 /// The window of code, mapped before the process is confined.
 #[expect(unsafe_code, reason = "whoever maps a code window answers for who writes to it")]
@@ -50,6 +50,10 @@ pub(crate) fn serve(
                 queries.retain(|_, task| !task.is_over());
                 let path =
                     PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(base_folder));
+                // What cannot be read is refused by the query itself.
+                if let Ok(granted) = claims::limits_from_bytes(&limits) {
+                    engine.expect(&granted.tenant, &granted.limits.limits);
+                }
                 let given = Given { draft, limits, path, stop_within, sampler };
                 queries.insert(query, QueryTask::start(query, given, engine.clone(), sender.clone(), &runtime));
             }

@@ -55,7 +55,9 @@ pub(super) fn of_tenant(
         confinement = confinement.read(shared);
     }
     let confinement = given_up.iter().fold(confinement, |confinement, wall| confinement.without(*wall));
-    let mut settings = WorkerSettings::new(tenant, confinement).within_cpu_percent(limits.limits.cpu_percent_max);
+    let mut settings = WorkerSettings::new(tenant, confinement)
+        .for_queries(query_files.len())
+        .within_cpu_percent(limits.limits.cpu_percent_max);
     // Its own process has to end too, before the supervisor does.
     settings.stop_ms_max = u64::try_from(soft(soft(grace)).as_millis()).ok();
     settings.sampler = sampler;
