@@ -12,7 +12,7 @@ use crate::lifecycle::send;
 use crate::unread::mkfifo;
 use crate::workers::{RUN, children, tenants, until};
 
-/// Threads of a worker with a guest that takes long, beside those of Kafka's client.
+/// Threads of a worker on two cores with a guest that takes long, beside those of Kafka's client.
 const THREADS_MAX: usize = 8;
 
 /// Its pages that nobody shares and that were written to.
@@ -57,6 +57,9 @@ fn waiting(folder: &Path) -> (Child, fs::File, u32) {
                 [delivery]\ncommit_ms = 50\n\
                 [sinks.out]\nkind = \"file\"\npath = \"out/rows.csv\"\n";
     tenants(folder, &[("acme", text)]);
+    // Of a machine with more cores it would use more, with a thread for each.
+    let limits = fs::read_to_string(folder.join("limits.toml")).expect("the limits file");
+    fs::write(folder.join("limits.toml"), format!("{limits}cpu_percent_max = 200\n")).expect("the limits file");
     fs::write(folder.join("acme/slow.wasm"), wat::parse_str(SLOW).expect("a module")).expect("the module");
     mkfifo(&folder.join("acme/in.csv"));
     let mut command = weir(folder, &[&RUN[..], &["--quiet", "--no-control", "acme/q.toml"]].concat());
