@@ -41,7 +41,7 @@ impl Weir {
         self
     }
 
-    /// With a disk of so many KiB mounted at this folder, which the command alone sees; a test looks into it through
+    /// With a disk of this many KiB mounted at this folder, which the command alone sees; a test looks into it through
     /// [`WeirProcess::path`]. Needs util-linux, and a kernel that lets users have namespaces.
     #[must_use]
     pub fn with_disk(mut self, at: &Path, kib: u64) -> Weir {
@@ -54,7 +54,7 @@ impl Weir {
         self
     }
 
-    /// With no more than so many MiB of memory of its own, stacks of threads included. Needs util-linux.
+    /// With no more than this many MiB of memory of its own, stacks of threads included. Needs util-linux.
     #[must_use]
     pub fn with_memory(mut self, mib: u64) -> Weir {
         let program = std::mem::replace(&mut self.launch.program, "prlimit".into());
@@ -112,7 +112,7 @@ impl WeirProcess {
         self.process.signal(Signal::TERM);
     }
 
-    /// Lets it have no more than so many open files; those that it has stay open. Returns how many it could have before.
+    /// Lets it have no more than this number of open files; those that it has stay open. Returns how many it could have before.
     ///
     /// # Panics
     ///

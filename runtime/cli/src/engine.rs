@@ -38,7 +38,7 @@ fn config_of(config: EngineConfig) -> EngineConfig {
     })
 }
 
-/// An engine; one without a cache where there is none to be had.
+/// An engine; without a cache if no folder for one can be used.
 pub(crate) fn engine(config: EngineConfig) -> Result<Engine, EngineError> {
     match Engine::new(&config) {
         Err(EngineError::Cache(error)) => {

@@ -85,7 +85,7 @@ impl StandardError {
         }
     }
 
-    /// Waits until everything is written, for as long as somebody reads: at most so long without any progress.
+    /// Waits until everything is written, for as long as somebody reads: at most this long without any progress.
     pub(crate) fn drain(patience: Duration) {
         let mut state = SHARED.lock();
         let mut progress = (state.writes, Instant::now());

@@ -164,7 +164,7 @@ impl SettingKind for Limit {
 
     fn read(&self, item: &Item<'_>) -> Option<LimitValue> {
         let LimitKey { least, most, .. } = self.0;
-        // What is no number of 64 bits without a sign is told apart from one that makes no sense as this limit.
+        // A value that is not an unsigned 64-bit number gets another error than a number that is invalid as this limit.
         let number = || item.integer(0..=u64::MAX).and_then(|_| item.integer(least..=most));
         match self.0.default {
             LimitValue::Number(_) => number().map(LimitValue::Number),

@@ -38,7 +38,7 @@ pub struct QueryDraft {
     pub delivery: DeliveryKeys,
     /// How batches are gathered.
     pub batching: BatchingKeys,
-    /// Where dead letters go, where that is said.
+    /// Where dead letters go, if the file says so.
     pub dead_letters: Option<LettersDraft>,
 }
 

@@ -45,7 +45,7 @@ fn matches(patterns: Option<&Arc<[Pattern]>>, name: &str) -> bool {
     patterns.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(name)))
 }
 
-/// How many of them a tenant is told.
+/// How many of them an error names.
 const SHOWN_MAX: usize = 8;
 
 fn listed<T: fmt::Display>(all: Option<&Arc<[T]>>) -> String {

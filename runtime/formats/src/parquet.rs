@@ -97,7 +97,7 @@ impl ParquetDecoder {
         })
     }
 
-    /// Opens the next row group; false if there is none.
+    /// Opens the next row group; false if no group is left.
     fn open_group(&mut self) -> Result<bool, FormatError> {
         let Some(group) = self.metadata.metadata().row_groups().get(self.next_group) else { return Ok(false) };
         let rows = group_rows(group)?;

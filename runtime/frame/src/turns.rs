@@ -234,7 +234,7 @@ impl Turns {
         Ok(())
     }
 
-    /// A piece of a module: the pieces of one follow each other, whatever is said between them.
+    /// A piece of a module: the pieces of one follow each other, whatever other frames come between them.
     fn piece(&mut self, request: RequestId, module_bytes: u32, offset: u32, chunk: &[u8]) -> Result<(), FrameError> {
         let piece = match self.module {
             Some(piece) if piece.request == request && piece.module_bytes == module_bytes => piece,

@@ -70,7 +70,7 @@ impl Ground {
         &self.batch
     }
 
-    /// The limits as attacks are told them, which go just beyond.
+    /// The limits that attacks know, so that they go just beyond them.
     pub fn target(&self) -> Target {
         let limits = &self.limits;
         Target {

@@ -16,7 +16,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// The spread of these; `None` where there are none.
+    /// The spread of these figures; `None` without any.
     pub fn of(mut durations: Vec<Duration>) -> Option<Spread> {
         durations.sort_unstable();
         let max = *durations.last()?;
@@ -29,7 +29,7 @@ impl Spread {
     }
 }
 
-/// The middle of these figures; `None` where there are none.
+/// The median of these figures; `None` without any.
 pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_unstable_by(f64::total_cmp);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::{Limits, PlacedCode, Refusal, TenantId};
 
-/// What is called with better code, once, or with the reason why there is none.
+/// Called once, with optimised code or with the reason why it could not be made.
 pub type Better = Box<dyn FnOnce(Result<PlacedCode, Refusal>) + Send>;
 
 /// The supervisor of this process, as its engine sees it: it has modules compiled, and puts their code into the window.

@@ -218,7 +218,7 @@ impl Engine {
         self.inner.config.fuel
     }
 
-    /// What came of the code cache so far; nothing where there is none.
+    /// Hits and misses of the code cache so far; zero without a cache.
     pub fn cache_use(&self) -> CacheUse {
         self.inner.cache.as_ref().map(Cache::counts).unwrap_or_default()
     }

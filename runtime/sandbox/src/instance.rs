@@ -498,7 +498,7 @@ fn settle_all(store: &mut Store<StoreData>, limit: Option<u64>) -> Result<(), Tr
 
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
     let name = |frame: &wasmtime::FrameInfo| {
-        // The name from the name section, or the index if there is none.
+        // The name from the name section, or the index if it has no name.
         let name = frame.func_name().map(|name| escape_display(rustc_demangle::demangle(name), FRAME_CHARS_MAX));
         name.unwrap_or_else(|| format!("function {}", frame.func_index()))
     };

@@ -50,7 +50,7 @@ impl Presences {
         Presences { gate, known: Mutex::default(), quarantined: Mutex::default(), refused: Mutex::default() }
     }
 
-    /// The tenant's state; created with these limits if there is none.
+    /// The tenant's state; created with these limits if it does not exist.
     pub(crate) fn of(&self, tenant: &TenantId, limits: &Limits) -> Arc<Presence> {
         let mut known = lock(&self.known);
         if let Some(presence) = known.get(tenant).and_then(Weak::upgrade) {

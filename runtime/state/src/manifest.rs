@@ -55,7 +55,7 @@ pub struct PartitionPosition {
     pub origin: String,
     /// The partition's number.
     pub number: i32,
-    /// The offset of the next record; [`Positions::END`] if there is none.
+    /// The offset of the next record; [`Positions::END`] if no record follows.
     pub next: i64,
     /// For files: where decoding continues, and how the file looked. Not in versions 1 and 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -21,7 +21,7 @@ pub trait QueryLine: Send + Sync {
     fn resume(&self);
     /// Asks the query to stop.
     fn stop(&self);
-    /// The worker's process, 0 while there is none.
+    /// The worker's process, 0 while it has none.
     fn process(&self) -> u32;
     /// The worker's number.
     fn worker(&self) -> u64;

@@ -34,7 +34,7 @@ impl Numbering {
         name
     }
 
-    /// The number after the highest one in this folder; 1 if there is none.
+    /// The number after the highest one in this folder; 1 if the folder has none.
     pub(super) fn next(&self, folder: &Folder) -> Result<u64, SinkError> {
         let entries = folder.entries().map_err(|source| SinkError::file("read", folder.path(), source))?;
         let highest = entries.iter().filter_map(|(name, _)| self.number(name)).max().unwrap_or(0);

@@ -75,7 +75,7 @@ pub enum TransactionError {
         /// What librdkafka says.
         reason: String,
     },
-    /// The producer met an error after which it is of no use. If this happens at the commit, the commit may have been
+    /// The producer met an error after which it cannot be used. If this happens at the commit, the commit may have been
     /// done.
     #[error("the transactional producer failed permanently: {reason}")]
     Fatal {

@@ -11,7 +11,7 @@ use weir_sinks::{FileSink, FileSinkConfig, Sink, SinkError};
 
 const FOLDER: &str = "WEIR_TEST_FULL_DISK_FOLDER";
 
-/// Runs [`under_the_limit`] in a process whose files may have 64 KiB (and which is told by an error, not by a signal).
+/// Runs [`under_the_limit`] in a process whose files may have 64 KiB (and which gets an error, not a signal).
 #[test]
 fn a_full_disk_is_a_typed_error_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();

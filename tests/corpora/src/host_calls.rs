@@ -33,7 +33,7 @@ pub struct HostProgram {
 /// One thing that a guest does.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Calls a host function, so many times.
+    /// Calls a host function this number of times.
     Call {
         /// Index into [`IMPORTS`].
         import: usize,
@@ -42,7 +42,7 @@ pub enum Step {
         /// How often.
         times: u16,
     },
-    /// Asks for so many pages of memory.
+    /// Asks for this number of pages of memory.
     Grow(u8),
     /// Stores a number.
     Store {
@@ -60,7 +60,7 @@ pub enum Step {
 pub enum Argument {
     /// A number.
     Number(i32),
-    /// The rows of the batch, and so many more.
+    /// The rows of the batch, and this number more.
     Rows(i8),
     /// What one of the last four calls answered.
     Answer(u8),

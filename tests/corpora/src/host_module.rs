@@ -29,7 +29,7 @@ const OUTPUT: [(&str, DataType, bool); 4] = [
     ("y", DataType::Binary, false),
 ];
 
-// Locals of every function. A batch's rows are its parameter; elsewhere there are none.
+// Locals of every function. A batch's rows are its parameter; elsewhere it has none.
 const ROWS_LOCAL: u32 = 0;
 const ARGUMENTS: u32 = 1;
 const ANSWER: u32 = 7;

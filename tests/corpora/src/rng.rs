@@ -25,7 +25,7 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`; 0 where there is none. The bias of the remainder is of no account here.
+    /// A number below `bound`; 0 if `bound` is 0. The bias of the remainder does not matter here.
     pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next_u64() % (bound.max(1) as u64)).unwrap_or(0)
     }

@@ -58,7 +58,7 @@ pub fn fuzz_host_functions(bytes: &[u8]) -> Trial {
     trial
 }
 
-/// Reads the bytes as a query file. What is wrong with it is said of a line that it has.
+/// Reads the bytes as a query file. Its errors name a line that it has.
 pub fn fuzz_query_file(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Err(problems) = Plan::parse(text, Path::new("no-such-folder")) else { return };

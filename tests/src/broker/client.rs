@@ -17,7 +17,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 /// How long one request may take.
 pub(super) const REQUEST_AT_MOST: Duration = Duration::from_secs(15);
 
-/// What every client here is told.
+/// The settings of every client here.
 pub(super) fn config(address: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", address);

@@ -57,7 +57,7 @@ impl Received {
         }
     }
 
-    /// The value, or nothing where there is none.
+    /// The value; empty for a record without one.
     pub fn value(&self) -> &[u8] {
         self.value.as_deref().unwrap_or_default()
     }

@@ -121,7 +121,7 @@ fn links_beside_the_letters_lead_nowhere() {
         (weir.wait(PATIENCE).code(), weir.stderr())
     };
     fs::write(&victim, "theirs").expect("a file");
-    // In the place of the letters, and of those that a replay is said to have left.
+    // In place of the letters, and of those that a replay has left according to its report.
     let letters = fs::read(folder.join("dead.jsonl")).expect("the letters");
     for name in ["dead.jsonl", "dead.jsonl.replaying"] {
         fs::remove_file(folder.join("dead.jsonl")).expect("the letters to go");

@@ -46,7 +46,7 @@ pub(crate) fn start(folder: &Path) -> WeirProcess {
     Weir::in_folder(folder).run(&["--json", "run", "numbers.toml"])
 }
 
-/// Runs the query until it is told to end at this failpoint, or ends by itself.
+/// Runs the query until this failpoint ends it, or it ends by itself.
 pub(crate) fn run_to(folder: &Path, failpoint: &str) -> ExitStatus {
     let mut weir = Weir::in_folder(folder).env("WEIR_FAILPOINT", failpoint).run(&["--json", "run", "numbers.toml"]);
     weir.wait(PATIENCE)

@@ -17,7 +17,7 @@ use weir_sandbox::{
 const ROWS: usize = 1_000;
 const BATCHES: usize = 3;
 
-/// Small, so that an attack is over soon. Fuel ends what runs too long, so that the same is said each time.
+/// Small, so that an attack is over soon. Fuel ends what runs too long, so that the message is the same each time.
 pub(crate) fn limits() -> Limits {
     let mut limits = Limits::default();
     // Attacks are handed in by the thousand.

@@ -117,7 +117,7 @@ fn sent(request: &[u8]) -> Option<Sent> {
     Some(Sent { group, generation: fields.i32(), member: fields.text() })
 }
 
-/// A broker behind a listener that passes everything on, and keeps what is said of generations.
+/// A broker behind a listener that passes everything on, and records the generations.
 fn overheard() -> (Broker, Arc<Mutex<Vec<Sent>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let broker = Broker::own_behind(&listener.local_addr().expect("an address").to_string());

@@ -55,7 +55,7 @@ impl Copy<'_> {
         self.produce(ids);
     }
 
-    /// What is said where the new topic has twenty records, and five of the old one were copied.
+    /// The messages if the new topic has twenty records and five of the old one were copied.
     fn made_again(&self) -> String {
         format!(
             "{} [0]: the topic was deleted and recreated: position 5 belongs to the old topic, and the log of the new topic holds 0 to 20",
@@ -81,7 +81,7 @@ impl Copy<'_> {
         weir.stderr()
     }
 
-    /// The ids that were written, in order: to the topic, or to files where there is none.
+    /// The ids that were written, in order: to the topic, or to files without one.
     fn written(&self) -> Vec<u64> {
         let id = |record: &[u8]| {
             let record: Value = serde_json::from_slice(record).expect("a record");

@@ -80,7 +80,7 @@ async fn what_one_record_may_become_does_not_depend_on_its_batch() {
     assert_eq!(summary.progress.stages[0].records_out, 1000);
 }
 
-/// A file of so many batches of 8,192 records, whose numbers go up.
+/// A file of this number of batches of 8,192 records, with ascending numbers.
 fn dear_input(folder: &Path, batches: usize) -> usize {
     let records = batches * 8192;
     let lines: String = (0..records).map(|id| format!("{{\"id\":{id}}}\n")).collect();
@@ -96,7 +96,7 @@ fn dear(function: &str, rest: &str) -> Text {
         .add("[dead_letters]\npath = \"dead.jsonl\"")
 }
 
-/// All records come through whatever the policy, since none is too much alone; in so many calls, of which so many are in vain.
+/// All records come through whatever the policy, since none is too large alone; in this number of calls, of which this number fails.
 async fn check_dear(function: &str, rest: &str, batches: usize, calls_max: u64, in_vain_max: u64) {
     for policy in ["fail", "dead_letter"] {
         let folder = tempfile::tempdir().expect("a folder");

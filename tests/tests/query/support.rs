@@ -47,7 +47,7 @@ impl Text {
         self.add(&format!("[sinks.{name}]\nkind = \"count\"\n{rest}"))
     }
 
-    /// The same with one piece of it, which stands there once, in another form.
+    /// The same with one piece of it, which occurs once, replaced.
     pub(crate) fn replace(self, from: &str, to: &str) -> Text {
         assert_eq!(self.0.matches(from).count(), 1, "{from:?} in {}", self.0);
         Text(self.0.replace(from, to))

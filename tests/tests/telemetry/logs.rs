@@ -8,7 +8,7 @@ use weir_tests::{ECHO_SCHEMA, Receiver, guest_path, number_of, said, text_of};
 
 use crate::support::{run, talker, weir, write};
 
-/// A query of JSON lines `n` through `guest.wasm`, in batches of so many records.
+/// A query of JSON lines `n` through `guest.wasm`, in batches of this number of records.
 fn query(folder: &Path, records: usize, records_max: usize, more: &str) {
     let mut lines = String::new();
     for n in 0..records {

@@ -33,7 +33,7 @@ pub(crate) fn filled_beside(target: &Target, once: &str, fields: &str, most: usi
     beside(&format!("{once} {}", fields.repeat((room / each).clamp(1, most))))
 }
 
-/// How many things of so many bytes a function may hold that the target lets in; `most` at most.
+/// How many items of this size a function may hold such that the target admits it; at most `most`.
 pub(crate) fn sized(target: &Target, bytes: usize, most: usize) -> usize {
     let room = target.module_bytes_max.min(BYTES_MAX).saturating_sub(BESIDE_BYTES);
     (room.min(64 << 10) / bytes).saturating_sub(100).clamp(1, most)
@@ -53,7 +53,7 @@ pub(crate) fn each(count: usize, one: impl Fn(usize) -> String) -> String {
     text
 }
 
-/// A function of so many locals that is `times` a nest of blocks which may be left before any local is set: each block's
+/// A function with this number of locals that is `times` a nest of blocks which may be left before any local is set: each block's
 /// end is a place where every local has one of two values.
 pub(crate) fn joins(locals: usize, depth: usize, repeats: usize) -> String {
     let mut nest = times(depth, "block ");
@@ -83,7 +83,7 @@ pub(crate) fn loops(locals: usize, depth: usize, repeats: usize) -> String {
     )
 }
 
-/// A `br_table` of so many targets, all of them one block at whose end so many locals may have been set or not.
+/// A `br_table` with this number of targets, all of them one block at whose end this number of locals may have been set or not.
 pub(crate) fn table_joins(locals: usize, targets: usize) -> String {
     let sets = each(locals, |local| format!("local.get 0 local.set {} ", 1 + local));
     let reads = each(locals, |local| format!("local.get {} i32.xor ", 1 + local));
@@ -126,7 +126,7 @@ pub(crate) fn carrying(count: usize) -> String {
     )
 }
 
-/// A function that calls itself so many times, with sixteen vectors each way.
+/// A function that calls itself this number of times, with sixteen vectors each way.
 pub(crate) fn calls(count: usize) -> String {
     format!(
         "(func $c (param{0}) (result{0}) {1} {2})",

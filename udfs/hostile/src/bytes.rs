@@ -20,7 +20,7 @@ pub(crate) fn push_custom(bytes: &mut Vec<u8>, name: &str, data: &[u8]) {
     bytes.extend(section);
 }
 
-/// The module with the size of the section of this id made right, after so many bytes were put into it.
+/// The module with the size of the section of this id corrected, after this number of bytes was inserted into it.
 pub(crate) fn grow_section(mut module: Vec<u8>, id: u8, more: usize) -> Vec<u8> {
     let mut at = 8;
     while let Some(&found) = module.get(at) {

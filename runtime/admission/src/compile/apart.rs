@@ -65,7 +65,7 @@ impl Apart {
         self.first.recv().unwrap_or_else(|_| Err(Refusal::Worker("its thread ended".to_owned())))
     }
 
-    /// What to do with the better code, or with the reason why there is none.
+    /// What to do with the optimised code, or with the reason why it could not be made.
     pub fn then(self, then: impl FnOnce(Result<Artefact, Refusal>) + Send + 'static) {
         // Without the thread there is no better code, and nobody to say so.
         drop(self.then.send(Box::new(then)));

@@ -182,7 +182,7 @@ impl Cache {
         CacheUse { hits: read(&self.hits), misses: read(&self.misses), rejected: read(&self.rejected) }
     }
 
-    /// The code that was kept under this key, of at most so many bytes. A file that is not authentic is reported,
+    /// The code that was kept under this key, if it has at most this number of bytes. A file that is not authentic is reported,
     /// removed and taken for none.
     pub fn find(&self, key: &CacheKey, code_bytes_max: u64) -> Option<Cached> {
         let found = match self.read(key, code_bytes_max) {
@@ -301,7 +301,7 @@ fn check_private(path: &Path) -> Result<(), CacheError> {
     if mine && metadata.mode() & 0o022 == 0 { Ok(()) } else { Err(CacheError::Open { path: path.to_owned() }) }
 }
 
-/// The key in this file, made where there is none. Of two processes that make one at once, both use the same.
+/// The key in this file, which is created if it does not exist. Two processes that create it at once use the same key.
 fn open_key(folder: &Folder) -> io::Result<Key> {
     let read = || -> io::Result<Key> {
         let mut bytes = [0; MAC_BYTES];

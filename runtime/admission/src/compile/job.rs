@@ -107,7 +107,7 @@ impl Job {
             cpu_s_max: limits.compile_cpu_s_max,
             memory_bytes_max: limits.compile_memory_bytes_max as u64,
         };
-        // A process that is not given a core takes longer than its CPU time; one that takes so much longer hangs.
+        // A process that does not get a core takes longer than its CPU time; one that takes this much longer hangs.
         let patience = Duration::from_secs(limits.compile_cpu_s_max.saturating_mul(4).saturating_add(5));
         let mut job = Job {
             child,
@@ -163,7 +163,7 @@ impl Job {
         Ok(Artefact { tier, code: Trusted::vouch(code), cost: spent.cost(self.started.elapsed()) })
     }
 
-    /// Why there is no answer: how the worker ended, which it is made to do where it did not.
+    /// Why no answer came: how the worker ended. One that still runs is ended.
     fn explain(&mut self, error: &io::Error) -> Refusal {
         if error.kind() == io::ErrorKind::TimedOut {
             let waited_s = self.started.elapsed().as_secs();

@@ -23,7 +23,7 @@ pub struct ServedCode {
     pub cost: CompileCost,
     /// Whether it was in the cache.
     pub is_cached: bool,
-    /// Whether better code, or the reason why there is none, follows.
+    /// Whether optimised code follows, or the reason why it could not be made.
     pub better_follows: bool,
 }
 

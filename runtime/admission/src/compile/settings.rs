@@ -32,7 +32,7 @@ impl CodeSettings {
         config
     }
 
-    /// For any engine. How it allocates instances is of no consequence for the form of code.
+    /// For any engine. How it allocates instances does not change the code.
     pub fn wasmtime(self, tier: Tier) -> Config {
         let mut config = Config::new();
         config

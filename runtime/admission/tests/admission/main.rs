@@ -1,4 +1,4 @@
-//! Modules written by hand from the contract: which are admitted, what is said of the others, and where code comes from.
+//! Modules written by hand from the contract: which are admitted, the errors of the others, and where code comes from.
 
 mod admission;
 mod binding;

@@ -426,7 +426,7 @@ fn a_worker_that_is_taken_over_can_hurt_nobody() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "kept");
 }
 
-/// So many targets of a `br_table`, all of them one block at whose end so many locals may have been set or not.
+/// A `br_table` with this number of targets, all of them one block at whose end this number of locals may have been set or not.
 fn joins(locals: usize, targets: usize) -> Vec<u8> {
     let each = |text: &dyn Fn(usize) -> String| (1..=locals).map(text).collect::<String>();
     let sets = each(&|local| format!("local.get 0 local.set {local} "));

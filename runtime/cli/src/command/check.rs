@@ -11,7 +11,7 @@ use crate::exit::{Exit, wrong};
 
 pub(crate) fn check(args: &args::Check, json: bool) -> anyhow::Result<Exit> {
     let args::Files { queries, limits } = &args.files;
-    // One query file alone needs no name beside what is said of it.
+    // If only one query file is given, its result needs no name.
     let alone = queries.len() == 1 && limits.is_none();
     let mut stdout = std::io::stdout().lock();
     let (plans, limits) = match load_both(queries, limits.as_deref()) {

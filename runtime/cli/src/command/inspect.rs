@@ -50,7 +50,7 @@ pub(crate) fn admit(engine: &Engine, path: &std::path::Path, limits: &Limits) ->
     let bytes = read_bounded(file, limits.module.module_file_bytes_max as u64).map_err(unreadable)?;
     let tenant: TenantId = "local".parse().map_err(|error| anyhow!("{error}"))?;
     let module = engine.admit(&tenant, &bytes, limits).map_err(refused)?;
-    // What is said of its size and speed is said of the code that a query would run.
+    // Size and speed are those of the code that a query would run.
     module.wait_optimised(Duration::from_secs(limits.compile_cpu_s_max));
     Ok(module)
 }

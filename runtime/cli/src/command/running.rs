@@ -161,7 +161,7 @@ impl<'a> Run<'a> {
                     }
                     self.over(&name, summary.ending, said);
                 }
-                // A bug of this program: it ends one query, and is said.
+                // A bug of this program: it ends one query, and is reported.
                 Err(error) => {
                     let error = anyhow::anyhow!("the query's task ended without a summary: {error}");
                     let said = error.to_string();

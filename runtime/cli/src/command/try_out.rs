@@ -359,7 +359,7 @@ fn params(function: &Function, given: &[String]) -> anyhow::Result<BTreeMap<Stri
     Ok(params)
 }
 
-/// Records from which the fields are told.
+/// The number of records from which fields are inferred.
 const LOOK_AT: usize = 1000;
 
 /// The input, its fields typed as the function reads them where the format leaves it open.

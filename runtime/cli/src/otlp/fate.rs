@@ -10,7 +10,7 @@ use super::environment::Signal;
 #[derive(Debug)]
 pub(super) struct Fate {
     signal: Signal,
-    // Queued or being sent, at most so many.
+    // The maximum number that is queued or being sent.
     waiting: AtomicUsize,
     waiting_max: usize,
     lost: AtomicU64,

@@ -64,7 +64,7 @@ impl Logs {
         self.exporter.fate.lose(lines, "a worker makes more than it can send");
     }
 
-    /// Sends what is left, for so long, and says how many records were lost.
+    /// Sends what is left, for at most this time, and logs how many records were lost.
     pub(super) fn close(self, within: Duration) {
         own_words::listen_no_more();
         let in_time = self.provider.shutdown_with_timeout(within).is_ok();

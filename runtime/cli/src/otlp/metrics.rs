@@ -54,7 +54,7 @@ impl Metrics {
         Ok(Metrics { stop, ended, fate })
     }
 
-    /// Exports how it has ended, and waits for that for so long.
+    /// Exports the final values, and waits for that at most this long.
     pub(super) fn close(self, within: Duration) {
         drop(self.stop);
         let in_time = !matches!(self.ended.recv_timeout(within), Err(RecvTimeoutError::Timeout));

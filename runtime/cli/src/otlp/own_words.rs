@@ -11,7 +11,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use weir_text::{Escaping, escape_within};
 
-/// A text of a record is cut after so many bytes.
+/// A text of a record is cut after this number of bytes.
 const TEXT_BYTES_MAX: usize = 4 << 10;
 
 /// Something that the runtime has said.

@@ -67,7 +67,7 @@ impl Traces {
         self.tracing.clone()
     }
 
-    /// Sends what is left, for so long, and says how many spans were lost.
+    /// Sends what is left, for at most this time, and logs how many spans were lost.
     pub(super) fn close(self, within: Duration) {
         let Exporter { processor, fate, .. } = &*self.exporter;
         fate.close(processor.shutdown_with_timeout(within).is_ok());

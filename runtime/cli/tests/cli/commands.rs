@@ -221,7 +221,7 @@ fn columns_that_no_query_reads_are_named_and_stand_in_nobody_s_way() {
         {"delay":5,"origin":"LAX"}
     "#]]
     .assert_eq(&said.out);
-    // Where the schema is the file's, what is left out of it is said.
+    // If the schema is the file's, the columns that were left out are reported.
     fs::write(folder.path().join("q.toml"), query("infer = true")).expect("the query file");
     let said = run(folder.path(), &["check", "q.toml"]);
     assert_eq!(said.code, Some(0), "{}", said.err);

@@ -177,7 +177,7 @@ fn status_shows_what_was_fed() {
               SOURCE  PARTITION       READ  COMMITTED  END  LAG
               ids     /dev/stdin [0]  1234       1234    -    -"#]],
     );
-    // A record that does not decode is told of, and not hidden among those that were written.
+    // A record that does not decode is reported, and not hidden among those that were written.
     fed.stdin.as_mut().expect("standard input").write_all(b"{\"id\":\"x\"}\n").expect("a record");
     let report = wait_for_report(folder.path(), "ids", "the failed record", committed(1235));
     let source = &report["progress"]["sources"][0];
@@ -319,7 +319,7 @@ fn one_of_many_is_named_exactly_and_all_of_them_by_all() {
     let told = tell(folder.path(), &["pause", "--all", "--tenant", "acme"]);
     assert_eq!((told.code, told.out.lines().count()), (Some(0), 2), "{}", told.err);
     assert!(states().iter().all(|state| state.ends_with(r#""paused""#)));
-    // One that does not run does not keep the others from what they are told.
+    // A query that does not run does not keep requests from the others.
     let told = tell(folder.path(), &["resume", "absent", "two"]);
     assert_eq!((told.code, told.err.as_str()), (Some(1), "error: query `absent` is not running\n"));
     check(&told.out, &pids, expect!["two of tenant acme (pid 2): resumed; 0 read, 0 committed"]);
@@ -393,7 +393,7 @@ fn a_stopped_query_is_known_by_its_state() {
     // By its name alone nobody knows where that is.
     let told = tell(folder.path(), &["status", "ids"]);
     assert_eq!((told.code, told.out.as_str()), (Some(1), ""));
-    // What does not fit is said, and nothing is made of it.
+    // A mismatch is reported, and nothing is created.
     query(folder.path(), "other", "demo", "state = \"state/ids\"");
     let told = tell(folder.path(), &["status", "other.toml"]);
     assert_eq!(told.code, Some(1));

@@ -416,7 +416,7 @@ fn a_query_with_state_goes_on_where_it_was_after_a_replay() {
     let again = case.right(&["--json", "run", "q.toml"]);
     assert_eq!(summary(&again)["committed_records"], 0);
     write_letters(&case.path("dead.jsonl"), &[("check", "a", 2000)]);
-    // The manifest says that the file is empty: what stands behind is of no commit.
+    // The manifest says that the file is empty: what follows belongs to no commit.
     assert_eq!(case.replay(&[])["replayed"], 0);
     assert_eq!(case.out(), all());
 }

@@ -250,7 +250,7 @@ fn cpu(child: &Child) -> Duration {
     Duration::from_millis(fields[11..13].iter().map(|ticks| 10 * ticks.parse::<u64>().expect("a number")).sum())
 }
 
-/// Waits until the process has had so much more CPU time.
+/// Waits until the process has used this much more CPU time.
 fn has_worked(child: &mut Child, more: Duration) {
     let (before, started) = (cpu(child), Instant::now());
     while cpu(child) < before + more {

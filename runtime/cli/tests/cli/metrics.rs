@@ -15,7 +15,7 @@ use crate::lifecycle::send;
 use crate::served::Served;
 use weir_tests::Exposition;
 
-/// Writes `<name>.toml`: JSON lines of `path` through a function that counts texts, with room for so many series.
+/// Writes `<name>.toml`: JSON lines of `path` through a function that counts texts, with this limit of series.
 fn texts(folder: &Path, name: &str, tenant: &str, path: &str, series_max: usize) {
     let stage = format!("{}[stages.limits]\nseries_max = {series_max}", echo_stage("seen", "seen"));
     let text = query_of_texts(name, tenant, path, &stage, "");
@@ -247,7 +247,7 @@ fn top_shows_the_same_by_the_endpoint_and_by_the_control_socket() {
     expected.assert_eq(&steady(by_socket, &format!("pid {}", served.child.id())));
     let json: serde_json::Value = serde_json::from_str(&tell(&["--json", "top", "--once"])).expect("JSON");
     assert_eq!((&json["query"], &json["parts"][1]["records_in"]), (&"q".into(), &1234.into()));
-    // Neither a terminal to draw on nor an endpoint: each is said.
+    // Neither a terminal to draw on nor an endpoint: both are reported.
     let told = said(weir_in(folder.path(), &["top"]).stdin(Stdio::null()).output().expect("weir"));
     assert_eq!(told.code, Some(2), "{}", told.err);
     send(&served.child, libc::SIGTERM);
@@ -298,7 +298,7 @@ fn top_draws_on_a_narrow_terminal_and_is_left_while_an_endpoint_hangs() {
         let mut command = std::process::Command::new("script");
         let top = format!("stty cols 40 rows 12; exec {weir} top --endpoint http://{endpoint}");
         let command = command.args(["-q", "-e", "-f", "-c", &top, "screen"]).current_dir(folder.path());
-        // A test is not on a terminal itself, and may say that there is none.
+        // A test has no terminal itself, and the command may say so.
         let command = command.env("TERM", "xterm").stdin(Stdio::piped()).stdout(Stdio::null());
         let mut script = command.spawn().expect("script, of util-linux");
         wait_for("a frame", LONG, || {

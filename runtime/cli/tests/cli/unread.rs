@@ -83,7 +83,7 @@ fn a_standard_error_that_nobody_reads_stops_nothing() {
 #[test]
 fn lines_that_were_dropped_are_counted_when_somebody_reads_again() {
     let folder = tempfile::tempdir().expect("a folder");
-    // What is wrong with each of these files is said in more than a megabyte.
+    // The errors of these files take more than a megabyte.
     let wrong: String = (0..20_000).map(|index| format!("key{index} = 1\n")).collect();
     for index in 0..8 {
         fs::write(folder.path().join(format!("wrong{index}.toml")), &wrong).expect("a query file");
@@ -150,7 +150,7 @@ path = "dead.jsonl"
         })
         .sum();
     assert!(counted > 0, "{lost:?}");
-    // Both accounts are there: what is said last is not lost where somebody reads.
+    // Both summaries arrive: the last lines are not lost if somebody reads.
     assert_eq!(said.lines().filter(|line| line.contains("\"summary\"")).count(), 2, "{said:.2000}");
 }
 
@@ -173,7 +173,7 @@ fn terminal() -> (OwnedFd, OwnedFd) {
 fn a_terminal_that_nobody_reads_stops_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     seed(folder.path(), "endless", 1_000_000_000, "kind = \"count\"");
-    // Ends by itself: its summary is said where the progress of the other one is drawn.
+    // Ends by itself: its summary is printed where the progress of the other one is drawn.
     seed(folder.path(), "short", 2000, "kind = \"file\"\npath = \"short.csv\"");
     let (_unread, terminal) = terminal();
     // Full before the command draws.
@@ -218,7 +218,7 @@ fn progress_is_drawn_on_a_terminal() {
     });
     assert_eq!(end(&mut child), Some(0));
     let rest = drain.join().expect("the rest");
-    // The line is taken off before the summary is said.
+    // The progress line is removed before the summary is printed.
     assert!(rest.contains("\u{1b}[2K") && rest.contains("endless"), "{rest:?}");
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// What is said, without times.
+/// The lines of errors, without times.
 pub(crate) fn check(folder: &Path, files: &[&str], code: i32, expect: Expect) {
     let told = run(folder, &[&RUN[..], files].concat());
     let lines: Vec<&str> =

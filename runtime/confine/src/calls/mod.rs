@@ -118,7 +118,7 @@ mod tests {
         let connector: BTreeSet<_> = set(allowed::CONNECTOR).into_iter().collect();
         assert_eq!(never.intersection(&connector).count(), 0);
         assert!(allowed.is_subset(&connector));
-        // A call of no list is refused by its own error, whatever is said of its arguments.
+        // A call of no list is refused by its own error, whatever rules its arguments have.
         for refused in arguments::of_a_tenant_worker(1) {
             assert!(allowed.contains(&refused.call), "{}", refused.call);
         }

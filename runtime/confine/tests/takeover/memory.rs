@@ -80,7 +80,7 @@ fn the_code_window_is_run_and_not_changed() {
             ("protect_back", None, Some(-libc::EPERM)),
             ("punch", None, Some(-libc::EACCES)),
             ("reopen", None, Some(-libc::EPERM)),
-            // A descriptor that somebody forgot to close is of no use.
+            // A descriptor that somebody forgot to close cannot be used.
             ("write_by_descriptor", None, Some(-libc::EPERM)),
             ("resize_by_descriptor", None, Some(-libc::EPERM)),
             ("map_by_descriptor", None, Some(-libc::EPERM)),

@@ -16,7 +16,7 @@ fn read(options: &CsvOptions, text: &[u8], schema: &Arc<Schema>, records_max: us
     drain(open_csv_decoder(file(text), schema, records_max, options)?, records_max)
 }
 
-/// A row's values: text in marks, so that an empty one is told from a null.
+/// A row's values: text in marks, so that an empty one differs from a null.
 fn row(batch: &Batch, row: usize) -> String {
     let value = |column: &ArrayRef| match column.as_string_opt::<i32>() {
         _ if column.is_null(row) => "null".to_owned(),

@@ -85,7 +85,7 @@ pub struct Replayed {
     pub kept: Option<PathBuf>,
 }
 
-/// Reasons that are told one by one.
+/// The maximum number of reasons that are shown one by one.
 const REASONS_MAX: usize = 10;
 
 impl Replay {

@@ -10,7 +10,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// record's fault, and never slows a query down.
 const BAD_ONE_IN: usize = 10;
 
-/// Decides from batch to batch. Knows no clock and no guest: it is told what happened, and answers with a pause.
+/// Decides from batch to batch. Knows no clock and no guest: its caller reports what happened, and gets a pause.
 ///
 /// The first bad batch costs nothing; the second in a row makes a pause of 10 ms, and each further one doubles it, up to
 /// `trap_pause_ms_max` of the tenant's limits. A good batch resets it.

@@ -3,7 +3,7 @@
 use weir_batch::arrow::array::{Array, AsArray};
 use weir_batch::{Batch, DataType};
 
-/// Of so many selected rows or fewer, text and bytes are added up.
+/// If at most this many rows are selected, the sizes of texts and bytes are added up.
 const EXACT_ROWS: usize = 16;
 
 /// Bytes of the values of the rows that count: a fixed width each, null or not, a byte for a boolean, and the data of

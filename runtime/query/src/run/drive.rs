@@ -115,7 +115,7 @@ async fn let_go(
         return Err(Cause::Lost { name: chain.sources[source].plan.name.to_string(), partitions });
     }
     for &stage in &chain.sources[source].reached {
-        // The other reader has a new instance: what this one keeps of these partitions is of no use to it.
+        // The other reader has a new instance: it cannot use what this one keeps of these partitions.
         let stage = &mut stages[stage];
         stage.work.lose(Loss::Rebalance).map_err(|error| stage.failure(error))?;
     }

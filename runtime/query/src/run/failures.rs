@@ -9,13 +9,13 @@ const LINES_SECOND_MAX: u32 = 10;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Codes that are told apart. A guest chooses its codes; what is beyond these counts as [`OTHER_CODES`].
+/// The maximum number of different codes. A guest chooses its codes; further ones count as [`OTHER_CODES`].
 const CODES_MAX: usize = 64;
 
 /// Stands for every further code.
 const OTHER_CODES: &str = "other";
 
-/// Which failures are said on the log: a few each second. What is not said is counted, and the number is said.
+/// Which failures are logged: a few each second. The others are counted, and their number is logged.
 #[derive(Debug)]
 pub(crate) struct Voice {
     place: String,
@@ -30,7 +30,7 @@ impl Voice {
         Voice { place, since: None, left: 0, unsaid: 0 }
     }
 
-    /// Whether one more is said.
+    /// Whether one more is logged.
     pub(crate) fn speaks(&mut self) -> bool {
         self.speaks_at(Instant::now())
     }

@@ -11,7 +11,7 @@ const ROWS_MAX: usize = 1 << 20;
 /// What a stage remembers of the calls that exceeded a limit: how many records fit. Limits are a call's, and the runtime
 /// chooses how many records a call has, so that too many records are the runtime's mistake and no fault of the function.
 ///
-/// Knows no guest: it is told what fitted and what did not.
+/// Knows no guest: its caller reports what fitted and what did not.
 #[derive(Debug)]
 pub(crate) struct Fit {
     // `None` where everything has fitted so far.
@@ -28,12 +28,12 @@ impl Fit {
         Fit { rows_max: None, known: None, full_calls: 0, trial_after: TRIAL_AFTER_MIN }
     }
 
-    /// How many of so many records the next call is given; at least one.
+    /// How many of these records the next call gets; at least one.
     pub(crate) fn rows(&self, rows: usize) -> usize {
         self.rows_max.map_or(rows, |rows_max| rows.min(rows_max.max(1)))
     }
 
-    /// A call over so many records kept to the limits.
+    /// A call over this number of records kept to the limits.
     pub(crate) fn fitted(&mut self, rows: usize) {
         let Some(rows_max) = self.rows_max.filter(|&rows_max| rows >= rows_max) else { return };
         self.known = None;

@@ -86,7 +86,7 @@ pub trait LogExporter: Send + Sync {
     fn export(&self, line: GuestLine);
 }
 
-/// The log of one stage. What was dropped and not yet told is told when it is dropped itself.
+/// The log of one stage. When it is dropped, it reports the lines that were dropped and not reported yet.
 pub(crate) struct GuestLog {
     speaker: Arc<Speaker>,
     exporter: Option<Arc<dyn LogExporter>>,

@@ -220,9 +220,9 @@ pub struct CommittedMetric {
     pub name: String,
     /// How values are put together.
     pub kind: MetricKind,
-    /// The unit of its values; empty where nothing is said. Any text.
+    /// The unit of its values; empty if the function gives none. Any text.
     pub unit: String,
-    /// What it measures; empty where nothing is said. Any text.
+    /// What it measures; empty if the function does not say. Any text.
     pub help: String,
     /// The names of its labels, each `[a-z][a-z0-9_]*`, without repetition.
     pub labels: Vec<String>,

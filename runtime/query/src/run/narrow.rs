@@ -26,7 +26,7 @@ struct Part {
 enum Half {
     Whole,
     First,
-    /// Of a call over so many records. Whether the first half kept to the limit.
+    /// Of a call over this number of records. Whether the first half kept to the limit.
     Second {
         of: usize,
         first_fitted: bool,

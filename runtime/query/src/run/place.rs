@@ -90,7 +90,7 @@ impl SourcePlace {
         self.lock().keeper.as_ref()?.waits_for()
     }
 
-    /// How much was read, of how much, after so many bytes.
+    /// How much was read, of how much, after this number of bytes.
     pub(super) fn extent(&self, bytes: u64) -> Option<Extent> {
         let place = self.lock();
         let ends = place.ends();

@@ -30,7 +30,7 @@ pub(super) struct Reader {
     pub(super) draw: Option<Draw>,
 }
 
-/// Reads a source to its end, or until it is told to stop, or until nobody listens.
+/// Reads a source until it ends, or the query stops, or the receiver is gone.
 pub(super) async fn read(id: SourceId, mut source: Box<dyn Source>, reader: Reader) {
     let Reader { queue, room, mut stop, mut pause, draw } = reader;
     loop {

@@ -22,14 +22,14 @@ pub(crate) struct QueuePermit {
 }
 
 impl Room {
-    /// Room for so many bytes.
+    /// Room for this number of bytes.
     pub(crate) fn new(bytes_max: usize) -> Room {
         let units_max = u32::try_from(bytes_max as u64 / UNIT_BYTES).unwrap_or(u32::MAX).max(1);
         let units_max = units_max.min(u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
         Room { units: Arc::new(Semaphore::new(units_max as usize)), units_max }
     }
 
-    /// Waits until there is room for so many bytes. Who came first is served first.
+    /// Waits until there is room for this number of bytes. Callers are served in the order in which they came.
     pub(crate) async fn take(&self, bytes: u64) -> QueuePermit {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX).clamp(1, self.units_max);
         QueuePermit { _units: Arc::clone(&self.units).acquire_many_owned(units).await.ok() }

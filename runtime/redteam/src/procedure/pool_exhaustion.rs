@@ -1,4 +1,4 @@
-//! Row 69: when every slot is taken, who asks for one is told so, and nobody else notices.
+//! Row 69: when every slot is taken, a caller that needs one gets an error, and no other tenant notices.
 
 use weir_hostile::Class;
 

@@ -41,7 +41,7 @@ fn steps(ground: &Ground) -> Finding {
                         Err(_) => busy.fetch_add(1, Ordering::Relaxed),
                     };
                     if busy.load(Ordering::Relaxed) > 0 {
-                        // A client that is told to come back later does not do so at once.
+                        // A client that was asked to come back later does not do so at once.
                         thread::sleep(Duration::from_millis(1));
                     }
                 }

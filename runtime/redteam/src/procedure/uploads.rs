@@ -1,4 +1,4 @@
-//! Rows 26 to 28: what is no core module is told by its first bytes, and never looked into.
+//! Rows 26 to 28: anything but a core module is recognised by its first bytes and not parsed.
 
 use weir_hostile::Class;
 use weir_sandbox::Refusal;

@@ -43,7 +43,7 @@ impl Engine {
         Ok(module)
     }
 
-    /// Takes better code for instances of this module that are yet to come, or the reason why there is none.
+    /// Takes optimised code for future instances of this module, or the reason why it could not be made.
     ///
     /// # Errors
     ///

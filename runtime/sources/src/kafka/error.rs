@@ -28,7 +28,7 @@ pub enum KafkaSourceError {
     /// The user may not do this, or is not who it claims to be.
     #[error("not authorised: {0}")]
     NotAuthorised(ErrorCode),
-    /// The consumer met an error after which it is of no use.
+    /// The consumer met an error after which it cannot be used.
     #[error("the consumer failed permanently: {0}")]
     Fatal(ErrorCode),
     /// No consumer can be made of these settings.

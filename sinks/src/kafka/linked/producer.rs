@@ -39,7 +39,7 @@ pub(super) struct ProducerSettings {
 pub(super) enum Sent {
     /// It is on its way.
     Queued,
-    /// librdkafka takes none of so many bytes.
+    /// librdkafka takes no message of this size.
     TooLarge(u64),
     /// The topic has no such partition.
     NoPartition(i32),

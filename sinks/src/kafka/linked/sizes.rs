@@ -71,7 +71,7 @@ pub(super) fn ask(
     for (topic, answer) in topics.iter().zip(answers) {
         let told = match answer {
             Ok(resource) => resource.get(MAX_MESSAGE_BYTES).and_then(|entry| entry.value.as_deref()?.parse().ok()),
-            // A topic that is not there is told of by whoever writes to it.
+            // A topic that does not exist is reported by the write to it.
             Err(Code::UnknownTopic | Code::UnknownTopicOrPartition) => None,
             Err(code) => {
                 unknown(&[topic], &KafkaError::AdminOp(code));
@@ -90,7 +90,7 @@ enum Answers {
     Nothing,
 }
 
-/// Waits until a broker answers at all, so that one that is away is told of by its reason.
+/// Waits until a broker answers at all, so that the error of an unreachable one has its reason.
 fn reach(connection: &KafkaConnection, timeout: Duration) -> Result<Answers, KafkaProblem> {
     let config = client_config(connection, KafkaSide::Producer);
     let client = BaseProducer::from_config_and_context(&config, Deliveries::of(connection));
@@ -110,7 +110,7 @@ fn unknown(topics: &[&str], error: &KafkaError) {
     tracing::debug!("{MAX_MESSAGE_BYTES} of {} is unknown: {error}", topics.join(", "));
 }
 
-/// What a producer is told, so that it neither refuses what a topic takes nor makes batches that a topic refuses.
+/// The settings of a producer, so that it neither refuses what a topic takes nor makes batches that a topic refuses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ProducerSizes {
     pub(super) message_bytes_max: Option<u64>,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use weir_corpora::{Corpus, Plan, Run, Tally};
 
-/// Runs so many modules of one corpus. Of the official suite every eleventh file is read.
+/// Runs this number of modules of one corpus. Of the official suite every eleventh file is read.
 fn tally(corpus: Corpus, modules: u64) -> Tally {
     let plan = Plan {
         seed: 1,

@@ -90,7 +90,7 @@ fn as_text(number: u64, letter: &Letter) -> anyhow::Result<String> {
     Ok(out)
 }
 
-/// The fields of a record in their order, each as it stands there.
+/// The fields of a record in their order, each as the letter has it.
 struct Fields(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Fields {

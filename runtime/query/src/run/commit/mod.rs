@@ -52,7 +52,7 @@ pub(super) trait Commit: Send {
         false
     }
 
-    /// A failure as it is told: what commits may know more of it.
+    /// A failure as it is reported: the committing task may know more about it.
     fn explain(&self, cause: Cause) -> Cause {
         cause
     }

@@ -37,7 +37,7 @@ pub(super) struct Gather {
     header_counts: Vec<usize>,
     positions: Positions,
     bytes: usize,
-    // Rows that are larger than a record may be, ascending, each with what is said of it.
+    // Rows that are larger than a record may be, ascending, each with its error.
     overlong: Vec<(usize, String)>,
     topic: Arc<str>,
 }

@@ -14,7 +14,7 @@ use weir_state::{Partition, TopicId};
 /// What stands before the id.
 const PREFIX: &str = "weir.topic_id=";
 
-/// A position that was kept, and the id of the topic that it is of, where that was kept too.
+/// A position that was kept, and the id of its topic, if that was kept too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Kept {
     pub(super) position: i64,

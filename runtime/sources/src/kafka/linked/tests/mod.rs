@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) type Cluster = MockCluster<'static, DefaultProducerContext>;
 
-/// A broker with the topic `in` of so many partitions.
+/// A broker with the topic `in`, which has this number of partitions.
 fn cluster(partitions: i32) -> Cluster {
     let cluster = Cluster::new(1).unwrap();
     cluster.create_topic("in", partitions, 1).unwrap();
