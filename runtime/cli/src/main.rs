@@ -13,6 +13,7 @@ mod otlp;
 mod signals;
 mod standard_error;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -33,7 +34,18 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == command::workers::WORKER) {
         // A worker runs what this process would run: with the same heap.
         heap::give_back_large_blocks();
+        weir_kafka::hush_illegible_headers();
         return weir_worker::worker_main(|place| weir_tenancy::take_place(place).map(|_| ()));
+    }
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == command::workers::CONNECTOR) {
+        return match weir_tenancy::connector_main(weir_worker::confine_connector) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                // The pipe of last words may be gone with the supervisor.
+                drop(writeln!(std::io::stderr(), "{error}"));
+                ExitCode::FAILURE
+            }
+        };
     }
     heap::give_back_large_blocks();
     weir_kafka::hush_illegible_headers();

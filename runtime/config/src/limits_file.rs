@@ -1,5 +1,7 @@
 //! The limits file: what each tenant of a process may use.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -66,6 +68,9 @@ keys! {
         topics: TopicPatterns;
         /// Brokers that the tenant may use. Default: any.
         brokers: BrokerList;
+        /// Networks that the tenant's worker may reach: `public` (every public address), `10.1.0.0/16`, `fd00::/8`, one address; or
+        /// `none` alone. Default: `public`.
+        networks: NetworkList;
         /// Environment variables that the tenant's query files may read: names, or prefixes that end in `*`. Default: none.
         env: EnvPatterns;
     }
@@ -108,6 +113,9 @@ pub struct EnvPatterns;
 
 /// Brokers, each `host:port`.
 pub struct BrokerList;
+
+/// Networks that a worker may reach.
+pub struct NetworkList;
 
 impl SettingKind for TopicPatterns {
     type Value = Vec<Pattern>;
@@ -167,6 +175,45 @@ impl SettingKind for BrokerList {
     fn values(&self) -> String {
         "list of `host:port`".to_owned()
     }
+}
+
+impl SettingKind for NetworkList {
+    type Value = Vec<String>;
+
+    fn read(&self, item: &Item<'_>) -> Option<Vec<String>> {
+        let written = item.texts()?;
+        let mut networks = Vec::with_capacity(written.len());
+        let is_single = written.len() == 1;
+        for WrittenText { place, text } in written {
+            match text.as_str() {
+                "none" if is_single => {}
+                "none" => item.error_at(&place, "`none` is beside others", "write `none` alone, or remove it"),
+                "public" => networks.push(text),
+                network if is_network(network) => networks.push(text),
+                _ => {
+                    let help = "write `public`, an address, or an address with bits: `10.1.0.0/16`, `fd00::/8`";
+                    item.error_at(&place, "is not a network", help);
+                }
+            }
+        }
+        Some(networks)
+    }
+
+    fn schema(&self) -> Json {
+        texts_schema(&json!({ "type": "string", "pattern": "^(public|none|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$" }))
+    }
+
+    fn values(&self) -> String {
+        "`public`, networks, or `none`".to_owned()
+    }
+}
+
+/// An address, or an address and how many of its bits count.
+fn is_network(text: &str) -> bool {
+    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
+    let bits_max = if address.is_ipv4() { 32 } else { 128 };
+    bits.is_none_or(|bits| bits.parse::<u32>().is_ok_and(|bits| bits <= bits_max))
 }
 
 fn patterns(item: &Item<'_>, what: &str, legal: impl Fn(&str) -> bool) -> Option<Vec<Pattern>> {

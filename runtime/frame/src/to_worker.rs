@@ -139,7 +139,7 @@ pub enum ToWorker {
         host: String,
         /// The port.
         port: u16,
-        /// Networks that this tenant may reach beside public addresses, as `ADDRESS/BITS`.
+        /// Networks that this tenant may reach: `public`, or `ADDRESS/BITS`.
         allowed: Vec<String>,
     },
 }

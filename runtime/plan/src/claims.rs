@@ -4,13 +4,18 @@ use bincode::{Decode, Encode};
 
 use super::kafka_uses::GroupUse;
 use super::paths::{FileUse, UseKind};
-use super::plan::Plan;
+use super::plan::{DeadLettersPlan, Plan};
+use super::source_plan::SourceKind;
 use weir_config::Spot;
 use weir_files::{Folders, is_standard_input};
+use weir_sinks::SinkConfig;
 
 /// Files and groups that one query uses: more than any query file can name, few enough to be compared.
 const USES_MAX: usize = 100_000;
 const GROUPS_MAX: usize = 1_000;
+
+/// Clients of Kafka that one query has.
+const KAFKA_CLIENTS_MAX: usize = 1_000;
 
 /// What a query uses that others may use as well: its name, files, consumer groups and its tenant's instances. Plain values: a
 /// process that compares queries of several workers gets them in a message.
@@ -20,6 +25,8 @@ pub struct Claims {
     pub name: String,
     /// Its tenant.
     pub tenant: String,
+    /// Sources, sinks and dead letters that are topics: each has a client with threads of its own.
+    pub kafka_clients: usize,
     pub(super) name_spot: Spot,
     /// Instances that it holds at once.
     pub(super) instances: usize,
@@ -64,6 +71,7 @@ impl Claims {
         if self.uses.len() > USES_MAX || self.groups.len() > GROUPS_MAX {
             return None;
         }
+        self.kafka_clients = self.kafka_clients.min(KAFKA_CLIENTS_MAX);
         self.uses.retain(|used| match &used.kind {
             UseKind::This { .. } | UseKind::Stdout => true,
             UseKind::Read { path, .. } | UseKind::Write { path, .. } => {
@@ -83,11 +91,18 @@ impl Claims {
 }
 
 impl Plan {
+    fn kafka_clients(&self) -> usize {
+        let sources = self.sources.iter().filter(|source| matches!(source.kind, SourceKind::Kafka(_))).count();
+        let sinks = self.sinks.iter().filter(|sink| matches!(sink.config, SinkConfig::Kafka(_))).count();
+        sources + sinks + usize::from(matches!(self.dead_letters, Some(DeadLettersPlan::Kafka(_))))
+    }
+
     /// What it uses that other queries may use as well: see [`clashes`](super::clashes).
     pub fn claims(&self) -> Claims {
         Claims {
             name: self.name.clone(),
             tenant: self.tenant.to_string(),
+            kafka_clients: self.kafka_clients(),
             name_spot: self.name_spot.clone(),
             instances: self.instances_max(),
             instances_max: self.limits.instances_max,

@@ -46,7 +46,7 @@ pub struct LimitsFile {
 }
 
 /// The limits of one tenant.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TenantLimits {
     /// The limits of its functions.
@@ -61,15 +61,33 @@ pub struct TenantLimits {
     pub queries: Folders,
     /// Which worker its queries run in.
     pub placement: Placement,
+    /// Networks that its worker may reach: `public`, or an address with its bits. Public addresses by default.
+    pub networks: Vec<String>,
+}
+
+impl Default for TenantLimits {
+    fn default() -> TenantLimits {
+        TenantLimits {
+            limits: Limits::default(),
+            folders: Folders::default(),
+            topics: Topics::default(),
+            sizes: Sizes::default(),
+            queries: Folders::default(),
+            placement: Placement::default(),
+            networks: vec!["public".to_owned()],
+        }
+    }
 }
 
 impl TenantLimits {
-    /// What a worker may that these tenants share: the folders of all of them, and the sum of their shares of the cores.
+    /// What a worker may that these tenants share: the folders and networks of all of them, and the sum of their shares of the cores.
     pub fn joined<'a>(all: impl IntoIterator<Item = &'a TenantLimits>) -> TenantLimits {
         let mut all = all.into_iter();
         let mut joined = all.next().cloned().unwrap_or_default();
-        for TenantLimits { limits, folders, .. } in all {
+        for TenantLimits { limits, folders, networks, .. } in all {
             joined.folders = joined.folders.joined(folders);
+            let others: Vec<String> = networks.iter().filter(|it| !joined.networks.contains(it)).cloned().collect();
+            joined.networks.extend(others);
             let (ours, theirs) = (joined.limits.cpu_percent_max, limits.cpu_percent_max);
             joined.limits.cpu_percent_max = ours.zip(theirs).map(|(ours, theirs)| ours.saturating_add(theirs));
             // A worker's weight has the range of a tenant's.
@@ -190,7 +208,7 @@ fn resolve(draft: LimitsDraft, folder: &Path, problems: &Problems) -> Option<Lim
 }
 
 fn tenant(draft: &TenantDraft, base: &TenantLimits, folder: &Path, problems: &Problems) -> TenantLimits {
-    let RightKeys { queries, folders, standard_input, topics, brokers, env } = &draft.rights;
+    let RightKeys { queries, folders, standard_input, topics, brokers, networks, env } = &draft.rights;
     let resolve = |written: &Setting<Vec<WrittenText>>| {
         written.given().and_then(|(place, written)| within(place, written, folder, problems))
     };
@@ -210,6 +228,7 @@ fn tenant(draft: &TenantDraft, base: &TenantLimits, folder: &Path, problems: &Pr
         topics: rights,
         sizes: Sizes::resolve(&draft.sizes, base.sizes),
         placement: Placement::resolve(&draft.placement, &base.placement, problems),
+        networks: networks.value.clone().unwrap_or_else(|| base.networks.clone()),
     }
 }
 

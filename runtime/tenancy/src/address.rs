@@ -33,6 +33,43 @@ impl Network {
     }
 }
 
+/// What a tenant may reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Networks {
+    is_public_allowed: bool,
+    listed: Vec<Network>,
+}
+
+/// The word for every public address.
+const PUBLIC: &str = "public";
+
+impl Networks {
+    /// From `public` and networks. The text that is neither comes back.
+    pub(crate) fn parse(texts: &[String]) -> Result<Networks, &str> {
+        let mut networks = Networks::default();
+        for text in texts {
+            match text.as_str() {
+                PUBLIC => networks.is_public_allowed = true,
+                _ => networks.listed.push(Network::parse(text).ok_or(text.as_str())?),
+            }
+        }
+        Ok(networks)
+    }
+
+    /// What an address is that may not be reached. An IPv4 address in the form of IPv6 is what it is in its own form.
+    pub(crate) fn denied(&self, address: IpAddr) -> Option<Kind> {
+        let address = address.to_canonical();
+        if self.listed.iter().any(|network| network.has(address)) {
+            return None;
+        }
+        let kind = match address {
+            IpAddr::V4(address) => kind_v4(address),
+            IpAddr::V6(address) => kind_v6(address),
+        };
+        kind.or_else(|| (!self.is_public_allowed).then_some(Kind::Public))
+    }
+}
+
 /// What an address is that may not be reached unless it is allowed by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -40,6 +77,7 @@ pub(crate) enum Kind {
     LinkLocal,
     Private,
     Special,
+    Public,
 }
 
 impl fmt::Display for Kind {
@@ -49,19 +87,8 @@ impl fmt::Display for Kind {
             Kind::LinkLocal => "a link-local address",
             Kind::Private => "a private address",
             Kind::Special => "an address for special purposes",
+            Kind::Public => "a public address",
         })
-    }
-}
-
-/// Why an address may not be reached. An IPv4 address in the form of IPv6 is what it is in its own form.
-pub(crate) fn denied(address: IpAddr, allowed: &[Network]) -> Option<Kind> {
-    let address = address.to_canonical();
-    if allowed.iter().any(|network| network.has(address)) {
-        return None;
-    }
-    match address {
-        IpAddr::V4(address) => kind_v4(address),
-        IpAddr::V6(address) => kind_v6(address),
     }
 }
 
@@ -105,7 +132,8 @@ mod tests {
 
     #[test]
     fn only_public_addresses_are_reached_by_default() {
-        let kind = |text: &str| denied(text.parse().unwrap(), &[]);
+        let public = Networks::parse(&["public".to_owned()]).unwrap();
+        let kind = |text: &str| public.denied(text.parse().unwrap());
         for public in [
             "1.1.1.1",
             "100.63.0.1",
@@ -118,6 +146,7 @@ mod tests {
             "2a00::1",
         ] {
             assert_eq!(kind(public), None, "{public}");
+            assert_eq!(Networks::default().denied(public.parse().unwrap()), Some(Kind::Public), "{public}");
         }
         let check = |expected: Kind, all: &[&str]| {
             for text in all {
@@ -139,13 +168,18 @@ mod tests {
 
     #[test]
     fn what_is_listed_is_reached() {
-        let networks: Vec<_> =
-            ["10.1.0.0/16", "127.0.0.1", "fd00::/8", "0.0.0.0/32"].map(|it| Network::parse(it).unwrap()).into();
-        let kind = |text: &str| denied(text.parse().unwrap(), &networks);
+        let texts = |all: &[&str]| all.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        let listed = texts(&["10.1.0.0/16", "127.0.0.1", "fd00::/8", "0.0.0.0/32"]);
+        let networks = Networks::parse(&listed).unwrap();
+        let kind = |text: &str| networks.denied(text.parse().unwrap());
         assert_eq!([kind("10.1.255.1"), kind("127.0.0.1"), kind("::ffff:10.1.0.1"), kind("fdff::1")], [None; 4]);
         assert_eq!(kind("10.2.0.1"), Some(Kind::Private));
         assert_eq!(kind("127.0.0.2"), Some(Kind::Loopback));
-        assert_eq!(denied("10.0.0.1".parse().unwrap(), &[Network::parse("0.0.0.0/0").unwrap()]), None);
-        assert_eq!(["10.0.0.0/33", "::/129", "10.0.0.0/", "kafka", ""].map(Network::parse), [None; 5]);
+        assert_eq!(kind("1.1.1.1"), Some(Kind::Public));
+        let everything = texts(&["0.0.0.0/0"]);
+        assert_eq!(Networks::parse(&everything).unwrap().denied("10.0.0.1".parse().unwrap()), None);
+        for text in ["10.0.0.0/33", "::/129", "10.0.0.0/", "kafka", "", "Public"] {
+            assert_eq!(Networks::parse(&texts(&["public", text])), Err(text));
+        }
     }
 }

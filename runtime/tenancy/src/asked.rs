@@ -1,8 +1,9 @@
 //! Questions for connections.
 
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
-use weir_frame::RequestId;
+use weir_frame::{RequestId, ToWorker};
 
 /// A worker's question that the connector works on. The process is named too: the next one has questions of its own.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,15 @@ pub(crate) struct Wanted {
     pub(crate) request: RequestId,
     pub(crate) host: String,
     pub(crate) port: u16,
+}
+
+/// A question that waits for the connector, which starts.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) asked: Asked,
+    pub(crate) reach: ToWorker,
+    /// When it is refused.
+    pub(crate) until: Instant,
 }
 
 /// What came of it: a connected socket, or a code and a text.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use weir_frame::{FrameSender, FromWorker, RequestId, ToWorker, VERSION, WallReport, WorkerRole, from_standard_input};
 
-use crate::address::{Network, denied};
+use crate::address::{Kind, Networks};
 use crate::take_place;
 
 /// Time to resolve a name, and to connect to one address.
@@ -47,8 +47,7 @@ pub fn connector_main(confine: impl FnOnce(&ToWorker, Vec<OwnedFd>) -> io::Resul
     while let Some((frame, _)) = receiver.receive().map_err(io::Error::other)? {
         match frame {
             ToWorker::Reach { request, tenant, host, port, allowed } => {
-                let question = Question { request, host, port, allowed };
-                at_work.answer(&sender, tenant, question);
+                at_work.answer(&sender, Question { request, tenant, host, port, allowed });
             }
             ToWorker::End { .. } => return Ok(()),
             _ => {}
@@ -59,6 +58,7 @@ pub fn connector_main(confine: impl FnOnce(&ToWorker, Vec<OwnedFd>) -> io::Resul
 
 struct Question {
     request: RequestId,
+    tenant: String,
     host: String,
     port: u16,
     allowed: Vec<String>,
@@ -90,14 +90,14 @@ impl AtWork {
     }
 
     /// Answers in a thread of its own, or at once where there are too many.
-    fn answer(&self, sender: &FrameSender<FromWorker>, tenant: String, question: Question) {
+    fn answer(&self, sender: &FrameSender<FromWorker>, question: Question) {
         let request = question.request;
         let refuse = move |sender: &FrameSender<FromWorker>, (code, text): NotReached| {
             // A supervisor that is gone ends this process by the end of its socket.
             drop(sender.send(&FromWorker::NotReached { request, code: code.to_owned(), text }, &[]));
         };
         let too_many = || ("too_many", "too many connections are being made; try again later".to_owned());
-        let Some(seat) = self.seat(tenant) else { return refuse(sender, too_many()) };
+        let Some(seat) = self.seat(question.tenant.clone()) else { return refuse(sender, too_many()) };
         let to = sender.clone();
         let thread = std::thread::Builder::new().name("connect".to_owned()).stack_size(256 << 10);
         let spawned = thread.spawn(move || match connect(question, seat) {
@@ -124,29 +124,29 @@ impl Drop for Seat {
 
 /// The seat is kept until the socket is connected, or by the resolver that was given up.
 fn connect(question: Question, seat: Seat) -> Result<TcpStream, NotReached> {
-    let Question { host, port, allowed, .. } = question;
+    let Question { tenant, host, port, allowed, .. } = question;
     let shown = weir_text::escape_to(&host, 100);
-    let mut networks = Vec::new();
-    for text in &allowed {
-        let unknown = || ("denied", format!("the allowed network {} is invalid", weir_text::escape_to(text, 60)));
-        networks.push(Network::parse(text).ok_or_else(unknown)?);
-    }
-    let (addresses, _seat) = resolve(host, port, seat)?;
+    let networks = Networks::parse(&allowed).map_err(|text| {
+        let text = weir_text::escape_to(text, 60);
+        ("denied", format!("tenant `{tenant}` reaches nothing: {text} in its `networks` is not a network"))
+    })?;
+    let (addresses, _seat) = resolve(host.clone(), port, seat)?;
     if addresses.is_empty() {
         return Err(("not_found", format!("{shown} has no address")));
     }
     let until = Instant::now() + ALL;
     let mut last: NotReached = ("unreachable", format!("{shown}: no address was tried"));
+    let mut was_tried = false;
     for address in addresses.into_iter().take(ADDRESSES_MAX) {
         // What was checked is what is connected to: the name is not resolved again.
-        if let Some(kind) = denied(address.ip(), &networks) {
-            let text = format!(
-                "{shown} is {}, {kind}: expected a public one, or one of a network that the operator allows",
-                address.ip()
-            );
-            last = ("denied", text);
+        if let Some(kind) = networks.denied(address.ip()) {
+            // An answer of the network counts more than a refusal of another address of the same name.
+            if !was_tried {
+                last = ("denied", refusal(&tenant, &host, port, address.ip(), kind, &allowed));
+            }
             continue;
         }
+        was_tried = true;
         let left = STEP.min(until.saturating_duration_since(Instant::now()));
         if left.is_zero() {
             break;
@@ -160,6 +160,19 @@ fn connect(question: Question, seat: Seat) -> Result<TcpStream, NotReached> {
         }
     }
     Err(last)
+}
+
+/// Names the tenant, the host, and what the operator has to write to allow it.
+fn refusal(tenant: &str, host: &str, port: u16, address: IpAddr, kind: Kind, allowed: &[String]) -> String {
+    let shown = weir_text::escape_to(host, 100);
+    let is_itself = host.parse() == Ok(address);
+    let is = if is_itself { kind.to_string() } else { format!("{address}, {kind}") };
+    let allowed = if allowed.is_empty() { "none".to_owned() } else { allowed.join(", ") };
+    let allowed = weir_text::escape_to(&allowed, 150);
+    let add = if kind == Kind::Public { "public".to_owned() } else { address.to_canonical().to_string() };
+    format!(
+        "tenant `{tenant}` may not reach {shown}:{port}, which is {is} (its networks: {allowed}); to allow it, add \"{add}\" to `networks` of the tenant in the limits file"
+    )
 }
 
 /// The addresses of a name. The system's resolver cannot be interrupted: one that takes too long keeps its thread, and its tenant's

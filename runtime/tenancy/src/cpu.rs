@@ -114,6 +114,12 @@ impl Cpu {
         write("cgroup.procs", pid.to_string())
     }
 
+    /// Lets the processes of a worker's group have this many threads, where there is a group.
+    pub(crate) fn set_threads(&self, worker: WorkerId, threads_max: u32) -> io::Result<()> {
+        let Some(folder) = self.group(worker).filter(|folder| folder.exists()) else { return Ok(()) };
+        fs::write(folder.join("pids.max"), threads_max.to_string())
+    }
+
     /// Whether the kernel has killed the worker's processes for want of memory.
     pub(crate) fn memory_kills(&self, worker: WorkerId) -> Option<u64> {
         let text = fs::read_to_string(self.group(worker)?.join("memory.events")).ok()?;

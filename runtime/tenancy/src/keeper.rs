@@ -13,7 +13,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use weir_frame::{FrameError, FromWorker, LineLevel, RequestId, WorkerId};
 
-use crate::asked::{Asked, Outcome, Wanted};
+use crate::asked::{Asked, Outcome, Waiting, Wanted};
 use crate::cpu::Cpu;
 use crate::lines::dressed;
 use crate::process::Stat;
@@ -57,6 +57,8 @@ pub(crate) struct Keeper {
     pub(crate) connector: Option<u64>,
     pub(crate) next_reach: u64,
     pub(crate) reaches: BTreeMap<RequestId, Asked>,
+    /// Questions that wait for the connector.
+    pub(crate) reaches_waiting: Vec<Waiting>,
     /// Tenants with the reason.
     pub(crate) quarantined: BTreeMap<String, String>,
     /// Whether the supervisor is to end.
@@ -134,7 +136,6 @@ impl Keeper {
         let Stage::Process { process, is_ending } = &mut worker.stage else { return };
         let (id, events) = (worker.id, &self.events);
         let (queries, walls, is_replaced) = (&mut worker.queries, &mut worker.walls, worker.replacement.is_some());
-        let has_connector = self.connector.is_some();
         let (mut wanted, mut outcomes): (Vec<Wanted>, Vec<Outcome>) = Default::default();
         let read = process.read_frames(&mut self.buffer, pieces, is_last, now, |process, frame, bytes| {
             let forward = |process: &mut Process, frame| {
@@ -152,7 +153,7 @@ impl Keeper {
                 FromWorker::Event { code, text, .. } => {
                     take_line(process, LineLevel::Info, code, &text, now, forward);
                 }
-                FromWorker::Connect { request, host, port } if has_connector => {
+                FromWorker::Connect { request, host, port } => {
                     wanted.push(Wanted { request, host, port });
                 }
                 FromWorker::Reached { request } => {
@@ -264,7 +265,8 @@ impl Keeper {
             }
             Stage::Quarantined => None,
         };
-        let due = self.workers.values().filter_map(of).min();
+        let waiting = self.reaches_waiting.iter().map(|waiting| waiting.until);
+        let due = self.workers.values().filter_map(of).chain(waiting).min();
         // Not more often than a thousand times a second, whatever is due.
         due.map(|at| at.max(now + Duration::from_millis(1)))
     }
@@ -272,6 +274,9 @@ impl Keeper {
     /// Does what is due.
     fn tick(&mut self) {
         let now = Instant::now();
+        if !self.reaches_waiting.is_empty() {
+            self.ask_waiting(now);
+        }
         let numbers: Vec<u64> = self.workers.keys().copied().collect();
         let mut starts = 0;
         for number in numbers {
@@ -342,8 +347,9 @@ impl Keeper {
             let is_idle = stat.cpu_ticks == process.stat.cpu_ticks;
             process.sample_every = if is_idle { (process.sample_every * 2).min(often * 8) } else { often };
             process.stat = stat;
-            if stat.threads > u64::from(worker.spec.threads_max) {
-                end(process, EndCause::TooManyThreads { threads: stat.threads, threads_max: worker.spec.threads_max });
+            let threads_max = worker.spec.threads_max.saturating_add(worker.threads_more);
+            if stat.threads > u64::from(threads_max) {
+                end(process, EndCause::TooManyThreads { threads: stat.threads, threads_max });
             }
         }
         process.sample_at = now + process.sample_every;

@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use weir_frame::{Handed, ToWorker, Turns, VERSION};
+use weir_frame::{Handed, ToWorker, Turns, VERSION, WorkerRole};
 
 use crate::budget::Budget;
 use crate::cpu::GroupLimits;
@@ -74,7 +74,7 @@ impl Keeper {
             weight: worker.spec.weight,
             cpu_percent_max: worker.spec.cpu_percent_max,
             memory_bytes_max: worker.spec.memory_bytes_max,
-            threads_max: worker.spec.threads_max,
+            threads_max: worker.threads_max(),
         };
         if let Err(error) = prepared {
             drop(process.child.kill());
@@ -175,6 +175,10 @@ impl Keeper {
         } else {
             match worker.backoff.crashed(process.started, now) {
                 Some(in_ms) => AfterEnd::Restart { in_ms },
+                // Every tenant needs it, and none speaks to it but by names.
+                None if worker.spec.role == WorkerRole::Connector => {
+                    AfterEnd::Restart { in_ms: self.settings.restart_ms_max }
+                }
                 None => AfterEnd::Quarantine,
             }
         };

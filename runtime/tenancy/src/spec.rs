@@ -30,7 +30,7 @@ pub struct WorkerSpec {
     pub cpu_percent_max: Option<u32>,
     /// The memory that it may use, as its own backstops have it.
     pub memory_bytes_max: u64,
-    /// Networks that it may be connected to beside public addresses: `10.1.0.0/16`, `fd00::/8`, or one address.
+    /// Networks that it may be connected to: `public` for every public address, `10.1.0.0/16`, `fd00::/8`, or one address.
     pub allowed_networks: Vec<String>,
     /// The threads that it may have.
     pub threads_max: u32,
@@ -51,7 +51,7 @@ impl WorkerSpec {
             weight: 100,
             cpu_percent_max: None,
             memory_bytes_max: 256 << 20,
-            allowed_networks: Vec::new(),
+            allowed_networks: vec!["public".to_owned()],
             threads_max: 32,
             equip: Equip::default(),
         }

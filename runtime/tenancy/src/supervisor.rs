@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll;
 use weir_frame::{Steering, ToWorker, WorkerId, WorkerRole};
 
-use crate::address::Network;
+use crate::address::Networks;
 use crate::cpu::Cpu;
 use crate::keeper::{Command, Keeper};
 use crate::process::memory_kills;
@@ -65,6 +65,7 @@ impl Supervisor {
             connector: None,
             next_reach: 1,
             reaches: std::collections::BTreeMap::new(),
+            reaches_waiting: Vec::new(),
             quarantined: std::collections::BTreeMap::new(),
             is_farewell: false,
             memory_kills: memory_kills(),
@@ -174,6 +175,24 @@ impl Supervisor {
         })?
     }
 
+    /// Lets a worker have this many threads more than its specification says, as long as it lives. They do not count for how many
+    /// workers fit: most of them are never started.
+    ///
+    /// # Errors
+    ///
+    /// [`TenancyError::UnknownWorker`], [`TenancyError::HasEnded`].
+    pub fn allow_threads(&self, worker: WorkerId, more: u32) -> Result<(), TenancyError> {
+        self.ask(move |keeper| {
+            let found = keeper.workers.get_mut(&worker.0).ok_or(TenancyError::UnknownWorker { worker })?;
+            found.threads_more = found.threads_more.max(more);
+            keeper.cpu.set_threads(worker, found.threads_max()).map_err(|source| TenancyError::Io {
+                action: "could not raise",
+                path: "pids.max".into(),
+                source,
+            })
+        })?
+    }
+
     /// Releases a tenant from quarantine; its workers are started again. Says whether it was in quarantine.
     ///
     /// # Errors
@@ -232,7 +251,7 @@ fn check(keeper: &Keeper, spec: &WorkerSpec) -> Result<(), TenancyError> {
     if let Some(reason) = keeper.quarantined.get(&spec.tenant) {
         return Err(TenancyError::Quarantined { tenant: spec.tenant.clone(), reason: reason.clone() });
     }
-    if let Some(network) = spec.allowed_networks.iter().find(|text| Network::parse(text).is_none()) {
+    if let Err(network) = Networks::parse(&spec.allowed_networks) {
         return Err(TenancyError::InvalidNetwork { network: weir_text::escape_to(network, 60) });
     }
     let out_of_range = |key, found, expected| Err(TenancyError::OutOfRange { key, found, expected });

@@ -32,6 +32,8 @@ pub(crate) struct Worker {
     pub(crate) started_before: bool,
     /// Connections that it may ask for.
     pub(crate) connects: Allowance,
+    /// Threads that it may have beyond its specification.
+    pub(crate) threads_more: u32,
 }
 
 /// What a worker does.
@@ -78,6 +80,7 @@ impl Worker {
             cpu_ms_before: 0,
             started_before: false,
             connects: Allowance::new(settings.connects_per_s, settings.connects_per_s, now),
+            threads_more: 0,
         }
     }
 
@@ -86,6 +89,11 @@ impl Worker {
             Stage::Process { process, .. } => Some(process),
             Stage::Due { .. } | Stage::Quarantined => None,
         }
+    }
+
+    /// The threads that its process may have.
+    pub(crate) fn threads_max(&self) -> u32 {
+        self.spec.threads_max.saturating_add(self.threads_more)
     }
 
     /// Whether its next process is to be started now.

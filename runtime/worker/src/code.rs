@@ -1,7 +1,6 @@
 //! Code of modules: asked for by the worker, made by compile workers of the supervisor, run in the window.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use weir_sandbox::{
     Better, CodeOrigin, CodePlace, CodeSource, CompileCost, Limits, PlacedCode, Refusal, TenantId, Tier,
 };
 
+use crate::numbers::Numbers;
 use crate::socket::Sender;
 use crate::{WorkerError, form};
 
@@ -52,9 +52,7 @@ impl CodeAbout {
 pub(crate) struct Questions {
     sender: Sender,
     asked: Arc<Mutex<HashMap<RequestId, Asked>>>,
-    next: Arc<AtomicU64>,
-    // Held while a module is sent: its pieces follow each other.
-    turn: Arc<Mutex<()>>,
+    numbers: Numbers,
 }
 
 struct Asked {
@@ -63,8 +61,8 @@ struct Asked {
 }
 
 impl Questions {
-    pub(crate) fn new(sender: Sender) -> Questions {
-        Questions { sender, asked: Arc::default(), next: Arc::new(AtomicU64::new(1)), turn: Arc::default() }
+    pub(crate) fn new(sender: Sender, numbers: Numbers) -> Questions {
+        Questions { sender, asked: Arc::default(), numbers }
     }
 
     /// Takes the supervisor's answer: code in the window.
@@ -133,16 +131,10 @@ impl Questions {
 impl CodeSource for Questions {
     fn place(&self, tenant: &TenantId, module: &[u8], _limits: &Limits, better: Better) -> Result<PlacedCode, Refusal> {
         let (send, first) = mpsc::channel();
-        {
-            // Numbers ascend in the order in which they are sent.
-            let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
+        self.numbers.next(|request| {
             self.asked().insert(request, Asked { first: Some(send), better: Some(better) });
-            if let Err(refusal) = self.send(request, tenant, module) {
-                self.asked().remove(&request);
-                return Err(refusal);
-            }
-        }
+            self.send(request, tenant, module).inspect_err(|_| drop(self.asked().remove(&request)))
+        })?;
         first.recv().unwrap_or_else(|_| Err(Refusal::Worker("the supervisor has gone".to_owned())))
     }
 }

@@ -22,6 +22,7 @@
 //!
 //! **[`RemoteQuery`]**: a query of a worker as its supervisor sees it: the last report, with the supervisor's own names.
 
+mod brokers;
 mod claims;
 mod code;
 mod error;
@@ -30,6 +31,8 @@ mod fault_tables;
 mod form;
 mod lazy_engine;
 mod log;
+mod network;
+mod numbers;
 mod plausible;
 mod problems;
 mod query_task;
@@ -47,6 +50,6 @@ pub use code::CodeAbout;
 pub use error::WorkerError;
 pub use remote_query::{QueryLine, RemoteQuery};
 pub use report::{QueryAccount, QueryReport};
-pub use serve::worker_main;
+pub use serve::{confine_connector, worker_main};
 pub use settings::WorkerSettings;
 pub use telemetry::QueryTelemetry;

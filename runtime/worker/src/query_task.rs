@@ -11,18 +11,19 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use weir_files::HandedInput;
 use weir_frame::{FromWorker, Handed, QueryEnd, QueryId, Steering};
-use weir_plan::{DeadLettersPlan, LimitsFile, Plan, SourceKind};
+use weir_plan::{LimitsFile, Plan};
 use weir_query::{BuildError, Ending, LogExporter, Query, QueryHandle};
 use weir_sinks::{HandedOutput, SinkConfig};
 use weir_trace::{Sampler, SpanExporter, Tracing};
 
 use crate::claims::Granted;
 use crate::lazy_engine::LazyEngine;
+use crate::network::Connections;
 use crate::problems::lines;
 use crate::report::{QueryAccount, QueryReport};
 use crate::socket::Sender;
 use crate::telemetry::Outbox;
-use crate::{WorkerError, claims};
+use crate::{WorkerError, brokers, claims};
 
 /// What a query is made from.
 pub(crate) struct Given {
@@ -33,6 +34,7 @@ pub(crate) struct Given {
     /// How long it may take to end after a stop.
     pub(crate) stop_within: Option<Duration>,
     pub(crate) sampler: Option<Sampler>,
+    pub(crate) connections: Connections,
 }
 
 /// A query that was given to this worker.
@@ -175,6 +177,7 @@ async fn resolve_and_run(
     let send = |frame: FromWorker| sender.send(&frame, &[]);
     let refused = |code: &str, text: String| FromWorker::Refused { query, code: code.to_owned(), text };
     let (stop_within, sampler) = (given.stop_within, given.sampler);
+    let (connections, path) = (given.connections.clone(), given.path.clone());
     let plan = match tokio::task::spawn_blocking(move || resolve(given, &streams)).await {
         Ok(Ok(plan)) => plan,
         Ok(Err(text)) => return Ok(send(refused("query_file", text))?),
@@ -191,6 +194,14 @@ async fn resolve_and_run(
     if go.await.is_err() {
         // It was stopped before it could begin. The supervisor has not said `Go`, and forgets it with the process.
         return Ok(());
+    }
+    let mut until_stopped = wished.clone();
+    let out_of_reach = tokio::select! {
+        text = brokers::out_of_reach(&plan, &connections) => text,
+        () = async { drop(until_stopped.wait_for(|wishes| wishes.stop).await) } => None,
+    };
+    if let Some(text) = out_of_reach {
+        return Ok(send(refused("network", format!("{}: {text}", path.display())))?);
     }
     let engine = match engine.get() {
         Ok(engine) => engine,
@@ -277,25 +288,7 @@ fn resolve(given: Given, streams: &Streams) -> Result<Plan, String> {
             config.output = Some(streams.output.clone());
         }
     }
-    match out_of_reach(&plan) {
-        Some(key) => Err(format!(
-            "{}: {key}: a worker reaches no brokers; run this query by itself, without `--workers`",
-            path.display()
-        )),
-        None => Ok(plan),
-    }
-}
-
-/// The key of something that this process cannot reach: it has no sockets.
-fn out_of_reach(plan: &Plan) -> Option<String> {
-    let source = plan.sources.iter().find(|source| matches!(source.kind, SourceKind::Kafka(_)));
-    let is_away = |config: &SinkConfig| matches!(config, SinkConfig::Kafka(_));
-    let sink = plan.sinks.iter().find(|sink| is_away(&sink.config));
-    let letters = matches!(plan.dead_letters, Some(DeadLettersPlan::Kafka(_)));
-    source
-        .map(|source| format!("sources.{}", source.name))
-        .or_else(|| sink.map(|sink| format!("sinks.{}", sink.name)))
-        .or_else(|| letters.then(|| "dead_letters".to_owned()))
+    Ok(plan)
 }
 
 /// How often a query that works is reported. Each time nothing has changed, the pause doubles, and after the longest one the query is

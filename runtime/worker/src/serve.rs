@@ -1,12 +1,15 @@
 //! A process that a supervisor started: greeted, confined, at work.
 
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
 use weir_confine::{Enforced, Walls, confine};
 use weir_frame::{FromWorker, Handed, ToWorker, VERSION, WallReport, WallState, WorkerRole, from_standard_input};
 
 use crate::code::Questions;
+use crate::network::{self, Connections};
+use crate::numbers::Numbers;
 use crate::{WorkerError, WorkerSettings, reader, tenant};
 
 /// Serves the supervisor that started this process, on descriptor 0, until it is asked to end or the supervisor goes away. A
@@ -55,11 +58,35 @@ fn serve(take_place: impl FnOnce(&weir_frame::CpuPlace) -> std::io::Result<()>) 
     sender.send(&hello, &[])?;
     let served = match role {
         // Threads are started from here on: they are confined like this one.
-        WorkerRole::Tenant => tenant::serve(settings, window, &Questions::new(sender.clone()), sender, receiver),
+        WorkerRole::Tenant => {
+            let numbers = Numbers::default();
+            let questions = Questions::new(sender.clone(), numbers.clone());
+            let connections = Connections::new(sender.clone(), numbers);
+            let by_library = connections.clone();
+            network::connect_by(move |host, port| by_library.connect_for_library(host, port));
+            tenant::serve(settings, window, (&questions, &connections), sender, receiver)
+        }
         WorkerRole::Reader | WorkerRole::Connector => reader::serve(&sender, receiver),
     };
     drop(held);
     served
+}
+
+/// Confines a connector as its `Welcome` says, and tells which walls hold: for `weir_tenancy::connector_main`.
+///
+/// # Errors
+///
+/// Of settings that cannot be read, and of a step of the confinement that the kernel refuses. The process must end.
+pub fn confine_connector(welcome: &ToWorker, _handed: Vec<OwnedFd>) -> std::io::Result<Vec<WallReport>> {
+    let ToWorker::Welcome { supervisor_pid, user, settings, .. } = welcome else {
+        return Err(std::io::Error::other(WorkerError::Unexpected { expected: "Welcome" }));
+    };
+    let settings = WorkerSettings::from_bytes(settings).map_err(std::io::Error::other)?;
+    let mut confinement = settings.confinement.parent(*supervisor_pid);
+    if let Some(user) = user {
+        confinement = confinement.identity(user.uid, user.gid);
+    }
+    confine(&confinement).map(|walls| reports(&walls)).map_err(std::io::Error::other)
 }
 
 /// The walls as the supervisor shows them.

@@ -12,6 +12,7 @@ use weir_sandbox::TrustedWindow;
 
 use crate::code::Questions;
 use crate::lazy_engine::LazyEngine;
+use crate::network::{Connections, NotConnected};
 use crate::query_task::{Given, QueryTask};
 use crate::socket::{Receiver, Sender};
 use crate::{WorkerError, WorkerSettings, claims, log};
@@ -29,7 +30,7 @@ pub(crate) fn window(window: &OwnedFd) -> Result<TrustedWindow, WorkerError> {
 pub(crate) fn serve(
     settings: WorkerSettings,
     window: Option<TrustedWindow>,
-    questions: &Questions,
+    (questions, connections): (&Questions, &Connections),
     sender: Sender,
     mut receiver: Receiver,
 ) -> Result<(), WorkerError> {
@@ -54,7 +55,8 @@ pub(crate) fn serve(
                 if let Ok(granted) = claims::limits_from_bytes(&limits) {
                     engine.expect(&granted.tenant, &granted.limits.limits);
                 }
-                let given = Given { draft, limits, path, stop_within, sampler };
+                let connections = connections.clone();
+                let given = Given { draft, limits, path, stop_within, sampler, connections };
                 queries.insert(query, QueryTask::start(query, given, engine.clone(), sender.clone(), &runtime));
             }
             ToWorker::Hand { query, handed } => {
@@ -83,6 +85,13 @@ pub(crate) fn serve(
                 questions.code(request, place, more, &about)?;
             }
             ToWorker::CodeRefused { request, code, text, .. } => questions.refused(request, &code, text),
+            ToWorker::Connected { request } => {
+                let socket = descriptors.into_iter().next().ok_or(WorkerError::Unexpected { expected: "Connected" })?;
+                connections.answer(request, Ok(socket));
+            }
+            ToWorker::ConnectRefused { request, code, text } => {
+                connections.answer(request, Err(NotConnected { code, text }));
+            }
             ToWorker::End { grace_ms } => return end(queries, runtime, Duration::from_millis(grace_ms)),
             // Frames of other roles, and answers that nobody asked for.
             _ => {}

@@ -26,6 +26,7 @@ mod unread;
 mod worker_size;
 mod workers;
 mod workers_default;
+mod workers_kafka;
 mod workers_killed;
 #[cfg(debug_assertions)]
 mod workers_lies;

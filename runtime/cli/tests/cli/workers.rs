@@ -168,22 +168,6 @@ fn a_tenant_without_folders_is_refused_unless_the_operator_gives_that_wall_up() 
 }
 
 #[test]
-fn what_a_worker_cannot_reach_is_refused_before_anything_runs() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let topic = seed(1)
-        .replace("kind = \"file\"\npath = \"out/rows.csv\"", "kind = \"kafka\"\nbrokers = \"b:9092\"\ntopic = \"t\"");
-    tenants(folder.path(), &[("beta", &topic)]);
-    check(
-        folder.path(),
-        &["beta/q.toml"],
-        2,
-        expect![
-            "error: beta/q.toml: sinks.out: a worker reaches no brokers; run this query by itself, without `--workers`"
-        ],
-    );
-}
-
-#[test]
 fn variables_reach_the_tenants_that_may_read_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let text =

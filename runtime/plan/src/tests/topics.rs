@@ -113,3 +113,25 @@ fn limits_files_that_are_wrong() {
         6: tenants.beta.topics: an empty list; name at least one
     "#]].assert_eq(&said);
 }
+
+#[test]
+fn networks_of_a_tenant() {
+    let folder = folder();
+    let text = "[tenants.acme]\nnetworks = [\"kafka\", \"10.0.0.0/33\", \"Public\", \"none\", \"::/0\"]\n[tenants.beta]\nnetworks = []\n";
+    let problems = LimitsFile::parse(text, folder.path()).unwrap_err();
+    let said: String = problems.iter().map(|problem| format!("{}: {problem}\n", problem.line)).collect();
+    expect![[r#"
+        2: tenants.acme.networks[0]: is not a network; write `public`, an address, or an address with bits: `10.1.0.0/16`, `fd00::/8`
+        2: tenants.acme.networks[1]: is not a network; write `public`, an address, or an address with bits: `10.1.0.0/16`, `fd00::/8`
+        2: tenants.acme.networks[2]: is not a network; write `public`, an address, or an address with bits: `10.1.0.0/16`, `fd00::/8`
+        2: tenants.acme.networks[3]: `none` is beside others; write `none` alone, or remove it
+        4: tenants.beta.networks: an empty list; name at least one
+    "#]].assert_eq(&said);
+    let text = "[defaults]\nnetworks = [\"10.0.0.0/8\"]\n[tenants.acme]\n[tenants.beta]\nnetworks = [\"public\", \"::1\"]\n\
+                [tenants.gamma]\nnetworks = \"none\"\n";
+    let file = LimitsFile::parse(text, folder.path()).unwrap();
+    let networks = |tenant: &str| file.of(&tenant.parse().unwrap()).unwrap().networks.join(" ");
+    assert_eq!(["acme", "beta", "gamma"].map(networks), ["10.0.0.0/8", "public ::1", ""]);
+    let file = LimitsFile::parse("[tenants.acme]\n", folder.path()).unwrap();
+    assert_eq!(file.of(&"acme".parse().unwrap()).unwrap().networks, ["public"]);
+}

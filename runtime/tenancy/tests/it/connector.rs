@@ -53,21 +53,25 @@ fn sockets_are_connected_and_handed_over_where_the_operator_allows_it() {
     assert_eq!(said(&stage), "");
     let hosts = ["127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.169.254", "10.0.0.1", "0.0.0.0", "127.1", "a\u{7}b"];
     let steps: Vec<String> = hosts.iter().map(|host| format!("connect:{host}:9092")).collect();
-    start(&[], format!("hello {} exit:0", steps.join(" "))).unwrap();
+    start(&["public"], format!("hello {} exit:0", steps.join(" "))).unwrap();
     expect![[r#"
-        denied: 127.0.0.1 is 127.0.0.1, a loopback address: expected a public one, or one of a network that the operator allows
-        denied: ::1 is ::1, a loopback address: expected a public one, or one of a network that the operator allows
-        denied: ::ffff:127.0.0.1 is ::ffff:127.0.0.1, a loopback address: expected a public one, or one of a network that the operator allows
-        denied: 169.254.169.254 is 169.254.169.254, a link-local address: expected a public one, or one of a network that the operator allows
-        denied: 10.0.0.1 is 10.0.0.1, a private address: expected a public one, or one of a network that the operator allows
-        denied: 0.0.0.0 is 0.0.0.0, an address for special purposes: expected a public one, or one of a network that the operator allows
-        denied: 127.1 is 127.0.0.1, a loopback address: expected a public one, or one of a network that the operator allows
+        denied: tenant `acme` may not reach 127.0.0.1:9092, which is a loopback address (its networks: public); to allow it, add "127.0.0.1" to `networks` of the tenant in the limits file
+        denied: tenant `acme` may not reach ::1:9092, which is a loopback address (its networks: public); to allow it, add "::1" to `networks` of the tenant in the limits file
+        denied: tenant `acme` may not reach ::ffff:127.0.0.1:9092, which is a loopback address (its networks: public); to allow it, add "127.0.0.1" to `networks` of the tenant in the limits file
+        denied: tenant `acme` may not reach 169.254.169.254:9092, which is a link-local address (its networks: public); to allow it, add "169.254.169.254" to `networks` of the tenant in the limits file
+        denied: tenant `acme` may not reach 10.0.0.1:9092, which is a private address (its networks: public); to allow it, add "10.0.0.1" to `networks` of the tenant in the limits file
+        denied: tenant `acme` may not reach 0.0.0.0:9092, which is an address for special purposes (its networks: public); to allow it, add "0.0.0.0" to `networks` of the tenant in the limits file
+        denied: tenant `acme` may not reach 127.1:9092, which is 127.0.0.1, a loopback address (its networks: public); to allow it, add "127.0.0.1" to `networks` of the tenant in the limits file
         not_found: a\u{7}b is no name of a host
     "#]].assert_eq(&said(&stage));
     // A name is resolved, and its addresses are what counts.
-    start(&[], format!("hello connect:localhost:{port} exit:0")).unwrap();
+    start(&["public"], format!("hello connect:localhost:{port} exit:0")).unwrap();
     let refused = said(&stage);
-    assert!(refused.starts_with("denied: localhost is ") && refused.contains("a loopback address"), "{refused}");
+    assert!(
+        refused.starts_with(&format!("denied: tenant `acme` may not reach localhost:{port}, which is "))
+            && refused.contains("a loopback address"),
+        "{refused}"
+    );
     let invalid = start(&["10.0.0.0/40"], "hello".to_owned()).unwrap_err();
     expect!["allowed_networks: 10.0.0.0/40 is not a network; expected an address, or an address with bits, for example 10.1.0.0/16"].assert_eq(&invalid.to_string());
     assert!(matches!(invalid, TenancyError::InvalidNetwork { .. }));
@@ -109,5 +113,5 @@ fn only_a_connector_sends_what_a_connector_sends() {
     let mut spec = stage.spec("", "hello reached hang");
     spec.role = WorkerRole::Connector;
     stage.supervisor.start(spec).unwrap();
-    expect![[r#": was ended: it sent a frame Reached out of turn: request 1 was not asked, or was answered; held []; Quarantine; """#]].assert_eq(&stage.until_ended());
+    expect![[r#": was ended: it sent a frame Reached out of turn: request 1 was not asked, or was answered; held []; Restart { in_ms: 30000 }; """#]].assert_eq(&stage.until_ended());
 }

@@ -5,6 +5,7 @@ mod code;
 mod files;
 mod host;
 mod line;
+mod network;
 mod queries;
 #[cfg(debug_assertions)]
 mod stand_in;
@@ -20,7 +21,7 @@ use weir_tenancy::{Supervisor, TenancySettings};
 
 pub(crate) use self::choice::run_or_not;
 use self::host::Host;
-pub(crate) use self::start::WORKER;
+pub(crate) use self::start::{CONNECTOR, WORKER};
 use super::files::WrongFiles;
 use super::running::Run;
 use crate::args;

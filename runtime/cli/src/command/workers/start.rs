@@ -16,6 +16,9 @@ use crate::signals::soft;
 /// The argument that makes this program a worker.
 pub(crate) const WORKER: &str = "worker";
 
+/// The argument that makes it the connector.
+pub(crate) const CONNECTOR: &str = "connector";
+
 /// Descriptors that a worker may hold.
 const DESCRIPTORS_MAX: u64 = 1_024;
 
@@ -25,6 +28,26 @@ pub(super) fn reader(given_up: &[Wall]) -> WorkerSpec {
     let confinement = given_up.iter().fold(Confinement::tenant_worker(budgets), |it, wall| it.without(*wall));
     let mut spec = spec("reader", WorkerSettings::new("", confinement), None);
     spec.role = WorkerRole::Reader;
+    spec
+}
+
+/// What the C library reads to resolve a name, where there is such a file.
+const RESOLVER_FILES: [&str; 6] =
+    ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services"];
+
+/// Threads that the connector may have: two for each connection that it makes.
+const CONNECTOR_THREADS_MAX: u32 = 600;
+
+/// The process that resolves names and connects for all workers.
+pub(super) fn connector(given_up: &[Wall]) -> WorkerSpec {
+    let budgets =
+        Budgets { descriptors_max: Some(DESCRIPTORS_MAX), data_bytes_max: Some(1 << 30), ..Budgets::default() };
+    let files = RESOLVER_FILES.map(Path::new).into_iter().filter(|path| path.exists());
+    let confinement = files.fold(Confinement::connector(budgets), |confinement, file| confinement.read(file));
+    let confinement = given_up.iter().fold(confinement, |confinement, wall| confinement.without(*wall));
+    let mut spec = spec("connector", WorkerSettings::new("", confinement), None);
+    (spec.role, spec.arguments) = (WorkerRole::Connector, vec![CONNECTOR.into()]);
+    spec.threads_max = CONNECTOR_THREADS_MAX;
     spec
 }
 
@@ -66,6 +89,7 @@ pub(super) fn of_tenant(
     spec.cpu_percent_max = limits.limits.cpu_percent_max;
     // The worker's own pool of threads for what blocks has 64, and a tenant of many sources uses them all.
     spec.threads_max = 128;
+    spec.allowed_networks = limits.networks.clone();
     spec
 }
 

@@ -53,6 +53,7 @@ impl Host {
         }
         let workers: Vec<WorkerId> = self.workers.keys().copied().collect();
         workers.into_iter().for_each(|worker| self.end(worker));
+        self.connector.end(&self.supervisor);
     }
 
     pub(super) fn event(&mut self, event: TenancyEvent, mut run: Option<(&mut Run<'_>, &Screen)>) {
@@ -61,6 +62,12 @@ impl Host {
                 if let Some(hosted) = self.workers.get(&worker) {
                     hosted.process.store(pid, Ordering::Relaxed);
                 }
+            }
+            TenancyEvent::Greeted { worker, walls } if self.connector.is(worker) => {
+                self.connector.greeted(&self.supervisor, &self.missing(&walls));
+            }
+            TenancyEvent::Ended { worker, cause, last_words, next, .. } if self.connector.is(worker) => {
+                self.connector.ended(&cause, &last_words, next);
             }
             TenancyEvent::Greeted { worker, walls } => {
                 let missing: Vec<&str> = self.missing(&walls).into_iter().map(Wall::name).collect();

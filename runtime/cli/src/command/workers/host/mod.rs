@@ -26,6 +26,7 @@ use weir_text::escape_to;
 
 use super::code::{Code, Window};
 use super::files::QueryFile;
+use super::network::Connector;
 use super::queries::Hosted;
 use super::watch::Watched;
 use crate::args;
@@ -58,6 +59,7 @@ pub(super) struct Host {
     pub(in crate::command::workers) otlp: Option<Otlp>,
     /// Sockets of the query that writes to the standard output, of one process after the other.
     rows: Option<std::sync::mpsc::Sender<UnixStream>>,
+    connector: Connector,
     /// Queries that were asked to stop.
     stops: (UnboundedSender<QueryId>, UnboundedReceiver<QueryId>),
     watched: Arc<Watched>,
@@ -110,6 +112,7 @@ impl Host {
             watches: BTreeMap::new(),
             otlp: None,
             rows: None,
+            connector: Connector::default(),
             stops: unbounded_channel(),
         }
     }

@@ -64,6 +64,9 @@ impl Host {
                         for warning in warnings.iter().take(WARNINGS_MAX) {
                             tracing::warn!("{}", escape_to(&said(path, std::slice::from_ref(warning)), LINE_CHARS_MAX));
                         }
+                        if claims.kafka_clients > 0 {
+                            self.connector.needed(&self.supervisor, worker, claims.kafka_clients, &self.given_up);
+                        }
                         query.claims = Some(claims);
                         query.commit_every = commit_ms.map(Duration::from_millis);
                         query.phase = Phase::Resolved;
