@@ -60,6 +60,7 @@ fn from_topic_to_topic_exactly_once_through_kills_of_the_worker_and_of_the_conne
     let text = format!(
         "[sources.ids]\nkind = \"kafka\"\nbrokers = {brokers:?}\ntopic = {from:?}\ngroup = {group:?}\n\
          schema = {{ id = \"i64\" }}\non_error = \"dead_letter\"\n\
+         options = {{ \"session.timeout.ms\" = \"2000\", \"heartbeat.interval.ms\" = \"300\" }}\n\
          [[stages]]\nname = \"seen\"\nmodule = \"faulty.wasm\"\nfunction = \"seen\"\n\
          [sinks.out]\nkind = \"kafka\"\nbrokers = {brokers:?}\ntopic = {to:?}\n\
          [batching]\nrecords_max = 20\ndelay_ms_max = 5\n\
