@@ -23,8 +23,11 @@ pub fn confine(confinement: &Confinement) -> Result<Walls, ConfineError> {
     process::close_to_others()?;
     let executable_memory = process::refuse_new_code(confinement.has(Wall::Mdwe));
     let files::Domain { files, signals, abi: landlock_abi } = files::enter_domain(confinement)?;
+    if confinement.ends_unknown_calls {
+        process::name_unknown_calls()?;
+    }
     let system_calls = match confinement.has(Wall::Seccomp) {
-        true => calls::refuse(confinement.role),
+        true => calls::refuse(confinement.role, confinement.ends_unknown_calls),
         false => crate::Enforced::No,
     };
     Ok(Walls { system_calls, files, signals, executable_memory, landlock_abi })

@@ -7,6 +7,10 @@ use crate::{Budgets, ConfineError};
 /// Sets soft and hard limits, none above what the process has already.
 pub(crate) fn set(budgets: &Budgets) -> Result<(), ConfineError> {
     lower(Resource::Core, 0, 0)?;
+    #[cfg(target_os = "linux")]
+    if budgets.file_bytes_max.is_some() {
+        crate::process::fail_writes_that_are_too_long()?;
+    }
     for (resource, most) in [
         (Resource::As, budgets.address_space_bytes_max),
         (Resource::Data, budgets.data_bytes_max),

@@ -1,5 +1,5 @@
 //! What a process is to its parent, to others, and to its own memory.
-#![expect(unsafe_code, reason = "rustix has no call for PR_SET_MDWE")]
+#![expect(unsafe_code, reason = "rustix has no call for PR_SET_MDWE, and none for signals")]
 
 use std::fs;
 
@@ -44,6 +44,46 @@ pub(crate) fn end_with_parent(parent: Option<u32>) -> Result<(), ConfineError> {
 pub(crate) fn close_to_others() -> Result<(), ConfineError> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(ConfineError::step("become not dumpable"))?;
     set_no_new_privs(true).map_err(ConfineError::step("refuse new privileges"))
+}
+
+/// A write beyond the longest file is an error of that write, not the end of the process.
+pub(crate) fn fail_writes_that_are_too_long() -> Result<(), ConfineError> {
+    // SAFETY: a signal is ignored; there is no handler that could run.
+    match unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) } {
+        libc::SIG_ERR => Err(ConfineError::step("ignore SIGXFSZ")(std::io::Error::last_os_error())),
+        _ => Ok(()),
+    }
+}
+
+/// Has the signal of a call that is in no list written down, by its number, before the process aborts.
+pub(crate) fn name_unknown_calls() -> Result<(), ConfineError> {
+    extern "C" fn name(_signal: libc::c_int, info: *const libc::siginfo_t, _context: *const libc::c_void) {
+        // The number follows the header of three integers, its padding, and the address of the call: `_sigsys` of siginfo_t.
+        const CALL_OFFSET: usize = 24;
+        // SAFETY: the kernel hands over a `siginfo_t` of 128 bytes, of which this reads four aligned ones.
+        let number = unsafe { info.cast::<u8>().add(CALL_OFFSET).cast::<u32>().read() };
+        // A handler may not allocate.
+        let mut text = *b"unknown system call 000000\n";
+        let mut left = number;
+        for digit in text.iter_mut().rev().skip(1).take(6) {
+            *digit = b'0' + u8::try_from(left % 10).unwrap_or(0);
+            left /= 10;
+        }
+        // SAFETY: a write of a buffer on this stack, and the end of the process: both may be called in a handler.
+        unsafe {
+            libc::write(2, text.as_ptr().cast(), text.len());
+            libc::abort();
+        }
+    }
+    // SAFETY: all zeros is a valid `sigaction`: no flags, an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = name as *const () as libc::sighandler_t;
+    action.sa_flags = libc::SA_SIGINFO;
+    // SAFETY: `action` is initialised, and its handler has the signature that SA_SIGINFO asks for.
+    match unsafe { libc::sigaction(libc::SIGSYS, &raw const action, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(ConfineError::step("catch SIGSYS")(std::io::Error::last_os_error())),
+    }
 }
 
 /// Memory that was not executable when it was mapped never becomes so, and none is mapped to be written and executed.

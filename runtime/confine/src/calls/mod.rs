@@ -1,5 +1,6 @@
 //! The filter of system calls (seccomp), made of lists.
 
+mod absent;
 mod allowed;
 mod arguments;
 mod never;
@@ -15,13 +16,15 @@ use self::arguments::{Refused, Test};
 use crate::{Enforced, Role};
 
 /// Leaves the calls of a role, for good. Calls of another kind than the processor's own (i386 on x86-64) end the process.
-pub(crate) fn refuse(role: Role) -> Enforced {
+///
+/// `ends_unknown` is whether a call that is in no list ends the process, and says its number, instead of getting `ENOSYS`.
+pub(crate) fn refuse(role: Role, ends_unknown: bool) -> Enforced {
     let own = std::process::id();
     let kill = SeccompAction::KillProcess;
     // Where several filters disagree, the kernel does the gravest thing that one of them says.
     let filters = match role {
-        Role::TenantWorker => listed(arguments::of_a_tenant_worker(own), allowed::TENANT_WORKER),
-        Role::Connector => listed(arguments::of_a_connector(own), allowed::CONNECTOR),
+        Role::TenantWorker => listed(arguments::of_a_tenant_worker(own), allowed::TENANT_WORKER, ends_unknown),
+        Role::Connector => listed(arguments::of_a_connector(own), allowed::CONNECTOR, ends_unknown),
         Role::CompileWorker => vec![
             Filter::refusing(arguments::of_a_compile_worker(own), kill.clone()),
             Filter::of(allowed::COMPILE_WORKER, SeccompAction::Allow, kill),
@@ -37,12 +40,19 @@ pub(crate) fn refuse(role: Role) -> Enforced {
 }
 
 /// Ended by what no worker needs, refused by argument, and without what is not in the list.
-fn listed(refused: Vec<Refused>, calls: &[&[i64]]) -> Vec<Filter> {
-    vec![
+fn listed(refused: Vec<Refused>, calls: &[&[i64]], ends_unknown: bool) -> Vec<Filter> {
+    let mut filters = vec![
         Filter::of(never::NEVER, SeccompAction::KillProcess, SeccompAction::Allow),
         Filter::refusing(refused, errno(libc::EPERM)),
         Filter::of(calls, SeccompAction::Allow, errno(libc::ENOSYS)).and_when(allowed::PRCTL, SeccompAction::Allow),
-    ]
+    ];
+    if ends_unknown {
+        // Taken on first: the last one refuses to take another.
+        let taking_on: &[i64] = &[libc::SYS_prctl, libc::SYS_seccomp];
+        let known = [calls, absent::ABSENT, never::NEVER, &[taking_on]].concat();
+        filters.insert(0, Filter::of(&known, SeccompAction::Allow, SeccompAction::Trap));
+    }
+    filters
 }
 
 fn errno(number: i32) -> SeccompAction {
@@ -109,7 +119,9 @@ mod tests {
     #[test]
     fn no_call_is_in_two_lists() {
         let set = |lists: &[&[i64]]| lists.iter().copied().flatten().copied().collect::<Vec<_>>();
-        for lists in [allowed::TENANT_WORKER, allowed::CONNECTOR, allowed::COMPILE_WORKER, never::NEVER] {
+        let absent: BTreeSet<_> = set(absent::ABSENT).into_iter().collect();
+        for lists in [allowed::TENANT_WORKER, allowed::CONNECTOR, allowed::COMPILE_WORKER, never::NEVER, absent::ABSENT]
+        {
             let calls = set(lists);
             assert_eq!(calls.iter().collect::<BTreeSet<_>>().len(), calls.len(), "{calls:?}");
         }
@@ -117,6 +129,7 @@ mod tests {
         let allowed: BTreeSet<_> = set(allowed::TENANT_WORKER).into_iter().collect();
         let connector: BTreeSet<_> = set(allowed::CONNECTOR).into_iter().collect();
         assert_eq!(never.intersection(&connector).count(), 0);
+        assert_eq!(absent.intersection(&connector).count() + absent.intersection(&never).count(), 0);
         assert!(allowed.is_subset(&connector));
         // A call of no list is refused by its own error, whatever rules its arguments have.
         for refused in arguments::of_a_tenant_worker(1) {

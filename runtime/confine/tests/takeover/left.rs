@@ -20,6 +20,23 @@ fn a_worker_does_its_work() {
     });
 }
 
+#[test]
+fn a_call_in_no_list_is_named_where_that_is_asked_for() {
+    Scene::each(|scene| {
+        let strict = || scene.worker().with("unknown", "end");
+        let ended = strict().run(&["work", &scene.text("mine")]);
+        assert!(ended.said.contains("all of it"), "{ended:?}");
+        // A call that libraries do without, and one that is in no list.
+        for (number, name) in [(libc::SYS_memfd_create, "memfd_create"), (libc::SYS_sethostname, "sethostname")] {
+            let ended = strict().run(&["call", &number.to_string(), "*", "0"]);
+            assert!(!ended.error.contains("unknown system call"), "{name}: {ended:?}");
+        }
+        let ended = strict().run(&["call", &libc::SYS_inotify_init1.to_string(), "0"]);
+        let line = format!("unknown system call {:06}", libc::SYS_inotify_init1);
+        assert!(ended.signal == Some(libc::SIGABRT) && ended.error.contains(&line), "{ended:?}");
+    });
+}
+
 /// What the kernel says of a confined process.
 fn status(process: u32) -> String {
     let keys = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp:", "Groups", "Threads"];

@@ -56,6 +56,7 @@ fn be_a_worker() {
             "role" => confinement,
             "keep_window" => confinement.keep([LEFT_OPEN]),
             "keep" => confinement.keep([value.parse().unwrap()]),
+            "unknown" => confinement.end_unknown_calls(),
             "without" => confinement.without(value.parse().unwrap()),
             other => panic!("no such setting: {other}"),
         };
@@ -100,7 +101,10 @@ fn act(action: &[String], window: Option<&MappedWindow>) {
             println!("answered {}", -i64::from(error.unwrap_or(0)));
         }
         "o_path" => open_by_a_bare_handle(&action[1]),
-        "file_size" => drop(fs::write(&action[1], vec![1; 2 << 20])),
+        "file_size" => {
+            let error = fs::write(&action[1], vec![1; 2 << 20]).err().and_then(|error| error.raw_os_error());
+            println!("answered {}", error.unwrap_or(0));
+        }
         "memory" => drop(vec![1_u8; 100 << 20]),
         "threads" => count("threads", || thread::Builder::new().spawn(thread::park).map(drop)),
         "descriptors" => count("descriptors", || io::stdin().as_fd().try_clone_to_owned().map(std::mem::forget)),
