@@ -45,7 +45,18 @@ pub enum SinkError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The disk is full, or the quota or the maximum file size is reached.
+    /// The file has the length that a file of this process may have.
+    #[error(
+        "{} would be too large: {source}; let the sink write several files (`commit_ms`, `rotate_bytes_max`), or raise `file_bytes_max` of the tenant in the limits file",
+        path.display()
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// The disk is full, or the quota is reached.
     #[error("no space left for {}: {source}", path.display())]
     Full {
         /// The file that did not fit.
@@ -141,7 +152,7 @@ impl SinkError {
     pub fn fault(&self) -> Fault {
         match self {
             SinkError::Config { .. } | SinkError::FileExists { .. } | SinkError::NotAFile { .. } => Fault::Tenant,
-            SinkError::Published { .. } | SinkError::Refused { .. } => Fault::Tenant,
+            SinkError::Published { .. } | SinkError::Refused { .. } | SinkError::TooLarge { .. } => Fault::Tenant,
             SinkError::Encode(FormatError::RecordTooLarge { .. }) => Fault::Tenant,
             SinkError::Io { .. }
             | SinkError::Full { .. }
@@ -192,9 +203,8 @@ impl SinkError {
     pub(crate) fn file(action: &'static str, path: &Path, source: io::Error) -> SinkError {
         let path = path.to_owned();
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                SinkError::Full { path, source }
-            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => SinkError::Full { path, source },
+            io::ErrorKind::FileTooLarge => SinkError::TooLarge { path, source },
             _ => SinkError::Io { action, path, source },
         }
     }

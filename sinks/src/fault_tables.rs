@@ -34,6 +34,7 @@ fn of_sinks() {
         SinkError::Io { action: "open", path: path(), source: io(io::ErrorKind::NotFound) },
         SinkError::Io { action: "open", path: path(), source: io(io::ErrorKind::TimedOut) },
         SinkError::Full { path: path(), source: io(io::ErrorKind::StorageFull) },
+        SinkError::TooLarge { path: path(), source: io(io::ErrorKind::FileTooLarge) },
         SinkError::PartChanged { path: path(), found: "" },
         SinkError::Stdout(io(io::ErrorKind::NotFound)),
         SinkError::ReaderGone,
