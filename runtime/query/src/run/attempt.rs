@@ -59,15 +59,17 @@ impl Attempt {
         let spans = spans.map(|tracing| Spans::new(tracing, places(plan), Arc::clone(&shared.trace_counters)));
         let (failed, mut failures) = mpsc::unbounded_channel();
         let sinks = sinks.into_pairs().zip(&plan.sinks).map(|((id, sink), of_sink)| {
-            RunningSink::start(id, sink, plan, of_sink, &counters.sinks[id], failed.clone())
+            let room = Room::new(plan.batching.queue_bytes_max(), shared.buffers.as_ref());
+            RunningSink::start(id, sink, (plan, of_sink), room, &counters.sinks[id], failed.clone())
         });
         let sinks = sinks.collect();
         let (queue, batches) = mpsc::channel(SOURCE_QUEUE_BATCHES * plan.sources.len().max(1));
-        let room = Room::new(plan.batching.queue_bytes_max());
+        let room = Room::new(plan.batching.queue_bytes_max(), shared.buffers.as_ref());
         let sources = sources.into_pairs().zip(&plan.sources).map(|((id, source), of_source)| {
             let reader = Reader {
                 queue: queue.clone(),
                 room: room.clone(),
+                pace: shared.pace.clone(),
                 stop: shared.stop.subscribe(),
                 pause: shared.pause.subscribe(),
                 draw: spans.as_ref().map(|spans| spans.draw(id.place())),

@@ -4,6 +4,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::bytes::record_bytes;
 use super::ids::SourceId;
+use super::pace::Pace;
 use super::room::{QueuePermit, Room};
 use weir_sources::{Source, SourceBatch, SourceError, SourceEvent};
 use weir_trace::{Draw, Drawn};
@@ -24,6 +25,8 @@ pub(super) struct Reader {
     pub(super) queue: mpsc::Sender<FromSource>,
     /// The bytes that may wait there.
     pub(super) room: Room,
+    /// What CPU time there is, where that is limited.
+    pub(super) pace: Option<Pace>,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) pause: watch::Receiver<bool>,
     /// Where traces come from, if the query is traced.
@@ -32,10 +35,19 @@ pub(super) struct Reader {
 
 /// Reads a source until it ends, or the query stops, or the receiver is gone.
 pub(super) async fn read(id: SourceId, mut source: Box<dyn Source>, reader: Reader) {
-    let Reader { queue, room, mut stop, mut pause, draw } = reader;
+    let Reader { queue, room, pace, mut stop, mut pause, draw } = reader;
     loop {
         if *stop.borrow_and_update() {
             return;
+        }
+        if let Some(pace) = &pace {
+            tokio::select! {
+                () = pace.ready() => {}
+                changed = stop.changed() => {
+                    if changed.is_err() { return }
+                    continue;
+                }
+            }
         }
         let paused = *pause.borrow_and_update();
         let drawn = draw.as_ref().map(Draw::next);

@@ -64,8 +64,8 @@ impl<'p> RunningSink<'p> {
     pub(super) fn start(
         id: SinkId,
         sink: Box<dyn Sink>,
-        whole: &'p Plan,
-        plan: &'p SinkPlan,
+        (whole, plan): (&'p Plan, &'p SinkPlan),
+        room: Room,
         counters: &Arc<SinkCounters>,
         failed: mpsc::UnboundedSender<SinkId>,
     ) -> RunningSink<'p> {
@@ -88,7 +88,7 @@ impl<'p> RunningSink<'p> {
             inputs: Point::of(&plan.inputs),
             counters: Arc::clone(counters),
             queue,
-            room: Room::new(whole.batching.queue_bytes_max()),
+            room,
             task: Some(task),
             reader_gone: false,
             refused,

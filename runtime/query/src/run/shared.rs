@@ -5,11 +5,13 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use weir_batch::CopyOnWrite;
 
+use super::buffers::Buffers;
 use super::counters::Counters;
 use super::guest_log::LogExporter;
 use super::handle::QueryHandle;
 use super::ids::{Nodes, SourceId};
 use super::metrics::CommittedMetrics;
+use super::pace::Pace;
 use weir_plan::Plan;
 use weir_sinks::TransactionSlot;
 use weir_sources::FileSource;
@@ -27,6 +29,10 @@ pub(super) struct Shared {
     /// What the metrics' registry has counted, wherever that is.
     pub(super) metrics: Arc<CommittedMetrics>,
     pub(super) copy_on_write: Arc<CopyOnWrite>,
+    /// What its queues may hold together with those of other queries.
+    pub(super) buffers: Option<Buffers>,
+    /// What CPU time its process may use.
+    pub(super) pace: Option<Pace>,
     pub(super) tracing: Option<Tracing>,
     pub(super) logs: Option<Arc<dyn LogExporter>>,
     pub(super) trace_counters: Arc<TraceCounters>,
@@ -42,6 +48,8 @@ impl Shared {
             counters: Arc::new(Counters::of(&plan)),
             metrics,
             copy_on_write: Arc::new(CopyOnWrite::default()),
+            buffers: None,
+            pace: None,
             tracing: None,
             logs: None,
             trace_counters: Arc::new(TraceCounters::default()),

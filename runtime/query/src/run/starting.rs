@@ -6,6 +6,7 @@ use std::time::Duration;
 use weir_sandbox::Engine;
 
 use super::again::retry_of_opening;
+use super::buffers::Buffers;
 use super::counters::Counters;
 use super::error::BuildError;
 use super::guest_log::LogExporter;
@@ -14,6 +15,7 @@ use super::ids::{Id, Nodes, SourceId, StageId};
 use super::metrics::MetricRegistry;
 use super::modules::admit;
 use super::open::{Opened, SinkOverrides, take_slot};
+use super::pace::Pace;
 use super::progress::QueryState;
 use super::query::Query;
 use super::running_source::OpenSource;
@@ -81,6 +83,20 @@ impl Starting {
     #[must_use]
     pub fn within(mut self, grace: Duration) -> Starting {
         self.grace = Some(grace);
+        self
+    }
+
+    /// Its queues hold no more than these have, together with those of other queries.
+    #[must_use]
+    pub fn buffered(mut self, buffers: Buffers) -> Starting {
+        self.shared.buffers = Some(buffers);
+        self
+    }
+
+    /// Its sources read no faster than the process's CPU time allows.
+    #[must_use]
+    pub fn paced(mut self, pace: Pace) -> Starting {
+        self.shared.pace = Some(pace);
         self
     }
 
