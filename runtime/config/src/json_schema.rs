@@ -14,6 +14,7 @@ use crate::sink::{self, FileSinkKeys, StdoutSinkKeys};
 use crate::source::{FileSourceKeys, GeneratorKeys, NexmarkKeys, SourceErrorKeys, SourceKeys};
 use crate::table::LIST_MAX;
 use crate::words::{ErrorPolicy, LettersWord, SinkWord, SourceWord, Words};
+use crate::workers::{ProcessKeys, WorkersKeys};
 use crate::{retry, stage};
 
 /// The version of JSON Schema that editors of TOML know.
@@ -68,8 +69,10 @@ pub fn limits_schema() -> String {
         "propertyNames": { "pattern": TENANT_PATTERN },
         "additionalProperties": reference,
     });
+    let workers = object(&WorkersKeys::describe(), &json!({}));
     let mut keys = LimitsFileKeys::describe();
     for (name, schema, doc) in [
+        ("workers", workers, "The worker processes of all tenants."),
         ("defaults", json!({ "anyOf": [reference] }), "Limits of every tenant."),
         ("tenants", tenants, "Limits of individual tenants; they override the defaults."),
     ] {
@@ -237,5 +240,7 @@ pub(crate) fn groups() -> Vec<(&'static str, Vec<Key>)> {
             keys.extend(limits_file::SizeKeys::describe());
             keys
         }),
+        ("limits-process", ProcessKeys::describe()),
+        ("workers", WorkersKeys::describe()),
     ]
 }

@@ -70,6 +70,7 @@ mod tests;
 mod text;
 mod topics;
 mod words;
+mod workers;
 mod written;
 
 pub use csv::{CsvKeys, QuoteDraft, RecordCsvKeys};
@@ -99,4 +100,5 @@ pub use words::{
     OnChangeWord, OnErrorWord, OutOfRangeWord, PartitionerWord, ReadFormat, ReadIsolationWord, RecordWord, SinkWord,
     SourceWord, StdoutWord, TombstoneWord, UnknownTenants, UntilWord, WorkerTier, WriteFormat,
 };
+pub use workers::{ProcessKeys, UidRange, Uids, WorkersKeys};
 pub use written::WrittenText;

@@ -13,6 +13,7 @@ use crate::table::{Item, Table};
 use crate::text;
 use crate::topics::Pattern;
 use crate::words::{UnknownTenants, WorkerTier};
+use crate::workers::{ProcessKeys, WorkersKeys};
 use crate::written::WrittenText;
 
 /// A limits file as far as it could be read.
@@ -20,6 +21,8 @@ use crate::written::WrittenText;
 pub struct LimitsDraft {
     /// What becomes of tenants that it does not name; `None` where that is wrong, which has been reported.
     pub unknown_tenants: Option<UnknownTenants>,
+    /// What holds for the processes of all tenants.
+    pub workers: Option<WorkersKeys>,
     /// What every tenant has.
     pub defaults: Option<TenantDraft>,
     /// What each named tenant has beyond that: its place and name as well.
@@ -33,6 +36,8 @@ pub struct TenantDraft {
     pub limits: Vec<LimitDraft>,
     /// How many parts a query may have.
     pub sizes: SizeKeys,
+    /// What its worker process may take.
+    pub process: ProcessKeys,
     /// Files, topics, brokers and variables.
     pub rights: RightKeys,
     /// Which worker its queries run in.
@@ -100,6 +105,7 @@ pub(crate) fn describe_tenant() -> Vec<Key> {
     keys.extend(limits::describe(limits::OF_TENANT));
     keys.extend(limits::describe(limits::OF_MODULES));
     keys.extend(SizeKeys::describe());
+    keys.extend(ProcessKeys::describe());
     keys.extend(RightKeys::describe());
     keys.extend(PlacementKeys::describe());
     keys
@@ -241,6 +247,11 @@ impl LimitsDraft {
         let (root, problems) = text::parse(text)?;
         let mut root = Table::new(KeyPlace::default(), root.get_ref(), &problems);
         let unknown_tenants = LimitsFileKeys::read(&mut root).unknown_tenants.value;
+        let workers = root.section("workers", |mut table| {
+            let keys = WorkersKeys::read(&mut table);
+            table.finish("`workers`");
+            keys
+        });
         let defaults = root.section("defaults", |table| tenant(table, "`defaults`"));
         let mut tenants = Vec::new();
         if let Some(table) = root.optional("tenants").and_then(|item| item.table()) {
@@ -250,15 +261,16 @@ impl LimitsDraft {
             }
         }
         root.finish("a limits file");
-        Ok((LimitsDraft { unknown_tenants, defaults, tenants }, problems))
+        Ok((LimitsDraft { unknown_tenants, workers, defaults, tenants }, problems))
     }
 }
 
 fn tenant(mut table: Table<'_>, what: &str) -> TenantDraft {
     let limits = limits::of_tenant(&mut table);
     let sizes = SizeKeys::read(&mut table);
+    let process = ProcessKeys::read(&mut table);
     let rights = RightKeys::read(&mut table);
     let placement = PlacementKeys::read(&mut table);
     table.finish(what);
-    TenantDraft { limits, sizes, rights, placement }
+    TenantDraft { limits, sizes, process, rights, placement }
 }

@@ -27,6 +27,8 @@ pub struct Claims {
     pub tenant: String,
     /// Sources, sinks and dead letters that are topics: each has a client with threads of its own.
     pub kafka_clients: usize,
+    /// Whether another process of the query continues where this one has committed, because positions are stored.
+    pub resumes: bool,
     pub(super) name_spot: Spot,
     /// Instances that it holds at once.
     pub(super) instances: usize,
@@ -103,6 +105,7 @@ impl Plan {
             name: self.name.clone(),
             tenant: self.tenant.to_string(),
             kafka_clients: self.kafka_clients(),
+            resumes: self.delivery.state.is_some() || self.sources.iter().all(|source| source.kind.kept_by_group()),
             name_spot: self.name_spot.clone(),
             instances: self.instances_max(),
             instances_max: self.limits.instances_max,

@@ -12,6 +12,7 @@ use weir_config::{
 
 use super::limits;
 use super::placement::Placement;
+use super::processes::{ProcessLimits, Workers};
 use super::sizes::Sizes;
 use super::text;
 use weir_files::{Folders, real_path};
@@ -43,6 +44,7 @@ pub struct LimitsFile {
     defaults: TenantLimits,
     tenants: BTreeMap<TenantId, TenantLimits>,
     unknown: UnknownTenants,
+    workers: Workers,
 }
 
 /// The limits of one tenant.
@@ -57,6 +59,8 @@ pub struct TenantLimits {
     pub topics: Topics,
     /// The maximum number of parts of each of its queries.
     pub sizes: Sizes,
+    /// What its worker process may take of the machine.
+    pub process: ProcessLimits,
     /// The folders in which its query files must be; anywhere by default.
     pub queries: Folders,
     /// Which worker its queries run in.
@@ -138,6 +142,7 @@ impl LimitsFile {
             defaults: TenantLimits::default(),
             tenants: BTreeMap::new(),
             unknown: UnknownTenants::Refuse,
+            workers: Workers::default(),
         }
     }
 
@@ -183,6 +188,11 @@ impl LimitsFile {
         self.tenants.keys()
     }
 
+    /// What holds for the worker processes of all tenants.
+    pub fn workers(&self) -> Workers {
+        self.workers
+    }
+
     /// The path from which it was read.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
@@ -204,7 +214,8 @@ fn resolve(draft: LimitsDraft, folder: &Path, problems: &Problems) -> Option<Lim
             tenants.insert(id, resolved);
         }
     }
-    Some(LimitsFile { path: None, defaults, tenants, unknown: draft.unknown_tenants? })
+    let workers = draft.workers.as_ref().map(Workers::resolve).unwrap_or_default();
+    Some(LimitsFile { path: None, defaults, tenants, unknown: draft.unknown_tenants?, workers })
 }
 
 fn tenant(draft: &TenantDraft, base: &TenantLimits, folder: &Path, problems: &Problems) -> TenantLimits {
@@ -229,6 +240,7 @@ fn tenant(draft: &TenantDraft, base: &TenantLimits, folder: &Path, problems: &Pr
         sizes: Sizes::resolve(&draft.sizes, base.sizes),
         placement: Placement::resolve(&draft.placement, &base.placement, problems),
         networks: networks.value.clone().unwrap_or_else(|| base.networks.clone()),
+        process: ProcessLimits::resolve(&draft.process, base.process),
     }
 }
 
