@@ -102,6 +102,10 @@ pub(crate) struct Run {
     /// (`seccomp,landlock,landlock-scopes,mdwe`), several tenants share one process.
     #[arg(long, value_name = "WALL", value_delimiter = ',')]
     pub(crate) allow_weak: Vec<weir_confine::Wall>,
+    /// The folder in which the processes, users and locks of tenants are kept between runs: what a run that was killed left is ended by
+    /// the next one. Outside of all folders of tenants; one run at a time uses it. Default: nothing is kept.
+    #[arg(long, value_name = "DIR", requires = "workers")]
+    pub(crate) registry: Option<PathBuf>,
     /// Open no control socket. `status`, `pause`, `resume` and `stop` then do not find the queries.
     #[arg(long)]
     pub(crate) no_control: bool,

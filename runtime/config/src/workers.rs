@@ -19,7 +19,7 @@ keys! {
         worker_memory_bytes_max: Integer(64 * MIB, 16 << 40);
         /// Bytes of records that wait in the queues of all queries of the tenant. Sources wait when it is reached.
         buffer_bytes_max: Integer(MIB, 1 << 40) = 256 * MIB;
-        /// Threads of the worker, those of Kafka clients among them. A worker with more is ended.
+        /// Threads of the worker, beside those of Kafka clients. A worker with more is ended.
         threads_max: Integer(32, 10_000) = 64;
         /// Open files, pipes and connections of the worker.
         descriptors_max: Integer(64, MIB) = 1024;

@@ -76,6 +76,7 @@ impl Default for TenantLimits {
             folders: Folders::default(),
             topics: Topics::default(),
             sizes: Sizes::default(),
+            process: ProcessLimits::default(),
             queries: Folders::default(),
             placement: Placement::default(),
             networks: vec!["public".to_owned()],
@@ -88,7 +89,8 @@ impl TenantLimits {
     pub fn joined<'a>(all: impl IntoIterator<Item = &'a TenantLimits>) -> TenantLimits {
         let mut all = all.into_iter();
         let mut joined = all.next().cloned().unwrap_or_default();
-        for TenantLimits { limits, folders, networks, .. } in all {
+        for TenantLimits { limits, folders, networks, process, .. } in all {
+            joined.process = joined.process.joined(process);
             joined.folders = joined.folders.joined(folders);
             let others: Vec<String> = networks.iter().filter(|it| !joined.networks.contains(it)).cloned().collect();
             joined.networks.extend(others);

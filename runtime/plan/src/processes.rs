@@ -38,6 +38,20 @@ impl Default for ProcessLimits {
 }
 
 impl ProcessLimits {
+    /// What a worker may take that two tenants share: the sum, but of files' lengths the larger one.
+    pub(super) fn joined(self, other: &ProcessLimits) -> ProcessLimits {
+        let both = |ours: Option<u64>, theirs: Option<u64>| ours.zip(theirs).map(|(one, two)| one.saturating_add(two));
+        ProcessLimits {
+            worker_memory_bytes_max: both(self.worker_memory_bytes_max, other.worker_memory_bytes_max),
+            buffer_bytes_max: self.buffer_bytes_max.saturating_add(other.buffer_bytes_max),
+            threads_max: self.threads_max.saturating_add(other.threads_max),
+            descriptors_max: self.descriptors_max.saturating_add(other.descriptors_max),
+            file_bytes_max: self.file_bytes_max.max(other.file_bytes_max),
+            disk_bytes_max: both(self.disk_bytes_max, other.disk_bytes_max),
+            files_max: both(self.files_max, other.files_max),
+        }
+    }
+
     /// The limits in a tenant's table of a limits file, with `base` for keys that are not set.
     pub(super) fn resolve(keys: &ProcessKeys, base: ProcessLimits) -> ProcessLimits {
         let given = |setting: &Setting<u64>| setting.given().map(|(_, value)| *value);

@@ -98,6 +98,31 @@ pub enum TenancyError {
         /// What it is, escaped.
         network: String,
     },
+    /// The book of users makes no sense.
+    #[error(
+        "{path}, line {line}: expected a user id and a tenant that no other line has; restore the file, which says whose files are whose"
+    )]
+    Users {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+    },
+    /// No user id is left.
+    #[error("tenant {tenant} gets no user: all ids from {} to {last} are other tenants'; set a larger range (`uids`)", .first.saturating_add(1))]
+    NoUserLeft {
+        /// The tenant.
+        tenant: String,
+        /// The first id of the range, which is for processes without a tenant.
+        first: u32,
+        /// The last one.
+        last: u32,
+    },
+    /// This process cannot start processes of other users.
+    #[error(
+        "`uids` needs the capabilities CAP_SETUID, CAP_SETGID and CAP_KILL, and CAP_CHOWN with `chown`; grant them, or remove `uids`"
+    )]
+    Unprivileged,
     /// The supervisor has ended.
     #[error("the supervisor has ended")]
     HasEnded,
@@ -112,6 +137,9 @@ impl TenancyError {
             | TenancyError::OrphansRemain { .. }
             | TenancyError::NeverFits { .. }
             | TenancyError::OutOfRange { .. }
+            | TenancyError::Users { .. }
+            | TenancyError::NoUserLeft { .. }
+            | TenancyError::Unprivileged
             | TenancyError::InvalidNetwork { .. } => Fault::External,
             TenancyError::Quarantined { .. } | TenancyError::Backlog { .. } => Fault::Tenant,
             TenancyError::UnknownWorker { .. } | TenancyError::Frame { .. } | TenancyError::HasEnded => Fault::Internal,

@@ -169,6 +169,11 @@ pub enum EndCause {
         /// The most.
         threads_max: u32,
     },
+    /// Ended: the folders of its tenant hold more than they may, by a tenth.
+    OverDisk {
+        /// What is too much.
+        excess: DiskExcess,
+    },
     /// Ended: it was asked to end, and did not within the grace.
     Overdue,
     /// Ended: it closed its socket.
@@ -193,10 +198,50 @@ impl fmt::Display for EndCause {
             EndCause::TooManyThreads { threads, threads_max } => {
                 write!(f, "was ended: {threads} threads, where the maximum is {threads_max}")
             }
+            EndCause::OverDisk { excess } => write!(f, "was ended: {excess}"),
             EndCause::Overdue => f.write_str("was ended: it did not end within the grace time"),
             EndCause::SocketClosed => f.write_str("was ended: it closed its control socket"),
             EndCause::TenantQuarantined => f.write_str("was ended: its tenant is in quarantine"),
             EndCause::NotPlaced => f.write_str("was ended: it could not be put into its control group"),
+        }
+    }
+}
+
+/// What the folders of a tenant hold too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DiskExcess {
+    /// Bytes.
+    Bytes {
+        /// How many were counted.
+        bytes: u64,
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// Files and folders.
+    Files {
+        /// How many were counted.
+        files: u64,
+        /// The limit.
+        files_max: u64,
+    },
+    /// Levels of folders.
+    Depth {
+        /// The limit, which is not the tenant's but that of the count.
+        levels_max: u64,
+    },
+}
+
+impl fmt::Display for DiskExcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DiskExcess::Bytes { bytes, bytes_max } => {
+                write!(f, "its folders hold {bytes} bytes or more, where the maximum is {bytes_max}")
+            }
+            DiskExcess::Files { files, files_max } => {
+                write!(f, "its folders hold {files} files or more, where the maximum is {files_max}")
+            }
+            DiskExcess::Depth { levels_max } => write!(f, "its folders are nested deeper than {levels_max} levels"),
         }
     }
 }

@@ -20,6 +20,9 @@ fn of_supervisors() {
         TenancyError::Quarantined { tenant: tenant(), reason: String::new() },
         TenancyError::OutOfRange { key: "weight", found: 0, expected: "1 to 10000" },
         TenancyError::InvalidNetwork { network: "x".to_owned() },
+        TenancyError::Users { path: "p".into(), line: 1 },
+        TenancyError::NoUserLeft { tenant: tenant(), first: 1, last: 2 },
+        TenancyError::Unprivileged,
         TenancyError::HasEnded,
     ];
     expect![[r#"
@@ -33,6 +36,9 @@ fn of_supervisors() {
         Quarantined: tenant
         OutOfRange: external
         InvalidNetwork: external
+        Users: external
+        NoUserLeft: external
+        Unprivileged: external
         HasEnded: internal
     "#]]
     .assert_eq(&table);

@@ -15,6 +15,7 @@ use weir_frame::{FrameError, FromWorker, LineLevel, RequestId, WorkerId};
 
 use crate::asked::{Asked, Outcome, Waiting, Wanted};
 use crate::cpu::Cpu;
+use crate::disk::Walker;
 use crate::lines::dressed;
 use crate::process::Stat;
 use crate::registry::Registry;
@@ -48,6 +49,7 @@ pub(crate) struct Keeper {
     pub(crate) waker: Waker,
     pub(crate) events: Sender<TenancyEvent>,
     pub(crate) cpu: Cpu,
+    pub(crate) walker: Walker,
     pub(crate) room: Room,
     pub(crate) registry: Registry,
     pub(crate) orphans_ended: usize,
@@ -229,6 +231,10 @@ impl Keeper {
     /// The process has ended: what it left is read, and said.
     fn reap(&mut self, number: u64) {
         let Some(process) = self.workers.get_mut(&number).and_then(Worker::process) else { return };
+        // A process that has ended still says what it has used, until it is reaped.
+        if let Ok(stat) = Stat::of(process.pid) {
+            process.stat = stat;
+        }
         let status = match process.child.try_wait() {
             Ok(Some(status)) => Some(status),
             Ok(None) => return,
@@ -359,6 +365,7 @@ impl Keeper {
             let event = TenancyEvent::LinesDropped { worker: worker.id, lines: dropped };
             self.tell(event);
         }
+        self.want_walk(number, now);
     }
 
     /// What the workers with processes take up by their limits.

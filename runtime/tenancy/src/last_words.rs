@@ -49,10 +49,12 @@ impl LastWords {
         }
     }
 
-    /// The last line with anything in it, escaped and cut: for a table.
+    /// The last line with anything in it, escaped and cut: for a table. What Rust says of backtraces is passed over.
     pub fn line(&self) -> String {
         let text = self.text();
-        let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        const NOTE: &str = "note: run with `RUST_BACKTRACE";
+        let says = |line: &&str| !line.trim().is_empty() && !line.starts_with(NOTE);
+        let line = text.lines().rev().find(says).unwrap_or_default();
         weir_text::escape_to(line, 200)
     }
 
@@ -66,6 +68,12 @@ impl LastWords {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_note_about_backtraces_is_no_last_line() {
+        let note = b"memory allocation of 9 bytes failed\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+        assert_eq!(of([note.to_vec()]).line(), "memory allocation of 9 bytes failed");
+    }
 
     fn of(pieces: impl IntoIterator<Item = Vec<u8>>) -> LastWords {
         let mut words = LastWords::default();

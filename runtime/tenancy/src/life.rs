@@ -17,7 +17,7 @@ use crate::registry::locked;
 use crate::running::Process;
 use crate::spawn::spawn;
 use crate::worker::{Stage, Worker};
-use crate::{AfterEnd, EndCause, TenancyEvent, WaitReason};
+use crate::{AfterEnd, EndCause, ProcessStart, TenancyEvent, WaitReason};
 
 impl Keeper {
     /// Starts the process of a worker that is due. If that fails, it reports the reason once and tries again.
@@ -57,7 +57,9 @@ impl Keeper {
                 None => return Ok(Some(WaitReason::Locked)),
             }
         }
-        let equipment = worker.spec.equip.make(worker.id)?;
+        let cpu_debt = worker.spec.cpu_percent_max.map(|percent| worker.cpu_debt.at(percent, now));
+        let start = ProcessStart { worker: worker.id, cpu_debt: cpu_debt.unwrap_or_default() };
+        let equipment = worker.spec.equip.make(start)?;
         handed.extend(equipment.descriptors);
         let spawned = spawn(&worker.spec, self.settings.stack_bytes_max)?;
         let budget = Budget::new(self.settings.frames_in_bytes_max, self.waker.clone());
@@ -146,7 +148,11 @@ impl Keeper {
         process.lines.end(now, |line| last = Some(line.to_owned()));
         let dropped = process.lines.take_dropped();
         worker.lines_dropped = worker.lines_dropped.saturating_add(dropped);
-        worker.cpu_ms_before = worker.cpu_ms_before.saturating_add(process.stat.cpu_ms());
+        let cpu_ms = process.stat.cpu_ms();
+        worker.cpu_ms_before = worker.cpu_ms_before.saturating_add(cpu_ms);
+        if let Some(percent) = worker.spec.cpu_percent_max {
+            worker.cpu_debt.ended(percent, Duration::from_millis(cpu_ms), process.started, now);
+        }
         let cause = match process.cause.take() {
             Some(cause) => cause,
             None => cause(status, is_ending, is_memory, process.words.tells_of_memory()),
@@ -168,7 +174,7 @@ impl Keeper {
         } else if self.is_farewell {
             AfterEnd::Gone
         } else if let Some(replacement) = worker.replacement.take() {
-            worker.spec = replacement;
+            worker.become_replaced(replacement);
             AfterEnd::Restart { in_ms: 0 }
         } else if is_asked || is_done || is_ending {
             AfterEnd::Gone

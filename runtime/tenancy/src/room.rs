@@ -61,7 +61,7 @@ impl Room {
         if others.workers >= self.by_descriptors {
             return Some(WaitReason::Workers { workers_max: self.by_descriptors, short_of: Scarce::Descriptors });
         }
-        if others.threads.saturating_add(one.threads) > self.threads_max {
+        if !overcommit && others.threads.saturating_add(one.threads) > self.threads_max {
             return Some(WaitReason::Workers { workers_max: others.workers, short_of: self.short_of });
         }
         let bytes_left = self.memory_bytes_max.saturating_sub(others.memory_bytes);
@@ -113,6 +113,7 @@ mod tests {
         assert_eq!(room.lacks(others(0), one, false), None);
         assert_eq!(room.lacks(others(1), one, false), None);
         let of_threads = Some(WaitReason::Workers { workers_max: 2, short_of: Scarce::Pids });
+        assert_eq!(room.lacks(others(2), one, true), None);
         assert_eq!(room.lacks(others(2), one, false), of_threads);
         let few = Taken { threads: 1, ..others(2) };
         assert_eq!(room.lacks(few, one, false), Some(WaitReason::Memory { bytes: 400, bytes_left: 200 }));

@@ -14,6 +14,7 @@ use weir_frame::{
 };
 
 use crate::budget::Budget;
+use crate::disk::DiskClock;
 use crate::lines::Lines;
 use crate::process::{PidFd, Stat};
 use crate::rate::Allowance;
@@ -67,6 +68,7 @@ pub(crate) struct Process {
     /// When it is killed, and why: it has to say hello, or to end.
     pub(crate) deadline: Option<(Instant, EndCause)>,
     pub(crate) stat: Stat,
+    pub(crate) disk: DiskClock,
     pub(crate) sample_at: Instant,
     pub(crate) sample_every: Duration,
     socket: UnixStream,
@@ -133,6 +135,7 @@ impl Process {
             cause: None,
             deadline: now.checked_add(Duration::from_millis(settings.hello_ms_max)).map(|at| (at, EndCause::Silent)),
             stat: Stat::default(),
+            disk: DiskClock::default(),
             sample_at: now,
             sample_every: Duration::from_millis(settings.sample_ms.max(1)),
             socket,

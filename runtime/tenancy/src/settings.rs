@@ -42,7 +42,7 @@ pub struct TenancySettings {
     pub stack_bytes_max: u64,
     /// Memory of the machine or the container that workers do not get.
     pub memory_bytes_reserved: u64,
-    /// Whether workers are started whose memory limits do not fit together.
+    /// Whether workers are started whose limits of memory and threads do not fit together.
     pub overcommit: bool,
     /// The root of the hierarchy of cgroup v2, where one is delegated to the supervisor.
     pub cgroup_root: Option<PathBuf>,

@@ -5,8 +5,11 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use weir_frame::{Handed, WorkerId, WorkerRole, WorkerUser};
+
+use crate::DiskLimits;
 
 /// A process to be started, and started again when it crashes.
 #[derive(Debug)]
@@ -26,7 +29,8 @@ pub struct WorkerSpec {
     pub user: Option<WorkerUser>,
     /// Its weight against other workers, from 1 to 10,000.
     pub weight: u32,
-    /// The CPU time that it may use in a second, in percent of a core. Kept where a cgroup is delegated.
+    /// The CPU time that it may use in a second, in percent of a core. Where a cgroup is delegated, the kernel keeps it; else the process
+    /// does, which is told at each start what those before it have used ([`ProcessStart`]).
     pub cpu_percent_max: Option<u32>,
     /// The memory that it may use, as its own backstops have it.
     pub memory_bytes_max: u64,
@@ -34,6 +38,8 @@ pub struct WorkerSpec {
     pub allowed_networks: Vec<String>,
     /// The threads that it may have.
     pub threads_max: u32,
+    /// What the folders of its tenant may hold. The worker is ended where they hold more, by a tenth.
+    pub disk: Option<DiskLimits>,
     /// Makes the settings and descriptors of each start.
     pub equip: Equip,
 }
@@ -53,6 +59,7 @@ impl WorkerSpec {
             memory_bytes_max: 256 << 20,
             allowed_networks: vec!["public".to_owned()],
             threads_max: 32,
+            disk: None,
             equip: Equip::default(),
         }
     }
@@ -75,7 +82,17 @@ impl Equipment {
     }
 }
 
-type Make = dyn FnMut(WorkerId) -> io::Result<Equipment> + Send;
+/// A start of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProcessStart {
+    /// The worker.
+    pub worker: WorkerId,
+    /// CPU time that its processes have used beyond `cpu_percent_max`, and that this one has to do without.
+    pub cpu_debt: Duration,
+}
+
+type Make = dyn FnMut(ProcessStart) -> io::Result<Equipment> + Send;
 
 /// Makes the equipment of each start of a worker: a new process has a new code window. Runs in the supervisor's thread: it must not
 /// wait for anything.
@@ -84,12 +101,12 @@ pub struct Equip(Option<Box<Make>>);
 
 impl Equip {
     /// With a function that is called before each start.
-    pub fn new(make: impl FnMut(WorkerId) -> io::Result<Equipment> + Send + 'static) -> Equip {
+    pub fn new(make: impl FnMut(ProcessStart) -> io::Result<Equipment> + Send + 'static) -> Equip {
         Equip(Some(Box::new(make)))
     }
 
-    pub(crate) fn make(&mut self, worker: WorkerId) -> io::Result<Equipment> {
-        self.0.as_mut().map_or_else(|| Ok(Equipment::default()), |make| make(worker))
+    pub(crate) fn make(&mut self, start: ProcessStart) -> io::Result<Equipment> {
+        self.0.as_mut().map_or_else(|| Ok(Equipment::default()), |make| make(start))
     }
 }
 

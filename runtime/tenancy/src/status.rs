@@ -2,7 +2,7 @@
 
 use weir_frame::{QueryId, WallReport, WorkerId, WorkerRole};
 
-use crate::{EndCause, WaitReason};
+use crate::{DiskUse, EndCause, WaitReason};
 
 /// A worker, as its supervisor sees it.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub struct WorkerStatus {
     pub is_throttled: bool,
     /// Lines that were dropped.
     pub lines_dropped: u64,
+    /// What its tenant's folders held when they were last counted; `None` where they have no limit, or were not counted yet.
+    pub disk: Option<DiskUse>,
 }
 
 /// What a worker does.

@@ -12,12 +12,13 @@ use weir_frame::{Steering, ToWorker, WorkerId, WorkerRole};
 
 use crate::address::Networks;
 use crate::cpu::Cpu;
+use crate::disk::Walker;
 use crate::keeper::{Command, Keeper};
 use crate::process::memory_kills;
 use crate::registry::Registry;
 use crate::room::Room;
 use crate::wake::Waker;
-use crate::worker::{Stage, Worker};
+use crate::worker::{Replacement, Stage, Worker};
 use crate::{SupervisorStatus, TenancyError, TenancyEvent, TenancySettings, WorkerSpec, WorkerStatus};
 
 /// Starts and ends the processes of tenants. Dropped, it ends them at once.
@@ -51,7 +52,16 @@ impl Supervisor {
         let set = set.map_err(|error| io("could not make", Path::new("an epoll set"))(error.into()))?;
         let (commands, to_thread) = channel();
         let (events, to_caller) = channel();
+        let (to_keeper, wakes) = (commands.clone(), waker.clone());
+        let walker = Walker::start(move |walked| {
+            let command: Command = Box::new(move |keeper| keeper.walked(walked));
+            let is_taken = to_keeper.send(command).is_ok();
+            wakes.wake();
+            is_taken
+        });
+        let walker = walker.map_err(io("could not start", Path::new("a thread")))?;
         let keeper = Keeper {
+            walker,
             settings,
             set,
             waker: waker.clone(),
@@ -140,21 +150,30 @@ impl Supervisor {
     }
 
     /// Replaces the process of a worker by one of another specification: the queries stop at a commit, the process ends within the grace,
-    /// and the next one is given the queries again. For a change of limits.
+    /// and the next one is given the queries again, those of `runs` by these frames `Run`. For a change of limits.
     ///
     /// # Errors
     ///
-    /// [`TenancyError::UnknownWorker`], and those of [`start`](Self::start).
-    pub fn replace(&self, worker: WorkerId, spec: WorkerSpec, grace: Duration) -> Result<(), TenancyError> {
+    /// [`TenancyError::UnknownWorker`], [`TenancyError::Frame`], and those of [`start`](Self::start).
+    pub fn replace(
+        &self,
+        worker: WorkerId,
+        spec: WorkerSpec,
+        runs: Vec<ToWorker>,
+        grace: Duration,
+    ) -> Result<(), TenancyError> {
         self.ask(move |keeper| {
             check(keeper, &spec)?;
+            for frame in &runs {
+                weir_frame::encode(frame).map_err(|source| TenancyError::Frame { worker, source })?;
+            }
             let now = Instant::now();
             let found = keeper.workers.get_mut(&worker.0).ok_or(TenancyError::UnknownWorker { worker })?;
             if matches!(found.stage, Stage::Process { .. }) {
-                found.replacement = Some(spec);
+                found.replacement = Some(Replacement { spec, runs });
                 keeper.ask_to_end(worker.0, grace, now);
             } else {
-                found.spec = spec;
+                found.become_replaced(Replacement { spec, runs });
             }
             Ok(())
         })?

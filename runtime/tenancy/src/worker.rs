@@ -6,10 +6,11 @@ use std::time::Instant;
 use weir_frame::{QueryId, ToWorker, WallReport, WorkerId};
 
 use crate::backoff::Backoff;
+use crate::cpu_debt::CpuDebt;
 use crate::rate::Allowance;
 use crate::room::Taken;
 use crate::running::Process;
-use crate::{EndCause, TenancySettings, WaitReason, WorkerSpec, WorkerState, WorkerStatus};
+use crate::{DiskUse, EndCause, TenancySettings, WaitReason, WorkerSpec, WorkerState, WorkerStatus};
 
 /// A worker, from its start to the end of its last process.
 #[derive(Debug)]
@@ -20,20 +21,32 @@ pub(crate) struct Worker {
     /// What its next process is given again.
     pub(crate) queries: BTreeMap<QueryId, Held>,
     /// What it is after its process has ended as it was asked to.
-    pub(crate) replacement: Option<WorkerSpec>,
+    pub(crate) replacement: Option<Replacement>,
     pub(crate) backoff: Backoff,
     pub(crate) restarts: u32,
     pub(crate) walls: Vec<WallReport>,
     pub(crate) last_cause: Option<EndCause>,
     pub(crate) last_words: String,
     pub(crate) lines_dropped: u64,
+    /// What its tenant's folders held when they were last counted.
+    pub(crate) disk: Option<DiskUse>,
     /// CPU time of the processes before.
     pub(crate) cpu_ms_before: u64,
+    /// What they have used beyond its share.
+    pub(crate) cpu_debt: CpuDebt,
     pub(crate) started_before: bool,
     /// Connections that it may ask for.
     pub(crate) connects: Allowance,
     /// Threads that it may have beyond its specification.
     pub(crate) threads_more: u32,
+}
+
+/// What a worker is to be after its process has ended.
+#[derive(Debug)]
+pub(crate) struct Replacement {
+    pub(crate) spec: WorkerSpec,
+    /// What the next process is given instead of what the one before was given.
+    pub(crate) runs: Vec<ToWorker>,
 }
 
 /// What a worker does.
@@ -77,10 +90,24 @@ impl Worker {
             last_cause: None,
             last_words: String::new(),
             lines_dropped: 0,
+            disk: None,
             cpu_ms_before: 0,
+            cpu_debt: CpuDebt::default(),
             started_before: false,
             connects: Allowance::new(settings.connects_per_s, settings.connects_per_s, now),
             threads_more: 0,
+        }
+    }
+
+    /// Becomes what it is to be. Queries that have ended meanwhile are not given to the next process.
+    pub(crate) fn become_replaced(&mut self, Replacement { spec, runs }: Replacement) {
+        self.spec = spec;
+        for frame in runs {
+            if let ToWorker::Run { query, .. } = &frame
+                && let Some(held) = self.queries.get_mut(query)
+            {
+                held.run = Some(frame);
+            }
         }
     }
 
@@ -150,6 +177,7 @@ impl Worker {
             out_bytes: process.map_or(0, |process| process.out_bytes()),
             is_throttled: process.is_some_and(|process| process.is_out_of_room || process.quiet_until.is_some()),
             lines_dropped: self.lines_dropped,
+            disk: self.disk,
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use weir_files::HandedInput;
 use weir_frame::{FromWorker, Handed, QueryEnd, QueryId, Steering};
 use weir_plan::{LimitsFile, Plan};
-use weir_query::{BuildError, Ending, LogExporter, Query, QueryHandle};
+use weir_query::{Buffers, BuildError, CpuPace, Ending, LogExporter, Query, QueryHandle};
 use weir_sinks::{HandedOutput, SinkConfig};
 use weir_trace::{Sampler, SpanExporter, Tracing};
 
@@ -35,6 +35,10 @@ pub(crate) struct Given {
     pub(crate) stop_within: Option<Duration>,
     pub(crate) sampler: Option<Sampler>,
     pub(crate) connections: Connections,
+    /// What its queues may hold together with those of the tenant's other queries.
+    pub(crate) buffers: Buffers,
+    /// What CPU time the process may use.
+    pub(crate) pace: Option<CpuPace>,
 }
 
 /// A query that was given to this worker.
@@ -178,6 +182,7 @@ async fn resolve_and_run(
     let refused = |code: &str, text: String| FromWorker::Refused { query, code: code.to_owned(), text };
     let (stop_within, sampler) = (given.stop_within, given.sampler);
     let (connections, path) = (given.connections.clone(), given.path.clone());
+    let (buffers, pace) = (given.buffers.clone(), given.pace.clone());
     let plan = match tokio::task::spawn_blocking(move || resolve(given, &streams)).await {
         Ok(Ok(plan)) => plan,
         Ok(Err(text)) => return Ok(send(refused("query_file", text))?),
@@ -207,11 +212,13 @@ async fn resolve_and_run(
         Ok(engine) => engine,
         Err(error) => return Ok(send(refused("not_ready", error.to_string()))?),
     };
-    let starting = Query::starting(plan);
-    let starting = match stop_within {
-        Some(grace) => starting.within(grace),
-        None => starting,
-    };
+    let mut starting = Query::starting(plan).buffered(buffers);
+    if let Some(grace) = stop_within {
+        starting = starting.within(grace);
+    }
+    if let Some(pace) = pace {
+        starting = starting.paced(pace);
+    }
     let outbox = Arc::<Outbox>::default();
     let starting = starting.logged(Arc::clone(&outbox) as Arc<dyn LogExporter>);
     let starting = match sampler {

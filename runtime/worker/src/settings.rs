@@ -27,6 +27,12 @@ pub struct WorkerSettings {
     pub stop_ms_max: Option<u64>,
     /// Which batches are traced; `None` for none.
     pub sampler: Option<Sampler>,
+    /// Bytes of records that wait in the queues of all its queries.
+    pub buffer_bytes_max: u64,
+    /// CPU time that the process may use, in percent of one core, by its own clock.
+    pub cpu_percent_max: Option<u32>,
+    /// What processes before it have used beyond that.
+    pub cpu_debt: std::time::Duration,
     /// What is logged, in the form of `WEIR_LOG`.
     pub log_filter: String,
 }
@@ -46,6 +52,9 @@ impl WorkerSettings {
             instances_max: WorkerSettings::INSTANCES_MAX,
             stop_ms_max: None,
             sampler: None,
+            buffer_bytes_max: 256 << 20,
+            cpu_percent_max: None,
+            cpu_debt: std::time::Duration::ZERO,
             log_filter: "warn,guest=info".to_owned(),
         }
     }

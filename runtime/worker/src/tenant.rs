@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use weir_confine::{CodePlace, MappedWindow};
 use weir_frame::{QueryId, Steering, ToWorker};
+use weir_query::{Buffers, CpuPace};
 use weir_sandbox::TrustedWindow;
 
 use crate::code::Questions;
@@ -44,6 +45,8 @@ pub(crate) fn serve(
         .map_err(|source| WorkerError::System { what: "threads for queries", source })?;
     let sampler = settings.sampler;
     let stop_within = settings.stop_ms_max.map(Duration::from_millis);
+    let buffers = Buffers::new(settings.buffer_bytes_max);
+    let pace = settings.cpu_percent_max.map(|percent| CpuPace::new(percent, settings.cpu_debt, cpu_time));
     let mut queries: BTreeMap<QueryId, QueryTask> = BTreeMap::new();
     while let Some((frame, descriptors)) = receiver.receive()? {
         match frame {
@@ -56,7 +59,8 @@ pub(crate) fn serve(
                     engine.expect(&granted.tenant, &granted.limits.limits);
                 }
                 let connections = connections.clone();
-                let given = Given { draft, limits, path, stop_within, sampler, connections };
+                let (buffers, pace) = (buffers.clone(), pace.clone());
+                let given = Given { draft, limits, path, stop_within, sampler, connections, buffers, pace };
                 queries.insert(query, QueryTask::start(query, given, engine.clone(), sender.clone(), &runtime));
             }
             ToWorker::Hand { query, handed } => {
@@ -99,6 +103,12 @@ pub(crate) fn serve(
     }
     // The supervisor is gone, and with it whoever would take the output's account: the next run goes on from the last commit.
     std::process::exit(1)
+}
+
+/// CPU time of all threads of this process.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Stops every query at a commit, and waits for them, but not beyond the time after which the supervisor kills this process.

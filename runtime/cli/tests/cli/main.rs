@@ -23,6 +23,7 @@ mod redteam;
 mod served;
 mod tenants;
 mod unread;
+mod worker_limits;
 mod worker_size;
 mod workers;
 mod workers_default;

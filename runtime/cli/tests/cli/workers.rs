@@ -184,12 +184,17 @@ fn variables_reach_the_tenants_that_may_read_them() {
 }
 
 /// A run that goes on until it is stopped, each tenant with its state.
-fn endless(folder: &Path) -> Child {
+pub(crate) fn endless(folder: &Path) -> Child {
+    endless_with(folder, &[])
+}
+
+/// The same, with further arguments.
+pub(crate) fn endless_with(folder: &Path, further: &[&str]) -> Child {
     let text = "[sources.seed]\nkind = \"generator\"\nbatches = 1000000000\n\
                 [delivery]\nguarantee = \"exactly_once\"\nstate = \"out/state\"\ncommit_ms = 50\n\
                 [sinks.out]\nkind = \"file\"\npath = \"out/rows.csv\"\n";
     tenants(folder, &[("acme", text), ("beta", text)]);
-    let mut command = weir(folder, &[&RUN[..], &["acme/q.toml", "beta/q.toml"]].concat());
+    let mut command = weir(folder, &[&RUN[..], further, &["acme/q.toml", "beta/q.toml"]].concat());
     let child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the command");
     for tenant in ["acme", "beta"] {
         until("the first commit", || {
@@ -208,13 +213,13 @@ fn kill(worker: u32) {
 }
 
 /// How many files a tenant's query has published.
-fn published(folder: &Path, tenant: &str) -> usize {
+pub(crate) fn published(folder: &Path, tenant: &str) -> usize {
     let files = fs::read_dir(folder.join(tenant).join("out")).expect("the output").flatten();
     files.filter(|file| file.file_name().to_string_lossy().starts_with("rows")).count()
 }
 
 /// The first column of every file that a tenant published.
-fn ids(folder: &Path, tenant: &str) -> Vec<u64> {
+pub(crate) fn ids(folder: &Path, tenant: &str) -> Vec<u64> {
     let mut ids = Vec::new();
     for file in fs::read_dir(folder.join(tenant).join("out")).expect("the output").flatten() {
         let name = file.file_name().into_string().expect("a name");

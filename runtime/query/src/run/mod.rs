@@ -65,7 +65,7 @@ pub use guest_log::{GuestLine, LogExporter, Speaker};
 pub use handle::QueryHandle;
 pub use metrics::{CommittedMetric, CommittedSeries, MetricRegistry, Reading, Series};
 pub use open::SinkOverrides;
-pub use pace::Pace;
+pub use pace::CpuPace;
 pub use partition_progress::PartitionProgress;
 pub use progress::{Progress, QueryState, SinkProgress, SourceProgress, StageProgress};
 pub use query::Query;

@@ -17,7 +17,7 @@ const NAP_MAX: Duration = Duration::from_millis(500);
 /// Whatever a query costs (decoding, functions, sinks) begins with a batch that was read, so that all of it is paid before more is
 /// read. A batch can exceed the share for a moment; the average holds.
 #[derive(Clone)]
-pub struct Pace {
+pub struct CpuPace {
     inner: Arc<Inner>,
 }
 
@@ -35,13 +35,13 @@ struct Account {
     used: Duration,
 }
 
-impl Pace {
+impl CpuPace {
     /// At most this much of one core, in percent, by a clock of the CPU time that the process has used. `owed` was used before, by
     /// processes that this one replaces.
-    pub fn new(percent: u32, owed: Duration, used: impl Fn() -> Duration + Send + Sync + 'static) -> Pace {
+    pub fn new(percent: u32, owed: Duration, used: impl Fn() -> Duration + Send + Sync + 'static) -> CpuPace {
         let left = nanos(share(percent, AT_FIRST)) - nanos(owed);
         let account = Mutex::new(Account { left, at: Instant::now(), used: Duration::ZERO });
-        Pace { inner: Arc::new(Inner { percent: percent.max(1), used: Box::new(used), account }) }
+        CpuPace { inner: Arc::new(Inner { percent: percent.max(1), used: Box::new(used), account }) }
     }
 
     /// Comes back as soon as there is CPU time.
@@ -69,9 +69,9 @@ impl Pace {
     }
 }
 
-impl fmt::Debug for Pace {
+impl fmt::Debug for CpuPace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pace").field("percent", &self.inner.percent).finish_non_exhaustive()
+        f.debug_struct("CpuPace").field("percent", &self.inner.percent).finish_non_exhaustive()
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
             let clock = Arc::clone(&clock);
             move || ms(clock.load(Ordering::Relaxed))
         };
-        let pace = Pace::new(50, Duration::ZERO, used);
+        let pace = CpuPace::new(50, Duration::ZERO, used);
         let start = pace.inner.account.lock().unwrap().at;
         let wait = |at_ms: u64, used_ms: u64| {
             clock.store(used_ms, Ordering::Relaxed);
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_processes_before_have_used_is_owed() {
-        let pace = Pace::new(200, Duration::from_secs(2), || Duration::ZERO);
+        let pace = CpuPace::new(200, Duration::from_secs(2), || Duration::ZERO);
         let start = pace.inner.account.lock().unwrap().at;
         assert_eq!(pace.wait(start), Some(Duration::from_millis(800)));
         assert_eq!(pace.wait(start + Duration::from_millis(801)), None);

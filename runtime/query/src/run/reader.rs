@@ -4,7 +4,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::bytes::record_bytes;
 use super::ids::SourceId;
-use super::pace::Pace;
+use super::pace::CpuPace;
 use super::room::{QueuePermit, Room};
 use weir_sources::{Source, SourceBatch, SourceError, SourceEvent};
 use weir_trace::{Draw, Drawn};
@@ -26,7 +26,7 @@ pub(super) struct Reader {
     /// The bytes that may wait there.
     pub(super) room: Room,
     /// What CPU time there is, where that is limited.
-    pub(super) pace: Option<Pace>,
+    pub(super) pace: Option<CpuPace>,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) pause: watch::Receiver<bool>,
     /// Where traces come from, if the query is traced.

@@ -11,7 +11,7 @@ use super::guest_log::LogExporter;
 use super::handle::QueryHandle;
 use super::ids::{Nodes, SourceId};
 use super::metrics::CommittedMetrics;
-use super::pace::Pace;
+use super::pace::CpuPace;
 use weir_plan::Plan;
 use weir_sinks::TransactionSlot;
 use weir_sources::FileSource;
@@ -32,7 +32,7 @@ pub(super) struct Shared {
     /// What its queues may hold together with those of other queries.
     pub(super) buffers: Option<Buffers>,
     /// What CPU time its process may use.
-    pub(super) pace: Option<Pace>,
+    pub(super) pace: Option<CpuPace>,
     pub(super) tracing: Option<Tracing>,
     pub(super) logs: Option<Arc<dyn LogExporter>>,
     pub(super) trace_counters: Arc<TraceCounters>,

@@ -15,7 +15,7 @@ use super::ids::{Id, Nodes, SourceId, StageId};
 use super::metrics::MetricRegistry;
 use super::modules::admit;
 use super::open::{Opened, SinkOverrides, take_slot};
-use super::pace::Pace;
+use super::pace::CpuPace;
 use super::progress::QueryState;
 use super::query::Query;
 use super::running_source::OpenSource;
@@ -95,7 +95,7 @@ impl Starting {
 
     /// Its sources read no faster than the process's CPU time allows.
     #[must_use]
-    pub fn paced(mut self, pace: Pace) -> Starting {
+    pub fn paced(mut self, pace: CpuPace) -> Starting {
         self.shared.pace = Some(pace);
         self
     }

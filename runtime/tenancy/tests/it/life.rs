@@ -291,7 +291,13 @@ fn a_change_of_limits_replaces_the_process_at_a_commit() {
     stage.until_started();
     let mut spec = stage.spec("acme", "hello take:1 say:larger serve");
     spec.memory_bytes_max = 2 << 20;
-    stage.supervisor.replace(worker, spec, Duration::from_secs(30)).unwrap();
+    let run = |query, draft: &[u8]| {
+        let (query, draft) = (QueryId(query), draft.to_vec());
+        ToWorker::Run { query, draft, limits: vec![], base_folder: b"/".to_vec() }
+    };
+    // The second one is not this worker's.
+    let runs = vec![run(5, b"new"), run(6, b"other")];
+    stage.supervisor.replace(worker, spec, runs, Duration::from_secs(30)).unwrap();
     expect![[r#"acme: ended as asked; held [5]; Restart { in_ms: 0 }; """#]].assert_eq(&stage.until_ended());
     let after = stage.until_spawned();
     assert!(before != after && !is_alive(before));

@@ -1,11 +1,14 @@
 //! `weir run --workers`: each tenant's queries in a confined process of their own.
 
+mod budgets;
 mod choice;
 mod code;
+mod ends;
 mod files;
 mod host;
 mod line;
 mod network;
+mod places;
 mod queries;
 #[cfg(debug_assertions)]
 mod stand_in;
@@ -20,7 +23,8 @@ use weir_plan::LimitsFile;
 use weir_tenancy::{Supervisor, TenancySettings};
 
 pub(crate) use self::choice::run_or_not;
-use self::host::Host;
+use self::host::{Hangups, Host};
+use self::places::Places;
 pub(crate) use self::start::{CONNECTOR, WORKER};
 use super::files::WrongFiles;
 use super::running::Run;
@@ -41,13 +45,20 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Option<Exit>> 
     let grace = Duration::from_millis(args.grace_ms);
     let mut otlp = None;
     let done = runtime.block_on(async {
-        // Of this run's own: nobody else names processes in it.
-        let registry = tempfile::Builder::new().prefix("weir-registry-").tempdir()?;
-        let (supervisor, events) = Supervisor::new(TenancySettings::new(registry.path()))?;
+        let mut places = Places::open(args.registry.as_deref(), limits.as_ref()).map_err(wrong)?;
+        let mut settings = TenancySettings::new(places.folder());
+        settings.overcommit = limits.as_ref().is_some_and(|limits| limits.workers().overcommit);
+        let (supervisor, events) = Supervisor::new(settings).map_err(wrong)?;
+        places.read_users(limits.as_ref()).map_err(wrong)?;
+        let _kept_until_the_end = places.take_temporary();
+        let orphans = supervisor.status()?.orphans_ended;
+        if orphans > 0 {
+            tracing::warn!("{orphans} processes of an earlier run were ended: it had been killed");
+        }
         let supervisor = Arc::new(supervisor);
         let is_bounded = limits.is_some();
         let limits = limits.unwrap_or_else(LimitsFile::of_nobody);
-        let mut host = Host::new(Arc::clone(&supervisor), events, limits, args, json);
+        let mut host = Host::new(Arc::clone(&supervisor), events, (limits, places), args, json);
         if !args.workers {
             // Until it is known who runs them, a signal ends this process: nothing has begun.
             host.read_files(&args.files.queries).await;
@@ -56,6 +67,7 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Option<Exit>> 
             }
         }
         let signals = Signals::catch(grace)?;
+        let mut hangups = Hangups::catch()?;
         host.otlp = Some(Otlp::from_environment());
         let ready = async {
             if args.workers {
@@ -88,7 +100,7 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Option<Exit>> 
         signals.drain(handles, control.socket());
         let screen = Screen::new(Show::choose(args.quiet, json, host.has_rows_on_stdout()));
         let mut run = Run::new(&screen, &board, several, args.quiet, json);
-        host.run(&mut run, &screen).await;
+        host.run(&mut run, &screen, &mut hangups).await;
         let exit = run.exit();
         drop(control);
         otlp = host.otlp.take();

@@ -6,10 +6,11 @@ use std::time::Duration;
 use weir_confine::{Budgets, Confinement, Wall};
 use weir_frame::{Handed, WorkerRole};
 use weir_plan::TenantLimits;
-use weir_tenancy::{Equip, Equipment, WorkerSpec};
+use weir_tenancy::{DiskLimits, Equip, Equipment, WorkerSpec};
 use weir_trace::Sampler;
 use weir_worker::WorkerSettings;
 
+use super::budgets::WorkerBudgets;
 use super::code::Window;
 use crate::signals::soft;
 
@@ -19,12 +20,17 @@ pub(crate) const WORKER: &str = "worker";
 /// The argument that makes it the connector.
 pub(crate) const CONNECTOR: &str = "connector";
 
-/// Descriptors that a worker may hold.
+/// Descriptors that the connector may hold.
 const DESCRIPTORS_MAX: u64 = 1_024;
 
 /// A process that reads query files and nothing else.
 pub(super) fn reader(given_up: &[Wall]) -> WorkerSpec {
-    let budgets = Budgets { descriptors_max: Some(16), data_bytes_max: Some(256 << 20), ..Budgets::default() };
+    let budgets = Budgets {
+        descriptors_max: Some(16),
+        data_bytes_max: Some(256 << 20),
+        file_bytes_max: Some(0),
+        ..Budgets::default()
+    };
     let confinement = given_up.iter().fold(Confinement::tenant_worker(budgets), |it, wall| it.without(*wall));
     let mut spec = spec("reader", WorkerSettings::new("", confinement), None);
     spec.role = WorkerRole::Reader;
@@ -61,8 +67,8 @@ pub(super) fn of_tenant(
     grace: Duration,
     sampler: Option<Sampler>,
 ) -> WorkerSpec {
-    let budgets = Budgets { descriptors_max: Some(DESCRIPTORS_MAX), ..Budgets::default() };
-    let mut confinement = Confinement::tenant_worker(budgets);
+    let budgets = WorkerBudgets::of(limits, query_files.len());
+    let mut confinement = Confinement::tenant_worker(budgets.of_process());
     match limits.folders.paths() {
         Some(folders) => {
             confinement = folders.iter().fold(confinement, |confinement, folder| confinement.write(folder))
@@ -84,14 +90,34 @@ pub(super) fn of_tenant(
     // Its own process has to end too, before the supervisor does.
     settings.stop_ms_max = u64::try_from(soft(soft(grace)).as_millis()).ok();
     settings.sampler = sampler;
+    budgets.set(&mut settings);
+    settings.cpu_percent_max = limits.limits.cpu_percent_max;
     let mut spec = spec(tenant, settings, Some(window));
+    spec.threads_max = budgets.threads_max;
+    spec.disk = on_disk(limits);
+    spec.memory_bytes_max = budgets.memory_bytes;
     spec.weight = limits.limits.cpu_weight;
     spec.cpu_percent_max = limits.limits.cpu_percent_max;
-    // The worker's own pool of threads for what blocks has 64, and a tenant of many sources uses them all.
-    spec.threads_max = 128;
     spec.allowed_networks = limits.networks.clone();
     spec
 }
+
+/// What the tenant's folders may hold, where there is a limit.
+fn on_disk(limits: &TenantLimits) -> Option<DiskLimits> {
+    let (bytes_max, files_max) = (limits.process.disk_bytes_max, limits.process.files_max);
+    let folders = limits.folders.paths().filter(|_| bytes_max.is_some() || files_max.is_some())?;
+    let mut disk = DiskLimits::new(folders.iter().map(|folder| folder.to_path_buf()));
+    disk.bytes_max = bytes_max.unwrap_or(u64::MAX);
+    // Files are counted one by one: their number is bounded in any case.
+    disk.files_max = files_max.unwrap_or(FILES_MAX);
+    Some(disk)
+}
+
+/// Files of a tenant that has a limit of bytes only.
+const FILES_MAX: u64 = 1_000_000;
+
+/// Has workers end at a system call that is in no list: for tests.
+const UNKNOWN_CALLS: &str = "WEIR_UNKNOWN_CALLS";
 
 fn spec(tenant: &str, mut settings: WorkerSettings, window: Option<Window>) -> WorkerSpec {
     let mut spec = WorkerSpec::new(tenant, [WORKER]);
@@ -100,9 +126,11 @@ fn spec(tenant: &str, mut settings: WorkerSettings, window: Option<Window>) -> W
     if let Ok(filter) = std::env::var("WEIR_LOG") {
         settings.log_filter = filter;
     }
-    // One that has more was taken over.
-    spec.threads_max = spec.threads_max.max(settings.threads_max());
-    spec.equip = Equip::new(move |_| {
+    if std::env::var_os(UNKNOWN_CALLS).is_some_and(|value| value == "end") {
+        settings.confinement = settings.confinement.end_unknown_calls();
+    }
+    spec.equip = Equip::new(move |start| {
+        settings.cpu_debt = start.cpu_debt;
         let settings = settings.to_bytes().map_err(std::io::Error::other)?;
         let window = window.as_ref().map(Window::make).transpose().map_err(std::io::Error::other)?;
         let descriptors = window.into_iter().map(|window| (Handed::CodeWindow, window)).collect();

@@ -10,15 +10,16 @@ use weir_query::{Ending, QueryState, RunningQuery};
 use weir_tenancy::{AfterEnd, TenancyEvent};
 use weir_worker::QueryAccount;
 
+use super::super::ends::with_remedy;
 use super::super::queries::Phase;
-use super::Host;
+use super::{Hangups, Host};
 use crate::command::running::Run;
 use crate::exit::{say, wrong};
 use crate::live::Screen;
 
 impl Host {
     /// Says what is wrong with the files, runs the queries that may run, and says how each ended.
-    pub(in crate::command::workers) async fn run(&mut self, run: &mut Run<'_>, screen: &Screen) {
+    pub(in crate::command::workers) async fn run(&mut self, run: &mut Run<'_>, screen: &Screen, hangups: &mut Hangups) {
         for file in &self.files {
             if let Some(text) = &file.wrong {
                 run.refuse(wrong(anyhow::anyhow!("{text}")), None);
@@ -49,6 +50,7 @@ impl Host {
                     self.event(event, Some((&mut *run, screen)));
                 }
                 Some(query) = self.stops.1.recv() => self.stop_between(query, &mut Some((&mut *run, screen))),
+                () = hangups.next() => self.reload(),
             }
         }
         let workers: Vec<WorkerId> = self.workers.keys().copied().collect();
@@ -109,12 +111,15 @@ impl Host {
             TenancyEvent::Waits { worker, reason } => self.waits(worker, reason, &mut run),
             TenancyEvent::Ended { worker, cause, last_words, held, next, .. } => {
                 self.code.forget(worker);
-                if let Some(hosted) = self.workers.get(&worker) {
+                let mut was_replaced = false;
+                if let Some(hosted) = self.workers.get_mut(&worker) {
                     hosted.process.store(0, Ordering::Relaxed);
+                    was_replaced = std::mem::take(&mut hosted.is_replaced);
                 }
                 if held.is_empty() {
                     return;
                 }
+                let cause = with_remedy(&cause, self.tenant(worker));
                 let words = last_words.line();
                 let words = if words.is_empty() { words } else { format!("; it wrote: {words}") };
                 let held = self.give_up_what_reads_once(worker, held, next, &format!("{cause}{words}"), &mut run);
@@ -129,6 +134,14 @@ impl Host {
                             self.ended(query, QueryAccount::new(Ending::Stopped, None, None, false), &mut run);
                         }
                         self.end(worker);
+                    }
+                    AfterEnd::Restart { .. } if was_replaced => {
+                        tracing::warn!(tenant, "the worker {cause}{words}; its queries continue with other limits");
+                        for query in held {
+                            if let Some(remote) = self.queries.get(&query).and_then(|query| query.remote.as_ref()) {
+                                remote.is_now(QueryState::Retrying);
+                            }
+                        }
                     }
                     AfterEnd::Restart { in_ms } => {
                         tracing::warn!(

@@ -5,6 +5,7 @@ mod hand;
 mod of_query;
 mod placing;
 mod reading;
+mod reloading;
 mod resolving;
 mod stops;
 mod telemetry;
@@ -19,14 +20,16 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use weir_confine::Wall;
 use weir_frame::{FromWorker, LineLevel, QueryId, ToWorker, WallReport, WallState, WorkerId};
-use weir_plan::LimitsFile;
-use weir_sandbox::Limits;
+use weir_plan::{LimitsFile, TenantLimits};
+use weir_sandbox::{Limits, TenantId};
 use weir_tenancy::{Supervisor, TenancyEvent};
 use weir_text::escape_to;
 
+pub(super) use self::reloading::Hangups;
 use super::code::{Code, Window};
 use super::files::QueryFile;
 use super::network::Connector;
+use super::places::Places;
 use super::queries::Hosted;
 use super::watch::Watched;
 use crate::args;
@@ -41,6 +44,7 @@ pub(super) struct Host {
     supervisor: Arc<Supervisor>,
     events: UnboundedReceiver<TenancyEvent>,
     limits: LimitsFile,
+    places: Places,
     quiet: bool,
     json: bool,
     grace: Duration,
@@ -70,15 +74,19 @@ struct HostedWorker {
     tenant: String,
     /// The tenants that it works for.
     limits: BTreeMap<String, Limits>,
+    /// Everything that they were granted.
+    granted: BTreeMap<TenantId, TenantLimits>,
     window: Window,
     process: Arc<AtomicU32>,
+    /// Whether its process was asked to end so that another one takes its place.
+    is_replaced: bool,
 }
 
 impl Host {
     pub(super) fn new(
         supervisor: Arc<Supervisor>,
         events: mpsc::Receiver<TenancyEvent>,
-        limits: LimitsFile,
+        (limits, places): (LimitsFile, Places),
         args: &args::Run,
         json: bool,
     ) -> Host {
@@ -99,6 +107,7 @@ impl Host {
             supervisor,
             events: receive,
             limits,
+            places,
             quiet: args.quiet,
             json,
             grace: Duration::from_millis(args.grace_ms),

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use weir_frame::{FromWorker, QueryId, Steering, ToWorker, WorkerId};
+use weir_frame::{FromWorker, QueryEnd, QueryId, Steering, ToWorker, WorkerId};
 use weir_query::{Ending, QueryState};
 use weir_text::escape_to;
 use weir_worker::{QueryAccount, QueryReport, claims_from_bytes};
@@ -40,6 +40,7 @@ impl Host {
             | FromWorker::Ended { query, .. } => *query,
             _ => return ControlFlow::Continue(frame),
         };
+        let goes_on = self.goes_on(worker, id);
         // A worker speaks of its own queries only.
         let Some(query) = self.queries.get_mut(&id).filter(|query| query.worker == worker) else {
             return ControlFlow::Break(());
@@ -128,6 +129,7 @@ impl Host {
                 }
             },
             FromWorker::Telemetry { bytes, .. } => self.telemetry(id, &bytes),
+            FromWorker::Ended { end: QueryEnd::Stopped, .. } if goes_on => {}
             FromWorker::Ended { summary, .. } => match QueryAccount::from_bytes(&summary) {
                 Ok(account) => self.ended(id, account, run),
                 Err(error) => {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use weir_confine::Wall;
 use weir_frame::{FromWorker, RequestId};
-use weir_tenancy::{AfterEnd, TenancyEvent};
+use weir_tenancy::{AfterEnd, TenancyEvent, WorkerSpec};
 
 use super::super::files::QueryFile;
 use super::super::start;
@@ -23,11 +23,11 @@ impl Host {
         let mut next = 0;
         let mut patience = Patience::new(0);
         while next < self.files.len() || !self.readers.is_empty() {
-            while self.readers.len() < READERS_MAX
-                && let Some(file) = self.files.get_mut(next)
-            {
+            while self.readers.len() < READERS_MAX && next < self.files.len() {
+                let spec = self.reader();
+                let Some(file) = self.files.get_mut(next) else { break };
                 if let Some(read) = file.read(RequestId(1)) {
-                    match self.supervisor.start(start::reader(&self.given_up)) {
+                    match self.supervisor.start(spec) {
                         Ok(worker) => {
                             self.readers.insert(worker, next);
                             file.waiting = Some(read);
@@ -131,5 +131,11 @@ impl Host {
             TenancyEvent::Line { line, .. } => say(&*line),
             _ => {}
         }
+    }
+
+    fn reader(&self) -> WorkerSpec {
+        let mut spec = start::reader(&self.given_up);
+        self.places.of_reader(&mut spec);
+        spec
     }
 }

@@ -65,7 +65,7 @@ impl Host {
         }
         let (label, paths) = (place.to_string(), placed.iter().map(|(.., path)| path.clone()).collect::<Vec<_>>());
         let window = Window::default();
-        let spec = start::of_tenant(
+        let mut spec = start::of_tenant(
             &label,
             &TenantLimits::joined(limits.values()),
             &paths,
@@ -74,6 +74,16 @@ impl Host {
             self.grace,
             self.otlp.as_ref().and_then(Otlp::sampler),
         );
+        if let Err(why) = self.places.of_tenant(&mut spec, &TenantLimits::joined(limits.values())) {
+            for (number, tenant, _) in &placed {
+                self.not_started(&[*number], &format!("tenant `{tenant}` has no worker: {why}"));
+            }
+            return;
+        }
+        if matches!(place, WorkerPlace::Query(..)) {
+            // Its tenant has other workers beside it.
+            spec.lock = None;
+        }
         let worker = match self.supervisor.start(spec) {
             Ok(worker) => worker,
             Err(error) => {
@@ -84,11 +94,14 @@ impl Host {
             }
         };
         let of_functions = limits.iter().map(|(tenant, limits)| (tenant.to_string(), limits.limits.clone())).collect();
-        self.workers
-            .insert(worker, HostedWorker { tenant: label, limits: of_functions, window, process: Arc::default() });
+        let (granted, process, is_replaced) = (limits.clone(), Arc::default(), false);
+        self.workers.insert(
+            worker,
+            HostedWorker { tenant: label, limits: of_functions, granted, window, process, is_replaced },
+        );
         for (number, tenant, path) in placed {
             let query = QueryId(number as u64 + 1);
-            let Some(draft) = self.files.get_mut(number).and_then(|file| file.draft.take()) else { continue };
+            let Some(draft) = self.files.get_mut(number).and_then(|file| file.draft.clone()) else { continue };
             let base_folder = std::os::unix::ffi::OsStringExt::into_vec(path.into_os_string());
             let given = limits.get(&tenant).map(|limits| limits_to_bytes(tenant.as_str(), limits, self.limits.path()));
             let sent = match given {
