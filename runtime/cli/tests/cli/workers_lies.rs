@@ -102,9 +102,10 @@ fn claims(name: &str, instances: u64) -> Vec<u8> {
     let number = |number: u64| number.to_le_bytes().to_vec();
     let text = |text: &str| [number(text.len() as u64), text.as_bytes().to_vec()].concat();
     let spot = [text("name"), number(1), number(1)].concat();
-    // Clients of Kafka, as few as instances beyond the first.
-    let clients = number(instances.saturating_sub(1));
-    [text(name), text("acme"), clients, spot, number(instances), number(u64::MAX), number(0), number(0)].concat()
+    // Clients of Kafka, one fewer than instances; and that the query resumes.
+    let [clients, resumes] = [number(instances.saturating_sub(1)), vec![1]];
+    let beginning = [text(name), text("acme"), clients, resumes, spot].concat();
+    [beginning, number(instances), number(u64::MAX), number(0), number(0)].concat()
 }
 
 fn act(lie: &str, query: QueryId, sender: &FrameSender<FromWorker>) -> io::Result<()> {
