@@ -60,6 +60,7 @@ fn of_sinks() {
         Io: external
         Io: external, retryable
         Full: external, retryable
+        TooLarge: tenant
         PartChanged: external, retryable
         Stdout: external
         ReaderGone: external
