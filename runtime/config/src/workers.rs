@@ -80,6 +80,7 @@ impl SettingKind for UidRange {
 
 /// A range of user ids, both ends in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Uids {
     /// The first.
     pub first: u32,
@@ -88,6 +89,11 @@ pub struct Uids {
 }
 
 impl Uids {
+    /// From the first to the last.
+    pub fn new(first: u32, last: u32) -> Uids {
+        Uids { first, last }
+    }
+
     /// All of them.
     pub fn range(self) -> RangeInclusive<u32> {
         self.first..=self.last

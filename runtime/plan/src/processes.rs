@@ -109,7 +109,7 @@ mod tests {
         let usual = ProcessLimits { threads_max: 96, disk_bytes_max: Some(1 << 20), ..ProcessLimits::default() };
         assert_eq!(of("acme"), ProcessLimits { threads_max: 48, files_max: Some(100), ..usual });
         assert_eq!(of("beta"), usual);
-        let uids = Some(Uids { first: 200_000, last: 200_009 });
+        let uids = Some(Uids::new(200_000, 200_009));
         assert_eq!(file.workers(), Workers { uids, chown: false, overcommit: true });
     }
 

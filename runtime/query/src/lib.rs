@@ -56,10 +56,9 @@ pub use replay::{
     LetterFilter, NotReplayed, OtherVersion, Replay, ReplayError, Replayed, Replaying, TopicLetters, TopicLettersError,
 };
 pub use run::{
-    Buffers, BuildError, Cause, CommittedMetric, CommittedSeries, CounterKind, CounterSpec, CpuPace, Details,
-    Durations, Ending, Extent, GuestLine, LogExporter, MetricRegistry, PartitionProgress, Progress, Query, QueryHandle,
-    QueryState, Reading, RecordPlace, RunError, RunningQuery, Series, SinkDetails, SinkOverrides, SinkProgress,
-    SourceProgress, Speaker, StageDetails, StageError, StageProgress, Starting, StateError, Summary, TopColumn,
-    read_manifest,
+    BuildError, Cause, CommittedMetric, CommittedSeries, CounterKind, CounterSpec, Details, Durations, Ending, Extent,
+    GuestLine, LogExporter, MetricRegistry, PartitionProgress, Progress, Query, QueryHandle, QueryState, Reading,
+    RecordPlace, RunError, RunningQuery, Series, SinkDetails, SinkOverrides, SinkProgress, SourceProgress, Speaker,
+    StageDetails, StageError, StageProgress, Starting, StateError, Summary, TopColumn, read_manifest,
 };
 pub use weir_batch::Fault;

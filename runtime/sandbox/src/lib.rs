@@ -76,6 +76,7 @@ mod code;
 mod code_origin;
 mod code_source;
 mod columns;
+mod cpu_pace;
 mod engine;
 #[cfg(test)]
 mod fault_tables;
@@ -105,6 +106,7 @@ mod words;
 pub use call_error::{CallContext, CallError, Malformed, Phase, TrapCause};
 pub use code_origin::CodeOrigin;
 pub use code_source::{Better, CodeSource, SharedCodeSource};
+pub use cpu_pace::CpuPace;
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use instance::Instance;
 pub use metric_batch::{GuestSeries, MetricBatch, MetricDelta, SeriesDelta};

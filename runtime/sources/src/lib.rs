@@ -36,6 +36,7 @@
 //!
 //! **[`SourceError`]**: an error with its fault, and whether opening the source again may help.
 
+mod buffers;
 mod connector;
 #[cfg(test)]
 mod fault_tables;
@@ -57,6 +58,7 @@ use weir_formats::{BadRecord, FormatError};
 use weir_kafka::GroupOffsets;
 use weir_state::{Partition, Positions, TopicId};
 
+pub use buffers::{Buffered, Buffers};
 pub use connector::{CustomSource, SourceConnector};
 pub use file::{Changed, FileChange, FileSource, OnChange, Since};
 pub use generator::{GeneratorSource, SEED_BATCH_ROWS, seed_batch, seed_schema};

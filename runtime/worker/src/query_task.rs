@@ -12,8 +12,10 @@ use tokio::task::JoinHandle;
 use weir_files::HandedInput;
 use weir_frame::{FromWorker, Handed, QueryEnd, QueryId, Steering};
 use weir_plan::{LimitsFile, Plan};
-use weir_query::{Buffers, BuildError, CpuPace, Ending, LogExporter, Query, QueryHandle};
+use weir_query::{BuildError, Ending, LogExporter, Query, QueryHandle};
+use weir_sandbox::CpuPace;
 use weir_sinks::{HandedOutput, SinkConfig};
+use weir_sources::Buffers;
 use weir_trace::{Sampler, SpanExporter, Tracing};
 
 use crate::claims::Granted;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use weir_confine::{CodePlace, MappedWindow};
 use weir_frame::{QueryId, Steering, ToWorker};
-use weir_query::{Buffers, CpuPace};
-use weir_sandbox::TrustedWindow;
+use weir_sandbox::{CpuPace, TrustedWindow};
+use weir_sources::Buffers;
 
 use crate::code::Questions;
 use crate::lazy_engine::LazyEngine;

@@ -4,8 +4,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::bytes::record_bytes;
 use super::ids::SourceId;
-use super::pace::CpuPace;
 use super::room::{QueuePermit, Room};
+use weir_sandbox::CpuPace;
 use weir_sources::{Source, SourceBatch, SourceError, SourceEvent};
 use weir_trace::{Draw, Drawn};
 

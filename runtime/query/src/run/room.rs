@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use super::buffers::{Buffered, Buffers};
+use weir_sources::{Buffered, Buffers};
 
 /// Bytes are counted in units of this size: a semaphore counts to 2^29 on small machines.
 const UNIT_BYTES: u64 = 1024;

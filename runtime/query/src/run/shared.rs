@@ -5,16 +5,15 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use weir_batch::CopyOnWrite;
 
-use super::buffers::Buffers;
 use super::counters::Counters;
 use super::guest_log::LogExporter;
 use super::handle::QueryHandle;
 use super::ids::{Nodes, SourceId};
 use super::metrics::CommittedMetrics;
-use super::pace::CpuPace;
 use weir_plan::Plan;
+use weir_sandbox::CpuPace;
 use weir_sinks::TransactionSlot;
-use weir_sources::FileSource;
+use weir_sources::{Buffers, FileSource};
 use weir_state::Positions;
 use weir_trace::{TraceCounters, Tracing};
 

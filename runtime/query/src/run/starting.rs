@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use weir_sandbox::Engine;
+use weir_sandbox::{CpuPace, Engine};
+use weir_sources::Buffers;
 
 use super::again::retry_of_opening;
-use super::buffers::Buffers;
 use super::counters::Counters;
 use super::error::BuildError;
 use super::guest_log::LogExporter;
@@ -15,7 +15,6 @@ use super::ids::{Id, Nodes, SourceId, StageId};
 use super::metrics::MetricRegistry;
 use super::modules::admit;
 use super::open::{Opened, SinkOverrides, take_slot};
-use super::pace::CpuPace;
 use super::progress::QueryState;
 use super::query::Query;
 use super::running_source::OpenSource;

@@ -44,8 +44,8 @@ impl CpuPace {
         CpuPace { inner: Arc::new(Inner { percent: percent.max(1), used: Box::new(used), account }) }
     }
 
-    /// Comes back as soon as there is CPU time.
-    pub(super) async fn ready(&self) {
+    /// Comes back as soon as there is CPU time. Dropping it changes nothing.
+    pub async fn ready(&self) {
         while let Some(wait) = self.wait(Instant::now()) {
             tokio::time::sleep(wait.min(NAP_MAX)).await;
         }

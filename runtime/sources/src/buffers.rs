@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 /// another one that is paused or stuck: the bound can be exceeded by one batch a queue.
 ///
 /// ```
-/// let buffers = weir_query::Buffers::new(256 << 20);
+/// let buffers = weir_sources::Buffers::new(256 << 20);
 /// assert_eq!((buffers.bytes(), buffers.bytes_max()), (0, 256 << 20));
 /// ```
 #[derive(Clone)]
@@ -41,8 +41,8 @@ impl Buffers {
         self.inner.bytes_max
     }
 
-    /// Counts a batch of one queue, of which `held` counts the bytes, as soon as there is room.
-    pub(super) async fn take(&self, bytes: u64, held: &Arc<AtomicU64>) -> Buffered {
+    /// Counts a batch of one queue, of which `held` counts the bytes, as soon as there is room. Dropping the call counts nothing.
+    pub async fn take(&self, bytes: u64, held: &Arc<AtomicU64>) -> Buffered {
         loop {
             // Before the look, so that what is freed after it is not missed.
             let freed = self.inner.freed.notified();
@@ -71,7 +71,7 @@ impl fmt::Debug for Buffers {
 
 /// A batch that is counted until this is dropped.
 #[derive(Debug)]
-pub(super) struct Buffered {
+pub struct Buffered {
     buffers: Buffers,
     held: Arc<AtomicU64>,
     bytes: u64,
