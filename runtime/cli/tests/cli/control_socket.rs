@@ -172,6 +172,9 @@ fn paths_methods_and_names_are_read_strictly() {
     assert!(answer.contains("allow: POST\r\n") && answer.contains("content-type: application/json\r\n"), "{answer}");
     let answer = say(&socket, b"HEAD /v1/queries HTTP/1.1\r\nhost: weir\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+    crate::workers::until("it is ready", || {
+        say(&socket, b"GET /readyz HTTP/1.1\r\nhost: weir\r\n\r\n").starts_with("HTTP/1.1 200 ")
+    });
     for path in ["/metrics", "/livez", "/readyz", "/healthz"] {
         assert_eq!(told(&format!("GET {path}")).0, 200, "{path}");
     }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use weir_hostile::Target;
 
-use super::HostWay;
 use super::feed::FIFO;
+use super::way::HostWay;
 
 /// The folder of one attacker, beside the victim's and other attackers'. The whole ground is removed with its last arena.
 pub(super) struct Arena {
@@ -45,6 +46,13 @@ const BUSY: &str = r#"(memory (export "memory") 1)
   (memory.fill (i32.const 0) (i32.const 255) (i32.const 1024))
   (call $emit_filter (i32.const 0) (local.get $rows)))"#;
 
+pub(super) const OUT: &str = "[sinks.out]\nkind = \"count\"\n";
+
+/// Makes a pipe that has a name.
+pub(super) fn fifo(path: &Path) -> io::Result<()> {
+    Ok(mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?)
+}
+
 /// The first attacker's tenant. Those of others begin alike.
 const ATTACKER: &str = "attacker";
 
@@ -59,7 +67,7 @@ impl Arena {
         }
         let victim = arena.root().join("victim");
         fs::write(victim.join("work.toml"), VICTIM)?;
-        super::attacks::fifo(&victim.join(FIFO))?;
+        fifo(&victim.join(FIFO))?;
         if way == HostWay::Workers {
             fs::write(victim.join("busy.wasm"), crate::guest::wasm(BUSY_MANIFEST, BUSY))?;
             // Twice as many as cores: while one hands its batch on, another one runs.

@@ -4,12 +4,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 
-use super::arena::Arena;
+use super::arena::{Arena, OUT, fifo};
+use super::attack::{Expectation, HostAttack};
 use super::bombs::{burn, hoarded};
-use super::{Expectation, HostAttack};
-use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 /// Every attack on the host.
 pub const HOST_ATTACKS: &[HostAttack] = &[
@@ -78,8 +76,6 @@ const fn attack(
 /// Copies of a file that are overwritten.
 const DAMAGED_FILES: usize = 24;
 
-pub(super) const OUT: &str = "[sinks.out]\nkind = \"count\"\n";
-
 fn deep_json(arena: &Arena) -> io::Result<()> {
     let line = format!("{{\"name\":{}{}}}\n", "[".repeat(30_000), "]".repeat(30_000));
     arena.write("deep.jsonl", line)?;
@@ -137,11 +133,6 @@ fn long_line(arena: &Arena) -> io::Result<()> {
     let source =
         "[sources.in]\nkind = \"file\"\npath = \"long.jsonl\"\nschema = { s = \"utf8\" }\non_error = \"skip\"\n";
     arena.query("long", &format!("{source}{OUT}"))
-}
-
-/// Makes a pipe that has a name.
-pub(super) fn fifo(path: &Path) -> io::Result<()> {
-    Ok(mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?)
 }
 
 fn fifos(arena: &Arena) -> io::Result<()> {

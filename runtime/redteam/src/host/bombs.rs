@@ -5,8 +5,7 @@ use std::io::{self, Write};
 
 use weir_hostile::ATTACKS;
 
-use super::arena::Arena;
-use super::attacks::OUT;
+use super::arena::{Arena, OUT};
 
 /// A line of this length is a record that may be read.
 const LINE_BYTES: usize = 2 << 20;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::HostWay;
 use super::arena::Arena;
+use super::way::HostWay;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,102 +7,36 @@
 //! grace time of SIGTERM, their memory stays below a bound, and the attacker gets what the attack expects.
 
 mod arena;
+mod attack;
 mod attacks;
 mod bombs;
 mod child;
+mod effect;
 mod feed;
 mod judge;
 mod tree;
 mod walls;
 mod watch;
+mod way;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use weir_hostile::{Class, Target};
 
+pub use attack::{Expectation, HostAttack};
 pub use attacks::HOST_ATTACKS;
+pub use effect::{HostEffect, SHARE_MIN};
 pub use walls::{HostWall, WallMark};
+pub use way::HostWay;
 
 use crate::report::Row;
-use arena::Arena;
-
-/// The part of its fair share of CPU time that a victim keeps at least: of two tenants, 45 %.
-pub const SHARE_MIN: f64 = 0.9;
 
 /// How long a run may take until the victim's output is there.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// From SIGTERM to the end: the grace time that `weir run` states, and a second to start and end a process on a busy machine.
 const GRACE_MAX: Duration = Duration::from_secs(11);
-
-/// How the queries of an attack are run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HostWay {
-    /// Each tenant in a worker process.
-    #[default]
-    Workers,
-    /// All tenants in one process.
-    OneProcess,
-}
-
-impl HostWay {
-    /// What `weir run` takes for it.
-    fn option(self) -> &'static [&'static str] {
-        match self {
-            HostWay::Workers => &["--workers"],
-            HostWay::OneProcess => &["--allow-weak=seccomp,landlock,landlock-scopes,mdwe"],
-        }
-    }
-}
-
-/// An attack on the host, by a process.
-#[derive(Clone, Copy, Debug)]
-pub struct HostAttack {
-    /// The row of the catalogue of attacks on the host: `H1`.
-    pub row: &'static str,
-    /// The name.
-    pub name: &'static str,
-    /// What it does, in a few words.
-    pub title: &'static str,
-    /// What becomes of the attacker.
-    pub expected: Expectation,
-    /// Whether the attackers' queries do not end by themselves.
-    stops: bool,
-    /// Whether nobody reads what the process says.
-    unread: bool,
-    /// Whether an attacker's worker may end: its limits leave it no other way.
-    may_end: bool,
-    arrange: fn(&Arena) -> std::io::Result<()>,
-}
-
-/// What an attacker should get.
-#[derive(Clone, Copy, Debug)]
-pub enum Expectation {
-    /// An error of the process that holds this text.
-    Says(&'static str),
-    /// Nothing in particular: only that the others are well.
-    Contained,
-}
-
-/// What a victim kept of the CPU time beside attackers, and which walls there were.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct HostEffect {
-    /// The victim's part of the CPU time that all processes of the run took; `None` where they cannot be told apart.
-    pub share: Option<f64>,
-    /// Its fair part: one of all tenants.
-    pub fair_share: f64,
-    /// The records that the victim was given, and wrote.
-    pub records: u64,
-    /// The most memory that the supervisor, or the one process, held.
-    pub supervisor_bytes_max: u64,
-    /// The most memory that any other process held.
-    pub worker_bytes_max: u64,
-    /// What each wall did.
-    pub walls: Vec<(HostWall, WallMark)>,
-}
 
 impl HostAttack {
     /// Runs it with this program.
