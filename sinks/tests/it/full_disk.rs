@@ -1,4 +1,4 @@
-//! A disk without room, by a limit on the size of files: it needs no mount and no rights, so it runs everywhere.
+//! No room, by a limit on the size of files: it needs no mount and no rights, so it runs everywhere.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ const FOLDER: &str = "WEIR_TEST_FULL_DISK_FOLDER";
 
 /// Runs [`under_the_limit`] in a process whose files may have 64 KiB (and which gets an error, not a signal).
 #[test]
-fn a_full_disk_is_a_typed_error_and_leaves_nothing() {
+fn a_file_beyond_the_limit_is_a_typed_error_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let limited = Command::new("sh")
         .args(["-c", r#"trap "" XFSZ; ulimit -f 128; exec "$0" --exact --nocapture full_disk::under_the_limit"#])
@@ -45,8 +45,8 @@ async fn under_the_limit() {
             Err(error) => Err(error),
         };
         let error = written.unwrap_err();
-        assert!(matches!(error, SinkError::Full { .. }), "{format}: {error:?}");
-        assert_eq!((error.fault(), error.retryable()), (Fault::External, true));
+        assert!(matches!(error, SinkError::TooLarge { .. }), "{format}: {error:?}");
+        assert_eq!((error.fault(), error.retryable()), (Fault::Tenant, false));
         assert!(matches!(sink.close().await, Err(SinkError::AfterError)));
         assert!(!path.exists());
         refused += 1;

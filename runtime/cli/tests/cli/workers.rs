@@ -10,6 +10,7 @@ use expect_test::{Expect, expect};
 
 use crate::common::{run, said, weir};
 use crate::lifecycle::send;
+use crate::workers_lies::seen;
 
 /// A folder a tenant, each with its query file `q.toml`, and a limits file that bounds each to its folder.
 pub(crate) fn tenants(folder: &Path, texts: &[(&str, &str)]) {
@@ -195,6 +196,8 @@ pub(crate) fn endless_with(folder: &Path, further: &[&str]) -> Child {
                 [sinks.out]\nkind = \"file\"\npath = \"out/rows.csv\"\n";
     tenants(folder, &[("acme", text), ("beta", text)]);
     let mut command = weir(folder, &[&RUN[..], further, &["acme/q.toml", "beta/q.toml"]].concat());
+    // Other tests run queries of the same names.
+    command.env("WEIR_RUNTIME_DIR", folder.join("run"));
     let child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the command");
     for tenant in ["acme", "beta"] {
         until("the first commit", || {
@@ -268,7 +271,7 @@ fn status_and_top_show_workers() {
     let mut child = endless(folder.path());
     let victim = children(child.id())[0];
     kill(victim);
-    let status = || run(folder.path(), &["status"]).out;
+    let status = || seen(folder.path(), &["status"]).out;
     until("one was started again", || status().contains("started again 1 times"));
     until("it works", || status().matches("): running, ").count() == 4);
     // Without what is different each time: a line of status for each kind of line.
@@ -287,7 +290,7 @@ fn status_and_top_show_workers() {
         worker N (pid N running, N s of CPU, N MB, N threads, N descriptors, started again N times"#]]
     .assert_eq(&lines.into_iter().collect::<Vec<_>>().join("\n"));
 
-    let told = run(folder.path(), &["--json", "status", "--tenant", "acme"]).out;
+    let told = seen(folder.path(), &["--json", "status", "--tenant", "acme"]).out;
     let told: serde_json::Value = serde_json::from_str(&told).expect("one query");
     let worker = &told["worker"];
     let queries = serde_json::json!([{ "tenant": "acme", "query": "q" }]);
@@ -298,7 +301,7 @@ fn status_and_top_show_workers() {
     assert_eq!((&worker["pid"], worker["walls"].as_array().map(Vec::len)), (&told["pid"], Some(4)));
     assert_eq!(told["walls_given_up"], serde_json::json!([]));
 
-    let told = run(folder.path(), &["top", "--once"]).out;
+    let told = seen(folder.path(), &["top", "--once"]).out;
     let workers: Vec<String> = told.lines().filter(|line| line.trim_start().starts_with("worker")).map(shape).collect();
     assert_eq!(workers.len(), 2, "{told}");
     expect![[r#""#]].assert_eq(workers[1].split("  ").next().expect("a name"));

@@ -169,7 +169,7 @@ fn resident_bytes_max(pid: u32) -> u64 {
 }
 
 /// A command in the run's folder, whose queries it sees.
-fn seen(folder: &Path, args: &[&str]) -> crate::common::Said {
+pub(crate) fn seen(folder: &Path, args: &[&str]) -> crate::common::Said {
     said(weir(folder, args).env("WEIR_RUNTIME_DIR", folder.join("run")).output().expect("the command"))
 }
 

@@ -48,6 +48,8 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Option<Exit>> 
         let mut places = Places::open(args.registry.as_deref(), limits.as_ref()).map_err(wrong)?;
         let mut settings = TenancySettings::new(places.folder());
         settings.overcommit = limits.as_ref().is_some_and(|limits| limits.workers().overcommit);
+        // Without privileges no weight is above that of the others: the largest one gets what the ordinary one would.
+        settings.weight_max = weight_max(limits.as_ref()).max(settings.weight_max);
         let (supervisor, events) = Supervisor::new(settings).map_err(wrong)?;
         places.read_users(limits.as_ref()).map_err(wrong)?;
         let _kept_until_the_end = places.take_temporary();
@@ -114,4 +116,10 @@ pub(crate) fn run(args: &args::Run, json: bool) -> anyhow::Result<Option<Exit>> 
     runtime.shutdown_timeout(Duration::from_secs(1));
     otlp.into_iter().for_each(Otlp::close);
     done
+}
+
+/// The largest weight of a tenant, 0 without any.
+fn weight_max(limits: Option<&LimitsFile>) -> u32 {
+    let tenants = limits.into_iter().flat_map(|limits| limits.tenants().filter_map(|tenant| limits.of(tenant)));
+    tenants.map(|of_tenant| of_tenant.limits.cpu_weight).max().unwrap_or(0)
 }
