@@ -1,4 +1,4 @@
-//! Limits of a tenant's worker: who exceeds one harms nobody else, and is told the key.
+//! Limits of a tenant's worker: exceeding one harms no other tenant, and the error names the key.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};

@@ -171,7 +171,7 @@ fn check(cores: u32, cases: &[&[(u32, &[Query])]], expect: Expect) {
     check_on(cores, cores * 1_000, cases, expect);
 }
 
-/// The same, where the process gets so many thousandths of a core.
+/// The same, in a process that gets this number of thousandths of a core.
 fn check_on(seats: u32, cores: u32, cases: &[&[(u32, &[Query])]], expect: Expect) {
     let mut table = String::new();
     for tenants in cases {

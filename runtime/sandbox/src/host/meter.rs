@@ -17,7 +17,7 @@ pub(super) type Answer<T = i32> = Result<T, Stop>;
 /// The fuel of a host call itself: about the number of instructions in its 3 ns.
 pub(super) const CALL: u64 = 10;
 
-/// The debt at which it is subtracted from the store's fuel. A flood of host calls ends late by at most this amount.
+/// A debt of this amount is subtracted from the store's fuel. A flood of host calls exceeds its limit by at most this amount.
 const DEBT_MAX: u64 = 16_384;
 
 /// The fuel for copying or checking bytes: eight take about the time of an instruction.

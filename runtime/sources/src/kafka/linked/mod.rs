@@ -3,6 +3,7 @@
 mod backlog;
 mod client;
 mod context;
+mod ended;
 mod gather;
 mod hand_over;
 mod keeper;

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use weir_formats::RecordDecoder;
 
 use super::context::{Consumer, Rebalance, let_go, list};
+use super::ended::Ended;
 use super::gather::{Gather, Size};
 use super::hand_over::HandOver;
 use super::keeper::Membership;
@@ -586,17 +587,4 @@ fn sized(
 fn is_out_of_range(error: &KafkaError) -> bool {
     use rdkafka::error::RDKafkaErrorCode::{AutoOffsetReset, LogTruncation, OffsetOutOfRange};
     matches!(error.rdkafka_error_code(), Some(AutoOffsetReset | LogTruncation | OffsetOutOfRange))
-}
-
-/// Tells that the polling ended, when it is dropped.
-struct Ended(Arc<HandOver>);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let panicked = std::thread::panicking();
-        if panicked {
-            self.0.fail(SourceError::Thread("the polling thread panicked".to_owned()));
-        }
-        self.0.polling_ended();
-    }
 }
